@@ -1,0 +1,172 @@
+//! What one probe found: a verdict with its reason, timings, samples and evidence.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// The judgement of one probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Every expectation holds.
+    Up,
+    /// Works, but worse than wanted (a `degraded_above` limit).
+    Degraded,
+    /// The target is broken.
+    Down,
+    /// The probe could not judge, for a reason on our side.
+    Unknown,
+}
+
+/// Why a verdict is not `up`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// A stable word for machines: `timeout`, `connection_refused`, `status`, `body` ….
+    pub class: Cow<'static, str>,
+    /// One sentence for people. May contain bytes of the target: untrusted.
+    pub message: String,
+}
+
+/// One timed part of a probe, in the order in which the parts happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phase {
+    /// blackbox_exporter's word: `resolve`, `connect`, `tls`, `processing`, `transfer`.
+    pub name: Cow<'static, str>,
+    /// How long it took; for the failed phase, until it failed.
+    #[serde(with = "seconds")]
+    pub took: Duration,
+    /// Whether the probe failed in this phase.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failed: bool,
+}
+
+/// The result of one expectation (a line below `expect:`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// What was expected, as configured: `status is 200-299`.
+    pub name: String,
+    /// `None` when the probe failed before it could be judged.
+    pub ok: Option<bool>,
+    /// What was found. Untrusted.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub found: String,
+}
+
+/// One measured value. The monitor's own labels are added by the engine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Metric name, Prometheus conventions.
+    pub name: Cow<'static, str>,
+    /// Labels beyond the monitor's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<(Cow<'static, str>, String)>,
+    /// The value, in base units (seconds, bytes, ratio).
+    pub value: f64,
+}
+
+impl Sample {
+    /// A sample without labels of its own.
+    pub fn new(name: &'static str, value: f64) -> Self {
+        Self { name: Cow::Borrowed(name), labels: Vec::new(), value }
+    }
+
+    /// Adds a label.
+    #[must_use]
+    pub fn label(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.labels.push((Cow::Borrowed(name), value.into()));
+        self
+    }
+}
+
+/// What was seen, kept to show a person. Every text is untrusted and already capped.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Titled texts in reading order: `request`, `response headers`, `body (first 4 KiB of 90 KiB)` ….
+    pub items: Vec<(Cow<'static, str>, String)>,
+}
+
+/// All that one probe returns. Building one cannot fail: a broken target is `Down`, a broken probe `Unknown`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// The judgement.
+    pub verdict: Verdict,
+    /// Why not `up`; `None` for `Up`.
+    pub reason: Option<Reason>,
+    /// One short line about a success (`200 OK, 1.2 KiB`); untrusted.
+    pub summary: String,
+    /// Timed parts.
+    pub phases: Vec<Phase>,
+    /// Expectations and how each fared.
+    pub checks: Vec<Check>,
+    /// Values beyond `probe_success` and `probe_duration_seconds`, which the engine adds.
+    pub samples: Vec<Sample>,
+    /// What was seen; collectors fill it when the verdict is not `up`.
+    pub evidence: Option<Evidence>,
+}
+
+impl Outcome {
+    /// A success without details.
+    pub fn up(summary: impl Into<String>) -> Self {
+        Self {
+            verdict: Verdict::Up,
+            reason: None,
+            summary: summary.into(),
+            phases: Vec::new(),
+            checks: Vec::new(),
+            samples: Vec::new(),
+            evidence: None,
+        }
+    }
+
+    /// A broken target.
+    pub fn down(class: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self::up("").with_verdict(Verdict::Down, class, message)
+    }
+
+    /// A probe that could not judge, for a reason on our side.
+    pub fn unknown(class: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self::up("").with_verdict(Verdict::Unknown, class, message)
+    }
+
+    /// The same outcome judged otherwise.
+    #[must_use]
+    pub fn with_verdict(
+        mut self,
+        verdict: Verdict,
+        class: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+    ) -> Self {
+        self.verdict = verdict;
+        self.reason = Some(Reason { class: class.into(), message: message.into() });
+        self
+    }
+
+    /// The reason's sentence, or the summary of a success.
+    pub fn headline(&self) -> &str {
+        self.reason.as_ref().map_or(&self.summary, |r| &r.message)
+    }
+}
+
+/// Durations as fractional seconds, the unit of every Prometheus metric.
+pub mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// Writes seconds with microsecond resolution.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(d: &Duration, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_f64((d.as_secs_f64() * 1e6).round() / 1e6)
+    }
+
+    /// Reads seconds.
+    ///
+    /// # Errors
+    /// Not a number, or negative, or too large.
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(d)?).map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,71 @@
+//! The choke point for untrusted text on its way to a terminal or a log.
+//!
+//! A probed target controls bodies, headers, certificate names and banners. Printed raw they could
+//! move the cursor, set the clipboard or reorder what a person reads (RELIABILITY S09, S10).
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// Replaces control, bidirectional, zero-width and tag characters by visible escapes like `\x1b`.
+///
+/// The result holds no byte below 0x20, no DEL, no C1 control and no character that is invisible or
+/// changes the direction of text. Tabs and line breaks are escaped too: use [`lines`] to keep lines.
+pub fn term_safe(text: &str) -> Cow<'_, str> {
+    let Some(first) = text.find(is_hostile) else {
+        return Cow::Borrowed(text);
+    };
+    let mut out = String::with_capacity(text.len() + 8);
+    out.push_str(&text[..first]);
+    for c in text[first..].chars() {
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if is_hostile(c) => {
+                let code = u32::from(c);
+                let done = if code < 0x100 { write!(out, "\\x{code:02x}") } else { write!(out, "\\u{{{code:x}}}") };
+                debug_assert!(done.is_ok(), "writing to a String cannot fail");
+            }
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Splits `text` at line breaks and makes each line safe; tabs become four spaces.
+pub fn lines(text: &str) -> impl Iterator<Item = String> + '_ {
+    text.lines().map(|l| term_safe(&l.replace('\t', "    ")).into_owned())
+}
+
+fn is_hostile(c: char) -> bool {
+    matches!(c,
+        '\0'..='\x1f' | '\x7f'..='\u{9f}'
+        | '\u{ad}' | '\u{61c}' | '\u{180e}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escape_sequences_become_text() {
+        #[track_caller]
+        fn check(raw: &str, safe: &str) {
+            assert_eq!(term_safe(raw), safe);
+        }
+        check("plain, ünïcode, 店", "plain, ünïcode, 店");
+        check("\x1b]52;c;aGk=\x07", "\\x1b]52;c;aGk=\\x07");
+        check("\u{9b}2J", "\\x9b2J");
+        check("a\u{202e}b", "a\\u{202e}b");
+        check("a\tb\r\n", "a\\tb\\r\\n");
+    }
+
+    #[test]
+    fn nothing_hostile_survives_for_any_character() {
+        for c in (0..=0x10_ffff).filter_map(char::from_u32) {
+            assert!(!term_safe(c.encode_utf8(&mut [0; 4])).chars().any(is_hostile), "{c:?}");
+        }
+    }
+}
