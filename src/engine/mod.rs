@@ -1,3 +1,5 @@
 //! The engine: schedules probes, keeps their results, decides alerts, delivers notifications.
 
 pub mod handle;
+pub mod history;
+pub mod metrics;
