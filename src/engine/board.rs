@@ -15,19 +15,22 @@ use crate::base::clock::Clock;
 use crate::base::name::MonitorName;
 use crate::base::time::Timestamp;
 use crate::config::model::{Config, Monitor, Schedule};
+use crate::engine::evaluator::BoardInput;
 use crate::engine::headline;
 use crate::engine::metrics::{Metrics, StateLabels};
 use crate::wire::api::ConfigStatus;
-use crate::wire::board::{AlertRow, AlertState, Board, EngineHealth, Event, MonitorRow, STRIP_CELLS, ServerInfo, State};
+use crate::wire::board::{
+    AlertRow, AlertState, Board, DeliveryRow, EngineHealth, Event, MonitorRow, STRIP_CELLS, ServerInfo, State,
+};
 
 /// Shortest time between two boards.
 const FOLD: Duration = Duration::from_millis(100);
 /// Events on the board.
 const EVENTS: usize = 50;
 
-/// What the board is made from.
+/// What ingest, reload and upkeep tell the board.
 #[derive(Debug)]
-pub enum BoardInput {
+pub enum Report {
     /// A new configuration: its monitors, and what is wrong with its files.
     Config(Arc<Config>, Arc<ConfigStatus>),
     /// A monitor has a new result, or its strip moved on.
@@ -37,25 +40,8 @@ pub enum BoardInput {
         /// What is new.
         facts: Facts,
     },
-    /// A monitor's state after retries, or its count of failures, changed.
-    Status {
-        /// Which.
-        name: MonitorName,
-        /// The state.
-        state: State,
-        /// Since when.
-        since: Timestamp,
-        /// Consecutive failures.
-        failures: u32,
-    },
-    /// The whole list of alerts.
-    Alerts(Vec<Arc<AlertRow>>),
-    /// Something happened.
-    Event(Arc<Event>),
     /// Start lag, 99th percentile of the last minute.
     Lag(Duration),
-    /// Messages owed to receivers.
-    Outbox(usize),
     /// Something is wrong with the engine (`Some`), or no longer (`None`).
     Complaint {
         /// Which part.
@@ -63,6 +49,15 @@ pub enum BoardInput {
         /// What is wrong.
         what: Option<String>,
     },
+}
+
+/// The board's two inboxes.
+#[derive(Debug)]
+pub struct Inlets {
+    /// What was measured and loaded.
+    pub reports: mpsc::Receiver<Report>,
+    /// What was decided and delivered.
+    pub decided: mpsc::Receiver<BoardInput>,
 }
 
 /// What results say about a monitor.
@@ -89,6 +84,10 @@ pub struct BoardKeeper {
     rows: BTreeMap<MonitorName, Arc<MonitorRow>>,
     complaints: BTreeMap<&'static str, String>,
     events: VecDeque<Arc<Event>>,
+    alerts: Vec<Arc<AlertRow>>,
+    /// By alert and receiver: the episode and the last thing said in it.
+    deliveries: BTreeMap<(String, String), (Timestamp, DeliveryRow)>,
+    alerts_dirty: bool,
     board: Board,
     dirty: bool,
     out: watch::Sender<Arc<Board>>,
@@ -119,6 +118,9 @@ impl BoardKeeper {
             rows: BTreeMap::new(),
             complaints: BTreeMap::new(),
             events: events.into(),
+            alerts: Vec::new(),
+            deliveries: BTreeMap::new(),
+            alerts_dirty: false,
             board,
             dirty: false,
             out,
@@ -127,7 +129,7 @@ impl BoardKeeper {
     }
 
     /// Works until `stop`, then publishes what it was told until then.
-    pub async fn run(mut self, mut inbox: mpsc::Receiver<BoardInput>, stop: CancellationToken) {
+    pub async fn run(mut self, mut from: Inlets, stop: CancellationToken) {
         let mut next = Instant::now();
         loop {
             let fold = async {
@@ -140,19 +142,23 @@ impl BoardKeeper {
                     self.publish();
                     next = Instant::now() + FOLD;
                 }
-                Some(input) = inbox.recv() => self.take(input),
+                Some(decided) = from.decided.recv() => self.decided(decided),
+                Some(report) = from.reports.recv() => self.report(report),
             }
         }
-        while let Ok(input) = inbox.try_recv() {
-            self.take(input);
+        while let Ok(decided) = from.decided.try_recv() {
+            self.decided(decided);
+        }
+        while let Ok(report) = from.reports.try_recv() {
+            self.report(report);
         }
         self.publish();
     }
 
-    fn take(&mut self, input: BoardInput) {
-        match input {
-            BoardInput::Config(config, status) => self.config(&config, &status),
-            BoardInput::Facts { name, facts } => self.change(&name, |row| {
+    fn report(&mut self, report: Report) {
+        match report {
+            Report::Config(config, status) => self.config(&config, &status),
+            Report::Facts { name, facts } => self.change(&name, |row| {
                 row.last = facts.last;
                 row.took = facts.took;
                 row.headline = facts.headline;
@@ -160,38 +166,57 @@ impl BoardKeeper {
                 row.uptime = facts.uptime;
                 row.p95 = facts.p95;
             }),
+            Report::Lag(lag) => self.health(|h| h.lag_p99 = lag),
+            Report::Complaint { part, what } => self.complaint(part, what),
+        }
+    }
+
+    fn decided(&mut self, input: BoardInput) {
+        match input {
             BoardInput::Status { name, state, since, failures } => self.change(&name, |row| {
                 if row.state != State::Paused {
                     row.state = state;
-                    row.since = Some(since);
+                    row.since = since;
                     row.failures = failures;
                 }
             }),
             BoardInput::Alerts(alerts) => {
                 let firing = alerts.iter().filter(|a| a.state == AlertState::Firing).count();
                 self.metrics.alerts_firing.set(i64::try_from(firing).unwrap_or(i64::MAX));
-                self.board.alerts = alerts;
-                self.dirty = true;
+                self.deliveries.retain(|(alert, _), _| alerts.iter().any(|a| a.fingerprint == *alert));
+                self.alerts = alerts;
+                self.join_alerts();
+            }
+            BoardInput::Delivery { fingerprint, starts_at, row } => {
+                self.deliveries.insert((fingerprint, row.receiver.clone()), (starts_at, row));
+                self.join_alerts();
             }
             BoardInput::Event(event) => {
                 self.events.push_front(event);
                 self.events.truncate(EVENTS);
                 self.dirty = true;
             }
-            BoardInput::Lag(lag) => self.health(|h| h.lag_p99 = lag),
-            BoardInput::Outbox(n) => {
+            BoardInput::Owed(n) => {
                 self.metrics.outbox.set(i64::try_from(n).unwrap_or(i64::MAX));
                 self.health(|h| h.outbox = n);
             }
-            BoardInput::Complaint { part, what } => {
-                match what {
-                    Some(what) => drop(self.complaints.insert(part, what)),
-                    None => drop(self.complaints.remove(part)),
-                }
-                let complaints = self.complaints.values().cloned().collect();
-                self.health(|h| h.complaints = complaints);
-            }
+            BoardInput::Complaint { part, text } => self.complaint(part, text),
         }
+    }
+
+    /// Marks that alerts and deliveries are to be joined when the next board is made.
+    fn join_alerts(&mut self) {
+        self.alerts_dirty = true;
+        self.dirty = true;
+    }
+
+    fn complaint(&mut self, part: &'static str, what: Option<String>) {
+        match what {
+            Some(what) => drop(self.complaints.insert(part, what)),
+            None => drop(self.complaints.remove(part)),
+        }
+        let complaints = self.complaints.values().cloned().collect();
+        self.health(|h| h.complaints = complaints);
     }
 
     fn config(&mut self, config: &Config, status: &ConfigStatus) {
@@ -242,6 +267,9 @@ impl BoardKeeper {
         self.board.at = self.clock.now();
         self.board.monitors = self.rows.values().cloned().collect();
         self.board.events = self.events.iter().cloned().collect();
+        if std::mem::take(&mut self.alerts_dirty) {
+            self.board.alerts = self.alerts.iter().map(|a| with_deliveries(a, &self.deliveries)).collect();
+        }
         let headline = headline::headline(&self.board.monitors, &self.board.alerts, &self.board.engine);
         if headline != *self.board.verdict {
             self.board.verdict = Arc::new(headline);
@@ -253,6 +281,21 @@ impl BoardKeeper {
         }
         self.out.send_replace(Arc::new(self.board.clone()));
     }
+}
+
+/// The alert with what was last said about this episode, by receiver.
+fn with_deliveries(
+    alert: &Arc<AlertRow>,
+    deliveries: &BTreeMap<(String, String), (Timestamp, DeliveryRow)>,
+) -> Arc<AlertRow> {
+    let from = (alert.fingerprint.clone(), String::new());
+    let rows: Vec<DeliveryRow> = deliveries
+        .range(from..)
+        .take_while(|((fingerprint, _), _)| *fingerprint == alert.fingerprint)
+        .filter(|(_, (starts_at, _))| *starts_at == alert.starts_at)
+        .map(|(_, (_, row))| row.clone())
+        .collect();
+    if rows.is_empty() { Arc::clone(alert) } else { Arc::new(AlertRow { deliveries: rows, ..AlertRow::clone(alert) }) }
 }
 
 /// The row of `monitor`, with what `old` knows of its results.

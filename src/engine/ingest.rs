@@ -16,8 +16,8 @@ use crate::base::name::MonitorName;
 use crate::base::outcome::Verdict;
 use crate::base::time::Timestamp;
 use crate::config::model::{Config, Monitor, Schedule};
-use crate::engine::board::{BoardInput, Facts};
-use crate::engine::evaluator::EvalInput;
+use crate::engine::board::{Facts, Report};
+use crate::engine::evaluator::{EvalInput, SlotResult};
 use crate::engine::history::{History, Journal};
 use crate::engine::metrics::{LagWindow, Metrics};
 use crate::wire::api::{HistoryPoint, ProbeResult};
@@ -83,7 +83,7 @@ pub enum Save {
 #[derive(Debug)]
 pub struct Outlets {
     /// Full: results wait (bounded by the probes under way).
-    pub board: mpsc::Sender<BoardInput>,
+    pub board: mpsc::Sender<Report>,
     /// Full: results wait.
     pub evaluator: mpsc::Sender<EvalInput>,
     /// Full: the journal keeps what it has and grows.
@@ -208,12 +208,11 @@ impl Ingest {
         kept.last = Some(Arc::clone(&result));
         let facts = kept.facts(self.clock.now());
         // Closed inboxes mean shutdown; results are in the history already.
-        let _ = self.out.board.send(BoardInput::Facts { name: monitor.name.clone(), facts }).await;
+        let _ = self.out.board.send(Report::Facts { name: monitor.name.clone(), facts }).await;
         if last {
             let headline = result.reason.as_ref().map_or_else(|| result.summary.clone(), |r| r.message.clone());
-            let input =
-                EvalInput::Result { monitor: Arc::clone(monitor), at: result.at, verdict: result.verdict, headline };
-            let _ = self.out.evaluator.send(input).await;
+            let slot = SlotResult { monitor: Arc::clone(monitor), at: result.at, verdict: result.verdict, headline };
+            let _ = self.out.evaluator.send(EvalInput::Result(slot)).await;
         }
     }
 
@@ -225,7 +224,7 @@ impl Ingest {
             place.send(Save::Journal(blob));
         }
         self.lag.tick();
-        let _ = self.out.board.send(BoardInput::Lag(self.lag.p99())).await;
+        let _ = self.out.board.send(Report::Lag(self.lag.p99())).await;
         let bucket = self.clock.now().millis().div_euclid(STRIP_BUCKET.as_millis() as i64);
         if bucket != self.strip_bucket {
             self.strip_bucket = bucket;
@@ -237,7 +236,7 @@ impl Ingest {
         let now = self.clock.now();
         for (name, kept) in &self.kept {
             let facts = kept.facts(now);
-            let _ = self.out.board.send(BoardInput::Facts { name: name.clone(), facts }).await;
+            let _ = self.out.board.send(Report::Facts { name: name.clone(), facts }).await;
         }
     }
 
