@@ -1,3 +1,5 @@
 //! The engine: schedules probes, keeps their results, decides alerts, delivers notifications.
 
+pub mod evaluator;
 pub mod handle;
+pub mod outbox;
