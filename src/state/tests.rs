@@ -1,0 +1,1 @@
+//! Opening, committing, corruption, migration.
