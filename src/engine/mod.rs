@@ -1,3 +1,4 @@
 //! The engine: schedules probes, keeps their results, decides alerts, delivers notifications.
 
 pub mod handle;
+pub mod kinds;
