@@ -7,6 +7,7 @@ pub mod handle;
 pub mod headline;
 pub mod history;
 pub mod ingest;
+pub mod kinds;
 pub mod lock;
 pub mod metrics;
 pub mod outbox;
