@@ -14,6 +14,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::engine::outbox::DeliveryMetrics;
+
 /// A gauge of seconds, bytes and other fractions.
 pub type FloatGauge = Gauge<f64, AtomicU64>;
 
@@ -27,15 +29,6 @@ pub struct ProbeLabels {
     pub r#type: &'static str,
     /// `up`, `degraded`, `down`, `unknown`.
     pub verdict: &'static str,
-}
-
-/// Things counted per receiver.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct ReceiverLabels {
-    /// Name of the receiver.
-    pub notifier: String,
-    /// `delivered`, `retry`, `dead`.
-    pub status: &'static str,
 }
 
 /// Monitors by state.
@@ -79,10 +72,8 @@ pub struct Metrics {
     pub config_problems: Gauge,
     /// Alerts that fire.
     pub alerts_firing: Gauge,
-    /// Delivery attempts.
-    pub notifications: Family<ReceiverLabels, Counter>,
-    /// How long delivery attempts take.
-    pub notification_seconds: Histogram,
+    /// Delivery attempts, counted by the outbox.
+    pub deliveries: DeliveryMetrics,
     /// Messages owed.
     pub outbox: Gauge,
     /// Commits of the state database.
@@ -127,8 +118,7 @@ impl Default for Metrics {
             config_loaded: FloatGauge::default(),
             config_problems: Gauge::default(),
             alerts_firing: Gauge::default(),
-            notifications: Family::default(),
-            notification_seconds: Histogram::new([0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]),
+            deliveries: DeliveryMetrics::default(),
             outbox: Gauge::default(),
             commit_seconds: Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0]),
             uptime: FloatGauge::default(),
@@ -168,9 +158,7 @@ impl Metrics {
         r.register("config_last_reload_timestamp_seconds", loaded, self.config_loaded.clone());
         r.register("config_problems", "Errors in the configuration files", self.config_problems.clone());
         r.register("alerts_firing", "Alerts that fire", self.alerts_firing.clone());
-        r.register("notifications_sent", "Delivery attempts by result", self.notifications.clone());
-        let took = "How long delivery attempts take";
-        r.register_with_unit("notification_duration", took, s.clone(), self.notification_seconds.clone());
+        self.deliveries.register(r);
         r.register("outbox_messages", "Messages owed to receivers", self.outbox.clone());
         r.register_with_unit(
             "db_commit_duration",
