@@ -194,7 +194,8 @@ fn main() {
         .flat_map(|times| times.windows(2).map(|w| ((w[1] - w[0]).as_secs_f64() - o.interval as f64).abs()))
         .collect();
     off.sort_by(f64::total_cmp);
-    let at = |q: f64| off.get(((off.len() as f64 * q) as usize).min(off.len().saturating_sub(1))).copied().unwrap_or(0.0);
+    let at =
+        |q: f64| off.get(((off.len() as f64 * q) as usize).min(off.len().saturating_sub(1))).copied().unwrap_or(0.0);
 
     println!("monitors {}  interval {} s  hanging {} %  measured {} s", o.monitors, o.interval, o.hang, o.seconds);
     println!("{:<44} {:.0} ms", "ready after", ready.as_secs_f64() * 1e3);
@@ -203,7 +204,17 @@ fn main() {
     println!("{:<44} {:.2} %", "processor, one core", cpu / o.seconds as f64 * 100.0);
     println!("{:<44} {}", "scheduler lag p99 (/metrics)", lag_p99(&before, &after));
     println!("{:<44} {missed:.0}", "slots missed");
-    println!("{:<44} {:.0} ms / {:.0} ms", "distance from the interval at the target p99/max", at(0.99) * 1e3, at(1.0) * 1e3);
+    println!(
+        "{:<44} {:.0} ms / {:.0} ms",
+        "distance from the interval at the target p99/max",
+        at(0.99) * 1e3,
+        at(1.0) * 1e3
+    );
     println!("{:<44} {} of {}", "healthy paths asked", asked.len(), o.monitors - o.monitors * o.hang / 100);
-    println!("{:<44} {} MiB (peak {} MiB)", "resident memory", server.status_kib("VmRSS:") / 1024, server.status_kib("VmHWM:") / 1024);
+    println!(
+        "{:<44} {} MiB (peak {} MiB)",
+        "resident memory",
+        server.status_kib("VmRSS:") / 1024,
+        server.status_kib("VmHWM:") / 1024
+    );
 }

@@ -86,7 +86,13 @@ fn modules_name_only_what_their_floor_allows() {
                     .split("crate::")
                     .skip(1)
                     .map(move |rest| {
-                        (n, rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or("").to_owned())
+                        (
+                            n,
+                            rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                                .next()
+                                .unwrap_or("")
+                                .to_owned(),
+                        )
                     })
                     .collect::<Vec<_>>()
             })

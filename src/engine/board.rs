@@ -132,9 +132,7 @@ impl BoardKeeper {
     pub async fn run(mut self, mut from: Inlets, stop: CancellationToken) {
         let mut next = Instant::now();
         loop {
-            let fold = async {
-                if self.dirty { time::sleep_until(next).await } else { std::future::pending().await }
-            };
+            let fold = async { if self.dirty { time::sleep_until(next).await } else { std::future::pending().await } };
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -254,7 +252,8 @@ impl BoardKeeper {
     fn health(&mut self, change: impl FnOnce(&mut EngineHealth)) {
         let mut health = EngineHealth::clone(&self.board.engine);
         change(&mut health);
-        health.missed_slots = self.metrics.missed_running.get() + self.metrics.missed_late.get() + self.metrics.starved.get();
+        health.missed_slots =
+            self.metrics.missed_running.get() + self.metrics.missed_late.get() + self.metrics.starved.get();
         if health != *self.board.engine {
             self.board.engine = Arc::new(health);
             self.dirty = true;

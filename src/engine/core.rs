@@ -78,7 +78,11 @@ impl Core {
         let query = EventQuery { limit: EVENTS_OF_MONITOR, subject: Some(name.to_owned()), ..EventQuery::default() };
         let events = self.page(query).await.map(|p| p.events).unwrap_or_default();
         let board = Arc::clone(&self.board.borrow());
-        let row = board.monitors.binary_search_by(|m| m.name.cmp(&monitor.name)).ok().map(|i| MonitorRow::clone(&board.monitors[i]));
+        let row = board
+            .monitors
+            .binary_search_by(|m| m.name.cmp(&monitor.name))
+            .ok()
+            .map(|i| MonitorRow::clone(&board.monitors[i]));
         // Between a reload and the next board, a tenth of a second, a new monitor has no row.
         let row = row.ok_or(EngineError::Busy)?;
         let newest = |r: &Arc<ProbeResult>| detail.last.as_ref().is_some_and(|l| Arc::ptr_eq(l, r));

@@ -43,8 +43,14 @@ impl DataDir {
         let io = |err| LockError::Io { dir: path.to_owned(), err };
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io)?;
         let file = path.join("lock");
-        let mut lock =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(file).map_err(io)?;
+        let mut lock = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(file)
+            .map_err(io)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

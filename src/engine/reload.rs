@@ -93,7 +93,12 @@ pub fn status_of(loaded: &Loaded, clock: &Clock) -> ConfigStatus {
 
 impl Reloader {
     /// Starts from what was loaded first. The receiver always holds the configuration that runs.
-    pub fn new(clock: Clock, metrics: Arc<Metrics>, sources: Sources, first: Loaded) -> (Self, watch::Receiver<Applied>) {
+    pub fn new(
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        sources: Sources,
+        first: Loaded,
+    ) -> (Self, watch::Receiver<Applied>) {
         let applied = Applied { config: Arc::clone(&first.config), status: Arc::new(status_of(&first, &clock)) };
         let (out, receiver) = watch::channel(applied);
         let mut reloader = Self { clock, metrics, sources, loaded: Arc::new(first), out, held: None, last_problems: 0 };
@@ -156,7 +161,11 @@ impl Reloader {
         };
         let diff = diff(&self.loaded.config, &loaded.config);
         if let Some(why) = self.holds_back(&diff, asked) {
-            tracing::warn!(why, removed = diff.removed.len(), "most monitors vanished; the running configuration stays for now");
+            tracing::warn!(
+                why,
+                removed = diff.removed.len(),
+                "most monitors vanished; the running configuration stays for now"
+            );
             return Reloaded { unchanged: self.loaded.config.monitors.len(), ..Reloaded::default() };
         }
         self.held = None;

@@ -93,12 +93,14 @@ impl Runner {
         let lag = started.saturating_duration_since(asked);
         let Ok(Ok(_permit)) = permit else {
             self.metrics.starved.inc();
-            let outcome = Outcome::unknown("local_starved", "no probe could start before the deadline: the engine is overloaded");
+            let outcome =
+                Outcome::unknown("local_starved", "no probe could start before the deadline: the engine is overloaded");
             return (self.finish(monitor, outcome, at, Duration::ZERO, attempt), lag);
         };
         self.metrics.lag.observe(lag.as_secs_f64());
         self.metrics.in_flight.inc();
-        let cx = ProbeCx { deadline: started + monitor.timeout, now: at, since: slot.since, last_beat: slot.beat.clone() };
+        let cx =
+            ProbeCx { deadline: started + monitor.timeout, now: at, since: slot.since, last_beat: slot.beat.clone() };
         let outcome = self.probe(monitor, &cx).await;
         self.metrics.in_flight.dec();
         let took = started.elapsed();

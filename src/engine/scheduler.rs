@@ -156,9 +156,11 @@ impl Scheduler {
             }
             Command::Next { name, reply } => {
                 let now = (Instant::now(), self.clock.now());
-                let next = self.monitors.get(&name).filter(|e| !e.monitor.paused).map(|e| {
-                    e.cron_at.unwrap_or_else(|| now.1.plus(e.next.saturating_duration_since(now.0)))
-                });
+                let next = self
+                    .monitors
+                    .get(&name)
+                    .filter(|e| !e.monitor.paused)
+                    .map(|e| e.cron_at.unwrap_or_else(|| now.1.plus(e.next.saturating_duration_since(now.0))));
                 // The asker may have gone.
                 let _ = reply.send(next);
             }
@@ -210,7 +212,8 @@ impl Scheduler {
         }
         // Slots of forms that are gone stay in the heap until they come due; rebuild when they are many.
         if self.due.len() > 2 * self.monitors.len() + 1_000 {
-            self.due = self.monitors.iter().filter(|(_, e)| !e.monitor.paused).map(|(n, e)| Reverse(e.due(n))).collect();
+            self.due =
+                self.monitors.iter().filter(|(_, e)| !e.monitor.paused).map(|(n, e)| Reverse(e.due(n))).collect();
         }
     }
 
@@ -322,7 +325,6 @@ impl Entry {
     }
 }
 
-
 /// Time from `wall` to the monitor's next slot: slots lie at multiples of the interval since the
 /// epoch plus a phase that the name gives. At least half an interval away, so that a first probe
 /// outside the grid is not followed at once by a second.
@@ -351,4 +353,248 @@ fn millis(d: Duration) -> u64 {
 /// FNV-1a, 64 bits: stable over versions and machines, which the standard hasher is not.
 fn fnv(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::base::BoxFuture;
+    use crate::base::labels::Labels;
+    use crate::base::outcome::{Outcome, Verdict};
+    use crate::base::probe::{Collector, ProbeCx};
+    use crate::config::catalog::Probe;
+    use crate::engine::ingest::IngestInput;
+
+    /// Takes this long, then is up; or panics; or fails.
+    #[derive(Debug)]
+    enum Script {
+        Takes(Duration),
+        Panics,
+        Fails,
+    }
+
+    impl Collector for Script {
+        fn probe<'a>(&'a self, _: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
+            Box::pin(async move {
+                match self {
+                    Self::Takes(d) => time::sleep(*d).await,
+                    Self::Panics => panic!("a bug in a collector"),
+                    Self::Fails => return Outcome::down("refused", "no"),
+                }
+                Outcome::up("fine")
+            })
+        }
+    }
+
+    fn monitor(name: &str, interval: u64, hash: u64, script: Script) -> Arc<Monitor> {
+        Arc::new(Monitor {
+            name: MonitorName::new(name).unwrap(),
+            probe: Probe { kind: "test", target: name.to_owned(), collector: Arc::new(script) },
+            schedule: Schedule::Every(Duration::from_secs(interval)),
+            timeout: Duration::from_secs(interval.min(5)),
+            retries: 0,
+            retry_interval: Duration::from_secs(1),
+            labels: Labels::default(),
+            paused: false,
+            alert: None,
+            source: String::new(),
+            hash,
+        })
+    }
+
+    struct Rig {
+        commands: mpsc::Sender<Command>,
+        results: mpsc::Receiver<IngestInput>,
+        metrics: Arc<Metrics>,
+        stop: CancellationToken,
+        group: crate::task::supervisor::Supervisor,
+        began: Instant,
+    }
+
+    fn rig(permits: usize) -> Rig {
+        let clock = Clock::starting_at(Timestamp::from_millis(1_700_000_000_000));
+        let metrics = Arc::new(Metrics::default());
+        let (ingest, results) = mpsc::channel(100_000);
+        let permits = Arc::new(Semaphore::new(permits));
+        let runner = Runner { clock, permits, metrics: Arc::clone(&metrics), ingest };
+        let (commands, inbox) = mpsc::channel(16);
+        let stop = CancellationToken::new();
+        let mut group = crate::task::supervisor::Supervisor::new(&stop);
+        let scheduler = Scheduler::new(clock, Arc::new(runner), HashMap::new());
+        group.add("scheduler", |stop| scheduler.run(inbox, stop));
+        Rig { commands, results, metrics, stop, group, began: Instant::now() }
+    }
+
+    impl Rig {
+        async fn apply(&self, monitors: Vec<Arc<Monitor>>) {
+            let monitors = monitors.into_iter().map(|m| (m.name.clone(), m)).collect();
+            let config = Config { monitors, ..Config::default() };
+            self.commands.send(Command::Apply(Arc::new(config))).await.unwrap();
+        }
+
+        /// Results until `secs` after the start: seconds, name, verdict, last attempt.
+        async fn until(&mut self, secs: u64) -> Vec<(f64, String, Verdict, bool)> {
+            let mut seen = Vec::new();
+            let end = self.began + Duration::from_secs(secs);
+            while let Ok(Some(input)) = time::timeout_at(end, self.results.recv()).await {
+                if let IngestInput::Result { monitor, result, last, .. } = input {
+                    seen.push((self.began.elapsed().as_secs_f64(), monitor.name.to_string(), result.verdict, last));
+                }
+            }
+            seen
+        }
+
+        async fn end(self) {
+            self.stop.cancel();
+            assert_eq!(self.group.stop(Duration::from_secs(60)).await, 0);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hanging_target_delays_nobody_and_never_overlaps_itself() {
+        let mut rig = rig(100);
+        let mut all = vec![monitor("hangs", 10, 1, Script::Takes(Duration::from_secs(3_600)))];
+        all.extend((0..20).map(|i| monitor(&format!("m{i}"), 10, 1, Script::Takes(Duration::from_millis(5)))));
+        rig.apply(all).await;
+        let seen = rig.until(100).await;
+        for i in 0..20 {
+            let times: Vec<f64> = seen.iter().filter(|s| s.1 == format!("m{i}")).map(|s| s.0).collect();
+            assert!(times.len() >= 10, "m{i}: {times:?}");
+            assert!(times.windows(2).skip(1).all(|w| (w[1] - w[0] - 10.0).abs() < 0.01), "m{i}: {times:?}");
+        }
+        let hung: Vec<_> = seen.iter().filter(|s| s.1 == "hangs").collect();
+        assert!(hung.iter().all(|s| s.2 == Verdict::Down) && hung.len() >= 9, "{hung:?}");
+        rig.end().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slots_are_spread_by_name() {
+        let mut rig = rig(1_000);
+        rig.apply((0..1_000).map(|i| monitor(&format!("m{i}"), 100, 1, Script::Takes(Duration::ZERO))).collect()).await;
+        rig.until(100).await;
+        let mut per_second = [0; 100];
+        for (at, ..) in rig.until(200).await {
+            per_second[(at as usize - 100).min(99)] += 1;
+        }
+        assert!(per_second.iter().all(|n| *n < 30), "{per_second:?}");
+        rig.end().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unchanged_monitor_keeps_its_phase_over_reloads() {
+        let mut rig = rig(10);
+        let changed = |hash| {
+            vec![monitor("same", 10, 1, Script::Takes(Duration::ZERO)), monitor("other", 10, hash, Script::Fails)]
+        };
+        rig.apply(changed(1)).await;
+        rig.until(25).await;
+        for hash in 2..30 {
+            rig.apply(changed(hash)).await;
+        }
+        let seen = rig.until(60).await;
+        let same: Vec<f64> = seen.iter().filter(|s| s.1 == "same").map(|s| s.0).collect();
+        assert!(same.windows(2).all(|w| (w[1] - w[0] - 10.0).abs() < 0.01), "{same:?}");
+        rig.end().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panicking_collector_is_unknown_and_harms_nobody() {
+        let mut rig = rig(1);
+        rig.apply(vec![monitor("bad", 10, 1, Script::Panics), monitor("good", 10, 1, Script::Takes(Duration::ZERO))])
+            .await;
+        let seen = rig.until(30).await;
+        assert!(seen.iter().filter(|s| s.1 == "bad").all(|s| s.2 == Verdict::Unknown));
+        assert!(seen.iter().filter(|s| s.1 == "good" && s.2 == Verdict::Up).count() >= 3);
+        assert!(rig.metrics.panics.get() >= 3);
+        rig.end().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_without_a_permit_is_unknown_not_down() {
+        let mut rig = rig(1);
+        let hog = monitor("hog", 60, 1, Script::Takes(Duration::from_secs(4)));
+        let rest = (0..3).map(|i| monitor(&format!("m{i}"), 2, 1, Script::Takes(Duration::ZERO)));
+        rig.apply(std::iter::once(hog).chain(rest).collect()).await;
+        let seen = rig.until(30).await;
+        assert!(seen.iter().any(|s| s.2 == Verdict::Unknown), "{seen:?}");
+        assert!(seen.iter().all(|s| s.2 != Verdict::Down), "{seen:?}");
+        assert!(rig.metrics.starved.get() > 0);
+        rig.end().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn retries_come_before_the_verdict_and_end_before_the_next_slot() {
+        let mut rig = rig(10);
+        let mut m = Arc::unwrap_or_clone(monitor("m", 10, 1, Script::Fails));
+        m.retries = 2;
+        m.timeout = Duration::from_secs(1);
+        rig.apply(vec![Arc::new(m)]).await;
+        let seen = rig.until(9).await;
+        let last: Vec<bool> = seen.iter().map(|s| s.3).take(3).collect();
+        assert_eq!(last, [false, false, true], "{seen:?}");
+        rig.end().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_that_the_process_slept_through_is_counted_not_replayed() {
+        let mut rig = rig(10);
+        rig.apply(vec![monitor("m", 1, 1, Script::Takes(Duration::ZERO))]).await;
+        rig.until(5).await;
+        // Nothing is polled while the clock jumps: what a suspended machine looks like.
+        time::advance(Duration::from_secs(600)).await;
+        let seen = rig.until(608).await;
+        assert!(seen.len() <= 5, "{seen:?}");
+        assert!(rig.metrics.missed_late.get() >= 595, "{}", rig.metrics.missed_late.get());
+        rig.end().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_removed_monitor_stops_in_the_middle_of_its_probe() {
+        let mut rig = rig(10);
+        rig.apply(vec![monitor("m", 10, 1, Script::Takes(Duration::from_secs(3)))]).await;
+        rig.until(1).await;
+        rig.apply(Vec::new()).await;
+        assert!(rig.until(60).await.is_empty());
+        rig.end().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn run_now_answers_and_refuses_to_overlap() {
+        let rig = rig(10);
+        rig.apply(vec![monitor("m", 3_600, 1, Script::Takes(Duration::from_secs(3)))]).await;
+        let ask = async |name: &str| {
+            let (reply, answer) = oneshot::channel();
+            let name = MonitorName::new(name).unwrap();
+            rig.commands.send(Command::RunNow { name, reply }).await.unwrap();
+            answer.await.unwrap()
+        };
+        time::sleep(Duration::from_secs(1)).await;
+        // The first probe of a new monitor is under way.
+        assert!(matches!(ask("m").await, Err(EngineError::AlreadyRunning(_))));
+        time::sleep(Duration::from_secs(4)).await;
+        assert_eq!(ask("m").await.unwrap().verdict, Verdict::Up);
+        assert!(matches!(ask("nope").await, Err(EngineError::NoSuchMonitor { .. })));
+        rig.end().await;
+    }
+
+    #[test]
+    fn cron_follows_its_zone_over_clock_changes() {
+        #[track_caller]
+        fn check(text: &str, zone: &str, from: &str, want: &str) {
+            let cron = text.parse::<croner::Cron>().unwrap();
+            let zone = jiff::tz::TimeZone::get(zone).unwrap();
+            let next = next_cron(&cron, &zone, Timestamp::parse(from).unwrap()).unwrap();
+            assert_eq!(next, Timestamp::parse(want).unwrap(), "{text} from {from}");
+        }
+        check("0 3 * * *", "UTC", "2026-11-23T02:00:00Z", "2026-11-23T03:00:00Z");
+        check("0 3 * * *", "Europe/Berlin", "2026-11-23T02:30:00Z", "2026-11-24T02:00:00Z");
+        // 02:30 does not exist on 29 March 2026 in Berlin: once, after the gap.
+        check("30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z");
+        // 02:30 comes twice on 25 October 2026 in Berlin: once.
+        check("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", "2026-10-25T00:30:00Z");
+        check("30 2 * * *", "Europe/Berlin", "2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z");
+        check("0 0 29 2 *", "UTC", "2026-11-23T00:00:00Z", "2028-02-29T00:00:00Z");
+    }
 }

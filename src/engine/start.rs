@@ -103,7 +103,8 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
     let (to_reload, reload_inbox) = mpsc::channel(16);
 
     let server = ServerInfo {
-        instance: nix::unistd::gethostname().map_or_else(|_| "localhost".to_owned(), |n| n.to_string_lossy().into_owned()),
+        instance: nix::unistd::gethostname()
+            .map_or_else(|_| "localhost".to_owned(), |n| n.to_string_lossy().into_owned()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         started: clock.now(),
@@ -117,8 +118,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
     let scheduler = Scheduler::new(clock, Arc::new(runner), saved.beats.into_iter().collect());
     let outlets = Outlets { board: to_board.clone(), evaluator: to_evaluator.clone(), saves: to_saves };
     let ingest = Ingest::new(clock, Arc::clone(&metrics), outlets, &saved.rings, &saved.journal);
-    let evaluator =
-        Evaluator::new(db.clone(), clock, saved.monitors, saved.alerts, decide_board.clone(), to_outbox);
+    let evaluator = Evaluator::new(db.clone(), clock, saved.monitors, saved.alerts, decide_board.clone(), to_outbox);
     let outbox = Outbox::new(db.clone(), clock, saved.owed, saved.deliveries, decide_board, metrics.deliveries.clone());
     let upkeep = Upkeep {
         db: db.clone(),
@@ -248,8 +248,7 @@ impl HandOut {
             // Closed inboxes mean shutdown.
             let _ = self.board.send(Report::Config(Arc::clone(&now), status)).await;
             let _ = self.ingest.send(IngestInput::Config(Arc::clone(&now))).await;
-            let _ =
-                self.evaluator.send(EvalInput::Config { config: Arc::clone(&now), complete: self.complete }).await;
+            let _ = self.evaluator.send(EvalInput::Config { config: Arc::clone(&now), complete: self.complete }).await;
             let _ = self.scheduler.send(Command::Apply(now)).await;
             if stop.run_until_cancelled(config.changed()).await.is_none_or(|changed| changed.is_err()) {
                 return;

@@ -36,7 +36,9 @@ impl Watcher {
                 let _ = nudge.try_send(());
             }
         });
-        let inner = inner.inspect_err(|e| tracing::warn!(error = %e, "file changes cannot be watched; looking every 30 s")).ok();
+        let inner = inner
+            .inspect_err(|e| tracing::warn!(error = %e, "file changes cannot be watched; looking every 30 s"))
+            .ok();
         let mut watcher = Self { dir: dir.to_owned(), inner, armed: BTreeMap::new(), complained: false };
         watcher.arm();
         (watcher, nudges)
