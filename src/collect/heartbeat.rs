@@ -32,7 +32,8 @@ struct Heartbeat {
 /// Reads the options. `interval` is the monitor's own: how often a report is due.
 pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let errors = fields.cx().error_count();
-    let token = fields.need_text("token", "write a secret of at least 8 characters, e.g. `token: \"${env:BACKUP_TOKEN}\"`");
+    let token =
+        fields.need_text("token", "write a secret of at least 8 characters, e.g. `token: \"${env:BACKUP_TOKEN}\"`");
     if let Some(token) = &token
         && token.value().len() < MIN_TOKEN
     {
@@ -86,19 +87,24 @@ impl Heartbeat {
         let window = self.interval + self.grace;
         let age = |t: Timestamp| cx.now.since(t);
         let mut outcome = match &cx.last_beat {
-            None if age(cx.since) <= window => {
-                Outcome::unknown("waiting", format!("no report yet; one is due within {}", Short(window - age(cx.since))))
-            }
+            None if age(cx.since) <= window => Outcome::unknown(
+                "waiting",
+                format!("no report yet; one is due within {}", Short(window - age(cx.since))),
+            ),
             None => Outcome::down("late", format!("no report since the monitor started {} ago", Short(age(cx.since)))),
             Some(beat) if age(beat.at) > window => {
                 let due = Short(age(beat.at).saturating_sub(self.interval));
-                let message = format!("the last report came {} ago and the next was due {due} ago", Short(age(beat.at)));
+                let message =
+                    format!("the last report came {} ago and the next was due {due} ago", Short(age(beat.at)));
                 Outcome::down("late", message)
             }
-            Some(beat) if !beat.ok => Outcome::down("reported", match beat.message.as_str() {
-                "" => "the job reported a failure".to_owned(),
-                said => format!("the job reported a failure: {said}"),
-            }),
+            Some(beat) if !beat.ok => Outcome::down(
+                "reported",
+                match beat.message.as_str() {
+                    "" => "the job reported a failure".to_owned(),
+                    said => format!("the job reported a failure: {said}"),
+                },
+            ),
             Some(beat) => Outcome::up(match beat.message.as_str() {
                 "" => format!("reported {} ago", Short(age(beat.at))),
                 said => said.to_owned(),

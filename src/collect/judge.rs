@@ -43,7 +43,12 @@ pub fn bad_regex(fields: &Fields<'_>, text: &Text, err: &regex::Error) {
     let why = err.to_string();
     let why = why.lines().last().unwrap_or("").trim().trim_start_matches("error: ").to_owned();
     let message = format!("`{}` is not a regular expression: {why}", text.shown());
-    fields.error(text.span, Code::BadValue, message, "quote it with single quotes, and put `\\` before . ( ) [ ] { } that are meant literally");
+    fields.error(
+        text.span,
+        Code::BadValue,
+        message,
+        "quote it with single quotes, and put `\\` before . ( ) [ ] { } that are meant literally",
+    );
 }
 
 /// A piece of a target's text, short enough for one line.

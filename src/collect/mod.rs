@@ -9,6 +9,7 @@
 pub mod dial;
 pub mod fault;
 pub mod heartbeat;
+pub mod host;
 pub mod http;
 pub mod judge;
 pub mod kinds;

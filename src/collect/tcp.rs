@@ -252,7 +252,10 @@ mod tests {
         assert_eq!((good.verdict, good.summary.as_str()), (Verdict::Up, "220 mail ready"));
         let bad = outcome("tcp", &format!("{{host: \"{at}\", expect: {{matches: '^250'}}}}")).await;
         assert_eq!(bad.verdict, Verdict::Down);
-        assert_eq!(bad.reason.unwrap().message, "expected: answer matches /^250/; found: 220 mail ready\\r\\n".replace("\\r\\n", "\r\n"));
+        assert_eq!(
+            bad.reason.unwrap().message,
+            "expected: answer matches /^250/; found: 220 mail ready\\r\\n".replace("\\r\\n", "\r\n")
+        );
         assert!(bad.evidence.is_some());
     }
 

@@ -202,18 +202,16 @@ impl Anchors {
             return anchors;
         }
         known.retain(|_, weak| weak.strong_count() > 0);
-        let anchors =
-            Arc::new(Self { roots: roots.clone(), loaded: ArcSwapOption::empty(), loading: tokio::sync::Mutex::default() });
+        let anchors = Arc::new(Self {
+            roots: roots.clone(),
+            loaded: ArcSwapOption::empty(),
+            loading: tokio::sync::Mutex::default(),
+        });
         known.insert(roots, Arc::downgrade(&anchors));
         anchors
     }
 
-    async fn verify(
-        &self,
-        chain: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        now: Timestamp,
-    ) -> Result<(), Fault> {
+    async fn verify(&self, chain: &[CertificateDer<'_>], name: &ServerName<'_>, now: Timestamp) -> Result<(), Fault> {
         let Some((leaf, rest)) = chain.split_first() else {
             return Err(Fault::target("cert_invalid", "the peer sent no certificate"));
         };
@@ -414,7 +412,9 @@ impl CertFacts {
 
     /// Lines for a person.
     pub fn describe(&self) -> String {
-        let day = |t: Option<i64>| t.map_or_else(|| "?".to_owned(), |s| Timestamp::from_millis(s.saturating_mul(1000)).to_string());
+        let day = |t: Option<i64>| {
+            t.map_or_else(|| "?".to_owned(), |s| Timestamp::from_millis(s.saturating_mul(1000)).to_string())
+        };
         let trust = if self.verified { "trusted" } else { "not verified as trusted" };
         let mut text = format!("{}, {} certificates, {trust}\n", self.version, self.chain);
         text += &format!("subject  {}\nissuer   {}\n", self.subject, self.issuer);
@@ -433,7 +433,8 @@ fn name_text(name: &x509_parser::extensions::GeneralName<'_>) -> String {
         GeneralName::DNSName(dns) => capped((*dns).to_owned()),
         GeneralName::IPAddress(bytes) => match **bytes {
             [a, b, c, d] => std::net::Ipv4Addr::new(a, b, c, d).to_string(),
-            _ => <[u8; 16]>::try_from(*bytes).map_or_else(|_| "?".to_owned(), |b| std::net::Ipv6Addr::from(b).to_string()),
+            _ => <[u8; 16]>::try_from(*bytes)
+                .map_or_else(|_| "?".to_owned(), |b| std::net::Ipv6Addr::from(b).to_string()),
         },
         other => capped(other.to_string()),
     }

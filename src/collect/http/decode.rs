@@ -39,9 +39,7 @@ pub fn decode(answer: &mut Answer, max_body: usize) -> Result<(), Fault> {
     let taken = Cell::new(0);
     let mut sink = Sink { output: Vec::new(), limit: max_body, taken: &taken, stop: None };
     let result = match encoding {
-        "gzip" | "x-gzip" => {
-            feed(MultiGzDecoder::new(&mut sink), input, &taken).and_then(|mut d| d.try_finish())
-        }
+        "gzip" | "x-gzip" => feed(MultiGzDecoder::new(&mut sink), input, &taken).and_then(|mut d| d.try_finish()),
         // RFC 9110 means zlib; half of the servers that say `deflate` send it without zlib's head.
         "deflate" if is_zlib(input) => {
             feed(ZlibDecoder::new(&mut sink), input, &taken).and_then(|mut d| d.try_finish())

@@ -91,7 +91,10 @@ impl HttpProbe {
             let Some(next) = redirect::next(hop, answer, &self.mask)? else { return Ok(()) };
             seen.push(hop.identity());
             if seen.contains(&next.identity()) {
-                return Err(Fault::target("redirect_loop", format!("redirected in a circle, back to {}", next.shown())));
+                return Err(Fault::target(
+                    "redirect_loop",
+                    format!("redirected in a circle, back to {}", next.shown()),
+                ));
             }
             if run.redirects == self.max_redirects {
                 let message = format!("more than {} redirects; the next would be {}", self.max_redirects, next.shown());
