@@ -14,6 +14,8 @@ pub mod http;
 pub mod judge;
 pub mod kinds;
 pub mod mask;
+pub mod nagios;
+pub mod script;
 pub mod tcp;
 pub mod tls;
 pub mod trace;
