@@ -13,9 +13,11 @@ pub struct Kind {
 }
 
 /// Every kind, in the order in which documentation lists them.
-pub const KINDS: [Kind; 3] = [
+pub const KINDS: [Kind; 5] = [
     Kind { name: "http", read: crate::collect::http::spec::read },
     Kind { name: "tcp", read: crate::collect::tcp::read },
+    Kind { name: "script", read: crate::collect::script::read },
+    Kind { name: "host", read: crate::collect::host::read },
     Kind { name: "heartbeat", read: crate::collect::heartbeat::read },
 ];
 

@@ -9,10 +9,13 @@
 pub mod dial;
 pub mod fault;
 pub mod heartbeat;
+pub mod host;
 pub mod http;
 pub mod judge;
 pub mod kinds;
 pub mod mask;
+pub mod nagios;
+pub mod script;
 pub mod tcp;
 pub mod tls;
 pub mod trace;
