@@ -236,12 +236,12 @@ impl Evaluator {
         self.ledger.flush(Flush { monitors, ..Flush::default() }).await;
     }
 
-    async fn tell_board(&self, input: BoardInput) {
+    async fn tell_board(&mut self, input: BoardInput) {
         // A closed board means that the engine is stopping; there is nobody left to show it to.
         let _ = self.board.send(input).await;
     }
 
-    async fn tell_outbox(&self, input: OutboxInput) {
+    async fn tell_outbox(&mut self, input: OutboxInput) {
         if self.outbox.send(input).await.is_err() {
             tracing::debug!("the outbox is closed; what is owed stays in the database");
         }
@@ -255,3 +255,6 @@ async fn at(when: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;
