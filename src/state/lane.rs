@@ -173,12 +173,18 @@ fn run_all(
         Ok(tx) => tx,
         Err(e) => return Err((batch, e)),
     };
-    for mut job in batch {
+    let mut waiting = batch.into_iter();
+    while let Some(mut job) = waiting.next() {
         let outcome = tx.savepoint().and_then(|point| {
             job.work(&point)?;
             point.commit()
         });
-        outcomes.push((job, outcome));
+        match outcome {
+            // A full disk, or memory that ran out, undoes the whole transaction. To go on would be
+            // worse than to fail: the next savepoint would commit on its own.
+            Err(e) if tx.is_autocommit() => return Err((std::iter::once(job).chain(waiting).collect(), e)),
+            outcome => outcomes.push((job, outcome)),
+        }
     }
     tx.commit().map_err(|e| (Vec::new(), e))
 }
