@@ -4,5 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests from outside use the system's clock and threads")]
 
 mod api;
+mod config;
 mod crash;
+mod fake;
 mod server;
