@@ -75,6 +75,10 @@ impl Server {
         request(&self.socket, "GET", path, "")
     }
 
+    pub fn text(&self, path: &str) -> String {
+        exchange(&self.socket, "GET", path, "")
+    }
+
     pub fn post(&self, path: &str) -> Value {
         request(&self.socket, "POST", path, "null")
     }
@@ -111,6 +115,12 @@ impl Drop for Server {
 
 /// One request over the Unix socket; the reply must be JSON.
 pub fn request(socket: &Path, method: &str, path: &str, body: &str) -> Value {
+    let reply = exchange(socket, method, path, body);
+    serde_json::from_str(&reply).unwrap_or_else(|e| panic!("{method} {path}: {e}: {reply}"))
+}
+
+/// One request over the Unix socket; gives the reply's body.
+pub fn exchange(socket: &Path, method: &str, path: &str, body: &str) -> String {
     let mut stream = UnixStream::connect(socket).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     write!(
@@ -122,7 +132,7 @@ pub fn request(socket: &Path, method: &str, path: &str, body: &str) -> Value {
     let mut reply = String::new();
     stream.read_to_string(&mut reply).unwrap();
     let (_, body) = reply.split_once("\r\n\r\n").unwrap();
-    serde_json::from_str(body).unwrap_or_else(|e| panic!("{method} {path}: {e}: {reply}"))
+    body.to_owned()
 }
 
 /// Waits until `state` gives a value; panics with `what` when it does not.
