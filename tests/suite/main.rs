@@ -3,8 +3,6 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 #![expect(clippy::disallowed_methods, reason = "tests from outside use the system's clock and threads")]
 
-mod api;
-mod config;
 mod crash;
-mod fake;
+mod reload;
 mod server;
