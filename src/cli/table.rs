@@ -38,13 +38,21 @@ impl Cell {
 pub struct Table {
     header: Vec<&'static str>,
     shrink: Vec<usize>,
+    dispensable: Vec<usize>,
     rows: Vec<Vec<Cell>>,
 }
 
 impl Table {
     /// A table with these headings; columns in `shrink` give way when the line is too long.
     pub fn new(header: &[&'static str], shrink: &[usize]) -> Self {
-        Self { header: header.to_vec(), shrink: shrink.to_vec(), rows: Vec::new() }
+        Self { header: header.to_vec(), shrink: shrink.to_vec(), dispensable: Vec::new(), rows: Vec::new() }
+    }
+
+    /// Columns that are left out, in this order, when shrinking alone is not enough.
+    #[must_use]
+    pub fn dispensable(mut self, columns: &[usize]) -> Self {
+        self.dispensable = columns.to_vec();
+        self
     }
 
     /// Adds a row.
@@ -56,9 +64,11 @@ impl Table {
     pub fn print(self, ui: &mut Ui) {
         let widths = self.widths(ui.width());
         let mut builder = Builder::new();
-        builder.push_record(self.header.iter().zip(&widths).map(|(h, w)| ui.paint(Role::Dim, fit(h, *w))));
+        let shown = |i: &usize| widths[*i] > 0;
+        let columns: Vec<usize> = (0..self.header.len()).filter(shown).collect();
+        builder.push_record(columns.iter().map(|i| ui.paint(Role::Dim, fit(self.header[*i], widths[*i]))));
         for row in &self.rows {
-            builder.push_record(row.iter().zip(&widths).map(|(c, w)| ui.paint(c.role, fit(&c.text, *w))));
+            builder.push_record(columns.iter().map(|i| ui.paint(row[*i].role, fit(&row[*i].text, widths[*i]))));
         }
         let mut table = builder.build();
         table.with(Style::empty()).with(Padding::new(0, GAP, 0, 0));
@@ -68,16 +78,28 @@ impl Table {
         }
     }
 
-    /// The width of each column, the widest shrinkable ones cut first.
+    /// The width of each column, the widest shrinkable ones cut first; 0 for those left out.
     fn widths(&self, limit: Option<usize>) -> Vec<usize> {
-        let mut widths: Vec<usize> = self.header.iter().map(|h| h.width()).collect();
+        let mut widths: Vec<usize> = self.header.iter().map(|h| h.width().max(1)).collect();
         for row in &self.rows {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = (*width).max(cell.text.width());
             }
         }
         let Some(limit) = limit else { return widths };
-        let gaps = GAP * self.header.len().saturating_sub(1);
+        let mut dispensable = self.dispensable.iter();
+        // Columns as narrow as they go, to see which have no place at all.
+        let floor = |widths: &[usize]| -> usize {
+            let narrow = |(i, w): (usize, &usize)| if self.shrink.contains(&i) { (*w).min(MIN_WIDTH) } else { *w };
+            let gaps = GAP * widths.iter().filter(|w| **w > 0).count().saturating_sub(1);
+            widths.iter().enumerate().map(narrow).sum::<usize>() + gaps
+        };
+        while floor(&widths) > limit
+            && let Some(i) = dispensable.next()
+        {
+            widths[*i] = 0;
+        }
+        let gaps = GAP * widths.iter().filter(|w| **w > 0).count().saturating_sub(1);
         loop {
             let excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(limit);
             let widest = self.shrink.iter().copied().max_by_key(|i| widths[*i]);
@@ -132,5 +154,8 @@ mod tests {
         assert_eq!(table.widths(None), [10, 30, 20]);
         assert_eq!(table.widths(Some(50)), [10, 18, 18]);
         assert_eq!(table.widths(Some(1)), [10, MIN_WIDTH, MIN_WIDTH]);
+        let table = table.dispensable(&[0]);
+        assert_eq!(table.widths(Some(30)), [10, MIN_WIDTH, MIN_WIDTH]);
+        assert_eq!(table.widths(Some(29)), [0, 14, 13]);
     }
 }

@@ -69,7 +69,8 @@ pub fn run(command: &AlertCommand, ui: &mut Ui, cx: &Context) -> Done {
 
 /// Prints alerts as a table.
 pub fn table(ui: &mut Ui, alerts: &[&AlertRow], now: Timestamp) {
-    let mut table = Table::new(&["STATE", "SEVERITY", "ALERT", "MONITOR", "FOR", "SENT", "SUMMARY"], &[2, 3, 5, 6]);
+    let mut table = Table::new(&["STATE", "SEVERITY", "ALERT", "MONITOR", "FOR", "SENT", "SUMMARY"], &[2, 3, 5, 6])
+        .dispensable(&[1, 2]);
     for a in alerts {
         let (word, role) = match a.state {
             AlertState::Pending => ("pending", Role::Warn),

@@ -144,7 +144,7 @@ pub fn table(ui: &mut Ui, rows: &[Arc<MonitorRow>], now: Timestamp) {
     // Stable: equal states stay in order of name.
     sorted.sort_by_key(|r| r.state);
     let header = ["STATE", "MONITOR", "TYPE", "FOR", "TOOK", "P95", "UPTIME", "LAST RESULT"];
-    let mut table = Table::new(&header, &[1, 7]);
+    let mut table = Table::new(&header, &[1, 7]).dispensable(&[5, 2, 6, 4]);
     for r in sorted {
         let short = |d: Option<std::time::Duration>| d.map_or_else(|| "-".to_owned(), |d| Short(d).to_string());
         let note = if r.stale_config { "(runs on its last good form) " } else { "" };

@@ -194,7 +194,7 @@ fn engine(ui: &mut Ui, board: &Board, config: &ConfigStatus, now: Timestamp) {
     }
     let http = server.http.as_ref().map_or_else(String::new, |a| format!(", {a}"));
     let about = format!(
-        "watchdog {} on {} (pid {}{http}), up {}; start lag p99 {}, {} slots missed, {} messages owed, {} receivers",
+        "watchdog {} on {} (pid {}{http}), up {}; start lag p99 {}, slots missed {}, messages owed {}, receivers {}",
         server.version,
         server.instance,
         server.pid,
@@ -205,7 +205,7 @@ fn engine(ui: &mut Ui, board: &Board, config: &ConfigStatus, now: Timestamp) {
         health.receivers,
     );
     let files = format!(
-        "configuration {}: {} files, {} monitors, loaded {} ago",
+        "configuration {}: files {}, monitors {}, loaded {} ago",
         config.dir,
         config.files,
         config.monitors,

@@ -69,7 +69,12 @@ async fn run_with(house: &House, arguments: &str, vars: &[(&str, &str)]) -> Ran 
 /// What a person reads, with the exit code and what went to stderr.
 fn shown(ran: &Ran) -> String {
     let err = if ran.err.is_empty() { String::new() } else { format!("--- stderr\n{}", ran.err) };
-    format!("exit {}\n{}{err}", ran.code, ran.out)
+    // A command takes some milliseconds, which the two finest ages show.
+    let ages = [(r"4\.\ds ago", "4.0s ago"), (r"next in 2\ds", "next in 26s")];
+    let out = ages.iter().fold(ran.out.clone(), |text, (pattern, fixed)| {
+        regex::Regex::new(pattern).unwrap().replace_all(&text, *fixed).into_owned()
+    });
+    format!("exit {}\n{out}{err}", ran.code)
 }
 
 macro_rules! snapshots {
