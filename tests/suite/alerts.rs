@@ -135,7 +135,7 @@ struct Life {
 
 impl Life {
     async fn start(dir: &Path, config: Arc<Config>) -> Self {
-        let opened = StateDb::open(dir, Clock::system()).unwrap();
+        let opened = StateDb::open(dir, Clock::system()).expect("a database");
         assert_eq!(opened.degraded, None);
         let (db, loaded) = (opened.db, opened.loaded);
         let (inbox, results) = mpsc::channel(1_000);

@@ -10,6 +10,7 @@ use tokio::time::{self, Instant};
 use crate::base::clock::Clock;
 use crate::base::failure::Chain;
 use crate::base::message::{DeliveryError, Message};
+use crate::base::term_safe::term_safe;
 use crate::base::units::Exact;
 use crate::config::model::Receiver;
 use crate::engine::outbox::queue::{Item, Next};
@@ -69,7 +70,8 @@ impl Delivery {
         };
         metrics.count(&receiver.name, word, Some(took));
         if let Some(error) = &error {
-            tracing::warn!(receiver = receiver.name, attempts, error, given_up = word == "dead", "delivery failed");
+            let error = term_safe(error);
+            tracing::warn!(receiver = receiver.name, attempts, %error, given_up = word == "dead", "delivery failed");
         }
         let event = event(&owed.message, after, attempts, clock, error.as_deref());
         let attempt =
