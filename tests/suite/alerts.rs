@@ -2,8 +2,11 @@
 //! nothing is told out of order, and what is told twice was cut off by a kill.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -42,17 +45,52 @@ struct Taken {
     key: String,
 }
 
-/// The world outside, which no kill touches.
-#[derive(Debug, Default)]
+/// What the world outside saw, which no kill touches: a file that every life appends to.
+#[derive(Debug)]
 struct World {
     life: usize,
-    taken: Vec<Taken>,
-    /// Taken, and the sender has not been told so yet.
-    unanswered: usize,
+    log: File,
+}
+
+impl World {
+    fn open(dir: &Path, life: usize) -> Arc<Self> {
+        let log = File::options().create(true).append(true).open(dir.join("world")).unwrap();
+        Arc::new(Self { life, log })
+    }
+
+    /// One `write` in append mode: whole or not at all, whoever else writes.
+    fn note(&self, fields: &[&str]) {
+        let line = format!("{}\t{}\n", self.life, fields.join("\t"));
+        assert_eq!((&self.log).write(line.as_bytes()).unwrap(), line.len());
+    }
+
+    /// What receivers took, in order, and the episodes that screens showed as firing.
+    fn read(dir: &Path) -> (Vec<Taken>, BTreeSet<(String, Timestamp)>) {
+        let time = |ms: &str| Timestamp::from_millis(ms.parse().unwrap());
+        let (mut taken, mut fired) = (Vec::new(), BTreeSet::new());
+        for line in std::fs::read_to_string(dir.join("world")).unwrap().lines() {
+            let fields: Vec<_> = line.split('\t').collect();
+            match fields[..] {
+                [_, monitor, starts_at] => {
+                    fired.insert((monitor.to_owned(), time(starts_at)));
+                }
+                [life, receiver, monitor, status, starts_at, key] => taken.push(Taken {
+                    life: life.parse().unwrap(),
+                    receiver: receiver.to_owned(),
+                    monitor: monitor.to_owned(),
+                    status: if status == "firing" { Status::Firing } else { Status::Resolved },
+                    starts_at: time(starts_at),
+                    key: key.to_owned(),
+                }),
+                _ => panic!("a torn line: {line}"),
+            }
+        }
+        (taken, fired)
+    }
 }
 
 #[derive(Debug)]
-struct Sink(Arc<Mutex<World>>);
+struct Sink(Arc<World>);
 
 impl Notifier for Sink {
     fn deliver<'a>(&'a self, m: &'a Message) -> BoxFuture<'a, Result<(), DeliveryError>> {
@@ -60,22 +98,11 @@ impl Notifier for Sink {
             if fastrand::u8(..4) == 0 {
                 return Err(DeliveryError::Retry { after: None, err: "status 500".into() });
             }
-            {
-                let mut world = self.0.lock().unwrap();
-                let taken = Taken {
-                    life: world.life,
-                    receiver: m.receiver.clone(),
-                    monitor: m.labels.get("monitor").unwrap().to_owned(),
-                    status: m.status,
-                    starts_at: m.starts_at,
-                    key: m.idempotency_key.clone(),
-                };
-                world.taken.push(taken);
-                world.unanswered += 1;
-            }
+            let starts_at = m.starts_at.millis().to_string();
+            let monitor = m.labels.get("monitor").unwrap();
+            self.0.note(&[&m.receiver, monitor, m.status.as_str(), &starts_at, &m.idempotency_key]);
             // The answer is under way: a kill here is what makes a duplicate.
             time::sleep(Duration::from_micros(fastrand::u64(..1_500))).await;
-            self.0.lock().unwrap().unanswered -= 1;
             Ok(())
         })
     }
@@ -107,7 +134,7 @@ fn monitor(n: usize) -> Arc<Monitor> {
     })
 }
 
-fn config(monitors: &[Arc<Monitor>], world: &Arc<Mutex<World>>) -> Arc<Config> {
+fn config(monitors: &[Arc<Monitor>], world: &Arc<World>) -> Arc<Config> {
     let receiver = |name: &str| {
         Arc::new(Receiver {
             name: name.to_owned(),
@@ -157,98 +184,159 @@ impl Life {
         Self { inbox, outbox, board, tasks, db }
     }
 
-    /// Ends every task where it stands.
-    async fn kill(mut self, fired: &mut BTreeSet<(String, Timestamp)>) {
-        drop(self.tasks);
-        self.inbox.closed().await;
-        self.outbox.closed().await;
-        self.db.close().await;
-        while let Ok(input) = self.board.try_recv() {
-            note_firing(&input, fired);
-        }
-    }
-}
-
-fn note_firing(input: &BoardInput, fired: &mut BTreeSet<(String, Timestamp)>) {
-    if let BoardInput::Alerts(rows) = input {
-        let firing = rows.iter().filter(|r| r.state == AlertState::Firing);
-        fired.extend(firing.map(|r| (r.monitor.to_string(), r.starts_at)));
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn kills_at_random_moments_lose_nothing_and_repeat_only_what_was_cut_off() {
-    const KILLS: usize = 60;
-    let dir = tempfile::tempdir().unwrap();
-    let world = Arc::new(Mutex::new(World::default()));
-    let monitors: Vec<_> = (0..MONITORS).map(monitor).collect();
-    let config = config(&monitors, &world);
-    let mut fired = BTreeSet::new();
-    let mut cut_off = 0;
-    // Slots advance by a millisecond, so that no two episodes begin at the same time.
-    let mut clock = Clock::system().now().millis();
-    let mut result = |m: &Arc<Monitor>, verdict| {
-        clock += 1;
-        let at = Timestamp::from_millis(clock);
-        EvalInput::Result(SlotResult { monitor: m.clone(), at, verdict, headline: "flapping".to_owned() })
-    };
-    for life in 0..KILLS {
-        world.lock().unwrap().life = life;
-        let running = Life::start(dir.path(), config.clone()).await;
-        for _ in 0..fastrand::usize(..200) {
-            let m = &monitors[fastrand::usize(..MONITORS)];
-            // Runs of one verdict, so that alerts both fire and clear.
+    /// Sends results at random for as long as `more` says.
+    async fn flap(&mut self, world: &World, monitors: &[Arc<Monitor>], clock: &mut i64, more: impl Fn(usize) -> bool) {
+        for n in 0.. {
+            if !more(n) {
+                return;
+            }
+            // Runs of one verdict are likely, so that alerts both fire and clear.
             let verdict = match fastrand::u8(..20) {
                 0..9 => Verdict::Down,
                 9..17 => Verdict::Up,
                 17..19 => Verdict::Degraded,
                 _ => Verdict::Unknown,
             };
-            running.inbox.send(result(m, verdict)).await.unwrap();
+            self.inbox.send(result(&monitors[fastrand::usize(..MONITORS)], clock, verdict)).await.unwrap();
             match fastrand::u8(..8) {
                 0 => tokio::task::yield_now().await,
                 1 => time::sleep(Duration::from_micros(fastrand::u64(..800))).await,
                 _ => {}
             }
+            self.watch(world);
         }
-        time::sleep(Duration::from_micros(fastrand::u64(..10_000))).await;
-        running.kill(&mut fired).await;
-        let mut world = world.lock().unwrap();
-        // What was taken but not answered is repeated; so may be what was answered but not recorded.
-        cut_off += std::mem::take(&mut world.unanswered);
     }
 
-    // The last life ends well: everything recovers and everything owed is told.
-    world.lock().unwrap().life = KILLS;
-    let mut last = Life::start(dir.path(), config.clone()).await;
-    for m in &monitors {
-        for _ in 0..CLEAR_AFTER {
-            last.inbox.send(result(m, Verdict::Up)).await.unwrap();
+    /// Notes the episodes that a screen would show as firing.
+    fn watch(&mut self, world: &World) {
+        while let Ok(input) = self.board.try_recv() {
+            note_firing(&input, world);
         }
     }
-    let (mut quiet, mut owed) = (false, usize::MAX);
-    while !(quiet && owed == 0) {
-        let input = time::timeout(Duration::from_secs(60), last.board.recv()).await.expect("a quiet end").unwrap();
-        note_firing(&input, &mut fired);
-        match input {
-            BoardInput::Alerts(rows) => quiet = rows.iter().all(|r| r.state == AlertState::Resolved),
-            BoardInput::Owed(count) => owed = count,
-            _ => {}
-        }
-        if quiet && owed == 0 {
-            // What was decided last may be on its way to the outbox: the database knows it already.
-            owed = last.db.owed().await.unwrap().len();
-        }
-    }
-    assert_eq!(last.tasks.stop(Duration::from_secs(30)).await, 0);
-    last.db.close().await;
 
-    let world = world.lock().unwrap();
-    check(&world.taken, &fired);
-    let repeated = world.taken.len() - world.taken.iter().map(|t| &t.key).collect::<BTreeSet<_>>().len();
-    assert!(fired.len() > KILLS, "only {} episodes", fired.len());
+    /// Ends every task where it stands.
+    async fn kill(mut self, world: &World) {
+        drop(self.tasks);
+        self.inbox.closed().await;
+        self.outbox.closed().await;
+        self.db.close().await;
+        while let Ok(input) = self.board.try_recv() {
+            note_firing(&input, world);
+        }
+    }
+
+    /// Lets everything recover, waits until everything owed is told, and stops in order.
+    async fn end_well(mut self, world: &World, monitors: &[Arc<Monitor>], clock: &mut i64) {
+        for m in monitors {
+            for _ in 0..CLEAR_AFTER {
+                self.inbox.send(result(m, clock, Verdict::Up)).await.unwrap();
+            }
+        }
+        let (mut quiet, mut owed) = (false, usize::MAX);
+        while !(quiet && owed == 0) {
+            let input = time::timeout(Duration::from_secs(60), self.board.recv()).await.expect("a quiet end").unwrap();
+            note_firing(&input, world);
+            match input {
+                BoardInput::Alerts(rows) => quiet = rows.iter().all(|r| r.state == AlertState::Resolved),
+                BoardInput::Owed(count) => owed = count,
+                _ => {}
+            }
+            if quiet && owed == 0 {
+                // What was decided last may be on its way to the outbox: the database knows it already.
+                owed = self.db.owed().await.unwrap().len();
+            }
+        }
+        assert_eq!(self.tasks.stop(Duration::from_secs(30)).await, 0);
+        self.db.close().await;
+    }
+}
+
+fn result(monitor: &Arc<Monitor>, clock: &mut i64, verdict: Verdict) -> EvalInput {
+    // Slots advance by a millisecond, so that no two episodes begin at the same time.
+    *clock += 1;
+    let at = Timestamp::from_millis(*clock);
+    EvalInput::Result(SlotResult { monitor: monitor.clone(), at, verdict, headline: "flapping".to_owned() })
+}
+
+fn note_firing(input: &BoardInput, world: &World) {
+    if let BoardInput::Alerts(rows) = input {
+        for row in rows.iter().filter(|r| r.state == AlertState::Firing) {
+            world.note(&[row.monitor.as_str(), &row.starts_at.millis().to_string()]);
+        }
+    }
+}
+
+/// Slots of one life begin after those of the life before, however fast that one counted.
+fn first_slot(life: usize) -> i64 {
+    Clock::system().now().millis() + life as i64 * 100_000
+}
+
+fn judge(dir: &Path, kills: usize) {
+    let (taken, fired) = World::read(dir);
+    check(&taken, &fired);
+    let repeated = taken.len() - taken.iter().map(|t| &t.key).collect::<BTreeSet<_>>().len();
+    assert!(fired.len() > kills / 2, "only {} episodes", fired.len());
     // At most the messages under way at a kill: 4 for each receiver.
-    assert!(repeated <= KILLS * 4 * RECEIVERS.len(), "{repeated} repeated, {cut_off} unanswered");
+    assert!(repeated <= kills * 4 * RECEIVERS.len(), "{repeated} repeated");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tasks_ended_at_random_moments_lose_nothing_and_repeat_only_what_was_cut_off() {
+    const KILLS: usize = 50;
+    let dir = tempfile::tempdir().unwrap();
+    let monitors: Vec<_> = (0..MONITORS).map(monitor).collect();
+    for life in 0..KILLS {
+        let world = World::open(dir.path(), life);
+        let mut running = Life::start(dir.path(), config(&monitors, &world)).await;
+        let results = fastrand::usize(..200);
+        running.flap(&world, &monitors, &mut first_slot(life), |n| n < results).await;
+        time::sleep(Duration::from_micros(fastrand::u64(..10_000))).await;
+        running.kill(&world).await;
+    }
+    let world = World::open(dir.path(), KILLS);
+    let last = Life::start(dir.path(), config(&monitors, &world)).await;
+    last.end_well(&world, &monitors, &mut first_slot(KILLS)).await;
+    judge(dir.path(), KILLS);
+}
+
+/// Where the process that is killed finds its directory and its number.
+const CHILD: &str = "WATCHDOG_TEST_ALERTS_CHILD";
+
+/// The process that the next test kills; by itself it has nothing to do.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_flaps_until_it_is_killed() {
+    let Ok(told) = std::env::var(CHILD) else { return };
+    let (life, dir) = told.split_once(' ').unwrap();
+    let (life, dir) = (life.parse().unwrap(), Path::new(dir));
+    let monitors: Vec<_> = (0..MONITORS).map(monitor).collect();
+    let world = World::open(dir, life);
+    let mut running = Life::start(dir, config(&monitors, &world)).await;
+    running.flap(&world, &monitors, &mut first_slot(life), |_| true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kill_9_at_random_moments_loses_nothing_and_repeats_only_what_was_cut_off() {
+    const KILLS: usize = 25;
+    let dir = tempfile::tempdir().unwrap();
+    for life in 0..KILLS {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "alerts::a_process_that_flaps_until_it_is_killed", "--nocapture"])
+            .env(CHILD, format!("{life} {}", dir.path().display()))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // From the middle of opening the database to a hundred alerts later.
+        time::sleep(Duration::from_millis(fastrand::u64(5..250))).await;
+        assert_eq!(child.try_wait().unwrap(), None, "the process ended by itself");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let monitors: Vec<_> = (0..MONITORS).map(monitor).collect();
+    let world = World::open(dir.path(), KILLS);
+    let last = Life::start(dir.path(), config(&monitors, &world)).await;
+    last.end_well(&world, &monitors, &mut first_slot(KILLS)).await;
+    judge(dir.path(), KILLS);
 }
 
 /// Judges the history that the receivers saw against the episodes that screens showed.

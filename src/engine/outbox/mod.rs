@@ -211,7 +211,10 @@ impl Outbox {
         let (now, wall) = (Instant::now(), self.clock.now());
         // Wall-clock stamps become monotonic ones here and nowhere else: a clock that jumps later
         // neither holds a message back nor ages it.
-        let wait = owed.next_attempt.since(wall).min(self.policy.retry_after_cap);
+        let wait = match owed.attempts {
+            0 => Duration::ZERO,
+            _ => owed.next_attempt.since(wall).min(self.policy.retry_after_cap),
+        };
         let left = self.policy.ttl.saturating_sub(wall.since(owed.created));
         let width = self.policy.width;
         let receiver = owed.message.receiver.clone();
