@@ -105,6 +105,8 @@ pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     db.pragma_update(None, "journal_mode", "wal")?;
     // NORMAL loses the last commits in a power cut, FULL none.
     db.pragma_update(None, "synchronous", "full")?;
+    // A burst may grow the log; what the checkpoint has folded in is given back beyond this.
+    db.pragma_update(None, "journal_size_limit", 16 * 1024 * 1024)?;
     set_up(&db)?;
     Ok(db)
 }
