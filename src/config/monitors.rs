@@ -42,7 +42,7 @@ pub struct Item {
 /// Reads one file.
 pub fn read(source: &Arc<Source>, catalog: &dyn Catalog, resolver: &dyn Resolver) -> Sheet {
     let cx = Cx::new(Arc::clone(source), resolver);
-    let (root, errors) = yaml::parse(source.text());
+    let yaml::Parsed { root, errors, broken } = yaml::parse_partly(source.text());
     let mut reader = Reader { cx: &cx, catalog, bad: Vec::new(), sheet: Sheet::default() };
     for error in &errors {
         report_syntax(&cx, error);
@@ -53,6 +53,11 @@ pub fn read(source: &Arc<Source>, catalog: &dyn Catalog, resolver: &dyn Resolver
         Some(_) | None => reader.sheet.lossy = !errors.is_empty(),
     }
     let mut sheet = reader.sheet;
+    if broken {
+        // Read only to report what else is wrong.
+        sheet.items.clear();
+        sheet.lossy = true;
+    }
     sheet.volatile = cx.used_references();
     sheet.problems = cx.into_problems();
     sheet
@@ -138,7 +143,7 @@ impl<'a> Reader<'a> {
         };
         let mut fields = fields.with_defaults(defaults);
         let general = General::read(&mut fields).and_then(|general| general.settled(&mut fields));
-        fields.without_defaults();
+        fields.seal_defaults();
         let name = self.name(&mut fields);
         fields.unsupported(&["depends_on", "template"]);
         let options: Vec<&Entry> = fields.unclaimed().collect();

@@ -135,8 +135,26 @@ impl Node {
     }
 }
 
+/// What a text yields.
+#[derive(Debug)]
+pub struct Parsed {
+    /// The tree; `None` for an empty text. When the text is `broken`, the complete parts before the
+    /// place where reading ended: fit to be checked, not to be used.
+    pub root: Option<Node>,
+    /// All mistakes, the one that ended the reading last.
+    pub errors: Vec<SyntaxError>,
+    /// The text could not be read to its end.
+    pub broken: bool,
+}
+
 /// Parses one document. The tree is `None` for an empty file; with a fatal error it is `None` too.
 pub fn parse(text: &str) -> (Option<Node>, Vec<SyntaxError>) {
+    let parsed = parse_partly(text);
+    (parsed.root.filter(|_| !parsed.broken), parsed.errors)
+}
+
+/// Parses one document and keeps what came before a fatal error.
+pub fn parse_partly(text: &str) -> Parsed {
     let mut builder = Builder::default();
     let options = granit_parser::options! { emit_comments: false };
     for item in Parser::new_from_str_with_options(text, options) {
@@ -150,10 +168,10 @@ pub fn parse(text: &str) -> (Option<Node>, Vec<SyntaxError>) {
         };
         if let Err(fatal) = step {
             builder.errors.push(fatal);
-            return (None, builder.errors);
+            return Parsed { root: builder.complete_part(), errors: builder.errors, broken: true };
         }
     }
-    (builder.root, builder.errors)
+    Parsed { root: builder.root, errors: builder.errors, broken: false }
 }
 
 fn to_span(span: &granit_parser::Span, text: &str) -> Span {
@@ -271,6 +289,22 @@ impl Builder {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The entries of the outermost mapping that were read to their end, and of an unfinished list
+    /// in it the items that were. Anything deeper could seem to lack what was not read any more.
+    fn complete_part(&mut self) -> Option<Node> {
+        let mut open = std::mem::take(&mut self.open).into_iter();
+        let root = open.next()?;
+        let OpenKind::Map { mut map, key } = root.kind else { return None };
+        if let (Some((key, key_span)), Some(Open { start, kind: OpenKind::Seq(items), .. })) = (key, open.next()) {
+            let end = items.last().map_or(start, |n| n.span.end);
+            let value = Node { value: Value::Seq(items), span: Span { start, end } };
+            // A key that is there already was reported by nobody yet, and need not be now.
+            drop(map.add(key, key_span, value));
+        }
+        let end = map.entries.last().map_or(root.start, |e| e.value.span.end);
+        Some(Node { value: Value::Map(map.entries), span: Span { start: root.start, end } })
     }
 
     fn count(&mut self, n: usize, span: Span) -> Result<(), SyntaxError> {

@@ -146,6 +146,7 @@ pub fn stale(loaded: &Loaded) -> Vec<&str> {
 
 /// Each problem as `file:line:column code message`.
 pub fn said(loaded: &Loaded) -> Vec<String> {
-    let line = |p: &watchdog::wire::api::Problem| format!("{}:{}:{} {} {}", p.file, p.line, p.column, p.code, p.message);
+    let line =
+        |p: &watchdog::wire::api::Problem| format!("{}:{}:{} {} {}", p.file, p.line, p.column, p.code, p.message);
     loaded.problems.iter().map(line).collect()
 }

@@ -70,6 +70,20 @@ fn defaults_fill_what_a_monitor_leaves_out() {
 }
 
 #[test]
+fn defaults_hold_only_what_every_kind_has() {
+    let site = Site::new();
+    site.write("monitors.d/a.yaml", "defaults: {url: 'http://a', intervall: 5s}\nmonitors:\n- {name: a, type: http}\n");
+    assert_eq!(
+        said(&site.load()),
+        [
+            "monitors.d/a.yaml:1:12 W003 `url` is not a key here",
+            "monitors.d/a.yaml:1:29 W003 `intervall` is not a key here",
+            "monitors.d/a.yaml:3:4 W004 `url` is missing",
+        ]
+    );
+}
+
+#[test]
 fn without_defaults_a_timeout_is_never_longer_than_the_interval() {
     let site = Site::new();
     site.write(
