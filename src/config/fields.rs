@@ -123,8 +123,12 @@ impl<'a> Fields<'a> {
         self.entries = &[];
     }
 
-    /// Reports that `key` must be there.
+    /// Reports that `key` must be there, unless a key that is not known looks like it: that one is
+    /// reported at the end, and one mistake should read as one.
     pub fn missing(&self, key: &str, hint: impl Into<String>) {
+        if self.unclaimed().any(|e| nearest(&e.key, [key]).is_some()) {
+            return;
+        }
         self.cx.error(self.head(), Code::MissingKey, format!("`{key}` is missing"), hint);
     }
 

@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::base::message::Notifier;
 use crate::base::nearest::nearest;
 use crate::config::catalog::Catalog;
 use crate::config::cx::{Cx, Resolver};
@@ -152,8 +153,12 @@ fn receivers(fields: &mut Fields<'_>, catalog: &dyn Catalog) -> (BTreeMap<String
         send_resolved.hash(&mut hash);
         let options = fields.unclaimed().filter(|e| e.key != "send_resolved");
         cx.digest_entries(options, &mut hash);
-        let built = notifier(&mut fields, catalog, before);
+        let built = notifier(&mut fields, catalog);
+        let head = fields.head();
         fields.finish();
+        if built.is_none() && cx.error_count() == before {
+            cx.error(head, Code::BadValue, "the options of this notifier do not stand", "compare them with the guide");
+        }
         if let (Some(name), Some((kind, notifier)), true) = (name, built, cx.error_count() == before) {
             name.value().hash(&mut hash);
             let name = name.value().to_owned();
@@ -163,11 +168,7 @@ fn receivers(fields: &mut Fields<'_>, catalog: &dyn Catalog) -> (BTreeMap<String
     (taken, receivers)
 }
 
-fn notifier(
-    fields: &mut Fields<'_>,
-    catalog: &dyn Catalog,
-    before: usize,
-) -> Option<(String, Arc<dyn crate::base::message::Notifier>)> {
+fn notifier(fields: &mut Fields<'_>, catalog: &dyn Catalog) -> Option<(String, Arc<dyn Notifier>)> {
     let kinds = catalog.notifier_kinds();
     let all = format!("write one of: {}", kinds.join(", "));
     let kind = fields.need_text("type", &all)?;
@@ -178,12 +179,7 @@ fn notifier(
         fields.claim_rest();
         return None;
     }
-    let notifier = catalog.notifier(kind.value(), fields);
-    if notifier.is_none() && fields.cx().error_count() == before {
-        let message = format!("the options of this `{}` notifier do not stand", kind.shown());
-        fields.error(fields.head(), Code::BadValue, message, "compare them with the guide");
-    }
-    Some((kind.value().to_owned(), notifier?))
+    Some((kind.value().to_owned(), catalog.notifier(kind.value(), fields)?))
 }
 
 fn receiver_of(

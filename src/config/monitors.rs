@@ -147,8 +147,12 @@ impl<'a> Reader<'a> {
         let name = self.name(&mut fields);
         fields.unsupported(&["depends_on", "template"]);
         let options: Vec<&Entry> = fields.unclaimed().collect();
-        let probe = self.probe(&mut fields, cx.error_count());
+        let probe = self.probe(&mut fields);
+        let head = fields.head();
         fields.finish();
+        if probe.is_none() && cx.error_count() == before {
+            cx.error(head, Code::BadValue, "the options of this monitor do not stand", "compare them with the guide");
+        }
         let sound = cx.error_count() == before && !self.bad.iter().any(|span| within(*span, node.span));
         let Some((name, clash)) = name else {
             self.sheet.lossy = true;
@@ -182,7 +186,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn probe(&self, fields: &mut Fields<'a>, before: usize) -> Option<Probe> {
+    fn probe(&self, fields: &mut Fields<'a>) -> Option<Probe> {
         let kinds = self.catalog.monitor_kinds();
         let all = format!("write one of: {}", kinds.join(", "));
         let kind = fields.need_text("type", &all)?;
@@ -194,12 +198,7 @@ impl<'a> Reader<'a> {
             fields.claim_rest();
             return None;
         }
-        let probe = self.catalog.monitor(kind.value(), fields);
-        if probe.is_none() && self.cx.error_count() == before {
-            let message = format!("the options of this `{}` monitor do not stand", kind.shown());
-            self.cx.error(fields.head(), Code::BadValue, message, "compare them with the guide");
-        }
-        probe
+        self.catalog.monitor(kind.value(), fields)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use watchdog::base::name::MonitorName;
 use watchdog::config::diff;
 use watchdog::config::load;
 use watchdog::config::model::Schedule;
@@ -128,7 +129,7 @@ fn a_changed_reference_changes_the_monitor_without_a_changed_file() {
     let first = load(site.dir(), &Kinds, &OneToken("one"), None);
     let second = load(site.dir(), &Kinds, &OneToken("two"), Some(&first));
     let diff = diff(&first.config, &second.config);
-    assert_eq!(diff.changed.iter().map(|n| n.as_str()).collect::<Vec<_>>(), ["a"]);
+    assert_eq!(diff.changed.iter().map(MonitorName::as_str).collect::<Vec<_>>(), ["a"]);
     assert_eq!(diff.unchanged, 1);
 }
 

@@ -5,5 +5,7 @@ mod joining;
 mod last_good;
 mod links;
 mod mistakes;
+mod references;
+mod scale;
 mod starter;
 mod yaml;
