@@ -192,6 +192,8 @@ struct Builder {
 struct Open {
     anchor: usize,
     start: usize,
+    /// Where the last thing in it ended, also one that was dropped.
+    end: usize,
     nodes_before: usize,
     kind: OpenKind,
 }
@@ -297,14 +299,12 @@ impl Builder {
         let mut open = std::mem::take(&mut self.open).into_iter();
         let root = open.next()?;
         let OpenKind::Map { mut map, key } = root.kind else { return None };
-        if let (Some((key, key_span)), Some(Open { start, kind: OpenKind::Seq(items), .. })) = (key, open.next()) {
-            let end = items.last().map_or(start, |n| n.span.end);
+        if let (Some((key, key_span)), Some(Open { start, end, kind: OpenKind::Seq(items), .. })) = (key, open.next()) {
             let value = Node { value: Value::Seq(items), span: Span { start, end } };
             // A key that is there already was reported by nobody yet, and need not be now.
             drop(map.add(key, key_span, value));
         }
-        let end = map.entries.last().map_or(root.start, |e| e.value.span.end);
-        Some(Node { value: Value::Map(map.entries), span: Span { start: root.start, end } })
+        Some(Node { value: Value::Map(map.entries), span: Span { start: root.start, end: root.end } })
     }
 
     fn count(&mut self, n: usize, span: Span) -> Result<(), SyntaxError> {
@@ -328,24 +328,18 @@ impl Builder {
         if let Some(Open { kind: OpenKind::Map { key: None, .. }, .. }) = self.open.last() {
             return Err(SyntaxError { span, kind: SyntaxKind::ComplexKey });
         }
-        self.open.push(Open { anchor, start: span.start, nodes_before: self.nodes, kind });
+        self.open.push(Open { anchor, start: span.start, end: span.start, nodes_before: self.nodes, kind });
         self.count(1, span)
     }
 
     fn close(&mut self, span: Span) -> Result<(), SyntaxError> {
         let Some(open) = self.open.pop() else { return Ok(()) };
-        let (value, last_end) = match open.kind {
-            OpenKind::Seq(items) => {
-                let end = items.last().map(|n| n.span.end);
-                (Value::Seq(items), end)
-            }
-            OpenKind::Map { map, .. } => {
-                let end = map.entries.last().map(|e| e.value.span.end);
-                (Value::Map(map.entries), end)
-            }
+        let value = match open.kind {
+            OpenKind::Seq(items) => Value::Seq(items),
+            OpenKind::Map { map, .. } => Value::Map(map.entries),
         };
         // A block collection's end event stands where the next token begins; its last child's end is tighter.
-        let end = last_end.filter(|_| span.start == span.end).unwrap_or(span.end).max(open.start);
+        let end = if span.start == span.end { open.end } else { span.end.max(open.end) };
         let node = Node { value, span: Span { start: open.start, end } };
         let size = self.nodes - open.nodes_before;
         self.anchor(open.anchor, &node, size)?;
@@ -353,6 +347,9 @@ impl Builder {
     }
 
     fn place(&mut self, node: Node) -> Result<(), SyntaxError> {
+        if let Some(open) = self.open.last_mut() {
+            open.end = open.end.max(node.span.end);
+        }
         match self.open.last_mut() {
             None => self.root = Some(node),
             Some(Open { kind: OpenKind::Seq(items), .. }) => items.push(node),

@@ -9,6 +9,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::base::failure::{Failure, Kind};
+use crate::base::term_safe::term_safe;
 
 /// Write a starter configuration that watches this machine
 #[derive(Args, Clone, Debug, Default)]
@@ -85,9 +86,10 @@ fn say(dir: &Path, json: bool, out: &mut dyn Write) -> io::Result<()> {
         return out.flush();
     }
     for (path, _) in FILES {
-        writeln!(out, "wrote  {}", dir.join(path).display())?;
+        writeln!(out, "wrote  {}", term_safe(&dir.join(path).display().to_string()))?;
     }
-    let shown = dir.display();
+    let shown = dir.display().to_string();
+    let shown = term_safe(&shown);
     writeln!(out, "\nnext   watchdog check {shown}      lists mistakes, if any")?;
     writeln!(
         out,
