@@ -19,15 +19,23 @@ pub struct Fields<'a> {
     span: Span,
     known: Vec<&'static str>,
     unsupported: Vec<&'static str>,
+    /// After [`seal_defaults`](Self::seal_defaults): the keys that may still fall back.
+    sealed: Option<Vec<&'static str>>,
 }
 
 impl<'a> Fields<'a> {
     /// Reads `node`, which must be a mapping; reports and gives `None` otherwise.
     pub fn of(cx: &'a Cx<'a>, node: &'a Node) -> Option<Self> {
         match &node.value {
-            Value::Map(entries) => {
-                Some(Self { cx, entries, defaults: &[], span: node.span, known: Vec::new(), unsupported: Vec::new() })
-            }
+            Value::Map(entries) => Some(Self {
+                cx,
+                entries,
+                defaults: &[],
+                span: node.span,
+                known: Vec::new(),
+                unsupported: Vec::new(),
+                sealed: None,
+            }),
             Value::Scalar { .. } | Value::Seq(_) => {
                 let message = format!("`key: value` lines belong here, not {}", node.kind_name());
                 cx.error(node.mark(), Code::WrongType, message, "write a mapping, e.g. `{key: value}`");
@@ -45,9 +53,10 @@ impl<'a> Fields<'a> {
         self
     }
 
-    /// Ends the falling back: what is asked for from here on must be in the mapping itself.
-    pub fn without_defaults(&mut self) {
-        self.defaults = &[];
+    /// Ends the falling back for keys that were not asked for so far: whoever asks for them from
+    /// here on finds them in the mapping itself or not at all.
+    pub fn seal_defaults(&mut self) {
+        self.sealed = Some(self.known.clone());
     }
 
     /// Reports each of `keys` that is there as not part of this version. They count as known, but
@@ -90,7 +99,11 @@ impl<'a> Fields<'a> {
     pub fn node(&mut self, key: &'static str) -> Option<&'a Node> {
         self.known.push(key);
         let find = |list: &'a [Entry]| list.iter().find(|e| e.key == key).map(|e| &e.value);
-        find(self.entries).or_else(|| find(self.defaults)).filter(|n| !n.is_null())
+        let defaults = match &self.sealed {
+            Some(open) if !open.contains(&key) => &[],
+            Some(_) | None => self.defaults,
+        };
+        find(self.entries).or_else(|| find(defaults)).filter(|n| !n.is_null())
     }
 
     /// The node in this mapping only, defaults aside.
@@ -110,8 +123,12 @@ impl<'a> Fields<'a> {
         self.entries = &[];
     }
 
-    /// Reports that `key` must be there.
+    /// Reports that `key` must be there, unless a key that is not known looks like it: that one is
+    /// reported at the end, and one mistake should read as one.
     pub fn missing(&self, key: &str, hint: impl Into<String>) {
+        if self.unclaimed().any(|e| nearest(&e.key, [key]).is_some()) {
+            return;
+        }
         self.cx.error(self.head(), Code::MissingKey, format!("`{key}` is missing"), hint);
     }
 
@@ -299,7 +316,7 @@ pub fn duration(cx: &Cx<'_>, key: &str, node: &Node, limits: &RangeInclusive<Dur
         }
         Err(units::UnitError::NoUnit(n)) if !text.is_reference() => {
             let message = format!("`{key}` is `{n}`, which has no unit");
-            cx.error(text.span, Code::BadValue, message, format!("write `{n}s` for seconds; also ms, m, h, d, w, y"));
+            cx.error(text.span, Code::BadValue, message, format!("add the unit: `{n}ms`, `{n}s`, `{n}m` or `{n}h`"));
             None
         }
         Err(e) => {

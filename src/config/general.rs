@@ -48,14 +48,14 @@ pub struct General {
 }
 
 impl General {
-    /// Reads the keys; `None` when one of them does not stand. Also reads a `defaults:` mapping.
+    /// Reads the keys, here or in a `defaults:` mapping. What does not stand is reported and left at
+    /// its default, so that further mistakes show; `None` when there is no schedule at all.
     pub fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let before = fields.cx().error_count();
         let schedule = schedule(fields);
         let timeout = fields.duration("timeout", TIMEOUT.0..=TIMEOUT.1);
         let retries = fields.integer("retries", 0..=10).unwrap_or(0);
         let retry_interval = fields.duration("retry_interval", TIMEOUT.0..=TIMEOUT.1);
-        let general = Self {
+        Some(Self {
             timeout,
             retries: u32::try_from(retries).unwrap_or(0),
             retry_interval: retry_interval.unwrap_or(DEFAULT_RETRY_INTERVAL),
@@ -63,8 +63,7 @@ impl General {
             paused: paused(fields),
             alert: alert(fields),
             schedule: schedule?,
-        };
-        (fields.cx().error_count() == before).then_some(general)
+        })
     }
 
     /// Checks what concerns several keys of one monitor.

@@ -135,8 +135,26 @@ impl Node {
     }
 }
 
+/// What a text yields.
+#[derive(Debug)]
+pub struct Parsed {
+    /// The tree; `None` for an empty text. When the text is `broken`, the complete parts before the
+    /// place where reading ended: fit to be checked, not to be used.
+    pub root: Option<Node>,
+    /// All mistakes, the one that ended the reading last.
+    pub errors: Vec<SyntaxError>,
+    /// The text could not be read to its end.
+    pub broken: bool,
+}
+
 /// Parses one document. The tree is `None` for an empty file; with a fatal error it is `None` too.
 pub fn parse(text: &str) -> (Option<Node>, Vec<SyntaxError>) {
+    let parsed = parse_partly(text);
+    (parsed.root.filter(|_| !parsed.broken), parsed.errors)
+}
+
+/// Parses one document and keeps what came before a fatal error.
+pub fn parse_partly(text: &str) -> Parsed {
     let mut builder = Builder::default();
     let options = granit_parser::options! { emit_comments: false };
     for item in Parser::new_from_str_with_options(text, options) {
@@ -150,10 +168,10 @@ pub fn parse(text: &str) -> (Option<Node>, Vec<SyntaxError>) {
         };
         if let Err(fatal) = step {
             builder.errors.push(fatal);
-            return (None, builder.errors);
+            return Parsed { root: builder.complete_part(), errors: builder.errors, broken: true };
         }
     }
-    (builder.root, builder.errors)
+    Parsed { root: builder.root, errors: builder.errors, broken: false }
 }
 
 fn to_span(span: &granit_parser::Span, text: &str) -> Span {
@@ -174,6 +192,8 @@ struct Builder {
 struct Open {
     anchor: usize,
     start: usize,
+    /// Where the last thing in it ended, also one that was dropped.
+    end: usize,
     nodes_before: usize,
     kind: OpenKind,
 }
@@ -273,6 +293,20 @@ impl Builder {
         }
     }
 
+    /// The entries of the outermost mapping that were read to their end, and of an unfinished list
+    /// in it the items that were. Anything deeper could seem to lack what was not read any more.
+    fn complete_part(&mut self) -> Option<Node> {
+        let mut open = std::mem::take(&mut self.open).into_iter();
+        let root = open.next()?;
+        let OpenKind::Map { mut map, key } = root.kind else { return None };
+        if let (Some((key, key_span)), Some(Open { start, end, kind: OpenKind::Seq(items), .. })) = (key, open.next()) {
+            let value = Node { value: Value::Seq(items), span: Span { start, end } };
+            // A key that is there already was reported by nobody yet, and need not be now.
+            drop(map.add(key, key_span, value));
+        }
+        Some(Node { value: Value::Map(map.entries), span: Span { start: root.start, end: root.end } })
+    }
+
     fn count(&mut self, n: usize, span: Span) -> Result<(), SyntaxError> {
         self.nodes = self.nodes.saturating_add(n);
         if self.nodes > MAX_NODES { Err(SyntaxError { span, kind: SyntaxKind::TooMany }) } else { Ok(()) }
@@ -294,24 +328,18 @@ impl Builder {
         if let Some(Open { kind: OpenKind::Map { key: None, .. }, .. }) = self.open.last() {
             return Err(SyntaxError { span, kind: SyntaxKind::ComplexKey });
         }
-        self.open.push(Open { anchor, start: span.start, nodes_before: self.nodes, kind });
+        self.open.push(Open { anchor, start: span.start, end: span.start, nodes_before: self.nodes, kind });
         self.count(1, span)
     }
 
     fn close(&mut self, span: Span) -> Result<(), SyntaxError> {
         let Some(open) = self.open.pop() else { return Ok(()) };
-        let (value, last_end) = match open.kind {
-            OpenKind::Seq(items) => {
-                let end = items.last().map(|n| n.span.end);
-                (Value::Seq(items), end)
-            }
-            OpenKind::Map { map, .. } => {
-                let end = map.entries.last().map(|e| e.value.span.end);
-                (Value::Map(map.entries), end)
-            }
+        let value = match open.kind {
+            OpenKind::Seq(items) => Value::Seq(items),
+            OpenKind::Map { map, .. } => Value::Map(map.entries),
         };
         // A block collection's end event stands where the next token begins; its last child's end is tighter.
-        let end = last_end.filter(|_| span.start == span.end).unwrap_or(span.end).max(open.start);
+        let end = if span.start == span.end { open.end } else { span.end.max(open.end) };
         let node = Node { value, span: Span { start: open.start, end } };
         let size = self.nodes - open.nodes_before;
         self.anchor(open.anchor, &node, size)?;
@@ -319,6 +347,9 @@ impl Builder {
     }
 
     fn place(&mut self, node: Node) -> Result<(), SyntaxError> {
+        if let Some(open) = self.open.last_mut() {
+            open.end = open.end.max(node.span.end);
+        }
         match self.open.last_mut() {
             None => self.root = Some(node),
             Some(Open { kind: OpenKind::Seq(items), .. }) => items.push(node),

@@ -58,7 +58,9 @@ fn links_are_followed_beneath_the_directory_and_not_beyond() {
 #[test]
 fn a_link_to_a_directory_above_ends_the_walk() {
     let site = Site::new();
-    site.write("monitors.d/a/a.yaml", monitors(&["a"])).link("monitors.d/a/up", "..").link("monitors.d/a/b/root", "../../..");
+    site.write("monitors.d/a/a.yaml", monitors(&["a"]))
+        .link("monitors.d/a/up", "..")
+        .link("monitors.d/a/b/root", "../../..");
     let loaded = site.load();
     assert_eq!(names(&loaded), ["a"]);
     assert!(loaded.problems.iter().any(|p| p.file == "monitors.d/a/up" && p.code == "W012"), "{:#?}", said(&loaded));
