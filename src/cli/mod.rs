@@ -1,1 +1,3 @@
-//! (under construction)
+//! The command line.
+
+pub mod commands;

@@ -17,14 +17,13 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::base::outcome::Sample;
 use crate::base::time::Timestamp;
-use crate::collect::dial::Peer;
+use crate::collect::dial::{Bounded, Peer};
 use crate::collect::fault::Fault;
 use crate::collect::trace::{Trace, phase};
 use crate::config::fields::Fields;
@@ -107,11 +106,11 @@ impl TlsSpec {
     /// The handshake failed, or the certificate is not to be trusted.
     pub async fn handshake(
         &self,
-        stream: TcpStream,
+        stream: Bounded,
         peer: &Peer,
         now: Timestamp,
         trace: &mut Trace,
-    ) -> Result<TlsStream<TcpStream>, Fault> {
+    ) -> Result<TlsStream<Bounded>, Fault> {
         trace.begin(phase::TLS);
         trace.cert = None;
         let name = match &self.server_name {
