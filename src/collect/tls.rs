@@ -94,6 +94,10 @@ impl TlsSpec {
             let message = "`ca_file` has no effect with `verify: false`";
             fields.error(file.span, Code::Conflict, message, "remove one of the two");
         }
+        if let Some(file) = ca_file.as_ref().filter(|f| !f.value().starts_with('/')) {
+            let message = format!("`ca_file` is `{}`, which is not an absolute path", file.shown());
+            fields.error(file.span, Code::BadValue, message, "begin it with `/`: services start in another directory");
+        }
         let roots = ca_file.map_or(Roots::System, |f| Roots::File(PathBuf::from(f.value())));
         let ok = fields.cx().error_count() == errors;
         fields.finish();

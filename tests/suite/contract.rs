@@ -264,7 +264,7 @@ async fn a_hostile_receiver_neither_hangs_nor_fills_memory_nor_learns_more() {
         ("/1xx", true),
         ("/loop", false),
     ] {
-        let text = format!("{{url: \"{}\", timeout: 500ms}}", evil.url(&format!("{path}")));
+        let text = format!("{{url: \"{}\", timeout: 500ms}}", evil.url(path));
         let hook = fields(&text, |f| Kinds.notifier("webhook", f));
         let start = Instant::now();
         let result = hook.deliver(&message()).await;

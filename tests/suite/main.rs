@@ -1,5 +1,5 @@
 //! One binary for all integration tests: linking once is most of their cost.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod contract;
 mod evil;

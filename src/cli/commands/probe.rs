@@ -305,6 +305,11 @@ fn scalar(text: &str) -> Value {
     Value::Scalar { text: text.to_owned(), plain: false }
 }
 
+/// Files need absolute paths; a shell's user means the directory where the shell is.
+fn absolute(path: &str) -> String {
+    std::path::absolute(path).map_or_else(|_| path.to_owned(), |p| p.to_string_lossy().into_owned())
+}
+
 impl LatencyArgs {
     fn options(&self) -> Options {
         let mut own = Options::default();
@@ -319,7 +324,7 @@ impl TlsArgs {
         let mut own = Options::default();
         own.text("verify", self.insecure.then_some("false"));
         own.text("server_name", self.server_name.as_deref());
-        own.text("ca_file", self.ca_file.as_deref());
+        own.text("ca_file", self.ca_file.as_deref().map(absolute).as_deref());
         own
     }
 }
@@ -381,7 +386,7 @@ impl ScriptArgs {
         let mut all = Options::default();
         all.list("command", &self.command);
         all.nested("env", Options::pairs(&self.env, "--env NAME=VALUE", '=')?);
-        all.text("cwd", self.cwd.as_deref());
+        all.text("cwd", self.cwd.as_deref().map(absolute).as_deref());
         Ok(all)
     }
 }

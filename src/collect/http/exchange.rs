@@ -10,7 +10,6 @@ use std::task::Poll;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Version, header};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -138,7 +137,7 @@ where
         let Ok(data) = frame.into_data() else { continue };
         let room = max_body - answer.body.len();
         answer.body.extend_from_slice(&data[..data.len().min(room)]);
-        if data.len() > room || (room == data.len() && !at_end(&body)) {
+        if data.len() > room {
             // What was read is judged; the rest is not waited for.
             answer.truncated = true;
             break;
@@ -146,10 +145,6 @@ where
     }
     trace.end();
     Ok(())
-}
-
-fn at_end(body: &Incoming) -> bool {
-    hyper::body::Body::is_end_stream(body)
 }
 
 /// hyper's connection, polled beside whatever waits for it.
