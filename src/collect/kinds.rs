@@ -23,7 +23,7 @@ pub const KINDS: [Kind; 5] = [
 
 /// What the tests of all kinds need: options as YAML text, an outcome in return.
 #[cfg(test)]
-pub mod testing {
+pub(crate) mod testing {
     use std::time::Duration;
 
     use tokio::time::Instant;

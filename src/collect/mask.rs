@@ -59,6 +59,7 @@ impl Mask {
             if text.contains(secret.as_str()) {
                 *text = text.replace(secret.as_str(), "***");
             }
+            hide_cut(text, secret);
         }
     }
 
@@ -81,6 +82,20 @@ impl Mask {
         for (_, text) in outcome.evidence.iter_mut().flat_map(|e| &mut e.items) {
             self.hide(text);
         }
+    }
+}
+
+/// Texts are cut to their limits before they are masked: the cut may have left the secret's beginning.
+fn hide_cut(text: &mut String, secret: &str) {
+    // Every cut leaves an ellipsis or a text of at least this length.
+    const LEAST_CUT: usize = 500;
+    if text.len() < LEAST_CUT && !text.ends_with('…') {
+        return;
+    }
+    let body = text.trim_end_matches('…').len();
+    let is_left = |len: &usize| secret.get(..*len).is_some_and(|start| text[..body].ends_with(start));
+    if let Some(len) = (MIN_SECRET..secret.len()).rev().find(is_left) {
+        text.replace_range(body - len..body, "***");
     }
 }
 
@@ -134,6 +149,18 @@ mod tests {
         mask.hide(&mut text);
         assert_eq!(text, "echo: ***, ***, xy");
         assert!(!format!("{mask:?}").contains("secret"));
+    }
+
+    #[test]
+    fn a_secret_that_was_cut_is_hidden_too() {
+        let mut mask = Mask::default();
+        mask.add("abcdefghij");
+        for (raw, want) in [("x abcdefghi…", "x ***…"), ("x abcd…", "x ***…"), ("x abc…", "x abc…"), ("x abcd", "x abcd")]
+        {
+            let mut text = raw.to_owned();
+            mask.hide(&mut text);
+            assert_eq!(text, want);
+        }
     }
 
     #[test]

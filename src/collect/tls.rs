@@ -17,14 +17,13 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::base::outcome::Sample;
 use crate::base::time::Timestamp;
-use crate::collect::dial::Peer;
+use crate::collect::dial::{Bounded, Peer};
 use crate::collect::fault::Fault;
 use crate::collect::trace::{Trace, phase};
 use crate::config::fields::Fields;
@@ -95,6 +94,10 @@ impl TlsSpec {
             let message = "`ca_file` has no effect with `verify: false`";
             fields.error(file.span, Code::Conflict, message, "remove one of the two");
         }
+        if let Some(file) = ca_file.as_ref().filter(|f| !f.value().starts_with('/')) {
+            let message = format!("`ca_file` is `{}`, which is not an absolute path", file.shown());
+            fields.error(file.span, Code::BadValue, message, "begin it with `/`: services start in another directory");
+        }
         let roots = ca_file.map_or(Roots::System, |f| Roots::File(PathBuf::from(f.value())));
         let ok = fields.cx().error_count() == errors;
         fields.finish();
@@ -107,11 +110,11 @@ impl TlsSpec {
     /// The handshake failed, or the certificate is not to be trusted.
     pub async fn handshake(
         &self,
-        stream: TcpStream,
+        stream: Bounded,
         peer: &Peer,
         now: Timestamp,
         trace: &mut Trace,
-    ) -> Result<TlsStream<TcpStream>, Fault> {
+    ) -> Result<TlsStream<Bounded>, Fault> {
         trace.begin(phase::TLS);
         trace.cert = None;
         let name = match &self.server_name {

@@ -22,7 +22,7 @@ pub const KINDS: [Kind; 2] = [
 
 /// What the tests of all kinds need.
 #[cfg(test)]
-pub mod testing {
+pub(crate) mod testing {
     use std::collections::BTreeMap;
     use std::sync::{Arc, Mutex};
 

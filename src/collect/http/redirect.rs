@@ -218,15 +218,15 @@ mod tests {
     #[test]
     fn a_post_becomes_a_get_unless_the_status_forbids_it() {
         #[track_caller]
-        fn check(status: u16, method: Method, want: Method) {
+        fn check(status: u16, method: Method, want: &Method) {
             let next = next(&hop("http://a/", method), &answer(status, "/b"), &Mask::default()).unwrap().unwrap();
-            assert_eq!(next.method, want, "{status}");
+            assert_eq!(&next.method, want, "{status}");
         }
-        check(301, Method::POST, Method::GET);
-        check(302, Method::PUT, Method::PUT);
-        check(303, Method::PUT, Method::GET);
-        check(307, Method::POST, Method::POST);
-        check(308, Method::POST, Method::POST);
+        check(301, Method::POST, &Method::GET);
+        check(302, Method::PUT, &Method::PUT);
+        check(303, Method::PUT, &Method::GET);
+        check(307, Method::POST, &Method::POST);
+        check(308, Method::POST, &Method::POST);
     }
 
     #[test]
