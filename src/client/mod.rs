@@ -1,13 +1,24 @@
 //! Talks to a running server: requests, and a stream that reconnects by itself.
 //!
-//! The TUI and every command but those that start the engine reach it through here only.
+//! The TUI and every command but those that start the engine reach it through here only. Every wait
+//! has a deadline and every reply a size limit: a server that hangs or talks without end costs its
+//! client an error, not its life. Texts of a reply are untrusted; whoever shows them makes them safe.
 
+mod dial;
+mod request;
+mod stream;
+
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base::failure::Kind;
 use crate::wire::stream::Frame;
+
+pub use crate::client::request::Client;
+pub use crate::client::request::path_segment;
+pub use crate::client::stream::follow;
 
 /// Where a server listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +27,15 @@ pub enum Endpoint {
     Unix(PathBuf),
     /// Plain HTTP on TCP.
     Tcp(SocketAddr),
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "{}", path.display()),
+            Self::Tcp(address) => write!(f, "http://{address}"),
+        }
+    }
 }
 
 /// Why a request did not give its reply.
@@ -64,7 +84,7 @@ pub enum Link {
         reason: String,
         /// Tries so far since the last frame.
         attempt: u32,
-        /// Pause before the next try: 0.2, 0.5, 1, 2, 3, 3 … s.
+        /// Pause before the next try unless nudged: 0.2, 0.5, 1, 2, 3, 3 … s.
         retry_in: Duration,
     },
 }

@@ -1,1 +1,3 @@
-//! (under construction)
+//! The engine: schedules probes, keeps their results, decides alerts, delivers notifications.
+
+pub mod handle;

@@ -1,0 +1,34 @@
+//! What configuration asks of the kinds it does not know.
+
+use std::sync::Arc;
+
+use crate::base::message::Notifier;
+use crate::base::probe::Collector;
+use crate::config::fields::Fields;
+
+/// The kinds of monitors and notifiers that exist. Implemented where the kinds are registered.
+pub trait Catalog: Send + Sync {
+    /// Names of all monitor kinds.
+    fn monitor_kinds(&self) -> Vec<&'static str>;
+
+    /// Names of all notifier kinds.
+    fn notifier_kinds(&self) -> Vec<&'static str>;
+
+    /// Reads the options of one kind; problems go to `fields`. `None` when the kind does not exist or
+    /// its options do not stand. Opens nothing.
+    fn monitor(&self, kind: &str, fields: &mut Fields<'_>) -> Option<Probe>;
+
+    /// The same for a notifier.
+    fn notifier(&self, kind: &str, fields: &mut Fields<'_>) -> Option<Arc<dyn Notifier>>;
+}
+
+/// A checked probe.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// The kind's own name.
+    pub kind: &'static str,
+    /// What is probed, for people and the `instance` label; holds no resolved secret.
+    pub target: String,
+    /// The probe itself.
+    pub collector: Arc<dyn Collector>,
+}

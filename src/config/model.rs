@@ -1,0 +1,92 @@
+//! The checked configuration: immutable, without "maybe", shared.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::labels::Labels;
+use crate::base::message::Notifier;
+use crate::base::name::MonitorName;
+use crate::config::catalog::Probe;
+use crate::wire::api::AlertPolicy;
+
+/// Everything that the files say.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// `server:`.
+    pub server: Server,
+    /// `notifiers:`, in the order written.
+    pub receivers: Vec<Arc<Receiver>>,
+    /// `route.receiver`: who gets everything; `None` means every receiver.
+    pub route: Option<String>,
+    /// Every monitor, paused ones included.
+    pub monitors: BTreeMap<MonitorName, Arc<Monitor>>,
+}
+
+/// `server:` of `watchdog.yaml`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Server {
+    /// TCP address to listen on; the command line wins.
+    pub listen: Option<SocketAddr>,
+    /// The address that links in notifications begin with.
+    pub external_url: Option<String>,
+}
+
+/// One entry of `notifiers:`.
+#[derive(Clone, Debug)]
+pub struct Receiver {
+    /// Unique name.
+    pub name: String,
+    /// `webhook`, `telegram` ….
+    pub kind: String,
+    /// Whether it hears that an alert is over.
+    pub send_resolved: bool,
+    /// The notifier itself.
+    pub notifier: Arc<dyn Notifier>,
+    /// Equal for equal definitions, secrets included.
+    pub hash: u64,
+}
+
+/// One monitor.
+#[derive(Clone, Debug)]
+pub struct Monitor {
+    /// Unique name.
+    pub name: MonitorName,
+    /// What it probes and how.
+    pub probe: Probe,
+    /// When.
+    pub schedule: Schedule,
+    /// Total deadline of one probe.
+    pub timeout: Duration,
+    /// Probes after a failed one within the same slot, before the failure counts.
+    pub retries: u32,
+    /// Pause before such a probe.
+    pub retry_interval: Duration,
+    /// The monitor's own labels.
+    pub labels: Labels,
+    /// Not probed at all.
+    pub paused: bool,
+    /// When its own alert fires; `None` for `alert: false`.
+    pub alert: Option<AlertPolicy>,
+    /// `monitors.d/web.yaml:12:5`.
+    pub source: String,
+    /// Equal for equal definitions, wherever they stand: what reload compares.
+    pub hash: u64,
+}
+
+/// When a monitor runs.
+#[derive(Clone, Debug)]
+pub enum Schedule {
+    /// At a fixed distance; the phase comes from the monitor's name.
+    Every(Duration),
+    /// By a cron expression in a time zone.
+    Cron {
+        /// As written.
+        text: String,
+        /// The parsed expression.
+        cron: Box<croner::Cron>,
+        /// Its time zone.
+        zone: jiff::tz::TimeZone,
+    },
+}

@@ -1,0 +1,351 @@
+//! YAML text → a tree in which every node knows its byte range.
+//!
+//! Bounded: nesting, node count after alias expansion, and (by the caller) file size. Duplicate keys
+//! are reported and the first one wins; `<<` merges mappings as in YAML 1.1, because people use it.
+
+use std::collections::HashMap;
+
+use granit_parser::{Event, Parser, ScalarStyle};
+
+/// Deepest nesting of a file; real configurations stay below 12.
+const MAX_DEPTH: usize = 64;
+/// Most nodes of one file, aliases expanded: 10,000 monitors of 30 nodes fit three times.
+const MAX_NODES: usize = 1_000_000;
+
+/// A byte range of the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Span {
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+}
+
+/// One node of the tree.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// What it is.
+    pub value: Value,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// What a node is. Scalars stay text until somebody asks for a type.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// A scalar; `plain` when it was not quoted, so that `"true"` is a string and `true` is not.
+    Scalar {
+        /// The text after escapes.
+        text: String,
+        /// Written without quotes.
+        plain: bool,
+    },
+    /// A sequence.
+    Seq(Vec<Node>),
+    /// A mapping in the order written.
+    Map(Vec<Entry>),
+}
+
+/// One entry of a mapping.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The key's text.
+    pub key: String,
+    /// Where the key stands.
+    pub key_span: Span,
+    /// The value.
+    pub value: Node,
+}
+
+/// Something wrong with the text itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyntaxError {
+    /// Where.
+    pub span: Span,
+    /// What.
+    pub kind: SyntaxKind,
+}
+
+/// What is wrong with the text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SyntaxKind {
+    /// Not YAML.
+    #[error("{0}")]
+    Scan(String),
+    /// A key stands twice in one mapping; the first stays.
+    #[error("key `{0}` stands here twice")]
+    Duplicate(String),
+    /// A key that is a list or a mapping.
+    #[error("a key must be a plain word")]
+    ComplexKey,
+    /// Nested too deep.
+    #[error("nested deeper than {MAX_DEPTH} levels")]
+    TooDeep,
+    /// Too many nodes, or aliases that multiply.
+    #[error("more than {MAX_NODES} nodes once aliases are expanded")]
+    TooMany,
+    /// More than one document in the file.
+    #[error("a second document in the same file")]
+    SecondDocument,
+}
+
+impl Node {
+    /// The text of a scalar.
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.value {
+            Value::Scalar { text, .. } => Some(text),
+            Value::Seq(_) | Value::Map(_) => None,
+        }
+    }
+
+    /// Whether the node is an empty value: nothing, `~` or `null`.
+    pub fn is_null(&self) -> bool {
+        matches!(&self.value, Value::Scalar { text, plain: true } if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
+    }
+
+    /// The entry of a mapping with this key.
+    pub fn get(&self, key: &str) -> Option<&Entry> {
+        match &self.value {
+            Value::Map(entries) => entries.iter().find(|e| e.key == key),
+            Value::Scalar { .. } | Value::Seq(_) => None,
+        }
+    }
+
+    /// A word for messages: `a list`, `a mapping`, `a word`.
+    pub fn kind_name(&self) -> &'static str {
+        match &self.value {
+            Value::Scalar { .. } if self.is_null() => "nothing",
+            Value::Scalar { .. } => "a single value",
+            Value::Seq(_) => "a list",
+            Value::Map(_) => "a mapping",
+        }
+    }
+}
+
+/// Parses one document. The tree is `None` for an empty file; with a fatal error it is `None` too.
+pub fn parse(text: &str) -> (Option<Node>, Vec<SyntaxError>) {
+    let mut builder = Builder::default();
+    let options = granit_parser::options! { emit_comments: false };
+    for item in Parser::new_from_str_with_options(text, options) {
+        let step = match item {
+            Ok((event, span)) => builder.event(event, to_span(&span, text)),
+            Err(e) => {
+                let at = e.marker().byte_offset().unwrap_or(text.len()).min(text.len());
+                let message = e.kind().to_string();
+                Err(SyntaxError { span: Span { start: at, end: at }, kind: SyntaxKind::Scan(message) })
+            }
+        };
+        if let Err(fatal) = step {
+            builder.errors.push(fatal);
+            return (None, builder.errors);
+        }
+    }
+    (builder.root, builder.errors)
+}
+
+fn to_span(span: &granit_parser::Span, text: &str) -> Span {
+    let range = span.byte_range().unwrap_or(0..0);
+    let start = range.start.min(text.len());
+    Span { start, end: range.end.clamp(start, text.len()) }
+}
+
+#[derive(Default)]
+struct Builder {
+    root: Option<Node>,
+    open: Vec<Open>,
+    anchors: HashMap<usize, (Node, usize)>,
+    nodes: usize,
+    errors: Vec<SyntaxError>,
+}
+
+struct Open {
+    anchor: usize,
+    start: usize,
+    nodes_before: usize,
+    kind: OpenKind,
+}
+
+enum OpenKind {
+    Seq(Vec<Node>),
+    Map { entries: Vec<Entry>, key: Option<(String, Span)> },
+}
+
+impl Builder {
+    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), SyntaxError> {
+        match event {
+            Event::Scalar(text, style, anchor, _) => {
+                let plain = matches!(style, ScalarStyle::Plain);
+                let node = Node { value: Value::Scalar { text: text.into_owned(), plain }, span };
+                self.count(1, span)?;
+                self.anchor(anchor, &node, 1);
+                self.place(node)
+            }
+            Event::SequenceStart(_, anchor, _) => self.open(OpenKind::Seq(Vec::new()), anchor, span),
+            Event::MappingStart(_, anchor, _) => {
+                self.open(OpenKind::Map { entries: Vec::new(), key: None }, anchor, span)
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(span),
+            Event::Alias(id) => {
+                let Some((node, size)) = self.anchors.get(&id).cloned() else {
+                    let kind = SyntaxKind::Scan("alias to an anchor that is still open".to_owned());
+                    return Err(SyntaxError { span, kind });
+                };
+                self.count(size, span)?;
+                // The alias' own place is what a message about its content should point at.
+                self.place(Node { span, ..node })
+            }
+            Event::DocumentStart(..) if self.root.is_some() => {
+                Err(SyntaxError { span, kind: SyntaxKind::SecondDocument })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn count(&mut self, n: usize, span: Span) -> Result<(), SyntaxError> {
+        self.nodes = self.nodes.saturating_add(n);
+        if self.nodes > MAX_NODES { Err(SyntaxError { span, kind: SyntaxKind::TooMany }) } else { Ok(()) }
+    }
+
+    fn anchor(&mut self, id: usize, node: &Node, size: usize) {
+        if id != 0 {
+            self.anchors.insert(id, (node.clone(), size));
+        }
+    }
+
+    fn open(&mut self, kind: OpenKind, anchor: usize, span: Span) -> Result<(), SyntaxError> {
+        if self.open.len() >= MAX_DEPTH {
+            return Err(SyntaxError { span, kind: SyntaxKind::TooDeep });
+        }
+        if let Some(Open { kind: OpenKind::Map { key: None, .. }, .. }) = self.open.last() {
+            return Err(SyntaxError { span, kind: SyntaxKind::ComplexKey });
+        }
+        self.open.push(Open { anchor, start: span.start, nodes_before: self.nodes, kind });
+        self.count(1, span)
+    }
+
+    fn close(&mut self, span: Span) -> Result<(), SyntaxError> {
+        let Some(open) = self.open.pop() else { return Ok(()) };
+        let (value, last_end) = match open.kind {
+            OpenKind::Seq(items) => {
+                let end = items.last().map(|n| n.span.end);
+                (Value::Seq(items), end)
+            }
+            OpenKind::Map { entries, .. } => {
+                let end = entries.last().map(|e| e.value.span.end);
+                (Value::Map(entries), end)
+            }
+        };
+        // A block collection's end event stands where the next token begins; its last child's end is tighter.
+        let end = last_end.filter(|_| span.start == span.end).unwrap_or(span.end).max(open.start);
+        let node = Node { value, span: Span { start: open.start, end } };
+        let size = self.nodes - open.nodes_before;
+        self.anchor(open.anchor, &node, size);
+        self.place(node)
+    }
+
+    fn place(&mut self, node: Node) -> Result<(), SyntaxError> {
+        match self.open.last_mut() {
+            None => self.root = Some(node),
+            Some(Open { kind: OpenKind::Seq(items), .. }) => items.push(node),
+            Some(Open { kind: OpenKind::Map { entries, key }, .. }) => match key.take() {
+                None => match node.value {
+                    Value::Scalar { text, .. } => *key = Some((text, node.span)),
+                    Value::Seq(_) | Value::Map(_) => {
+                        return Err(SyntaxError { span: node.span, kind: SyntaxKind::ComplexKey });
+                    }
+                },
+                Some((key, _)) if key == "<<" => merge(entries, node),
+                Some((key, key_span)) => {
+                    if entries.iter().any(|e| e.key == key && e.key_span.start != usize::MAX) {
+                        let taken = entries.iter().position(|e| e.key == key);
+                        // A merged entry gives way to an explicit one; anything else is a duplicate.
+                        match taken.filter(|&i| entries[i].key_span == Span::default()) {
+                            Some(i) => entries[i] = Entry { key, key_span, value: node },
+                            None => {
+                                let kind = SyntaxKind::Duplicate(key);
+                                self.errors.push(SyntaxError { span: key_span, kind });
+                            }
+                        }
+                    } else {
+                        entries.push(Entry { key, key_span, value: node });
+                    }
+                }
+            },
+        }
+        Ok(())
+    }
+}
+
+/// Adds the entries of a merged mapping (or of a list of them) that are not there yet.
+///
+/// A merged entry's key has the empty span, which marks it as overridable.
+fn merge(into: &mut Vec<Entry>, node: Node) {
+    match node.value {
+        Value::Map(entries) => {
+            for e in entries {
+                if !into.iter().any(|have| have.key == e.key) {
+                    into.push(Entry { key_span: Span::default(), ..e });
+                }
+            }
+        }
+        Value::Seq(items) => items.into_iter().for_each(|n| merge(into, n)),
+        Value::Scalar { .. } => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn tree(text: &str) -> Node {
+        let (node, errors) = parse(text);
+        assert_eq!(errors, []);
+        node.unwrap()
+    }
+
+    #[test]
+    fn spans_cut_the_text_they_name() {
+        let text = "a: ünï\nlist:\n  - one\n  - {k: \"v\"}\n";
+        let root = tree(text);
+        let a = root.get("a").unwrap();
+        assert_eq!(&text[a.key_span.start..a.key_span.end], "a");
+        assert_eq!(&text[a.value.span.start..a.value.span.end], "ünï");
+        let Value::Seq(items) = &root.get("list").unwrap().value.value else { panic!() };
+        assert_eq!(&text[items[1].span.start..items[1].span.end], "{k: \"v\"}");
+    }
+
+    #[test]
+    fn duplicate_keys_are_all_reported_and_the_first_wins() {
+        let (node, errors) = parse("a: 1\na: 2\nb: 1\nb: 2\n");
+        assert_eq!(errors.len(), 2);
+        assert_eq!(node.unwrap().get("a").unwrap().value.as_str(), Some("1"));
+    }
+
+    #[test]
+    fn merge_keys_fill_what_is_missing() {
+        let root = tree("x: &x {a: 1, b: 2}\ny:\n  <<: *x\n  b: 3\n");
+        let y = &root.get("y").unwrap().value;
+        assert_eq!(y.get("a").unwrap().value.as_str(), Some("1"));
+        assert_eq!(y.get("b").unwrap().value.as_str(), Some("3"));
+    }
+
+    #[test]
+    fn bombs_are_refused() {
+        let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+        for i in 1..12 {
+            let prev = format!("*a{}", i - 1);
+            bomb.push_str(&format!("a{i}: &a{i} [{}]\n", vec![prev; 10].join(", ")));
+        }
+        assert!(matches!(parse(&bomb).1[0].kind, SyntaxKind::TooMany));
+        assert!(parse(&"[".repeat(100_000)).0.is_none());
+        assert!(parse(&format!("a: {}", "- ".repeat(100_000))).0.is_none());
+    }
+
+    #[test]
+    fn a_quoted_true_is_a_string() {
+        let root = tree("a: \"true\"\nb: true\n");
+        assert!(matches!(root.get("a").unwrap().value.value, Value::Scalar { plain: false, .. }));
+        assert!(matches!(root.get("b").unwrap().value.value, Value::Scalar { plain: true, .. }));
+    }
+}

@@ -1,0 +1,80 @@
+//! The engine as its faces see it: a board to read and commands to send.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::wire::api::{ConfigStatus, Events, HistoryPoint, MonitorDetail, ProbeResult, Push, Reloaded};
+use crate::wire::board::{Board, EventKind};
+
+/// Why the engine did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// No monitor of this name.
+    #[error("no monitor is named `{name}`")]
+    NoSuchMonitor {
+        /// As asked for.
+        name: String,
+        /// A name that is close.
+        nearest: Option<String>,
+    },
+    /// The monitor exists but is switched off in its file.
+    #[error("monitor `{0}` is paused")]
+    Paused(String),
+    /// A probe of this monitor is running; two never overlap.
+    #[error("monitor `{0}` is being probed")]
+    AlreadyRunning(String),
+    /// The monitor is not one that others report to.
+    #[error("monitor `{0}` does not take reports")]
+    NotPush(String),
+    /// A push with a wrong token, or for a monitor that does not exist: the sender cannot tell which.
+    #[error("the token is not valid for this monitor")]
+    WrongToken,
+    /// Every queue has its limit.
+    #[error("the engine is too busy")]
+    Busy,
+    /// The engine is shutting down.
+    #[error("the engine is stopping")]
+    Stopping,
+    /// The state database failed.
+    #[error("the state database failed")]
+    Store(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Which events to return.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventQuery {
+    /// Only events older than this id.
+    pub before: Option<i64>,
+    /// At most this many; the engine caps it at 1,000.
+    pub limit: usize,
+    /// Only of this kind.
+    pub kind: Option<EventKind>,
+    /// Only about this monitor, receiver or file.
+    pub subject: Option<String>,
+}
+
+/// What the faces may ask of a running engine. Cheap to clone through its `Arc`.
+pub trait Engine: Send + Sync {
+    /// The current board and its successors.
+    fn board(&self) -> watch::Receiver<Arc<Board>>;
+    /// Everything about one monitor.
+    fn monitor<'a>(&'a self, name: &'a str) -> Reply<'a, MonitorDetail>;
+    /// A monitor's kept history, oldest first.
+    fn history<'a>(&'a self, name: &'a str, limit: usize) -> Reply<'a, Vec<HistoryPoint>>;
+    /// Probes a monitor now, outside its schedule, and waits for the result.
+    fn run_now<'a>(&'a self, name: &'a str) -> Reply<'a, ProbeResult>;
+    /// Takes a report for a heartbeat monitor; returns once it is recorded.
+    fn push<'a>(&'a self, name: &'a str, token: &'a str, push: Push) -> Reply<'a, ()>;
+    /// Pages through the event history.
+    fn events(&self, query: EventQuery) -> Reply<'_, Events>;
+    /// What is loaded and what is wrong with it.
+    fn config(&self) -> Reply<'_, ConfigStatus>;
+    /// Loads the configuration directory now.
+    fn reload(&self) -> Reply<'_, Reloaded>;
+    /// The engine's own metrics as OpenMetrics text.
+    fn metrics(&self) -> String;
+}
+
+/// What every call of [`Engine`] returns.
+pub type Reply<'a, T> = crate::base::BoxFuture<'a, Result<T, EngineError>>;
