@@ -35,11 +35,6 @@ fn page<'a>(s: &State, theme: &'a Theme, columns: usize) -> Page<'a> {
     Page { theme, columns, fresh: s.is_fresh(), now: s.server_now() }
 }
 
-/// Adds a part, below an empty line where there is room to be generous.
-fn part(lines: &mut Vec<Line>, part: Vec<Line>) {
-    lines.extend(part);
-}
-
 /// The parts in one or two columns.
 fn columns(s: &State, theme: &Theme, name: &MonitorName, body: Rect) -> (Vec<Line>, Vec<Line>) {
     let Some(row) = s.row(name) else { return (Vec::new(), Vec::new()) };
@@ -49,26 +44,27 @@ fn columns(s: &State, theme: &Theme, name: &MonitorName, body: Rect) -> (Vec<Lin
     let (mut left, mut right) = (Vec::new(), Vec::new());
     if !s.is_wide() {
         let p = page(s, theme, width);
-        part(&mut left, sections::about(&p, row, detail, running));
+        left.extend(sections::about(&p, row, detail, running));
         match detail {
             None => {
                 waiting(s, &mut left);
-                part(&mut left, sections::history(&p, row));
+                left.extend(sections::history(&p, row));
             }
             Some(d) => {
-                part(&mut left, sections::latency(&p, d, if body.height >= 20 { 6 } else { 4 }));
-                part(&mut left, sections::phases(&p, d));
+                left.extend(sections::latency(&p, d, if body.height >= 20 { 6 } else { 4 }));
+                left.extend(sections::phases(&p, d));
                 if let Some(last) = &d.last {
-                    part(&mut left, sections::checks(&p, last));
+                    left.extend(sections::checks(&p, last));
                 }
-                part(&mut left, sections::alerts(&p, &d.alerts));
-                part(&mut left, sections::history(&p, row));
-                part(&mut left, sections::evidence(&p, d));
+                left.extend(sections::alerts(&p, &d.alerts));
+                left.extend(sections::history(&p, row));
+                left.extend(sections::evidence(&p, d));
                 if let Some(last) = &d.last {
-                    part(&mut left, sections::values(&p, last));
+                    left.extend(sections::values(&p, last));
                 }
-                part(&mut left, sections::probes(&p, d));
-                part(&mut left, events(&p, d));
+                left.extend(sections::probes(&p, d));
+                left.extend(events(&p, d));
+                left.extend(sections::definition(&p, row, d));
             }
         }
         return (left, right);
@@ -76,26 +72,27 @@ fn columns(s: &State, theme: &Theme, name: &MonitorName, body: Rect) -> (Vec<Lin
     let (l, r) = halves(body);
     let p = page(s, theme, usize::from(l.width));
     if let Some(d) = detail {
-        part(&mut left, sections::latency(&p, d, if body.height >= 30 { 9 } else { 6 }));
-        part(&mut left, sections::phases(&p, d));
-        part(&mut left, sections::evidence(&p, d));
-        part(&mut left, sections::probes(&p, d));
+        left.extend(sections::latency(&p, d, if body.height >= 30 { 9 } else { 6 }));
+        left.extend(sections::phases(&p, d));
+        left.extend(sections::evidence(&p, d));
+        left.extend(sections::probes(&p, d));
     } else {
         waiting(s, &mut left);
     }
     let p = page(s, theme, usize::from(r.width));
     right.push(rule(theme, p.columns, "STATE", "", false));
-    part(&mut right, sections::about(&p, row, detail, running));
-    part(&mut right, sections::history(&p, row));
+    right.extend(sections::about(&p, row, detail, running));
+    right.extend(sections::history(&p, row));
     if let Some(d) = detail {
         if let Some(last) = &d.last {
-            part(&mut right, sections::checks(&p, last));
+            right.extend(sections::checks(&p, last));
         }
-        part(&mut right, sections::alerts(&p, &d.alerts));
+        right.extend(sections::alerts(&p, &d.alerts));
+        right.extend(events(&p, d));
+        right.extend(sections::definition(&p, row, d));
         if let Some(last) = &d.last {
-            part(&mut right, sections::values(&p, last));
+            right.extend(sections::values(&p, last));
         }
-        part(&mut right, events(&p, d));
     }
     (left, right)
 }

@@ -232,10 +232,9 @@ fn hints(s: &State, total: usize) -> Line {
             }
         }
     }
-    if line.width() + tail.width() <= total {
-        line.right(total + 1, tail)
-    } else {
-        let help = Line::new().add(Role::Text, " ? help");
-        if line.width() + help.width() <= total { line.right(total + 1, help) } else { line }
+    if line.width() + tail.width() < total {
+        return line.right(total, tail);
     }
+    let help = Line::new().add(Role::Text, " ? help");
+    if line.width() + help.width() < total { line.right(total, help) } else { line }
 }

@@ -61,7 +61,7 @@ impl Columns {
         }
         let (p95, uptime) = (width >= 66, width >= 74);
         let fixed = 13 + kind + 2 + 7 + if p95 { 8 } else { 0 } + if uptime { 8 } else { 0 };
-        let left = width.saturating_sub(fixed + 1);
+        let left = width.saturating_sub(fixed + 2);
         let name = longest.min((left / 2).max(12));
         let strip = left.saturating_sub(name).min(STRIP_CELLS);
         Self { name, kind, last: true, p95, uptime, headline: 0, strip }

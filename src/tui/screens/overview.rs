@@ -304,7 +304,7 @@ fn alert(s: &State, theme: &Theme, columns: usize, a: &AlertRow, start: Line) ->
         return line
             .col(role, &a.name, room / 2, theme)
             .add(Role::Text, " ")
-            .col(role, a.monitor.as_str(), room - room / 2 - 1, theme)
+            .col(role, a.monitor.as_str(), (room - room / 2).saturating_sub(1), theme)
             .num(role, &age, 7, theme);
     }
     let name = (columns / 4).clamp(14, 32);
@@ -322,7 +322,7 @@ fn alert(s: &State, theme: &Theme, columns: usize, a: &AlertRow, start: Line) ->
         }
         None => line.col(Role::Dim, "-", 15, theme),
     };
-    match a.annotations.get("summary") {
+    match a.annotations.get("summary").filter(|_| columns >= 90) {
         Some(text) => line.add(Role::Text, " ").add(role, text),
         None => line,
     }

@@ -66,15 +66,10 @@ pub(super) fn about(p: &Page<'_>, row: &MonitorRow, detail: Option<&MonitorDetai
             text.push_str(&format!(", {} alert after {} failures", alert.severity.as_str(), alert.after));
         }
         lines.extend(p.field("runs", Role::Text, &text));
-        lines.extend(p.field("file", Role::Dim, &d.source));
     }
     if row.stale_config {
         let text = "its definition on disk is broken: it runs on its last good form";
         lines.extend(p.field("config", Role::Degraded, text));
-    }
-    if !row.labels.is_empty() {
-        let text = row.labels.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join("  ");
-        lines.extend(p.field("labels", Role::Dim, &text));
     }
     let at = row.last.map_or_else(|| "never".to_owned(), |at| p.time(at));
     let headline = if row.headline.is_empty() { String::new() } else { format!("  {}", row.headline) };
@@ -87,8 +82,20 @@ pub(super) fn about(p: &Page<'_>, row: &MonitorRow, detail: Option<&MonitorDetai
     }
     if running {
         lines.extend(p.field("now", Role::Pending, "being probed at your request"));
-    } else if let Some(next) = detail.and_then(|d| d.next).filter(|_| p.fresh) {
-        lines.extend(p.field("next", Role::Dim, &p.time(next)));
+    }
+    lines
+}
+
+/// Where it is defined, its labels, its next probe.
+pub(super) fn definition(p: &Page<'_>, row: &MonitorRow, detail: &MonitorDetail) -> Vec<Line> {
+    let mut lines = vec![p.rule("DEFINITION", "")];
+    lines.extend(p.field("file", Role::Text, &detail.source));
+    if !row.labels.is_empty() {
+        let text = row.labels.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join("  ");
+        lines.extend(p.field("labels", Role::Text, &text));
+    }
+    if let Some(next) = detail.next.filter(|_| p.fresh) {
+        lines.extend(p.field("next", Role::Text, &p.time(next)));
     }
     lines
 }

@@ -353,12 +353,12 @@ fn some_msg() -> impl Strategy<Value = Msg> {
         1 => (1..200u16, 1..60u16).prop_map(|(c, r)| Msg::Resize(c, r)),
         1 => any::<String>().prop_map(Msg::Paste),
         2 => (0..30u64).prop_map(|s| Msg::Clock(Now { steady: Duration::from_secs(s), wall: fixture::now() })),
-        1 => Just(Msg::Link(Link::Frame(Box::new(Frame::Snapshot { board: Box::new(fixture::incident()) })))),
-        1 => Just(Msg::Link(Link::Frame(Box::new(Frame::Snapshot { board: Box::new(fixture::board(&[])) })))),
-        1 => Just(Msg::Link(Link::Frame(Box::new(Frame::Hello { protocol: 1, version: String::new() })))),
+        1 => Just(()).prop_map(|()| Msg::Link(Link::Frame(Box::new(Frame::Snapshot { board: Box::new(fixture::incident()) })))),
+        1 => Just(()).prop_map(|()| Msg::Link(Link::Frame(Box::new(Frame::Snapshot { board: Box::new(fixture::board(&[])) })))),
+        1 => Just(()).prop_map(|()| Msg::Link(Link::Frame(Box::new(Frame::Hello { protocol: 1, version: String::new() })))),
         1 => (0..4u64).prop_map(|rev| Msg::Link(Link::Frame(Box::new(Frame::Heartbeat { rev, at: fixture::now() })))),
-        1 => Just(Msg::Link(Link::Lost { reason: "gone".into(), attempt: 1, retry_in: Duration::from_secs(1) })),
-        1 => Just(Msg::Link(Link::Connecting { attempt: 2 })),
+        1 => Just(()).prop_map(|()| Msg::Link(Link::Lost { reason: "gone".into(), attempt: 1, retry_in: Duration::from_secs(1) })),
+        1 => Just(()).prop_map(|()| Msg::Link(Link::Connecting { attempt: 2 })),
         2 => (0..3u64, "[a-c]{1,2}", state).prop_map(|(rev, name, state)| {
             let delta = Delta {
                 from_rev: rev,
@@ -370,11 +370,11 @@ fn some_msg() -> impl Strategy<Value = Msg> {
             };
             Msg::Link(Link::Frame(Box::new(Frame::Delta(Box::new(delta)))))
         }),
-        1 => Just(Msg::Reply(
+        1 => Just(()).prop_map(|()| Msg::Reply(
             Request::Detail(fixture::name("api-checkout")),
             Ok(Reply::Detail(Box::new(fixture::detail("api-checkout", MonitorState::Down))))
         )),
-        1 => Just(Msg::Reply(Request::Config, Ok(Reply::Config(Box::new(fixture::config()))))),
+        1 => Just(()).prop_map(|()| Msg::Reply(Request::Config, Ok(Reply::Config(Box::new(fixture::config()))))),
     ]
 }
 

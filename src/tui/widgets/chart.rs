@@ -31,7 +31,8 @@ pub(crate) fn latency(points: &[HistoryPoint], columns: usize, rows: usize, fres
     let place = |p: &HistoryPoint| {
         let x = p.at.since(first.at).as_secs_f64() / span.as_secs_f64() * (cols * 2 - 1) as f64;
         let y = p.took.as_secs_f64() / top.as_secs_f64() * (rows * 4 - 1) as f64;
-        (x.round() as usize, y.round() as usize)
+        // Clamped: a server whose clock jumped may send points that lie outside of first and last.
+        ((x.round() as usize).min(cols * 2 - 1), (y.round() as usize).min(rows * 4 - 1))
     };
     let mut grid = Grid::new(cols, rows);
     let gap = gap_after(points);
