@@ -26,6 +26,9 @@ pub(crate) fn update(s: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Link(link) => link::link(s, link),
         Msg::Reply(request, result) => changed(s, |s| replies::reply(s, request, result)),
         Msg::TaskPanicked(name) => changed(s, |s| {
+            // Which request it was is not known; all may be asked again.
+            (s.detail.asked, s.config.asked) = (None, false);
+            s.running.clear();
             s.say(format!("a task of the screen crashed ({name}); what it fetched may be missing"), true);
             Vec::new()
         }),
