@@ -1,1 +1,21 @@
-//! (under construction)
+//! The built-in kinds of monitors. A kind reads its options without opening anything, and probes once.
+//!
+//! [`kinds`] is the table of all of them: a further kind is one file here and one row there. What
+//! kinds share: [`dial`] (names and connections), [`tls`], [`judge`] (expectations), [`trace`] (what
+//! is known when the deadline strikes) and [`mask`] (secrets in what a target sent back).
+//!
+//! Nothing here retries, schedules or stores: that is the engine's.
+
+pub mod dial;
+pub mod fault;
+pub mod heartbeat;
+pub mod host;
+pub mod http;
+pub mod judge;
+pub mod kinds;
+pub mod mask;
+pub mod nagios;
+pub mod script;
+pub mod tcp;
+pub mod tls;
+pub mod trace;

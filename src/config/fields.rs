@@ -1,131 +1,15 @@
 //! Reads a mapping key by key, reports every mistake where it stands, and at the end every key
-//! that nobody asked for.
+//! that nobody asked for. No message quotes what a reference resolved to.
 
-use std::cell::RefCell;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::nearest::nearest;
-use crate::base::secret::Secret;
 use crate::base::units;
-use crate::config::report::{Code, Source};
+pub use crate::config::cx::{Cx, Resolver, Text};
+use crate::config::report::Code;
 use crate::config::yaml::{Entry, Node, Span, Value};
-use crate::wire::api::{Level, Problem};
-
-/// Resolves `${env:NAME}` and `${file:PATH}`.
-pub trait Resolver: Send + Sync {
-    /// The value of a reference, `scheme` being the word before the colon.
-    ///
-    /// # Errors
-    /// A sentence for the person, without the value.
-    fn resolve(&self, scheme: &str, name: &str) -> Result<String, String>;
-}
-
-/// Where problems of one file go and how its references resolve.
-pub struct Cx<'a> {
-    source: Arc<Source>,
-    resolver: &'a dyn Resolver,
-    problems: RefCell<Vec<Problem>>,
-}
-
-impl<'a> Cx<'a> {
-    /// A context for one file.
-    pub fn new(source: Arc<Source>, resolver: &'a dyn Resolver) -> Self {
-        Self { source, resolver, problems: RefCell::new(Vec::new()) }
-    }
-
-    /// The file.
-    pub fn source(&self) -> &Arc<Source> {
-        &self.source
-    }
-
-    /// Records an error.
-    pub fn error(&self, span: Span, code: Code, message: impl Into<String>, hint: impl Into<String>) {
-        self.push(Level::Error, span, code, message.into(), hint.into());
-    }
-
-    /// Records a warning.
-    pub fn warn(&self, span: Span, code: Code, message: impl Into<String>, hint: impl Into<String>) {
-        self.push(Level::Warning, span, code, message.into(), hint.into());
-    }
-
-    fn push(&self, level: Level, span: Span, code: Code, message: String, hint: String) {
-        self.problems.borrow_mut().push(self.source.problem(level, span, code, message, hint));
-    }
-
-    /// How many errors (not warnings) were recorded so far.
-    pub fn error_count(&self) -> usize {
-        self.problems.borrow().iter().filter(|p| p.level == Level::Error).count()
-    }
-
-    /// All problems, in the order found.
-    pub fn into_problems(self) -> Vec<Problem> {
-        self.problems.into_inner()
-    }
-
-    /// The text of a scalar with references resolved; reports and gives `None` when it is something else.
-    pub fn text(&self, node: &Node) -> Option<Text> {
-        let Some(raw) = node.as_str().filter(|_| !node.is_null()) else {
-            let message = format!("a text belongs here, not {}", node.kind_name());
-            self.error(node.span, Code::WrongType, message, "write one value, in quotes if it has special characters");
-            return None;
-        };
-        let mut value = String::with_capacity(raw.len());
-        let mut rest = raw;
-        while let Some(start) = rest.find("${") {
-            value.push_str(&rest[..start]);
-            let inner = &rest[start + 2..];
-            let Some(end) = inner.find('}') else {
-                self.error(node.span, Code::Unresolved, "`${` without its `}`", "close it: `${env:NAME}`");
-                return None;
-            };
-            match self.reference(&inner[..end]) {
-                Ok(resolved) => value.push_str(&resolved),
-                Err(message) => {
-                    let hint = "references are `${env:NAME}` and `${file:PATH}`; set the variable or create the file";
-                    self.error(node.span, Code::Unresolved, message, hint);
-                    return None;
-                }
-            }
-            rest = &inner[end + 1..];
-        }
-        value.push_str(rest);
-        Some(Text { value, shown: raw.to_owned(), span: node.span })
-    }
-
-    fn reference(&self, inner: &str) -> Result<String, String> {
-        let (scheme, name) = inner.split_once(':').ok_or_else(|| format!("`${{{inner}}}` does not say where from"))?;
-        self.resolver.resolve(scheme, name)
-    }
-}
-
-/// A text with references resolved.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Text {
-    value: String,
-    shown: String,
-    /// Where it stands.
-    pub span: Span,
-}
-
-impl Text {
-    /// With references resolved: may hold secrets, goes only where it is used.
-    pub fn value(&self) -> &str {
-        &self.value
-    }
-
-    /// As written, references unresolved: may be shown.
-    pub fn shown(&self) -> &str {
-        &self.shown
-    }
-
-    /// The resolved text as a secret.
-    pub fn secret(self) -> Secret<String> {
-        Secret::new(self.value)
-    }
-}
 
 /// Reads one mapping. Call [`finish`](Self::finish) at the end to report keys nobody asked for.
 pub struct Fields<'a> {
@@ -134,16 +18,19 @@ pub struct Fields<'a> {
     defaults: &'a [Entry],
     span: Span,
     known: Vec<&'static str>,
+    unsupported: Vec<&'static str>,
 }
 
 impl<'a> Fields<'a> {
     /// Reads `node`, which must be a mapping; reports and gives `None` otherwise.
     pub fn of(cx: &'a Cx<'a>, node: &'a Node) -> Option<Self> {
         match &node.value {
-            Value::Map(entries) => Some(Self { cx, entries, defaults: &[], span: node.span, known: Vec::new() }),
+            Value::Map(entries) => {
+                Some(Self { cx, entries, defaults: &[], span: node.span, known: Vec::new(), unsupported: Vec::new() })
+            }
             Value::Scalar { .. } | Value::Seq(_) => {
                 let message = format!("`key: value` lines belong here, not {}", node.kind_name());
-                cx.error(node.span, Code::WrongType, message, "write a mapping, e.g. `{key: value}`");
+                cx.error(node.mark(), Code::WrongType, message, "write a mapping, e.g. `{key: value}`");
                 None
             }
         }
@@ -156,6 +43,32 @@ impl<'a> Fields<'a> {
             self.defaults = entries;
         }
         self
+    }
+
+    /// Ends the falling back: what is asked for from here on must be in the mapping itself.
+    pub fn without_defaults(&mut self) {
+        self.defaults = &[];
+    }
+
+    /// Reports each of `keys` that is there as not part of this version. They count as known, but
+    /// no hint names them.
+    pub fn unsupported(&mut self, keys: &[&'static str]) {
+        for key in keys {
+            if let Some(entry) = self.entries.iter().find(|e| e.key == *key) {
+                let message = format!("`{key}` is not part of this version and has no effect");
+                self.cx.error(entry.key_span, Code::Unsupported, message, format!("take `{key}` out"));
+                self.unsupported.push(key);
+            }
+        }
+    }
+
+    /// The entries that nobody asked for so far.
+    pub fn unclaimed(&self) -> impl Iterator<Item = &'a Entry> + use<'_, 'a> {
+        self.entries.iter().filter(|e| !self.is_claimed(&e.key))
+    }
+
+    fn is_claimed(&self, key: &str) -> bool {
+        self.known.contains(&key) || self.unsupported.contains(&key)
     }
 
     /// The context, for problems that concern more than one key.
@@ -186,6 +99,17 @@ impl<'a> Fields<'a> {
         self.entries.iter().find(|e| e.key == key).map(|e| &e.value).filter(|n| !n.is_null())
     }
 
+    /// The node among the defaults only.
+    pub fn fallback(&mut self, key: &'static str) -> Option<&'a Node> {
+        self.known.push(key);
+        self.defaults.iter().find(|e| e.key == key).map(|e| &e.value).filter(|n| !n.is_null())
+    }
+
+    /// Leaves the remaining keys unreported: what they may be is not known.
+    pub fn claim_rest(&mut self) {
+        self.entries = &[];
+    }
+
     /// Reports that `key` must be there.
     pub fn missing(&self, key: &str, hint: impl Into<String>) {
         self.cx.error(self.head(), Code::MissingKey, format!("`{key}` is missing"), hint);
@@ -204,7 +128,7 @@ impl<'a> Fields<'a> {
             return None;
         };
         let text = self.cx.text(node)?;
-        if text.value.trim().is_empty() {
+        if text.value().trim().is_empty() {
             self.cx.error(node.span, Code::BadValue, format!("`{key}` is empty"), hint);
             return None;
         }
@@ -222,7 +146,8 @@ impl<'a> Fields<'a> {
         match parse(text.value()) {
             Ok(value) => Some(value),
             Err(e) => {
-                self.cx.error(text.span, Code::BadValue, format!("`{key}`: {e}"), hint);
+                let message = refusal(key, &text, &e);
+                self.cx.error(text.span, Code::BadValue, message, hint);
                 None
             }
         }
@@ -245,12 +170,8 @@ impl<'a> Fields<'a> {
                 None
             }
             Err(e) => {
-                self.cx.error(
-                    text.span,
-                    Code::BadValue,
-                    format!("`{key}` {e}"),
-                    "write a size such as `64KiB` or `10MB`",
-                );
+                let hint = "write a size such as `64KiB` or `10MB`";
+                self.cx.error(text.span, Code::BadValue, refusal(key, &text, &e), hint);
                 None
             }
         }
@@ -263,8 +184,8 @@ impl<'a> Fields<'a> {
         match text.value() {
             "true" | "True" | "TRUE" => Some(true),
             "false" | "False" | "FALSE" => Some(false),
-            other => {
-                let message = format!("`{key}` is `{other}`, which is neither true nor false");
+            _ => {
+                let message = format!("`{key}` is `{}`, which is neither true nor false", text.shown());
                 self.cx.error(text.span, Code::WrongType, message, "write `true` or `false`");
                 None
             }
@@ -329,7 +250,7 @@ impl<'a> Fields<'a> {
         let Some(node) = self.node(key) else { return Vec::new() };
         let Value::Map(entries) = &node.value else {
             let message = format!("`{key}` takes `name: value` lines, not {}", node.kind_name());
-            self.cx.error(node.span, Code::WrongType, message, format!("write `{key}: {{name: value}}`"));
+            self.cx.error(node.mark(), Code::WrongType, message, format!("write `{key}: {{name: value}}`"));
             return Vec::new();
         };
         entries.iter().filter_map(|e| Some((e, self.cx.text(&e.value)?))).collect()
@@ -348,20 +269,20 @@ impl<'a> Fields<'a> {
 
     /// Reports every key that was never asked for, with the nearest known one.
     pub fn finish(self) {
-        for entry in self.entries.iter().filter(|e| !self.known.contains(&e.key.as_str())) {
-            let hint = match nearest(&entry.key, self.known.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => {
-                    let mut known: Vec<&str> = self.known.clone();
-                    known.sort_unstable();
-                    known.dedup();
-                    format!("known here: {}", known.join(", "))
-                }
-            };
-            // A merged key has no place of its own; its value does.
-            let span = if entry.key_span == Span::default() { entry.value.span } else { entry.key_span };
-            self.cx.error(span, Code::UnknownKey, format!("`{}` is not a key here", entry.key), hint);
+        for entry in self.unclaimed() {
+            let hint = if self.cx.is_full() { String::new() } else { self.hint_for(&entry.key) };
+            self.cx.error(entry.key_span, Code::UnknownKey, format!("`{}` is not a key here", entry.key), hint);
         }
+    }
+
+    fn hint_for(&self, key: &str) -> String {
+        if let Some(near) = nearest(key, self.known.iter().copied()) {
+            return format!("did you mean `{near}`?");
+        }
+        let mut known = self.known.clone();
+        known.sort_unstable();
+        known.dedup();
+        format!("known here: {}", known.join(", "))
     }
 }
 
@@ -376,15 +297,22 @@ pub fn duration(cx: &Cx<'_>, key: &str, node: &Node, limits: &RangeInclusive<Dur
             cx.error(text.span, Code::OutOfRange, message, format!("write a duration from {low} to {high}"));
             None
         }
-        Err(units::UnitError::NoUnit(n)) => {
+        Err(units::UnitError::NoUnit(n)) if !text.is_reference() => {
             let message = format!("`{key}` is `{n}`, which has no unit");
             cx.error(text.span, Code::BadValue, message, format!("write `{n}s` for seconds; also ms, m, h, d, w, y"));
             None
         }
         Err(e) => {
             let hint = "write a duration such as `300ms`, `30s`, `5m` or `1h30m`";
-            cx.error(text.span, Code::BadValue, format!("`{key}`: {e}"), hint);
+            cx.error(text.span, Code::BadValue, refusal(key, &text, &e), hint);
             None
         }
     }
+}
+
+fn refusal(key: &str, text: &Text, why: &dyn Display) -> String {
+    if text.is_reference() {
+        return format!("`{key}`: the value of `{}` is not understood", text.shown());
+    }
+    format!("`{key}`: {why}")
 }

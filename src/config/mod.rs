@@ -1,11 +1,27 @@
-//! The configuration directory → a checked [`model::Config`] and a report of every problem.
+//! Reads the configuration directory: YAML with positions → checked, immutable [`model::Config`].
 //!
-//! Raw text becomes a tree with positions ([`yaml`]), the tree is read through [`fields::Fields`],
-//! which never stops at the first mistake, and what stands becomes immutable values. Knows no kind
-//! of collector or notifier: those come in through [`catalog::Catalog`].
+//! Never stops at the first mistake: every problem is collected with file, line, column and a hint.
+//! Knows no kind of monitor or notifier; [`catalog::Catalog`] tells it which exist.
+//!
+//! ```text
+//! files (find, read) → yaml (tree) → monitors / main_file (check, through fields and cx) → load (join) → diff
+//! ```
 
 pub mod catalog;
+pub mod cx;
+pub mod diff;
 pub mod fields;
+pub mod files;
+pub mod fnv;
+pub mod general;
+pub mod load;
+pub mod main_file;
 pub mod model;
+pub mod monitors;
+pub mod render;
 pub mod report;
+pub mod resolve;
 pub mod yaml;
+
+pub use crate::config::diff::{Diff, diff};
+pub use crate::config::load::{Loaded, load};

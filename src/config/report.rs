@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::config::yaml::Span;
-use crate::wire::api::{Level, Problem};
+use crate::wire::api::{Level, MAX_SNIPPET, Problem};
 
-/// Longest snippet kept, in characters: a 4 MiB line helps nobody.
-const MAX_SNIPPET: usize = 200;
+/// Distance in bytes between the known character counts of a [`Source`].
+const STRIDE: usize = 4096;
 
 /// What sort of problem; the stable code of `watchdog check --json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -69,12 +69,13 @@ impl Code {
     }
 }
 
-/// One file's text and where its lines begin.
+/// One file's text, where its lines begin, and how many characters precede each stride.
 #[derive(Debug)]
 pub struct Source {
     path: String,
     text: String,
     lines: Vec<usize>,
+    chars: Vec<usize>,
 }
 
 /// A 1-based line and column (in characters).
@@ -91,7 +92,13 @@ impl Source {
     pub fn new(path: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
         let text = text.into();
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
-        Arc::new(Self { path: path.into(), text, lines })
+        let mut chars = Vec::with_capacity(text.len() / STRIDE + 1);
+        let mut sum = 0;
+        for stride in text.as_bytes().chunks(STRIDE) {
+            chars.push(sum);
+            sum += starts(stride);
+        }
+        Arc::new(Self { path: path.into(), text, lines, chars })
     }
 
     /// Path relative to the configuration directory.
@@ -104,17 +111,26 @@ impl Source {
         &self.text
     }
 
-    /// Where a byte stands.
+    /// Where a byte stands. The cost does not grow with the length of the line.
     pub fn position(&self, byte: usize) -> Position {
+        let byte = byte.min(self.text.len());
         let line = self.lines.partition_point(|&start| start <= byte).max(1);
-        let before = self.text.get(self.lines[line - 1]..byte).unwrap_or("");
-        Position { line, column: before.chars().count() + 1 }
+        Position { line, column: self.chars_before(byte) - self.chars_before(self.lines[line - 1]) + 1 }
+    }
+
+    /// How many characters begin before this byte.
+    fn chars_before(&self, byte: usize) -> usize {
+        let stride = byte / STRIDE;
+        let known = self.chars.get(stride).copied();
+        let from = if known.is_some() { stride * STRIDE } else { self.chars.len().saturating_sub(1) * STRIDE };
+        let base = known.or_else(|| self.chars.last().copied()).unwrap_or(0);
+        base + starts(&self.text.as_bytes()[from..byte])
     }
 
     /// Builds a problem at `span`.
     pub fn problem(&self, level: Level, span: Span, code: Code, message: String, hint: String) -> Problem {
         let at = self.position(span.start);
-        let line = self.text[self.lines[at.line - 1]..].lines().next().unwrap_or("");
+        let snippet = self.snippet(self.lines[at.line - 1], span.start.min(self.text.len()), at.column);
         let marked = self.text.get(span.start..span.end).unwrap_or("").lines().next().unwrap_or("").trim_end();
         Problem {
             level,
@@ -122,12 +138,58 @@ impl Source {
             file: self.path.clone(),
             line: at.line,
             column: at.column,
-            length: marked.chars().count().max(1),
+            length: marked.chars().take(MAX_SNIPPET).count().max(1),
             message,
             hint,
-            snippet: line.chars().take(MAX_SNIPPET).collect(),
+            snippet,
         }
     }
+
+    /// The part of the line that [`Problem::caret`] counts from.
+    fn snippet(&self, line: usize, byte: usize, column: usize) -> String {
+        let start = match column - 1 - Problem::caret_of(column) {
+            0 => line,
+            _ => self.text[..byte].char_indices().rev().nth(Problem::caret_of(column) - 1).map_or(line, |(i, _)| i),
+        };
+        self.text[start..].chars().take_while(|c| !matches!(c, '\n' | '\r')).take(MAX_SNIPPET).collect()
+    }
+}
+
+/// A problem of a file as a whole, which has no line.
+pub fn whole_file(
+    level: Level,
+    file: impl Into<String>,
+    code: Code,
+    message: impl Into<String>,
+    hint: impl Into<String>,
+) -> Problem {
+    Problem {
+        level,
+        code: code.as_str().to_owned(),
+        file: file.into(),
+        line: 0,
+        column: 1,
+        length: 1,
+        message: message.into(),
+        hint: hint.into(),
+        snippet: String::new(),
+    }
+}
+
+/// Orders problems by file, line and column, and drops those that say the same of the same place.
+pub fn sort(problems: &mut Vec<Problem>) {
+    let key = |p: &Problem| (p.line, p.column);
+    problems.sort_by(|a, b| {
+        a.file.cmp(&b.file).then(key(a).cmp(&key(b))).then_with(|| a.code.cmp(&b.code)).then(a.message.cmp(&b.message))
+    });
+    problems.dedup_by(|a, b| {
+        key(a) == key(b) && a.code == b.code && a.length == b.length && a.message == b.message && a.file == b.file
+    });
+}
+
+/// How many characters begin in these bytes of UTF-8: all but continuation bytes.
+fn starts(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|b| **b & 0xc0 != 0x80).count()
 }
 
 #[cfg(test)]

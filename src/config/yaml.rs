@@ -55,6 +55,8 @@ pub struct Entry {
     pub key_span: Span,
     /// The value.
     pub value: Node,
+    /// Came in through `<<`: an explicit key of the same name replaces it.
+    pub merged: bool,
 }
 
 /// Something wrong with the text itself.
@@ -75,6 +77,9 @@ pub enum SyntaxKind {
     /// A key stands twice in one mapping; the first stays.
     #[error("key `{0}` stands here twice")]
     Duplicate(String),
+    /// `<<` with something that is not a mapping.
+    #[error("`<<` takes a mapping or a list of mappings")]
+    BadMerge,
     /// A key that is a list or a mapping.
     #[error("a key must be a plain word")]
     ComplexKey,
@@ -101,6 +106,14 @@ impl Node {
     /// Whether the node is an empty value: nothing, `~` or `null`.
     pub fn is_null(&self) -> bool {
         matches!(&self.value, Value::Scalar { text, plain: true } if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
+    }
+
+    /// Where a problem of the node as a whole is marked: a list or mapping by its first character.
+    pub fn mark(&self) -> Span {
+        match &self.value {
+            Value::Scalar { .. } => self.span,
+            Value::Seq(_) | Value::Map(_) => Span { start: self.span.start, end: self.span.start + 1 },
+        }
     }
 
     /// The entry of a mapping with this key.
@@ -167,7 +180,65 @@ struct Open {
 
 enum OpenKind {
     Seq(Vec<Node>),
-    Map { entries: Vec<Entry>, key: Option<(String, Span)> },
+    Map { map: Mapping, key: Option<(String, Span)> },
+}
+
+/// Mappings longer than this are searched through an index.
+const INDEX_FROM: usize = 16;
+
+/// A mapping while it is being read. The index keeps a mapping of 100,000 keys from costing n².
+#[derive(Default)]
+struct Mapping {
+    entries: Vec<Entry>,
+    index: HashMap<String, usize>,
+}
+
+impl Mapping {
+    fn find(&self, key: &str) -> Option<usize> {
+        if self.index.is_empty() {
+            return self.entries.iter().position(|e| e.key == key);
+        }
+        self.index.get(key).copied()
+    }
+
+    fn push(&mut self, entry: Entry) {
+        if !self.index.is_empty() {
+            self.index.insert(entry.key.clone(), self.entries.len());
+        } else if self.entries.len() >= INDEX_FROM {
+            self.index = self.entries.iter().enumerate().map(|(i, e)| (e.key.clone(), i)).collect();
+            self.index.insert(entry.key.clone(), self.entries.len());
+        }
+        self.entries.push(entry);
+    }
+
+    /// Adds an entry as written; gives the key back when the mapping has it already.
+    fn add(&mut self, key: String, key_span: Span, value: Node) -> Result<(), String> {
+        match self.find(&key) {
+            None => self.push(Entry { key, key_span, value, merged: false }),
+            Some(i) if self.entries[i].merged => self.entries[i] = Entry { key, key_span, value, merged: false },
+            Some(_) => return Err(key),
+        }
+        Ok(())
+    }
+
+    /// Adds the entries of a merged mapping, or of a list of them, that are not there yet.
+    fn merge(&mut self, node: Node) -> Result<(), Span> {
+        match node.value {
+            Value::Map(entries) => {
+                for entry in entries {
+                    if self.find(&entry.key).is_none() {
+                        self.push(Entry { merged: true, ..entry });
+                    }
+                }
+                Ok(())
+            }
+            Value::Seq(items) => items.into_iter().try_for_each(|item| match item.value {
+                Value::Map(_) => self.merge(item),
+                Value::Seq(_) | Value::Scalar { .. } => Err(item.span),
+            }),
+            Value::Scalar { .. } => Err(node.span),
+        }
+    }
 }
 
 impl Builder {
@@ -175,22 +246,23 @@ impl Builder {
         match event {
             Event::Scalar(text, style, anchor, _) => {
                 let plain = matches!(style, ScalarStyle::Plain);
-                let node = Node { value: Value::Scalar { text: text.into_owned(), plain }, span };
+                let node = Node { value: Value::Scalar { text: text.into_owned(), plain }, span: inside(style, span) };
                 self.count(1, span)?;
-                self.anchor(anchor, &node, 1);
+                self.anchor(anchor, &node, 1)?;
                 self.place(node)
             }
             Event::SequenceStart(_, anchor, _) => self.open(OpenKind::Seq(Vec::new()), anchor, span),
             Event::MappingStart(_, anchor, _) => {
-                self.open(OpenKind::Map { entries: Vec::new(), key: None }, anchor, span)
+                self.open(OpenKind::Map { map: Mapping::default(), key: None }, anchor, span)
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(span),
             Event::Alias(id) => {
-                let Some((node, size)) = self.anchors.get(&id).cloned() else {
+                let Some((_, size)) = self.anchors.get(&id) else {
                     let kind = SyntaxKind::Scan("alias to an anchor that is still open".to_owned());
                     return Err(SyntaxError { span, kind });
                 };
-                self.count(size, span)?;
+                self.count(*size, span)?;
+                let Some((node, _)) = self.anchors.get(&id).cloned() else { return Ok(()) };
                 // The alias' own place is what a message about its content should point at.
                 self.place(Node { span, ..node })
             }
@@ -206,10 +278,13 @@ impl Builder {
         if self.nodes > MAX_NODES { Err(SyntaxError { span, kind: SyntaxKind::TooMany }) } else { Ok(()) }
     }
 
-    fn anchor(&mut self, id: usize, node: &Node, size: usize) {
+    /// Keeps a copy for aliases. Copies count too: anchors inside anchors would multiply otherwise.
+    fn anchor(&mut self, id: usize, node: &Node, size: usize) -> Result<(), SyntaxError> {
         if id != 0 {
+            self.count(size, node.span)?;
             self.anchors.insert(id, (node.clone(), size));
         }
+        Ok(())
     }
 
     fn open(&mut self, kind: OpenKind, anchor: usize, span: Span) -> Result<(), SyntaxError> {
@@ -230,16 +305,16 @@ impl Builder {
                 let end = items.last().map(|n| n.span.end);
                 (Value::Seq(items), end)
             }
-            OpenKind::Map { entries, .. } => {
-                let end = entries.last().map(|e| e.value.span.end);
-                (Value::Map(entries), end)
+            OpenKind::Map { map, .. } => {
+                let end = map.entries.last().map(|e| e.value.span.end);
+                (Value::Map(map.entries), end)
             }
         };
         // A block collection's end event stands where the next token begins; its last child's end is tighter.
         let end = last_end.filter(|_| span.start == span.end).unwrap_or(span.end).max(open.start);
         let node = Node { value, span: Span { start: open.start, end } };
         let size = self.nodes - open.nodes_before;
-        self.anchor(open.anchor, &node, size);
+        self.anchor(open.anchor, &node, size)?;
         self.place(node)
     }
 
@@ -247,27 +322,21 @@ impl Builder {
         match self.open.last_mut() {
             None => self.root = Some(node),
             Some(Open { kind: OpenKind::Seq(items), .. }) => items.push(node),
-            Some(Open { kind: OpenKind::Map { entries, key }, .. }) => match key.take() {
+            Some(Open { kind: OpenKind::Map { map, key }, .. }) => match key.take() {
                 None => match node.value {
                     Value::Scalar { text, .. } => *key = Some((text, node.span)),
                     Value::Seq(_) | Value::Map(_) => {
                         return Err(SyntaxError { span: node.span, kind: SyntaxKind::ComplexKey });
                     }
                 },
-                Some((key, _)) if key == "<<" => merge(entries, node),
+                Some((key, _)) if key == "<<" => {
+                    if let Err(span) = map.merge(node) {
+                        self.errors.push(SyntaxError { span, kind: SyntaxKind::BadMerge });
+                    }
+                }
                 Some((key, key_span)) => {
-                    if entries.iter().any(|e| e.key == key && e.key_span.start != usize::MAX) {
-                        let taken = entries.iter().position(|e| e.key == key);
-                        // A merged entry gives way to an explicit one; anything else is a duplicate.
-                        match taken.filter(|&i| entries[i].key_span == Span::default()) {
-                            Some(i) => entries[i] = Entry { key, key_span, value: node },
-                            None => {
-                                let kind = SyntaxKind::Duplicate(key);
-                                self.errors.push(SyntaxError { span: key_span, kind });
-                            }
-                        }
-                    } else {
-                        entries.push(Entry { key, key_span, value: node });
+                    if let Err(key) = map.add(key, key_span, node) {
+                        self.errors.push(SyntaxError { span: key_span, kind: SyntaxKind::Duplicate(key) });
                     }
                 }
             },
@@ -276,21 +345,10 @@ impl Builder {
     }
 }
 
-/// Adds the entries of a merged mapping (or of a list of them) that are not there yet.
-///
-/// A merged entry's key has the empty span, which marks it as overridable.
-fn merge(into: &mut Vec<Entry>, node: Node) {
-    match node.value {
-        Value::Map(entries) => {
-            for e in entries {
-                if !into.iter().any(|have| have.key == e.key) {
-                    into.push(Entry { key_span: Span::default(), ..e });
-                }
-            }
-        }
-        Value::Seq(items) => items.into_iter().for_each(|n| merge(into, n)),
-        Value::Scalar { .. } => {}
-    }
+/// The span of a scalar without its quotes, so that a mark covers the value itself.
+fn inside(style: ScalarStyle, span: Span) -> Span {
+    let quoted = matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted);
+    if quoted && span.end - span.start > 2 { Span { start: span.start + 1, end: span.end - 1 } } else { span }
 }
 
 #[cfg(test)]

@@ -1,3 +1,20 @@
 //! The engine: schedules probes, keeps their results, decides alerts, delivers notifications.
 
+pub mod board;
+pub mod core;
+pub mod evaluator;
 pub mod handle;
+pub mod headline;
+pub mod history;
+pub mod ingest;
+pub mod kinds;
+pub mod lock;
+pub mod metrics;
+pub mod outbox;
+pub mod reload;
+pub mod runner;
+pub mod scheduler;
+pub mod start;
+pub mod systemd;
+pub mod upkeep;
+pub mod watcher;

@@ -1,1 +1,168 @@
-//! (under construction)
+//! Durable state in SQLite: what must not be lost by a crash or a power cut.
+//!
+//! One writer on its own thread, so a slow disk never holds an async worker; queries run on another
+//! thread with a read-only connection. What waits in the queue at once is committed together. A
+//! corrupt database is set aside, never deleted, and never stops the engine: [`StateDb::open`] then
+//! returns an empty one and says so. The format is described in `docs/formats/state.md`.
+
+mod lane;
+mod open;
+mod record;
+mod rows;
+mod schema;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use crate::base::clock::Clock;
+use crate::base::name::MonitorName;
+use crate::state::lane::Lane;
+pub use crate::state::record::{
+    After, Attempt, Change, Committed, EventFilter, Flush, Loaded, NewEvent, Owed, PastDelivery, Recorded,
+};
+use crate::wire::board::Event;
+
+/// Why the state database did not do what was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StateError {
+    /// A newer Watchdog wrote this database.
+    #[error(
+        "`{path}` has schema version {found}, this binary knows up to {known}; use the newer binary, or restore a copy of version {known}"
+    )]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The newest version this binary knows.
+        known: i64,
+    },
+    /// The writer's thread did not start.
+    #[error("cannot start a thread for the state database")]
+    Thread(#[source] Arc<std::io::Error>),
+    /// SQLite refused.
+    #[error("the state database failed")]
+    Sql(#[source] Arc<rusqlite::Error>),
+    /// The database has been closed.
+    #[error("the state database is closed")]
+    Closed,
+}
+
+impl From<rusqlite::Error> for StateError {
+    fn from(e: rusqlite::Error) -> Self {
+        Self::Sql(Arc::new(e))
+    }
+}
+
+/// An opened database.
+#[derive(Debug)]
+pub struct Opened {
+    /// The handle.
+    pub db: StateDb,
+    /// Everything that was in it.
+    pub loaded: Loaded,
+    /// What is wrong when it does not hold what it should: it was corrupt and set aside, or nothing
+    /// can be written and it lives in memory only. For the log and the engine's complaints.
+    pub degraded: Option<String>,
+}
+
+/// Handle to the state database. Clones share the writer.
+#[derive(Clone, Debug)]
+pub struct StateDb {
+    writer: Lane,
+    /// `None` for a database in memory, whose queries the writer answers.
+    reader: Option<Lane>,
+}
+
+impl StateDb {
+    /// Opens, checks, migrates and loads `<dir>/db/watchdog.db`. Blocks; takes about a second per GB
+    /// of database for the integrity check.
+    ///
+    /// # Errors
+    /// A newer binary wrote the database, or no thread can be started. Corruption and a disk that
+    /// cannot be written are not errors, see [`Opened::degraded`].
+    pub fn open(dir: &Path, clock: Clock) -> Result<Opened, StateError> {
+        let disk = open::open(&dir.join("db"), clock.now())?;
+        let reader = disk.reader.map(|c| Lane::start("state-reader", c, None)).transpose()?;
+        let writer = Lane::start("state-writer", disk.writer, disk.path)?;
+        Ok(Opened { db: Self { writer, reader }, loaded: disk.loaded, degraded: disk.degraded })
+    }
+
+    /// Commits decisions in one transaction. When it returns, they survive a power cut.
+    ///
+    /// # Errors
+    /// Nothing was stored. The caller keeps the changes and may commit them again: all are idempotent
+    /// but events.
+    pub async fn commit(&self, changes: Arc<[Change]>) -> Result<Committed, StateError> {
+        self.writer.run(move |db| rows::commit(db, &changes)).await
+    }
+
+    /// Stores what may be a second old: counters, beats, history.
+    ///
+    /// # Errors
+    /// Nothing was stored.
+    pub async fn flush(&self, flush: Flush) -> Result<(), StateError> {
+        self.writer.run(move |db| rows::flush(db, &flush)).await
+    }
+
+    /// Appends one opaque piece to the history journal.
+    ///
+    /// # Errors
+    /// Nothing was stored.
+    pub async fn flush_history(&self, journal: Vec<u8>) -> Result<(), StateError> {
+        self.flush(Flush { journal, ..Flush::default() }).await
+    }
+
+    /// Replaces all history rings and empties the journal, in one transaction.
+    ///
+    /// # Errors
+    /// Rings and journal are as before.
+    pub async fn snapshot_history(&self, rings: Vec<(MonitorName, Vec<u8>)>) -> Result<(), StateError> {
+        self.writer.run(move |db| rows::snapshot_history(db, &rings)).await
+    }
+
+    /// Records how attempts to deliver ended, and the events that tell of it, in one transaction.
+    ///
+    /// # Errors
+    /// Nothing was stored.
+    pub async fn record(&self, attempts: Arc<[Attempt]>) -> Result<Recorded, StateError> {
+        self.writer.run(move |db| rows::record(db, &attempts)).await
+    }
+
+    /// What is owed to receivers, oldest first.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn owed(&self) -> Result<Vec<Owed>, StateError> {
+        self.query(rows::owed).await
+    }
+
+    /// Events, newest first.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn events(&self, filter: EventFilter) -> Result<Vec<Event>, StateError> {
+        self.query(move |db| rows::events(db, &filter)).await
+    }
+
+    /// Finishes what is queued, checkpoints and closes. Handles that are left get [`StateError::Closed`].
+    pub async fn close(&self) {
+        // The reader goes first: the last connection to close folds the log into the database.
+        if let Some(reader) = &self.reader {
+            reader.close().await;
+        }
+        self.writer.close().await;
+    }
+
+    async fn query<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StateError> {
+        self.reader.as_ref().unwrap_or(&self.writer).run(work).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -147,8 +147,26 @@ pub struct Problem {
     pub message: String,
     /// What fixes it.
     pub hint: String,
-    /// The text of the line. Untrusted.
+    /// The text of the line, at most [`MAX_SNIPPET`] characters of it; see [`caret`](Self::caret). Untrusted.
     pub snippet: String,
+}
+
+/// Longest snippet of a problem, in characters: a line of 4 MiB helps nobody.
+pub const MAX_SNIPPET: usize = 200;
+
+impl Problem {
+    /// Where in the snippet the marked text begins, counted in characters from 0.
+    ///
+    /// A snippet is the line from its start, unless the column is far to the right: then it begins
+    /// 80 characters before it.
+    pub const fn caret(&self) -> usize {
+        Self::caret_of(self.column)
+    }
+
+    /// The same for a column.
+    pub const fn caret_of(column: usize) -> usize {
+        if column > 160 { 80 } else { column.saturating_sub(1) }
+    }
 }
 
 /// `GET /api/v1/config`: what is loaded and what is wrong with it.

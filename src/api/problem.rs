@@ -1,0 +1,190 @@
+//! How the API says no: one JSON shape for every error, and extractors whose refusals have it.
+
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::response::{IntoResponse, Response};
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use http::request::Parts;
+use http::{HeaderValue, StatusCode};
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use crate::base::failure::{Chain, Failure, Kind};
+use crate::engine::handle::EngineError;
+use crate::wire::api::ErrorBody;
+
+/// Largest body of a request.
+pub(super) const BODY_LIMIT: usize = 1 << 20;
+/// Longest time for a body to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A refusal on its way to the client.
+#[derive(Debug)]
+pub(super) struct ApiError {
+    status: StatusCode,
+    failure: Failure,
+}
+
+impl ApiError {
+    /// A refusal with the status of its kind.
+    pub(super) fn new(failure: Failure) -> Self {
+        let status = StatusCode::from_u16(failure.kind().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { status, failure }
+    }
+
+    /// A refusal whose status says more than its kind.
+    pub(super) fn with_status(status: StatusCode, failure: Failure) -> Self {
+        Self { status, failure }
+    }
+
+    fn bad_request(status: StatusCode, message: String) -> Self {
+        Self::with_status(status, Failure::text(Kind::Usage, message))
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let body = ErrorBody {
+            status: "error".to_owned(),
+            error_type: self.failure.kind().error_type().to_owned(),
+            error: self.failure.message().to_owned(),
+            hints: self.failure.hints().to_vec(),
+        };
+        let mut reply = (self.status, axum::Json(body)).into_response();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        reply
+    }
+}
+
+impl From<EngineError> for ApiError {
+    fn from(e: EngineError) -> Self {
+        let text = e.to_string();
+        match e {
+            EngineError::NoSuchMonitor { nearest, .. } => {
+                let failure = Failure::text(Kind::NotFound, text);
+                Self::new(match nearest {
+                    Some(name) => failure.hint(format!("did you mean `{name}`?")),
+                    None => failure.hint("`watchdog monitor list` shows all names"),
+                })
+            }
+            EngineError::Paused(_) => {
+                let failure = Failure::text(Kind::Bad, text).hint("it is switched off in its file");
+                Self::with_status(StatusCode::CONFLICT, failure)
+            }
+            EngineError::AlreadyRunning(_) => {
+                let failure = Failure::text(Kind::Unavailable, text).hint("try again when that probe has ended");
+                Self::with_status(StatusCode::CONFLICT, failure)
+            }
+            EngineError::NotPush(_) => {
+                Self::new(Failure::text(Kind::Usage, text).hint("only monitors of type `heartbeat` are reported to"))
+            }
+            EngineError::WrongToken => Self::new(Failure::text(Kind::Forbidden, text)),
+            EngineError::Busy | EngineError::Stopping => Self::new(Failure::text(Kind::Unavailable, text)),
+            EngineError::Store(source) => {
+                // Paths and statements are for the log, not for the client.
+                tracing::error!(error = %Chain(&*source), "the state database failed");
+                Self::new(Failure::text(Kind::Internal, text).hint("the server's log has the cause"))
+            }
+        }
+    }
+}
+
+/// Reply to a path that leads nowhere.
+pub(super) async fn no_route() -> ApiError {
+    let failure = Failure::text(Kind::NotFound, "there is nothing at this path");
+    ApiError::new(failure.hint("`/api/v1/openapi.json` lists what there is"))
+}
+
+/// Reply to a method that a path does not have.
+pub(super) async fn no_method() -> ApiError {
+    ApiError::bad_request(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method".to_owned())
+}
+
+/// Reply to a `HEAD` where `GET` would act.
+pub(super) async fn no_head() -> Response {
+    let mut reply = no_method().await.into_response();
+    reply.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, POST"));
+    reply
+}
+
+/// The last variable part of the path, decoded.
+pub(super) struct Name(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Name {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match Path::<String>::from_request_parts(parts, state).await {
+            Ok(Path(name)) => Ok(Self(name)),
+            Err(e) => Err(ApiError::bad_request(e.status(), e.body_text())),
+        }
+    }
+}
+
+/// The query string, with unknown and malformed parameters refused.
+pub(super) struct Params<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(params)) => Ok(Self(params)),
+            Err(e) => Err(ApiError::bad_request(e.status(), e.body_text())),
+        }
+    }
+}
+
+/// A JSON body within limits of size and time; the default when there is none.
+pub(super) struct Payload<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for Payload<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let body = read(request.into_body()).await?;
+        if body.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Self(T::default()));
+        }
+        let parsed = serde_json::from_slice(&body);
+        parsed
+            .map(Self)
+            .map_err(|e| ApiError::bad_request(StatusCode::BAD_REQUEST, format!("the body is not understood: {e}")))
+    }
+}
+
+async fn read(body: Body) -> Result<axum::body::Bytes, ApiError> {
+    match timeout(BODY_TIMEOUT, to_bytes(body, BODY_LIMIT)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(e)) => {
+            let too_large = std::error::Error::source(&e).is_some_and(|s| s.is::<http_body_util::LengthLimitError>());
+            Err(if too_large { body_too_large() } else { broken_body(&e) })
+        }
+        Err(_) => {
+            let message = format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs());
+            Err(ApiError::bad_request(StatusCode::REQUEST_TIMEOUT, message))
+        }
+    }
+}
+
+fn broken_body(e: &axum::Error) -> ApiError {
+    ApiError::bad_request(StatusCode::BAD_REQUEST, format!("the body broke off: {}", Chain(e)))
+}
+
+/// Refusal of a body beyond [`BODY_LIMIT`].
+pub(super) fn body_too_large() -> ApiError {
+    let message = format!("the body is larger than {} KiB", BODY_LIMIT >> 10);
+    ApiError::bad_request(StatusCode::PAYLOAD_TOO_LARGE, message)
+}
+
+/// Refusal of a body that is not JSON.
+pub(super) fn not_json(found: Option<&HeaderValue>) -> ApiError {
+    let found = found.and_then(|v| v.to_str().ok()).unwrap_or("none");
+    let message = format!("bodies are JSON, and `{CONTENT_TYPE}` is `{found}`");
+    let failure = Failure::text(Kind::Usage, message).hint("send `content-type: application/json`");
+    ApiError::with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, failure)
+}

@@ -1,0 +1,164 @@
+//! Reading: the board and what lies behind it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use crate::api::App;
+use crate::api::problem::{ApiError, Name, Params};
+use crate::base::failure::{Failure, Kind};
+use crate::engine::handle::{EventQuery, Reply};
+use crate::wire::api::{ConfigStatus, Events, HistoryPoint, MonitorDetail};
+use crate::wire::board::{AlertState, Board, EventKind, MonitorRow};
+use crate::wire::stream::Frame;
+
+/// How long the engine may take to answer a question.
+const ANSWER: Duration = Duration::from_secs(10);
+/// What precedes the board in a snapshot frame; behind it comes one `}`.
+const SNAPSHOT_HEAD: &str = r#"{"type":"snapshot","board":"#;
+
+/// Waits for the engine, but not for ever: a client gets a reason, and its connection back.
+pub(super) async fn ask<T>(reply: Reply<'_, T>, limit: Duration) -> Result<T, ApiError> {
+    match timeout(limit, reply).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => {
+            let message = format!("the engine did not answer within {} s", limit.as_secs());
+            Err(ApiError::new(Failure::text(Kind::Unavailable, message)))
+        }
+    }
+}
+
+/// The current board as a snapshot frame, made once per board however many ask.
+///
+/// Measured with 10,000 monitors in a release build: see `docs/guide/api.md`.
+#[derive(Default)]
+pub(in crate::api) struct Snapshots {
+    /// The last one made. Held while one is being made, so that others wait for it.
+    last: Mutex<Option<(Arc<Board>, Bytes)>>,
+}
+
+impl Snapshots {
+    /// The frame's JSON.
+    pub(super) async fn frame(&self, board: &Arc<Board>) -> Result<Bytes, ApiError> {
+        let mut last = self.last.lock().await;
+        if let Some((made_of, bytes)) = &*last
+            && Arc::ptr_eq(made_of, board)
+        {
+            return Ok(bytes.clone());
+        }
+        let frame = Frame::Snapshot { board: Box::new(Board::clone(board)) };
+        // Thousands of rows take milliseconds, too long for a thread that serves others.
+        let made = tokio::task::spawn_blocking(move || serde_json::to_vec(&frame)).await;
+        let bytes = match made {
+            Ok(Ok(bytes)) => Bytes::from(bytes),
+            Ok(Err(e)) => return Err(internal(&e)),
+            Err(e) => return Err(internal(&e)),
+        };
+        *last = Some((Arc::clone(board), bytes.clone()));
+        Ok(bytes)
+    }
+
+    async fn board(&self, board: &Arc<Board>) -> Result<Bytes, ApiError> {
+        let frame = self.frame(board).await?;
+        Ok(frame.slice(SNAPSHOT_HEAD.len()..frame.len() - 1))
+    }
+}
+
+fn internal(e: &dyn std::error::Error) -> ApiError {
+    tracing::error!(error = %e, "a reply could not be written");
+    ApiError::new(Failure::text(Kind::Internal, "the reply could not be written"))
+}
+
+fn current(app: &App) -> Arc<Board> {
+    Arc::clone(&app.engine.board().borrow())
+}
+
+pub(super) async fn board(State(app): State<App>) -> Result<Response, ApiError> {
+    let bytes = app.snapshots.board(&current(&app)).await?;
+    let json = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    Ok((json, Body::from(bytes)).into_response())
+}
+
+pub(super) async fn monitors(State(app): State<App>) -> Json<Vec<Arc<MonitorRow>>> {
+    Json(current(&app).monitors.clone())
+}
+
+pub(super) async fn monitor(State(app): State<App>, Name(name): Name) -> Result<Json<MonitorDetail>, ApiError> {
+    Ok(Json(ask(app.engine.monitor(&name), ANSWER).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HistoryParams {
+    limit: Option<usize>,
+}
+
+pub(super) async fn history(
+    State(app): State<App>,
+    Name(name): Name,
+    Params(params): Params<HistoryParams>,
+) -> Result<Json<Vec<HistoryPoint>>, ApiError> {
+    let limit = params.limit.unwrap_or(1_000).min(10_000);
+    Ok(Json(ask(app.engine.history(&name, limit), ANSWER).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EventParams {
+    before: Option<i64>,
+    limit: Option<usize>,
+    kind: Option<EventKind>,
+    subject: Option<String>,
+}
+
+pub(super) async fn events(
+    State(app): State<App>,
+    Params(params): Params<EventParams>,
+) -> Result<Json<Events>, ApiError> {
+    let query = EventQuery {
+        before: params.before,
+        limit: params.limit.unwrap_or(100).min(1_000),
+        kind: params.kind,
+        subject: params.subject,
+    };
+    Ok(Json(ask(app.engine.events(query), ANSWER).await?))
+}
+
+pub(super) async fn config(State(app): State<App>) -> Result<Json<ConfigStatus>, ApiError> {
+    Ok(Json(ask(app.engine.config(), ANSWER).await?))
+}
+
+/// Prometheus' shape, which knows no alerts that are over.
+pub(super) async fn alerts(State(app): State<App>) -> Json<Value> {
+    let board = current(&app);
+    let alerts: Vec<Value> = board
+        .alerts
+        .iter()
+        .filter_map(|a| {
+            let state = match a.state {
+                AlertState::Pending => "pending",
+                AlertState::Firing => "firing",
+                AlertState::Resolved => return None,
+            };
+            Some(json!({
+                "labels": a.labels,
+                "annotations": a.annotations,
+                "state": state,
+                "activeAt": a.starts_at,
+                // Prometheus writes the value of the alert's expression; a monitor's is whether it holds.
+                "value": "1e+00",
+            }))
+        })
+        .collect();
+    Json(json!({"status": "success", "data": {"alerts": alerts}}))
+}

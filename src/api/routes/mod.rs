@@ -1,0 +1,92 @@
+//! The table of routes.
+
+pub(super) mod board;
+mod commands;
+mod health;
+pub(super) mod stream;
+
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::routing::{MethodRouter, get, post};
+
+use crate::api::App;
+use crate::api::guard::guard;
+use crate::api::problem::{no_head, no_method, no_route};
+
+/// The hand-kept description of these routes; a test compares it with the table.
+const OPENAPI: &str = include_str!("../openapi.json");
+
+/// Path, methods, handlers.
+type Route = (&'static str, &'static [&'static str], MethodRouter<App>);
+
+fn table() -> Vec<Route> {
+    vec![
+        ("/api/v1/board", &["get"], get(board::board)),
+        ("/api/v1/stream", &["get"], get(stream::stream)),
+        ("/api/v1/monitors", &["get"], get(board::monitors)),
+        ("/api/v1/monitors/{name}", &["get"], get(board::monitor)),
+        ("/api/v1/monitors/{name}/history", &["get"], get(board::history)),
+        ("/api/v1/monitors/{name}/run", &["post"], post(commands::run)),
+        ("/api/v1/events", &["get"], get(board::events)),
+        ("/api/v1/alerts", &["get"], get(board::alerts)),
+        ("/api/v1/config", &["get"], get(board::config)),
+        ("/api/v1/reload", &["post"], post(commands::reload)),
+        // A report by `GET` changes something, so a link preview's `HEAD` must not make one.
+        ("/api/v1/push/{name}", &["get", "post"], get(commands::push_query).post(commands::push).head(no_head)),
+        ("/api/v1/openapi.json", &["get"], get(health::openapi)),
+        ("/metrics", &["get"], get(health::metrics)),
+        ("/health", &["get"], get(health::health)),
+        ("/health/live", &["get"], get(health::live)),
+        ("/health/ready", &["get"], get(health::ready)),
+    ]
+}
+
+/// Every route behind the guard.
+pub(super) fn router(app: App) -> Router {
+    let mut router = Router::new();
+    for (path, _, handlers) in table() {
+        router = router.route(path, handlers);
+    }
+    router.method_not_allowed_fallback(no_method).fallback(no_route).layer(from_fn(guard)).with_state(app)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_description_lists_exactly_the_routes() {
+        let document: serde_json::Value = serde_json::from_str(OPENAPI).unwrap();
+        assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+        let described: BTreeSet<(String, String)> = document["paths"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .flat_map(|(path, item)| item.as_object().unwrap().keys().map(|m| (path.clone(), m.clone())))
+            .filter(|(_, m)| m != "parameters")
+            .collect();
+        let served = table()
+            .into_iter()
+            .flat_map(|(path, methods, _)| methods.iter().map(|m| (path.to_owned(), (*m).to_owned())))
+            .collect();
+        assert_eq!(described, served);
+    }
+
+    #[test]
+    fn every_reference_of_the_description_leads_somewhere() {
+        let document: serde_json::Value = serde_json::from_str(OPENAPI).unwrap();
+        let mut open = vec![&document];
+        while let Some(value) = open.pop() {
+            if let Some(target) = value.get("$ref").and_then(serde_json::Value::as_str) {
+                assert!(document.pointer(target.trim_start_matches('#')).is_some(), "{target}");
+            }
+            match value {
+                serde_json::Value::Array(items) => open.extend(items),
+                serde_json::Value::Object(items) => open.extend(items.values()),
+                _ => {}
+            }
+        }
+    }
+}

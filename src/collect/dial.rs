@@ -1,0 +1,251 @@
+//! Names to addresses, addresses to connections.
+//!
+//! A lookup occupies a thread until the resolver gives up, whatever our deadline says. So lookups
+//! take turns: a dead resolver can hold 64 threads, never the whole blocking pool.
+
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::time::sleep;
+
+use crate::collect::fault::{Fault, describe};
+use crate::collect::trace::{Trace, phase};
+
+/// Lookups at a time. glibc's resolver waits up to 10 s for a dead server.
+static LOOKUPS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(64)));
+
+/// How long one address has before the next is tried beside it (RFC 8305, section 8).
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+/// Addresses tried of one name.
+const MAX_ADDRESSES: usize = 8;
+
+/// A host and a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    host: Box<str>,
+    port: u16,
+    literal: Option<IpAddr>,
+}
+
+/// Why `host:port` was not understood.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PeerError {
+    /// No host at all.
+    #[error("the host is empty")]
+    NoHost,
+    /// No port where one is needed.
+    #[error("`{0}` has no port")]
+    NoPort(String),
+    /// The port is not one.
+    #[error("`{0}` is not a port from 1 to 65535")]
+    BadPort(String),
+    /// White space, a slash and the like.
+    #[error("`{0}` is not a host name")]
+    BadHost(String),
+}
+
+impl Peer {
+    /// From a host (name, IPv4 or IPv6 address with or without brackets) and a port.
+    ///
+    /// # Errors
+    /// See [`PeerError`].
+    pub fn new(host: &str, port: u16) -> Result<Self, PeerError> {
+        let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+        if bare.is_empty() {
+            return Err(PeerError::NoHost);
+        }
+        let literal: Option<IpAddr> = bare.parse().ok();
+        let is_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+        if literal.is_none() && (!bare.chars().all(is_name) || bare.len() > 253) {
+            return Err(PeerError::BadHost(bare.to_owned()));
+        }
+        if port == 0 {
+            return Err(PeerError::BadPort("0".to_owned()));
+        }
+        Ok(Self { host: bare.into(), port, literal })
+    }
+
+    /// From `name:port`, `192.0.2.1:port` or `[2001:db8::1]:port`.
+    ///
+    /// # Errors
+    /// See [`PeerError`].
+    pub fn parse(text: &str) -> Result<Self, PeerError> {
+        match text.rsplit_once(':') {
+            // An address of IPv6 without brackets: its last group is not a port.
+            Some((host, _)) if host.contains(':') && !host.ends_with(']') => Err(PeerError::NoPort(text.to_owned())),
+            Some((host, port)) => {
+                let number = port.parse().map_err(|_| PeerError::BadPort(port.to_owned()))?;
+                Self::new(host, number)
+            }
+            None => Err(PeerError::NoPort(text.to_owned())),
+        }
+    }
+
+    /// The host without brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl std::fmt::Display for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.literal {
+            Some(IpAddr::V6(a)) => write!(f, "[{a}]:{}", self.port),
+            Some(IpAddr::V4(_)) | None => write!(f, "{}:{}", self.host, self.port),
+        }
+    }
+}
+
+/// Resolves and connects: the phases `resolve` and `connect`.
+///
+/// # Errors
+/// The name has no address, or none of its addresses takes connections.
+pub async fn open(peer: &Peer, trace: &mut Trace) -> Result<TcpStream, Fault> {
+    trace.begin(phase::RESOLVE);
+    trace.tried.clear();
+    trace.peer = None;
+    let addresses = match peer.literal {
+        Some(ip) => vec![SocketAddr::new(ip, peer.port)],
+        None => resolve(peer, trace).await?,
+    };
+    trace.begin(phase::CONNECT);
+    let stream = match addresses.as_slice() {
+        [only] => {
+            trace.tried.push(*only);
+            TcpStream::connect(only).await.map_err(|e| Fault::io(&format!("connecting to {only}"), &e))?
+        }
+        several => race(several, trace).await?,
+    };
+    trace.peer = stream.peer_addr().ok();
+    // A probe writes once and waits: there is nothing to coalesce. A failure costs only speed.
+    let _ = stream.set_nodelay(true);
+    trace.end();
+    Ok(stream)
+}
+
+async fn resolve(peer: &Peer, trace: &mut Trace) -> Result<Vec<SocketAddr>, Fault> {
+    trace.queued = true;
+    let turn = Arc::clone(&LOOKUPS).acquire_owned().await;
+    trace.queued = false;
+    let Ok(turn) = turn else {
+        return Err(Fault::local("local_resolver", "the resolver is shut down"));
+    };
+    let (host, port) = (peer.host.clone(), peer.port);
+    let lookup = tokio::task::spawn_blocking(move || {
+        // Held by the thread, not by the probe: a probe that is dropped leaves the lookup running.
+        let _turn = turn;
+        (&*host, port).to_socket_addrs().map(|found| found.take(MAX_ADDRESSES).collect::<Vec<_>>())
+    });
+    let found = match lookup.await {
+        Ok(Ok(found)) => found,
+        Ok(Err(e)) => {
+            let fault = Fault::io("resolving", &e);
+            if fault.is_local() {
+                return Err(fault);
+            }
+            let text = e.to_string();
+            let cause = text.rsplit(": ").next().unwrap_or(&text).to_lowercase();
+            return Err(Fault::target("dns", format!("`{}` does not resolve: {cause}", peer.host)));
+        }
+        Err(e) => return Err(Fault::local("local_resolver", format!("the lookup did not run: {e}"))),
+    };
+    if found.is_empty() {
+        return Err(Fault::target("dns", format!("`{}` has no address", peer.host)));
+    }
+    Ok(found)
+}
+
+/// Tries addresses in order, each with a head start before the next; the first connection wins.
+async fn race(addresses: &[SocketAddr], trace: &mut Trace) -> Result<TcpStream, Fault> {
+    let mut attempts = FuturesUnordered::new();
+    let mut waiting = addresses.iter();
+    let mut failures: Vec<(SocketAddr, std::io::Error)> = Vec::new();
+    loop {
+        if let Some(&next) = waiting.next() {
+            trace.tried.push(next);
+            attempts.push(async move { (next, TcpStream::connect(next).await) });
+        }
+        let more = waiting.len() > 0;
+        tokio::select! {
+            // Dropping `next()` loses nothing: the attempts stay in the set.
+            Some((address, result)) = attempts.next() => match result {
+                Ok(stream) => return Ok(stream),
+                Err(e) => failures.push((address, e)),
+            },
+            () = sleep(ATTEMPT_DELAY), if more => {}
+            else => {}
+        }
+        if attempts.is_empty() && !more {
+            return Err(no_connection(&failures));
+        }
+    }
+}
+
+/// One fault for several addresses. If any failed for a reason of its own, the target is to blame:
+/// a machine without IPv6 must not turn a refused IPv4 connection into `unknown`.
+fn no_connection(failures: &[(SocketAddr, std::io::Error)]) -> Fault {
+    let sorted = failures.iter().map(|(a, e)| Fault::io(&format!("connecting to {a}"), e));
+    let mut all: Vec<Fault> = sorted.collect();
+    all.sort_by_key(Fault::is_local);
+    let list: Vec<String> = failures.iter().map(|(a, e)| format!("{a}: {}", describe(e))).collect();
+    match all.into_iter().next() {
+        Some(worst) if failures.len() == 1 => worst,
+        Some(worst) => worst.with_message(format!("no address takes connections ({})", list.join("; "))),
+        None => Fault::target("dns", "the name has no address"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_and_ports() {
+        #[track_caller]
+        fn check(text: &str, want: Result<&str, PeerError>) {
+            assert_eq!(Peer::parse(text).map(|p| p.to_string()), want.map(str::to_owned), "{text}");
+        }
+        check("db.example.com:5432", Ok("db.example.com:5432"));
+        check("[::1]:80", Ok("[::1]:80"));
+        check("192.0.2.1:80", Ok("192.0.2.1:80"));
+        check("::1", Err(PeerError::NoPort("::1".into())));
+        check("db", Err(PeerError::NoPort("db".into())));
+        check("db:0", Err(PeerError::BadPort("0".into())));
+        check("db:x", Err(PeerError::BadPort("x".into())));
+        check(":80", Err(PeerError::NoHost));
+        check("a b:80", Err(PeerError::BadHost("a b".into())));
+    }
+
+    #[test]
+    fn a_remote_failure_outweighs_a_local_one() {
+        use nix::errno::Errno;
+        let v6: SocketAddr = "[::1]:80".parse().unwrap();
+        let v4: SocketAddr = "127.0.0.1:80".parse().unwrap();
+        let mixed = [(v6, Errno::ENETUNREACH.into()), (v4, Errno::ECONNREFUSED.into())];
+        assert_eq!(no_connection(&mixed).class(), "connection_refused");
+        let local = [(v6, Errno::ENETUNREACH.into()), (v4, Errno::ENETUNREACH.into())];
+        assert!(no_connection(&local).is_local());
+    }
+
+    #[tokio::test]
+    async fn the_address_that_answers_wins() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let good = listener.local_addr().unwrap();
+        let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let mut trace = Trace::start();
+        let stream = race(&[closed, good], &mut trace).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), good);
+        assert_eq!(trace.tried, [closed, good]);
+    }
+}

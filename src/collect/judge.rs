@@ -1,0 +1,266 @@
+//! Expectations: what is judged, how each line fared, and the verdict of them all.
+//!
+//! Every expectation is judged, not only the first that fails: the person who reads the result wants
+//! to know all that is wrong.
+
+use std::time::Duration;
+
+use regex::{Regex, RegexBuilder};
+
+use crate::base::outcome::{Check, Outcome, Reason, Verdict};
+use crate::base::units::Short;
+use crate::config::fields::{Fields, Text};
+use crate::config::report::Code;
+
+/// Compiled size of one expression; the default of the crate, ten times less.
+const REGEX_SIZE: usize = 1 << 20;
+
+/// Longest piece of a target's text in a check's `found`, in characters.
+const MAX_FOUND: usize = 120;
+
+/// Compiles an expression. The engine is linear in the text, so no target can make it hang.
+///
+/// # Errors
+/// The expression is malformed or compiles to more than 1 MiB.
+pub fn regex(pattern: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern).size_limit(REGEX_SIZE).dfa_size_limit(REGEX_SIZE).build()
+}
+
+/// Reads a regular expression option.
+pub fn regex_field(fields: &mut Fields<'_>, key: &'static str) -> Option<(Text, Regex)> {
+    let text = fields.text(key)?;
+    match regex(text.value()) {
+        Ok(re) => Some((text, re)),
+        Err(e) => {
+            bad_regex(fields, &text, &e);
+            None
+        }
+    }
+}
+
+/// Reports an expression that does not compile; the last line of the message says why.
+pub fn bad_regex(fields: &Fields<'_>, text: &Text, err: &regex::Error) {
+    let why = err.to_string();
+    let why = why.lines().last().unwrap_or("").trim().trim_start_matches("error: ").to_owned();
+    let message = format!("`{}` is not a regular expression: {why}", text.shown());
+    fields.error(
+        text.span,
+        Code::BadValue,
+        message,
+        "quote it with single quotes, and put `\\` before . ( ) [ ] { } that are meant literally",
+    );
+}
+
+/// A piece of a target's text, short enough for one line.
+pub fn found(text: &str) -> String {
+    let mut chars = text.chars();
+    let mut piece: String = chars.by_ref().take(MAX_FOUND).collect();
+    if chars.next().is_some() {
+        piece.push('…');
+    }
+    piece
+}
+
+/// Collects how each expectation fared.
+#[derive(Debug, Default)]
+pub struct Judge {
+    checks: Vec<Check>,
+    failures: usize,
+    down: Option<Reason>,
+    degraded: Option<Reason>,
+}
+
+impl Judge {
+    /// Records an expectation. `found` is what was seen; when it does not hold, the target is down.
+    pub fn hold(&mut self, class: &'static str, name: &str, ok: bool, found: impl Into<String>) {
+        let found = found.into();
+        if !ok {
+            self.failures += 1;
+            if self.down.is_none() {
+                self.down = Some(reason(class, name, &found));
+            }
+        }
+        self.checks.push(Check { name: name.to_owned(), ok: Some(ok), found });
+    }
+
+    /// Records an expectation that, when it does not hold, makes the target degraded.
+    pub fn prefer(&mut self, class: &'static str, name: &str, ok: bool, found: impl Into<String>) {
+        let found = found.into();
+        if !ok && self.degraded.is_none() {
+            self.degraded = Some(reason(class, name, &found));
+        }
+        self.checks.push(Check { name: name.to_owned(), ok: Some(ok), found });
+    }
+
+    /// Records a failure that is not an expectation of the person's.
+    pub fn fail(&mut self, class: &'static str, message: impl Into<String>) {
+        self.failures += 1;
+        if self.down.is_none() {
+            self.down = Some(Reason { class: class.into(), message: message.into() });
+        }
+    }
+
+    /// The verdict, with `summary` for a success.
+    pub fn outcome(self, summary: impl Into<String>) -> Outcome {
+        let mut outcome = Outcome::up(summary);
+        outcome.checks = self.checks;
+        if let Some(mut reason) = self.down {
+            if self.failures > 1 {
+                reason.message += &format!(" (and {} more)", self.failures - 1);
+            }
+            outcome.verdict = Verdict::Down;
+            outcome.reason = Some(reason);
+        } else if let Some(reason) = self.degraded {
+            outcome.verdict = Verdict::Degraded;
+            outcome.reason = Some(reason);
+        }
+        outcome
+    }
+}
+
+fn reason(class: &'static str, name: &str, found: &str) -> Reason {
+    let message = match found {
+        "" => format!("expected: {name}"),
+        found => format!("expected: {name}; found: {found}"),
+    };
+    Reason { class: class.into(), message }
+}
+
+/// Checks that could not be judged.
+pub fn unjudged<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Check> {
+    names.into_iter().map(|n| Check { name: n.to_owned(), ok: None, found: String::new() }).collect()
+}
+
+/// `latency: {below: 800ms, degraded_above: 300ms}`.
+#[derive(Clone, Debug, Default)]
+pub struct Latency {
+    below: Option<(Duration, String)>,
+    degraded_above: Option<(Duration, String)>,
+}
+
+impl Latency {
+    /// Reads the option `latency`.
+    pub fn read(fields: &mut Fields<'_>) -> Self {
+        let Some(mut own) = fields.nested("latency") else { return Self::default() };
+        let limits = Duration::from_millis(1)..=Duration::from_secs(3_600);
+        let below = own.duration("below", limits.clone());
+        let above = own.duration("degraded_above", limits);
+        if let (Some(b), Some(a)) = (below, above)
+            && a >= b
+        {
+            let message = "`degraded_above` is not less than `below`: the target would never be degraded";
+            own.error(own.head(), Code::Conflict, message, "write a smaller `degraded_above`");
+        }
+        own.finish();
+        Self {
+            below: below.map(|d| (d, format!("latency below {}", Short(d)))),
+            degraded_above: above.map(|d| (d, format!("latency at most {} (else degraded)", Short(d)))),
+        }
+    }
+
+    /// Judges the duration of a probe.
+    pub fn judge(&self, took: Duration, judge: &mut Judge) {
+        if let Some((limit, name)) = &self.below {
+            judge.hold("latency", name, took < *limit, Short(took).to_string());
+        }
+        if let Some((limit, name)) = &self.degraded_above {
+            judge.prefer("latency", name, took <= *limit, Short(took).to_string());
+        }
+    }
+
+    /// Names of the checks.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.below.iter().chain(&self.degraded_above).map(|(_, name)| name.as_str())
+    }
+}
+
+/// One expectation about a text.
+#[derive(Clone, Debug)]
+pub struct TextCheck {
+    name: String,
+    test: Test,
+}
+
+#[derive(Clone, Debug)]
+enum Test {
+    Contains(String),
+    Lacks(String),
+    Matches(Regex),
+}
+
+impl TextCheck {
+    /// Reads `contains`, `not_contains` and `matches`; each is one value or a list. `what` opens the names.
+    pub fn read(fields: &mut Fields<'_>, what: &str, with_not: bool) -> Vec<Self> {
+        let mut checks = Vec::new();
+        for text in fields.texts("contains") {
+            let test = Test::Contains(text.value().to_owned());
+            checks.push(Self { name: format!("{what} contains `{}`", found(text.shown())), test });
+        }
+        if with_not {
+            for text in fields.texts("not_contains") {
+                let test = Test::Lacks(text.value().to_owned());
+                checks.push(Self { name: format!("{what} does not contain `{}`", found(text.shown())), test });
+            }
+        }
+        for text in fields.texts("matches") {
+            match regex(text.value()) {
+                Ok(re) => {
+                    let name = format!("{what} matches /{}/", found(text.shown()));
+                    checks.push(Self { name, test: Test::Matches(re) });
+                }
+                Err(e) => bad_regex(fields, &text, &e),
+            }
+        }
+        checks
+    }
+
+    /// As shown.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it is a regular expression.
+    pub fn is_regex(&self) -> bool {
+        matches!(self.test, Test::Matches(_))
+    }
+
+    /// Whether it holds for `text`.
+    pub fn holds(&self, text: &str) -> bool {
+        match &self.test {
+            Test::Contains(part) => text.contains(part.as_str()),
+            Test::Lacks(part) => !text.contains(part.as_str()),
+            Test::Matches(re) => re.is_match(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_failures_are_named_and_the_first_is_the_reason() {
+        let mut judge = Judge::default();
+        judge.hold("status", "status is 200", false, "500");
+        judge.hold("body", "body contains `ok`", false, "");
+        judge.prefer("latency", "latency at most 1s (else degraded)", false, "2s");
+        let outcome = judge.outcome("fine");
+        assert_eq!(outcome.verdict, Verdict::Down);
+        assert_eq!(outcome.checks.len(), 3);
+        assert_eq!(outcome.reason.unwrap().message, "expected: status is 200; found: 500 (and 1 more)");
+    }
+
+    #[test]
+    fn a_preference_alone_is_degraded() {
+        let mut judge = Judge::default();
+        judge.prefer("latency", "n", false, "2s");
+        assert_eq!(judge.outcome("").verdict, Verdict::Degraded);
+    }
+
+    #[test]
+    fn expressions_that_would_blow_up_are_refused() {
+        assert!(regex(r"(\w{1000}){1000}").is_err());
+        let evil = regex("(a+)+$").unwrap();
+        assert!(!evil.is_match(&("a".repeat(1 << 20) + "b")));
+    }
+}

@@ -1,0 +1,84 @@
+//! The table of monitor kinds. A further kind is one file and one row.
+
+use crate::config::catalog::Probe;
+use crate::config::fields::Fields;
+
+/// One kind of monitor.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    /// What `type:` says.
+    pub name: &'static str,
+    /// Reads the kind's options. Opens nothing; leaves `finish` to the caller, who reads the common keys.
+    pub read: fn(&mut Fields<'_>) -> Option<Probe>,
+}
+
+/// Every kind, in the order in which documentation lists them.
+pub const KINDS: [Kind; 5] = [
+    Kind { name: "http", read: crate::collect::http::spec::read },
+    Kind { name: "tcp", read: crate::collect::tcp::read },
+    Kind { name: "script", read: crate::collect::script::read },
+    Kind { name: "host", read: crate::collect::host::read },
+    Kind { name: "heartbeat", read: crate::collect::heartbeat::read },
+];
+
+/// What the tests of all kinds need: options as YAML text, an outcome in return.
+#[cfg(test)]
+pub mod testing {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::{KINDS, Kind};
+    use crate::base::outcome::Outcome;
+    use crate::base::probe::ProbeCx;
+    use crate::base::time::Timestamp;
+    use crate::config::catalog::Probe;
+    use crate::config::fields::{Cx, Fields, Resolver};
+    use crate::config::report::Source;
+    use crate::config::yaml;
+
+    /// Resolves `${env:NAME}` to `resolved-NAME`.
+    struct Fake;
+
+    impl Resolver for Fake {
+        fn resolve(&self, _: &str, name: &str) -> Result<String, String> {
+            Ok(format!("resolved-{name}"))
+        }
+    }
+
+    /// Builds a probe from its options, with every problem as `message (hint)`.
+    pub fn build(kind: &str, text: &str) -> (Option<Probe>, Vec<String>) {
+        let (root, errors) = yaml::parse(text);
+        assert!(errors.is_empty(), "{errors:?}");
+        let root = root.unwrap();
+        let cx = Cx::new(Source::new("test.yaml", text), &Fake);
+        let mut fields = Fields::of(&cx, &root).unwrap();
+        let Kind { read, .. } = KINDS.into_iter().find(|k| k.name == kind).unwrap();
+        let probe = read(&mut fields);
+        fields.node("interval");
+        fields.finish();
+        let problems = cx.into_problems().into_iter().map(|p| format!("{} ({})", p.message, p.hint)).collect();
+        (probe, problems)
+    }
+
+    /// The problems alone.
+    pub fn problems(kind: &str, text: &str) -> Vec<String> {
+        let (probe, problems) = build(kind, text);
+        // An unknown key does not keep the probe from standing; every other problem does.
+        assert!(probe.is_some() || !problems.is_empty());
+        problems
+    }
+
+    /// Probes once with a deadline of 5 s.
+    pub async fn outcome(kind: &str, text: &str) -> Outcome {
+        let (probe, problems) = build(kind, text);
+        assert!(problems.is_empty(), "{problems:?}");
+        probe.unwrap().collector.probe(&context(Duration::from_secs(5))).await
+    }
+
+    /// A context whose deadline is `limit` away.
+    pub fn context(limit: Duration) -> ProbeCx {
+        let now = crate::base::clock::Clock::system().now();
+        ProbeCx { deadline: Instant::now() + limit, now, since: Timestamp::EPOCH, last_beat: None }
+    }
+}

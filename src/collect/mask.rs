@@ -1,0 +1,147 @@
+//! Replaces secrets by `***` in whatever a probe shows: a target may echo what it was sent.
+
+use crate::config::fields::Text;
+
+/// Shorter values are not masked: replacing every `1` of a page would hide the page, not a secret.
+const MIN_SECRET: usize = 4;
+
+/// The secrets of one monitor, longest first. Its `Debug` form shows how many, not which.
+#[derive(Clone, Default)]
+pub struct Mask(Vec<String>);
+
+impl std::fmt::Debug for Mask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Mask({})", self.0.len())
+    }
+}
+
+impl Mask {
+    /// Adds what references resolved to, and returns whether there was any.
+    pub fn add_text(&mut self, text: &Text) -> bool {
+        let found = resolved_parts(text.shown(), text.value());
+        let any = !found.is_empty();
+        for part in found {
+            self.add(part);
+        }
+        any
+    }
+
+    /// Adds one secret.
+    pub fn add(&mut self, secret: &str) {
+        for line in secret.lines().map(str::trim).filter(|l| l.len() >= MIN_SECRET) {
+            if !self.0.iter().any(|s| s == line) {
+                self.0.push(line.to_owned());
+            }
+        }
+        // A secret that contains another one must go first, or its rest would stay.
+        self.0.sort_by_key(|s| std::cmp::Reverse(s.len()));
+    }
+
+    /// Adds the value of a header that carries credentials, and the credentials in it.
+    pub fn add_credentials(&mut self, value: &str) {
+        self.add(value);
+        for part in value.split([' ', ';', ',']).filter_map(|p| p.split_once('=').map(|(_, v)| v).or(Some(p))) {
+            // `Bearer` and `Basic` are words of the protocol, not secrets.
+            if part.len() >= 8 {
+                self.add(part);
+            }
+        }
+    }
+
+    /// Whether there is nothing to hide.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Hides every secret in `text`.
+    pub fn hide(&self, text: &mut String) {
+        for secret in &self.0 {
+            if text.contains(secret.as_str()) {
+                *text = text.replace(secret.as_str(), "***");
+            }
+        }
+    }
+
+    /// Hides every secret in every text of an outcome.
+    pub fn hide_in(&self, outcome: &mut crate::base::outcome::Outcome) {
+        if self.0.is_empty() {
+            return;
+        }
+        self.hide(&mut outcome.summary);
+        if let Some(reason) = &mut outcome.reason {
+            self.hide(&mut reason.message);
+        }
+        for check in &mut outcome.checks {
+            self.hide(&mut check.name);
+            self.hide(&mut check.found);
+        }
+        for (_, value) in outcome.samples.iter_mut().flat_map(|s| &mut s.labels) {
+            self.hide(value);
+        }
+        for (_, text) in outcome.evidence.iter_mut().flat_map(|e| &mut e.items) {
+            self.hide(text);
+        }
+    }
+}
+
+/// The parts of `value` that stand where `shown` has `${…}`.
+fn resolved_parts<'v>(shown: &str, value: &'v str) -> Vec<&'v str> {
+    let mut parts = Vec::new();
+    if shown == value {
+        return parts;
+    }
+    let (mut rest_shown, mut rest) = (shown, value);
+    while let Some(start) = rest_shown.find("${") {
+        let after = rest_shown[start..].find('}').map_or("", |end| &rest_shown[start + end + 1..]);
+        rest = rest.get(start..).unwrap_or("");
+        let literal = after.find("${").map_or(after, |next| &after[..next]);
+        let is_last = literal.len() == after.len();
+        let end = if literal.is_empty() && is_last {
+            Some(rest.len())
+        } else if is_last {
+            rest.strip_suffix(literal).map(str::len)
+        } else {
+            rest.find(literal).filter(|_| !literal.is_empty())
+        };
+        // Two references side by side cannot be told apart: both are hidden as one.
+        let end = end.unwrap_or(rest.len());
+        parts.push(&rest[..end]);
+        rest = &rest[end..];
+        rest_shown = after;
+    }
+    parts.retain(|p| !p.is_empty());
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_came_through_a_reference_is_secret() {
+        assert_eq!(resolved_parts("Bearer ${env:T}", "Bearer abcd"), ["abcd"]);
+        assert_eq!(resolved_parts("https://${env:U}:${env:P}@h/", "https://user:pa:ss@h/"), ["user", "pa:ss"]);
+        assert_eq!(resolved_parts("${env:A}${env:B}", "aabb"), ["aabb"]);
+        assert!(resolved_parts("plain", "plain").is_empty());
+    }
+
+    #[test]
+    fn the_longer_secret_is_hidden_first() {
+        let mut mask = Mask::default();
+        mask.add("secret");
+        mask.add("secret-and-more");
+        let mut text = "echo: secret-and-more, secret, xy".to_owned();
+        mask.hide(&mut text);
+        assert_eq!(text, "echo: ***, ***, xy");
+        assert!(!format!("{mask:?}").contains("secret"));
+    }
+
+    #[test]
+    fn credentials_are_hidden_without_their_scheme() {
+        let mut mask = Mask::default();
+        mask.add_credentials("Bearer abcdefgh12");
+        let mut text = "you sent abcdefgh12 as Bearer".to_owned();
+        mask.hide(&mut text);
+        assert_eq!(text, "you sent *** as Bearer");
+    }
+}

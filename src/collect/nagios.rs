@@ -1,0 +1,282 @@
+//! The output of a Nagios plugin: exit code, first line, performance data. Pure.
+//!
+//! Format: "Monitoring Plugins Development Guidelines", sections 2.1 and 2.6:
+//! `text | 'label'=value[UOM];[warn];[crit];[min];[max] …`, further text on further lines, and more
+//! performance data behind a second `|`.
+
+use std::borrow::Cow;
+
+use crate::base::outcome::{Sample, Verdict};
+
+/// Values read of one output; a plugin that checks every port of a switch has a few hundred.
+const MAX_VALUES: usize = 1_000;
+/// Longest label in bytes.
+const MAX_LABEL: usize = 200;
+
+/// What an output says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// The first line, without performance data.
+    pub summary: String,
+    /// The values.
+    pub values: Vec<Perf>,
+    /// Pieces of performance data that were not understood, at most 10.
+    pub rejected: Vec<String>,
+}
+
+/// One value of performance data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Perf {
+    /// Its label.
+    pub label: String,
+    /// The value; `None` when the plugin says `U`, for unknown.
+    pub value: Option<f64>,
+    /// Unit as written: `s`, `%`, `B`, `c` for a counter, and whatever else plugins invent.
+    pub unit: String,
+    /// Upper end of the warning range.
+    pub warn: Option<f64>,
+    /// Upper end of the critical range.
+    pub crit: Option<f64>,
+    /// Least possible value.
+    pub min: Option<f64>,
+    /// Greatest possible value.
+    pub max: Option<f64>,
+}
+
+/// The verdict that an exit code means; anything but 0 to 2 is the plugin's own failure.
+pub fn verdict(code: i32) -> Verdict {
+    match code {
+        0 => Verdict::Up,
+        1 => Verdict::Degraded,
+        2 => Verdict::Down,
+        _ => Verdict::Unknown,
+    }
+}
+
+/// Reads an output. Whatever it holds, this ends with something.
+pub fn parse(output: &str) -> Report {
+    let mut report = Report::default();
+    let mut in_perf = false;
+    for (i, line) in output.lines().enumerate() {
+        let (text, perf) = if in_perf { ("", line) } else { line.split_once('|').unwrap_or((line, "")) };
+        if i == 0 {
+            text.trim().clone_into(&mut report.summary);
+        } else if !in_perf && line.contains('|') {
+            // On later lines a bar opens performance data that goes on to the end.
+            in_perf = true;
+        }
+        report.read_perf(perf);
+    }
+    report
+}
+
+impl Report {
+    fn read_perf(&mut self, text: &str) {
+        let mut rest = text.trim_start();
+        while !rest.is_empty() && self.values.len() < MAX_VALUES {
+            let Some((label, after)) = split_label(rest) else {
+                self.reject(rest);
+                return;
+            };
+            let end = after.find(char::is_whitespace).unwrap_or(after.len());
+            let (value, next) = after.split_at(end);
+            match parse_value(label, value) {
+                Some(perf) => self.values.push(perf),
+                None => self.reject(&rest[..rest.len() - next.len()]),
+            }
+            rest = next.trim_start();
+        }
+    }
+
+    fn reject(&mut self, piece: &str) {
+        if self.rejected.len() < 10 {
+            self.rejected.push(crate::collect::judge::found(piece));
+        }
+    }
+
+    /// `nagios_perf{label,uom}` and its limits.
+    pub fn samples(&self, out: &mut Vec<Sample>) {
+        for perf in &self.values {
+            for (name, value) in [
+                ("nagios_perf", perf.value),
+                ("nagios_perf_warn", perf.warn),
+                ("nagios_perf_crit", perf.crit),
+                ("nagios_perf_min", perf.min),
+                ("nagios_perf_max", perf.max),
+            ] {
+                let Some(value) = value else { continue };
+                let labels =
+                    vec![(Cow::Borrowed("label"), perf.label.clone()), (Cow::Borrowed("uom"), perf.unit.clone())];
+                out.push(Sample { name: Cow::Borrowed(name), labels, value });
+            }
+        }
+    }
+}
+
+/// `label=rest` or `'quoted ''label'''=rest`; in quotes, two quotes are one.
+fn split_label(text: &str) -> Option<(String, &str)> {
+    let Some(quoted) = text.strip_prefix('\'') else {
+        let (label, rest) = text.split_once('=')?;
+        let is_label = !label.is_empty() && label.len() <= MAX_LABEL && !label.contains(char::is_whitespace);
+        return is_label.then(|| (label.to_owned(), rest));
+    };
+    let mut label = String::new();
+    let mut rest = quoted;
+    loop {
+        let end = rest.find('\'')?;
+        label.push_str(&rest[..end]);
+        rest = &rest[end + 1..];
+        match rest.strip_prefix('\'') {
+            Some(more) => {
+                label.push('\'');
+                rest = more;
+            }
+            None => break,
+        }
+    }
+    let rest = rest.strip_prefix('=')?;
+    (!label.is_empty() && label.len() <= MAX_LABEL).then_some((label, rest))
+}
+
+fn parse_value(label: String, text: &str) -> Option<Perf> {
+    let mut fields = text.split(';');
+    let first = fields.next()?;
+    let (value, unit) = if let Some(unit) = first.strip_prefix('U') {
+        (None, unit)
+    } else {
+        let end = number_end(first);
+        (Some(number(&first[..end])?), &first[end..])
+    };
+    let mut limit = || fields.next();
+    let warn = limit().and_then(range_end);
+    let crit = limit().and_then(range_end);
+    let min = limit().and_then(number);
+    let max = limit().and_then(number);
+    Some(Perf { label, value, unit: unit.chars().take(20).collect(), warn, crit, min, max })
+}
+
+/// Where the number at the start of `text` ends. An `e` belongs to it only before digits: `5e3`, not `5eur`.
+fn number_end(text: &str) -> usize {
+    let digits = |from: usize| text[from..].find(|c: char| !c.is_ascii_digit()).map_or(text.len(), |i| from + i);
+    let sign = usize::from(text.starts_with(['-', '+']));
+    let mut end = digits(sign);
+    // Plugins in some locales write a decimal comma.
+    if text[end..].starts_with(['.', ',']) {
+        end = digits(end + 1);
+    }
+    if text[end..].starts_with(['e', 'E']) {
+        let exponent = end + 1 + usize::from(text[end + 1..].starts_with(['-', '+']));
+        let after = digits(exponent);
+        if after > exponent {
+            end = after;
+        }
+    }
+    end
+}
+
+fn number(text: &str) -> Option<f64> {
+    let text = text.trim();
+    // Rust would also read `inf`, `nan` and the like, which no plugin means.
+    if !text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b',' | b'-' | b'+' | b'e' | b'E')) {
+        return None;
+    }
+    text.replace(',', ".").parse::<f64>().ok().filter(|v| v.is_finite())
+}
+
+/// The upper end of a range `[@][start:][end]`, which is what can be drawn as a limit; for `10:` the
+/// lower end, since there is no other.
+fn range_end(text: &str) -> Option<f64> {
+    let text = text.trim().trim_start_matches('@');
+    match text.split_once(':') {
+        Some((start, "")) => number(start),
+        Some((_, end)) => number(end),
+        None => number(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn perf(label: &str, value: f64, unit: &str, limits: [Option<f64>; 4]) -> Perf {
+        let [warn, crit, min, max] = limits;
+        Perf { label: label.into(), value: Some(value), unit: unit.into(), warn, crit, min, max }
+    }
+
+    #[test]
+    fn performance_data_that_plugins_print() {
+        #[track_caller]
+        fn check(line: &str, want: &[Perf]) {
+            assert_eq!(parse(line).values, want, "{line}");
+        }
+        let none = [None; 4];
+        check("OK", &[]);
+        check("PING OK|rta=0.80ms;100;500;0;", &[perf("rta", 0.8, "ms", [Some(100.0), Some(500.0), Some(0.0), None])]);
+        check(
+            "OK | 'C: used'=5GB;;;0;100 load1=0.1",
+            &[perf("C: used", 5.0, "GB", [None, None, Some(0.0), Some(100.0)]), perf("load1", 0.1, "", none)],
+        );
+        check("OK|'it''s'=1c", &[perf("it's", 1.0, "c", none)]);
+        check("OK|a=5%;@10:20;~:30;;", &[perf("a", 5.0, "%", [Some(20.0), Some(30.0), None, None])]);
+        check("OK|a=5;10:", &[perf("a", 5.0, "", [Some(10.0), None, None, None])]);
+        check("OK|a=-1,5e3s", &[perf("a", -1500.0, "s", none)]);
+        check("OK|a=5eur", &[perf("a", 5.0, "eur", none)]);
+        check("OK|a=U", &[Perf { value: None, ..perf("a", 0.0, "", none) }]);
+    }
+
+    #[test]
+    fn data_on_later_lines_belongs_to_it() {
+        let report = parse("DISK OK - free | /=2643MB\n/ 15272 MB\n/boot 68 MB | /boot=68MB\n/home=69357MB\n");
+        assert_eq!(report.summary, "DISK OK - free");
+        let labels: Vec<_> = report.values.iter().map(|v| v.label.as_str()).collect();
+        assert_eq!(labels, ["/", "/boot", "/home"]);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_kept_aside() {
+        let report = parse("OK|a=x b=2 junk");
+        assert_eq!(report.values, [perf("b", 2.0, "", [None; 4])]);
+        assert_eq!(report.rejected, ["a=x", "junk"]);
+        assert!(parse("OK|'open=1").values.is_empty());
+        assert!(parse("OK|a=inf b=NaN c=1e999").values.is_empty());
+    }
+
+    #[test]
+    fn exit_codes_beyond_three_are_the_plugins_own_failure() {
+        assert_eq!([0, 1, 2, 3, 127, -1].map(verdict), {
+            use Verdict::{Degraded, Down, Unknown, Up};
+            [Up, Degraded, Down, Unknown, Unknown, Unknown]
+        });
+    }
+
+    proptest! {
+        #[test]
+        fn no_output_makes_it_fail(text in ".{0,400}") {
+            let report = parse(&text);
+            prop_assert!(report.values.len() <= MAX_VALUES && report.rejected.len() <= 10);
+            prop_assert!(report.values.iter().all(|v| v.value.is_none_or(f64::is_finite)));
+        }
+
+        #[test]
+        fn nor_does_one_that_looks_like_data(text in r"OK\|[a'=;:@~U0-9.,eE %|\n-]{0,80}") {
+            parse(&text);
+        }
+
+        #[test]
+        fn what_is_written_is_read_back(
+            label in "[ -~]{1,30}",
+            value in -1e12..1e12f64,
+            limits in proptest::array::uniform4(proptest::option::of(-1e6..1e6f64)),
+        ) {
+            let text = |v: Option<f64>| v.map_or_else(String::new, |v| v.to_string());
+            let [warn, crit, min, max] = limits;
+            let quoted = label.replace('\'', "''");
+            let line = format!(
+                "OK|'{quoted}'={value}ms;{};{};{};{}", text(warn), text(crit), text(min), text(max)
+            );
+            prop_assert_eq!(parse(&line).values, [perf(&label, value, "ms", limits)]);
+        }
+    }
+}

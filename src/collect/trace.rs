@@ -1,0 +1,176 @@
+//! What is known of a running probe: its phases and whom it talked to.
+//!
+//! The deadline drops a probe's future in the middle of anything. A trace is lent to that future and
+//! outlives it, so that the outcome can say how far the probe came and how long each part took.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::base::outcome::{Phase, Sample};
+use crate::base::units::Short;
+use crate::collect::fault::Fault;
+use crate::collect::tls::CertFacts;
+
+/// The phases of a network probe, in blackbox_exporter's words.
+pub mod phase {
+    /// Looking up the name.
+    pub const RESOLVE: &str = "resolve";
+    /// TCP's handshake.
+    pub const CONNECT: &str = "connect";
+    /// TLS' handshake.
+    pub const TLS: &str = "tls";
+    /// From the request's first byte to the answer's head.
+    pub const PROCESSING: &str = "processing";
+    /// The answer's body.
+    pub const TRANSFER: &str = "transfer";
+
+    /// All of them, in order.
+    pub const ALL: [&str; 5] = [RESOLVE, CONNECT, TLS, PROCESSING, TRANSFER];
+}
+
+/// The log of one probe.
+#[derive(Debug)]
+pub struct Trace {
+    started: Instant,
+    phases: Vec<Phase>,
+    open: Option<(&'static str, Instant)>,
+    /// Waiting for a turn at the resolver rather than for the resolver.
+    pub queued: bool,
+    /// Addresses tried on the current hop, in order.
+    pub tried: Vec<SocketAddr>,
+    /// The address that answered.
+    pub peer: Option<SocketAddr>,
+    /// What the peer's certificates say.
+    pub cert: Option<CertFacts>,
+}
+
+impl Trace {
+    /// Starts the clock.
+    pub fn start() -> Self {
+        Self {
+            started: Instant::now(),
+            phases: Vec::with_capacity(phase::ALL.len()),
+            open: None,
+            queued: false,
+            tried: Vec::new(),
+            peer: None,
+            cert: None,
+        }
+    }
+
+    /// Ends the phase that runs and begins another.
+    pub fn begin(&mut self, name: &'static str) {
+        let now = Instant::now();
+        self.close(now, false);
+        self.open = Some((name, now));
+    }
+
+    /// Ends the phase that runs.
+    pub fn end(&mut self) {
+        self.close(Instant::now(), false);
+    }
+
+    /// Ends the phase that runs as the one in which the probe failed.
+    pub fn fail(&mut self) {
+        self.close(Instant::now(), true);
+    }
+
+    /// A probe that follows redirects passes the same phase several times; the times add up.
+    fn close(&mut self, now: Instant, failed: bool) {
+        let Some((name, since)) = self.open.take() else { return };
+        let took = now.duration_since(since);
+        match self.phases.iter_mut().find(|p| p.name == name) {
+            Some(known) => {
+                known.took += took;
+                known.failed |= failed;
+            }
+            None => self.phases.push(Phase { name: Cow::Borrowed(name), took, failed }),
+        }
+    }
+
+    /// Time since the start.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// The phase that runs.
+    pub fn current(&self) -> Option<&'static str> {
+        self.open.map(|(name, _)| name)
+    }
+
+    /// The fault of a probe whose deadline passed.
+    pub fn timed_out(&mut self, deadline: Instant) -> Fault {
+        let limit = Short(deadline.saturating_duration_since(self.started));
+        let at = self.current();
+        self.fail();
+        if self.queued {
+            let message = format!("no turn at the name resolver within {limit}: too many lookups hang");
+            return Fault::local("local_resolver", message);
+        }
+        let whom = self.peer.or(self.tried.last().copied()).map_or_else(String::new, |a| format!(" ({a})"));
+        let doing = match at {
+            Some(phase::RESOLVE) => "the name was not resolved".to_owned(),
+            Some(phase::CONNECT) => format!("no connection{whom}"),
+            Some(phase::TLS) => format!("the TLS handshake did not finish{whom}"),
+            Some(phase::PROCESSING) => format!("no answer{whom}"),
+            Some(phase::TRANSFER) => format!("the answer did not end{whom}"),
+            Some(_) | None => "not finished".to_owned(),
+        };
+        Fault::target("timeout", format!("{doing} within {limit}"))
+    }
+
+    /// The phases so far.
+    pub fn take_phases(&mut self) -> Vec<Phase> {
+        std::mem::take(&mut self.phases)
+    }
+
+    /// The phases so far.
+    pub fn phases(&self) -> &[Phase] {
+        &self.phases
+    }
+
+    /// The series that every kind with a name and a connection has.
+    pub fn network_samples(&self, out: &mut Vec<Sample>) {
+        if let Some(resolve) = self.phases.iter().find(|p| p.name == phase::RESOLVE) {
+            out.push(Sample::new("probe_dns_lookup_time_seconds", resolve.took.as_secs_f64()));
+        }
+        if let Some(peer) = self.peer.or(self.tried.last().copied()) {
+            out.push(Sample::new("probe_ip_protocol", if peer.is_ipv4() { 4.0 } else { 6.0 }));
+        }
+        if let Some(cert) = &self.cert {
+            cert.samples(out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn times_of_a_repeated_phase_add_up_and_the_failed_one_is_marked() {
+        let mut trace = Trace::start();
+        for _ in 0..2 {
+            trace.begin(phase::CONNECT);
+            tokio::time::advance(Duration::from_millis(10)).await;
+            trace.begin(phase::PROCESSING);
+            tokio::time::advance(Duration::from_millis(5)).await;
+        }
+        let fault = trace.timed_out(Instant::now());
+        assert_eq!((fault.class(), fault.is_local()), ("timeout", false));
+        assert_eq!(fault.message(), "no answer within 30ms");
+        let phases: Vec<_> = trace.take_phases().into_iter().map(|p| (p.name, p.took.as_millis(), p.failed)).collect();
+        assert_eq!(phases, [("connect".into(), 20, false), ("processing".into(), 10, true)]);
+    }
+
+    #[tokio::test]
+    async fn starving_at_the_resolver_is_our_own_fault() {
+        let mut trace = Trace::start();
+        trace.begin(phase::RESOLVE);
+        trace.queued = true;
+        assert!(trace.timed_out(Instant::now()).is_local());
+    }
+}

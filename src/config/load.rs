@@ -1,0 +1,276 @@
+//! The whole directory → one [`Loaded`]: every file read and checked, joined, with what was good
+//! before standing in for what is broken now.
+//!
+//! Per file, a file that cannot be used keeps its last good content; per monitor, a definition that
+//! no longer stands keeps its last good form. What is gone is gone. On a first load the valid rest
+//! is used. The result depends on the files and the previous result only, and files that did not
+//! change are not read again, so one changed file among 10,000 costs a walk over the directory.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::base::clock::Clock;
+use crate::base::name::MonitorName;
+use crate::config::catalog::Catalog;
+use crate::config::cx::Resolver;
+use crate::config::files::{self, Found, MAIN_FILE, Part, Stamp, Tree};
+use crate::config::fnv;
+use crate::config::main_file::{self, Main, MainSheet};
+use crate::config::model::Config;
+use crate::config::monitors::{self, Item, Sheet};
+use crate::config::report::{self, Code, Source, whole_file};
+use crate::wire::api::{Level, Problem};
+
+/// Most problems that are listed; a directory of garbage must not fill the memory.
+const MAX_PROBLEMS: usize = 10_000;
+/// A file that changed less than this before it was read may change again without its times showing
+/// it: the kernel's stamps advance in steps of up to 10 ms, some file systems' in whole seconds.
+const SETTLED_MS: i64 = 2_000;
+
+/// The result of a load, and what the next one needs to know about this one.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What is in force.
+    pub config: Arc<Config>,
+    /// Everything that is wrong, in order of file, line and column.
+    pub problems: Vec<Problem>,
+    /// How many files were found.
+    pub files: usize,
+    /// Monitors that run on their last good form, in order of name.
+    pub stale: Vec<MonitorName>,
+    /// The configuration directory as given.
+    pub dir: PathBuf,
+    kept: BTreeMap<String, Kept>,
+    main: Option<KeptMain>,
+}
+
+impl Loaded {
+    /// Nothing loaded yet: what a first load may be compared with.
+    pub fn empty(dir: &Path) -> Self {
+        Self {
+            config: Arc::default(),
+            problems: Vec::new(),
+            files: 0,
+            stale: Vec::new(),
+            dir: dir.to_owned(),
+            kept: BTreeMap::new(),
+            main: None,
+        }
+    }
+
+    /// How many problems are errors.
+    pub fn errors(&self) -> usize {
+        self.problems.iter().filter(|p| p.level == Level::Error).count()
+    }
+}
+
+/// One file of the folders.
+#[derive(Clone, Debug)]
+struct Kept {
+    /// `None` when the file must be read again in any case.
+    stamp: Option<Stamp>,
+    hash: u64,
+    sheet: Arc<Sheet>,
+    /// Monitors that run because of this file.
+    running: Vec<MonitorName>,
+}
+
+#[derive(Clone, Debug)]
+struct KeptMain {
+    stamp: Option<Stamp>,
+    hash: u64,
+    sheet: Arc<MainSheet>,
+    good: Arc<Main>,
+}
+
+/// Loads `dir`. Reads nothing outside it but what `resolver` reads, and opens no connection.
+///
+/// `previous` is the last result for the same directory: the source of last good content, and a
+/// cache.
+pub fn load(dir: &Path, catalog: &dyn Catalog, resolver: &dyn Resolver, previous: Option<&Loaded>) -> Loaded {
+    let nothing = Loaded::empty(dir);
+    let previous = previous.filter(|p| p.dir == dir).unwrap_or(&nothing);
+    let mut tree = match files::scan(dir) {
+        Ok(tree) => tree,
+        Err(e) => {
+            let message = format!("the configuration directory cannot be read: {e}");
+            let problem = whole_file(Level::Error, ".", Code::BadFile, message, "create it with `watchdog init`");
+            let stale = previous.config.monitors.keys().cloned().collect();
+            return Loaded { problems: vec![problem], files: 0, stale, ..previous.clone() };
+        }
+    };
+    let reader = Reader { tree: &tree, catalog, resolver, previous, now_ms: Clock::system().now().millis() };
+    let mut kept = BTreeMap::new();
+    let mut main = None;
+    for found in &tree.files {
+        if found.part == Part::Main {
+            main = reader.main(found);
+        } else if let Some(file) = reader.file(found) {
+            kept.insert(found.path.clone(), file);
+        }
+    }
+    if main.is_none() && tree.may_hold(MAIN_FILE) {
+        main = previous.main.as_ref().map(|m| KeptMain { stamp: None, ..m.clone() });
+    }
+    for (path, before) in &previous.kept {
+        if !kept.contains_key(path) && tree.may_hold(path) {
+            let sheet = Arc::new(Sheet { lossy: true, ..Sheet::default() });
+            kept.insert(path.clone(), Kept { stamp: None, hash: 0, sheet, running: before.running.clone() });
+        }
+    }
+    let mut problems = std::mem::take(&mut tree.problems);
+    if kept.is_empty() && main.is_none() && problems.is_empty() {
+        let hint = "run `watchdog init`, or name the right directory";
+        problems.push(whole_file(Level::Warning, ".", Code::Suspicious, "there is no configuration here", hint));
+    }
+    let (monitors, stale) = join(&mut kept, previous, &mut problems);
+    let good = main.as_ref().map(|m| Arc::clone(&m.good)).unwrap_or_default();
+    problems.extend(kept.values().flat_map(|k| k.sheet.problems.iter().cloned()));
+    problems.extend(main.iter().flat_map(|m| m.sheet.problems.iter().cloned()));
+    let config =
+        Config { server: good.server.clone(), receivers: good.receivers.clone(), route: good.route.clone(), monitors };
+    let files = tree.files.len();
+    Loaded { config: Arc::new(config), problems: listed(problems), files, stale, dir: dir.to_owned(), kept, main }
+}
+
+fn listed(mut problems: Vec<Problem>) -> Vec<Problem> {
+    report::sort(&mut problems);
+    if problems.len() > MAX_PROBLEMS {
+        let message = format!("{} more problems are not listed", problems.len() - MAX_PROBLEMS);
+        problems.truncate(MAX_PROBLEMS);
+        problems.push(whole_file(Level::Error, ".", Code::TooLarge, message, "fix those above, then check again"));
+    }
+    problems
+}
+
+struct Reader<'a> {
+    tree: &'a Tree,
+    catalog: &'a dyn Catalog,
+    resolver: &'a dyn Resolver,
+    previous: &'a Loaded,
+    now_ms: i64,
+}
+
+impl Reader<'_> {
+    /// The stamp, if equal times will mean equal content from now on.
+    fn settled(&self, stamp: Stamp) -> Option<Stamp> {
+        (self.now_ms - stamp.changed_ms() > SETTLED_MS).then_some(stamp)
+    }
+
+    /// `None` when the file vanished since it was listed.
+    fn file(&self, found: &Found) -> Option<Kept> {
+        let before = self.previous.kept.get(&found.path);
+        if let Some(before) = before.filter(|b| b.stamp == Some(found.stamp) && !b.sheet.volatile) {
+            return Some(before.clone());
+        }
+        let (stamp, text) = match self.tree.read(&found.path) {
+            Ok(content) => content?,
+            Err(problem) => {
+                let sheet = Arc::new(Sheet { problems: vec![*problem], lossy: true, ..Sheet::default() });
+                return Some(Kept { stamp: None, hash: 0, sheet, running: Vec::new() });
+            }
+        };
+        let hash = fnv::of_text(&text);
+        let sheet = match before.filter(|b| b.hash == hash && !b.sheet.volatile) {
+            Some(before) => Arc::clone(&before.sheet),
+            None => Arc::new(self.check(found, text)),
+        };
+        Some(Kept { stamp: self.settled(stamp), hash, sheet, running: Vec::new() })
+    }
+
+    fn check(&self, found: &Found, text: String) -> Sheet {
+        let source = Source::new(found.path.clone(), text);
+        match found.part {
+            Part::Monitors => monitors::read(&source, self.catalog, self.resolver),
+            Part::Main | Part::Rules | Part::Templates => {
+                Sheet { problems: main_file::read_unused(&source, self.resolver), ..Sheet::default() }
+            }
+        }
+    }
+
+    fn main(&self, found: &Found) -> Option<KeptMain> {
+        let before = self.previous.main.as_ref();
+        if let Some(before) = before.filter(|b| b.stamp == Some(found.stamp) && !b.sheet.volatile) {
+            return Some(before.clone());
+        }
+        let good_before = before.map(|b| Arc::clone(&b.good));
+        let (stamp, text) = match self.tree.read(&found.path) {
+            Ok(content) => content?,
+            Err(problem) => {
+                let good = good_before.unwrap_or_default();
+                let main = Arc::clone(&good);
+                let sheet = MainSheet { main, sound: false, problems: vec![*problem], volatile: false };
+                return Some(KeptMain { stamp: None, hash: 0, sheet: Arc::new(sheet), good });
+            }
+        };
+        let hash = fnv::of_text(&text);
+        let sheet = match before.filter(|b| b.hash == hash && !b.sheet.volatile) {
+            Some(before) => Arc::clone(&before.sheet),
+            None => {
+                let source = Source::new(found.path.clone(), text);
+                Arc::new(main_file::read(&source, self.catalog, self.resolver))
+            }
+        };
+        let good = good_before.filter(|_| !sheet.sound).unwrap_or_else(|| Arc::clone(&sheet.main));
+        Some(KeptMain { stamp: self.settled(stamp), hash, sheet, good })
+    }
+}
+
+type Monitors = BTreeMap<MonitorName, Arc<crate::config::model::Monitor>>;
+
+/// Joins the files: names are unique, the first in order of path has it; then what is broken gets
+/// its last good form, unless the name is in use by now.
+fn join(
+    kept: &mut BTreeMap<String, Kept>,
+    previous: &Loaded,
+    problems: &mut Vec<Problem>,
+) -> (Monitors, Vec<MonitorName>) {
+    let mut monitors = Monitors::new();
+    let mut owners: HashMap<MonitorName, (&str, usize, usize)> = HashMap::new();
+    let mut running: Vec<(Vec<MonitorName>, Vec<MonitorName>)> = Vec::with_capacity(kept.len());
+    for (path, file) in kept.iter() {
+        let (mut mine, mut broken) = (Vec::with_capacity(file.sheet.items.len()), Vec::new());
+        for item in &file.sheet.items {
+            if let Some((path, line, column)) = owners.get(&item.name) {
+                problems.push(clash(item, path, *line, *column));
+                continue;
+            }
+            owners.insert(item.name.clone(), (path, item.clash.line, item.clash.column));
+            match &item.monitor {
+                Some(monitor) => {
+                    monitors.insert(item.name.clone(), Arc::clone(monitor));
+                    mine.push(item.name.clone());
+                }
+                None => broken.push(item.name.clone()),
+            }
+        }
+        running.push((mine, broken));
+    }
+    let mut stale = Vec::new();
+    for ((path, file), (mine, broken)) in kept.iter().zip(&mut running) {
+        let mut keep = |name: &MonitorName| match previous.config.monitors.get(name) {
+            Some(monitor) if !monitors.contains_key(name) => {
+                monitors.insert(name.clone(), Arc::clone(monitor));
+                stale.push(name.clone());
+                true
+            }
+            Some(_) | None => false,
+        };
+        mine.extend(broken.drain(..).filter(|name| keep(name)));
+        if file.sheet.lossy {
+            let before = previous.kept.get(path).map(|b| b.running.as_slice()).unwrap_or_default();
+            let lost = before.iter().filter(|name| !owners.contains_key(*name));
+            mine.extend(lost.filter(|name| keep(name)).cloned());
+        }
+    }
+    drop(owners);
+    kept.values_mut().zip(running).for_each(|(file, (mine, _))| file.running = mine);
+    stale.sort();
+    (monitors, stale)
+}
+
+fn clash(item: &Item, path: &str, line: usize, column: usize) -> Problem {
+    let message = format!("the name `{}` is taken by the monitor at {path}:{line}:{column}", item.name);
+    Problem { message, ..item.clash.clone() }
+}

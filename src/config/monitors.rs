@@ -1,0 +1,203 @@
+//! One file of `monitors.d` → its monitors and its problems. Knows no other file.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use crate::base::name::MonitorName;
+use crate::base::nearest::nearest;
+use crate::config::catalog::{Catalog, Probe};
+use crate::config::cx::{Cx, Resolver};
+use crate::config::fields::Fields;
+use crate::config::fnv::Fnv;
+use crate::config::general::General;
+use crate::config::model::Monitor;
+use crate::config::report::{Code, Source};
+use crate::config::yaml::{self, Entry, Node, Span, SyntaxKind, Value};
+use crate::wire::api::{Level, Problem};
+
+/// What one file says.
+#[derive(Debug, Default)]
+pub struct Sheet {
+    /// Its monitors in the order written, broken ones included.
+    pub items: Vec<Item>,
+    /// What is wrong with it, in order of place.
+    pub problems: Vec<Problem>,
+    /// Monitors may be missing from `items` because of a mistake.
+    pub lossy: bool,
+    /// The result depends on more than the text: references were resolved.
+    pub volatile: bool,
+}
+
+/// One entry of `monitors:` with a usable name.
+#[derive(Debug)]
+pub struct Item {
+    /// Its name.
+    pub name: MonitorName,
+    /// The error to report when another monitor has the name already: complete but for its message.
+    pub clash: Problem,
+    /// The monitor, unless something is wrong with it.
+    pub monitor: Option<Arc<Monitor>>,
+}
+
+/// Reads one file.
+pub fn read(source: &Arc<Source>, catalog: &dyn Catalog, resolver: &dyn Resolver) -> Sheet {
+    let cx = Cx::new(Arc::clone(source), resolver);
+    let (root, errors) = yaml::parse(source.text());
+    let mut reader = Reader { cx: &cx, catalog, bad: Vec::new(), sheet: Sheet::default() };
+    for error in &errors {
+        report_syntax(&cx, error);
+        reader.bad.push(error.span);
+    }
+    match &root {
+        Some(root) if !root.is_null() => reader.file(root),
+        Some(_) | None => reader.sheet.lossy = !errors.is_empty(),
+    }
+    let mut sheet = reader.sheet;
+    sheet.volatile = cx.used_references();
+    sheet.problems = cx.into_problems();
+    sheet
+}
+
+/// Reports what the YAML reader found.
+pub fn report_syntax(cx: &Cx<'_>, error: &yaml::SyntaxError) {
+    let (code, hint) = match &error.kind {
+        SyntaxKind::Scan(_) => (Code::Syntax, "check indentation, colons and closing quotes around here"),
+        SyntaxKind::Duplicate(_) => (Code::DuplicateKey, "keep one of the two"),
+        SyntaxKind::BadMerge => (Code::WrongType, "name an anchor that is a mapping: `<<: *base`"),
+        SyntaxKind::ComplexKey => (Code::Syntax, "write `key: value`; put a key with special characters in quotes"),
+        SyntaxKind::TooDeep | SyntaxKind::TooMany => (Code::TooLarge, "split the file, and use fewer aliases"),
+        SyntaxKind::SecondDocument => (Code::Syntax, "put it into a file of its own, without `---`"),
+    };
+    cx.error(error.span, code, error.kind.to_string(), hint);
+}
+
+struct Reader<'a> {
+    cx: &'a Cx<'a>,
+    catalog: &'a dyn Catalog,
+    /// Where the YAML reader found mistakes that it could pass over.
+    bad: Vec<Span>,
+    sheet: Sheet,
+}
+
+impl<'a> Reader<'a> {
+    fn file(&mut self, root: &'a Node) {
+        let cx = self.cx;
+        if let Value::Seq(_) = root.value {
+            self.sheet.lossy = true;
+            cx.error(root.mark(), Code::WrongType, "a list stands here alone", "put it under a `monitors:` key");
+            return;
+        }
+        let Some(mut fields) = Fields::of(cx, root) else {
+            self.sheet.lossy = true;
+            return;
+        };
+        if root.get("monitors").is_none() && root.get("type").is_some() {
+            self.sheet.lossy = true;
+            let hint = "put it into a list: `monitors:`, and below it `- name: …` with the other keys indented";
+            cx.error(fields.head(), Code::WrongType, "a single monitor stands here alone", hint);
+            return;
+        }
+        let before = cx.error_count();
+        let defaults = fields.node("defaults");
+        let list = fields.node("monitors");
+        fields.unsupported(&["use", "templates", "rules", "groups"]);
+        fields.finish();
+        // A misspelt or doubled key at the top may be what hides monitors.
+        let inner = |span: &Span| [defaults, list].into_iter().flatten().any(|node| within(*span, node.span));
+        self.sheet.lossy = cx.error_count() > before || self.bad.iter().any(|span| !inner(span));
+        if let Some(defaults) = defaults {
+            self.defaults(defaults);
+        }
+        match list {
+            Some(Node { value: Value::Seq(items), .. }) => items.iter().for_each(|item| self.item(item, defaults)),
+            Some(other) => {
+                self.sheet.lossy = true;
+                let message = format!("`monitors` takes a list, not {}", other.kind_name());
+                cx.error(other.mark(), Code::WrongType, message, "begin each monitor with `- name: …`");
+            }
+            None => {}
+        }
+    }
+
+    /// Checks `defaults:` for itself, so that mistakes show even where every monitor overrides them.
+    fn defaults(&mut self, node: &'a Node) {
+        if let Some(mut fields) = Fields::of(self.cx, node) {
+            let before = self.cx.error_count();
+            General::read(&mut fields);
+            fields.finish();
+            self.sheet.lossy |= self.cx.error_count() > before;
+        }
+    }
+
+    fn item(&mut self, node: &'a Node, defaults: Option<&'a Node>) {
+        let cx = self.cx;
+        let before = cx.error_count();
+        let Some(fields) = Fields::of(cx, node) else {
+            self.sheet.lossy = true;
+            return;
+        };
+        let mut fields = fields.with_defaults(defaults);
+        let general = General::read(&mut fields).and_then(|general| general.settled(&mut fields));
+        fields.without_defaults();
+        let name = self.name(&mut fields);
+        fields.unsupported(&["depends_on", "template"]);
+        let options: Vec<&Entry> = fields.unclaimed().collect();
+        let probe = self.probe(&mut fields, cx.error_count());
+        fields.finish();
+        let sound = cx.error_count() == before && !self.bad.iter().any(|span| within(*span, node.span));
+        let Some((name, clash)) = name else {
+            self.sheet.lossy = true;
+            return;
+        };
+        let monitor = probe.zip(general).filter(|_| sound).map(|(probe, general)| {
+            let at = cx.source().position(node.span.start);
+            let source = format!("{}:{}:{}", cx.source().path(), at.line, at.column);
+            let mut hash = Fnv::default();
+            name.hash(&mut hash);
+            general.digest(&mut hash);
+            cx.digest_entries(options.into_iter(), &mut hash);
+            Arc::new(general.monitor(name.clone(), probe, source, hash.finish()))
+        });
+        self.sheet.items.push(Item { name, clash, monitor });
+    }
+
+    fn name(&self, fields: &mut Fields<'a>) -> Option<(MonitorName, Problem)> {
+        let text = fields.need_text("name", "write a name that no other monitor has: `name: shop`")?;
+        match MonitorName::new(text.value()) {
+            Ok(name) => {
+                let hint = "give one of the two another name".to_owned();
+                let source = self.cx.source();
+                Some((name, source.problem(Level::Error, text.span, Code::DuplicateName, String::new(), hint)))
+            }
+            Err(e) => {
+                let hint = "use 1 to 200 visible bytes, without blanks at the ends";
+                self.cx.error(text.span, Code::BadValue, e.to_string(), hint);
+                None
+            }
+        }
+    }
+
+    fn probe(&self, fields: &mut Fields<'a>, before: usize) -> Option<Probe> {
+        let kinds = self.catalog.monitor_kinds();
+        let all = format!("write one of: {}", kinds.join(", "));
+        let kind = fields.need_text("type", &all)?;
+        if !kinds.contains(&kind.value()) {
+            let hint = nearest(kind.value(), kinds.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+            let message = format!("there is no monitor type `{}`", kind.shown());
+            self.cx.error(kind.span, Code::UnknownType, message, hint.unwrap_or(all));
+            // Which options are known depends on the kind: nothing more to say about them.
+            fields.claim_rest();
+            return None;
+        }
+        let probe = self.catalog.monitor(kind.value(), fields);
+        if probe.is_none() && self.cx.error_count() == before {
+            let message = format!("the options of this `{}` monitor do not stand", kind.shown());
+            self.cx.error(fields.head(), Code::BadValue, message, "compare them with the guide");
+        }
+        probe
+    }
+}
+
+fn within(inner: Span, outer: Span) -> bool {
+    outer.start <= inner.start && inner.end <= outer.end
+}

@@ -1,0 +1,334 @@
+//! Folds what the other actors report into one immutable board, at most ten times a second.
+//!
+//! Readers hold an `Arc` of the newest board over a `watch`; a slow reader skips boards and slows
+//! nobody. Publishing costs one pointer per monitor and a new row for each that changed.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{self, Instant};
+use tokio_util::sync::CancellationToken;
+
+use crate::base::clock::Clock;
+use crate::base::name::MonitorName;
+use crate::base::time::Timestamp;
+use crate::config::model::{Config, Monitor, Schedule};
+use crate::engine::evaluator::BoardInput;
+use crate::engine::headline;
+use crate::engine::metrics::{Metrics, StateLabels};
+use crate::wire::api::ConfigStatus;
+use crate::wire::board::{
+    AlertRow, AlertState, Board, DeliveryRow, EngineHealth, Event, MonitorRow, STRIP_CELLS, ServerInfo, State,
+};
+
+/// Shortest time between two boards.
+const FOLD: Duration = Duration::from_millis(100);
+/// Events on the board.
+const EVENTS: usize = 50;
+
+/// What ingest, reload and upkeep tell the board.
+#[derive(Debug)]
+pub enum Report {
+    /// A new configuration: its monitors, and what is wrong with its files.
+    Config(Arc<Config>, Arc<ConfigStatus>),
+    /// A monitor has a new result, or its strip moved on.
+    Facts {
+        /// Which.
+        name: MonitorName,
+        /// What is new.
+        facts: Facts,
+    },
+    /// Start lag, 99th percentile of the last minute.
+    Lag(Duration),
+    /// Something is wrong with the engine (`Some`), or no longer (`None`).
+    Complaint {
+        /// Which part.
+        part: &'static str,
+        /// What is wrong.
+        what: Option<String>,
+    },
+}
+
+/// The board's two inboxes.
+#[derive(Debug)]
+pub struct Inlets {
+    /// What was measured and loaded.
+    pub reports: mpsc::Receiver<Report>,
+    /// What was decided and delivered.
+    pub decided: mpsc::Receiver<BoardInput>,
+}
+
+/// What results say about a monitor.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The newest result's time.
+    pub last: Option<Timestamp>,
+    /// How long it took.
+    pub took: Option<Duration>,
+    /// Its reason or summary.
+    pub headline: String,
+    /// See `MonitorRow::strip`.
+    pub strip: String,
+    /// See `MonitorRow::uptime`.
+    pub uptime: Option<f64>,
+    /// See `MonitorRow::p95`.
+    pub p95: Option<Duration>,
+}
+
+/// The actor.
+pub struct BoardKeeper {
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    rows: BTreeMap<MonitorName, Arc<MonitorRow>>,
+    complaints: BTreeMap<&'static str, String>,
+    events: VecDeque<Arc<Event>>,
+    alerts: Vec<Arc<AlertRow>>,
+    /// By alert and receiver: the episode and the last thing said in it.
+    deliveries: BTreeMap<(String, String), (Timestamp, DeliveryRow)>,
+    alerts_dirty: bool,
+    board: Board,
+    dirty: bool,
+    out: watch::Sender<Arc<Board>>,
+}
+
+impl BoardKeeper {
+    /// An empty board. `events` are the newest known ones, newest first.
+    pub fn new(
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        server: ServerInfo,
+        events: Vec<Arc<Event>>,
+    ) -> (Self, watch::Receiver<Arc<Board>>) {
+        let board = Board {
+            rev: 0,
+            at: clock.now(),
+            server: Arc::new(server),
+            monitors: Vec::new(),
+            alerts: Vec::new(),
+            events: events.clone(),
+            engine: Arc::new(EngineHealth::default()),
+            verdict: Arc::default(),
+        };
+        let (out, receiver) = watch::channel(Arc::new(board.clone()));
+        let keeper = Self {
+            clock,
+            metrics,
+            rows: BTreeMap::new(),
+            complaints: BTreeMap::new(),
+            events: events.into(),
+            alerts: Vec::new(),
+            deliveries: BTreeMap::new(),
+            alerts_dirty: false,
+            board,
+            dirty: false,
+            out,
+        };
+        (keeper, receiver)
+    }
+
+    /// Works until `stop`, then publishes what it was told until then.
+    pub async fn run(mut self, mut from: Inlets, stop: CancellationToken) {
+        let mut next = Instant::now();
+        loop {
+            let fold = async { if self.dirty { time::sleep_until(next).await } else { std::future::pending().await } };
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = fold => {
+                    self.publish();
+                    next = Instant::now() + FOLD;
+                }
+                Some(decided) = from.decided.recv() => self.decided(decided),
+                Some(report) = from.reports.recv() => self.report(report),
+            }
+        }
+        while let Ok(decided) = from.decided.try_recv() {
+            self.decided(decided);
+        }
+        while let Ok(report) = from.reports.try_recv() {
+            self.report(report);
+        }
+        self.publish();
+    }
+
+    fn report(&mut self, report: Report) {
+        match report {
+            Report::Config(config, status) => self.config(&config, &status),
+            Report::Facts { name, facts } => self.change(&name, |row| {
+                row.last = facts.last;
+                row.took = facts.took;
+                row.headline = facts.headline;
+                row.strip = facts.strip;
+                row.uptime = facts.uptime;
+                row.p95 = facts.p95;
+            }),
+            Report::Lag(lag) => self.health(|h| h.lag_p99 = lag),
+            Report::Complaint { part, what } => self.complaint(part, what),
+        }
+    }
+
+    fn decided(&mut self, input: BoardInput) {
+        match input {
+            BoardInput::Status { name, state, since, failures } => self.change(&name, |row| {
+                if row.state != State::Paused {
+                    row.state = state;
+                    row.since = since;
+                    row.failures = failures;
+                }
+            }),
+            BoardInput::Alerts(alerts) => {
+                let firing = alerts.iter().filter(|a| a.state == AlertState::Firing).count();
+                self.metrics.alerts_firing.set(i64::try_from(firing).unwrap_or(i64::MAX));
+                self.deliveries.retain(|(alert, _), _| alerts.iter().any(|a| a.fingerprint == *alert));
+                self.alerts = alerts;
+                self.join_alerts();
+            }
+            BoardInput::Delivery { fingerprint, starts_at, row } => {
+                self.deliveries.insert((fingerprint, row.receiver.clone()), (starts_at, row));
+                self.join_alerts();
+            }
+            BoardInput::Event(event) => {
+                self.events.push_front(event);
+                self.events.truncate(EVENTS);
+                self.dirty = true;
+            }
+            BoardInput::Owed(n) => {
+                self.metrics.outbox.set(i64::try_from(n).unwrap_or(i64::MAX));
+                self.health(|h| h.outbox = n);
+            }
+            BoardInput::Complaint { part, text } => self.complaint(part, text),
+        }
+    }
+
+    /// Marks that alerts and deliveries are to be joined when the next board is made.
+    fn join_alerts(&mut self) {
+        self.alerts_dirty = true;
+        self.dirty = true;
+    }
+
+    fn complaint(&mut self, part: &'static str, what: Option<String>) {
+        match what {
+            Some(what) => drop(self.complaints.insert(part, what)),
+            None => drop(self.complaints.remove(part)),
+        }
+        let complaints = self.complaints.values().cloned().collect();
+        self.health(|h| h.complaints = complaints);
+    }
+
+    fn config(&mut self, config: &Config, status: &ConfigStatus) {
+        let old = std::mem::take(&mut self.rows);
+        for (name, monitor) in &config.monitors {
+            let stale = status.stale.iter().any(|s| s == name.as_str());
+            let row = describe(monitor, stale, old.get(name).map(Arc::as_ref));
+            let row = match old.get(name) {
+                Some(same) if **same == row => Arc::clone(same),
+                Some(_) | None => Arc::new(row),
+            };
+            self.rows.insert(name.clone(), row);
+        }
+        self.dirty = true;
+        let errors = status.problems.iter().filter(|p| p.level == crate::wire::api::Level::Error).count();
+        let receivers = config.receivers.len();
+        let monitors = config.monitors.values().filter(|m| !m.paused).count();
+        let loaded = status.loaded;
+        self.health(|h| {
+            h.problems = errors;
+            h.receivers = receivers;
+            h.monitors = monitors;
+            h.config_loaded = Some(loaded);
+        });
+    }
+
+    fn change(&mut self, name: &MonitorName, change: impl FnOnce(&mut MonitorRow)) {
+        // A result of a monitor that was removed meanwhile has no row.
+        if let Some(row) = self.rows.get_mut(name) {
+            change(Arc::make_mut(row));
+            self.dirty = true;
+        }
+    }
+
+    fn health(&mut self, change: impl FnOnce(&mut EngineHealth)) {
+        let mut health = EngineHealth::clone(&self.board.engine);
+        change(&mut health);
+        health.missed_slots =
+            self.metrics.missed_running.get() + self.metrics.missed_late.get() + self.metrics.starved.get();
+        if health != *self.board.engine {
+            self.board.engine = Arc::new(health);
+            self.dirty = true;
+        }
+    }
+
+    fn publish(&mut self) {
+        self.dirty = false;
+        self.board.rev += 1;
+        self.board.at = self.clock.now();
+        self.board.monitors = self.rows.values().cloned().collect();
+        self.board.events = self.events.iter().cloned().collect();
+        if std::mem::take(&mut self.alerts_dirty) {
+            self.board.alerts = self.alerts.iter().map(|a| with_deliveries(a, &self.deliveries)).collect();
+        }
+        let headline = headline::headline(&self.board.monitors, &self.board.alerts, &self.board.engine);
+        if headline != *self.board.verdict {
+            self.board.verdict = Arc::new(headline);
+        }
+        for state in State::ALL {
+            let n = self.board.monitors.iter().filter(|m| m.state == state).count();
+            let labels = StateLabels { state: state.as_str() };
+            self.metrics.monitors.get_or_create(&labels).set(i64::try_from(n).unwrap_or(i64::MAX));
+        }
+        self.out.send_replace(Arc::new(self.board.clone()));
+    }
+}
+
+/// The alert with what was last said about this episode, by receiver.
+fn with_deliveries(
+    alert: &Arc<AlertRow>,
+    deliveries: &BTreeMap<(String, String), (Timestamp, DeliveryRow)>,
+) -> Arc<AlertRow> {
+    let from = (alert.fingerprint.clone(), String::new());
+    let rows: Vec<DeliveryRow> = deliveries
+        .range(from..)
+        .take_while(|((fingerprint, _), _)| *fingerprint == alert.fingerprint)
+        .filter(|(_, (starts_at, _))| *starts_at == alert.starts_at)
+        .map(|(_, (_, row))| row.clone())
+        .collect();
+    if rows.is_empty() { Arc::clone(alert) } else { Arc::new(AlertRow { deliveries: rows, ..AlertRow::clone(alert) }) }
+}
+
+/// The row of `monitor`, with what `old` knows of its results.
+fn describe(monitor: &Monitor, stale: bool, old: Option<&MonitorRow>) -> MonitorRow {
+    let interval = match &monitor.schedule {
+        Schedule::Every(interval) => Some(*interval),
+        Schedule::Cron { .. } => None,
+    };
+    let mut row = old.cloned().unwrap_or_else(|| MonitorRow {
+        name: monitor.name.clone(),
+        r#type: String::new(),
+        target: String::new(),
+        state: State::Pending,
+        since: None,
+        last: None,
+        took: None,
+        headline: String::new(),
+        failures: 0,
+        labels: monitor.labels.clone(),
+        interval,
+        strip: ".".repeat(STRIP_CELLS),
+        uptime: None,
+        p95: None,
+        stale_config: stale,
+    });
+    monitor.probe.kind.clone_into(&mut row.r#type);
+    row.target.clone_from(&monitor.probe.target);
+    row.labels = monitor.labels.clone();
+    row.interval = interval;
+    row.stale_config = stale;
+    row.state = match (monitor.paused, row.state) {
+        (true, _) => State::Paused,
+        (false, State::Paused) => State::Pending,
+        (false, state) => state,
+    };
+    row
+}

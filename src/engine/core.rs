@@ -1,0 +1,206 @@
+//! The running engine as seen by the API: turns calls into messages to the actors.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::base::clock::Clock;
+use crate::base::name::MonitorName;
+use crate::base::nearest::nearest;
+use crate::base::probe::Beat;
+use crate::config::model::{Monitor, Schedule};
+use crate::engine::handle::{Engine, EngineError, EventQuery, Reply};
+use crate::engine::ingest::{Detail, IngestInput};
+use crate::engine::metrics::Metrics;
+use crate::engine::reload::{Applied, ReloadRequest};
+use crate::engine::scheduler::Command;
+use crate::state::{EventFilter, Flush, StateDb};
+use crate::wire::api::{ConfigStatus, Events, HistoryPoint, MonitorDetail, ProbeResult, Push, PushStatus, Reloaded};
+use crate::wire::board::{AlertRow, Board, Event, EventKind, MonitorRow};
+
+/// Most events of one page.
+const PAGE: usize = 1_000;
+/// Events shown with a monitor.
+const EVENTS_OF_MONITOR: usize = 20;
+/// Longest message of a report that is kept, in bytes.
+const MAX_BEAT_MESSAGE: usize = 1_024;
+
+/// The engine's ends of the actors' channels.
+#[derive(Debug)]
+pub struct Core {
+    /// The wall clock.
+    pub clock: Clock,
+    /// The engine's own measurements.
+    pub metrics: Arc<Metrics>,
+    /// The newest board.
+    pub board: watch::Receiver<Arc<Board>>,
+    /// The scheduler's inbox. Full: the caller waits; it empties it faster than any API can fill it.
+    pub scheduler: mpsc::Sender<Command>,
+    /// Ingest's inbox. Full: the caller waits behind results.
+    pub ingest: mpsc::Sender<IngestInput>,
+    /// The reloader's inbox. Full: the caller is refused.
+    pub reload: mpsc::Sender<ReloadRequest>,
+    /// What runs.
+    pub config: watch::Receiver<Applied>,
+    /// Events and reports.
+    pub db: StateDb,
+    /// Set when the engine goes down: new commands are refused.
+    pub stopping: CancellationToken,
+}
+
+impl Core {
+    fn find(&self, name: &str) -> Result<Arc<Monitor>, EngineError> {
+        let config = Arc::clone(&self.config.borrow().config);
+        config.monitors.get(name).cloned().ok_or_else(|| {
+            let near = nearest(name, config.monitors.keys().map(MonitorName::as_str)).map(str::to_owned);
+            EngineError::NoSuchMonitor { name: name.to_owned(), nearest: near }
+        })
+    }
+
+    fn accepting(&self) -> Result<(), EngineError> {
+        if self.stopping.is_cancelled() { Err(EngineError::Stopping) } else { Ok(()) }
+    }
+
+    async fn detail(&self, name: MonitorName) -> Result<Detail, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        self.ingest.send(IngestInput::Detail { name, reply }).await.map_err(|_| EngineError::Stopping)?;
+        answer.await.map_err(|_| EngineError::Stopping)
+    }
+
+    async fn full_monitor(&self, name: &str) -> Result<MonitorDetail, EngineError> {
+        let monitor = self.find(name)?;
+        let detail = self.detail(monitor.name.clone()).await?;
+        let (reply, next) = oneshot::channel();
+        let ask = Command::Next { name: monitor.name.clone(), reply };
+        self.scheduler.send(ask).await.map_err(|_| EngineError::Stopping)?;
+        let next = next.await.map_err(|_| EngineError::Stopping)?;
+        let query = EventQuery { limit: EVENTS_OF_MONITOR, subject: Some(name.to_owned()), ..EventQuery::default() };
+        let events = self.page(query).await.map(|p| p.events).unwrap_or_default();
+        let board = Arc::clone(&self.board.borrow());
+        let row = board
+            .monitors
+            .binary_search_by(|m| m.name.cmp(&monitor.name))
+            .ok()
+            .map(|i| MonitorRow::clone(&board.monitors[i]));
+        // Between a reload and the next board, a tenth of a second, a new monitor has no row.
+        let row = row.ok_or(EngineError::Busy)?;
+        let newest = |r: &Arc<ProbeResult>| detail.last.as_ref().is_some_and(|l| Arc::ptr_eq(l, r));
+        let other = |r: Option<&Arc<ProbeResult>>| r.filter(|r| !newest(r)).map(|r| ProbeResult::clone(r));
+        Ok(MonitorDetail {
+            row,
+            schedule: schedule_text(&monitor.schedule),
+            timeout: monitor.timeout,
+            next,
+            alert: monitor.alert,
+            source: monitor.source.clone(),
+            last: detail.last.as_deref().cloned(),
+            last_ok: other(detail.last_ok.as_ref()),
+            last_bad: other(detail.last_bad.as_ref()),
+            history: detail.history,
+            alerts: board.alerts.iter().filter(|a| a.monitor == monitor.name).map(|a| AlertRow::clone(a)).collect(),
+            events,
+        })
+    }
+
+    async fn page(&self, query: EventQuery) -> Result<Events, EngineError> {
+        let limit = query.limit.clamp(1, PAGE);
+        let filter = EventFilter { before: query.before, limit, kind: query.kind, subject: query.subject };
+        let events: Vec<Event> = self.db.events(filter).await.map_err(|e| EngineError::Store(Box::new(e)))?;
+        let next = events.last().map(|e| e.id).filter(|_| events.len() == limit);
+        Ok(Events { events, next })
+    }
+
+    async fn take_push(&self, name: &str, token: &str, push: Push) -> Result<(), EngineError> {
+        self.accepting()?;
+        // Whoever has no valid token learns nothing about which monitors exist.
+        let monitor = self.find(name).map_err(|_| EngineError::WrongToken)?;
+        let target = monitor.probe.collector.push().ok_or(EngineError::WrongToken)?;
+        if !target.accepts(token) {
+            return Err(EngineError::WrongToken);
+        }
+        if monitor.paused {
+            return Err(EngineError::Paused(name.to_owned()));
+        }
+        let mut message = push.message;
+        message.truncate(message.floor_char_boundary(MAX_BEAT_MESSAGE));
+        let beat = Beat { at: self.clock.now(), ok: push.status == PushStatus::Up, message };
+        let flush = Flush { beats: vec![(monitor.name.clone(), beat.clone())], ..Flush::default() };
+        // A report that could not be stored still counts in memory; the database's own complaint is loud.
+        if let Err(e) = self.db.flush(flush).await {
+            tracing::warn!(monitor = %monitor.name, error = %e, "a report could not be stored");
+        }
+        let command = Command::Beat { name: monitor.name.clone(), beat };
+        self.scheduler.send(command).await.map_err(|_| EngineError::Stopping)
+    }
+}
+
+impl Engine for Core {
+    fn board(&self) -> watch::Receiver<Arc<Board>> {
+        self.board.clone()
+    }
+
+    fn monitor<'a>(&'a self, name: &'a str) -> Reply<'a, MonitorDetail> {
+        Box::pin(self.full_monitor(name))
+    }
+
+    fn history<'a>(&'a self, name: &'a str, limit: usize) -> Reply<'a, Vec<HistoryPoint>> {
+        Box::pin(async move {
+            let monitor = self.find(name)?;
+            let mut points = self.detail(monitor.name.clone()).await?.history;
+            points.drain(..points.len().saturating_sub(limit));
+            Ok(points)
+        })
+    }
+
+    fn run_now<'a>(&'a self, name: &'a str) -> Reply<'a, ProbeResult> {
+        Box::pin(async move {
+            self.accepting()?;
+            let monitor = self.find(name)?;
+            let (reply, answer) = oneshot::channel();
+            let ask = Command::RunNow { name: monitor.name.clone(), reply };
+            self.scheduler.send(ask).await.map_err(|_| EngineError::Stopping)?;
+            // The reply is dropped when the monitor changes under the probe.
+            let result = answer.await.map_err(|_| EngineError::Busy)??;
+            Ok(ProbeResult::clone(&result))
+        })
+    }
+
+    fn push<'a>(&'a self, name: &'a str, token: &'a str, push: Push) -> Reply<'a, ()> {
+        Box::pin(self.take_push(name, token, push))
+    }
+
+    fn events(&self, query: EventQuery) -> Reply<'_, Events> {
+        Box::pin(self.page(query))
+    }
+
+    fn config(&self) -> Reply<'_, ConfigStatus> {
+        let status = ConfigStatus::clone(&self.config.borrow().status);
+        Box::pin(std::future::ready(Ok(status)))
+    }
+
+    fn reload(&self) -> Reply<'_, Reloaded> {
+        Box::pin(async move {
+            self.accepting()?;
+            let (reply, answer) = oneshot::channel();
+            self.reload.try_send(reply).map_err(|_| EngineError::Busy)?;
+            answer.await.map_err(|_| EngineError::Stopping)?
+        })
+    }
+
+    fn metrics(&self) -> String {
+        self.metrics.text()
+    }
+}
+
+fn schedule_text(schedule: &Schedule) -> String {
+    match schedule {
+        Schedule::Every(interval) => format!("every {}", crate::base::units::Exact(*interval)),
+        Schedule::Cron { text, zone, .. } => format!("{text} {}", zone.iana_name().unwrap_or("local time")),
+    }
+}
+
+/// An event of this server's own life.
+pub fn server_event(clock: &Clock, what: &'static str, detail: String) -> crate::state::NewEvent {
+    crate::state::NewEvent { at: clock.now(), kind: EventKind::Server, subject: "watchdog".to_owned(), what, detail }
+}

@@ -1,0 +1,393 @@
+//! The states themselves and the decisions that follow from results and configurations: no I/O, no
+//! clock, no waiting.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::alert::decide::{self, Candidate, Decision};
+use crate::alert::instance::{self, Instance, Phase, Transition};
+use crate::alert::monitor::{self, MonitorStatus, StateChange};
+use crate::alert::rule::{Fingerprint, MONITOR_DOWN, Over, Rule, Subject, Thresholds};
+use crate::base::name::MonitorName;
+use crate::base::outcome::Verdict;
+use crate::base::time::Timestamp;
+use crate::base::units::Short;
+use crate::config::model::{Config, Monitor};
+use crate::engine::evaluator::{BoardInput, SlotResult};
+use crate::state::{Change, NewEvent, Owed};
+use crate::wire::board::{AlertRow, AlertState, EventKind, State};
+
+/// Resolved alerts stay on screens this long: who comes back from a coffee sees what happened.
+const RESOLVED_SHOWN: Duration = Duration::from_secs(15 * 60);
+/// Bytes of a reason that go into messages and events.
+const REASON_KEPT: usize = 1_024;
+
+/// What one drain of the inbox decided.
+#[derive(Debug, Default)]
+pub(crate) struct Decisions {
+    pub(crate) changes: Vec<Change>,
+    pub(crate) board: Vec<BoardInput>,
+    pub(crate) owed: Vec<Owed>,
+}
+
+impl Decisions {
+    pub(crate) fn event(&mut self, event: NewEvent) {
+        self.changes.push(Change::Event(event));
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Book {
+    entries: HashMap<MonitorName, Entry>,
+    /// Remembered from before the start, and not in any configuration yet.
+    orphans: HashMap<MonitorName, Entry>,
+    receivers: Vec<(String, bool)>,
+    route: Option<String>,
+    /// What screens show, removed monitors included.
+    rows: HashMap<Fingerprint, Arc<AlertRow>>,
+    rows_changed: bool,
+    /// When the first of them is no longer shown.
+    expiry: Option<Timestamp>,
+    /// Monitors whose counters differ from those on disk; each at most once, see `Entry::dirty`.
+    dirty: Vec<MonitorName>,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    rule: Option<Rule>,
+    paused: bool,
+    status: MonitorStatus,
+    alert: Option<Instance>,
+    dirty: bool,
+}
+
+impl Entry {
+    fn phase(&self) -> Phase {
+        self.alert.as_ref().map_or(Phase::Inactive, |a| a.phase)
+    }
+
+    fn shown(&self, name: &MonitorName) -> BoardInput {
+        let state = match self.status.verdict {
+            _ if self.paused => State::Paused,
+            None => State::Pending,
+            Some(v) => v.into(),
+        };
+        BoardInput::Status { name: name.clone(), state, since: self.status.since, failures: self.status.failures }
+    }
+}
+
+impl Book {
+    pub(crate) fn new(monitors: Vec<(MonitorName, MonitorStatus)>, alerts: Vec<Instance>, now: Timestamp) -> Self {
+        let mut orphans: HashMap<MonitorName, Entry> =
+            monitors.into_iter().map(|(name, status)| (name, Entry { status, ..Entry::default() })).collect();
+        let mut rows = HashMap::new();
+        for alert in alerts {
+            if !is_past(alert.phase, now) {
+                rows.extend(row(&alert).map(|r| (alert.fingerprint, Arc::new(r))));
+            }
+            let monitor = alert.monitor.clone();
+            orphans.entry(monitor).or_default().alert = Some(alert);
+        }
+        Self {
+            entries: HashMap::new(),
+            orphans,
+            receivers: Vec::new(),
+            route: None,
+            rows_changed: !rows.is_empty(),
+            rows,
+            expiry: None,
+            dirty: Vec::new(),
+        }
+    }
+
+    /// Folds one result. Costs one look-up and no allocation when nothing changes.
+    pub(crate) fn result(&mut self, result: &SlotResult, out: &mut Decisions) {
+        let name = &result.monitor.name;
+        // A probe that was under way when its monitor was removed or paused.
+        let Some(entry) = self.entries.get_mut(name).filter(|e| !e.paused) else { return };
+        let before = entry.status;
+        let (status, change) = monitor::step(before, result.verdict, result.at);
+        entry.status = status;
+        let reason = capped(&result.headline);
+        if let Some(change) = change {
+            out.changes.push(Change::Monitor(name.clone(), status));
+            out.changes.extend(state_event(name, change, result.at, reason).map(Change::Event));
+        } else if counts_matter(entry, &before) && !entry.dirty {
+            entry.dirty = true;
+            self.dirty.push(name.clone());
+        }
+        if change.is_some() || status.failures != before.failures {
+            out.board.push(entry.shown(name));
+        }
+        let Some(rule) = &entry.rule else { return };
+        let (phase, transition) = instance::step(entry.phase(), &status, rule.thresholds(), result.at);
+        if let Some(transition) = transition {
+            self.transit(name, phase, transition, result.at, reason, out);
+        }
+    }
+
+    /// Takes over a configuration: new monitors begin, where they are remembered, as they were.
+    pub(crate) fn configure(&mut self, config: &Config, complete: bool, now: Timestamp, out: &mut Decisions) {
+        self.receivers = config.receivers.iter().map(|r| (r.name.clone(), r.send_resolved)).collect();
+        self.route.clone_from(&config.route);
+        for (name, monitor) in &config.monitors {
+            self.place(name, monitor, now, out);
+        }
+        let gone: Vec<_> = self.entries.keys().filter(|n| !config.monitors.contains_key(*n)).cloned().collect();
+        for name in gone {
+            self.end(&name, Over::Removed, now, out);
+            self.entries.remove(&name);
+            out.changes.push(Change::MonitorGone(name));
+        }
+        if !complete {
+            return;
+        }
+        for (name, entry) in std::mem::take(&mut self.orphans) {
+            let past = matches!(entry.phase(), Phase::Resolved { .. }).then(|| entry.alert.clone()).flatten();
+            self.entries.insert(name.clone(), entry);
+            self.end(&name, Over::Removed, now, out);
+            self.entries.remove(&name);
+            if let Some(alert) = past {
+                out.changes.push(Change::Alert(Instance { phase: Phase::Inactive, ..alert }));
+            }
+            out.changes.push(Change::MonitorGone(name));
+        }
+    }
+
+    fn place(&mut self, name: &MonitorName, monitor: &Monitor, now: Timestamp, out: &mut Decisions) {
+        let known = self.entries.contains_key(name);
+        let orphans = &mut self.orphans;
+        let entry = self.entries.entry(name.clone()).or_insert_with(|| orphans.remove(name).unwrap_or_default());
+        let was_paused = std::mem::replace(&mut entry.paused, monitor.paused);
+        entry.rule = monitor.alert.filter(|_| !monitor.paused).map(|policy| {
+            let subject = Subject {
+                monitor: name,
+                kind: monitor.probe.kind,
+                target: &monitor.probe.target,
+                labels: &monitor.labels,
+            };
+            let thresholds =
+                Thresholds { after: policy.after, clear_after: policy.clear_after, severity: policy.severity };
+            Rule::monitor_down(subject, thresholds)
+        });
+        if monitor.paused && entry.status != MonitorStatus::default() {
+            // When it comes back it is judged by what is found then.
+            entry.status = MonitorStatus::default();
+            out.changes.push(Change::MonitorReset(name.clone()));
+        }
+        if !known || was_paused != monitor.paused {
+            out.board.push(entry.shown(name));
+        }
+        if entry.rule.is_none() {
+            let why = if monitor.paused { Over::Paused } else { Over::Removed };
+            self.end(name, why, now, out);
+        }
+    }
+
+    fn end(&mut self, name: &MonitorName, why: Over, now: Timestamp, out: &mut Decisions) {
+        let Some(entry) = self.entries.get(name) else { return };
+        let (phase, transition) = instance::end(entry.phase(), why, now);
+        if let Some(transition) = transition {
+            self.transit(name, phase, transition, now, "", out);
+        }
+    }
+
+    /// Carries out a transition of a monitor's alert.
+    fn transit(
+        &mut self,
+        name: &MonitorName,
+        phase: Phase,
+        transition: Transition,
+        now: Timestamp,
+        reason: &str,
+        out: &mut Decisions,
+    ) {
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        let words = entry.rule.as_ref().map(|rule| Arc::new(rule.words(reason)));
+        let Some(mut alert) = entry.alert.take().or_else(|| {
+            Some(Instance {
+                fingerprint: Fingerprint::of(MONITOR_DOWN, name),
+                rule: MONITOR_DOWN.to_owned(),
+                monitor: name.clone(),
+                phase: Phase::Inactive,
+                words: words.clone()?,
+                told: Vec::new(),
+            })
+        }) else {
+            return;
+        };
+        alert.phase = phase;
+        let candidates: Vec<_> = self
+            .receivers
+            .iter()
+            .map(|(name, send_resolved)| Candidate { name, send_resolved: *send_resolved })
+            .collect();
+        let (decisions, said) = match transition {
+            Transition::Pending | Transition::Fired => {
+                alert.told.clear();
+                if let Some(words) = words {
+                    alert.words = words;
+                }
+                let fired = transition == Transition::Fired;
+                let decisions = if fired { decide::firing(&candidates, self.route.as_deref()) } else { Vec::new() };
+                (decisions, alert.words.clone())
+            }
+            Transition::Cancelled => (Vec::new(), alert.words.clone()),
+            Transition::Resolved(why) => {
+                (decide::resolved(&candidates, &alert.told), Arc::new(alert.words.over(name, why, reason)))
+            }
+        };
+        let mut told = Vec::new();
+        for decision in &decisions {
+            match decision {
+                Decision::Send(receiver, why) => {
+                    tracing::debug!(monitor = %name, receiver, reason = %why, "notification decided");
+                    let Some(message) = decide::message(&alert, &said, receiver) else { continue };
+                    let owed = Owed {
+                        message: Arc::new(message),
+                        alert: alert.fingerprint,
+                        created: now,
+                        attempts: 0,
+                        next_attempt: now,
+                    };
+                    out.changes.push(Change::Owe(owed.clone()));
+                    out.owed.push(owed);
+                    told.push(receiver.clone());
+                }
+                Decision::Hold(why) => tracing::debug!(monitor = %name, reason = %why, "notification held"),
+            }
+        }
+        let held = decisions.iter().find_map(|d| match d {
+            Decision::Hold(why) if told.is_empty() => Some(why.to_string()),
+            Decision::Hold(_) | Decision::Send(..) => None,
+        });
+        out.changes.extend(alert_event(&alert, transition, now, reason, &told, held.as_deref()).map(Change::Event));
+        if transition == Transition::Fired {
+            alert.told = told;
+        }
+        match row(&alert) {
+            Some(row) => self.rows.insert(alert.fingerprint, Arc::new(row)),
+            None => self.rows.remove(&alert.fingerprint),
+        };
+        self.rows_changed = true;
+        out.changes.push(Change::Alert(alert.clone()));
+        entry.alert = (phase != Phase::Inactive).then_some(alert);
+    }
+
+    pub(crate) fn has_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// Counters that changed since the last call.
+    pub(crate) fn take_dirty(&mut self) -> Vec<(MonitorName, MonitorStatus)> {
+        let mut out = Vec::with_capacity(self.dirty.len());
+        for name in self.dirty.drain(..) {
+            if let Some(entry) = self.entries.get_mut(&name) {
+                entry.dirty = false;
+                out.push((name, entry.status));
+            }
+        }
+        out
+    }
+
+    /// The shown alerts in order of urgency, if they are not those of the last call.
+    pub(crate) fn alerts_if_changed(&mut self, now: Timestamp) -> Option<Vec<Arc<AlertRow>>> {
+        let expired = self.expiry.is_some_and(|at| now >= at);
+        if !std::mem::take(&mut self.rows_changed) && !expired {
+            return None;
+        }
+        self.rows.retain(|_, r| r.state != AlertState::Resolved || now.since(r.since) < RESOLVED_SHOWN);
+        let resolved = self.rows.values().filter(|r| r.state == AlertState::Resolved);
+        self.expiry = resolved.map(|r| r.since.plus(RESOLVED_SHOWN)).min();
+        let mut rows: Vec<_> = self.rows.values().cloned().collect();
+        rows.sort_by_cached_key(|r| {
+            let rank = match r.state {
+                AlertState::Firing => 0,
+                AlertState::Pending => 1,
+                AlertState::Resolved => 2,
+            };
+            (rank, std::cmp::Reverse(r.severity), r.starts_at, r.monitor.clone())
+        });
+        Some(rows)
+    }
+
+    /// Time until a resolved alert is no longer shown.
+    pub(crate) fn next_expiry(&self, now: Timestamp) -> Option<Duration> {
+        self.expiry.map(|at| at.since(now))
+    }
+}
+
+/// Whether a result without a change of state left counters that a restart must find: those that lead
+/// to firing or to its end. Beyond that, one more success of a healthy monitor is not worth a write.
+fn counts_matter(entry: &Entry, before: &MonitorStatus) -> bool {
+    let ending = matches!(entry.phase(), Phase::Firing { .. }) && entry.status.successes != before.successes;
+    entry.status.failures != before.failures || ending
+}
+
+fn is_past(phase: Phase, now: Timestamp) -> bool {
+    matches!(phase, Phase::Resolved { ends_at, .. } if now.since(ends_at) >= RESOLVED_SHOWN)
+}
+
+fn row(alert: &Instance) -> Option<AlertRow> {
+    let (state, since, starts_at) = match alert.phase {
+        Phase::Inactive => return None,
+        Phase::Pending { since } => (AlertState::Pending, since, since),
+        Phase::Firing { starts_at, since } => (AlertState::Firing, since, starts_at),
+        Phase::Resolved { starts_at, ends_at } => (AlertState::Resolved, ends_at, starts_at),
+    };
+    Some(AlertRow {
+        fingerprint: alert.fingerprint.to_string(),
+        name: alert.rule.clone(),
+        monitor: alert.monitor.clone(),
+        severity: alert.words.severity,
+        state,
+        since,
+        starts_at,
+        labels: alert.words.labels.clone(),
+        annotations: alert.words.annotations.clone(),
+        deliveries: Vec::new(),
+    })
+}
+
+fn state_event(name: &MonitorName, change: StateChange, at: Timestamp, reason: &str) -> Option<NewEvent> {
+    // That a new monitor works is no news, and 10,000 of them would push out what is.
+    if change.from.is_none() && change.to == Verdict::Up {
+        return None;
+    }
+    let mut detail = reason.to_owned();
+    if let (Some(from), Some(since)) = (change.from, change.from_since) {
+        let gap = if detail.is_empty() { "" } else { "; " };
+        detail.push_str(&format!("{gap}was {} for {}", State::from(from).as_str(), Short(at.since(since))));
+    }
+    let what = State::from(change.to).as_str();
+    Some(NewEvent { at, kind: EventKind::State, subject: name.to_string(), what, detail })
+}
+
+fn alert_event(
+    alert: &Instance,
+    transition: Transition,
+    at: Timestamp,
+    reason: &str,
+    told: &[String],
+    held: Option<&str>,
+) -> Option<NewEvent> {
+    let (what, mut detail) = match transition {
+        Transition::Pending => ("pending", format!("{}: {reason}", alert.rule)),
+        Transition::Fired => ("firing", format!("{}: {reason}", alert.rule)),
+        Transition::Resolved(why) => ("resolved", format!("{}: {}", alert.rule, why.as_str())),
+        // The monitor's own event says that it recovered.
+        Transition::Cancelled => return None,
+    };
+    if !told.is_empty() {
+        detail.push_str(&format!("; to tell: {}", told.join(", ")));
+    } else if let Some(held) = held {
+        detail.push_str(&format!("; nobody is told: {held}"));
+    }
+    Some(NewEvent { at, kind: EventKind::Alert, subject: alert.monitor.to_string(), what, detail })
+}
+
+/// The text's beginning, cut between characters.
+fn capped(text: &str) -> &str {
+    &text[..text.floor_char_boundary(REASON_KEPT)]
+}

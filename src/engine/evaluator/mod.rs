@@ -1,0 +1,260 @@
+//! The only owner of monitor and alert states.
+//!
+//! Final results come in, decisions go out: everything that one drain of the inbox decided is
+//! committed in one transaction, and only then shown and handed to the outbox. When the database
+//! fails or stalls, evaluation and paging go on from memory, the commit is repeated until it works,
+//! and one complaint says so.
+
+mod book;
+mod ledger;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{self, Instant};
+use tokio_util::sync::CancellationToken;
+
+use crate::alert::instance::Instance;
+use crate::alert::monitor::MonitorStatus;
+use crate::base::clock::Clock;
+use crate::base::name::MonitorName;
+use crate::base::outcome::Verdict;
+use crate::base::time::Timestamp;
+use crate::config::model::{Config, Monitor};
+use crate::engine::evaluator::book::{Book, Decisions};
+use crate::engine::evaluator::ledger::Ledger;
+use crate::engine::outbox::OutboxInput;
+use crate::state::{Flush, NewEvent, StateDb};
+use crate::wire::board::{AlertRow, DeliveryRow, Event, State};
+
+/// What the evaluator is told.
+#[derive(Clone, Debug)]
+pub enum EvalInput {
+    /// The final result of a slot.
+    Result(SlotResult),
+    /// The configuration that now holds; sent first at start, then after each reload.
+    Config {
+        /// The whole of it.
+        config: Arc<Config>,
+        /// Whether every file could be read. At a start with broken files a monitor that is missing
+        /// may be in one of them: what is remembered of it, a firing alert above all, is then kept
+        /// until a complete configuration says that it is gone.
+        complete: bool,
+    },
+    /// Something else to remember and show.
+    Event(NewEvent),
+}
+
+/// The final result of a slot: retries are over.
+#[derive(Clone, Debug)]
+pub struct SlotResult {
+    /// The monitor as it was probed.
+    pub monitor: Arc<Monitor>,
+    /// The slot's time.
+    pub at: Timestamp,
+    /// The judgement.
+    pub verdict: Verdict,
+    /// Its reason, or the summary of a success. Untrusted.
+    pub headline: String,
+}
+
+/// What the board is told by the evaluator and the outbox.
+#[derive(Clone, Debug, PartialEq)]
+pub enum BoardInput {
+    /// A monitor's state or its count of failures changed.
+    Status {
+        /// Which.
+        name: MonitorName,
+        /// Its state.
+        state: State,
+        /// Since when.
+        since: Option<Timestamp>,
+        /// Consecutive failures.
+        failures: u32,
+    },
+    /// All alerts that are shown, most urgent first. Their `deliveries` are empty: the board adds
+    /// what [`BoardInput::Delivery`] told it.
+    Alerts(Vec<Arc<AlertRow>>),
+    /// Something happened.
+    Event(Arc<Event>),
+    /// The last thing said, or owed, to one receiver about one alert.
+    Delivery {
+        /// The alert, see [`AlertRow::fingerprint`].
+        fingerprint: String,
+        /// The episode: shown with an alert row of the same `starts_at` only.
+        starts_at: Timestamp,
+        /// How far it got; replaces an earlier row of the same receiver.
+        row: DeliveryRow,
+    },
+    /// How many messages are owed to receivers.
+    Owed(usize),
+    /// What is wrong with one part of the engine; `None` when it is fine again.
+    Complaint {
+        /// Which part.
+        part: &'static str,
+        /// What is wrong.
+        text: Option<String>,
+    },
+}
+
+/// Counters between transitions reach the disk this often: a kill loses no more than that of counting.
+const FLUSH_EVERY: Duration = Duration::from_secs(1);
+/// Inputs folded into one transaction. At this size a commit takes some 20 ms, and an input waits no
+/// longer than that for those before it.
+const DRAIN: usize = 4_096;
+/// What the last commit may take when stopping; a disk that stalls must not keep the process alive.
+const LAST_COMMIT: Duration = Duration::from_secs(3);
+
+/// The actor.
+#[derive(Debug)]
+pub struct Evaluator {
+    book: Book,
+    ledger: Ledger,
+    clock: Clock,
+    board: mpsc::Sender<BoardInput>,
+    outbox: mpsc::Sender<OutboxInput>,
+}
+
+impl Evaluator {
+    /// An evaluator that continues from what was loaded. It knows no monitor until its first
+    /// [`EvalInput::Config`].
+    pub fn new(
+        db: StateDb,
+        clock: Clock,
+        monitors: Vec<(MonitorName, MonitorStatus)>,
+        alerts: Vec<Instance>,
+        board: mpsc::Sender<BoardInput>,
+        outbox: mpsc::Sender<OutboxInput>,
+    ) -> Self {
+        let book = Book::new(monitors, alerts, clock.now());
+        Self { book, ledger: Ledger::new(db), clock, board, outbox }
+    }
+
+    /// Works until `stop`, then folds what is left in the inbox, commits and returns.
+    pub async fn run(mut self, mut inbox: mpsc::Receiver<EvalInput>, stop: CancellationToken) {
+        let mut decisions = Decisions::default();
+        let mut flush_at = Instant::now() + FLUSH_EVERY;
+        let mut stopping = false;
+        self.show_alerts(&mut decisions);
+        self.settle(&mut decisions).await;
+        loop {
+            let flush = self.book.has_dirty();
+            let expiry = self.book.next_expiry(self.clock.now()).map(|d| Instant::now() + d);
+            let retry = self.ledger.retry_at();
+            // Every arm is cancel-safe: `recv` and the timers by nature, `landed` because the commit
+            // it waits for is kept in the ledger.
+            tokio::select! {
+                () = stop.cancelled(), if !stopping => {
+                    stopping = true;
+                    inbox.close();
+                }
+                input = inbox.recv() => {
+                    let Some(first) = input else { break };
+                    self.fold(first, &mut decisions).await;
+                    for _ in 1..DRAIN {
+                        let Ok(next) = inbox.try_recv() else { break };
+                        self.fold(next, &mut decisions).await;
+                    }
+                    self.show_alerts(&mut decisions);
+                    self.settle(&mut decisions).await;
+                }
+                landed = self.ledger.landed() => {
+                    self.ledger.note(landed);
+                    self.complain().await;
+                }
+                () = at(retry) => self.settle(&mut decisions).await,
+                () = time::sleep_until(flush_at), if flush => {
+                    flush_at = Instant::now() + FLUSH_EVERY;
+                    self.flush().await;
+                }
+                () = at(expiry) => {
+                    self.show_alerts(&mut decisions);
+                    self.settle(&mut decisions).await;
+                }
+            }
+        }
+        self.flush().await;
+        if time::timeout(LAST_COMMIT, self.ledger.finish()).await.is_err() {
+            tracing::error!("the state database stalls: the last decisions are not stored");
+        }
+    }
+
+    async fn fold(&mut self, input: EvalInput, decisions: &mut Decisions) {
+        match input {
+            EvalInput::Result(result) => self.book.result(&result, decisions),
+            EvalInput::Config { config, complete } => {
+                self.book.configure(&config, complete, self.clock.now(), decisions);
+                // The ends of removed alerts are owed before the receivers change.
+                self.settle(decisions).await;
+                let receivers = OutboxInput::Receivers { receivers: config.receivers.clone(), complete };
+                self.tell_outbox(receivers).await;
+            }
+            EvalInput::Event(event) => decisions.event(event),
+        }
+    }
+
+    fn show_alerts(&mut self, decisions: &mut Decisions) {
+        if let Some(rows) = self.book.alerts_if_changed(self.clock.now()) {
+            decisions.board.push(BoardInput::Alerts(rows));
+        }
+    }
+
+    /// Commits what was decided, then publishes it.
+    async fn settle(&mut self, decisions: &mut Decisions) {
+        let Decisions { changes, board, owed } = std::mem::take(decisions);
+        let settled = self.ledger.commit(changes).await;
+        for input in board {
+            self.tell_board(input).await;
+        }
+        for event in settled.events {
+            self.tell_board(BoardInput::Event(Arc::new(event))).await;
+        }
+        let owed: Vec<_> =
+            owed.into_iter().filter(|o| !settled.withheld.contains(&o.message.idempotency_key)).collect();
+        if !owed.is_empty() {
+            self.tell_outbox(OutboxInput::Owed(owed)).await;
+        }
+        self.complain().await;
+    }
+
+    async fn complain(&mut self) {
+        if let Some(text) = self.ledger.complaint_if_changed() {
+            self.tell_board(BoardInput::Complaint { part: "state database", text }).await;
+        }
+    }
+
+    async fn flush(&mut self) {
+        // A stalled disk already has a commit waiting; counters may wait for the next round.
+        if self.ledger.stalled() {
+            return;
+        }
+        let monitors = self.book.take_dirty();
+        if monitors.is_empty() {
+            return;
+        }
+        self.ledger.flush(Flush { monitors, ..Flush::default() }).await;
+    }
+
+    async fn tell_board(&mut self, input: BoardInput) {
+        // A closed board means that the engine is stopping; there is nobody left to show it to.
+        let _ = self.board.send(input).await;
+    }
+
+    async fn tell_outbox(&mut self, input: OutboxInput) {
+        if self.outbox.send(input).await.is_err() {
+            tracing::debug!("the outbox is closed; what is owed stays in the database");
+        }
+    }
+}
+
+/// Waits until `when`, for ever if there is no such time.
+async fn at(when: Option<Instant>) {
+    match when {
+        Some(when) => time::sleep_until(when).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

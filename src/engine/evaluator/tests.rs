@@ -1,0 +1,418 @@
+//! Results and configurations in, messages and board out, over a real database.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::base::BoxFuture;
+use crate::base::labels::Labels;
+use crate::base::message::{DeliveryError, Message, Notifier, Severity, Status};
+use crate::base::outcome::Outcome;
+use crate::base::probe::{Collector, ProbeCx};
+use crate::config::catalog::Probe;
+use crate::config::model::{Receiver, Schedule};
+use crate::state::{Loaded, Opened, Owed};
+use crate::task::supervisor::Supervisor;
+use crate::wire::api::AlertPolicy;
+use crate::wire::board::AlertState;
+
+#[derive(Debug)]
+struct Never;
+
+impl Collector for Never {
+    fn probe<'a>(&'a self, _: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
+        Box::pin(std::future::pending())
+    }
+}
+
+impl Notifier for Never {
+    fn deliver<'a>(&'a self, _: &'a Message) -> BoxFuture<'a, Result<(), DeliveryError>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+fn monitor(name: &str) -> Monitor {
+    Monitor {
+        name: MonitorName::new(name).unwrap(),
+        probe: Probe { kind: "tcp", target: format!("{name}:80"), collector: Arc::new(Never) },
+        schedule: Schedule::Every(Duration::from_secs(10)),
+        timeout: Duration::from_secs(1),
+        retries: 0,
+        retry_interval: Duration::from_secs(1),
+        labels: Labels::default(),
+        paused: false,
+        alert: Some(AlertPolicy { after: 2, clear_after: 2, severity: Severity::Critical }),
+        source: String::new(),
+        hash: 0,
+    }
+}
+
+fn config(monitors: &[Monitor], receivers: &[&str]) -> Config {
+    let receiver = |name: &&str| {
+        Arc::new(Receiver {
+            name: (*name).to_owned(),
+            kind: "test".to_owned(),
+            send_resolved: true,
+            notifier: Arc::new(Never),
+            hash: 0,
+        })
+    };
+    let monitors: BTreeMap<_, _> = monitors.iter().map(|m| (m.name.clone(), Arc::new(m.clone()))).collect();
+    Config { receivers: receivers.iter().map(receiver).collect(), monitors, ..Config::default() }
+}
+
+/// An evaluator over a directory; what it says is collected.
+struct Rig {
+    inbox: mpsc::Sender<EvalInput>,
+    board: mpsc::Receiver<BoardInput>,
+    outbox: mpsc::Receiver<OutboxInput>,
+    tasks: Supervisor,
+    db: StateDb,
+    clock: i64,
+}
+
+/// Everything said between start and stop.
+#[derive(Default)]
+struct Said {
+    messages: Vec<Owed>,
+    board: Vec<BoardInput>,
+}
+
+impl Said {
+    fn keys(&self) -> Vec<String> {
+        let key =
+            |o: &Owed| format!("{} {} {}", o.message.receiver, o.message.status.as_str(), o.message.starts_at.millis());
+        self.messages.iter().map(key).collect()
+    }
+
+    fn alerts(&self) -> Vec<(AlertState, String)> {
+        let last = self.board.iter().rev().find_map(|b| match b {
+            BoardInput::Alerts(rows) => Some(rows.iter().map(|r| (r.state, r.monitor.to_string())).collect()),
+            _ => None,
+        });
+        last.unwrap_or_default()
+    }
+
+    fn events(&self) -> Vec<(String, String, String)> {
+        let event = |b: &BoardInput| match b {
+            BoardInput::Event(e) => Some((e.subject.clone(), e.what.clone(), e.detail.clone())),
+            _ => None,
+        };
+        self.board.iter().filter_map(event).collect()
+    }
+
+    fn last_status(&self, name: &str) -> Option<(State, u32)> {
+        self.board.iter().rev().find_map(|b| match b {
+            BoardInput::Status { name: n, state, failures, .. } if n.as_str() == name => Some((*state, *failures)),
+            _ => None,
+        })
+    }
+}
+
+impl Rig {
+    fn start(dir: &std::path::Path) -> Self {
+        let Opened { db, loaded, .. } = StateDb::open(dir, Clock::system()).unwrap();
+        Self::with(db, loaded)
+    }
+
+    fn with(db: StateDb, loaded: Loaded) -> Self {
+        let (inbox, input) = mpsc::channel(10_000);
+        let (to_board, board) = mpsc::channel(100_000);
+        let (to_outbox, outbox) = mpsc::channel(10_000);
+        let mut tasks = Supervisor::new(&CancellationToken::new());
+        let clock = Clock::starting_at(Timestamp::from_millis(1_000_000));
+        let evaluator = Evaluator::new(db.clone(), clock, loaded.monitors, loaded.alerts, to_board, to_outbox);
+        tasks.add("evaluator", |stop| evaluator.run(input, stop));
+        Self { inbox, board, outbox, tasks, db, clock: 1_000_000 }
+    }
+
+    async fn config(&self, config: Config) {
+        self.inbox.send(EvalInput::Config { config: Arc::new(config), complete: true }).await.unwrap();
+    }
+
+    /// One result per character: `u`p, `d`own, de`g`raded, un`k`nown.
+    async fn results(&mut self, monitor: &Monitor, script: &str) {
+        let monitor = Arc::new(monitor.clone());
+        for c in script.chars() {
+            let (verdict, headline) = match c {
+                'u' => (Verdict::Up, "200 OK"),
+                'd' => (Verdict::Down, "connection refused"),
+                'g' => (Verdict::Degraded, "slow"),
+                _ => (Verdict::Unknown, "no file descriptors"),
+            };
+            self.clock += 1;
+            let at = Timestamp::from_millis(self.clock);
+            let result = SlotResult { monitor: monitor.clone(), at, verdict, headline: headline.to_owned() };
+            self.inbox.send(EvalInput::Result(result)).await.unwrap();
+        }
+    }
+
+    async fn stop(mut self) -> Said {
+        assert_eq!(self.tasks.stop(Duration::from_secs(20)).await, 0);
+        let mut said = Said::default();
+        while let Ok(input) = self.board.try_recv() {
+            said.board.push(input);
+        }
+        while let Ok(input) = self.outbox.try_recv() {
+            if let OutboxInput::Owed(owed) = input {
+                said.messages.extend(owed);
+            }
+        }
+        self.db.close().await;
+        said
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_breaks_and_recovers_is_told_once_each() {
+    let dir = tempfile::tempdir().unwrap();
+    let (shop, mut rig) = (monitor("shop"), Rig::start(dir.path()));
+    rig.config(config(std::slice::from_ref(&shop), &["ops", "hook"])).await;
+    rig.results(&shop, "uddddkduu").await;
+    let said = rig.stop().await;
+    let start = 1_000_002;
+    let want = ["ops firing", "hook firing", "ops resolved", "hook resolved"].map(|w| format!("{w} {start}"));
+    assert_eq!(said.keys(), want);
+    let end = &said.messages[2].message;
+    assert_eq!(end.annotations.get("summary"), Some("shop is up again"));
+    assert_eq!(end.labels, said.messages[0].message.labels);
+    assert_eq!(said.alerts(), [(AlertState::Resolved, "shop".to_owned())]);
+    assert_eq!(said.last_status("shop"), Some((State::Up, 0)));
+    let words: Vec<_> = said.events().into_iter().map(|(_, what, _)| what).collect();
+    assert_eq!(words, ["down", "pending", "firing", "unknown", "down", "up", "resolved"]);
+}
+
+#[tokio::test]
+async fn a_restart_while_firing_neither_tells_again_nor_forgets_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let shop = monitor("shop");
+    let mut rig = Rig::start(dir.path());
+    rig.config(config(std::slice::from_ref(&shop), &["ops"])).await;
+    rig.results(&shop, "dd").await;
+    assert_eq!(rig.stop().await.keys(), ["ops firing 1000001"]);
+
+    let mut rig = Rig::start(dir.path());
+    rig.config(config(std::slice::from_ref(&shop), &["ops"])).await;
+    rig.results(&shop, "dd").await;
+    let said = rig.stop().await;
+    assert_eq!(said.keys(), Vec::<String>::new());
+    assert_eq!(said.alerts(), [(AlertState::Firing, "shop".to_owned())]);
+
+    // One success before, one after a restart: counters survive.
+    let mut rig = Rig::start(dir.path());
+    rig.config(config(std::slice::from_ref(&shop), &["ops"])).await;
+    rig.results(&shop, "u").await;
+    assert_eq!(rig.stop().await.keys(), Vec::<String>::new());
+    let mut rig = Rig::start(dir.path());
+    rig.config(config(std::slice::from_ref(&shop), &["ops"])).await;
+    rig.results(&shop, "uu").await;
+    assert_eq!(rig.stop().await.keys(), ["ops resolved 1000001"]);
+}
+
+#[tokio::test]
+async fn a_removed_monitor_and_one_without_alert_are_resolved_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (shop, db) = (monitor("shop"), monitor("db"));
+    let mut rig = Rig::start(dir.path());
+    rig.config(config(&[shop.clone(), db.clone()], &["ops"])).await;
+    rig.results(&shop, "dd").await;
+    rig.results(&db, "dd").await;
+    let silent = Monitor { alert: None, ..db.clone() };
+    for _ in 0..2 {
+        rig.config(config(std::slice::from_ref(&silent), &["ops"])).await;
+    }
+    rig.results(&silent, "ddd").await;
+    let said = rig.stop().await;
+    let ends: Vec<_> = said.messages.iter().filter(|m| m.message.status == Status::Resolved).collect();
+    assert_eq!(ends.len(), 2);
+    for end in ends {
+        assert_eq!(end.message.annotations.get("reason"), Some("removed"));
+    }
+}
+
+#[tokio::test]
+async fn a_monitor_missing_because_its_file_is_broken_keeps_its_alert() {
+    let dir = tempfile::tempdir().unwrap();
+    let shop = monitor("shop");
+    let mut rig = Rig::start(dir.path());
+    rig.config(config(std::slice::from_ref(&shop), &["ops"])).await;
+    rig.results(&shop, "dd").await;
+    rig.stop().await;
+
+    let rig = Rig::start(dir.path());
+    let broken = EvalInput::Config { config: Arc::new(config(&[], &["ops"])), complete: false };
+    rig.inbox.send(broken).await.unwrap();
+    let said = rig.stop().await;
+    assert_eq!(said.keys(), Vec::<String>::new());
+    assert_eq!(said.alerts(), [(AlertState::Firing, "shop".to_owned())]);
+
+    let rig = Rig::start(dir.path());
+    rig.config(config(&[], &["ops"])).await;
+    assert_eq!(rig.stop().await.keys(), ["ops resolved 1000001"]);
+}
+
+#[tokio::test]
+async fn labels_severity_and_policy_may_change_while_firing() {
+    let dir = tempfile::tempdir().unwrap();
+    let shop = monitor("shop");
+    let mut rig = Rig::start(dir.path());
+    rig.config(config(std::slice::from_ref(&shop), &["ops"])).await;
+    rig.results(&shop, "dd").await;
+    let changed = Monitor {
+        labels: Labels::new([("team", "web")]),
+        alert: Some(AlertPolicy { after: 9, clear_after: 1, severity: Severity::Warning }),
+        hash: 1,
+        ..shop.clone()
+    };
+    rig.config(config(std::slice::from_ref(&changed), &["ops"])).await;
+    rig.results(&changed, "ddu").await;
+    let said = rig.stop().await;
+    assert_eq!(said.keys(), ["ops firing 1000001", "ops resolved 1000001"]);
+    assert_eq!(said.messages[1].message.labels, said.messages[0].message.labels);
+}
+
+#[tokio::test]
+async fn an_end_is_told_only_to_those_who_heard_the_beginning() {
+    let dir = tempfile::tempdir().unwrap();
+    let shop = monitor("shop");
+    let mut rig = Rig::start(dir.path());
+    rig.config(config(std::slice::from_ref(&shop), &["ops", "gone"])).await;
+    rig.results(&shop, "dd").await;
+    rig.config(config(std::slice::from_ref(&shop), &["ops", "new"])).await;
+    rig.results(&shop, "uu").await;
+    assert_eq!(rig.stop().await.keys(), ["ops firing 1000001", "gone firing 1000001", "ops resolved 1000001"]);
+}
+
+#[tokio::test]
+async fn without_receivers_the_event_says_that_nobody_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let shop = monitor("shop");
+    let mut rig = Rig::start(dir.path());
+    rig.config(config(std::slice::from_ref(&shop), &[])).await;
+    rig.results(&shop, "dd").await;
+    let said = rig.stop().await;
+    assert!(said.messages.is_empty());
+    let firing = said.events().into_iter().find(|e| e.1 == "firing").unwrap();
+    assert_eq!(firing.2, "MonitorDown: connection refused; nobody is told: no receiver is configured");
+}
+
+#[tokio::test]
+async fn a_paused_monitor_is_resolved_and_starts_afresh() {
+    let dir = tempfile::tempdir().unwrap();
+    let shop = monitor("shop");
+    let mut rig = Rig::start(dir.path());
+    rig.config(config(std::slice::from_ref(&shop), &["ops"])).await;
+    rig.results(&shop, "dd").await;
+    rig.config(config(&[Monitor { paused: true, ..shop.clone() }], &["ops"])).await;
+    // A probe that was under way.
+    rig.results(&shop, "d").await;
+    rig.config(config(std::slice::from_ref(&shop), &["ops"])).await;
+    rig.results(&shop, "d").await;
+    let said = rig.stop().await;
+    assert_eq!(said.keys(), ["ops firing 1000001", "ops resolved 1000001"]);
+    assert_eq!(said.last_status("shop"), Some((State::Down, 1)));
+    assert_eq!(said.alerts(), [(AlertState::Pending, "shop".to_owned())]);
+}
+
+#[tokio::test]
+async fn alerts_are_shown_most_urgent_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let policy = |after, severity| Some(AlertPolicy { after, clear_after: 1, severity });
+    let warn = Monitor { alert: policy(1, Severity::Warning), ..monitor("a-warning") };
+    let early = Monitor { alert: policy(1, Severity::Critical), ..monitor("z-early") };
+    let late = Monitor { alert: policy(1, Severity::Critical), ..monitor("b-late") };
+    let pending = Monitor { alert: policy(5, Severity::Critical), ..monitor("a-pending") };
+    let over = Monitor { alert: policy(1, Severity::Critical), ..monitor("a-over") };
+    let mut rig = Rig::start(dir.path());
+    let all = [warn, early, late, pending, over];
+    rig.config(config(&all, &[])).await;
+    for m in &all {
+        rig.results(m, "d").await;
+    }
+    rig.results(&all[4], "u").await;
+    let names: Vec<_> = rig.stop().await.alerts().into_iter().map(|(_, n)| n).collect();
+    assert_eq!(names, ["z-early", "b-late", "a-warning", "a-pending", "a-over"]);
+}
+
+#[tokio::test]
+async fn a_database_that_fails_stops_neither_evaluation_nor_paging() {
+    let dir = tempfile::tempdir().unwrap();
+    let Opened { db, loaded, .. } = StateDb::open(dir.path(), Clock::system()).unwrap();
+    db.close().await;
+    let shop = monitor("shop");
+    let mut rig = Rig::with(db, loaded);
+    rig.config(config(std::slice::from_ref(&shop), &["ops"])).await;
+    rig.results(&shop, "dduudd").await;
+    let said = rig.stop().await;
+    assert_eq!(said.keys(), ["ops firing 1000001", "ops resolved 1000001", "ops firing 1000005"]);
+    let complaints: Vec<_> =
+        said.board.iter().filter(|b| matches!(b, BoardInput::Complaint { text: Some(_), .. })).collect();
+    assert_eq!(complaints.len(), 1);
+    let ids: Vec<_> =
+        said.board.iter().filter_map(|b| if let BoardInput::Event(e) = b { Some(e.id) } else { None }).collect();
+    assert!(ids.is_sorted() && ids.len() >= 6, "{ids:?}");
+}
+
+#[tokio::test]
+async fn what_a_failing_database_missed_is_stored_when_it_works_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let Opened { db, .. } = StateDb::open(dir.path(), Clock::system()).unwrap();
+    let path = dir.path().join("db/watchdog.db");
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    raw.execute_batch("ALTER TABLE alert RENAME TO elsewhere").unwrap();
+    let mut ledger = Ledger::new(db.clone());
+    let event = |n: i64| {
+        let kind = crate::wire::board::EventKind::Alert;
+        NewEvent { at: Timestamp::from_millis(n), kind, subject: "shop".into(), what: "firing", detail: String::new() }
+    };
+    let alert = Instance {
+        fingerprint: crate::alert::rule::Fingerprint(1),
+        rule: "MonitorDown".to_owned(),
+        monitor: MonitorName::new("shop").unwrap(),
+        phase: crate::alert::instance::Phase::Pending { since: Timestamp::EPOCH },
+        words: Arc::new(crate::alert::rule::Words {
+            severity: Severity::Info,
+            labels: Labels::default(),
+            annotations: Labels::default(),
+        }),
+        told: Vec::new(),
+    };
+    let first = vec![crate::state::Change::Alert(alert), crate::state::Change::Event(event(1))];
+    assert_eq!(ledger.commit(first).await.events, [event(1).numbered(1)]);
+    assert!(matches!(ledger.complaint_if_changed(), Some(Some(_))));
+    assert_eq!(ledger.commit(vec![crate::state::Change::Event(event(2))]).await.events, [event(2).numbered(2)]);
+    assert_eq!(ledger.complaint_if_changed(), None);
+    raw.execute_batch("ALTER TABLE elsewhere RENAME TO alert").unwrap();
+    ledger.finish().await;
+    assert_eq!(ledger.complaint_if_changed(), Some(None));
+    // Already published: not again.
+    assert_eq!(ledger.commit(vec![crate::state::Change::Event(event(3))]).await.events, [event(3).numbered(3)]);
+    db.close().await;
+    drop(raw);
+    let loaded = StateDb::open(dir.path(), Clock::system()).unwrap().loaded;
+    assert_eq!((loaded.alerts.len(), loaded.events.len()), (1, 3));
+}
+
+#[tokio::test]
+async fn ten_thousand_monitors_fold_quickly_and_quiet_ones_write_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let monitors: Vec<_> = (0..10_000).map(|n| monitor(&format!("m{n}"))).collect();
+    let mut book = Book::new(Vec::new(), Vec::new(), Timestamp::EPOCH);
+    let mut out = Decisions::default();
+    book.configure(&config(&monitors, &["ops"]), true, Timestamp::EPOCH, &mut out);
+    let result = |m: &Monitor, at| SlotResult {
+        monitor: Arc::new(m.clone()),
+        at: Timestamp::from_millis(at),
+        verdict: Verdict::Up,
+        headline: "200 OK".to_owned(),
+    };
+    for m in &monitors {
+        book.result(&result(m, 1), &mut out);
+    }
+    let mut out = Decisions::default();
+    for m in &monitors {
+        book.result(&result(m, 2), &mut out);
+    }
+    assert!(out.changes.is_empty() && out.board.is_empty() && out.owed.is_empty());
+    assert!(!book.has_dirty());
+    drop(dir);
+}

@@ -1,0 +1,287 @@
+//! The only writer of results: keeps each monitor's history, latest details, and passes results on.
+//!
+//! A result goes to the history, to the board, and (a slot's last attempt only) to the evaluator.
+//! Saving never holds results up: what was not saved yet waits in a bounded journal.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{self, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use crate::base::clock::Clock;
+use crate::base::name::MonitorName;
+use crate::base::outcome::Verdict;
+use crate::base::time::Timestamp;
+use crate::config::model::{Config, Monitor, Schedule};
+use crate::engine::board::{Facts, Report};
+use crate::engine::evaluator::{EvalInput, SlotResult};
+use crate::engine::history::{History, Journal};
+use crate::engine::metrics::{LagWindow, Metrics};
+use crate::wire::api::{HistoryPoint, ProbeResult};
+use crate::wire::board::STRIP_BUCKET;
+
+/// How often results are handed to be saved: what a `kill -9` may cost.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
+/// How often whole histories are saved and the journal starts anew.
+const RINGS_EVERY: Duration = Duration::from_secs(600);
+/// What the journal may hold while the disk does not take it: about 300,000 results.
+const JOURNAL_LIMIT: usize = 16 << 20;
+/// A cron monitor's result speaks for this long on its strip.
+const CRON_COVER: Duration = Duration::from_secs(3_600);
+
+/// What ingest can be told.
+#[derive(Debug)]
+pub enum IngestInput {
+    /// One probe is done.
+    Result {
+        /// The monitor.
+        monitor: Arc<Monitor>,
+        /// What it found.
+        result: Arc<ProbeResult>,
+        /// How late it started; `None` for retries, which have no due time.
+        lag: Option<Duration>,
+        /// The slot's verdict stands: no retry follows.
+        last: bool,
+    },
+    /// Monitors that this configuration does not know are forgotten.
+    Config(Arc<Config>),
+    /// Everything kept about one monitor.
+    Detail {
+        /// Which.
+        name: MonitorName,
+        /// Gets it; empty for a monitor that has no result yet.
+        reply: oneshot::Sender<Detail>,
+    },
+}
+
+/// What is kept about one monitor.
+#[derive(Clone, Debug, Default)]
+pub struct Detail {
+    /// The newest result.
+    pub last: Option<Arc<ProbeResult>>,
+    /// The newest one that was up or degraded.
+    pub last_ok: Option<Arc<ProbeResult>>,
+    /// The newest one that was down or unknown.
+    pub last_bad: Option<Arc<ProbeResult>>,
+    /// Oldest first.
+    pub history: Vec<HistoryPoint>,
+}
+
+/// What is to be saved.
+#[derive(Debug)]
+pub enum Save {
+    /// Results since the last save.
+    Journal(Vec<u8>),
+    /// Whole histories; they replace everything saved before.
+    Rings(Vec<(MonitorName, Vec<u8>)>),
+}
+
+/// Where ingest passes things on to.
+#[derive(Debug)]
+pub struct Outlets {
+    /// Full: results wait (bounded by the probes under way).
+    pub board: mpsc::Sender<Report>,
+    /// Full: results wait.
+    pub evaluator: mpsc::Sender<EvalInput>,
+    /// Full: the journal keeps what it has and grows.
+    pub saves: mpsc::Sender<Save>,
+}
+
+/// The actor.
+pub struct Ingest {
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    out: Outlets,
+    kept: HashMap<MonitorName, Kept>,
+    journal: Journal,
+    journal_size: usize,
+    lag: LagWindow,
+    strip_bucket: i64,
+}
+
+#[derive(Default)]
+struct Kept {
+    history: History,
+    cover: Duration,
+    last: Option<Arc<ProbeResult>>,
+    last_ok: Option<Arc<ProbeResult>>,
+    last_bad: Option<Arc<ProbeResult>>,
+}
+
+impl Ingest {
+    /// Starts from what was saved: whole histories, then journals in the order written.
+    pub fn new(
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        out: Outlets,
+        rings: &[(MonitorName, Vec<u8>)],
+        journals: &[Vec<u8>],
+    ) -> Self {
+        let mut kept: HashMap<MonitorName, Kept> = HashMap::with_capacity(rings.len());
+        for (name, blob) in rings {
+            match History::decode(blob) {
+                Some(history) => drop(kept.insert(name.clone(), Kept { history, ..Kept::default() })),
+                None => tracing::warn!(monitor = %name, "a saved history is not readable and starts anew"),
+            }
+        }
+        for blob in journals {
+            Journal::replay(blob, |name, cover, p| {
+                if let Ok(name) = MonitorName::new(name) {
+                    kept.entry(name).or_default().history.push(p.at, p.took, p.verdict, cover);
+                }
+            });
+        }
+        let (journal, lag) = (Journal::default(), LagWindow::default());
+        Self { clock, metrics, out, kept, journal, journal_size: 0, lag, strip_bucket: 0 }
+    }
+
+    /// Works until `stop`; then takes what is in the inbox, and hands out everything to be saved.
+    pub async fn run(mut self, mut inbox: mpsc::Receiver<IngestInput>, stop: CancellationToken) {
+        let mut second = time::interval(SAVE_EVERY);
+        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut rings_due = time::Instant::now() + RINGS_EVERY;
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                _ = second.tick() => {
+                    self.every_second().await;
+                    if time::Instant::now() >= rings_due {
+                        rings_due += RINGS_EVERY;
+                        self.save_rings();
+                    }
+                }
+                Some(input) = inbox.recv() => self.take(input).await,
+            }
+        }
+        while let Ok(input) = inbox.try_recv() {
+            self.take(input).await;
+        }
+        // The saver outlives ingest, so waiting for a place in its inbox ends.
+        let _ = self.out.saves.send(Save::Rings(self.rings())).await;
+    }
+
+    async fn take(&mut self, input: IngestInput) {
+        match input {
+            IngestInput::Result { monitor, result, lag, last } => self.result(&monitor, result, lag, last).await,
+            IngestInput::Config(config) => {
+                self.kept.retain(|name, _| config.monitors.contains_key(name));
+                for (name, monitor) in &config.monitors {
+                    let kept = self.kept.entry(name.clone()).or_default();
+                    kept.cover = cover(monitor);
+                }
+                self.send_all().await;
+            }
+            IngestInput::Detail { name, reply } => {
+                let detail = self.kept.get(&name).map(Kept::detail).unwrap_or_default();
+                // The asker may have gone.
+                let _ = reply.send(detail);
+            }
+        }
+    }
+
+    async fn result(&mut self, monitor: &Arc<Monitor>, result: Arc<ProbeResult>, lag: Option<Duration>, last: bool) {
+        if let Some(lag) = lag {
+            self.lag.record(lag);
+        }
+        // `probe_success`, `probe_duration_seconds` and the state come on top of the kind's own.
+        self.metrics.samples.inc_by(result.samples.len() as u64 + 3);
+        let cover = cover(monitor);
+        self.journal.add(&monitor.name, cover, result.at, result.took, result.verdict);
+        self.journal_size += 30 + monitor.name.as_str().len();
+        if self.journal_size > JOURNAL_LIMIT {
+            tracing::error!("results of the last minutes could not be saved and will be missing after a restart");
+            self.journal.take();
+            self.journal_size = 0;
+        }
+        let kept = self.kept.entry(monitor.name.clone()).or_default();
+        kept.cover = cover;
+        kept.history.push(result.at, result.took, result.verdict, cover);
+        let slot = match result.verdict {
+            Verdict::Up | Verdict::Degraded => &mut kept.last_ok,
+            Verdict::Down | Verdict::Unknown => &mut kept.last_bad,
+        };
+        *slot = Some(Arc::clone(&result));
+        kept.last = Some(Arc::clone(&result));
+        let facts = kept.facts(self.clock.now());
+        // Closed inboxes mean shutdown; results are in the history already.
+        let _ = self.out.board.send(Report::Facts { name: monitor.name.clone(), facts }).await;
+        if last {
+            let headline = result.reason.as_ref().map_or_else(|| result.summary.clone(), |r| r.message.clone());
+            let slot = SlotResult { monitor: Arc::clone(monitor), at: result.at, verdict: result.verdict, headline };
+            let _ = self.out.evaluator.send(EvalInput::Result(slot)).await;
+        }
+    }
+
+    async fn every_second(&mut self) {
+        if let Ok(place) = self.out.saves.try_reserve()
+            && let Some(blob) = self.journal.take()
+        {
+            self.journal_size = 0;
+            place.send(Save::Journal(blob));
+        }
+        self.lag.tick();
+        let _ = self.out.board.send(Report::Lag(self.lag.p99())).await;
+        let bucket = self.clock.now().millis().div_euclid(STRIP_BUCKET.as_millis() as i64);
+        if bucket != self.strip_bucket {
+            self.strip_bucket = bucket;
+            self.send_all().await;
+        }
+    }
+
+    async fn send_all(&self) {
+        let now = self.clock.now();
+        for (name, kept) in &self.kept {
+            let facts = kept.facts(now);
+            let _ = self.out.board.send(Report::Facts { name: name.clone(), facts }).await;
+        }
+    }
+
+    fn rings(&self) -> Vec<(MonitorName, Vec<u8>)> {
+        self.kept.iter().map(|(name, kept)| (name.clone(), kept.history.encode())).collect()
+    }
+
+    fn save_rings(&mut self) {
+        if let Ok(place) = self.out.saves.try_reserve() {
+            self.journal.take();
+            self.journal_size = 0;
+            place.send(Save::Rings(self.kept.iter().map(|(n, k)| (n.clone(), k.history.encode())).collect()));
+        }
+    }
+}
+
+impl Kept {
+    fn facts(&self, now: Timestamp) -> Facts {
+        let (took, headline) = match &self.last {
+            Some(r) => (Some(r.took), r.reason.as_ref().map_or_else(|| r.summary.clone(), |r| r.message.clone())),
+            None => (self.history.points(1).first().map(|p| p.took), String::new()),
+        };
+        Facts {
+            last: self.history.last_at(),
+            took,
+            headline,
+            strip: self.history.strip(now, self.cover),
+            uptime: self.history.uptime(),
+            p95: self.history.p95(),
+        }
+    }
+
+    fn detail(&self) -> Detail {
+        Detail {
+            last: self.last.clone(),
+            last_ok: self.last_ok.clone(),
+            last_bad: self.last_bad.clone(),
+            history: self.history.points(usize::MAX),
+        }
+    }
+}
+
+fn cover(monitor: &Monitor) -> Duration {
+    match &monitor.schedule {
+        Schedule::Every(interval) => *interval,
+        Schedule::Cron { .. } => CRON_COVER,
+    }
+}

@@ -1,0 +1,119 @@
+//! One attempt: send, judge, record. Runs in a task of its own, so a notifier that blocks or panics
+//! takes nobody with it.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use tokio::time::{self, Instant};
+
+use crate::base::clock::Clock;
+use crate::base::failure::Chain;
+use crate::base::message::{DeliveryError, Message};
+use crate::config::model::Receiver;
+use crate::engine::outbox::queue::{Item, Next};
+use crate::engine::outbox::{DeliveryMetrics, Policy};
+use crate::state::{After, Attempt, NewEvent, Owed, Recorded, StateDb};
+use crate::wire::board::EventKind;
+
+/// Everything one attempt needs.
+pub(crate) struct Delivery {
+    pub(crate) receiver: Arc<Receiver>,
+    pub(crate) item: Item,
+    pub(crate) policy: Policy,
+    pub(crate) clock: Clock,
+    pub(crate) db: StateDb,
+    pub(crate) metrics: DeliveryMetrics,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) owed: Owed,
+    pub(crate) attempt: Attempt,
+    pub(crate) next: Next,
+    /// `None` when it could not be recorded.
+    pub(crate) recorded: Option<Recorded>,
+}
+
+impl Delivery {
+    pub(crate) async fn run(self) -> Ended {
+        let Self { receiver, item, policy, clock, db, metrics } = self;
+        let Item { owed, expires, .. } = item;
+        let (at, start) = (clock.now(), Instant::now());
+        let attempts = owed.attempts.saturating_add(1);
+        // Called inside the guarded future: a notifier may panic before it returns one.
+        let send = AssertUnwindSafe(async { receiver.notifier.deliver(&owed.message).await }).catch_unwind();
+        let outcome = match time::timeout(policy.timeout, send).await {
+            Ok(Ok(Ok(()))) => Ok(()),
+            Ok(Ok(Err(e))) => Err(Failed::from_error(&e)),
+            Ok(Err(_)) => Err(Failed::again("the notifier panicked".to_owned())),
+            Err(_) => Err(Failed::again(format!("no answer within {} s", policy.timeout.as_secs()))),
+        };
+        let took = start.elapsed();
+        let (after, next) = match &outcome {
+            Ok(()) => (After::Delivered, Next::Done),
+            Err(failed) if failed.permanent || Instant::now() >= expires => (After::Dead, Next::Dead),
+            Err(failed) => {
+                let wait = policy.backoff.delay(attempts).max(failed.after.unwrap_or_default());
+                let wait = wait.min(policy.retry_after_cap);
+                (After::Retry(clock.now().plus(wait)), Next::Retry(Instant::now() + wait))
+            }
+        };
+        let error = outcome.err().map(|f| f.text);
+        let word = match after {
+            After::Delivered => "sent",
+            After::Retry(_) => "failed",
+            After::Dead => "dead",
+        };
+        metrics.count(&receiver.name, word, Some(took));
+        if let Some(error) = &error {
+            tracing::warn!(receiver = receiver.name, attempts, error, given_up = word == "dead", "delivery failed");
+        }
+        let event = event(&owed.message, after, attempts, clock, error.as_deref());
+        let attempt =
+            Attempt { key: owed.message.idempotency_key.clone(), attempts, at, took: Some(took), after, error, event };
+        let record = db.record(Arc::new([attempt.clone()]));
+        let recorded = time::timeout(policy.record, record).await.ok().and_then(Result::ok);
+        Ended { owed, attempt, next, recorded }
+    }
+}
+
+struct Failed {
+    permanent: bool,
+    after: Option<std::time::Duration>,
+    text: String,
+}
+
+impl Failed {
+    fn again(text: String) -> Self {
+        Self { permanent: false, after: None, text }
+    }
+
+    fn from_error(e: &DeliveryError) -> Self {
+        let (permanent, after, cause) = match e {
+            DeliveryError::Retry { after, err } => (false, *after, err),
+            DeliveryError::Permanent(err) => (true, None, err),
+        };
+        Self { permanent, after, text: Chain(&**cause).to_string() }
+    }
+}
+
+/// What a person is told: that it was delivered, or given up.
+fn event(message: &Message, after: After, attempts: u32, clock: Clock, error: Option<&str>) -> Option<NewEvent> {
+    let name = message.labels.get("alertname").unwrap_or("alert");
+    let about = message.labels.get("monitor").map(|m| format!(" of {m}")).unwrap_or_default();
+    let mut detail = format!("{name}{about} {}", message.status.as_str());
+    let what = match after {
+        After::Retry(_) => return None,
+        After::Delivered => "delivered",
+        After::Dead => "dead",
+    };
+    if attempts > 1 {
+        detail.push_str(&format!(", attempt {attempts}"));
+    }
+    if let Some(error) = error {
+        detail.push_str(&format!(": {error}"));
+    }
+    Some(NewEvent { at: clock.now(), kind: EventKind::Delivery, subject: message.receiver.clone(), what, detail })
+}

@@ -1,0 +1,307 @@
+//! The messages owed to one receiver: which may be tried now. Pure; the caller owns the clock.
+//!
+//! Invariants: messages of one alert leave strictly in the order in which they were decided, one at a
+//! time; messages of different alerts may overtake each other; no more than `width` are under way.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use tokio::time::Instant;
+
+use crate::alert::rule::Fingerprint;
+use crate::base::message::Status;
+use crate::base::time::Timestamp;
+use crate::state::Owed;
+
+/// A message that waits.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    pub(crate) owed: Owed,
+    /// Not to be tried before.
+    pub(crate) due: Instant,
+    /// A failure after this is the last one.
+    pub(crate) expires: Instant,
+}
+
+/// What becomes of the message at the head of an alert's line.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Next {
+    Done,
+    Dead,
+    Retry(Instant),
+}
+
+#[derive(Debug)]
+pub(crate) struct Queue {
+    width: usize,
+    lines: HashMap<Fingerprint, Line>,
+    /// Heads of the lines that are not under way: when due, order of arrival, which.
+    ready: BTreeSet<(Instant, u64, Fingerprint)>,
+    arrivals: u64,
+    under_way: usize,
+    len: usize,
+    /// Episodes whose firing message was given up: their end is not told either.
+    untold: HashMap<Fingerprint, Timestamp>,
+}
+
+#[derive(Debug)]
+struct Line {
+    items: VecDeque<Item>,
+    /// `None` while the head is under way.
+    place: Option<(Instant, u64)>,
+}
+
+impl Queue {
+    pub(crate) fn new(width: usize) -> Self {
+        Self {
+            width,
+            lines: HashMap::new(),
+            ready: BTreeSet::new(),
+            arrivals: 0,
+            under_way: 0,
+            len: 0,
+            untold: HashMap::new(),
+        }
+    }
+
+    /// Messages that wait or are under way.
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) const fn under_way(&self) -> usize {
+        self.under_way
+    }
+
+    /// Adds a message; one that is here already is left alone. Returns it when it must not be sent.
+    pub(crate) fn push(&mut self, item: Item) -> Option<Item> {
+        let (alert, message) = (item.owed.alert, &item.owed.message);
+        match message.status {
+            Status::Firing => {
+                self.untold.remove(&alert);
+            }
+            Status::Resolved if self.untold.get(&alert) == Some(&message.starts_at) => return Some(item),
+            Status::Resolved => {}
+        }
+        let line = self.lines.entry(alert).or_insert_with(|| Line { items: VecDeque::new(), place: None });
+        if line.items.iter().any(|i| i.owed.message.idempotency_key == message.idempotency_key) {
+            return None;
+        }
+        let first = line.items.is_empty();
+        line.items.push_back(item);
+        self.len += 1;
+        if first {
+            self.place(alert);
+        }
+        None
+    }
+
+    /// The next message to try now, which is then under way.
+    pub(crate) fn take(&mut self, now: Instant) -> Option<Item> {
+        let &(due, _, alert) = self.ready.first()?;
+        if due > now || self.under_way >= self.width {
+            return None;
+        }
+        self.ready.pop_first();
+        let line = self.lines.get_mut(&alert)?;
+        line.place = None;
+        self.under_way += 1;
+        line.items.front().cloned()
+    }
+
+    /// When [`take`](Self::take) will have something, if nothing else happens.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.ready.first().filter(|_| self.under_way < self.width).map(|r| r.0)
+    }
+
+    /// Takes back an alert whose head was under way. Returns messages that are now pointless: the end
+    /// of an episode whose firing was given up.
+    pub(crate) fn finish(&mut self, alert: Fingerprint, attempts: u32, next: Next) -> Vec<Item> {
+        let mut pointless = Vec::new();
+        let Some(line) = self.lines.get_mut(&alert).filter(|l| l.place.is_none()) else { return pointless };
+        self.under_way -= 1;
+        match next {
+            Next::Retry(due) => {
+                if let Some(head) = line.items.front_mut() {
+                    head.due = due;
+                    head.owed.attempts = attempts;
+                }
+            }
+            Next::Done => {
+                line.items.pop_front();
+                self.len -= 1;
+            }
+            Next::Dead => {
+                let head = line.items.pop_front();
+                self.len -= 1;
+                if let Some(m) = head.map(|h| h.owed.message).filter(|m| m.status == Status::Firing) {
+                    self.untold.insert(alert, m.starts_at);
+                    while let Some(end) = line.items.pop_front_if(|i| {
+                        i.owed.message.status == Status::Resolved && i.owed.message.starts_at == m.starts_at
+                    }) {
+                        self.len -= 1;
+                        pointless.push(end);
+                    }
+                }
+            }
+        }
+        self.place(alert);
+        pointless
+    }
+
+    /// Lets everything that waits be tried at once: the receiver was replaced by one that may work.
+    pub(crate) fn hurry(&mut self, now: Instant) {
+        let waiting: Vec<_> = std::mem::take(&mut self.ready).into_iter().map(|r| r.2).collect();
+        for alert in waiting {
+            if let Some(head) = self.lines.get_mut(&alert).and_then(|l| l.items.front_mut()) {
+                head.due = head.due.min(now);
+            }
+            self.place(alert);
+        }
+    }
+
+    /// Removes everything that is not under way.
+    pub(crate) fn clear(&mut self) -> Vec<Item> {
+        let mut out = Vec::new();
+        self.ready.clear();
+        for line in self.lines.values_mut() {
+            let keep = usize::from(line.place.is_none());
+            out.extend(line.items.drain(keep.min(line.items.len())..));
+        }
+        self.lines.retain(|_, l| !l.items.is_empty());
+        self.len -= out.len();
+        out
+    }
+
+    fn place(&mut self, alert: Fingerprint) {
+        let Some(line) = self.lines.get_mut(&alert) else { return };
+        let Some(head) = line.items.front() else {
+            self.lines.remove(&alert);
+            return;
+        };
+        self.arrivals += 1;
+        line.place = Some((head.due, self.arrivals));
+        self.ready.insert((head.due, self.arrivals, alert));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::base::labels::Labels;
+    use crate::base::message::Message;
+
+    const S: Duration = Duration::from_secs(1);
+
+    fn item(alert: u64, status: Status, episode: i64, due: Instant) -> Item {
+        let starts_at = Timestamp::from_millis(episode);
+        let message = Message {
+            idempotency_key: format!("{alert}-{episode}-{}", status.as_str()),
+            receiver: "ops".to_owned(),
+            status,
+            labels: Labels::default(),
+            annotations: Labels::default(),
+            starts_at,
+            ends_at: None,
+        };
+        let owed = Owed {
+            message: Arc::new(message),
+            alert: Fingerprint(alert),
+            created: starts_at,
+            attempts: 0,
+            next_attempt: starts_at,
+        };
+        Item { owed, due, expires: due + 100 * S }
+    }
+
+    fn key(item: Option<Item>) -> String {
+        item.map(|i| i.owed.message.idempotency_key.clone()).unwrap_or_default()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_alert_is_told_in_order_and_others_may_overtake() {
+        let now = Instant::now();
+        let mut q = Queue::new(4);
+        q.push(item(1, Status::Firing, 0, now));
+        q.push(item(1, Status::Resolved, 0, now));
+        q.push(item(2, Status::Firing, 0, now));
+        assert_eq!(key(q.take(now)), "1-0-firing");
+        assert_eq!(key(q.take(now)), "2-0-firing");
+        assert_eq!(key(q.take(now)), "");
+        q.finish(Fingerprint(1), 1, Next::Retry(now + 5 * S));
+        assert_eq!(q.next_due(), Some(now + 5 * S));
+        assert_eq!(key(q.take(now + 4 * S)), "");
+        assert_eq!(key(q.take(now + 5 * S)), "1-0-firing");
+        q.finish(Fingerprint(1), 2, Next::Done);
+        assert_eq!(key(q.take(now + 5 * S)), "1-0-resolved");
+        q.finish(Fingerprint(1), 1, Next::Done);
+        q.finish(Fingerprint(2), 1, Next::Done);
+        assert_eq!((q.len(), q.under_way(), q.next_due()), (0, 0, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_than_the_width_are_under_way() {
+        let now = Instant::now();
+        let mut q = Queue::new(2);
+        for alert in 0..5 {
+            q.push(item(alert, Status::Firing, 0, now));
+        }
+        assert!(q.take(now).is_some() && q.take(now).is_some());
+        assert!(q.take(now).is_none());
+        assert_eq!(q.next_due(), None);
+        q.finish(Fingerprint(0), 1, Next::Done);
+        assert_eq!(q.next_due(), Some(now));
+        assert!(q.take(now).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_an_untold_episode_is_pointless_whenever_it_comes() {
+        let now = Instant::now();
+        let mut q = Queue::new(4);
+        q.push(item(1, Status::Firing, 0, now));
+        q.push(item(1, Status::Resolved, 0, now));
+        q.push(item(1, Status::Firing, 9, now));
+        q.take(now);
+        let pointless = q.finish(Fingerprint(1), 1, Next::Dead);
+        assert_eq!(pointless.len(), 1);
+        assert_eq!(key(q.take(now)), "1-9-firing");
+        q.finish(Fingerprint(1), 1, Next::Dead);
+        assert_eq!(key(q.push(item(1, Status::Resolved, 9, now))), "1-9-resolved");
+        assert_eq!(q.len(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_is_queued_once() {
+        let now = Instant::now();
+        let mut q = Queue::new(4);
+        q.push(item(1, Status::Firing, 0, now));
+        q.push(item(1, Status::Firing, 0, now));
+        assert_eq!(q.len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn clearing_leaves_what_is_under_way() {
+        let now = Instant::now();
+        let mut q = Queue::new(4);
+        q.push(item(1, Status::Firing, 0, now));
+        q.push(item(1, Status::Resolved, 0, now));
+        q.push(item(2, Status::Firing, 0, now + S));
+        q.take(now);
+        assert_eq!(q.clear().len(), 2);
+        assert_eq!((q.len(), q.under_way()), (1, 1));
+        q.finish(Fingerprint(1), 1, Next::Done);
+        assert_eq!((q.len(), q.under_way(), q.next_due()), (0, 0, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_replaced_receiver_is_tried_at_once() {
+        let now = Instant::now();
+        let mut q = Queue::new(4);
+        q.push(item(1, Status::Firing, 0, now + 60 * S));
+        q.push(item(2, Status::Firing, 0, now + 90 * S));
+        q.hurry(now);
+        assert!(q.take(now).is_some() && q.take(now).is_some());
+    }
+}

@@ -1,0 +1,165 @@
+//! Runs the probe of one slot: permit, total deadline, panic isolation, retries.
+//!
+//! Whatever a collector does, a slot ends: its permit comes back, its result reaches ingest, and a
+//! cause on our side is `unknown`, never `down`.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{self, Instant};
+
+use crate::base::clock::Clock;
+use crate::base::outcome::{Outcome, Verdict};
+use crate::base::probe::{Beat, ProbeCx};
+use crate::base::time::Timestamp;
+use crate::config::model::Monitor;
+use crate::engine::ingest::IngestInput;
+use crate::engine::metrics::{KindLabels, Metrics, ProbeLabels};
+use crate::wire::api::ProbeResult;
+
+/// A collector that returns this long after its deadline has broken its contract and is dropped.
+const GRACE: Duration = Duration::from_millis(250);
+/// A probe that ends this long after its timeout was held up by this machine, not by its target.
+const STARVED: Duration = Duration::from_secs(1);
+
+/// What every slot needs; shared by all.
+#[derive(Debug)]
+pub struct Runner {
+    /// The wall clock.
+    pub clock: Clock,
+    /// One for each probe under way.
+    pub permits: Arc<Semaphore>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Where results go. When it is full, probes wait: results are not dropped.
+    pub ingest: mpsc::Sender<IngestInput>,
+}
+
+/// One slot of one monitor.
+#[derive(Debug)]
+pub struct Slot {
+    /// The monitor.
+    pub monitor: Arc<Monitor>,
+    /// When it was due.
+    pub due: Instant,
+    /// No retry may end after this: the next slot begins.
+    pub until: Option<Instant>,
+    /// Since when the monitor has run in this form.
+    pub since: Timestamp,
+    /// The last report pushed for it.
+    pub beat: Option<Beat>,
+}
+
+impl Runner {
+    /// Probes until the verdict stands, and returns the last result.
+    pub async fn run(&self, slot: Slot) -> Arc<ProbeResult> {
+        let monitor = &slot.monitor;
+        let mut attempt = 1;
+        loop {
+            let (result, lag) = self.attempt(&slot, attempt).await;
+            let retry = result.verdict == Verdict::Down && attempt <= monitor.retries && self.fits(&slot);
+            let result = Arc::new(result);
+            let input = IngestInput::Result {
+                monitor: Arc::clone(monitor),
+                result: Arc::clone(&result),
+                lag: (attempt == 1).then_some(lag),
+                last: !retry,
+            };
+            // A closed inbox means shutdown; the slot is over either way.
+            let _ = self.ingest.send(input).await;
+            if !retry {
+                return result;
+            }
+            attempt += 1;
+            time::sleep(monitor.retry_interval).await;
+        }
+    }
+
+    fn fits(&self, slot: &Slot) -> bool {
+        let end = Instant::now() + slot.monitor.retry_interval + slot.monitor.timeout;
+        slot.until.is_none_or(|until| end <= until)
+    }
+
+    async fn attempt(&self, slot: &Slot, attempt: u32) -> (ProbeResult, Duration) {
+        let monitor = &slot.monitor;
+        let asked = if attempt == 1 { slot.due } else { Instant::now() };
+        let permit = time::timeout_at(asked + monitor.timeout, self.permits.acquire()).await;
+        let started = Instant::now();
+        let at = self.clock.now();
+        let lag = started.saturating_duration_since(asked);
+        let Ok(Ok(_permit)) = permit else {
+            self.metrics.starved.inc();
+            let outcome =
+                Outcome::unknown("local_starved", "no probe could start before the deadline: the engine is overloaded");
+            return (self.finish(monitor, outcome, at, Duration::ZERO, attempt), lag);
+        };
+        self.metrics.lag.observe(lag.as_secs_f64());
+        self.metrics.in_flight.inc();
+        let cx =
+            ProbeCx { deadline: started + monitor.timeout, now: at, since: slot.since, last_beat: slot.beat.clone() };
+        let outcome = self.probe(monitor, &cx).await;
+        self.metrics.in_flight.dec();
+        let took = started.elapsed();
+        (self.finish(monitor, judge_delay(outcome, took, monitor.timeout), at, took, attempt), lag)
+    }
+
+    async fn probe(&self, monitor: &Monitor, cx: &ProbeCx) -> Outcome {
+        // Calling `probe` may panic before it returns a future, so the call stands inside the guard.
+        let guarded = AssertUnwindSafe(async { monitor.probe.collector.probe(cx).await }).catch_unwind();
+        match time::timeout_at(cx.deadline + GRACE, guarded).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(panic)) => {
+                self.metrics.panics.inc();
+                let what = panic_text(panic.as_ref());
+                tracing::error!(monitor = %monitor.name, panic = what, "a collector panicked");
+                Outcome::unknown("local_panic", format!("the probe crashed: {what}"))
+            }
+            Err(_) => Outcome::down("timeout", format!("no answer within {:?}", monitor.timeout)),
+        }
+    }
+
+    fn finish(&self, monitor: &Monitor, outcome: Outcome, at: Timestamp, took: Duration, attempt: u32) -> ProbeResult {
+        let verdict = match outcome.verdict {
+            Verdict::Up => "up",
+            Verdict::Degraded => "degraded",
+            Verdict::Down => "down",
+            Verdict::Unknown => "unknown",
+        };
+        self.metrics.probes.get_or_create(&ProbeLabels { r#type: monitor.probe.kind, verdict }).inc();
+        let kind = KindLabels { r#type: monitor.probe.kind };
+        self.metrics.probe_seconds.get_or_create(&kind).observe(took.as_secs_f64());
+        ProbeResult {
+            at,
+            verdict: outcome.verdict,
+            reason: outcome.reason,
+            summary: outcome.summary,
+            took,
+            attempt,
+            phases: outcome.phases,
+            checks: outcome.checks,
+            samples: outcome.samples,
+            evidence: outcome.evidence,
+        }
+    }
+}
+
+/// A failure that took much longer than the timeout allows says nothing about the target.
+fn judge_delay(outcome: Outcome, took: Duration, timeout: Duration) -> Outcome {
+    if outcome.verdict == Verdict::Down && took > timeout + STARVED {
+        let message = format!("the probe was held up on this machine: {took:.1?} for a timeout of {timeout:?}");
+        return outcome.with_verdict(Verdict::Unknown, "local_starved", message);
+    }
+    outcome
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}

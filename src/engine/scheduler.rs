@@ -1,0 +1,600 @@
+//! Decides when each monitor runs, and starts it.
+//!
+//! One heap of due times, one task. Starting a probe costs a spawn; nothing here waits for a target,
+//! so a slow or hanging one delays nobody. A monitor never overlaps itself: a slot that comes due
+//! while the run before still goes on is skipped and counted, never replayed. Intervals run on the
+//! monotonic clock from a phase that the monitor's name gives, so slots are spread, and stay where
+//! they are over restarts and reloads. Cost: O(log monitors) per slot.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{self, Instant};
+use tokio_util::sync::CancellationToken;
+
+use crate::base::clock::Clock;
+use crate::base::name::MonitorName;
+use crate::base::probe::Beat;
+use crate::base::time::Timestamp;
+use crate::config::model::{Config, Monitor, Schedule};
+use crate::engine::handle::EngineError;
+use crate::engine::metrics::Metrics;
+use crate::engine::runner::{Runner, Slot};
+use crate::wire::api::ProbeResult;
+
+/// First probes after a start or reload begin this far apart, so that a large configuration does not
+/// begin with a burst: 1,000 a second.
+const STAGGER: Duration = Duration::from_millis(1);
+/// A cron slot is looked at again at least this often, because the wall clock may be set.
+const CRON_RECHECK: Duration = Duration::from_secs(30);
+/// How long probes under way may finish at shutdown.
+const STOP_GRACE: Duration = Duration::from_secs(5);
+
+/// What the scheduler can be told.
+#[derive(Debug)]
+pub enum Command {
+    /// Run this configuration. Monitors whose definition is equal keep their phase and their run.
+    Apply(Arc<Config>),
+    /// Probe now, outside the schedule.
+    RunNow {
+        /// Which.
+        name: MonitorName,
+        /// Gets the last attempt's result.
+        reply: oneshot::Sender<Result<Arc<ProbeResult>, EngineError>>,
+    },
+    /// A report was pushed: remember it and judge at once.
+    Beat {
+        /// For which monitor.
+        name: MonitorName,
+        /// The report.
+        beat: Beat,
+    },
+    /// When the monitor's next slot is.
+    Next {
+        /// Which.
+        name: MonitorName,
+        /// Gets the time.
+        reply: oneshot::Sender<Option<Timestamp>>,
+    },
+}
+
+/// The actor.
+pub struct Scheduler {
+    clock: Clock,
+    runner: Arc<Runner>,
+    metrics: Arc<Metrics>,
+    monitors: HashMap<MonitorName, Entry>,
+    due: BinaryHeap<Reverse<Due>>,
+    runs: JoinSet<Ended>,
+    beats: HashMap<MonitorName, Beat>,
+    generation: u64,
+}
+
+struct Entry {
+    monitor: Arc<Monitor>,
+    /// Distinguishes this form of the monitor from earlier ones in the heap and among runs.
+    generation: u64,
+    since: Timestamp,
+    next: Instant,
+    /// For cron schedules: the wall-clock time that `next` stands for.
+    cron_at: Option<Timestamp>,
+    run: Option<AbortHandle>,
+    /// A report came while a run was going on: judge again when it ends.
+    again: bool,
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Due {
+    at: Instant,
+    generation: u64,
+    name: MonitorName,
+}
+
+struct Ended {
+    name: MonitorName,
+    generation: u64,
+}
+
+impl Scheduler {
+    /// A scheduler without monitors. `beats` are the reports known from before.
+    pub fn new(clock: Clock, runner: Arc<Runner>, beats: HashMap<MonitorName, Beat>) -> Self {
+        let metrics = Arc::clone(&runner.metrics);
+        Self {
+            clock,
+            runner,
+            metrics,
+            monitors: HashMap::new(),
+            due: BinaryHeap::new(),
+            runs: JoinSet::new(),
+            beats,
+            generation: 0,
+        }
+    }
+
+    /// Works until `stop`, then gives probes under way a few seconds.
+    pub async fn run(mut self, mut inbox: mpsc::Receiver<Command>, stop: CancellationToken) {
+        loop {
+            let next = self.due.peek().map(|Reverse(d)| d.at);
+            let wake = async {
+                match next {
+                    Some(at) => time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            // Every arm is cancel-safe: channel receive, join_next, sleep, token.
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                Some(command) = inbox.recv() => self.command(command),
+                Some(ended) = self.runs.join_next() => self.ended(ended.ok()),
+                () = wake => self.start_due(),
+            }
+        }
+        let drain = async { while self.runs.join_next().await.is_some() {} };
+        if time::timeout(STOP_GRACE, drain).await.is_err() {
+            tracing::info!(probes = self.runs.len(), "probes under way were dropped");
+        }
+        self.runs.shutdown().await;
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Apply(config) => self.apply(&config),
+            Command::RunNow { name, reply } => self.run_now(&name, reply),
+            Command::Beat { name, beat } => {
+                self.beats.insert(name.clone(), beat);
+                if let Some(entry) = self.monitors.get_mut(&name) {
+                    entry.again = true;
+                    if entry.run.is_none() {
+                        self.start(&name, Instant::now(), None);
+                    }
+                }
+            }
+            Command::Next { name, reply } => {
+                let now = (Instant::now(), self.clock.now());
+                let next = self
+                    .monitors
+                    .get(&name)
+                    .filter(|e| !e.monitor.paused)
+                    .map(|e| e.cron_at.unwrap_or_else(|| now.1.plus(e.next.saturating_duration_since(now.0))));
+                // The asker may have gone.
+                let _ = reply.send(next);
+            }
+        }
+    }
+
+    fn apply(&mut self, config: &Config) {
+        let (now, wall) = (Instant::now(), self.clock.now());
+        self.monitors.retain(|name, entry| {
+            let stays = config.monitors.contains_key(name);
+            if !stays && let Some(run) = entry.run.take() {
+                run.abort();
+            }
+            stays
+        });
+        self.beats.retain(|name, _| config.monitors.contains_key(name));
+        let mut fresh = 0u32;
+        for (name, monitor) in &config.monitors {
+            if self.monitors.get(name).is_some_and(|e| e.monitor.hash == monitor.hash) {
+                continue;
+            }
+            if let Some(old) = self.monitors.remove(name)
+                && let Some(run) = old.run
+            {
+                run.abort();
+            }
+            self.generation += 1;
+            let first = match &monitor.schedule {
+                Schedule::Every(interval) => now + (STAGGER * fresh).min(*interval),
+                Schedule::Cron { .. } => now,
+            };
+            fresh += 1;
+            let mut entry = Entry {
+                monitor: Arc::clone(monitor),
+                generation: self.generation,
+                since: wall,
+                next: first,
+                cron_at: None,
+                run: None,
+                again: false,
+            };
+            if let Schedule::Cron { .. } = &monitor.schedule {
+                entry.advance(now, wall);
+            }
+            if !monitor.paused {
+                self.due.push(Reverse(entry.due(name)));
+            }
+            self.monitors.insert(name.clone(), entry);
+        }
+        // Slots of forms that are gone stay in the heap until they come due; rebuild when they are many.
+        if self.due.len() > 2 * self.monitors.len() + 1_000 {
+            self.due =
+                self.monitors.iter().filter(|(_, e)| !e.monitor.paused).map(|(n, e)| Reverse(e.due(n))).collect();
+        }
+    }
+
+    fn start_due(&mut self) {
+        let (now, wall) = (Instant::now(), self.clock.now());
+        while self.due.peek().is_some_and(|Reverse(d)| d.at <= now) {
+            let Some(Reverse(due)) = self.due.pop() else { break };
+            let Some(entry) = self.monitors.get_mut(&due.name).filter(|e| e.generation == due.generation) else {
+                continue;
+            };
+            if entry.cron_at.is_some_and(|at| at > wall) {
+                // Woken early to look at the clock again.
+                entry.next = (now + CRON_RECHECK).min(now + entry.cron_at.unwrap_or(wall).since(wall));
+                self.due.push(Reverse(entry.due(&due.name)));
+                continue;
+            }
+            let missed = entry.advance(now, wall);
+            self.metrics.missed_late.inc_by(missed);
+            let until = entry.next;
+            self.due.push(Reverse(entry.due(&due.name)));
+            if entry.run.is_some() {
+                self.metrics.missed_running.inc();
+            } else {
+                self.start(&due.name, due.at, Some(until));
+            }
+        }
+    }
+
+    fn start(&mut self, name: &MonitorName, due: Instant, until: Option<Instant>) {
+        let Some(entry) = self.monitors.get_mut(name) else { return };
+        entry.again = false;
+        let slot = Slot {
+            monitor: Arc::clone(&entry.monitor),
+            due,
+            until,
+            since: entry.since,
+            beat: self.beats.get(name).cloned(),
+        };
+        let (runner, generation, name) = (Arc::clone(&self.runner), entry.generation, name.clone());
+        entry.run = Some(self.runs.spawn(async move {
+            runner.run(slot).await;
+            Ended { name, generation }
+        }));
+    }
+
+    fn run_now(&mut self, name: &MonitorName, reply: oneshot::Sender<Result<Arc<ProbeResult>, EngineError>>) {
+        let refuse = match self.monitors.get(name) {
+            None => Some(EngineError::NoSuchMonitor { name: name.to_string(), nearest: None }),
+            Some(e) if e.monitor.paused => Some(EngineError::Paused(name.to_string())),
+            Some(e) if e.run.is_some() => Some(EngineError::AlreadyRunning(name.to_string())),
+            Some(_) => None,
+        };
+        if let Some(error) = refuse {
+            // The asker may have gone.
+            let _ = reply.send(Err(error));
+            return;
+        }
+        let Some(entry) = self.monitors.get_mut(name) else { return };
+        let slot = Slot {
+            monitor: Arc::clone(&entry.monitor),
+            due: Instant::now(),
+            until: None,
+            since: entry.since,
+            beat: self.beats.get(name).cloned(),
+        };
+        let (runner, generation, name) = (Arc::clone(&self.runner), entry.generation, name.clone());
+        entry.run = Some(self.runs.spawn(async move {
+            let result = runner.run(slot).await;
+            let _ = reply.send(Ok(result));
+            Ended { name, generation }
+        }));
+    }
+
+    fn ended(&mut self, ended: Option<Ended>) {
+        // `None`: the run was aborted because its monitor changed or is gone.
+        let Some(ended) = ended else { return };
+        let Some(entry) = self.monitors.get_mut(&ended.name).filter(|e| e.generation == ended.generation) else {
+            return;
+        };
+        entry.run = None;
+        if entry.again {
+            self.start(&ended.name, Instant::now(), None);
+        }
+    }
+}
+
+impl Entry {
+    fn due(&self, name: &MonitorName) -> Due {
+        Due { at: self.next, generation: self.generation, name: name.clone() }
+    }
+
+    /// Moves `next` to the first slot after `now` and returns how many slots were passed over.
+    fn advance(&mut self, now: Instant, wall: Timestamp) -> u64 {
+        match &self.monitor.schedule {
+            Schedule::Every(interval) => {
+                let interval_ms = millis(*interval).max(1);
+                let late = millis(now.saturating_duration_since(self.next)) / interval_ms;
+                self.next = now + phase_delay(self.monitor.name.as_str(), *interval, wall);
+                late
+            }
+            Schedule::Cron { cron, zone, .. } => {
+                let at = next_cron(cron, zone, wall);
+                self.cron_at = at;
+                let wait = at.map_or(CRON_RECHECK, |at| at.since(wall));
+                self.next = now + wait.min(CRON_RECHECK);
+                0
+            }
+        }
+    }
+}
+
+/// Time from `wall` to the monitor's next slot: slots lie at multiples of the interval since the
+/// epoch plus a phase that the name gives. At least half an interval away, so that a first probe
+/// outside the grid is not followed at once by a second.
+fn phase_delay(name: &str, interval: Duration, wall: Timestamp) -> Duration {
+    let step = i64::try_from(millis(interval).max(1)).unwrap_or(i64::MAX);
+    let phase = i64::try_from(fnv(name) % step.unsigned_abs()).unwrap_or(0);
+    let mut wait = (phase - wall.millis()).rem_euclid(step);
+    if wait * 2 < step {
+        wait += step;
+    }
+    Duration::from_millis(wait.unsigned_abs())
+}
+
+/// The first time after `wall` that the expression names, in its own zone. A local time that a
+/// clock change skips runs once after it; one that it repeats runs once.
+fn next_cron(cron: &croner::Cron, zone: &jiff::tz::TimeZone, wall: Timestamp) -> Option<Timestamp> {
+    let from = jiff::Timestamp::from_millisecond(wall.millis()).ok()?.to_zoned(zone.clone());
+    let next = cron.find_next_occurrence(&from, false).ok()?;
+    Some(Timestamp::from_millis(next.timestamp().as_millisecond()))
+}
+
+fn millis(d: Duration) -> u64 {
+    u64::try_from(d.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// FNV-1a, 64 bits: stable over versions and machines, which the standard hasher is not.
+fn fnv(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::base::BoxFuture;
+    use crate::base::labels::Labels;
+    use crate::base::outcome::{Outcome, Verdict};
+    use crate::base::probe::{Collector, ProbeCx};
+    use crate::config::catalog::Probe;
+    use crate::engine::ingest::IngestInput;
+
+    /// Takes this long, then is up; or panics; or fails.
+    #[derive(Debug)]
+    enum Script {
+        Takes(Duration),
+        Panics,
+        Fails,
+    }
+
+    impl Collector for Script {
+        fn probe<'a>(&'a self, _: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
+            Box::pin(async move {
+                match self {
+                    Self::Takes(d) => time::sleep(*d).await,
+                    Self::Panics => panic!("a bug in a collector"),
+                    Self::Fails => return Outcome::down("refused", "no"),
+                }
+                Outcome::up("fine")
+            })
+        }
+    }
+
+    fn monitor(name: &str, interval: u64, hash: u64, script: Script) -> Arc<Monitor> {
+        Arc::new(Monitor {
+            name: MonitorName::new(name).unwrap(),
+            probe: Probe { kind: "test", target: name.to_owned(), collector: Arc::new(script) },
+            schedule: Schedule::Every(Duration::from_secs(interval)),
+            timeout: Duration::from_secs(interval.min(5)),
+            retries: 0,
+            retry_interval: Duration::from_secs(1),
+            labels: Labels::default(),
+            paused: false,
+            alert: None,
+            source: String::new(),
+            hash,
+        })
+    }
+
+    struct Rig {
+        commands: mpsc::Sender<Command>,
+        results: mpsc::Receiver<IngestInput>,
+        metrics: Arc<Metrics>,
+        stop: CancellationToken,
+        group: crate::task::supervisor::Supervisor,
+        began: Instant,
+    }
+
+    fn rig(permits: usize) -> Rig {
+        let clock = Clock::starting_at(Timestamp::from_millis(1_700_000_000_000));
+        let metrics = Arc::new(Metrics::default());
+        let (ingest, results) = mpsc::channel(100_000);
+        let permits = Arc::new(Semaphore::new(permits));
+        let runner = Runner { clock, permits, metrics: Arc::clone(&metrics), ingest };
+        let (commands, inbox) = mpsc::channel(16);
+        let stop = CancellationToken::new();
+        let mut group = crate::task::supervisor::Supervisor::new(&stop);
+        let scheduler = Scheduler::new(clock, Arc::new(runner), HashMap::new());
+        group.add("scheduler", |stop| scheduler.run(inbox, stop));
+        Rig { commands, results, metrics, stop, group, began: Instant::now() }
+    }
+
+    impl Rig {
+        async fn apply(&self, monitors: Vec<Arc<Monitor>>) {
+            let monitors = monitors.into_iter().map(|m| (m.name.clone(), m)).collect();
+            let config = Config { monitors, ..Config::default() };
+            self.commands.send(Command::Apply(Arc::new(config))).await.unwrap();
+        }
+
+        /// Results until `secs` after the start: seconds, name, verdict, last attempt.
+        async fn until(&mut self, secs: u64) -> Vec<(f64, String, Verdict, bool)> {
+            let mut seen = Vec::new();
+            let end = self.began + Duration::from_secs(secs);
+            while let Ok(Some(input)) = time::timeout_at(end, self.results.recv()).await {
+                if let IngestInput::Result { monitor, result, last, .. } = input {
+                    seen.push((self.began.elapsed().as_secs_f64(), monitor.name.to_string(), result.verdict, last));
+                }
+            }
+            seen
+        }
+
+        async fn end(self) {
+            self.stop.cancel();
+            assert_eq!(self.group.stop(Duration::from_secs(60)).await, 0);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hanging_target_delays_nobody_and_never_overlaps_itself() {
+        let mut rig = rig(100);
+        let mut all = vec![monitor("hangs", 10, 1, Script::Takes(Duration::from_secs(3_600)))];
+        all.extend((0..20).map(|i| monitor(&format!("m{i}"), 10, 1, Script::Takes(Duration::from_millis(5)))));
+        rig.apply(all).await;
+        let seen = rig.until(100).await;
+        for i in 0..20 {
+            let times: Vec<f64> = seen.iter().filter(|s| s.1 == format!("m{i}")).map(|s| s.0).collect();
+            assert!(times.len() >= 10, "m{i}: {times:?}");
+            assert!(times.windows(2).skip(1).all(|w| (w[1] - w[0] - 10.0).abs() < 0.01), "m{i}: {times:?}");
+        }
+        let hung: Vec<_> = seen.iter().filter(|s| s.1 == "hangs").collect();
+        assert!(hung.iter().all(|s| s.2 == Verdict::Down) && hung.len() >= 9, "{hung:?}");
+        rig.end().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slots_are_spread_by_name() {
+        let mut rig = rig(1_000);
+        rig.apply((0..1_000).map(|i| monitor(&format!("m{i}"), 100, 1, Script::Takes(Duration::ZERO))).collect()).await;
+        rig.until(100).await;
+        let mut per_second = [0; 100];
+        for (at, ..) in rig.until(200).await {
+            per_second[(at as usize - 100).min(99)] += 1;
+        }
+        assert!(per_second.iter().all(|n| *n < 30), "{per_second:?}");
+        rig.end().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unchanged_monitor_keeps_its_phase_over_reloads() {
+        let mut rig = rig(10);
+        let changed = |hash| {
+            vec![monitor("same", 10, 1, Script::Takes(Duration::ZERO)), monitor("other", 10, hash, Script::Fails)]
+        };
+        rig.apply(changed(1)).await;
+        rig.until(25).await;
+        for hash in 2..30 {
+            rig.apply(changed(hash)).await;
+        }
+        let seen = rig.until(60).await;
+        let same: Vec<f64> = seen.iter().filter(|s| s.1 == "same").map(|s| s.0).collect();
+        assert!(same.windows(2).all(|w| (w[1] - w[0] - 10.0).abs() < 0.01), "{same:?}");
+        rig.end().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panicking_collector_is_unknown_and_harms_nobody() {
+        let mut rig = rig(1);
+        rig.apply(vec![monitor("bad", 10, 1, Script::Panics), monitor("good", 10, 1, Script::Takes(Duration::ZERO))])
+            .await;
+        let seen = rig.until(30).await;
+        assert!(seen.iter().filter(|s| s.1 == "bad").all(|s| s.2 == Verdict::Unknown));
+        assert!(seen.iter().filter(|s| s.1 == "good" && s.2 == Verdict::Up).count() >= 3);
+        assert!(rig.metrics.panics.get() >= 3);
+        rig.end().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_without_a_permit_is_unknown_not_down() {
+        let mut rig = rig(1);
+        let hog = monitor("hog", 60, 1, Script::Takes(Duration::from_secs(4)));
+        let rest = (0..3).map(|i| monitor(&format!("m{i}"), 2, 1, Script::Takes(Duration::ZERO)));
+        rig.apply(std::iter::once(hog).chain(rest).collect()).await;
+        let seen = rig.until(30).await;
+        assert!(seen.iter().any(|s| s.2 == Verdict::Unknown), "{seen:?}");
+        assert!(seen.iter().all(|s| s.2 != Verdict::Down), "{seen:?}");
+        assert!(rig.metrics.starved.get() > 0);
+        rig.end().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn retries_come_before_the_verdict_and_end_before_the_next_slot() {
+        let mut rig = rig(10);
+        let mut m = Arc::unwrap_or_clone(monitor("m", 10, 1, Script::Fails));
+        m.retries = 2;
+        m.timeout = Duration::from_secs(1);
+        rig.apply(vec![Arc::new(m)]).await;
+        let seen = rig.until(9).await;
+        let last: Vec<bool> = seen.iter().map(|s| s.3).take(3).collect();
+        assert_eq!(last, [false, false, true], "{seen:?}");
+        rig.end().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_that_the_process_slept_through_is_counted_not_replayed() {
+        let mut rig = rig(10);
+        rig.apply(vec![monitor("m", 1, 1, Script::Takes(Duration::ZERO))]).await;
+        rig.until(5).await;
+        // Nothing is polled while the clock jumps: what a suspended machine looks like.
+        time::advance(Duration::from_secs(600)).await;
+        let seen = rig.until(608).await;
+        assert!(seen.len() <= 5, "{seen:?}");
+        assert!(rig.metrics.missed_late.get() >= 595, "{}", rig.metrics.missed_late.get());
+        rig.end().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_removed_monitor_stops_in_the_middle_of_its_probe() {
+        let mut rig = rig(10);
+        rig.apply(vec![monitor("m", 10, 1, Script::Takes(Duration::from_secs(3)))]).await;
+        rig.until(1).await;
+        rig.apply(Vec::new()).await;
+        assert!(rig.until(60).await.is_empty());
+        rig.end().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn run_now_answers_and_refuses_to_overlap() {
+        let rig = rig(10);
+        rig.apply(vec![monitor("m", 3_600, 1, Script::Takes(Duration::from_secs(3)))]).await;
+        let ask = async |name: &str| {
+            let (reply, answer) = oneshot::channel();
+            let name = MonitorName::new(name).unwrap();
+            rig.commands.send(Command::RunNow { name, reply }).await.unwrap();
+            answer.await.unwrap()
+        };
+        time::sleep(Duration::from_secs(1)).await;
+        // The first probe of a new monitor is under way.
+        assert!(matches!(ask("m").await, Err(EngineError::AlreadyRunning(_))));
+        time::sleep(Duration::from_secs(4)).await;
+        assert_eq!(ask("m").await.unwrap().verdict, Verdict::Up);
+        assert!(matches!(ask("nope").await, Err(EngineError::NoSuchMonitor { .. })));
+        rig.end().await;
+    }
+
+    #[test]
+    fn cron_follows_its_zone_over_clock_changes() {
+        #[track_caller]
+        fn check(text: &str, zone: &str, from: &str, want: &str) {
+            let cron = text.parse::<croner::Cron>().unwrap();
+            let zone = jiff::tz::TimeZone::get(zone).unwrap();
+            let next = next_cron(&cron, &zone, Timestamp::parse(from).unwrap()).unwrap();
+            assert_eq!(next, Timestamp::parse(want).unwrap(), "{text} from {from}");
+        }
+        check("0 3 * * *", "UTC", "2026-11-23T02:00:00Z", "2026-11-23T03:00:00Z");
+        check("0 3 * * *", "Europe/Berlin", "2026-11-23T02:30:00Z", "2026-11-24T02:00:00Z");
+        // 02:30 does not exist on 29 March 2026 in Berlin: once, after the gap.
+        check("30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z");
+        // 02:30 comes twice on 25 October 2026 in Berlin: once.
+        check("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", "2026-10-25T00:30:00Z");
+        check("30 2 * * *", "Europe/Berlin", "2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z");
+        check("0 0 29 2 *", "UTC", "2026-11-23T00:00:00Z", "2028-02-29T00:00:00Z");
+    }
+}

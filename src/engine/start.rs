@@ -1,0 +1,269 @@
+//! Brings the actors up and down. The order of both stands here, with its reasons, and nowhere else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::base::clock::Clock;
+use crate::base::failure::Chain;
+use crate::config::load::Loaded;
+use crate::engine::board::{BoardKeeper, Inlets, Report};
+use crate::engine::core::{Core, server_event};
+use crate::engine::evaluator::{EvalInput, Evaluator};
+use crate::engine::ingest::{Ingest, IngestInput, Outlets};
+use crate::engine::lock::DataDir;
+use crate::engine::metrics::Metrics;
+use crate::engine::outbox::Outbox;
+use crate::engine::reload::{Applied, Reloader, Sources};
+use crate::engine::runner::Runner;
+use crate::engine::scheduler::{Command, Scheduler};
+use crate::engine::systemd::Systemd;
+use crate::engine::upkeep::Upkeep;
+use crate::state::{StateDb, StateError};
+use crate::task::supervisor::Supervisor;
+use crate::wire::api::Level;
+use crate::wire::board::ServerInfo;
+
+/// Most probes under way at once; each holds a socket, so the limit on open files may lower it.
+const MAX_PROBES: usize = 8_192;
+/// Descriptors kept for the database, the API and logs.
+const RESERVED_FDS: usize = 128;
+/// How long each actor may take to end.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What an engine is started with.
+pub struct Setup {
+    /// The wall clock.
+    pub clock: Clock,
+    /// The data directory, locked for this process.
+    pub data: DataDir,
+    /// Where the configuration comes from.
+    pub sources: Sources,
+    /// The first load.
+    pub loaded: Loaded,
+    /// The TCP address in use, for screens.
+    pub http: Option<String>,
+    /// The service manager, if there is one.
+    pub systemd: Systemd,
+}
+
+/// A running engine.
+pub struct Running {
+    /// For the API.
+    pub core: Arc<Core>,
+    clock: Clock,
+    db: StateDb,
+    systemd: Systemd,
+    stopping: CancellationToken,
+    reload: Supervisor,
+    scheduler: Supervisor,
+    ingest: Supervisor,
+    evaluator: Supervisor,
+    outbox: Supervisor,
+    board: Supervisor,
+    upkeep: Supervisor,
+    events: mpsc::Sender<EvalInput>,
+    _data: DataDir,
+}
+
+/// An engine that no longer probes, judges or sends, but still answers readers.
+pub struct Quiet {
+    db: StateDb,
+    upkeep: Supervisor,
+    _data: DataDir,
+}
+
+/// Starts every actor. Probes begin at once.
+///
+/// # Errors
+/// The state database was written by a newer version, or cannot be opened at all.
+pub async fn start(setup: Setup) -> Result<Running, StateError> {
+    let Setup { clock, data, sources, loaded, http, systemd } = setup;
+    let started = Instant::now();
+    let metrics = Arc::new(Metrics::default());
+    let permits = Arc::new(Semaphore::new(probe_permits()));
+    let dir = data.path().to_owned();
+    let open = tokio::task::spawn_blocking(move || StateDb::open(&dir, clock)).await;
+    let opened = open.unwrap_or(Err(StateError::Closed))?;
+    let (db, saved) = (opened.db, opened.loaded);
+
+    // Bounded everywhere. Results wait for a place (nothing is lost); the board and the outbox are fast
+    // and only wait for memory; saves are retried by ingest when their inbox is full.
+    let (to_scheduler, scheduler_inbox) = mpsc::channel::<Command>(256);
+    let (to_ingest, ingest_inbox) = mpsc::channel::<IngestInput>(4_096);
+    let (to_evaluator, evaluator_inbox) = mpsc::channel::<EvalInput>(4_096);
+    let (to_outbox, outbox_inbox) = mpsc::channel(256);
+    let (to_board, reports) = mpsc::channel::<Report>(4_096);
+    let (decide_board, decided) = mpsc::channel(4_096);
+    let (to_saves, saves) = mpsc::channel(4);
+    let (to_reload, reload_inbox) = mpsc::channel(16);
+
+    let server = ServerInfo {
+        instance: nix::unistd::gethostname()
+            .map_or_else(|_| "localhost".to_owned(), |n| n.to_string_lossy().into_owned()),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        started: clock.now(),
+        config_dir: sources.dir.display().to_string(),
+        http,
+    };
+    let events = saved.events.into_iter().map(Arc::new).collect();
+    let (keeper, board) = BoardKeeper::new(clock, Arc::clone(&metrics), server, events);
+    let (reloader, config) = Reloader::new(clock, Arc::clone(&metrics), sources, loaded);
+    let runner = Runner { clock, permits, metrics: Arc::clone(&metrics), ingest: to_ingest.clone() };
+    let scheduler = Scheduler::new(clock, Arc::new(runner), saved.beats.into_iter().collect());
+    let outlets = Outlets { board: to_board.clone(), evaluator: to_evaluator.clone(), saves: to_saves };
+    let ingest = Ingest::new(clock, Arc::clone(&metrics), outlets, &saved.rings, &saved.journal);
+    let evaluator = Evaluator::new(db.clone(), clock, saved.monitors, saved.alerts, decide_board.clone(), to_outbox);
+    let outbox = Outbox::new(db.clone(), clock, saved.owed, saved.deliveries, decide_board, metrics.deliveries.clone());
+    let upkeep = Upkeep {
+        db: db.clone(),
+        board: to_board.clone(),
+        metrics: Arc::clone(&metrics),
+        systemd: systemd.clone(),
+        started,
+        config: config.clone(),
+    };
+
+    if let Some(what) = opened.degraded {
+        tracing::error!(what, "the state database is not what it should be");
+        let _ = to_board.send(Report::Complaint { part: "database", what: Some(what) }).await;
+    }
+    let hand_out = HandOut {
+        scheduler: to_scheduler.clone(),
+        ingest: to_ingest.clone(),
+        evaluator: to_evaluator.clone(),
+        board: to_board,
+        complete: false,
+    };
+    let stopping = CancellationToken::new();
+    let group = |name, start: Box<dyn FnOnce(CancellationToken) -> Work>| {
+        // Not a child of `stopping`: each actor ends in its turn, see `Running::quiesce`.
+        let mut group = Supervisor::new(&CancellationToken::new());
+        group.add(name, start);
+        group
+    };
+    let (applied, watch) = (config.clone(), config.clone());
+    let running = Running {
+        core: Arc::new(Core {
+            clock,
+            metrics,
+            board,
+            scheduler: to_scheduler,
+            ingest: to_ingest,
+            reload: to_reload,
+            config,
+            db: db.clone(),
+            stopping: stopping.clone(),
+        }),
+        clock,
+        db,
+        systemd,
+        stopping,
+        board: group("board", Box::new(|stop| Box::pin(keeper.run(Inlets { reports, decided }, stop)))),
+        upkeep: group("upkeep", Box::new(|stop| Box::pin(upkeep.run(saves, stop)))),
+        outbox: group("outbox", Box::new(|stop| Box::pin(outbox.run(outbox_inbox, stop)))),
+        evaluator: group("evaluator", Box::new(|stop| Box::pin(evaluator.run(evaluator_inbox, stop)))),
+        ingest: group("ingest", Box::new(|stop| Box::pin(ingest.run(ingest_inbox, stop)))),
+        scheduler: group("scheduler", Box::new(|stop| Box::pin(scheduler.run(scheduler_inbox, stop)))),
+        reload: {
+            let mut group = group("reload", Box::new(|stop| Box::pin(reloader.run(reload_inbox, stop))));
+            group.add("hand out", |stop| hand_out.run(watch, stop));
+            group
+        },
+        events: to_evaluator,
+        _data: data,
+    };
+    let monitors = applied.borrow().config.monitors.len();
+    running.event("started", format!("version {}, {monitors} monitors", env!("CARGO_PKG_VERSION"))).await;
+    Ok(running)
+}
+
+type Work = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Running {
+    /// Tells the service manager that the engine works.
+    pub fn ready(&self, status: &str) {
+        self.systemd.ready(status);
+    }
+
+    async fn event(&self, what: &'static str, detail: String) {
+        // The evaluator lives as long as this value.
+        let _ = self.events.send(EvalInput::Event(server_event(&self.clock, what, detail))).await;
+    }
+
+    /// Stops everything that acts, in the order in which work flows, so that nothing measured goes
+    /// unjudged and nothing judged goes unrecorded. Readers are still answered.
+    pub async fn quiesce(self, reason: &str) -> Quiet {
+        self.systemd.stopping();
+        // 1. No new commands; the files no longer matter.
+        self.stopping.cancel();
+        self.event("stopping", reason.to_owned()).await;
+        let mut stuck = self.reload.stop(GRACE).await;
+        // 2. No new probes; those under way get a few seconds (in the scheduler's own code).
+        stuck += self.scheduler.stop(GRACE * 2).await;
+        // 3. Results drain into the evaluator, which judges them after ingest has ended: `absent` must
+        //    not be judged because we stopped probing.
+        stuck += self.ingest.stop(GRACE).await;
+        stuck += self.evaluator.stop(GRACE).await;
+        // 4. What is in flight to receivers may arrive; the rest stays owed.
+        stuck += self.outbox.stop(GRACE * 2).await;
+        // 5. The last board shows all of that.
+        stuck += self.board.stop(GRACE).await;
+        if stuck > 0 {
+            tracing::warn!(stuck, "parts of the engine did not end in time");
+        }
+        Quiet { db: self.db, upkeep: self.upkeep, _data: self._data }
+    }
+}
+
+impl Quiet {
+    /// Saves the rest and closes the database; then the data directory is free.
+    pub async fn close(self) {
+        self.upkeep.stop(GRACE).await;
+        self.db.close().await;
+    }
+}
+
+/// Gives each new configuration to the actors, in an order that lets none hear of a monitor too early.
+struct HandOut {
+    scheduler: mpsc::Sender<Command>,
+    ingest: mpsc::Sender<IngestInput>,
+    evaluator: mpsc::Sender<EvalInput>,
+    board: mpsc::Sender<Report>,
+    /// Some configuration since the start had every file readable, so monitors it lacks are gone for good.
+    complete: bool,
+}
+
+impl HandOut {
+    async fn run(mut self, mut config: tokio::sync::watch::Receiver<Applied>, stop: CancellationToken) {
+        loop {
+            let Applied { config: now, status } = config.borrow_and_update().clone();
+            let errors = status.problems.iter().any(|p| p.level == Level::Error);
+            self.complete |= !errors;
+            // Closed inboxes mean shutdown.
+            let _ = self.board.send(Report::Config(Arc::clone(&now), status)).await;
+            let _ = self.ingest.send(IngestInput::Config(Arc::clone(&now))).await;
+            let _ = self.evaluator.send(EvalInput::Config { config: Arc::clone(&now), complete: self.complete }).await;
+            let _ = self.scheduler.send(Command::Apply(now)).await;
+            if stop.run_until_cancelled(config.changed()).await.is_none_or(|changed| changed.is_err()) {
+                return;
+            }
+        }
+    }
+}
+
+/// Raises the soft limit on open files to the hard one and derives how many probes may run at once.
+fn probe_permits() -> usize {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return MAX_PROBES / 8 };
+    if let Err(e) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
+        tracing::debug!(error = %Chain(&e), "the limit on open files stays as it is");
+    }
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(soft, |(soft, _)| soft);
+    let fds = usize::try_from(limit).unwrap_or(usize::MAX);
+    (fds.saturating_sub(RESERVED_FDS) / 2).clamp(16, MAX_PROBES)
+}

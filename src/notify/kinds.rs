@@ -1,0 +1,120 @@
+//! The table of notifier kinds. A further kind is one file and one row.
+
+use std::sync::Arc;
+
+use crate::base::message::Notifier;
+use crate::config::fields::Fields;
+
+/// One kind of notifier.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    /// What `type:` says.
+    pub name: &'static str,
+    /// Reads the kind's options. Opens nothing; leaves `finish` to the caller, who reads the common keys.
+    pub read: fn(&mut Fields<'_>) -> Option<Arc<dyn Notifier>>,
+}
+
+/// Every kind, in the order in which documentation lists them.
+pub const KINDS: [Kind; 2] = [
+    Kind { name: "webhook", read: crate::notify::webhook::read },
+    Kind { name: "telegram", read: crate::notify::telegram::read },
+];
+
+/// What the tests of all kinds need.
+#[cfg(test)]
+pub mod testing {
+    use std::collections::BTreeMap;
+    use std::sync::{Arc, Mutex};
+
+    use axum::Router;
+    use axum::body::Bytes;
+    use axum::http::{HeaderMap, StatusCode, Uri};
+
+    use super::KINDS;
+    use crate::base::labels::Labels;
+    use crate::base::message::{Message, Notifier, Status};
+    use crate::base::time::Timestamp;
+    use crate::config::fields::{Cx, Fields, Resolver};
+    use crate::config::report::Source;
+    use crate::config::yaml;
+    use crate::task::supervisor::Supervisor;
+
+    struct Fake;
+
+    impl Resolver for Fake {
+        fn resolve(&self, _: &str, name: &str) -> Result<String, String> {
+            Ok(format!("resolved-{name}"))
+        }
+    }
+
+    /// Builds a notifier from its options, with every problem.
+    pub fn build(kind: &str, text: &str) -> (Option<Arc<dyn Notifier>>, Vec<String>) {
+        let root = yaml::parse(text).0.unwrap();
+        let cx = Cx::new(Source::new("test.yaml", text), &Fake);
+        let mut fields = Fields::of(&cx, &root).unwrap();
+        let read = KINDS.iter().find(|k| k.name == kind).unwrap().read;
+        let notifier = read(&mut fields);
+        fields.finish();
+        (notifier, cx.into_problems().into_iter().map(|p| p.message).collect())
+    }
+
+    /// A firing message.
+    pub fn firing() -> Message {
+        Message {
+            idempotency_key: "shop-1-ops".into(),
+            receiver: "ops".into(),
+            status: Status::Firing,
+            labels: Labels::new([("alertname", "MonitorDown"), ("monitor", "shop"), ("severity", "critical")]),
+            annotations: Labels::new([("summary", "shop is down"), ("description", "got <b>500</b> & more")]),
+            starts_at: Timestamp::from_millis(1_763_900_000_120),
+            ends_at: None,
+        }
+    }
+
+    /// Its end, a quarter of an hour later.
+    pub fn resolved() -> Message {
+        let ends_at = Some(Timestamp::from_millis(1_763_900_900_000));
+        Message { status: Status::Resolved, ends_at, ..firing() }
+    }
+
+    /// One request that a receiver got.
+    #[derive(Clone, Debug)]
+    pub struct Got {
+        pub path: String,
+        pub headers: BTreeMap<String, String>,
+        pub body: serde_json::Value,
+    }
+
+    /// A receiver that answers everything alike and remembers what came.
+    pub struct Receiver {
+        pub url: String,
+        pub got: Arc<Mutex<Vec<Got>>>,
+        _tasks: Supervisor,
+    }
+
+    /// Starts one on a free port.
+    pub async fn receiver(
+        status: u16,
+        headers: &'static [(&'static str, &'static str)],
+        body: &'static str,
+    ) -> Receiver {
+        let got = Arc::new(Mutex::new(Vec::new()));
+        let writer = Arc::clone(&got);
+        let app = Router::new().fallback(move |uri: Uri, given: HeaderMap, payload: Bytes| async move {
+            let text = |v: &axum::http::HeaderValue| String::from_utf8_lossy(v.as_bytes()).into_owned();
+            let headers_in = given.iter().map(|(k, v)| (k.to_string(), text(v))).collect();
+            let body_in = serde_json::from_slice(&payload).unwrap_or_default();
+            writer.lock().unwrap().push(Got { path: uri.path().to_owned(), headers: headers_in, body: body_in });
+            let mut out = HeaderMap::new();
+            for (name, value) in headers {
+                out.insert(*name, value.parse().unwrap());
+            }
+            (StatusCode::from_u16(status).unwrap(), out, body)
+        });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let mut tasks = Supervisor::new(&tokio_util::sync::CancellationToken::new());
+        tasks.add("receiver", |_| async move { axum::serve(listener, app).await.unwrap() });
+        Receiver { url, got, _tasks: tasks }
+    }
+}

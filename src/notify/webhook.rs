@@ -1,0 +1,245 @@
+//! `type: webhook`: Alertmanager's JSON payload, version 4, as a POST.
+//!
+//! Receivers written for Alertmanager work unchanged. A message is one alert, which is what
+//! Alertmanager sends with `group_by: ['...']`: the group's labels are the alert's own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{HeaderName, HeaderValue};
+use serde::Serialize;
+
+use crate::base::BoxFuture;
+use crate::base::labels::Labels;
+use crate::base::message::{DeliveryError, Message, Notifier};
+use crate::base::secret::Secret;
+use crate::base::time::Timestamp;
+use crate::config::fields::Fields;
+use crate::config::report::Code;
+use crate::notify::sending::{MAX_TIMEOUT, client, send};
+
+/// Alertmanager's word for "not yet": Go's zero time.
+const NEVER: &str = "0001-01-01T00:00:00Z";
+
+#[derive(Debug)]
+struct Webhook {
+    url: Secret<reqwest::Url>,
+    headers: Vec<(HeaderName, Secret<HeaderValue>)>,
+    timeout: Duration,
+}
+
+/// Reads the options.
+pub fn read(fields: &mut Fields<'_>) -> Option<Arc<dyn Notifier>> {
+    let errors = fields.cx().error_count();
+    let url = fields.need_text("url", "write the address, e.g. `url: https://hooks.example.com/watchdog`");
+    let url = url.and_then(|text| match reqwest::Url::parse(text.value().trim()) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => Some(url),
+        Ok(url) => {
+            let message = format!("`url` begins with `{}:`", url.scheme());
+            fields.error(text.span, Code::BadValue, message, "write `http://…` or `https://…`");
+            None
+        }
+        Err(e) => {
+            let message = format!("`url` is not a URL: {e}");
+            fields.error(text.span, Code::BadValue, message, "write `http://…` or `https://…`");
+            None
+        }
+    });
+    let mut headers = Vec::new();
+    for (entry, text) in fields.pairs("headers") {
+        match (HeaderName::try_from(entry.key.as_str()), HeaderValue::try_from(text.value())) {
+            (Ok(name), Ok(value)) => headers.push((name, Secret::new(value))),
+            (Err(_), _) => {
+                let message = format!("`{}` is not a header name", entry.key);
+                fields.error(entry.key_span, Code::BadValue, message, "use letters, digits and `-`");
+            }
+            (_, Err(_)) => {
+                let message = format!("the value of `{}` has characters that no header may have", entry.key);
+                fields.error(text.span, Code::BadValue, message, "remove line breaks and control characters");
+            }
+        }
+    }
+    let timeout = fields.duration("timeout", Duration::from_millis(100)..=MAX_TIMEOUT).unwrap_or(MAX_TIMEOUT);
+    if fields.cx().error_count() > errors {
+        return None;
+    }
+    Some(Arc::new(Webhook { url: Secret::new(url?), headers, timeout }))
+}
+
+impl Notifier for Webhook {
+    fn deliver<'a>(&'a self, message: &'a Message) -> BoxFuture<'a, Result<(), DeliveryError>> {
+        Box::pin(async move {
+            let mut request = client()
+                .await?
+                .post(self.url.reveal().clone())
+                .header("Idempotency-Key", message.idempotency_key.as_str())
+                .json(&payload(message));
+            for (name, value) in &self.headers {
+                request = request.header(name, value.reveal());
+            }
+            let reply = send(request, self.timeout).await?;
+            reply.accepted(reply.excerpt(), None)
+        })
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Payload<'a> {
+    version: &'static str,
+    group_key: String,
+    truncated_alerts: u64,
+    status: &'static str,
+    receiver: &'a str,
+    group_labels: &'a Labels,
+    common_labels: &'a Labels,
+    common_annotations: &'a Labels,
+    #[serde(rename = "externalURL")]
+    external_url: &'static str,
+    alerts: [Alert<'a>; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Alert<'a> {
+    status: &'static str,
+    labels: &'a Labels,
+    annotations: &'a Labels,
+    starts_at: Timestamp,
+    ends_at: String,
+    #[serde(rename = "generatorURL")]
+    generator_url: &'static str,
+    fingerprint: String,
+}
+
+fn payload(message: &Message) -> Payload<'_> {
+    Payload {
+        version: "4",
+        group_key: format!("{{}}:{}", message.labels),
+        truncated_alerts: 0,
+        status: message.status.as_str(),
+        receiver: &message.receiver,
+        group_labels: &message.labels,
+        common_labels: &message.labels,
+        common_annotations: &message.annotations,
+        external_url: "",
+        alerts: [Alert {
+            status: message.status.as_str(),
+            labels: &message.labels,
+            annotations: &message.annotations,
+            starts_at: message.starts_at,
+            ends_at: message.ends_at.map_or_else(|| NEVER.to_owned(), |t| t.to_string()),
+            generator_url: "",
+            fingerprint: format!("{:016x}", message.labels.fingerprint()),
+        }],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::kinds::testing::{build, firing, receiver, resolved};
+
+    #[test]
+    fn the_payload_is_alertmanagers() {
+        let got = serde_json::to_string_pretty(&payload(&firing())).unwrap();
+        insta::assert_snapshot!(got, @r#"
+        {
+          "version": "4",
+          "groupKey": "{}:{alertname=\"MonitorDown\", monitor=\"shop\", severity=\"critical\"}",
+          "truncatedAlerts": 0,
+          "status": "firing",
+          "receiver": "ops",
+          "groupLabels": {
+            "alertname": "MonitorDown",
+            "monitor": "shop",
+            "severity": "critical"
+          },
+          "commonLabels": {
+            "alertname": "MonitorDown",
+            "monitor": "shop",
+            "severity": "critical"
+          },
+          "commonAnnotations": {
+            "description": "got <b>500</b> & more",
+            "summary": "shop is down"
+          },
+          "externalURL": "",
+          "alerts": [
+            {
+              "status": "firing",
+              "labels": {
+                "alertname": "MonitorDown",
+                "monitor": "shop",
+                "severity": "critical"
+              },
+              "annotations": {
+                "description": "got <b>500</b> & more",
+                "summary": "shop is down"
+              },
+              "startsAt": "2025-11-23T12:13:20.120Z",
+              "endsAt": "0001-01-01T00:00:00Z",
+              "generatorURL": "",
+              "fingerprint": "fe6993caee5e5b46"
+            }
+          ]
+        }
+        "#);
+        let over = serde_json::to_value(payload(&resolved())).unwrap();
+        assert_eq!(over["alerts"][0]["endsAt"], "2025-11-23T12:28:20.000Z");
+        assert_eq!(over["status"], "resolved");
+    }
+
+    #[tokio::test]
+    async fn a_message_arrives_with_its_key_and_headers() {
+        let to = receiver(200, &[], "").await;
+        let yaml = format!("{{url: \"{}/hook\", headers: {{X-Key: \"${{env:K}}\"}}}}", to.url);
+        let (hook, problems) = build("webhook", &yaml);
+        assert!(problems.is_empty(), "{problems:?}");
+        let hook = hook.unwrap();
+        hook.deliver(&firing()).await.unwrap();
+        let got = to.got.lock().unwrap().clone();
+        assert_eq!(got.len(), 1);
+        assert_eq!(got[0].path, "/hook");
+        assert_eq!(got[0].headers["idempotency-key"], "shop-1-ops");
+        assert_eq!(got[0].headers["content-type"], "application/json");
+        assert_eq!(got[0].headers["x-key"], "resolved-K");
+        assert_eq!(got[0].body["alerts"][0]["labels"]["monitor"], "shop");
+        assert!(!format!("{hook:?}").contains("resolved-K"));
+    }
+
+    #[tokio::test]
+    async fn a_busy_receiver_names_its_pause() {
+        let to = receiver(503, &[("retry-after", "42")], "come \x1b[31mlater").await;
+        let (hook, _) = build("webhook", &format!("{{url: \"{}\"}}", to.url));
+        match hook.unwrap().deliver(&firing()).await {
+            Err(DeliveryError::Retry { after, err }) => {
+                assert_eq!(after, Some(Duration::from_secs(42)));
+                assert_eq!(err.to_string(), "the receiver answered 503 Service Unavailable: come \\x1b[31mlater");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_receiver_that_is_gone_is_tried_again_without_telling_its_address() {
+        let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let (hook, _) = build("webhook", &format!("{{url: \"http://{closed}/secret-token\"}}"));
+        match hook.unwrap().deliver(&firing()).await {
+            Err(DeliveryError::Retry { after: None, err }) => {
+                let text = crate::base::failure::Chain(&*err).to_string();
+                assert!(!text.contains("secret-token"), "{text}");
+                assert!(text.to_lowercase().contains("refused"), "{text}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn options_are_checked() {
+        assert_eq!(build("webhook", "{url: \"ftp://x/\"}").1, ["`url` begins with `ftp:`"]);
+        assert!(build("webhook", "{url: nonsense}").1[0].contains("is not a URL"));
+        assert!(build("webhook", "{url: \"http://x/\", timeout: 1m}").1[0].contains("allowed are"));
+        assert!(build("webhook", "{}").1[0].contains("`url` is missing"));
+    }
+}

@@ -1,0 +1,104 @@
+//! The schema as numbered migrations. Never edit one that was released: add the next.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+/// Migration `n` (counting from 1) takes the schema from version `n - 1` to `n`.
+pub(crate) const MIGRATIONS: &[&str] = &["
+CREATE TABLE monitor (
+  name      TEXT PRIMARY KEY,
+  verdict   TEXT NOT NULL,
+  since     INTEGER NOT NULL,
+  failures  INTEGER NOT NULL,
+  successes INTEGER NOT NULL,
+  last      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE alert (
+  fingerprint TEXT PRIMARY KEY,
+  rule        TEXT NOT NULL,
+  monitor     TEXT NOT NULL,
+  state       TEXT NOT NULL CHECK (state IN ('pending', 'firing', 'resolved')),
+  since       INTEGER NOT NULL,
+  starts_at   INTEGER NOT NULL,
+  ends_at     INTEGER,
+  severity    TEXT NOT NULL,
+  labels      TEXT NOT NULL,
+  annotations TEXT NOT NULL,
+  told        TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE event (
+  id      INTEGER PRIMARY KEY AUTOINCREMENT,
+  at      INTEGER NOT NULL,
+  kind    TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  what    TEXT NOT NULL,
+  detail  TEXT NOT NULL
+) STRICT;
+CREATE INDEX event_by_subject ON event (subject, id);
+CREATE INDEX event_by_kind ON event (kind, id);
+
+CREATE TABLE outbox (
+  id           INTEGER PRIMARY KEY AUTOINCREMENT,
+  key          TEXT NOT NULL UNIQUE,
+  receiver     TEXT NOT NULL,
+  fingerprint  TEXT NOT NULL,
+  status       TEXT NOT NULL CHECK (status IN ('firing', 'resolved')),
+  starts_at    INTEGER NOT NULL,
+  message      TEXT NOT NULL,
+  created      INTEGER NOT NULL,
+  attempts     INTEGER NOT NULL DEFAULT 0,
+  next_attempt INTEGER NOT NULL,
+  state        TEXT NOT NULL DEFAULT 'owed' CHECK (state IN ('owed', 'delivered', 'dead')),
+  last_attempt INTEGER,
+  last_error   TEXT
+) STRICT;
+CREATE INDEX outbox_owed ON outbox (id) WHERE state = 'owed';
+CREATE INDEX outbox_by_alert ON outbox (fingerprint, receiver, starts_at);
+
+CREATE TABLE delivery (
+  id     INTEGER PRIMARY KEY,
+  outbox INTEGER NOT NULL REFERENCES outbox (id) ON DELETE CASCADE,
+  at     INTEGER NOT NULL,
+  took   INTEGER NOT NULL,
+  ok     INTEGER NOT NULL,
+  error  TEXT
+) STRICT;
+CREATE INDEX delivery_by_outbox ON delivery (outbox);
+
+CREATE TABLE beat (
+  monitor TEXT PRIMARY KEY,
+  at      INTEGER NOT NULL,
+  ok      INTEGER NOT NULL,
+  message TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE history_ring (
+  monitor TEXT PRIMARY KEY,
+  data    BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE history_journal (
+  id   INTEGER PRIMARY KEY AUTOINCREMENT,
+  data BLOB NOT NULL
+) STRICT;
+"];
+
+/// The version a database has.
+pub(crate) fn version(db: &Connection) -> rusqlite::Result<i64> {
+    db.query_row("PRAGMA user_version", [], |r| r.get(0))
+}
+
+/// Brings the schema up to `migrations.len()`, each step in a transaction of its own. Idempotent: a
+/// process killed in between continues where the last committed step ended.
+pub(crate) fn migrate(db: &mut Connection, migrations: &[&str]) -> rusqlite::Result<()> {
+    let mut at = version(db)?;
+    while let Some(step) = usize::try_from(at).ok().and_then(|i| migrations.get(i)) {
+        let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        tx.execute_batch(step)?;
+        at += 1;
+        tx.pragma_update(None, "user_version", at)?;
+        tx.commit()?;
+    }
+    Ok(())
+}

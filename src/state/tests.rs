@@ -1,0 +1,344 @@
+//! Opening, committing, corruption, migration.
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use super::*;
+use crate::alert::instance::{Instance, Phase};
+use crate::alert::monitor::MonitorStatus;
+use crate::alert::rule::{Fingerprint, Words};
+use crate::base::labels::Labels;
+use crate::base::message::{Message, Severity, Status};
+use crate::base::outcome::Verdict;
+use crate::base::probe::Beat;
+use crate::base::time::Timestamp;
+use crate::wire::board::{DeliveryState, EventKind};
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp::from_millis(ms)
+}
+
+fn name(text: &str) -> MonitorName {
+    MonitorName::new(text).unwrap()
+}
+
+fn reopen(dir: &Path) -> Opened {
+    StateDb::open(dir, Clock::system()).unwrap()
+}
+
+fn status() -> MonitorStatus {
+    MonitorStatus { verdict: Some(Verdict::Down), since: Some(at(5)), failures: 3, successes: 0, last: Some(at(9)) }
+}
+
+fn alert(phase: Phase) -> Instance {
+    let words = Words {
+        severity: Severity::Critical,
+        labels: Labels::new([("alertname", "MonitorDown"), ("monitor", "shop")]),
+        annotations: Labels::new([("summary", "shop is down")]),
+    };
+    Instance {
+        fingerprint: Fingerprint(7),
+        rule: "MonitorDown".to_owned(),
+        monitor: name("shop"),
+        phase,
+        words: Arc::new(words),
+        told: vec!["ops".to_owned()],
+    }
+}
+
+fn event(n: i64) -> NewEvent {
+    let subject = if n % 2 == 0 { "shop" } else { "db" };
+    let kind = EventKind::State;
+    NewEvent { at: at(n), kind, subject: subject.to_owned(), what: "down", detail: format!("event {n}") }
+}
+
+fn owed(status: Status) -> Owed {
+    let message = Message {
+        idempotency_key: format!("key-{}", status.as_str()),
+        receiver: "ops".to_owned(),
+        status,
+        labels: Labels::new([("alertname", "MonitorDown")]),
+        annotations: Labels::default(),
+        starts_at: at(5),
+        ends_at: None,
+    };
+    Owed { message: Arc::new(message), alert: Fingerprint(7), created: at(9), attempts: 0, next_attempt: at(9) }
+}
+
+fn attempt(status: Status, attempts: u32, after: After) -> Attempt {
+    Attempt {
+        key: format!("key-{}", status.as_str()),
+        attempts,
+        at: at(10),
+        took: Some(Duration::from_millis(42)),
+        after,
+        error: (after != After::Delivered).then(|| "500".to_owned()),
+        event: None,
+    }
+}
+
+#[tokio::test]
+async fn what_was_committed_is_there_after_reopening() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = reopen(dir.path()).db;
+    let firing = alert(Phase::Firing { starts_at: at(5), since: at(9) });
+    let changes = [
+        Change::Monitor(name("shop"), status()),
+        Change::Alert(firing.clone()),
+        Change::Event(event(1)),
+        Change::Owe(owed(Status::Firing)),
+    ];
+    let done = db.commit(Arc::new(changes)).await.unwrap();
+    assert_eq!(done, Committed { events: vec![event(1).numbered(1)], withheld: Vec::new() });
+    let beat = Beat { at: at(3), ok: true, message: "done".to_owned() };
+    let flush = Flush { beats: vec![(name("job"), beat.clone())], journal: vec![1, 2], ..Flush::default() };
+    db.flush(flush).await.unwrap();
+    db.snapshot_history(vec![(name("shop"), vec![9; 3])]).await.unwrap();
+    db.flush_history(vec![3]).await.unwrap();
+    db.close().await;
+    assert!(matches!(db.owed().await, Err(StateError::Closed)));
+
+    let Opened { db, loaded, degraded } = reopen(dir.path());
+    assert_eq!(degraded, None);
+    assert_eq!(loaded.monitors, [(name("shop"), status())]);
+    assert_eq!(loaded.alerts, [firing]);
+    assert_eq!(loaded.owed, [owed(Status::Firing)]);
+    assert_eq!(loaded.beats, [(name("job"), beat)]);
+    assert_eq!(loaded.events, [event(1).numbered(1)]);
+    assert_eq!(loaded.rings, [(name("shop"), vec![9; 3])]);
+    assert_eq!(loaded.journal, [vec![3]]);
+    let row = &loaded.deliveries[0].row;
+    assert_eq!((row.receiver.as_str(), row.state, row.at), ("ops", DeliveryState::Owed, at(9)));
+    db.close().await;
+}
+
+#[tokio::test]
+async fn files_are_private() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = reopen(dir.path()).db;
+    db.commit(Arc::new([Change::Event(event(1))])).await.unwrap();
+    let mode = |path: &str| std::fs::metadata(dir.path().join(path)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode("db"), 0o700);
+    for file in ["db/watchdog.db", "db/watchdog.db-wal", "db/watchdog.db-shm"] {
+        assert_eq!(mode(file), 0o600, "{file}");
+    }
+    db.close().await;
+}
+
+#[tokio::test]
+async fn a_message_is_owed_until_it_is_delivered_or_dead() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = reopen(dir.path()).db;
+    let owe = |s| Arc::new([Change::Owe(owed(s))]);
+    db.commit(owe(Status::Firing)).await.unwrap();
+    let retry = attempt(Status::Firing, 1, After::Retry(at(99)));
+    assert_eq!(db.record(Arc::new([retry])).await.unwrap(), Recorded::default());
+    let waiting = db.owed().await.unwrap();
+    assert_eq!((waiting[0].attempts, waiting[0].next_attempt), (1, at(99)));
+    db.record(Arc::new([attempt(Status::Firing, 2, After::Delivered)])).await.unwrap();
+    assert_eq!(db.owed().await.unwrap(), []);
+    // The same decision again, as after a failed reply to a commit that worked.
+    assert_eq!(db.commit(owe(Status::Firing)).await.unwrap().withheld, ["key-firing"]);
+    // Nobody knows this one yet.
+    let unknown = db.record(Arc::new([attempt(Status::Resolved, 1, After::Delivered)])).await.unwrap().unknown;
+    assert_eq!(unknown, ["key-resolved"]);
+    assert_eq!(db.commit(owe(Status::Resolved)).await.unwrap().withheld, Vec::<String>::new());
+    db.close().await;
+    let db = rusqlite::Connection::open(dir.path().join("db/watchdog.db")).unwrap();
+    let log: Vec<(bool, Option<String>)> = db
+        .prepare("SELECT ok, error FROM delivery ORDER BY id")
+        .unwrap()
+        .query_map([], |r| Ok((r.get(0)?, r.get(1)?)))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(log, [(false, Some("500".to_owned())), (true, None)]);
+}
+
+#[tokio::test]
+async fn the_end_of_an_alert_that_was_refused_is_not_owed() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = reopen(dir.path()).db;
+    db.commit(Arc::new([Change::Owe(owed(Status::Firing))])).await.unwrap();
+    db.record(Arc::new([attempt(Status::Firing, 1, After::Dead)])).await.unwrap();
+    let done = db.commit(Arc::new([Change::Owe(owed(Status::Resolved))])).await.unwrap();
+    assert_eq!(done.withheld, ["key-resolved"]);
+    assert_eq!(db.owed().await.unwrap(), []);
+    db.close().await;
+}
+
+#[tokio::test]
+async fn events_are_paged_newest_first_and_filtered() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = reopen(dir.path()).db;
+    let changes: Vec<_> = (1..=10).map(|n| Change::Event(event(n))).collect();
+    db.commit(changes.into()).await.unwrap();
+    let ids = |found: Vec<Event>| found.into_iter().map(|e| e.id).collect::<Vec<_>>();
+    let filter = EventFilter { limit: 3, ..EventFilter::default() };
+    assert_eq!(ids(db.events(filter.clone()).await.unwrap()), [10, 9, 8]);
+    let older = EventFilter { before: Some(8), subject: Some("shop".to_owned()), ..filter.clone() };
+    assert_eq!(ids(db.events(older).await.unwrap()), [6, 4, 2]);
+    let other = EventFilter { kind: Some(EventKind::Server), ..filter };
+    assert_eq!(ids(db.events(other).await.unwrap()), Vec::<i64>::new());
+    db.close().await;
+}
+
+#[tokio::test]
+async fn only_the_newest_events_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = reopen(dir.path()).db;
+    db.commit(Arc::new([Change::Event(event(1))])).await.unwrap();
+    db.close().await;
+    let raw = rusqlite::Connection::open(dir.path().join("db/watchdog.db")).unwrap();
+    raw.execute_batch(
+        "INSERT INTO event (at, kind, subject, what, detail)
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100999)
+         SELECT i, 'state', 'x', 'down', '' FROM n",
+    )
+    .unwrap();
+    drop(raw);
+    let db = reopen(dir.path()).db;
+    for chunk in 0..10 {
+        let changes: Vec<_> = (0..250).map(|n| Change::Event(event(chunk * 250 + n))).collect();
+        db.commit(changes.into()).await.unwrap();
+    }
+    db.close().await;
+    let raw = rusqlite::Connection::open(dir.path().join("db/watchdog.db")).unwrap();
+    let kept: i64 = raw.query_row("SELECT count(*) FROM event", [], |r| r.get(0)).unwrap();
+    assert_eq!(kept, 100_000);
+}
+
+#[tokio::test]
+async fn a_batch_with_one_bad_job_commits_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = reopen(dir.path()).db;
+    let bad = db.writer.run(|db| {
+        db.execute("INSERT INTO event (at, kind, subject, what, detail) VALUES (1, 'state', 'x', 'y', 'z')", [])?;
+        db.execute("INSERT INTO no_such_table VALUES (1)", [])
+    });
+    let good = db.commit(Arc::new([Change::Event(event(2))]));
+    let (bad, good) = tokio::join!(bad, good);
+    assert!(bad.is_err());
+    assert!(good.is_ok());
+    let all = db.events(EventFilter { limit: 9, ..EventFilter::default() }).await.unwrap();
+    assert_eq!(all.len(), 1);
+    assert_eq!(all[0].detail, "event 2");
+    db.close().await;
+}
+
+#[tokio::test]
+async fn a_newer_database_is_refused_untouched() {
+    let dir = tempfile::tempdir().unwrap();
+    reopen(dir.path()).db.close().await;
+    let path = dir.path().join("db/watchdog.db");
+    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let error = StateDb::open(dir.path(), Clock::system()).unwrap_err();
+    assert!(matches!(error, StateError::Newer { found: 99, known: 1, .. }), "{error}");
+    assert!(error.to_string().contains("version 99") && error.to_string().contains("up to 1"), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn a_migration_is_all_or_nothing_and_continues_where_it_stopped() {
+    let mut db = Connection::open_in_memory().unwrap();
+    let steps = ["CREATE TABLE a (x)", "CREATE TABLE b (x); CREATE TABLE a (x)"];
+    assert!(schema::migrate(&mut db, &steps).is_err());
+    assert_eq!(schema::version(&db).unwrap(), 1);
+    assert!(!db.table_exists(None, "b").unwrap());
+    schema::migrate(&mut db, &["CREATE TABLE a (x)", "CREATE TABLE b (x)"]).unwrap();
+    assert_eq!(schema::version(&db).unwrap(), 2);
+    assert!(db.table_exists(None, "b").unwrap());
+}
+
+fn corrupted(damage: impl Fn(&mut Vec<u8>)) {
+    let rt = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db/watchdog.db");
+    rt.block_on(async {
+        let db = reopen(dir.path()).db;
+        let changes: Vec<_> = (1..=2_000).map(|n| Change::Event(event(n))).collect();
+        db.commit(changes.into()).await.unwrap();
+        db.close().await;
+    });
+    let mut bytes = std::fs::read(&path).unwrap();
+    damage(&mut bytes);
+    std::fs::write(&path, &bytes).unwrap();
+    let Opened { db, loaded, degraded } = reopen(dir.path());
+    rt.block_on(async {
+        if let Some(why) = degraded {
+            assert_eq!(loaded, Loaded::default(), "{why}");
+            let kept: Vec<_> = std::fs::read_dir(dir.path().join("db"))
+                .unwrap()
+                .map(|e| e.unwrap())
+                .filter(|e| e.file_name().to_string_lossy().contains(".corrupt-"))
+                .filter(|e| !e.file_name().to_string_lossy().ends_with("-shm"))
+                .map(|e| std::fs::read(e.path()).unwrap())
+                .collect();
+            assert!(kept.contains(&bytes), "{why}");
+        }
+        // Whatever happened: decisions can be stored.
+        db.commit(Arc::new([Change::Alert(alert(Phase::Pending { since: at(1) })), Change::Owe(owed(Status::Firing))]))
+            .await
+            .unwrap();
+        db.close().await;
+    });
+}
+
+#[test]
+fn a_damaged_database_is_kept_and_replaced() {
+    corrupted(|b| b.fill(0xa5));
+    corrupted(|b| b[..100].fill(0));
+    corrupted(|b| b.truncate(b.len() / 2));
+    corrupted(|b| b.truncate(4_096 + 17));
+    corrupted(|b| b.truncate(1));
+    corrupted(|b| b[4_096..8_192].fill(0xff));
+}
+
+#[test]
+fn random_page_flips_never_stop_the_start() {
+    let mut random = fastrand::Rng::with_seed(7);
+    for _ in 0..20 {
+        let (page, fill) = (random.usize(..), random.u8(..));
+        corrupted(|b| {
+            let pages = b.len() / 4_096;
+            let start = page % pages * 4_096;
+            b[start..start + 4_096].fill(fill);
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_written_means_memory_and_a_complaint() {
+    let dir = tempfile::tempdir().unwrap();
+    // A file where the directory belongs works for every user, root included.
+    std::fs::write(dir.path().join("db"), "").unwrap();
+    let Opened { db, degraded, .. } = reopen(dir.path());
+    assert!(degraded.unwrap().contains("memory only"));
+    db.commit(Arc::new([Change::Owe(owed(Status::Firing)), Change::Event(event(1))])).await.unwrap();
+    assert_eq!(db.owed().await.unwrap().len(), 1);
+    assert_eq!(db.events(EventFilter { limit: 5, ..EventFilter::default() }).await.unwrap().len(), 1);
+    db.close().await;
+}
+
+#[tokio::test]
+async fn a_full_disk_fails_the_commit_and_recovers() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = reopen(dir.path()).db;
+    let limit = |pages: i64| {
+        move |db: &Connection| db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |r| r.get::<_, i64>(0))
+    };
+    let pages = db.writer.run(|db| db.query_row("PRAGMA page_count", [], |r| r.get::<_, i64>(0))).await.unwrap();
+    db.writer.run(limit(pages + 2)).await.unwrap();
+    let big: Arc<[Change]> =
+        (0..500).map(|n| Change::Event(NewEvent { detail: "x".repeat(1_000), ..event(n) })).collect::<Vec<_>>().into();
+    let error = db.commit(big.clone()).await.unwrap_err();
+    assert!(
+        matches!(&error, StateError::Sql(e) if e.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)),
+        "{error:?}"
+    );
+    assert_eq!(db.events(EventFilter { limit: 5, ..EventFilter::default() }).await.unwrap(), []);
+    db.writer.run(limit(100_000)).await.unwrap();
+    assert_eq!(db.commit(big).await.unwrap().events.len(), 500);
+    db.close().await;
+}
