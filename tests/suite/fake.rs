@@ -115,7 +115,7 @@ pub fn board(rev: u64) -> Board {
             worst: Some(State::Down),
             sentence: "DB IS DOWN. 1 critical alert.".to_owned(),
             since: Some(ago(320)),
-            first_to_break: Some("db at 12:08:00 (connection refused)".to_owned()),
+            first_to_break: Some("First to break: db at 12:08:00 (connection refused)".to_owned()),
         }),
     }
 }

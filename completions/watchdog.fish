@@ -1,0 +1,197 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_watchdog_global_optspecs
+    string join \n c/config-dir= data-dir= socket= json color= h/help V/version
+end
+
+function __fish_watchdog_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_watchdog_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_watchdog_using_subcommand
+    set -l cmd (__fish_watchdog_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c watchdog -n "__fish_watchdog_needs_command" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_needs_command" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_needs_command" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_needs_command" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_needs_command" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c watchdog -n "__fish_watchdog_needs_command" -s V -l version -d 'Print version'
+complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "serve" -d 'Run the engine and its API; needs no terminal'
+complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "tui" -d 'Show the terminal interface of a running server'
+complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "reload" -d 'Load the configuration directory now'
+complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "status" -d 'Tell how everything is; exit code 1 when a monitor is down'
+complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "monitor" -d 'Look at monitors, or probe one now'
+complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "alert" -d 'Look at alerts'
+complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "completions" -d 'Print the completions of a shell'
+complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "man" -d 'Print the manual page, or write all pages'
+complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand serve" -l listen -d 'Also answer HTTP on this loopback address; port 0 takes a free one [env: WATCHDOG_LISTEN]' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand serve" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand serve" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand serve" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand serve" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand serve" -l strict -d 'Refuse to start when the configuration has errors'
+complete -c watchdog -n "__fish_watchdog_using_subcommand serve" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand serve" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui" -l glyphs -d 'Which characters to draw with' -r -f -a "auto\t'As the locale says'
+unicode\t'Lines, blocks and dots of Unicode'
+ascii\t'Nothing beyond ASCII'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui" -l read-only -d 'Offer nothing that changes anything'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c watchdog -n "__fish_watchdog_using_subcommand reload" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand reload" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand reload" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand reload" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand reload" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand reload" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand status" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand status" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand status" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand status" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand status" -s w -l watch -d 'Show it again with every change, until interrupted; with `--json` one value per line'
+complete -c watchdog -n "__fish_watchdog_using_subcommand status" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand status" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and not __fish_seen_subcommand_from list show run history help" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and not __fish_seen_subcommand_from list show run history help" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and not __fish_seen_subcommand_from list show run history help" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and not __fish_seen_subcommand_from list show run history help" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and not __fish_seen_subcommand_from list show run history help" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and not __fish_seen_subcommand_from list show run history help" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and not __fish_seen_subcommand_from list show run history help" -f -a "list" -d 'List monitors, the broken ones first'
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and not __fish_seen_subcommand_from list show run history help" -f -a "show" -d 'Show everything about one monitor; exit code 1 when it is down'
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and not __fish_seen_subcommand_from list show run history help" -f -a "run" -d 'Probe a monitor now, outside its schedule; exit code 1 when the probe fails'
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and not __fish_seen_subcommand_from list show run history help" -f -a "history" -d 'List the kept results of a monitor, newest last'
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and not __fish_seen_subcommand_from list show run history help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from list" -l state -d 'Only monitors in these states' -r -f -a "down\t''
+degraded\t''
+unknown\t''
+pending\t''
+up\t''
+paused\t''"
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from list" -l type -d 'Only monitors of these types' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from list" -l label -d 'Only monitors with this label; may be given more than once' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from list" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from list" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from list" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from list" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from list" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from show" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from show" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from show" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from show" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from show" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from run" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from run" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from run" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from run" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from run" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from history" -s l -l limit -d 'How many results' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from history" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from history" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from history" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from history" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from history" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from history" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from help" -f -a "list" -d 'List monitors, the broken ones first'
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show everything about one monitor; exit code 1 when it is down'
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from help" -f -a "run" -d 'Probe a monitor now, outside its schedule; exit code 1 when the probe fails'
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from help" -f -a "history" -d 'List the kept results of a monitor, newest last'
+complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list help" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list help" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list help" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list help" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list help" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list help" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list help" -f -a "list" -d 'List pending, firing and recently resolved alerts'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from list" -l state -d 'Only alerts in these states' -r -f -a "pending\t'The condition holds, not yet long enough'
+firing\t'It fires'
+resolved\t'It is over'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from list" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from list" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from list" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from list" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from list" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from help" -f -a "list" -d 'List pending, firing and recently resolved alerts'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand completions" -l dir -d 'Write those of bash, zsh and fish into this directory' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand completions" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand completions" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand completions" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand completions" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand completions" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand man" -l dir -d 'Write the pages of all commands into this directory' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand man" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand man" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand man" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand man" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand man" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand man" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui reload status monitor alert completions man help" -f -a "serve" -d 'Run the engine and its API; needs no terminal'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui reload status monitor alert completions man help" -f -a "tui" -d 'Show the terminal interface of a running server'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui reload status monitor alert completions man help" -f -a "reload" -d 'Load the configuration directory now'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui reload status monitor alert completions man help" -f -a "status" -d 'Tell how everything is; exit code 1 when a monitor is down'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui reload status monitor alert completions man help" -f -a "monitor" -d 'Look at monitors, or probe one now'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui reload status monitor alert completions man help" -f -a "alert" -d 'Look at alerts'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui reload status monitor alert completions man help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui reload status monitor alert completions man help" -f -a "man" -d 'Print the manual page, or write all pages'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui reload status monitor alert completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from monitor" -f -a "list" -d 'List monitors, the broken ones first'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from monitor" -f -a "show" -d 'Show everything about one monitor; exit code 1 when it is down'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from monitor" -f -a "run" -d 'Probe a monitor now, outside its schedule; exit code 1 when the probe fails'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from monitor" -f -a "history" -d 'List the kept results of a monitor, newest last'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from alert" -f -a "list" -d 'List pending, firing and recently resolved alerts'

@@ -1,0 +1,88 @@
+//! The table of commands: one file each, one row here.
+
+pub mod alert;
+pub mod completions;
+pub mod man;
+pub mod monitor;
+pub mod reload;
+pub mod serve;
+pub mod status;
+pub mod tui;
+
+use std::net::SocketAddr;
+
+use clap::{Parser, Subcommand};
+
+use crate::cli::settings::Global;
+use crate::cli::ui::Ui;
+use crate::cli::{Context, Done};
+
+/// Watches services from YAML files, tells people when they break, and shows it live in the terminal
+///
+/// Without a command it shows the terminal interface; if no server answers at the socket, it starts
+/// one inside the same process.
+#[derive(Debug, Parser)]
+#[command(name = "watchdog", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 what was asked about is bad, 2 wrong usage, 3 no server at the socket,
+70 a fault of Watchdog or the system, 73 the data directory or socket is in use, 78 configuration refused";
+
+/// All commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the engine and its API; needs no terminal
+    Serve(serve::ServeArgs),
+    /// Show the terminal interface of a running server
+    Tui(tui::TuiArgs),
+    /// Load the configuration directory now
+    Reload(reload::ReloadArgs),
+    /// Tell how everything is; exit code 1 when a monitor is down
+    Status(status::StatusArgs),
+    /// Look at monitors, or probe one now
+    #[command(subcommand)]
+    Monitor(monitor::MonitorCommand),
+    /// Look at alerts
+    #[command(subcommand)]
+    Alert(alert::AlertCommand),
+    /// Print the completions of a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write all pages
+    Man(man::ManArgs),
+}
+
+impl Cli {
+    /// The address given with `--listen`, for commands that listen.
+    pub fn listen(&self) -> Option<SocketAddr> {
+        match &self.command {
+            Some(Command::Serve(args)) => args.listen,
+            _ => None,
+        }
+    }
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// What a person should be told; its kind decides the exit code.
+pub fn run(command: Option<Command>, ui: &mut Ui, cx: &Context) -> Done {
+    match command {
+        None => tui::run_bare(ui, cx),
+        Some(Command::Serve(args)) => serve::run(&args, ui, cx),
+        Some(Command::Tui(args)) => tui::run(&args, ui, cx),
+        Some(Command::Reload(args)) => reload::run(&args, ui, cx),
+        Some(Command::Status(args)) => status::run(&args, ui, cx),
+        Some(Command::Monitor(command)) => monitor::run(&command, ui, cx),
+        Some(Command::Alert(command)) => alert::run(&command, ui, cx),
+        Some(Command::Completions(args)) => completions::run(&args, ui),
+        Some(Command::Man(args)) => man::run(&args, ui),
+    }
+}

@@ -1,0 +1,218 @@
+//! `watchdog status`: how everything is, once or again with every change.
+
+use std::sync::Arc;
+
+use clap::Args;
+use serde::Serialize;
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::base::failure::Failure;
+use crate::base::time::Timestamp;
+use crate::base::units::Short;
+use crate::cli::commands::{alert, monitor, reload};
+use crate::cli::ui::{Role, Ui};
+use crate::cli::{Answer, Context, Done, connect};
+use crate::client::{Client, Link, follow};
+use crate::task::supervisor::Supervisor;
+use crate::wire::api::ConfigStatus;
+use crate::wire::board::{AlertRow, Board, MonitorRow, State};
+use crate::wire::stream::{Frame, apply};
+
+/// Arguments of `status`.
+#[derive(Args, Debug)]
+pub struct StatusArgs {
+    /// Show it again with every change, until interrupted; with `--json` one value per line
+    #[arg(short, long)]
+    pub watch: bool,
+}
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Status<'a> {
+    board: &'a Board,
+    config: &'a ConfigStatus,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Nobody answers, or the server refuses. `--watch` waits for a server instead.
+pub fn run(args: &StatusArgs, ui: &mut Ui, cx: &Context) -> Done {
+    let client = connect::client(&cx.settings);
+    if args.watch {
+        return connect::block_on(watch(&client, ui, cx));
+    }
+    let (board, config) = connect::block_on(async {
+        let board = client.get::<Board>("/api/v1/board").await.map_err(connect::failure)?;
+        Ok((board, config(&client).await?))
+    })?;
+    if ui.is_json() {
+        ui.value(&Status { board: &board, config: &config })?;
+    } else {
+        print(ui, &board, &config, cx.clock.now());
+    }
+    Ok(match board.monitors.iter().any(|m| m.state == State::Down) {
+        true => Answer::Bad,
+        false => Answer::Good,
+    })
+}
+
+async fn config(client: &Client) -> Result<ConfigStatus, Failure> {
+    client.get("/api/v1/config").await.map_err(connect::failure)
+}
+
+/// Shows every board until the reader goes away or the process is interrupted.
+async fn watch(client: &Client, ui: &mut Ui, cx: &Context) -> Done {
+    // When full, the stream waits, and the server skips boards for us.
+    let (tx, mut links) = mpsc::channel(8);
+    let nudge = Arc::new(Notify::new());
+    let mut group = Supervisor::new(&CancellationToken::new());
+    let (followed, asked) = (client.clone(), Arc::clone(&nudge));
+    group.add("status stream", |stop| follow(followed, tx, asked, stop));
+    let mut view: Option<(Board, ConfigStatus)> = None;
+    while !ui.is_closed() {
+        let link = tokio::select! {
+            link = links.recv() => link,
+            interrupted = tokio::signal::ctrl_c() => {
+                // Without a handler the default one has ended us already.
+                let _ = interrupted;
+                None
+            }
+        };
+        let changed = match link {
+            None => break,
+            Some(Link::Connecting { .. }) => false,
+            Some(Link::Lost { reason, attempt, .. }) => {
+                // Once per loss, not once per try; what was shown is not current any more.
+                if attempt <= 1 {
+                    ui.note(format!("{reason}; trying again"));
+                }
+                view = None;
+                false
+            }
+            Some(Link::Frame(frame)) => update(&mut view, *frame, client, &nudge).await?,
+        };
+        if changed && let Some((board, config)) = &view {
+            show(ui, board, config, cx.clock.now())?;
+        }
+    }
+    group.stop(std::time::Duration::from_secs(1)).await;
+    Ok(Answer::Good)
+}
+
+/// Takes a frame in; tells whether there is something new to show.
+async fn update(
+    view: &mut Option<(Board, ConfigStatus)>,
+    frame: Frame,
+    client: &Client,
+    nudge: &Notify,
+) -> Result<bool, Failure> {
+    match (frame, &mut *view) {
+        (Frame::Snapshot { board }, _) => {
+            *view = Some((*board, config(client).await?));
+            Ok(true)
+        }
+        (Frame::Delta(delta), Some((board, loaded))) => {
+            let before = (board.engine.config_loaded, board.engine.problems);
+            if !apply(board, *delta) {
+                // A board was missed: a new connection begins with a whole one.
+                nudge.notify_one();
+                return Ok(false);
+            }
+            if (board.engine.config_loaded, board.engine.problems) != before {
+                *loaded = config(client).await?;
+            }
+            Ok(true)
+        }
+        (Frame::Delta(_) | Frame::Hello { .. } | Frame::Heartbeat { .. } | Frame::Goodbye { .. }, _) => Ok(false),
+    }
+}
+
+fn show(ui: &mut Ui, board: &Board, config: &ConfigStatus, now: Timestamp) -> Result<(), Failure> {
+    if ui.is_json() {
+        return ui.value_line(&Status { board, config });
+    }
+    if ui.is_terminal() {
+        // To the upper left, then clear what is below.
+        ui.out(format_args!("\x1b[H\x1b[J"));
+    } else {
+        let time = now.local("%H:%M:%S");
+        ui.line(format_args!("--- {time}"));
+    }
+    print(ui, board, config, now);
+    ui.flush();
+    Ok(())
+}
+
+/// Prints the verdict, what is not well, and how the engine does.
+fn print(ui: &mut Ui, board: &Board, config: &ConfigStatus, now: Timestamp) {
+    let headline = &board.verdict;
+    let role = headline.worst.map_or(Role::Strong, Role::from);
+    let sentence = ui.paint(role, &headline.sentence);
+    let since = headline.since.map_or_else(String::new, |t| format!("  for {}", Short(now.since(t))));
+    ui.line(format_args!("{sentence}{since}"));
+    if let Some(first) = &headline.first_to_break {
+        let first = ui.paint(Role::Plain, first);
+        ui.line(first);
+    }
+    ui.line(counts(ui, board));
+    let not_ok = |m: &MonitorRow| matches!(m.state, State::Down | State::Degraded | State::Unknown) || m.stale_config;
+    let troubled: Vec<_> = board.monitors.iter().filter(|m| not_ok(m)).cloned().collect();
+    if !troubled.is_empty() {
+        ui.line("");
+        monitor::table(ui, &troubled, now);
+    }
+    let alerts: Vec<&AlertRow> = board.alerts.iter().map(|a| &**a).collect();
+    if !alerts.is_empty() {
+        ui.line("");
+        alert::table(ui, &alerts, now);
+    }
+    reload::problems(ui, &config.problems);
+    engine(ui, board, config, now);
+}
+
+fn counts(ui: &Ui, board: &Board) -> String {
+    let mut parts = Vec::new();
+    for state in State::ALL {
+        let count = board.monitors.iter().filter(|m| m.state == state).count();
+        if count > 0 {
+            parts.push(ui.paint(state.into(), format!("{count} {}", state.as_str())));
+        }
+    }
+    let noun = if board.monitors.len() == 1 { "monitor" } else { "monitors" };
+    let detail = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
+    format!("{} {noun}{detail}", board.monitors.len())
+}
+
+fn engine(ui: &mut Ui, board: &Board, config: &ConfigStatus, now: Timestamp) {
+    let (server, health) = (&board.server, &board.engine);
+    ui.line("");
+    for complaint in &health.complaints {
+        let complaint = ui.paint(Role::Warn, format!("engine: {complaint}"));
+        ui.line(complaint);
+    }
+    let http = server.http.as_ref().map_or_else(String::new, |a| format!(", {a}"));
+    let about = format!(
+        "watchdog {} on {} (pid {}{http}), up {}; start lag p99 {}, slots missed {}, messages owed {}, receivers {}",
+        server.version,
+        server.instance,
+        server.pid,
+        Short(now.since(server.started)),
+        Short(health.lag_p99),
+        health.missed_slots,
+        health.outbox,
+        health.receivers,
+    );
+    let files = format!(
+        "configuration {}: files {}, monitors {}, loaded {} ago",
+        config.dir,
+        config.files,
+        config.monitors,
+        Short(now.since(config.loaded)),
+    );
+    for line in [about, files] {
+        let line = ui.paint(Role::Dim, line);
+        ui.line(line);
+    }
+}

@@ -1,0 +1,54 @@
+//! How commands talk to the server, and what a person is told when nobody answers.
+
+use std::io;
+
+use crate::base::failure::{Failure, Kind};
+use crate::cli::settings::Settings;
+use crate::client::{Client, ClientError, Endpoint};
+
+/// A client of the server at the socket.
+pub fn client(settings: &Settings) -> Client {
+    Client::new(Endpoint::Unix(settings.socket.clone()))
+}
+
+/// Runs a command's asynchronous part on this thread.
+///
+/// # Errors
+/// Those of `work`; or the operating system gives no event loop.
+pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|e| Failure::text(Kind::Internal, format!("cannot start an event loop: {e}")))?.block_on(work)
+}
+
+/// What a person is told about a failed request.
+pub fn failure(e: ClientError) -> Failure {
+    match e {
+        ClientError::NoServer { endpoint, err } => {
+            let failure = Failure::text(Kind::NoServer, format!("no server answers at `{endpoint}`: {}", plain(&err)));
+            if err.kind() == io::ErrorKind::PermissionDenied {
+                return failure.hint("the socket belongs to another user; run this command as that user");
+            }
+            failure
+                .hint("start one with `watchdog serve`")
+                .hint("if it listens elsewhere, name its socket with `--socket PATH`")
+        }
+        ClientError::Refused { kind, message, hints } => {
+            hints.into_iter().fold(Failure::text(kind, message), Failure::hint)
+        }
+        e @ ClientError::Reply(_) => {
+            Failure::new(Kind::Internal, &e).hint("is the server of the same version? see `watchdog status`")
+        }
+        e @ ClientError::Timeout(_) => {
+            Failure::new(Kind::Unavailable, &e).hint("the server may be overloaded; its log says more")
+        }
+    }
+}
+
+/// The system's words without its number.
+fn plain(err: &io::Error) -> String {
+    match err.kind() {
+        io::ErrorKind::NotFound => "there is no such socket".to_owned(),
+        io::ErrorKind::ConnectionRefused => "the server that made it is gone".to_owned(),
+        _ => err.to_string(),
+    }
+}

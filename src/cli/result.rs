@@ -1,0 +1,117 @@
+//! How one probe's result looks: verdict, phases as bars, checks, evidence, and the history strip.
+
+use std::time::Duration;
+
+use unicode_width::UnicodeWidthStr;
+
+use crate::base::outcome::{Check, Evidence, Phase, Verdict};
+use crate::base::term_safe::lines;
+use crate::base::time::Timestamp;
+use crate::base::units::Short;
+use crate::cli::ui::{Role, Ui};
+use crate::wire::api::{HistoryPoint, ProbeResult};
+
+/// Cells of a whole bar.
+const BAR: usize = 30;
+/// Lines of one piece of evidence.
+const EVIDENCE_LINES: usize = 20;
+
+/// The word for a verdict.
+pub const fn verdict_word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Up => "up",
+        Verdict::Degraded => "degraded",
+        Verdict::Down => "down",
+        Verdict::Unknown => "unknown",
+    }
+}
+
+/// Prints a result in full.
+pub fn print(ui: &mut Ui, result: &ProbeResult, now: Timestamp) {
+    let word = ui.paint(result.verdict.into(), verdict_word(result.verdict));
+    let headline = result.reason.as_ref().map_or(&result.summary, |r| &r.message);
+    let headline = ui.paint(Role::Plain, headline);
+    let tries = if result.attempt > 1 { format!(", attempt {}", result.attempt) } else { String::new() };
+    let when = format!("{} ago, took {}{tries}", Short(now.since(result.at)), Short(result.took));
+    let when = ui.paint(Role::Dim, when);
+    ui.line(format_args!("{word}  {headline}  {when}"));
+    phases(ui, &result.phases);
+    checks(ui, &result.checks);
+    if let Some(evidence) = &result.evidence {
+        self::evidence(ui, evidence);
+    }
+}
+
+/// Prints the timed parts, each bar beginning where the one before ended.
+pub fn phases(ui: &mut Ui, phases: &[Phase]) {
+    let total: Duration = phases.iter().map(|p| p.took).sum();
+    let name_width = phases.iter().map(|p| p.name.width()).max().unwrap_or(0);
+    let mut before = Duration::ZERO;
+    for phase in phases {
+        let (from, to) = (cells(before, total), cells(before + phase.took, total));
+        before += phase.took;
+        // A part that happened is seen, however short it was.
+        let bar = format!("{}{}", " ".repeat(from.min(BAR - 1)), "█".repeat((to - from).max(1)));
+        let padding = " ".repeat(BAR.saturating_sub(bar.width()));
+        let role = if phase.failed { Role::Bad } else { Role::Good };
+        let (bar, name) = (ui.paint(role, bar), ui.paint(Role::Plain, &phase.name));
+        let gap = " ".repeat(name_width - phase.name.width());
+        let failed = if phase.failed { "  failed" } else { "" };
+        ui.line(format_args!("  {name}{gap}  {bar}{padding}  {:>6}{failed}", Short(phase.took)));
+    }
+}
+
+fn cells(part: Duration, total: Duration) -> usize {
+    if total.is_zero() {
+        return 0;
+    }
+    ((part.as_secs_f64() / total.as_secs_f64() * BAR as f64).round() as usize).min(BAR)
+}
+
+/// Prints expectations and how each fared.
+pub fn checks(ui: &mut Ui, checks: &[Check]) {
+    for check in checks {
+        let (role, word) = match check.ok {
+            Some(true) => (Role::Good, "ok    "),
+            Some(false) => (Role::Bad, "failed"),
+            None => (Role::Dim, "-     "),
+        };
+        let (word, name) = (ui.paint(role, word), ui.paint(Role::Plain, &check.name));
+        let found = match check.found.is_empty() {
+            true => String::new(),
+            false => format!("  found {}", ui.paint(Role::Plain, &check.found)),
+        };
+        ui.line(format_args!("  {word}  {name}{found}"));
+    }
+}
+
+fn evidence(ui: &mut Ui, evidence: &Evidence) {
+    for (title, text) in &evidence.items {
+        let title = ui.paint(Role::Dim, title);
+        ui.line(format_args!("  {title}"));
+        for line in lines(text).take(EVIDENCE_LINES) {
+            ui.line(format_args!("    {line}"));
+        }
+        let more = text.lines().count().saturating_sub(EVIDENCE_LINES);
+        if more > 0 {
+            let more = ui.paint(Role::Dim, format!("({more} more lines; `--json` shows all)"));
+            ui.line(format_args!("    {more}"));
+        }
+    }
+}
+
+/// The newest results as one character each, readable without colours, oldest first.
+pub fn strip(ui: &Ui, history: &[HistoryPoint]) -> String {
+    let room = ui.width().map_or(60, |w| w.saturating_sub(20).clamp(10, 60));
+    let shown = &history[history.len().saturating_sub(room)..];
+    shown.iter().map(|p| ui.paint(p.verdict.into(), strip_glyph(p.verdict))).collect()
+}
+
+const fn strip_glyph(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Up => "▂",
+        Verdict::Degraded => "▅",
+        Verdict::Down => "█",
+        Verdict::Unknown => "?",
+    }
+}
