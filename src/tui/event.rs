@@ -1,0 +1,273 @@
+//! The loop: waits for keys, the server, signals and the clock; feeds the reducer; runs effects; draws.
+//!
+//! The only place of the TUI with side effects besides `term`.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::{Event, EventStream};
+use futures_util::{FutureExt, StreamExt};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::base::clock::Clock;
+use crate::client::Link;
+use crate::task::supervisor::Supervisor;
+use crate::tui::action::{Effect, Msg, Now, Request};
+use crate::tui::screens;
+use crate::tui::server::Server;
+use crate::tui::state::{Overlay, State};
+use crate::tui::term::{Picture, Terminal};
+use crate::tui::theme::Theme;
+use crate::tui::update::update;
+use crate::tui::{ExitReason, TuiError};
+
+/// Data is drawn at most this often; keys at once.
+const FRAME: Duration = Duration::from_millis(33);
+/// Reading on without drawing ends after this, so that a flood of data cannot hold back a key's frame.
+const DRAIN: Duration = Duration::from_millis(4);
+/// Time for tasks to end after the last screen.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// The signals that end a program.
+struct Signals {
+    term: Signal,
+    hup: Signal,
+    int: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            hup: signal(SignalKind::hangup())?,
+            int: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for one. Cancel-safe.
+    async fn recv(&mut self) -> SignalKind {
+        tokio::select! {
+            _ = self.term.recv() => SignalKind::terminate(),
+            _ = self.hup.recv() => SignalKind::hangup(),
+            _ = self.int.recv() => SignalKind::interrupt(),
+        }
+    }
+}
+
+/// Everything that the loop owns.
+struct Loop<'t, S: Server> {
+    server: S,
+    terminal: &'t mut Terminal,
+    theme: Theme,
+    state: State,
+    clock: Clock,
+    start: Instant,
+    input: Option<EventStream>,
+    tasks: Supervisor,
+    replies: (mpsc::Sender<Msg>, mpsc::Receiver<Msg>),
+    nudge: Arc<Notify>,
+    drawn: Option<u64>,
+    drawn_at: Instant,
+    end: Option<ExitReason>,
+}
+
+/// Runs the screens until the person or a signal ends them.
+pub(crate) async fn run<S: Server>(
+    server: S,
+    terminal: &mut Terminal,
+    theme: Theme,
+    mut state: State,
+) -> Result<ExitReason, TuiError> {
+    let mut signals = Signals::new()?;
+    state.size = Terminal::size()?;
+    let start = Instant::now();
+    let mut this = Loop {
+        server,
+        terminal,
+        theme,
+        state,
+        clock: Clock::system(),
+        start,
+        input: Some(EventStream::new()),
+        tasks: Supervisor::new(&CancellationToken::new()),
+        // Waits when full: a reply that cannot be taken in keeps its task, and nothing else, waiting.
+        replies: mpsc::channel(64),
+        nudge: Arc::new(Notify::new()),
+        drawn: None,
+        drawn_at: start,
+        end: None,
+    };
+    // The first picture comes before the first byte to the server.
+    this.feed_clock()?;
+    this.draw()?;
+    // Waits when full: the client reads no further frames from its socket, and the server drops those that
+    // a slow reader misses for a fresh snapshot.
+    let (links, mut from_server) = mpsc::channel(64);
+    let (server, nudge) = (this.server.clone(), Arc::clone(&this.nudge));
+    this.tasks.add("link", |stop| server.follow(links, nudge, stop));
+    let reason = this.turn(&mut signals, &mut from_server).await;
+    let Loop { tasks, input, .. } = this;
+    drop(input);
+    tasks.stop(GRACE).await;
+    reason
+}
+
+impl<S: Server> Loop<'_, S> {
+    async fn turn(
+        &mut self,
+        signals: &mut Signals,
+        links: &mut mpsc::Receiver<Link>,
+    ) -> Result<ExitReason, TuiError> {
+        loop {
+            if let Some(reason) = self.end {
+                return Ok(reason);
+            }
+            let wake = self.wake();
+            // Every arm is cancel-safe: streams, channels, signals and timers lose nothing when dropped.
+            let urgent = tokio::select! {
+                biased;
+                kind = signals.recv() => return Ok(ExitReason::Signal(kind.as_raw_value())),
+                event = next(&mut self.input) => self.take(event)?,
+                Some(reply) = self.replies.1.recv() => { self.feed(reply)?; false }
+                link = links.recv() => self.take_link(link)?,
+                Some(end) = self.tasks.ended() => {
+                    if let Err(e) = end && e.is_panic() {
+                        tracing::error!(error = %e, "a task of the screens panicked");
+                        self.feed(Msg::TaskPanicked("see the log".to_owned()))?;
+                    }
+                    false
+                }
+                () = sleep_until(wake) => { self.feed_clock()?; false }
+            };
+            let urgent = self.drain(links)? || urgent;
+            if self.drawn != Some(self.state.rev) && (urgent || self.drawn_at.elapsed() >= FRAME) {
+                self.draw()?;
+            }
+        }
+    }
+
+    /// Takes in what is there already, so that a burst costs one picture.
+    fn drain(&mut self, links: &mut mpsc::Receiver<Link>) -> Result<bool, TuiError> {
+        let start = Instant::now();
+        let mut urgent = false;
+        while self.end.is_none() && start.elapsed() < DRAIN {
+            if let Some(event) = next(&mut self.input).now_or_never() {
+                urgent |= self.take(event)?;
+            } else if let Ok(reply) = self.replies.1.try_recv() {
+                self.feed(reply)?;
+            } else if let Ok(link) = links.try_recv() {
+                self.take_link(Some(link))?;
+            } else {
+                break;
+            }
+        }
+        Ok(urgent)
+    }
+
+    fn take_link(&mut self, link: Option<Link>) -> Result<bool, TuiError> {
+        match link {
+            Some(link) => self.feed(Msg::Link(link))?,
+            // The task that follows the stream runs as long as we do; without it nothing would be shown as
+            // old, so it is better to end.
+            None => return Err(TuiError::LinkTask),
+        }
+        Ok(false)
+    }
+
+    /// Takes in an event of the terminal; returns whether a person waits for the picture.
+    fn take(&mut self, event: Option<io::Result<Event>>) -> Result<bool, TuiError> {
+        let msg = match event.ok_or(TuiError::InputClosed)?? {
+            Event::Key(key) => Msg::Key(key),
+            Event::Paste(text) => Msg::Paste(text),
+            Event::Resize(columns, rows) => Msg::Resize(columns, rows),
+            Event::FocusGained | Event::FocusLost | Event::Mouse(_) => return Ok(false),
+        };
+        let urgent = !matches!(msg, Msg::Resize(..));
+        self.feed(msg)?;
+        Ok(urgent)
+    }
+
+    fn feed_clock(&mut self) -> Result<(), TuiError> {
+        let now = Now { steady: self.start.elapsed(), wall: self.clock.now() };
+        let effects = update(&mut self.state, Msg::Clock(now));
+        self.perform(effects)
+    }
+
+    fn feed(&mut self, msg: Msg) -> Result<(), TuiError> {
+        self.feed_clock()?;
+        let effects = update(&mut self.state, msg);
+        self.perform(effects)
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>) -> Result<(), TuiError> {
+        for effect in effects {
+            match effect {
+                Effect::Ask(request) => self.ask(request),
+                Effect::Retry | Effect::Resync => self.nudge.notify_one(),
+                Effect::Copy(text) => self.terminal.painter.copy(&text)?,
+                Effect::Repaint => {
+                    self.terminal.painter.forget();
+                    self.drawn = None;
+                }
+                Effect::Suspend => self.suspend()?,
+                Effect::Quit => self.end = Some(ExitReason::Quit),
+            }
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, request: Request) {
+        let (server, replies) = (self.server.clone(), self.replies.0.clone());
+        self.tasks.add("request", |stop| async move {
+            let answer = server.ask(request.clone());
+            tokio::select! {
+                () = stop.cancelled() => {}
+                result = answer => {
+                    // Nobody to tell: the screens have ended.
+                    let _ = replies.send(Msg::Reply(request, result)).await;
+                }
+            }
+        });
+    }
+
+    fn suspend(&mut self) -> Result<(), TuiError> {
+        // Its thread reads the terminal, and would take keys from the shell.
+        self.input = None;
+        self.terminal.suspend()?;
+        self.input = Some(EventStream::new());
+        self.drawn = None;
+        let (columns, rows) = Terminal::size()?;
+        let effects = update(&mut self.state, Msg::Resize(columns, rows));
+        self.perform(effects)
+    }
+
+    fn wake(&self) -> Instant {
+        let wake = self.start + self.state.wake();
+        if self.drawn == Some(self.state.rev) { wake } else { wake.min(self.drawn_at + FRAME) }
+    }
+
+    fn draw(&mut self) -> Result<(), TuiError> {
+        let (columns, rows) = self.state.size;
+        let area = Rect::new(0, 0, columns, rows);
+        let mut cells = Buffer::empty(area);
+        let cursor = screens::draw(&self.state, &self.theme, area, &mut cells);
+        let caret = matches!(self.state.overlay, Overlay::Typing | Overlay::Help { typing: true, .. });
+        self.terminal.painter.show(Picture { cells, cursor, caret })?;
+        self.drawn = Some(self.state.rev);
+        self.drawn_at = Instant::now();
+        Ok(())
+    }
+}
+
+async fn next(input: &mut Option<EventStream>) -> Option<io::Result<Event>> {
+    match input {
+        Some(stream) => stream.next().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,176 @@
+//! What follows from a board, worked out once per board and not once per frame.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::tui::widgets::text::width;
+use crate::wire::board::{AlertState, Board, STRIP_CELLS, State};
+
+/// Numbers and lists that screens need.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facts {
+    /// Monitors per state, in the order of [`State::ALL`].
+    pub(crate) counts: [usize; State::ALL.len()],
+    /// Places in the board of monitors that are down, degraded or unknown: worst first, then longest.
+    pub(crate) not_ok: Vec<u32>,
+    /// Monitors by type.
+    pub(crate) groups: Vec<Group>,
+    /// Alerts that fire.
+    pub(crate) firing: usize,
+    /// Alerts that wait for their time.
+    pub(crate) pending: usize,
+    /// Columns of the longest monitor name.
+    pub(crate) longest_name: usize,
+}
+
+/// All monitors of one type.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Group {
+    /// The type.
+    pub(crate) name: String,
+    /// How many.
+    pub(crate) count: usize,
+    /// How many are not ok.
+    pub(crate) bad: usize,
+    /// The worst state.
+    pub(crate) worst: State,
+    /// The worst state per cell.
+    pub(crate) strip: String,
+    /// Mean of the known uptimes.
+    pub(crate) uptime: Option<f64>,
+    /// The slowest p95.
+    pub(crate) p95: Option<Duration>,
+}
+
+impl Facts {
+    /// Works everything out.
+    pub(crate) fn of(board: &Board) -> Self {
+        let mut facts = Self::default();
+        let mut groups: BTreeMap<&str, Builder> = BTreeMap::new();
+        for (i, row) in (0u32..).zip(&board.monitors) {
+            if let Some(n) = facts.counts.get_mut(row.state as usize) {
+                *n += 1;
+            }
+            facts.longest_name = facts.longest_name.max(width(row.name.as_str()));
+            let bad = is_bad(row.state);
+            if bad {
+                facts.not_ok.push(i);
+            }
+            let group = groups.entry(&row.r#type).or_insert_with(Builder::new);
+            group.count += 1;
+            group.bad += usize::from(bad);
+            group.worst = group.worst.min(row.state);
+            group.p95 = group.p95.max(row.p95);
+            if let Some(u) = row.uptime {
+                group.uptimes += 1;
+                group.uptime += u;
+            }
+            // Strips are aligned at their newest cell.
+            for (cell, c) in group.strip.iter_mut().rev().zip(row.strip.bytes().rev()) {
+                if weight(c) > weight(*cell) {
+                    *cell = c;
+                }
+            }
+        }
+        facts.groups = groups.into_iter().map(|(name, b)| b.build(name)).collect();
+        let row = |i: &u32| board.monitors.get(*i as usize);
+        facts.not_ok.sort_by_key(|i| row(i).map(|r| (r.state, r.since)));
+        facts.firing = board.alerts.iter().filter(|a| a.state == AlertState::Firing).count();
+        facts.pending = board.alerts.iter().filter(|a| a.state == AlertState::Pending).count();
+        facts
+    }
+
+    /// How many monitors are in `state`.
+    pub(crate) fn count(&self, state: State) -> usize {
+        self.counts.get(state as usize).copied().unwrap_or(0)
+    }
+
+    /// How many monitors there are.
+    pub(crate) fn total(&self) -> usize {
+        self.counts.iter().sum()
+    }
+}
+
+/// Whether a monitor in `state` needs to be looked at.
+fn is_bad(state: State) -> bool {
+    match state {
+        State::Down | State::Degraded | State::Unknown => true,
+        State::Pending | State::Up | State::Paused => false,
+    }
+}
+
+fn weight(cell: u8) -> u8 {
+    match cell {
+        b'd' => 5,
+        b'g' => 4,
+        b'k' => 3,
+        b'u' => 2,
+        b'p' => 1,
+        _ => 0,
+    }
+}
+
+struct Builder {
+    count: usize,
+    bad: usize,
+    worst: State,
+    strip: [u8; STRIP_CELLS],
+    uptime: f64,
+    uptimes: usize,
+    p95: Option<Duration>,
+}
+
+impl Builder {
+    fn new() -> Self {
+        Self {
+            count: 0,
+            bad: 0,
+            worst: State::Paused,
+            strip: [b'.'; STRIP_CELLS],
+            uptime: 0.0,
+            uptimes: 0,
+            p95: None,
+        }
+    }
+
+    fn build(self, name: &str) -> Group {
+        Group {
+            name: name.to_owned(),
+            count: self.count,
+            bad: self.bad,
+            worst: self.worst,
+            strip: self.strip.iter().map(|b| char::from(*b)).collect(),
+            uptime: (self.uptimes > 0).then(|| self.uptime / self.uptimes as f64),
+            p95: self.p95,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::fixture;
+
+    #[test]
+    fn a_group_shows_the_worst_of_its_members() {
+        let mut board = fixture::board(&[("a", State::Up), ("b", State::Degraded), ("c", State::Paused)]);
+        std::sync::Arc::make_mut(&mut board.monitors[0]).strip = "uud".into();
+        std::sync::Arc::make_mut(&mut board.monitors[1]).strip = "ug".into();
+        std::sync::Arc::make_mut(&mut board.monitors[2]).strip = "p".repeat(200);
+        let facts = Facts::of(&board);
+        let group = &facts.groups[0];
+        assert_eq!((group.count, group.bad, group.worst), (3, 1, State::Degraded));
+        assert!(group.strip.ends_with("puud"), "{}", group.strip);
+        assert_eq!(group.strip.len(), STRIP_CELLS);
+        assert_eq!(facts.total(), 3);
+        assert_eq!(facts.count(State::Degraded), 1);
+        assert_eq!(facts.not_ok, [1]);
+    }
+
+    #[test]
+    fn states_count_in_their_order() {
+        for (i, state) in State::ALL.into_iter().enumerate() {
+            assert_eq!(state as usize, i);
+        }
+    }
+}

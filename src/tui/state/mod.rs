@@ -1,0 +1,378 @@
+//! Everything the screens show, as one value. Changed by `update` only; drawn by `draw` only.
+
+pub(crate) mod facts;
+pub(crate) mod filter;
+pub(crate) mod link;
+pub(crate) mod list;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::name::MonitorName;
+use crate::base::time::Timestamp;
+use crate::tui::action::{Effect, Now, Request};
+use crate::tui::keys::Context;
+use crate::tui::state::facts::Facts;
+use crate::tui::state::link::{Health, LinkView};
+use crate::tui::state::list::{ListView, SortKey};
+use crate::wire::api::{ConfigStatus, MonitorDetail};
+use crate::wire::board::{AlertRow, Board, MonitorRow};
+
+/// Not more than one request for the same monitor's detail in this time.
+const DETAIL_EVERY: Duration = Duration::from_secs(1);
+/// Pause between requests while the cursor runs through a list.
+const DETAIL_SETTLE: Duration = Duration::from_millis(100);
+/// Pause before a failed request is repeated.
+const RETRY_AFTER: Duration = Duration::from_secs(3);
+/// How long a toast stays.
+pub(crate) const TOAST: Duration = Duration::from_secs(4);
+
+/// The screens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Screen {
+    /// Is anything wrong?
+    #[default]
+    Overview,
+    /// State and latency of each target.
+    Monitors,
+    /// What is loaded, what is wrong with it?
+    Config,
+}
+
+/// What lies over the screen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Overlay {
+    /// Nothing.
+    #[default]
+    None,
+    /// The filter is being typed.
+    Typing,
+    /// The sort menu, with its cursor.
+    Menu(SortKey),
+    /// Help.
+    Help {
+        /// First line shown.
+        scroll: usize,
+        /// Only lines with this text.
+        query: String,
+        /// Whether the text is being typed.
+        typing: bool,
+    },
+}
+
+/// A short message at the bottom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Toast {
+    /// The text. Untrusted.
+    pub(crate) text: String,
+    /// Errors stay until a key.
+    pub(crate) error: bool,
+    /// When it goes, on the steady clock.
+    pub(crate) until: Duration,
+}
+
+/// What the overview's cursor can be on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Item {
+    /// An alert, by fingerprint.
+    Alert(String),
+    /// A monitor that is not ok.
+    Monitor(MonitorName),
+    /// All monitors of a type.
+    Group(String),
+}
+
+/// The overview's own state.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OverviewView {
+    /// Under the cursor.
+    pub(crate) selected: Option<Item>,
+    /// Its place.
+    pub(crate) at: usize,
+    /// First line shown.
+    pub(crate) top: usize,
+}
+
+/// One monitor in full.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct DetailView {
+    /// The newest reply.
+    pub(crate) data: Option<Box<MonitorDetail>>,
+    /// Why there is none.
+    pub(crate) error: Option<String>,
+    /// First line shown.
+    pub(crate) scroll: usize,
+    /// The monitor that was asked for, while there is no reply.
+    pub(crate) asked: Option<MonitorName>,
+    /// When, on the steady clock.
+    pub(crate) asked_at: Option<Duration>,
+    /// The board's row when it was asked for: a new row means new details.
+    row: Option<Arc<MonitorRow>>,
+}
+
+/// The configuration as the server sees it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ConfigView {
+    /// The newest reply.
+    pub(crate) data: Option<Box<ConfigStatus>>,
+    /// Why there is none.
+    pub(crate) error: Option<String>,
+    /// Which problem the cursor is on.
+    pub(crate) at: usize,
+    /// First problem shown.
+    pub(crate) top: usize,
+    /// Whether a request is under way.
+    pub(crate) asked: bool,
+    /// When the last one was made.
+    asked_at: Option<Duration>,
+    /// The load it told of, and how many errors.
+    seen: Option<(Option<Timestamp>, usize)>,
+}
+
+/// Everything.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// Columns and rows.
+    pub(crate) size: (u16, u16),
+    /// Both clocks.
+    pub(crate) now: Now,
+    /// Nothing on the server is changed.
+    pub(crate) read_only: bool,
+    /// Where the server is looked for.
+    pub(crate) endpoint: String,
+    /// The connection.
+    pub(crate) link: LinkView,
+    /// The newest board.
+    pub(crate) board: Option<Board>,
+    /// What follows from it.
+    pub(crate) facts: Facts,
+    /// Which screen.
+    pub(crate) screen: Screen,
+    /// The monitor opened over it.
+    pub(crate) open: Option<MonitorName>,
+    /// What lies over all.
+    pub(crate) overlay: Overlay,
+    /// Per screen.
+    pub(crate) overview: OverviewView,
+    /// Per screen.
+    pub(crate) list: ListView,
+    /// Per screen.
+    pub(crate) detail: DetailView,
+    /// Per screen.
+    pub(crate) config: ConfigView,
+    /// The message at the bottom.
+    pub(crate) toast: Option<Toast>,
+    /// First half of a double key.
+    pub(crate) half: Option<char>,
+    /// Monitors being probed at our request.
+    pub(crate) running: Vec<MonitorName>,
+    /// Grows when a new frame may look different.
+    pub(crate) rev: u64,
+}
+
+impl State {
+    /// The state before anything happened.
+    pub(crate) fn new(endpoint: String, read_only: bool, screen: Screen, open: Option<MonitorName>) -> Self {
+        Self { endpoint, read_only, screen, open, size: (80, 24), ..Self::default() }
+    }
+
+    /// Whether what is on the screen may be taken for the present.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.link.is_fresh(self.now)
+    }
+
+    /// How far the screen may be trusted.
+    pub(crate) fn health(&self) -> Health<'_> {
+        self.link.health(self.now)
+    }
+
+    /// The server's time.
+    pub(crate) fn server_now(&self) -> Timestamp {
+        self.link.server_now(self.now)
+    }
+
+    /// Below this the layout is compact: one line on top, no tabs, fewer columns.
+    pub(crate) fn is_compact(&self) -> bool {
+        self.size.0 < 60 || self.size.1 < 15
+    }
+
+    /// Whether there is room for two panes.
+    pub(crate) fn is_wide(&self) -> bool {
+        self.size.0 >= 100 && !self.is_compact()
+    }
+
+    /// Shows a message.
+    pub(crate) fn say(&mut self, text: impl Into<String>, error: bool) {
+        self.toast = Some(Toast { text: text.into(), error, until: self.now.steady + TOAST });
+    }
+
+    /// The board's line of a monitor.
+    pub(crate) fn row(&self, name: &MonitorName) -> Option<&Arc<MonitorRow>> {
+        let board = self.board.as_ref()?;
+        let i = board.monitors.binary_search_by(|m| m.name.cmp(name)).ok()?;
+        board.monitors.get(i)
+    }
+
+    /// An alert.
+    pub(crate) fn alert(&self, fingerprint: &str) -> Option<&Arc<AlertRow>> {
+        self.board.as_ref()?.alerts.iter().find(|a| a.fingerprint == fingerprint)
+    }
+
+    /// The monitor that actions are about.
+    pub(crate) fn target(&self) -> Option<MonitorName> {
+        if let Some(open) = &self.open {
+            return Some(open.clone());
+        }
+        match self.screen {
+            Screen::Overview => match self.overview.selected.as_ref()? {
+                Item::Alert(fingerprint) => self.alert(fingerprint).map(|a| a.monitor.clone()),
+                Item::Monitor(name) => Some(name.clone()),
+                Item::Group(_) => None,
+            },
+            Screen::Monitors if self.list.order.is_empty() => None,
+            Screen::Monitors => self.list.selected.clone(),
+            Screen::Config => None,
+        }
+    }
+
+    /// The monitor whose details are on the screen.
+    pub(crate) fn detailed(&self) -> Option<MonitorName> {
+        if self.open.is_some() {
+            return self.open.clone();
+        }
+        (self.screen == Screen::Monitors && self.is_wide()).then(|| self.target()).flatten()
+    }
+
+    /// Where keys are looked up, first match wins.
+    pub(crate) fn contexts(&self) -> Vec<Context> {
+        match &self.overlay {
+            Overlay::Typing | Overlay::Help { typing: true, .. } => return vec![Context::Typing],
+            Overlay::Menu(_) => return vec![Context::Menu, Context::Move, Context::Global],
+            Overlay::Help { .. } => return vec![Context::Help, Context::Move, Context::Global],
+            Overlay::None => {}
+        }
+        let mut contexts = Vec::new();
+        if !self.is_fresh() {
+            contexts.push(Context::Offline);
+        }
+        contexts.push(match (&self.open, self.screen) {
+            (Some(_), _) => Context::Detail,
+            (None, Screen::Overview) => Context::Overview,
+            (None, Screen::Monitors) => Context::Monitors,
+            (None, Screen::Config) => Context::Config,
+        });
+        contexts.extend([Context::Move, Context::Global]);
+        contexts
+    }
+
+    /// How many things the overview's cursor can be on.
+    pub(crate) fn items(&self) -> usize {
+        self.board.as_ref().map_or(0, |b| b.alerts.len()) + self.facts.not_ok.len() + self.facts.groups.len()
+    }
+
+    /// The thing at a place of the overview: alerts, then monitors that are not ok, then types.
+    pub(crate) fn item(&self, at: usize) -> Option<Item> {
+        let board = self.board.as_ref()?;
+        if let Some(alert) = board.alerts.get(at) {
+            return Some(Item::Alert(alert.fingerprint.clone()));
+        }
+        let at = at - board.alerts.len();
+        if let Some(i) = self.facts.not_ok.get(at) {
+            return board.monitors.get(*i as usize).map(|row| Item::Monitor(row.name.clone()));
+        }
+        self.facts.groups.get(at - self.facts.not_ok.len()).map(|g| Item::Group(g.name.clone()))
+    }
+
+    /// The place of a thing.
+    fn place(&self, item: &Item) -> Option<usize> {
+        let board = self.board.as_ref()?;
+        match item {
+            Item::Alert(fingerprint) => board.alerts.iter().position(|a| a.fingerprint == *fingerprint),
+            Item::Monitor(name) => {
+                let i = board.monitors.binary_search_by(|m| m.name.cmp(name)).ok()?;
+                self.facts.not_ok.iter().position(|n| *n as usize == i).map(|p| board.alerts.len() + p)
+            }
+            Item::Group(name) => {
+                let p = self.facts.groups.iter().position(|g| g.name == *name)?;
+                Some(board.alerts.len() + self.facts.not_ok.len() + p)
+            }
+        }
+    }
+
+    /// Puts the overview's cursor on place `at`, or on the last one.
+    pub(crate) fn select_item(&mut self, at: usize) {
+        self.overview.at = at.min(self.items().saturating_sub(1));
+        self.overview.selected = self.item(self.overview.at);
+    }
+
+    /// Works out what follows from a new board; selections stay on their things.
+    pub(crate) fn board_changed(&mut self) {
+        let Some(board) = &self.board else { return };
+        self.facts = Facts::of(board);
+        self.list.refresh(board);
+        let found = self.overview.selected.as_ref().and_then(|item| self.place(item));
+        self.select_item(found.unwrap_or(self.overview.at));
+    }
+
+    /// What has to be asked for so that the screen is whole and current.
+    pub(crate) fn wanted(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if !self.is_fresh() {
+            return effects;
+        }
+        effects.extend(self.wanted_detail().map(Effect::Ask));
+        effects.extend(self.wanted_config().map(Effect::Ask));
+        effects
+    }
+
+    fn wanted_detail(&mut self) -> Option<Request> {
+        let name = self.detailed()?;
+        let row = self.row(&name)?.clone();
+        let view = &mut self.detail;
+        if view.asked.is_some() {
+            return None;
+        }
+        let other = view.data.as_ref().is_none_or(|d| d.row.name != name);
+        let newer = view.row.as_ref().is_none_or(|r| !Arc::ptr_eq(r, &row));
+        let pause = match (other, newer) {
+            _ if view.error.is_some() => RETRY_AFTER,
+            (true, _) => DETAIL_SETTLE,
+            (false, true) => DETAIL_EVERY,
+            (false, false) => return None,
+        };
+        if view.asked_at.is_some_and(|at| self.now.steady.saturating_sub(at) < pause) {
+            return None;
+        }
+        (view.asked, view.asked_at, view.row) = (Some(name.clone()), Some(self.now.steady), Some(row));
+        Some(Request::Detail(name))
+    }
+
+    fn wanted_config(&mut self) -> Option<Request> {
+        let engine = &self.board.as_ref()?.engine;
+        let stamp = Some((engine.config_loaded, engine.problems));
+        let view = &mut self.config;
+        if self.screen != Screen::Config || view.asked {
+            return None;
+        }
+        let again = view.error.is_some()
+            && view.asked_at.is_none_or(|at| self.now.steady.saturating_sub(at) >= RETRY_AFTER);
+        if view.seen == stamp && !again {
+            return None;
+        }
+        (view.asked, view.asked_at, view.seen) = (true, Some(self.now.steady), stamp);
+        Some(Request::Config)
+    }
+
+    /// Forgets what was asked before a reconnection, so that it is asked again.
+    pub(crate) fn forget_requests(&mut self) {
+        self.detail.row = None;
+        self.config.seen = None;
+    }
+
+    /// When to look at the clock again, on the steady clock, at the latest.
+    pub(crate) fn wake(&self) -> Duration {
+        let second = Duration::from_secs(self.now.steady.as_secs() + 1);
+        let settle = self.detail.asked_at.map(|at| at + DETAIL_SETTLE);
+        settle.filter(|s| *s > self.now.steady).map_or(second, |s| s.min(second))
+    }
+}

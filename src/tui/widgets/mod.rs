@@ -1,0 +1,5 @@
+//! Parts of screens. Each takes data, a theme and a size, and accepts any size.
+
+pub(crate) mod chart;
+pub(crate) mod strip;
+pub(crate) mod text;
