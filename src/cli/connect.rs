@@ -20,6 +20,19 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, 
     runtime.map_err(|e| Failure::text(Kind::Internal, format!("cannot start an event loop: {e}")))?.block_on(work)
 }
 
+/// The same on as many threads as there are processors: for the engine and the screens.
+///
+/// # Errors
+/// Those of `work`; or the operating system gives no event loop.
+pub fn block_on_threads<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Failure::text(Kind::Internal, format!("cannot start an event loop: {e}")))?;
+    let done = runtime.block_on(work);
+    // A name lookup or file read that hangs must not keep the process.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    done
+}
+
 /// What a person is told about a failed request.
 pub fn failure(e: ClientError) -> Failure {
     match e {

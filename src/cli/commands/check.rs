@@ -3,12 +3,13 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use clap::Args;
 use serde::Serialize;
 
 use crate::base::failure::{Failure, Kind};
+use crate::cli::ui::Look;
+use crate::cli::{Answer, Done};
 use crate::config::catalog::Catalog;
 use crate::config::resolve::FromSystem;
 use crate::config::{Loaded, load, render};
@@ -19,18 +20,6 @@ use crate::wire::api::Problem;
 pub struct CheckArgs {
     /// Configuration directory [default: the one that the server would use]
     pub dir: Option<PathBuf>,
-    /// Print one JSON object: ok, dir, files, monitors, problems
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// How text may look where it is going.
-#[derive(Clone, Copy, Debug)]
-pub struct Look {
-    /// Colours are welcome.
-    pub colour: bool,
-    /// Columns of the terminal.
-    pub width: usize,
 }
 
 /// The contract of `--json`.
@@ -47,13 +36,7 @@ struct Report<'a> {
 ///
 /// # Errors
 /// The directory does not exist or cannot be opened (a usage failure), or nothing can be written.
-pub fn run(
-    args: &CheckArgs,
-    default_dir: &Path,
-    catalog: &dyn Catalog,
-    look: Look,
-    out: &mut dyn Write,
-) -> Result<ExitCode, Failure> {
+pub fn run(args: &CheckArgs, default_dir: &Path, catalog: &dyn Catalog, look: Look, out: &mut dyn Write) -> Done {
     let dir = args.dir.as_deref().unwrap_or(default_dir);
     if let Err(e) = std::fs::read_dir(dir) {
         let message = format!("`{}` is not a directory that can be read: {e}", dir.display());
@@ -61,18 +44,18 @@ pub fn run(
     }
     let loaded = load(dir, catalog, &FromSystem::new(dir), None);
     let ok = loaded.errors() == 0;
-    match write(&loaded, ok, args.json, look, out) {
+    match write(&loaded, ok, look, out) {
         // Whoever reads has seen enough.
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {}
         Err(e) => return Err(Failure::new(Kind::Internal, &e)),
         Ok(()) => {}
     }
-    Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if ok { Answer::Good } else { Answer::Bad })
 }
 
-fn write(loaded: &Loaded, ok: bool, json: bool, look: Look, out: &mut dyn Write) -> io::Result<()> {
+fn write(loaded: &Loaded, ok: bool, look: Look, out: &mut dyn Write) -> io::Result<()> {
     let (files, monitors) = (loaded.files, loaded.config.monitors.len());
-    if json {
+    if look.json {
         let dir = loaded.dir.display().to_string();
         serde_json::to_writer_pretty(&mut *out, &Report { ok, dir, files, monitors, problems: &loaded.problems })?;
         writeln!(out)?;

@@ -3,22 +3,20 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use clap::Args;
 use serde::Serialize;
 
 use crate::base::failure::{Failure, Kind};
 use crate::base::term_safe::term_safe;
+use crate::cli::ui::Look;
+use crate::cli::{Answer, Done};
 
 /// Write a starter configuration that watches this machine
 #[derive(Args, Clone, Debug, Default)]
 pub struct InitArgs {
     /// Directory to write into; created when it does not exist [default: the current directory]
     pub dir: Option<PathBuf>,
-    /// Print one JSON object: dir, written
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// A row per starter file: its place and its text.
@@ -50,7 +48,7 @@ struct Report {
 ///
 /// # Errors
 /// One of the files exists (then nothing is written at all), or a file cannot be written.
-pub fn run(args: &InitArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+pub fn run(args: &InitArgs, look: Look, out: &mut dyn Write) -> Done {
     let dir = args.dir.as_deref().unwrap_or(Path::new("."));
     let taken: Vec<&str> = FILES.iter().map(|f| f.0).filter(|path| dir.join(path).symlink_metadata().is_ok()).collect();
     if let Some(first) = taken.first() {
@@ -64,9 +62,9 @@ pub fn run(args: &InitArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
             Failure::text(Kind::Bad, message).hint("name a directory in which you may write")
         })?;
     }
-    match say(dir, args.json, out) {
+    match say(dir, look.json, out) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(Kind::Internal, &e)),
-        Ok(()) | Err(_) => Ok(ExitCode::SUCCESS),
+        Ok(()) | Err(_) => Ok(Answer::Good),
     }
 }
 

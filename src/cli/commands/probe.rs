@@ -16,6 +16,8 @@ use crate::base::outcome::{Check, Outcome, Phase, Verdict};
 use crate::base::probe::ProbeCx;
 use crate::base::term_safe::{lines, term_safe};
 use crate::base::units::{Short, parse_duration};
+use crate::cli::ui::Look;
+use crate::cli::{Answer, Done};
 use crate::config::catalog::{Catalog, Probe};
 use crate::config::fields::{Cx, Fields, Resolver};
 use crate::config::report::Source;
@@ -34,9 +36,6 @@ pub struct ProbeArgs {
     /// Give up after this long; covers name lookup, connection, TLS and answer.
     #[arg(long, global = true, default_value = "10s", value_parser = parse_duration)]
     timeout: Duration,
-    /// Print the result as JSON.
-    #[arg(long, global = true)]
-    json: bool,
     /// What bars are drawn with.
     #[arg(long, global = true, value_enum, default_value_t = Glyphs::Unicode)]
     glyphs: Glyphs,
@@ -173,26 +172,27 @@ struct HostArgs {
     below: Vec<String>,
 }
 
-/// Probes once. Returns the exit code.
+/// Probes once.
 ///
 /// # Errors
 /// The flags do not make a probe, or nothing can be written.
-pub async fn run(args: &ProbeArgs, out: &mut dyn Write, colour: bool) -> Result<u8, Failure> {
+pub async fn run(args: &ProbeArgs, look: Look, out: &mut dyn Write) -> Done {
     let probe = build(&args.target)?;
     let at = Clock::system().now();
     let started = Instant::now();
     let cx = ProbeCx { deadline: started + args.timeout, now: at, since: at, last_beat: None };
     let outcome = probe.collector.probe(&cx).await;
     let took = started.elapsed();
-    let code = u8::from(!matches!(outcome.verdict, Verdict::Up | Verdict::Degraded));
-    let text = match args.json {
+    let good = matches!(outcome.verdict, Verdict::Up | Verdict::Degraded);
+    let answer = if good { Answer::Good } else { Answer::Bad };
+    let text = match look.json {
         true => json(outcome, at, took)?,
-        false => Page { colour, ascii: args.glyphs == Glyphs::Ascii }.draw(&probe, &outcome, took),
+        false => Page { colour: look.colour, ascii: args.glyphs == Glyphs::Ascii }.draw(&probe, &outcome, took),
     };
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::new(Kind::Internal, &e)),
         // Whoever reads may have seen enough.
-        Ok(()) | Err(_) => Ok(code),
+        Ok(()) | Err(_) => Ok(answer),
     }
 }
 
@@ -258,7 +258,7 @@ struct Options(Vec<Entry>);
 impl Options {
     fn put(&mut self, key: &str, value: Value) {
         let span = Span::default();
-        self.0.push(Entry { key: key.to_owned(), key_span: span, value: Node { value, span } });
+        self.0.push(Entry { key: key.to_owned(), key_span: span, value: Node { value, span }, merged: false });
     }
 
     fn text(&mut self, key: &str, value: Option<&str>) {

@@ -20,7 +20,7 @@ use crate::wire::board::{AlertRow, Board, MonitorRow, State};
 use crate::wire::stream::{Frame, apply};
 
 /// Arguments of `status`.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub struct StatusArgs {
     /// Show it again with every change, until interrupted; with `--json` one value per line
     #[arg(short, long)]

@@ -34,7 +34,11 @@ fn summary(s: &State, theme: &Theme, columns: usize) -> Vec<Line> {
         (0, 0) => "No problems.".to_owned(),
         (0, w) => format!("{}.", count(w, "warning")),
         (e, 0) => format!("{}. What is broken keeps running on its last good form.", count(e, "error")),
-        (e, w) => format!("{}, {}. What is broken keeps running on its last good form.", count(e, "error"), count(w, "warning")),
+        (e, w) => format!(
+            "{}, {}. What is broken keeps running on its last good form.",
+            count(e, "error"),
+            count(w, "warning")
+        ),
     };
     let mut lines = vec![Line::new().add(mark.role, format!(" {} ", mark.glyph)).add(Role::Text, text)];
     let loaded = data.loaded.local("%Y-%m-%d %H:%M:%S");
@@ -163,7 +167,9 @@ fn snippet(s: &State, theme: &Theme, columns: usize, data: &ConfigStatus) -> Vec
     }
     if !p.hint.is_empty() {
         let hint = format!("= hint: {}", p.hint);
-        lines.extend(wrap(&hint, columns.saturating_sub(3)).into_iter().map(|l| Line::new().add(Role::Text, format!("  {l}"))));
+        lines.extend(
+            wrap(&hint, columns.saturating_sub(3)).into_iter().map(|l| Line::new().add(Role::Text, format!("  {l}"))),
+        );
     }
     lines
 }

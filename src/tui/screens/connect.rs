@@ -45,7 +45,8 @@ pub(super) fn draw(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
         // Nothing for the first moments: a line that flashes by tells nobody anything.
         _ if s.now.steady.as_millis() < 150 => {}
         _ => {
-            let since = if s.now.steady.as_secs() >= 2 { format!(", for {}", Short(s.now.steady)) } else { String::new() };
+            let since =
+                if s.now.steady.as_secs() >= 2 { format!(", for {}", Short(s.now.steady)) } else { String::new() };
             say(Role::Text, &format!("connecting to {}{since}", s.endpoint));
         }
     }

@@ -47,9 +47,7 @@ pub(super) fn header(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let line = match s.health() {
         Health::Live | Health::Lagging(_) | Health::Resync => counts(s, theme, total),
         Health::Connecting => alarm("CONNECTING").add(Role::Text, " ").add(Role::Text, &s.endpoint),
-        Health::Stale(age) => {
-            retry(alarm("NO NEWS").add(Role::Text, format!(" for {}, still connected.", Short(age))))
-        }
+        Health::Stale(age) => retry(alarm("NO NEWS").add(Role::Text, format!(" for {}, still connected.", Short(age)))),
         Health::Down(lost) => {
             let since = s.link.age(s.now).map(|age| format!(" last heard {} ago.", Short(age))).unwrap_or_default();
             let next = match lost.retry_at {
@@ -112,9 +110,7 @@ fn counts(s: &State, theme: &Theme, total: usize) -> Line {
         tail = tail.add(Role::Strong, "READ ONLY ");
     }
     tail = match s.health() {
-        Health::Lagging(age) => {
-            tail.add(Role::Degraded, format!("{} {} behind", theme.warning().glyph, Short(age)))
-        }
+        Health::Lagging(age) => tail.add(Role::Degraded, format!("{} {} behind", theme.warning().glyph, Short(age))),
         Health::Resync => tail.add(Role::Pending, "resync"),
         _ if narrow => tail.add(Role::Dim, theme.dot()),
         _ => tail.add(Role::Dim, format!("{} live", theme.dot())),

@@ -133,10 +133,12 @@ fn heads(s: &State, theme: &Theme, c: &Columns) -> Line {
         if s.list.sort == key { format!("{word} {}", theme.arrow(s.list.reversed)) } else { word.to_owned() }
     };
     let role = |key: SortKey| if s.list.sort == key { Role::Strong } else { Role::Dim };
-    let mut line = Line::new()
-        .pad(4)
-        .col(role(SortKey::State), &head(SortKey::State, "STATE"), 9, theme)
-        .col(role(SortKey::Name), &head(SortKey::Name, "NAME"), c.name + 1, theme);
+    let mut line = Line::new().pad(4).col(role(SortKey::State), &head(SortKey::State, "STATE"), 9, theme).col(
+        role(SortKey::Name),
+        &head(SortKey::Name, "NAME"),
+        c.name + 1,
+        theme,
+    );
     if c.kind > 0 {
         line = line.col(role(SortKey::Type), &head(SortKey::Type, "TYPE"), c.kind + 1, theme);
     }
@@ -222,7 +224,8 @@ fn empty(s: &State) -> Line {
 fn legend(s: &State, theme: &Theme, height: u16, width: usize) -> Line {
     let (from, len) = (s.list.top, s.list.order.len());
     let to = (from + usize::from(height)).min(len);
-    let mut line = Line::new().add(Role::Dim, if len == 0 { " 0 of 0".to_owned() } else { format!(" {}-{to} of {len}", from + 1) });
+    let mut line = Line::new()
+        .add(Role::Dim, if len == 0 { " 0 of 0".to_owned() } else { format!(" {}-{to} of {len}", from + 1) });
     for (c, word) in [('u', "ok"), ('g', "degraded"), ('d', "down"), ('k', "unknown")] {
         let (glyph, role) = theme.cell(c);
         line = line.add(Role::Text, "  ").add(role, glyph.to_string()).add(Role::Dim, format!(" {word}"));
@@ -240,7 +243,11 @@ pub(super) fn menu(s: &State, theme: &Theme, body: Rect, buf: &mut Buffer, key: 
     for (row, option) in (1..area.height).zip(SortKey::ALL) {
         let cursor = if option == key { theme.cursor() } else { " " };
         let line = Line::new().add(Role::Strong, format!(" {cursor} ")).add(Role::Text, option.word());
-        let line = if option == s.list.sort { line.add(Role::Dim, format!(" {}", theme.arrow(s.list.reversed))) } else { line };
+        let line = if option == s.list.sort {
+            line.add(Role::Dim, format!(" {}", theme.arrow(s.list.reversed)))
+        } else {
+            line
+        };
         line.pad(usize::from(width)).draw(buf, theme, area, row);
         if option == key {
             mark_row(theme, buf, area, row);

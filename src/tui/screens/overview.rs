@@ -107,7 +107,11 @@ fn areas(s: &State, theme: &Theme, body: Rect) -> Areas {
     }
     let side = (body.width * 2 / 5).clamp(40, 70);
     let left = body.width - side - 1;
-    Areas { headline, lists: Rect { width: left, ..rest }, side: Some(Rect { x: rest.x + left + 1, width: side, ..rest }) }
+    Areas {
+        headline,
+        lists: Rect { width: left, ..rest },
+        side: Some(Rect { x: rest.x + left + 1, width: side, ..rest }),
+    }
 }
 
 /// Scrolls as little as needed to show the cursor; with the cursor on the last thing, to the end.
@@ -179,7 +183,8 @@ fn headline(s: &State, theme: &Theme, columns: usize) -> Vec<Line> {
     }
     if board.engine.problems > 0 {
         let n = board.engine.problems;
-        let text = format!(" {} {n} configuration problem{}: press 0", theme.warning().glyph, if n == 1 { "" } else { "s" });
+        let text =
+            format!(" {} {n} configuration problem{}: press 0", theme.warning().glyph, if n == 1 { "" } else { "s" });
         lines.push(Line::new().add(Role::Degraded, text));
     }
     if !s.is_compact() && columns >= 60 {
@@ -232,7 +237,8 @@ fn rank(state: DeliveryState) -> u8 {
 
 fn what_happened(s: &State, columns: usize) -> Vec<Line> {
     let mut lines = vec![rule(&Theme::default(), columns, "WHAT HAPPENED", "", false)];
-    let field = |label: &str, text: &str| Line::new().add(Role::Dim, format!("  {label}")).pad(11).add(Role::Text, text);
+    let field =
+        |label: &str, text: &str| Line::new().add(Role::Dim, format!("  {label}")).pad(11).add(Role::Text, text);
     match s.health() {
         Health::Down(lost) => {
             lines.push(field("socket", &s.endpoint));
@@ -280,7 +286,11 @@ fn line(s: &State, theme: &Theme, columns: usize, entry: Entry, selected: bool) 
         }
         Entry::NotOkMore(n) => Line::new().add(Role::Dim, format!("  +{n} more: press 3")),
         Entry::TypesTitle => {
-            let tail = if columns >= 60 { format!("worst state of all, 1 cell = {}", Short(STRIP_BUCKET)) } else { String::new() };
+            let tail = if columns >= 60 {
+                format!("worst state of all, 1 cell = {}", Short(STRIP_BUCKET))
+            } else {
+                String::new()
+            };
             rule(theme, columns, "BY TYPE", &tail, false)
         }
         Entry::Type(i) => s.facts.groups.get(i).map_or(Line::new(), |g| group(s, theme, columns, g, start)),

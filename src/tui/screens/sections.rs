@@ -315,10 +315,10 @@ pub(super) fn alerts(p: &Page<'_>, alerts: &[AlertRow]) -> Vec<Line> {
 fn delivery(p: &Page<'_>, d: &DeliveryRow) -> Line {
     let mark = p.theme.delivery(d.state, d.attempts, p.fresh);
     let tries = if d.attempts > 1 { format!(" (try {})", d.attempts) } else { String::new() };
-    let line = Line::new().add(Role::Text, "    ").add(mark.role, format!("{} {}", mark.glyph, d.receiver)).add(
-        Role::Dim,
-        format!("  {} {} {}{tries}", d.status.as_str(), mark.word, p.time(d.at)),
-    );
+    let line = Line::new()
+        .add(Role::Text, "    ")
+        .add(mark.role, format!("{} {}", mark.glyph, d.receiver))
+        .add(Role::Dim, format!("  {} {} {}{tries}", d.status.as_str(), mark.word, p.time(d.at)));
     match &d.error {
         Some(error) => line.add(Role::Text, format!("  {error}")),
         None => line,

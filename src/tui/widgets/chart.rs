@@ -83,8 +83,7 @@ fn verdicts(points: &[HistoryPoint], from: Timestamp, span: Duration, cols: usiz
 
 fn times(from: Timestamp, to: Timestamp, cols: usize) -> Line {
     let pattern = if to.since(from) < Duration::from_secs(600) { "%H:%M:%S" } else { "%H:%M" };
-    let (left, mid, right) =
-        (from.local(pattern), from.plus(to.since(from) / 2).local(pattern), to.local(pattern));
+    let (left, mid, right) = (from.local(pattern), from.plus(to.since(from) / 2).local(pattern), to.local(pattern));
     let mut line = Line::new().pad(AXIS).add(Role::Dim, &left);
     let middle = AXIS + (cols - width(&mid).min(cols)) / 2;
     if cols > 40 {

@@ -292,8 +292,14 @@ mod tests {
 
     #[test]
     fn the_widths_of_the_cells_always_sum_to_the_line() {
-        for text in ["plain", "店店店店店", "a\u{202e}gpj.exe", "☺\u{fe0f}x", &format!("e{}x", "\u{301}".repeat(10_000)), "\x1b]52;c;a\x07"]
-        {
+        for text in [
+            "plain",
+            "店店店店店",
+            "a\u{202e}gpj.exe",
+            "☺\u{fe0f}x",
+            &format!("e{}x", "\u{301}".repeat(10_000)),
+            "\x1b]52;c;a\x07",
+        ] {
             for w in 1..12 {
                 let buf = row(text, w);
                 let (mut x, mut total) = (0, 0);

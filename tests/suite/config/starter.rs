@@ -1,20 +1,21 @@
 //! `watchdog init` and `watchdog check`, called as the command line calls them.
 
-use std::process::ExitCode;
+use watchdog::cli::Answer;
 
 use watchdog::base::failure::Kind;
-use watchdog::cli::commands::check::{self, CheckArgs, Look};
+use watchdog::cli::commands::check::{self, CheckArgs};
 use watchdog::cli::commands::init::{self, FILES, InitArgs};
+use watchdog::cli::ui::Look;
 
 use crate::config::fake::{Kinds, Site, monitors};
 
-const LOOK: Look = Look { colour: false, width: 100 };
+const LOOK: Look = Look { colour: false, width: 100, json: false };
 
 #[track_caller]
 fn check(site: &Site, json: bool) -> (ExitCode, String) {
     let mut out = Vec::new();
-    let args = CheckArgs { dir: Some(site.dir().to_owned()), json };
-    let code = check::run(&args, site.dir(), &Kinds, LOOK, &mut out).unwrap();
+    let args = CheckArgs { dir: Some(site.dir().to_owned()) };
+    let code = check::run(&args, site.dir(), &Kinds, Look { json, ..LOOK }, &mut out).unwrap();
     (code, String::from_utf8(out).unwrap())
 }
 
@@ -22,14 +23,14 @@ fn check(site: &Site, json: bool) -> (ExitCode, String) {
 fn a_sound_directory_is_one_line() {
     let site = Site::new();
     site.write("monitors.d/a.yaml", monitors(&["a", "b"]));
-    assert_eq!(check(&site, false), (ExitCode::SUCCESS, "no problems in 1 file, 2 monitors\n".to_owned()));
+    assert_eq!(check(&site, false), (Answer::Good, "no problems in 1 file, 2 monitors\n".to_owned()));
 }
 
 #[test]
 fn warnings_alone_are_not_a_failure() {
     let site = Site::new();
     let (code, out) = check(&site, false);
-    assert_eq!(code, ExitCode::SUCCESS);
+    assert_eq!(code, Answer::Good);
     assert!(out.contains("warning[W016]: there is no configuration here"), "{out}");
 }
 
@@ -41,7 +42,7 @@ fn an_error_is_shown_with_its_place_and_ends_with_1() {
         "monitors:\n  - name: shop\n    type: http\n    url: http://a\n    intervall: 5s\n",
     );
     let (code, out) = check(&site, false);
-    assert_eq!(code, ExitCode::FAILURE);
+    assert_eq!(code, Answer::Bad);
     insta::assert_snapshot!(out, @r"
     error[W003]: `intervall` is not a key here
      --> monitors.d/a.yaml:5:5
@@ -60,7 +61,7 @@ fn the_json_form_is_a_contract() {
     let site = Site::new();
     site.write("monitors.d/a.yaml", "monitors: [{name: shop, type: htp}]\n");
     let (code, out) = check(&site, true);
-    assert_eq!(code, ExitCode::FAILURE);
+    assert_eq!(code, Answer::Bad);
     insta::assert_snapshot!(out.replace(&site.dir().display().to_string(), "DIR"), @r#"
     {
       "ok": false,
@@ -89,7 +90,7 @@ fn a_directory_that_is_none_is_a_usage_error() {
     let site = Site::new();
     site.write("file", "");
     for name in ["file", "missing"] {
-        let args = CheckArgs { dir: Some(site.path(name)), json: false };
+        let args = CheckArgs { dir: Some(site.path(name)) };
         let failure = check::run(&args, site.dir(), &Kinds, LOOK, &mut Vec::new()).unwrap_err();
         assert_eq!((failure.kind(), failure.kind().exit_code()), (Kind::Usage, 2));
     }
@@ -98,24 +99,24 @@ fn a_directory_that_is_none_is_a_usage_error() {
 #[test]
 fn init_writes_the_shipped_files_once() {
     let site = Site::new();
-    let args = InitArgs { dir: Some(site.path("new/conf")), json: false };
+    let args = InitArgs { dir: Some(site.path("new/conf")) };
     let mut out = Vec::new();
-    assert_eq!(init::run(&args, &mut out).unwrap(), ExitCode::SUCCESS);
+    assert_eq!(init::run(&args, LOOK, &mut out).unwrap(), Answer::Good);
     let out = String::from_utf8(out).unwrap();
     for (path, text) in FILES {
         assert_eq!(std::fs::read_to_string(site.path("new/conf").join(path)).unwrap(), text);
         assert!(out.contains(path), "{out}");
     }
     assert!(out.contains("watchdog check"), "{out}");
-    assert_eq!(init::run(&args, &mut Vec::new()).unwrap_err().kind(), Kind::Bad);
+    assert_eq!(init::run(&args, LOOK, &mut Vec::new()).unwrap_err().kind(), Kind::Bad);
 }
 
 #[test]
 fn init_that_would_replace_one_file_writes_none() {
     let site = Site::new();
     site.write("watchdog.yaml", "mine: 1");
-    let args = InitArgs { dir: Some(site.dir().to_owned()), json: false };
-    let failure = init::run(&args, &mut Vec::new()).unwrap_err();
+    let args = InitArgs { dir: Some(site.dir().to_owned()) };
+    let failure = init::run(&args, LOOK, &mut Vec::new()).unwrap_err();
     assert!(failure.message().contains("watchdog.yaml"), "{}", failure.message());
     assert_eq!(std::fs::read_dir(site.dir()).unwrap().count(), 1);
     assert_eq!(std::fs::read_to_string(site.path("watchdog.yaml")).unwrap(), "mine: 1");
