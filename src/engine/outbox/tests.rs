@@ -71,11 +71,17 @@ fn quick() -> Policy {
     Policy {
         timeout: 50 * MS,
         backoff: Backoff::new(2 * MS, 10 * MS),
-        grace: 30 * MS,
+        // Long enough for a busy test machine; what hangs says otherwise.
+        grace: Duration::from_secs(10),
         // Longer than any disk of a busy test machine takes.
         record: Duration::from_secs(30),
         ..Policy::default()
     }
+}
+
+/// For receivers that never answer: neither the attempt nor the end waits for them.
+fn hanging() -> Policy {
+    Policy { timeout: Duration::from_secs(60), grace: 30 * MS, ..quick() }
 }
 
 struct Rig {
@@ -213,7 +219,7 @@ async fn a_failing_receiver_is_tried_again_with_the_same_key_and_in_order() {
 async fn a_receiver_that_hangs_delays_no_other() {
     let dir = tempfile::tempdir().unwrap();
     let (slow, ops) = (Script::new(&[Act::Hang; 100]), Script::new(&[]));
-    let mut rig = Rig::start(dir.path(), Policy { timeout: Duration::from_secs(60), ..quick() });
+    let mut rig = Rig::start(dir.path(), hanging());
     rig.receivers(&[("slow", &slow), ("ops", &ops)], true).await;
     rig.owe((0..20).map(|n| owed("slow", n, Status::Firing)).collect()).await;
     rig.owe((0..20).map(|n| owed("ops", n, Status::Firing)).collect()).await;
@@ -287,7 +293,7 @@ async fn a_message_older_than_its_time_to_live_gets_one_last_try() {
 async fn what_is_owed_survives_a_restart_with_its_key() {
     let dir = tempfile::tempdir().unwrap();
     let ops = Script::new(&[Act::Hang]);
-    let mut rig = Rig::start(dir.path(), Policy { timeout: Duration::from_secs(60), ..quick() });
+    let mut rig = Rig::start(dir.path(), hanging());
     rig.receivers(&[("ops", &ops)], true).await;
     rig.owe(vec![owed("ops", 1, Status::Firing), owed("ops", 1, Status::Resolved)]).await;
     rig.until_owed(2).await;
