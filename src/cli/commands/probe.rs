@@ -508,12 +508,16 @@ mod tests {
     struct Cli {
         #[command(flatten)]
         probe: ProbeArgs,
+        /// The program's own.
+        #[arg(long, global = true)]
+        json: bool,
     }
 
-    async fn call(words: &[&str]) -> (Result<u8, Failure>, String) {
+    async fn call(words: &[&str]) -> (Done, String) {
         let cli = Cli::try_parse_from(std::iter::once(&"probe").chain(words)).unwrap();
         let mut out = Vec::new();
-        let code = run(&cli.probe, &mut out, false).await;
+        let look = Look { colour: false, width: 80, json: words.contains(&"--json") };
+        let code = run(&cli.probe, look, &mut out).await;
         (code, String::from_utf8(out).unwrap())
     }
 
@@ -527,7 +531,7 @@ mod tests {
     async fn a_closed_port_gives_one_and_says_where_it_failed() {
         let at = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
         let (code, text) = call(&["tcp", &at, "--timeout", "2s"]).await;
-        assert_eq!(code.unwrap(), 1);
+        assert_eq!(code.unwrap(), Answer::Bad);
         assert!(text.starts_with(&format!("DOWN  tcp  {at}")), "{text}");
         assert!(text.contains("connection refused") && text.contains("failed here"), "{text}");
     }
@@ -535,7 +539,7 @@ mod tests {
     #[tokio::test]
     async fn scripts_need_no_shell_and_json_is_the_apis() {
         let (code, text) = call(&["script", "--json", "--", "/bin/echo", "OK | a=1s"]).await;
-        assert_eq!(code.unwrap(), 0);
+        assert_eq!(code.unwrap(), Answer::Good);
         let result: ProbeResult = serde_json::from_str(&text).unwrap();
         assert_eq!((result.verdict, result.summary.as_str()), (Verdict::Up, "OK"));
         assert_eq!(result.samples.len(), 1);
@@ -544,7 +548,7 @@ mod tests {
     #[tokio::test]
     async fn mistakes_get_the_messages_of_the_files() {
         #[track_caller]
-        fn check(got: Result<u8, Failure>, message: &str, hint: &str) {
+        fn check(got: Done, message: &str, hint: &str) {
             let failure = got.unwrap_err();
             assert_eq!(failure.kind(), Kind::Usage);
             assert!(failure.message().contains(message), "{}", failure.message());

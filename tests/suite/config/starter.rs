@@ -12,7 +12,7 @@ use crate::config::fake::{Kinds, Site, monitors};
 const LOOK: Look = Look { colour: false, width: 100, json: false };
 
 #[track_caller]
-fn check(site: &Site, json: bool) -> (ExitCode, String) {
+fn check(site: &Site, json: bool) -> (Answer, String) {
     let mut out = Vec::new();
     let args = CheckArgs { dir: Some(site.dir().to_owned()) };
     let code = check::run(&args, site.dir(), &Kinds, Look { json, ..LOOK }, &mut out).unwrap();
