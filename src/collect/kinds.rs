@@ -65,7 +65,7 @@ pub(crate) mod testing {
     pub fn problems(kind: &str, text: &str) -> Vec<String> {
         let (probe, problems) = build(kind, text);
         // An unknown key does not keep the probe from standing; every other problem does.
-        assert!(probe.is_some() || !problems.is_empty());
+        assert!(probe.is_some() || !problems.is_empty(), "{text}");
         problems
     }
 

@@ -560,7 +560,7 @@ mod tests {
         check(call(&["tcp", "db"]).await.0, "has no port", "PORT");
         check(call(&["tcp", "db:1", "--insecure"]).await.0, "not TLS itself", "--tls");
         check(call(&["host", "--below", "cpuu=9%"]).await.0, "`cpuu` is not a key here", "`cpu`");
-        check(call(&["http", "http://${env:NOT_SET_ANYWHERE}/"]).await.0, "no variable", "${env:NAME}");
+        check(call(&["http", "http://${env:NOT_SET_ANYWHERE}/"]).await.0, "no variable", "set the variable");
     }
 
     #[test]

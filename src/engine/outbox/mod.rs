@@ -71,7 +71,7 @@ impl Default for Policy {
             backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(300)),
             retry_after_cap: Duration::from_secs(15 * 60),
             ttl: Duration::from_secs(24 * 3_600),
-            width: 4,
+            width: 1,
             grace: Duration::from_secs(5),
             record: Duration::from_secs(5),
         }
