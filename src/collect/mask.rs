@@ -155,7 +155,8 @@ mod tests {
     fn a_secret_that_was_cut_is_hidden_too() {
         let mut mask = Mask::default();
         mask.add("abcdefghij");
-        for (raw, want) in [("x abcdefghi…", "x ***…"), ("x abcd…", "x ***…"), ("x abc…", "x abc…"), ("x abcd", "x abcd")]
+        for (raw, want) in
+            [("x abcdefghi…", "x ***…"), ("x abcd…", "x ***…"), ("x abc…", "x abc…"), ("x abcd", "x abcd")]
         {
             let mut text = raw.to_owned();
             mask.hide(&mut text);
