@@ -26,6 +26,16 @@ impl Mask {
         any
     }
 
+    /// The same for an address, in which a secret may travel encoded.
+    pub fn add_url(&mut self, text: &Text) {
+        self.add_text(text);
+        for part in resolved_parts(text.shown(), text.value()) {
+            let Ok(url) = reqwest::Url::parse(&format!("http://host/{part}?{part}")) else { continue };
+            self.add(url.path().trim_start_matches('/'));
+            self.add(url.query().unwrap_or(""));
+        }
+    }
+
     /// Adds one secret.
     pub fn add(&mut self, secret: &str) {
         for line in secret.lines().map(str::trim).filter(|l| l.len() >= MIN_SECRET) {
