@@ -150,6 +150,27 @@ mod tests {
         assert!(resolved_parts("plain", "plain").is_empty());
     }
 
+    proptest::proptest! {
+        #[test]
+        fn what_was_resolved_is_found_again(a in "[a-z:/@]{0,8}", s in "\\PC{1,12}", b in "[a-z:/@]{0,8}") {
+            proptest::prop_assume!(!s.contains("${"));
+            let (shown, value) = (format!("{a}${{env:X}}{b}"), format!("{a}{s}{b}"));
+            if shown != value {
+                proptest::prop_assert_eq!(resolved_parts(&shown, &value), [s.as_str()]);
+            }
+        }
+
+        #[test]
+        fn hiding_never_fails_and_leaves_nothing(secret in "\\PC{4,20}", before in "\\PC{0,600}", cut in 0..20usize) {
+            let mut mask = Mask::default();
+            mask.add(&secret);
+            let kept: String = secret.chars().take(cut).collect();
+            let mut text = format!("{before}{secret}{before}{kept}…");
+            mask.hide(&mut text);
+            proptest::prop_assert!(secret.trim().len() < MIN_SECRET || !text.contains(secret.trim()) || "***".contains(secret.trim()));
+        }
+    }
+
     #[test]
     fn the_longer_secret_is_hidden_first() {
         let mut mask = Mask::default();

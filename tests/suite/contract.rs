@@ -214,6 +214,18 @@ async fn certificates_are_judged_and_shown() {
             assert!(evidence.items.iter().any(|(title, _)| title == "certificate"), "{more}");
         }
     }
+    for (tls, want) in [
+        (format!("{{ca_file: {file}}}"), (Verdict::Up, "")),
+        ("true".to_owned(), (Verdict::Down, "cert_untrusted")),
+        ("{verify: false}".to_owned(), (Verdict::Up, "")),
+    ] {
+        let text = format!(
+            "{{host: \"localhost:{}\", tls: {tls}, send: \"GET / HTTP/1.0\\r\\n\\r\\n\", expect: {{matches: 'ok$'}}}}",
+            good.port
+        );
+        let got = run("tcp", &text, limit).await;
+        assert_eq!((got.verdict, class(&got)), want, "{tls}: {:?}", got.reason);
+    }
     let evil = Evil::start().await;
     let got = run("http", &format!("{{url: \"https://{}/nothing\"}}", evil.at), Duration::from_secs(1)).await;
     assert_eq!(got.verdict, Verdict::Down);
