@@ -8,7 +8,7 @@ use std::time::Duration;
 use regex::{Regex, RegexBuilder};
 
 use crate::base::outcome::{Check, Outcome, Reason, Verdict};
-use crate::base::units::Short;
+use crate::base::units::{Exact, Short};
 use crate::config::fields::{Fields, Text};
 use crate::config::report::Code;
 
@@ -153,8 +153,8 @@ impl Latency {
         }
         own.finish();
         Self {
-            below: below.map(|d| (d, format!("latency below {}", Short(d)))),
-            degraded_above: above.map(|d| (d, format!("latency at most {} (else degraded)", Short(d)))),
+            below: below.map(|d| (d, format!("latency below {}", Exact(d)))),
+            degraded_above: above.map(|d| (d, format!("latency at most {} (else degraded)", Exact(d)))),
         }
     }
 

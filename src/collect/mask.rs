@@ -26,6 +26,16 @@ impl Mask {
         any
     }
 
+    /// The same for an address, in which a secret may travel encoded.
+    pub fn add_url(&mut self, text: &Text) {
+        self.add_text(text);
+        for part in resolved_parts(text.shown(), text.value()) {
+            let Ok(url) = reqwest::Url::parse(&format!("http://host/{part}?{part}")) else { continue };
+            self.add(url.path().trim_start_matches('/'));
+            self.add(url.query().unwrap_or(""));
+        }
+    }
+
     /// Adds one secret.
     pub fn add(&mut self, secret: &str) {
         for line in secret.lines().map(str::trim).filter(|l| l.len() >= MIN_SECRET) {
@@ -138,6 +148,27 @@ mod tests {
         assert_eq!(resolved_parts("https://${env:U}:${env:P}@h/", "https://user:pa:ss@h/"), ["user", "pa:ss"]);
         assert_eq!(resolved_parts("${env:A}${env:B}", "aabb"), ["aabb"]);
         assert!(resolved_parts("plain", "plain").is_empty());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_was_resolved_is_found_again(a in "[a-z:/@]{0,8}", s in "\\PC{1,12}", b in "[a-z:/@]{0,8}") {
+            proptest::prop_assume!(!s.contains("${"));
+            let (shown, value) = (format!("{a}${{env:X}}{b}"), format!("{a}{s}{b}"));
+            if shown != value {
+                proptest::prop_assert_eq!(resolved_parts(&shown, &value), [s.as_str()]);
+            }
+        }
+
+        #[test]
+        fn hiding_never_fails_and_leaves_nothing(secret in "\\PC{4,20}", before in "\\PC{0,600}", cut in 0..20usize) {
+            let mut mask = Mask::default();
+            mask.add(&secret);
+            let kept: String = secret.chars().take(cut).collect();
+            let mut text = format!("{before}{secret}{before}{kept}…");
+            mask.hide(&mut text);
+            proptest::prop_assert!(secret.trim().len() < MIN_SECRET || !text.contains(secret.trim()) || "***".contains(secret.trim()));
+        }
     }
 
     #[test]

@@ -225,16 +225,16 @@ impl TcpProbe {
 #[cfg(test)]
 mod tests {
     use tokio::net::TcpListener;
+    use tokio::task::JoinSet;
 
     use super::*;
     use crate::collect::kinds::testing::{outcome, problems};
-    use crate::task::supervisor::Supervisor;
 
-    async fn server(banner: &'static [u8]) -> (String, Supervisor) {
+    async fn server(banner: &'static [u8]) -> (String, JoinSet<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap().to_string();
-        let mut tasks = Supervisor::new(&tokio_util::sync::CancellationToken::new());
-        tasks.add("server", |_| async move {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
             while let Ok((mut s, _)) = listener.accept().await {
                 let _ = s.write_all(banner).await;
             }

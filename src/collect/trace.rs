@@ -12,8 +12,8 @@ use tokio::time::error::Elapsed;
 
 use crate::base::outcome::{Phase, Sample};
 use crate::base::units::Short;
+use crate::collect::cert::CertFacts;
 use crate::collect::fault::Fault;
-use crate::collect::tls::CertFacts;
 
 /// The phases of a network probe, in blackbox_exporter's words.
 pub mod phase {

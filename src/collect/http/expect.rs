@@ -10,9 +10,9 @@ use serde_json_path::JsonPath;
 
 use crate::base::outcome::Outcome;
 use crate::base::units::Exact;
+use crate::collect::cert::CertFacts;
 use crate::collect::http::exchange::Answer;
 use crate::collect::judge::{Judge, Latency, TextCheck, bad_regex, found, regex};
-use crate::collect::tls::CertFacts;
 use crate::config::fields::Fields;
 use crate::config::report::Code;
 use crate::config::yaml::Value as Yaml;
@@ -46,7 +46,7 @@ pub struct Judgement<'a> {
 impl Judgement<'_> {
     /// The verdict.
     pub fn finish(self) -> Outcome {
-        let size = crate::collect::http::expect::size(self.answer.body.len(), self.answer.truncated);
+        let size = size(self.answer.body.len(), self.answer.truncated);
         self.judge.outcome(format!("{}, {size}", self.answer.status_text()))
     }
 }

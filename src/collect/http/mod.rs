@@ -175,7 +175,7 @@ fn judge(
     expect: &Expect,
     answer: &mut Answer,
     took: Duration,
-    facts: Option<&crate::collect::tls::CertFacts>,
+    facts: Option<&crate::collect::cert::CertFacts>,
     max_body: usize,
 ) -> Outcome {
     let decoded = decode::decode(answer, max_body);

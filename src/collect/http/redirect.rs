@@ -237,6 +237,19 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_location_does_harm(location in "[ -~\u{80}-\u{ff}]{0,200}", scheme in "(https?:)?//|/|") {
+            let Ok(value) = HeaderValue::from_bytes(format!("{scheme}{location}").as_bytes()) else { return Ok(()) };
+            let mut answer = answer(302, "/");
+            answer.headers.insert(header::LOCATION, value);
+            if let Ok(Some(hop)) = next(&hop("http://a/b", Method::GET), &answer, &Mask::default()) {
+                proptest::prop_assert!(hop.identity().starts_with("GET http"));
+                hop.request();
+            }
+        }
+    }
+
     #[test]
     fn names_of_other_scripts_and_credentials_are_normalised() {
         let hop = Hop::new("https://user:pw@bücher.example/a b?q=ü#frag", Method::GET, Bytes::new()).unwrap();
