@@ -19,6 +19,8 @@ pub struct Fields<'a> {
     span: Span,
     known: Vec<&'static str>,
     unsupported: Vec<&'static str>,
+    /// Keys that must be there and are not, with what to write.
+    missing: Vec<(&'static str, String)>,
     /// After [`seal_defaults`](Self::seal_defaults): the keys that may still fall back.
     sealed: Option<Vec<&'static str>>,
 }
@@ -33,6 +35,7 @@ impl<'a> Fields<'a> {
                 defaults: &[],
                 span: node.span,
                 known: Vec::new(),
+                missing: Vec::new(),
                 unsupported: Vec::new(),
                 sealed: None,
             }),
@@ -123,13 +126,10 @@ impl<'a> Fields<'a> {
         self.entries = &[];
     }
 
-    /// Reports that `key` must be there, unless a key that is not known looks like it: that one is
-    /// reported at the end, and one mistake should read as one.
-    pub fn missing(&self, key: &str, hint: impl Into<String>) {
-        if self.unclaimed().any(|e| nearest(&e.key, [key]).is_some()) {
-            return;
-        }
-        self.cx.error(self.head(), Code::MissingKey, format!("`{key}` is missing"), hint);
+    /// Notes that `key` must be there. [`finish`](Self::finish) reports it, unless a key that nobody
+    /// asked for looks like it: one mistake should read as one.
+    pub fn missing(&mut self, key: &'static str, hint: impl Into<String>) {
+        self.missing.push((key, hint.into()));
     }
 
     /// An optional text.
@@ -286,6 +286,11 @@ impl<'a> Fields<'a> {
 
     /// Reports every key that was never asked for, with the nearest known one.
     pub fn finish(self) {
+        for (key, hint) in &self.missing {
+            if !self.unclaimed().any(|e| nearest(&e.key, [*key]).is_some()) {
+                self.cx.error(self.head(), Code::MissingKey, format!("`{key}` is missing"), hint.as_str());
+            }
+        }
         for entry in self.unclaimed() {
             let hint = if self.cx.is_full() { String::new() } else { self.hint_for(&entry.key) };
             self.cx.error(entry.key_span, Code::UnknownKey, format!("`{}` is not a key here", entry.key), hint);

@@ -1,3 +1,5 @@
+//! Every screen as a person sees it, at several sizes.
+
 use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};

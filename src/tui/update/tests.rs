@@ -1,1 +1,3 @@
+//! What each message does to the state.
+
 
