@@ -30,6 +30,8 @@ use crate::wire::stream::{Frame, PROTOCOL, diff};
 const PACE: Duration = Duration::from_millis(100);
 /// Time without a change after which a heartbeat is sent.
 const BEAT: Duration = Duration::from_secs(1);
+/// Rows whose writing takes longer than a thread that serves others should be held.
+const MANY: usize = 200;
 /// Clients have nothing to say but control frames.
 const CLIENT_MESSAGE: usize = 4 << 10;
 
@@ -221,7 +223,13 @@ impl Feed {
     async fn bring(&mut self) -> Option<Bytes> {
         let board = Arc::clone(&self.boards.borrow_and_update());
         let frame = match &self.sent {
-            Some(sent) => json(&Frame::Delta(Box::new(diff(sent, &board)))),
+            Some(sent) => {
+                let delta = diff(sent, &board);
+                let many = delta.monitors.len() > MANY;
+                let frame = Frame::Delta(Box::new(delta));
+                // Cancelled here, nothing is lost: the next call begins again from `sent`.
+                if many { tokio::task::spawn_blocking(move || json(&frame)).await.ok()? } else { json(&frame) }
+            }
             None => self.app.snapshots.frame(&board).await.ok(),
         };
         let now = Instant::now();
