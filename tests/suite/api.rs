@@ -139,6 +139,8 @@ async fn foreign_pages_can_do_nothing() {
         + "\r\norigin: http://evil.example\r\nupgrade: websocket\r\nsec-websocket-version: 13\
            \r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==";
     assert_eq!(ask(&house, &socket, "").await.0, 403);
+    let events = local("GET /api/v1/stream") + "\r\naccept: text/event-stream\r\norigin: http://evil.example";
+    assert_eq!(ask(&house, &events, "").await.0, 403);
     let (_, reply) = raw(&house, &(local("GET /health") + "\r\nconnection: close\r\n\r\n")).await;
     assert!(!reply.to_lowercase().contains("access-control"), "{reply}");
     assert!(reply.contains("nosniff") && reply.contains("no-store"), "{reply}");

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use clap::Args;
+use futures_util::FutureExt;
 use serde::Serialize;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -43,7 +44,7 @@ struct Status<'a> {
 /// # Errors
 /// Nobody answers, or the server refuses. `--watch` waits for a server instead.
 pub fn run(args: &StatusArgs, ui: &mut Ui, cx: &Context) -> Done {
-    let client = connect::client(&cx.settings);
+    let client = connect::client(&cx.settings)?;
     if args.watch {
         return connect::block_on(watch(&client, ui, cx));
     }
@@ -75,14 +76,14 @@ async fn watch(client: &Client, ui: &mut Ui, cx: &Context) -> Done {
     let (followed, asked) = (client.clone(), Arc::clone(&nudge));
     group.add("status stream", |stop| follow(followed, tx, asked, stop));
     let mut view: Option<View> = None;
+    // One listener for the whole time, or a signal between two rounds would go unheard.
+    let interrupted = tokio::signal::ctrl_c().fuse();
+    tokio::pin!(interrupted);
     while !ui.is_closed() {
         let link = tokio::select! {
             link = links.recv() => link,
-            interrupted = tokio::signal::ctrl_c() => {
-                // Without a handler the default one has ended us already.
-                let _ = interrupted;
-                None
-            }
+            // An error means that there is no handler; then the default one ends us.
+            Ok(()) = &mut interrupted => None,
         };
         let changed = match link {
             None => break,
