@@ -91,7 +91,8 @@ async fn watch(client: &Client, ui: &mut Ui, cx: &Context) -> Done {
             Some(Link::Lost { reason, attempt, .. }) => {
                 // Once per loss, not once per try; what was shown is not current any more.
                 if attempt <= 1 {
-                    ui.note(format!("not current any more: {reason}; trying again"));
+                    let what = if view.is_some() { "not current any more" } else { "not connected" };
+                    ui.note(format!("{what}: {reason}; trying again"));
                 }
                 view = None;
                 false
