@@ -7,8 +7,11 @@ use crate::cli::settings::Settings;
 use crate::client::{Client, ClientError, Endpoint};
 
 /// A client of the server at the socket.
-pub fn client(settings: &Settings) -> Client {
-    Client::new(Endpoint::Unix(settings.socket.clone()))
+///
+/// # Errors
+/// It is not known where the socket is.
+pub fn client(settings: &Settings) -> Result<Client, Failure> {
+    Ok(Client::new(Endpoint::Unix(settings.socket()?.to_owned())))
 }
 
 /// Runs a command's asynchronous part on this thread.

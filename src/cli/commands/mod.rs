@@ -73,10 +73,7 @@ pub enum Command {
 impl Cli {
     /// The address given with `--listen`, for commands that listen.
     pub fn listen(&self) -> Option<SocketAddr> {
-        match &self.command {
-            Some(Command::Serve(args)) => args.listen,
-            _ => None,
-        }
+        if let Some(Command::Serve(args)) = &self.command { args.listen } else { None }
     }
 }
 
