@@ -80,6 +80,18 @@ fn pipes_sockets_and_devices_are_refused_without_waiting() {
 }
 
 #[test]
+fn a_main_file_or_folder_that_is_a_link_to_nothing_is_not_taken_for_absent() {
+    let site = Site::new();
+    site.write("watchdog.yaml", "server: {listen: 127.0.0.1:1}\n").write("monitors.d/a.yaml", monitors(&["a"]));
+    let first = site.load();
+    std::fs::remove_dir_all(site.path("monitors.d")).unwrap();
+    site.remove("watchdog.yaml").link("watchdog.yaml", "missing.yaml").link("monitors.d", "missing.d");
+    let second = site.reload(&first);
+    assert_eq!((stale(&second), second.errors()), (vec!["a"], 2), "{:#?}", said(&second));
+    assert!(second.config.server.listen.is_some());
+}
+
+#[test]
 fn a_file_replaced_by_a_link_keeps_its_last_good_content() {
     let site = Site::new();
     site.write("monitors.d/a.yaml", monitors(&["a"]));
