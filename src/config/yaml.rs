@@ -168,7 +168,7 @@ pub fn parse_partly(text: &str) -> Parsed {
         let step = match item {
             Ok((event, span)) => builder.event(event, to_span(&span, text)),
             Err(e) => {
-                let at = e.marker().byte_offset().unwrap_or(text.len()).min(text.len());
+                let at = text.floor_char_boundary(e.marker().byte_offset().unwrap_or(text.len()));
                 let (message, hint) = syntax::explain(e.kind());
                 Err(SyntaxError { span: Span { start: at, end: at }, kind: SyntaxKind::Scan { message, hint } })
             }
@@ -183,8 +183,8 @@ pub fn parse_partly(text: &str) -> Parsed {
 
 fn to_span(span: &granit_parser::Span, text: &str) -> Span {
     let range = span.byte_range().unwrap_or(0..0);
-    let start = range.start.min(text.len());
-    Span { start, end: range.end.clamp(start, text.len()) }
+    let start = text.floor_char_boundary(range.start);
+    Span { start, end: text.floor_char_boundary(range.end).max(start) }
 }
 
 #[derive(Default)]

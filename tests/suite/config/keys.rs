@@ -26,6 +26,7 @@ fn values_at_their_limits_stand() {
         "retries: 10, retry_interval: 5m",
         "schedule: '*/5 8-18 * * mon-fri', timeout: 5m",
         "schedule: '0 3 1 * *', timezone: Asia/Shanghai",
+        "schedule: '0 0 29 2 *'",
         "labels: {}",
         "labels: null, alert: null, interval: ~",
         "alert: true",
@@ -61,6 +62,7 @@ fn values_beyond_them_do_not() {
     check("schedule: '* * * * * *'", "W006");
     check("schedule: '0 25 * * *'", "W006");
     check("schedule: '@daily extra'", "W006");
+    check("schedule: '0 0 30 2 *'", "W006 `0 0 30 2 *` names a day that never comes");
     check("schedule: '0 3 * * *', interval: 30s", "W014");
     check("schedule: '0 3 * * *', timezone: Europe/Berln", "W006");
     check("labels: [a]", "W005");

@@ -56,6 +56,15 @@ fn an_unresolved_reference_is_marked_within_its_value() {
 }
 
 #[test]
+fn two_dollars_stand_for_one_and_nothing_is_resolved() {
+    let site = Site::new();
+    site.write("monitors.d/a.yaml", "monitors: [{name: 'a $${env:NOPE} ${env:TOKEN} $$ $', type: tcp, host: x}]");
+    let loaded = site.load();
+    assert_eq!(said(&loaded), Vec::<String>::new());
+    assert!(loaded.config.monitors.contains_key("a ${env:NOPE} t0ken $$ $"));
+}
+
+#[test]
 fn no_problem_quotes_what_a_reference_holds() {
     let site = Site::new();
     site.write(
