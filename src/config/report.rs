@@ -6,7 +6,7 @@ use crate::config::yaml::Span;
 use crate::wire::api::{Level, MAX_SNIPPET, Problem};
 
 /// Distance in bytes between the known character counts of a [`Source`].
-const STRIDE: usize = 4096;
+const STRIDE: usize = 512;
 
 /// What sort of problem; the stable code of `watchdog check --json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
