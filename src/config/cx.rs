@@ -71,6 +71,14 @@ impl<'a> Cx<'a> {
         problems.push(self.source.problem(level, span, code, message, hint));
     }
 
+    /// Takes a problem back that another one explains. It still counts as an error.
+    pub(crate) fn retract(&self, span: Span, code: Code, message: &str) {
+        let at = self.source.position(span.start);
+        self.problems.borrow_mut().retain(|p| {
+            (p.line, p.column, p.code.as_str(), p.message.as_str()) != (at.line, at.column, code.as_str(), message)
+        });
+    }
+
     /// How many errors were recorded so far. Warnings do not count, nor does
     /// [`Code::Unsupported`]: it leaves the rest of a definition usable.
     pub fn error_count(&self) -> usize {

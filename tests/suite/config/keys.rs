@@ -126,3 +126,18 @@ fn the_usual_wrong_forms_of_a_file_are_told_the_right_one() {
     check("monitors:\n- a\n", "write a mapping");
     check("monitors:\n- {name: a, type: tcp, host: x}\n---\nmonitors: []\n", "a file of its own");
 }
+
+#[test]
+fn a_misspelt_key_is_one_problem_and_a_missing_one_is_another() {
+    #[track_caller]
+    fn check(monitor: &str, codes: &[&str]) {
+        let site = Site::new();
+        site.write("monitors.d/a.yaml", format!("monitors: [{{{monitor}}}]"));
+        let found: Vec<_> = site.load().problems.into_iter().map(|p| p.code).collect();
+        assert_eq!(found, codes, "{monitor}");
+    }
+    check("name: a, type: tcp, hots: x", &["W003"]);
+    check("nmae: a, type: tcp, host: x", &["W003"]);
+    check("name: a, type: tcp, port: 1", &["W004"]);
+    check("name: a, type: tcp, colour: red", &["W004", "W003"]);
+}
