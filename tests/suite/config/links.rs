@@ -24,7 +24,12 @@ fn a_kubernetes_volume_is_read_through_its_links_and_swapped_at_once() {
 fn the_root_itself_may_be_a_link() {
     let site = Site::new();
     site.write("v1/monitors.d/a.yaml", monitors(&["a"])).link("current", "v1");
-    let loaded = watchdog::config::load(&site.path("current"), &super::fake::Kinds, &super::fake::OneToken(""), None);
+    let loaded = watchdog::config::load(
+        &site.path("current"),
+        &crate::config::fake::Kinds,
+        &crate::config::fake::OneToken(""),
+        None,
+    );
     assert_eq!((names(&loaded), said(&loaded)), (vec!["a"], vec![]));
 }
 

@@ -89,8 +89,9 @@ fn a_file_reference_that_appears_later_makes_the_monitor_whole() {
     let site = Site::new();
     site.write("monitors.d/a.yaml", "monitors: [{name: a, type: tcp, host: '${file:host}'}]")
         .write("monitors.d/b.yaml", monitors(&["b"]));
-    let load =
-        |previous| watchdog::config::load(site.dir(), &super::fake::Kinds, &FromSystem::new(site.dir()), previous);
+    let load = |previous| {
+        watchdog::config::load(site.dir(), &crate::config::fake::Kinds, &FromSystem::new(site.dir()), previous)
+    };
     let first = load(None);
     assert_eq!((first.config.monitors.len(), first.errors()), (1, 1));
     site.write("host", "db\n");
