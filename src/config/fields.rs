@@ -1,6 +1,7 @@
 //! Reads a mapping key by key, reports every mistake where it stands, and at the end every key
 //! that nobody asked for. No message quotes what a reference resolved to.
 
+use std::cell::RefCell;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -19,10 +20,10 @@ pub struct Fields<'a> {
     span: Span,
     known: Vec<&'static str>,
     unsupported: Vec<&'static str>,
-    /// Keys that must be there and are not, with what to write.
-    missing: Vec<(&'static str, String)>,
     /// After [`seal_defaults`](Self::seal_defaults): the keys that may still fall back.
     sealed: Option<Vec<&'static str>>,
+    /// Keys that were reported as missing.
+    missing: RefCell<Vec<String>>,
 }
 
 impl<'a> Fields<'a> {
@@ -35,9 +36,9 @@ impl<'a> Fields<'a> {
                 defaults: &[],
                 span: node.span,
                 known: Vec::new(),
-                missing: Vec::new(),
                 unsupported: Vec::new(),
                 sealed: None,
+                missing: RefCell::default(),
             }),
             Value::Scalar { .. } | Value::Seq(_) => {
                 let message = format!("`key: value` lines belong here, not {}", node.kind_name());
@@ -126,10 +127,10 @@ impl<'a> Fields<'a> {
         self.entries = &[];
     }
 
-    /// Notes that `key` must be there. [`finish`](Self::finish) reports it, unless a key that nobody
-    /// asked for looks like it: one mistake should read as one.
-    pub fn missing(&mut self, key: &'static str, hint: impl Into<String>) {
-        self.missing.push((key, hint.into()));
+    /// Reports that `key` must be there.
+    pub fn missing(&self, key: &str, hint: impl Into<String>) {
+        self.missing.borrow_mut().push(key.to_owned());
+        self.cx.error(self.head(), Code::MissingKey, missing(key), hint);
     }
 
     /// An optional text.
@@ -286,26 +287,27 @@ impl<'a> Fields<'a> {
 
     /// Reports every key that was never asked for, with the nearest known one.
     pub fn finish(self) {
-        for (key, hint) in &self.missing {
-            if !self.unclaimed().any(|e| nearest(&e.key, [*key]).is_some()) {
-                self.cx.error(self.head(), Code::MissingKey, format!("`{key}` is missing"), hint.as_str());
-            }
-        }
         for entry in self.unclaimed() {
-            let hint = if self.cx.is_full() { String::new() } else { self.hint_for(&entry.key) };
+            let near = if self.cx.is_full() { None } else { nearest(&entry.key, self.known.iter().copied()) };
+            if let Some(near) = near.filter(|near| self.missing.borrow().iter().any(|key| key == near)) {
+                // One mistake should read as one: the misspelt key is why the other is missing.
+                self.cx.retract(self.head(), Code::MissingKey, &missing(near));
+            }
+            let hint = near.map_or_else(|| self.all_known(), |near| format!("did you mean `{near}`?"));
             self.cx.error(entry.key_span, Code::UnknownKey, format!("`{}` is not a key here", entry.key), hint);
         }
     }
 
-    fn hint_for(&self, key: &str) -> String {
-        if let Some(near) = nearest(key, self.known.iter().copied()) {
-            return format!("did you mean `{near}`?");
-        }
+    fn all_known(&self) -> String {
         let mut known = self.known.clone();
         known.sort_unstable();
         known.dedup();
         format!("known here: {}", known.join(", "))
     }
+}
+
+fn missing(key: &str) -> String {
+    format!("`{key}` is missing")
 }
 
 /// Reads a duration from a node, within limits.

@@ -30,6 +30,8 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// When a monitor's alert fires that does not say.
 const DEFAULT_ALERT: AlertPolicy = AlertPolicy { after: 3, clear_after: 2, severity: Severity::Critical };
+/// From where a schedule is asked whether it ever comes: 1 January 2024.
+const A_LEAP_YEAR: jiff::Timestamp = jiff::Timestamp::constant(1_704_067_200, 0);
 /// Labels that Watchdog sets itself.
 const RESERVED_LABELS: [&str; 5] = ["monitor", "type", "instance", "alertname", "severity"];
 /// Largest count of `after` and `clear_after`.
@@ -141,6 +143,11 @@ fn schedule(fields: &mut Fields<'_>) -> Option<Schedule> {
         return None;
     };
     let zone = zone.unwrap_or(Some(jiff::tz::TimeZone::UTC))?;
+    if cron.find_next_occurrence(&A_LEAP_YEAR.to_zoned(zone.clone()), true).is_err() {
+        let message = format!("`{}` names a day that never comes", text.shown());
+        cx.error(text.span, Code::BadValue, message, "choose a day of the month that the month has");
+        return None;
+    }
     Some(Schedule::Cron { text: text.shown().to_owned(), cron: Box::new(cron), zone })
 }
 

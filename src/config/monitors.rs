@@ -66,7 +66,7 @@ pub fn read(source: &Arc<Source>, catalog: &dyn Catalog, resolver: &dyn Resolver
 /// Reports what the YAML reader found.
 pub fn report_syntax(cx: &Cx<'_>, error: &yaml::SyntaxError) {
     let (code, hint) = match &error.kind {
-        SyntaxKind::Scan(_) => (Code::Syntax, "check indentation, colons and closing quotes around here"),
+        SyntaxKind::Scan { hint, .. } => (Code::Syntax, *hint),
         SyntaxKind::Duplicate(_) => (Code::DuplicateKey, "keep one of the two"),
         SyntaxKind::BadMerge => (Code::WrongType, "name an anchor that is a mapping: `<<: *base`"),
         SyntaxKind::ComplexKey => (Code::Syntax, "write `key: value`; put a key with special characters in quotes"),

@@ -7,6 +7,8 @@ use std::collections::HashMap;
 
 use granit_parser::{Event, Parser, ScalarStyle};
 
+use crate::config::syntax;
+
 /// Deepest nesting of a file; real configurations stay below 12.
 const MAX_DEPTH: usize = 64;
 /// Most nodes of one file, aliases expanded: 10,000 monitors of 30 nodes fit three times.
@@ -72,8 +74,13 @@ pub struct SyntaxError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SyntaxKind {
     /// Not YAML.
-    #[error("{0}")]
-    Scan(String),
+    #[error("{message}")]
+    Scan {
+        /// In what way.
+        message: String,
+        /// What to do about it.
+        hint: &'static str,
+    },
     /// A key stands twice in one mapping; the first stays.
     #[error("key `{0}` stands here twice")]
     Duplicate(String),
@@ -161,14 +168,14 @@ pub fn parse_partly(text: &str) -> Parsed {
         let step = match item {
             Ok((event, span)) => builder.event(event, to_span(&span, text)),
             Err(e) => {
-                let at = e.marker().byte_offset().unwrap_or(text.len()).min(text.len());
-                let message = e.kind().to_string();
-                Err(SyntaxError { span: Span { start: at, end: at }, kind: SyntaxKind::Scan(message) })
+                let at = text.floor_char_boundary(e.marker().byte_offset().unwrap_or(text.len()));
+                let (message, hint) = syntax::explain(e.kind());
+                Err(SyntaxError { span: Span { start: at, end: at }, kind: SyntaxKind::Scan { message, hint } })
             }
         };
         if let Err(fatal) = step {
             builder.errors.push(fatal);
-            return Parsed { root: builder.complete_part(), errors: builder.errors, broken: true };
+            return Parsed { root: builder.complete_part(text), errors: builder.errors, broken: true };
         }
     }
     Parsed { root: builder.root, errors: builder.errors, broken: false }
@@ -176,8 +183,8 @@ pub fn parse_partly(text: &str) -> Parsed {
 
 fn to_span(span: &granit_parser::Span, text: &str) -> Span {
     let range = span.byte_range().unwrap_or(0..0);
-    let start = range.start.min(text.len());
-    Span { start, end: range.end.clamp(start, text.len()) }
+    let start = text.floor_char_boundary(range.start);
+    Span { start, end: text.floor_char_boundary(range.end).max(start) }
 }
 
 #[derive(Default)]
@@ -278,7 +285,8 @@ impl Builder {
             Event::SequenceEnd | Event::MappingEnd => self.close(span),
             Event::Alias(id) => {
                 let Some((_, size)) = self.anchors.get(&id) else {
-                    let kind = SyntaxKind::Scan("alias to an anchor that is still open".to_owned());
+                    let message = "an anchor cannot hold itself".to_owned();
+                    let kind = SyntaxKind::Scan { message, hint: "name an anchor that ends above" };
                     return Err(SyntaxError { span, kind });
                 };
                 self.count(*size, span)?;
@@ -295,11 +303,18 @@ impl Builder {
 
     /// The entries of the outermost mapping that were read to their end, and of an unfinished list
     /// in it the items that were. Anything deeper could seem to lack what was not read any more.
-    fn complete_part(&mut self) -> Option<Node> {
+    fn complete_part(&mut self, text: &str) -> Option<Node> {
         let mut open = std::mem::take(&mut self.open).into_iter();
         let root = open.next()?;
         let OpenKind::Map { mut map, key } = root.kind else { return None };
-        if let (Some((key, key_span)), Some(Open { start, end, kind: OpenKind::Seq(items), .. })) = (key, open.next()) {
+        if let (Some((key, key_span)), Some(Open { start, end, kind: OpenKind::Seq(mut items), .. })) =
+            (key, open.next())
+        {
+            // With no item open, the mistake may be what cut the last one short, unless it has its brace.
+            let ended = |item: &Node| text[..item.span.end].ends_with('}');
+            if open.next().is_none() {
+                items.pop_if(|last| !ended(last));
+            }
             let value = Node { value: Value::Seq(items), span: Span { start, end } };
             // A key that is there already was reported by nobody yet, and need not be now.
             drop(map.add(key, key_span, value));

@@ -26,6 +26,7 @@ fn values_at_their_limits_stand() {
         "retries: 10, retry_interval: 5m",
         "schedule: '*/5 8-18 * * mon-fri', timeout: 5m",
         "schedule: '0 3 1 * *', timezone: Asia/Shanghai",
+        "schedule: '0 0 29 2 *'",
         "labels: {}",
         "labels: null, alert: null, interval: ~",
         "alert: true",
@@ -61,6 +62,7 @@ fn values_beyond_them_do_not() {
     check("schedule: '* * * * * *'", "W006");
     check("schedule: '0 25 * * *'", "W006");
     check("schedule: '@daily extra'", "W006");
+    check("schedule: '0 0 30 2 *'", "W006 `0 0 30 2 *` names a day that never comes");
     check("schedule: '0 3 * * *', interval: 30s", "W014");
     check("schedule: '0 3 * * *', timezone: Europe/Berln", "W006");
     check("labels: [a]", "W005");
@@ -123,4 +125,19 @@ fn the_usual_wrong_forms_of_a_file_are_told_the_right_one() {
     check("monitor:\n- {name: a, type: tcp, host: x}\n", "did you mean `monitors`?");
     check("monitors:\n- a\n", "write a mapping");
     check("monitors:\n- {name: a, type: tcp, host: x}\n---\nmonitors: []\n", "a file of its own");
+}
+
+#[test]
+fn a_misspelt_key_is_one_problem_and_a_missing_one_is_another() {
+    #[track_caller]
+    fn check(monitor: &str, codes: &[&str]) {
+        let site = Site::new();
+        site.write("monitors.d/a.yaml", format!("monitors: [{{{monitor}}}]"));
+        let found: Vec<_> = site.load().problems.into_iter().map(|p| p.code).collect();
+        assert_eq!(found, codes, "{monitor}");
+    }
+    check("name: a, type: tcp, hots: x", &["W003"]);
+    check("nmae: a, type: tcp, host: x", &["W003"]);
+    check("name: a, type: tcp, port: 1", &["W004"]);
+    check("name: a, type: tcp, colour: red", &["W004", "W003"]);
 }

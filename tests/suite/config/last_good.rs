@@ -98,7 +98,12 @@ fn a_directory_that_is_away_for_a_while_takes_nothing_with_it() {
     let site = Site::new();
     site.write("conf/monitors.d/a.yaml", monitors(&["a"]));
     let load = |previous| {
-        watchdog::config::load(&site.path("conf"), &super::fake::Kinds, &super::fake::OneToken(""), previous)
+        watchdog::config::load(
+            &site.path("conf"),
+            &crate::config::fake::Kinds,
+            &crate::config::fake::OneToken(""),
+            previous,
+        )
     };
     let first = load(None);
     std::fs::rename(site.path("conf"), site.path("away")).unwrap();

@@ -56,6 +56,15 @@ fn an_unresolved_reference_is_marked_within_its_value() {
 }
 
 #[test]
+fn two_dollars_stand_for_one_and_nothing_is_resolved() {
+    let site = Site::new();
+    site.write("monitors.d/a.yaml", "monitors: [{name: 'a $${env:NOPE} ${env:TOKEN} $$ $', type: tcp, host: x}]");
+    let loaded = site.load();
+    assert_eq!(said(&loaded), Vec::<String>::new());
+    assert!(loaded.config.monitors.contains_key("a ${env:NOPE} t0ken $$ $"));
+}
+
+#[test]
 fn no_problem_quotes_what_a_reference_holds() {
     let site = Site::new();
     site.write(
@@ -80,8 +89,9 @@ fn a_file_reference_that_appears_later_makes_the_monitor_whole() {
     let site = Site::new();
     site.write("monitors.d/a.yaml", "monitors: [{name: a, type: tcp, host: '${file:host}'}]")
         .write("monitors.d/b.yaml", monitors(&["b"]));
-    let load =
-        |previous| watchdog::config::load(site.dir(), &super::fake::Kinds, &FromSystem::new(site.dir()), previous);
+    let load = |previous| {
+        watchdog::config::load(site.dir(), &crate::config::fake::Kinds, &FromSystem::new(site.dir()), previous)
+    };
     let first = load(None);
     assert_eq!((first.config.monitors.len(), first.errors()), (1, 1));
     site.write("host", "db\n");

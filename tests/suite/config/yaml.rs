@@ -220,3 +220,36 @@ fn windows_line_ends_and_a_byte_order_mark_change_nothing() {
     assert_eq!(said(&loaded), ["monitors.d/a.yaml:5:3 W003 `prot` is not a key here"]);
     assert_eq!(loaded.problems[0].snippet, "  prot: 1");
 }
+
+#[test]
+fn the_usual_mistakes_in_yaml_are_explained() {
+    #[track_caller]
+    fn check(text: &str, line: usize, column: usize, message: &str) {
+        let site = Site::new();
+        site.write("monitors.d/a.yaml", text);
+        let loaded = site.load();
+        let found: Vec<_> = loaded.problems.iter().filter(|p| p.code == "W001").collect();
+        assert_eq!((found.len(), found[0].line, found[0].column), (1, line, column), "{text:?} {found:?}");
+        assert!(found[0].message.contains(message), "{text:?} {found:?}");
+    }
+    check("monitors:\n\t- name: a\n", 2, 2, "a tab stands where blanks belong");
+    check("monitors:\n  - name: a\n    type tcp\n    host: x\n", 3, 5, "a key without its colon");
+    check("monitors:\n  - name: a\n   type: tcp\n", 3, 4, "not indented like its neighbours");
+    check("a: b: c\n", 1, 5, "a colon stands where none can");
+    check("a: @foo\n", 1, 4, "cannot begin with this character");
+    check("a: *nope\n", 1, 4, "no anchor of this name");
+    check("a: &a [*a]\n", 1, 8, "an anchor cannot hold itself");
+    check("a: \"\\d+\"\n", 1, 4, "a backslash escape that YAML does not have");
+    check("a: 'it's'\n", 1, 8, "text follows the closing quote");
+    check("a: {b: 1\n", 1, 4, "`{` is never closed");
+    check("a: - b\n", 1, 4, "a list item cannot begin here");
+    check("a: \"x\ny: 1\n", 1, 4, "the closing quote is missing");
+    check("url: {{ x }}\n", 1, 7, "a key must be a plain word");
+}
+
+#[test]
+fn an_item_cut_short_by_a_mistake_is_not_said_to_lack_anything() {
+    let site = Site::new();
+    site.write("monitors.d/a.yaml", "monitors:\n  - name: a\n   type: tcp\n   host: x\n");
+    assert_eq!(site.load().problems.len(), 1);
+}
