@@ -37,14 +37,17 @@ pub struct Plan {
 
 impl Plan {
     /// What the settings say.
-    pub fn new(settings: &Settings, strict: bool) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// There is no home directory to take a default from.
+    pub fn new(settings: &Settings, strict: bool) -> Result<Self, Failure> {
+        Ok(Self {
             config: settings.config_dir.clone(),
-            data: settings.data_dir.clone(),
-            socket: settings.socket.clone(),
+            data: settings.data_dir()?.to_owned(),
+            socket: settings.socket()?.to_owned(),
             listen: settings.listen,
             strict,
-        }
+        })
     }
 }
 

@@ -27,7 +27,7 @@ pub struct ServeArgs {
 /// # Errors
 /// The engine cannot start.
 pub fn run(args: &ServeArgs, ui: &mut Ui, cx: &Context) -> Done {
-    let plan = Plan::new(&cx.settings, args.strict);
+    let plan = Plan::new(&cx.settings, args.strict)?;
     connect::block_on_threads(async {
         let mut term = on(SignalKind::terminate())?;
         let mut int = on(SignalKind::interrupt())?;

@@ -43,7 +43,7 @@ pub enum Glyphs {
 /// The terminal broke.
 pub fn run(args: &TuiArgs, ui: &mut Ui, cx: &Context) -> Done {
     let options = options(args, cx.color)?;
-    let shown = connect::block_on_threads(show(connect::client(&cx.settings), options));
+    let shown = connect::block_on_threads(show(connect::client(&cx.settings)?, options));
     end(shown, ui, cx)
 }
 
@@ -52,7 +52,7 @@ pub fn run(args: &TuiArgs, ui: &mut Ui, cx: &Context) -> Done {
 /// # Errors
 /// The engine cannot start, or the terminal broke.
 pub fn run_bare(ui: &mut Ui, cx: &Context) -> Done {
-    let client = connect::client(&cx.settings);
+    let client = connect::client(&cx.settings)?;
     let options = options(&TuiArgs::default(), cx.color)?;
     let shown = connect::block_on_threads(async {
         if client.get_text("/health/live").await.is_ok() {
@@ -65,7 +65,7 @@ pub fn run_bare(ui: &mut Ui, cx: &Context) -> Done {
                 .hint("run the engine with `watchdog serve`")
                 .hint("see all commands with `watchdog help`"));
         }
-        let plan = Plan::new(&cx.settings, false);
+        let plan = Plan::new(&cx.settings, false)?;
         let booted = boot(plan, |data| logs::start(data, false)).await?;
         let shown = show(client, options).await;
         booted.stop("shutting down (the terminal interface was left)").await;
