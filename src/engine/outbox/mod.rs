@@ -56,7 +56,7 @@ pub struct Policy {
     pub retry_after_cap: Duration,
     /// Age at which a failure becomes the last one.
     pub ttl: Duration,
-    /// Messages under way to one receiver.
+    /// Messages under way to one receiver. A crash can repeat that many: see `docs/adr/0004`.
     pub width: usize,
     /// What deliveries under way get when stopping.
     pub grace: Duration,
