@@ -1,3 +1,1 @@
 //! What each message does to the state.
-
-
