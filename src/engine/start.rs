@@ -220,7 +220,7 @@ impl Running {
         self.event("stopping", reason.to_owned()).await;
         let mut stuck = self.reload.stop(GRACE).await;
         // 2. No new probes; those under way get a few seconds (in the scheduler's own code).
-        stuck += self.scheduler.stop(GRACE * 2).await;
+        stuck += self.scheduler.stop(GRACE).await;
         // 3. Results drain into the evaluator, which judges them after ingest has ended: `absent` must
         //    not be judged because we stopped probing.
         stuck += self.ingest.stop(GRACE).await;
