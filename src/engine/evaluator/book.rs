@@ -155,6 +155,7 @@ impl Book {
             self.entries.remove(&name);
             out.changes.push(Change::MonitorGone(name));
         }
+        self.tell_untold(now, out);
         if !complete {
             return;
         }
@@ -279,16 +280,36 @@ impl Book {
         }
     }
 
+    /// Tells of what fired while there was nobody to tell, such as at a start with a broken
+    /// `watchdog.yaml`.
+    fn tell_untold(&mut self, now: Timestamp, out: &mut Decisions) {
+        let decisions = decide::firing(&self.candidates(), self.route.as_deref());
+        let monitors = self.entries.values_mut().filter_map(|e| e.alert.as_mut());
+        for alert in monitors.chain(&mut self.files_alert) {
+            if !matches!(alert.phase, Phase::Firing { .. }) || !alert.told.is_empty() {
+                continue;
+            }
+            alert.told = owe(alert, &alert.words, &decisions, now, out);
+            if !alert.told.is_empty() {
+                out.changes.extend(
+                    alert_event(alert, Transition::Fired, now, "nobody was told yet", &alert.told, None)
+                        .map(Change::Event),
+                );
+                out.changes.push(Change::Alert(alert.clone()));
+            }
+        }
+    }
+
+    fn candidates(&self) -> Vec<Candidate<'_>> {
+        self.receivers.iter().map(|(name, send_resolved)| Candidate { name, send_resolved: *send_resolved }).collect()
+    }
+
     /// Decides who is told of a turn and puts it down; gives the alert back while there is one.
     fn carry_out(&mut self, mut alert: Instance, turn: Turn<'_>, out: &mut Decisions) -> Option<Instance> {
         let Turn { phase, transition, now, reason, words } = turn;
         alert.phase = phase;
         tracing::info!(monitor = %alert.monitor, alert = alert.rule, transition = ?transition, "an alert changed its state");
-        let candidates: Vec<_> = self
-            .receivers
-            .iter()
-            .map(|(name, send_resolved)| Candidate { name, send_resolved: *send_resolved })
-            .collect();
+        let candidates = self.candidates();
         let (decisions, said) = match transition {
             Transition::Pending | Transition::Fired => {
                 alert.told.clear();
@@ -304,26 +325,7 @@ impl Book {
                 (decide::resolved(&candidates, &alert.told), words.unwrap_or_else(|| alert.words.clone()))
             }
         };
-        let mut told = Vec::new();
-        for decision in &decisions {
-            match decision {
-                Decision::Send(receiver, why) => {
-                    tracing::debug!(monitor = %alert.monitor, receiver, reason = %why, "notification decided");
-                    let Some(message) = decide::message(&alert, &said, receiver) else { continue };
-                    let owed = Owed {
-                        message: Arc::new(message),
-                        alert: alert.fingerprint,
-                        created: now,
-                        attempts: 0,
-                        next_attempt: now,
-                    };
-                    out.changes.push(Change::Owe(owed.clone()));
-                    out.owed.push(owed);
-                    told.push(receiver.clone());
-                }
-                Decision::Hold(why) => tracing::debug!(monitor = %alert.monitor, reason = %why, "notification held"),
-            }
-        }
+        let told = owe(&alert, &said, &decisions, now, out);
         let held = decisions.iter().find_map(|d| match d {
             Decision::Hold(why) if told.is_empty() => Some(why.to_string()),
             Decision::Hold(_) | Decision::Send(..) => None,
@@ -382,6 +384,31 @@ impl Book {
     pub(crate) fn next_show(&self, now: Timestamp) -> Option<Duration> {
         if self.rows_changed { Some(Duration::ZERO) } else { self.expiry.map(|at| at.since(now)) }
     }
+}
+
+/// Owes the messages that were decided; gives the receivers.
+fn owe(alert: &Instance, said: &Words, decisions: &[Decision], now: Timestamp, out: &mut Decisions) -> Vec<String> {
+    let mut told = Vec::new();
+    for decision in decisions {
+        match decision {
+            Decision::Send(receiver, why) => {
+                tracing::debug!(monitor = %alert.monitor, receiver, reason = %why, "notification decided");
+                let Some(message) = decide::message(alert, said, receiver) else { continue };
+                let owed = Owed {
+                    message: Arc::new(message),
+                    alert: alert.fingerprint,
+                    created: now,
+                    attempts: 0,
+                    next_attempt: now,
+                };
+                out.changes.push(Change::Owe(owed.clone()));
+                out.owed.push(owed);
+                told.push(receiver.clone());
+            }
+            Decision::Hold(why) => tracing::debug!(monitor = %alert.monitor, reason = %why, "notification held"),
+        }
+    }
+    told
 }
 
 /// What a step did to an alert, and why.

@@ -303,6 +303,21 @@ async fn without_receivers_the_event_says_that_nobody_is_told() {
 }
 
 #[tokio::test]
+async fn who_comes_first_hears_of_what_nobody_was_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let shop = monitor("shop");
+    let mut rig = Rig::start(dir.path());
+    rig.config(config(std::slice::from_ref(&shop), &[])).await;
+    rig.results(&shop, "dd").await;
+    rig.stop().await;
+    let mut rig = Rig::start(dir.path());
+    rig.config(config(std::slice::from_ref(&shop), &["ops"])).await;
+    rig.config(config(std::slice::from_ref(&shop), &["ops", "late"])).await;
+    rig.results(&shop, "uu").await;
+    assert_eq!(rig.stop().await.keys(), ["ops firing 1000001", "ops resolved 1000001"]);
+}
+
+#[tokio::test]
 async fn a_paused_monitor_is_resolved_and_starts_afresh() {
     let dir = tempfile::tempdir().unwrap();
     let shop = monitor("shop");
