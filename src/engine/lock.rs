@@ -49,7 +49,14 @@ impl DataDir {
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .open(file)
+            .open(&file)
+            // Where nothing can be written, state lives in memory and paging goes on; still only once.
+            .or_else(|e| match e.kind() {
+                io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::StorageFull => {
+                    File::open(&file).or_else(|_| File::open(path))
+                }
+                _ => Err(e),
+            })
             .map_err(io)?;
         match lock.try_lock() {
             Ok(()) => {}

@@ -22,7 +22,7 @@ use crate::config::model::Config;
 use crate::engine::handle::EngineError;
 use crate::engine::metrics::Metrics;
 use crate::engine::watcher::{FOLDERS, Watcher};
-use crate::wire::api::{ConfigStatus, Level, Reloaded};
+use crate::wire::api::{ConfigStatus, Level, Problem, Reloaded};
 
 /// Files are read once no event came for this long …
 const QUIET: Duration = Duration::from_millis(150);
@@ -188,13 +188,18 @@ impl Reloader {
             return Reloaded { problems: self.loaded.problems.clone(), ..Reloaded::default() };
         };
         let diff = diff(&self.loaded.config, &loaded.config);
+        let was_held = self.held.is_some();
         if let Some(why) = self.holds_back(&diff, asked) {
-            tracing::warn!(
-                why,
-                removed = diff.removed.len(),
-                "most monitors vanished; the running configuration stays for now"
-            );
-            return Reloaded { unchanged: self.loaded.config.monitors.len(), ..Reloaded::default() };
+            let mut status = status_of(&self.loaded, &self.clock);
+            status.problems.push(held_back(why, diff.removed.len()));
+            let problems = status.problems.clone();
+            if !was_held {
+                tracing::warn!(why, removed = diff.removed.len(), "most monitors vanished; they run on for now");
+                self.metrics.config_ok.set(0);
+                let config = Arc::clone(&self.loaded.config);
+                self.out.send_replace(Applied { config, status: Arc::new(status) });
+            }
+            return Reloaded { unchanged: self.loaded.config.monitors.len(), problems, ..Reloaded::default() };
         }
         self.held = None;
         let reloaded = Reloaded {
@@ -206,7 +211,7 @@ impl Reloader {
         };
         let same = diff.is_empty() && loaded.problems == self.loaded.problems && loaded.stale == self.loaded.stale;
         self.loaded = Arc::new(loaded);
-        if same {
+        if same && !was_held {
             return reloaded;
         }
         self.metrics.reloads.inc();
@@ -235,7 +240,7 @@ impl Reloader {
             return Some("the directory is gone");
         }
         let waited = since.elapsed() >= HOLD;
-        (had >= GUARDED && !asked && !waited).then_some("more than half of the monitors are gone")
+        (had >= GUARDED && !asked && !waited).then_some("the folder lost more than half of its monitors")
     }
 
     fn count(&mut self) {
@@ -249,6 +254,21 @@ impl Reloader {
             }
             self.last_problems = errors.len();
         }
+    }
+}
+
+/// Tells whoever looks at the files' problems why what is on disk does not run.
+fn held_back(why: &str, removed: usize) -> Problem {
+    Problem {
+        level: Level::Error,
+        code: "W012".to_owned(),
+        file: FOLDERS[0].to_owned(),
+        line: 0,
+        column: 0,
+        length: 1,
+        message: format!("{why}: what it held runs on (monitors: {removed})"),
+        hint: "put the files back; if the monitors are to go, keep the folder and run `watchdog reload`".to_owned(),
+        snippet: String::new(),
     }
 }
 
@@ -274,13 +294,18 @@ mod tests {
         let first = sources.load(None);
         assert_eq!(first.config.monitors.len(), 1);
         let (mut reloader, config) = Reloader::new(Clock::system(), Arc::default(), sources, first);
-        std::fs::remove_dir_all(&folder).unwrap();
+        std::fs::rename(&folder, dir.path().join("away")).unwrap();
         for _ in 0..5 {
             reloader.reload(false).await;
             assert_eq!(config.borrow().config.monitors.len(), 1);
             let wait = reloader.next_look() - Instant::now();
             assert!(wait >= Duration::from_secs(5) && wait <= RESCAN, "{wait:?}");
             time::advance(Duration::from_secs(25)).await;
+            let faults = Faults::of(&config.borrow().status).unwrap();
+            assert_eq!(faults.first, "monitors.d: the directory is gone: what it held runs on (monitors: 1)");
         }
+        std::fs::rename(dir.path().join("away"), &folder).unwrap();
+        reloader.reload(false).await;
+        assert_eq!(Faults::of(&config.borrow().status), None);
     }
 }
