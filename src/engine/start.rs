@@ -88,7 +88,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
     let dir = data.path().to_owned();
     let open = tokio::task::spawn_blocking(move || StateDb::open(&dir, clock)).await;
     let opened = open.unwrap_or(Err(StateError::Closed))?;
-    let (db, saved) = (opened.db, opened.loaded);
+    let (db, saved) = (opened.db.measured(metrics.commit_seconds.clone()), opened.loaded);
 
     // Bounded everywhere. Results wait for a place (nothing is lost); the board and the outbox are fast
     // and only wait for memory; saves are retried by ingest when their inbox is full.

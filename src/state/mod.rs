@@ -14,7 +14,9 @@ mod schema;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use prometheus_client::metrics::histogram::Histogram;
 use rusqlite::Connection;
+use tokio::time::Instant;
 
 use crate::base::clock::Clock;
 use crate::base::name::MonitorName;
@@ -74,6 +76,8 @@ pub struct StateDb {
     writer: Lane,
     /// `None` for a database in memory, whose queries the writer answers.
     reader: Option<Lane>,
+    /// How long commits take, the wait for the writer included.
+    commits: Option<Histogram>,
 }
 
 impl StateDb {
@@ -87,7 +91,13 @@ impl StateDb {
         let disk = open::open(&dir.join("db"), clock.now())?;
         let reader = disk.reader.map(|c| Lane::start("state-reader", c, None)).transpose()?;
         let writer = Lane::start("state-writer", disk.writer, disk.path)?;
-        Ok(Opened { db: Self { writer, reader }, loaded: disk.loaded, degraded: disk.degraded })
+        Ok(Opened { db: Self { writer, reader, commits: None }, loaded: disk.loaded, degraded: disk.degraded })
+    }
+
+    /// The same, measuring commits.
+    #[must_use]
+    pub fn measured(self, commits: Histogram) -> Self {
+        Self { commits: Some(commits), ..self }
     }
 
     /// Commits decisions in one transaction. When it returns, they survive a power cut.
@@ -96,7 +106,12 @@ impl StateDb {
     /// Nothing was stored. The caller keeps the changes and may commit them again: all are idempotent
     /// but events.
     pub async fn commit(&self, changes: Arc<[Change]>) -> Result<Committed, StateError> {
-        self.writer.run(move |db| rows::commit(db, &changes)).await
+        let began = Instant::now();
+        let committed = self.writer.run(move |db| rows::commit(db, &changes)).await;
+        if let Some(commits) = &self.commits {
+            commits.observe(began.elapsed().as_secs_f64());
+        }
+        committed
     }
 
     /// Stores what may be a second old: counters, beats, history.
