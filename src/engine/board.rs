@@ -141,7 +141,8 @@ impl BoardKeeper {
 
     /// Works until `stop`, then publishes what it was told until then.
     pub async fn run(mut self, mut from: Inlets, stop: CancellationToken) {
-        let mut next = Instant::now();
+        // What is remembered arrives in many parts at once; the first board shows them together.
+        let mut next = Instant::now() + FOLD;
         loop {
             let fold = async { if self.dirty { time::sleep_until(next).await } else { std::future::pending().await } };
             tokio::select! {

@@ -31,6 +31,8 @@ use crate::wire::board::ServerInfo;
 const MAX_PROBES: usize = 8_192;
 /// Descriptors kept for the database, the API and logs.
 const RESERVED_FDS: usize = 128;
+/// How long the start waits for the first board.
+const FIRST_BOARD: Duration = Duration::from_secs(2);
 /// How long each actor may take to end.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -146,7 +148,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         group.add(name, start);
         group
     };
-    let (applied, watch) = (config.clone(), config.clone());
+    let (applied, watch, mut first_board) = (config.clone(), config.clone(), board.clone());
     let running = Running {
         core: Arc::new(Core {
             clock,
@@ -179,6 +181,8 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
     };
     let monitors = applied.borrow().config.monitors.len();
     running.event("started", format!("version {}, {monitors} monitors", env!("CARGO_PKG_VERSION"))).await;
+    // Whoever asks first must not see an empty board; without one in time they see it fill.
+    let _ = tokio::time::timeout(FIRST_BOARD, first_board.changed()).await;
     Ok(running)
 }
 

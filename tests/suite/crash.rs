@@ -178,3 +178,34 @@ fn kill_9_loses_no_message_and_repeats_at_most_one() {
     assert!(repeats <= KILLS, "{repeats} repeats in {KILLS} kills");
     assert_eq!(keys.len(), 2 * total, "one key per message");
 }
+
+#[test]
+fn after_a_kill_the_first_board_shows_what_was_known_and_how_old_it_is() {
+    let place = Place::new();
+    // Ends at once the first time, and not within this test the second time.
+    let flag = place.config().join("ran");
+    let script = format!("if [ -e {0} ]; then exec sleep 50; fi; touch {0}", flag.display());
+    place.write(
+        "monitors.d/a.yaml",
+        &format!(
+            "monitors:\n  - {{name: m, type: script, command: [sh, -c, \"{script}\"], interval: 1h, timeout: 55s}}\n"
+        ),
+    );
+    let server = place.serve();
+    let known = wait_for("the first result", || server.row("m").filter(|r| r["state"] == "up"));
+    let db = place.data().join("db/watchdog.db");
+    wait_for("the save", || {
+        let db = rusqlite::Connection::open_with_flags(&db, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        let saved: i64 = db.query_row("SELECT count(*) FROM history_journal", [], |r| r.get(0)).unwrap();
+        (saved > 0).then_some(())
+    });
+    server.kill();
+    let server = place.serve();
+    let row = server.row("m").unwrap();
+    assert_eq!(
+        (&row["state"], &row["since"], &row["last"]),
+        (&known["state"], &known["since"], &known["last"]),
+        "{row}"
+    );
+    server.kill();
+}
