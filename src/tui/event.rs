@@ -119,11 +119,7 @@ pub(crate) async fn run<S: Server>(
 }
 
 impl<S: Server> Loop<'_, S> {
-    async fn turn(
-        &mut self,
-        signals: &mut Signals,
-        links: &mut mpsc::Receiver<Link>,
-    ) -> Result<ExitReason, TuiError> {
+    async fn turn(&mut self, signals: &mut Signals, links: &mut mpsc::Receiver<Link>) -> Result<ExitReason, TuiError> {
         loop {
             if let Some(reason) = self.end {
                 return Ok(reason);

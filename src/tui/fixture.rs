@@ -179,7 +179,11 @@ pub(crate) fn incident() -> Board {
 
 fn result(at: Timestamp, verdict: Verdict) -> ProbeResult {
     let bad = verdict != Verdict::Up;
-    let phase = |name: &'static str, ms: u64, failed: bool| Phase { name: name.into(), took: Duration::from_millis(ms), failed };
+    let phase = |name: &'static str, ms: u64, failed: bool| Phase {
+        name: name.into(),
+        took: Duration::from_millis(ms),
+        failed,
+    };
     let mut phases = vec![phase("resolve", 2, false), phase("connect", 1, false), phase("tls", 9, false)];
     phases.push(phase("processing", if bad { 9_988 } else { 71 }, bad));
     if !bad {

@@ -121,17 +121,17 @@ pub(crate) struct Bind {
     pub(crate) writes: bool,
 }
 
-const fn bind(
+const fn bind(context: Context, keys: &'static [Key], action: Action, short: &'static str, help: &'static str) -> Bind {
+    Bind { keys, context, action, short, help, writes: false }
+}
+
+const fn write(
     context: Context,
     keys: &'static [Key],
     action: Action,
     short: &'static str,
     help: &'static str,
 ) -> Bind {
-    Bind { keys, context, action, short, help, writes: false }
-}
-
-const fn write(context: Context, keys: &'static [Key], action: Action, short: &'static str, help: &'static str) -> Bind {
     Bind { keys, context, action, short, help, writes: true }
 }
 
@@ -160,9 +160,21 @@ pub(crate) const BINDS: &[Bind] = &[
     bind(Context::Help, &[ESC, Key::Char('?'), Key::Char('q')], Action::Back, "close", "close help"),
     bind(Context::Help, &[Key::Char('/')], Action::Filter, "search", "show only the lines that contain a text"),
     bind(Context::Offline, &[Key::Char('r')], Action::Retry, "retry now", "connect now instead of after the pause"),
-    bind(Context::Overview, &[ENTER], Action::Open, "open", "open the monitor, or the list of the type, under the cursor"),
+    bind(
+        Context::Overview,
+        &[ENTER],
+        Action::Open,
+        "open",
+        "open the monitor, or the list of the type, under the cursor",
+    ),
     write(Context::Overview, &[Key::Char('r')], Action::Run, "run", "probe the monitor under the cursor now"),
-    bind(Context::Overview, &[Key::Char('y')], Action::Copy, "copy", "copy the monitor's name to the terminal's clipboard"),
+    bind(
+        Context::Overview,
+        &[Key::Char('y')],
+        Action::Copy,
+        "copy",
+        "copy the monitor's name to the terminal's clipboard",
+    ),
     bind(Context::Monitors, &[ENTER], Action::Open, "detail", "open the monitor"),
     write(Context::Monitors, &[Key::Char('r')], Action::Run, "run", "probe the monitor now"),
     bind(
@@ -176,12 +188,24 @@ pub(crate) const BINDS: &[Bind] = &[
     bind(Context::Monitors, &[Key::Char('O')], Action::SortReverse, "", "turn the order round"),
     bind(Context::Monitors, &[Key::Char('>')], Action::SortNext, "", "sort by the next column"),
     bind(Context::Monitors, &[Key::Char('<')], Action::SortPrevious, "", "sort by the previous column"),
-    bind(Context::Monitors, &[Key::Char('y')], Action::Copy, "copy", "copy the monitor's name to the terminal's clipboard"),
+    bind(
+        Context::Monitors,
+        &[Key::Char('y')],
+        Action::Copy,
+        "copy",
+        "copy the monitor's name to the terminal's clipboard",
+    ),
     bind(Context::Detail, &[ESC], Action::Back, "back", "back to where it was opened"),
     write(Context::Detail, &[Key::Char('r')], Action::Run, "run", "probe the monitor now"),
     bind(Context::Detail, &[Key::Char('n')], Action::NextItem, "next", "next monitor of the list"),
     bind(Context::Detail, &[Key::Char('N')], Action::PreviousItem, "", "previous monitor of the list"),
-    bind(Context::Detail, &[Key::Char('y')], Action::Copy, "copy", "copy the monitor's name to the terminal's clipboard"),
+    bind(
+        Context::Detail,
+        &[Key::Char('y')],
+        Action::Copy,
+        "copy",
+        "copy the monitor's name to the terminal's clipboard",
+    ),
     write(Context::Config, &[Key::Char('r')], Action::Reload, "reload", "read the configuration directory again"),
     bind(Context::Config, &[Key::Char('y')], Action::Copy, "copy", "copy `file:line:column` of the problem"),
     bind(Context::Move, &[Key::Char('j'), Key::Named(KeyCode::Down)], Action::Down, "", "down"),
@@ -200,7 +224,13 @@ pub(crate) const BINDS: &[Bind] = &[
     bind(Context::Global, &[Key::Char('3')], Action::GoMonitors, "", "Monitors: state and latency of each target"),
     bind(Context::Global, &[Key::Char('0')], Action::GoConfig, "", "Config: what is loaded, what is wrong with it"),
     bind(Context::Global, &[Key::Char('?')], Action::Help, "help", "this list"),
-    bind(Context::Global, &[ESC], Action::Back, "", "close what is open, else clear the filter, else go back; never quits"),
+    bind(
+        Context::Global,
+        &[ESC],
+        Action::Back,
+        "",
+        "close what is open, else clear the filter, else go back; never quits",
+    ),
     bind(Context::Global, &[Key::Ctrl('l')], Action::Repaint, "", "draw the screen again"),
     bind(Context::Global, &[Key::Ctrl('z')], Action::Suspend, "", "suspend; `fg` comes back"),
     bind(

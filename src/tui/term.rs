@@ -314,7 +314,11 @@ mod tests {
         let mut red = picture("");
         red.cells.set_string(0, 0, "x", Style::new().fg(Color::Red));
         painter.show(red).unwrap();
-        assert!(String::from_utf8_lossy(&painter.out).contains("\x1b[38;5;1"), "{:?}", String::from_utf8_lossy(&painter.out));
+        assert!(
+            String::from_utf8_lossy(&painter.out).contains("\x1b[38;5;1"),
+            "{:?}",
+            String::from_utf8_lossy(&painter.out)
+        );
     }
 
     #[test]

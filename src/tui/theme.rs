@@ -212,7 +212,11 @@ impl Theme {
     /// The judgement of one probe. What has happened stays true on an old screen, but only quietly.
     pub(crate) fn verdict(&self, verdict: Verdict, fresh: bool) -> Mark {
         let mark = self.state(State::from(verdict), true);
-        if fresh { mark } else { Mark { glyph: "?", role: Role::Quiet, word: self.state(State::from(verdict), false).word } }
+        if fresh {
+            mark
+        } else {
+            Mark { glyph: "?", role: Role::Quiet, word: self.state(State::from(verdict), false).word }
+        }
     }
 
     /// An alert's severity and where it stands.

@@ -34,11 +34,15 @@ fn summary(s: &State, theme: &Theme, columns: usize) -> Vec<Line> {
         (0, 0) => "No problems.".to_owned(),
         (0, w) => format!("{}.", count(w, "warning")),
         (e, 0) => format!("{}. What is broken keeps running on its last good form.", count(e, "error")),
-        (e, w) => format!("{}, {}. What is broken keeps running on its last good form.", count(e, "error"), count(w, "warning")),
+        (e, w) => format!(
+            "{}, {}. What is broken keeps running on its last good form.",
+            count(e, "error"),
+            count(w, "warning")
+        ),
     };
     let mut lines = vec![Line::new().add(mark.role, format!(" {} ", mark.glyph)).add(Role::Text, text)];
     let loaded = data.loaded.local("%Y-%m-%d %H:%M:%S");
-    let facts = format!("{} files, {} monitors, loaded {loaded}", data.files, data.monitors);
+    let facts = format!("{}, {}, loaded {loaded}", count(data.files, "file"), count(data.monitors, "monitor"));
     let room = columns.saturating_sub(width(&facts) + 6);
     let dir = fit_left(&data.dir, room, theme).into_owned();
     lines.push(Line::new().add(Role::Dim, format!("   {facts}  {dir}")));
@@ -163,7 +167,9 @@ fn snippet(s: &State, theme: &Theme, columns: usize, data: &ConfigStatus) -> Vec
     }
     if !p.hint.is_empty() {
         let hint = format!("= hint: {}", p.hint);
-        lines.extend(wrap(&hint, columns.saturating_sub(3)).into_iter().map(|l| Line::new().add(Role::Text, format!("  {l}"))));
+        lines.extend(
+            wrap(&hint, columns.saturating_sub(3)).into_iter().map(|l| Line::new().add(Role::Text, format!("  {l}"))),
+        );
     }
     lines
 }

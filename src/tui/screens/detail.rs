@@ -108,10 +108,7 @@ fn events(p: &Page<'_>, d: &MonitorDetail) -> Vec<Line> {
 
 fn halves(body: Rect) -> (Rect, Rect) {
     let left = body.width * 3 / 5;
-    (
-        Rect { width: left.saturating_sub(1), ..body },
-        Rect { x: body.x + left, width: body.width - left, ..body },
-    )
+    (Rect { width: left.saturating_sub(1), ..body }, Rect { x: body.x + left, width: body.width - left, ..body })
 }
 
 /// The part of the body that scrolls: all but the title.
@@ -139,7 +136,8 @@ pub(super) fn draw(s: &State, theme: &Theme, body: Rect, buf: &mut Buffer, name:
     };
     let tail = sections::state(&page(s, theme, total), row);
     let room = total.saturating_sub(tail.width() + 6 + crumb.len());
-    let title = Line::new().add(Role::Dim, format!(" {crumb} > ")).add(Role::Strong, fit_left(name.as_str(), room, theme));
+    let title =
+        Line::new().add(Role::Dim, format!(" {crumb} > ")).add(Role::Strong, fit_left(name.as_str(), room, theme));
     title.right(total, tail.add(Role::Text, " ")).draw(buf, theme, body, 0);
     let area = scrolled(body);
     let (left, right) = columns(s, theme, name, area);
@@ -183,7 +181,8 @@ pub(super) fn preview(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer, na
     let state = sections::state(&p, row);
     let room = p.columns.saturating_sub(state.width() + 4);
     let title = crate::tui::widgets::text::fit(name.as_str(), room, theme);
-    let mut lines = vec![Line::new().add(Role::Heading, format!(" {title}")).right(p.columns, state.add(Role::Text, " "))];
+    let mut lines =
+        vec![Line::new().add(Role::Heading, format!(" {title}")).right(p.columns, state.add(Role::Text, " "))];
     lines.extend(sections::about(&p, row, data(s, name), s.running.contains(name)));
     match data(s, name) {
         None => waiting(s, &mut lines),

@@ -43,7 +43,9 @@ fn entries(s: &State, query: &str) -> Vec<Entry> {
         let rows: Vec<_> = BINDS
             .iter()
             .filter(|b| b.context == context)
-            .filter(|b| contains(b.help, &needle) || contains(&labels(b), &needle) || contains(context.title(), &needle))
+            .filter(|b| {
+                contains(b.help, &needle) || contains(&labels(b), &needle) || contains(context.title(), &needle)
+            })
             .collect();
         if !rows.is_empty() {
             out.push(Entry::Title(context, here));
@@ -75,7 +77,9 @@ pub(super) fn draw(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer, scrol
                 let line = Line::new().add(Role::Heading, format!(" {}", context.title()));
                 if *here { line } else { line.add(Role::Dim, "  (elsewhere)") }
             }
-            Entry::Nothing => Line::new().add(Role::Text, format!(" No key matches \"{query}\". Esc clears the search.")),
+            Entry::Nothing => {
+                Line::new().add(Role::Text, format!(" No key matches \"{query}\". Esc clears the search."))
+            }
             Entry::Key(bind) => {
                 let off = refused.filter(|_| bind.writes);
                 let role = if off.is_some() { Role::Dim } else { Role::Text };

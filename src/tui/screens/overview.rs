@@ -13,7 +13,7 @@ use crate::tui::state::link::Health;
 use crate::tui::state::list::settled;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::strip::strip;
-use crate::tui::widgets::text::{Line, rule};
+use crate::tui::widgets::text::{Line, age, rule};
 use crate::wire::board::{AlertRow, AlertState, DeliveryState, MonitorRow, STRIP_BUCKET, State as MonitorState};
 
 /// Rows of one list that are shown; the Monitors screen has them all.
@@ -107,7 +107,11 @@ fn areas(s: &State, theme: &Theme, body: Rect) -> Areas {
     }
     let side = (body.width * 2 / 5).clamp(40, 70);
     let left = body.width - side - 1;
-    Areas { headline, lists: Rect { width: left, ..rest }, side: Some(Rect { x: rest.x + left + 1, width: side, ..rest }) }
+    Areas {
+        headline,
+        lists: Rect { width: left, ..rest },
+        side: Some(Rect { x: rest.x + left + 1, width: side, ..rest }),
+    }
 }
 
 /// Scrolls as little as needed to show the cursor; with the cursor on the last thing, to the end.
@@ -167,19 +171,21 @@ fn headline(s: &State, theme: &Theme, columns: usize) -> Vec<Line> {
     let mut first = Line::new().add(mark.role, format!(" {} ", mark.glyph)).add(role, &verdict.sentence);
     let bad = matches!(verdict.worst, Some(MonitorState::Down | MonitorState::Degraded | MonitorState::Unknown));
     if let Some(since) = verdict.since.filter(|_| bad) {
-        first = first.add(Role::Strong, format!("  {}", Short(s.server_now().since(since))));
+        first = first.add(Role::Strong, format!("  {}", age(s.server_now().since(since))));
     }
     let mut lines = vec![first];
     if let Some(text) = &verdict.first_to_break {
         lines.push(Line::new().add(Role::Text, format!("   {text}")));
     }
     lines.extend(told(s, theme));
-    if let Some(engine) = engine_line(s, theme).filter(|_| !s.is_wide() && !s.is_compact()) {
+    if let Some(engine) = engine_line(s).filter(|_| !s.is_wide() && !s.is_compact()) {
         lines.push(engine);
     }
-    if board.engine.problems > 0 {
+    // The engine complains of them too, and then the banner says it.
+    if board.engine.problems > 0 && board.engine.complaints.is_empty() {
         let n = board.engine.problems;
-        let text = format!(" {} {n} configuration problem{}: press 0", theme.warning().glyph, if n == 1 { "" } else { "s" });
+        let text =
+            format!(" {} {n} configuration problem{}: press 0", theme.warning().glyph, if n == 1 { "" } else { "s" });
         lines.push(Line::new().add(Role::Degraded, text));
     }
     if !s.is_compact() && columns >= 60 {
@@ -232,13 +238,14 @@ fn rank(state: DeliveryState) -> u8 {
 
 fn what_happened(s: &State, columns: usize) -> Vec<Line> {
     let mut lines = vec![rule(&Theme::default(), columns, "WHAT HAPPENED", "", false)];
-    let field = |label: &str, text: &str| Line::new().add(Role::Dim, format!("  {label}")).pad(11).add(Role::Text, text);
+    let field =
+        |label: &str, text: &str| Line::new().add(Role::Dim, format!("  {label}")).pad(11).add(Role::Text, text);
     match s.health() {
         Health::Down(lost) => {
             lines.push(field("socket", &s.endpoint));
             lines.push(field("reason", &lost.reason));
         }
-        Health::Stale(age) => lines.push(field("link", &format!("open, but silent for {}", Short(age)))),
+        Health::Stale(silent) => lines.push(field("link", &format!("open, but silent for {}", age(silent)))),
         Health::Connecting | Health::Live | Health::Lagging(_) | Health::Resync | Health::Incompatible { .. } => {
             lines.push(field("link", "connected again, waiting for the board"));
         }
@@ -280,7 +287,11 @@ fn line(s: &State, theme: &Theme, columns: usize, entry: Entry, selected: bool) 
         }
         Entry::NotOkMore(n) => Line::new().add(Role::Dim, format!("  +{n} more: press 3")),
         Entry::TypesTitle => {
-            let tail = if columns >= 60 { format!("worst state of all, 1 cell = {}", Short(STRIP_BUCKET)) } else { String::new() };
+            let tail = if columns >= 60 {
+                format!("worst state of all, 1 cell = {}", Short(STRIP_BUCKET))
+            } else {
+                String::new()
+            };
             rule(theme, columns, "BY TYPE", &tail, false)
         }
         Entry::Type(i) => s.facts.groups.get(i).map_or(Line::new(), |g| group(s, theme, columns, g, start)),
@@ -297,7 +308,7 @@ fn alert(s: &State, theme: &Theme, columns: usize, a: &AlertRow, start: Line) ->
     let mark = theme.alert(a.severity, a.state, fresh);
     let quiet = a.state == AlertState::Resolved || !fresh;
     let role = if quiet { Role::Quiet } else { Role::Text };
-    let age = Short(s.server_now().since(a.since)).to_string();
+    let age = age(s.server_now().since(a.since));
     let line = start.add(mark.role, mark.glyph).add(Role::Text, " ");
     if columns < 60 {
         let room = columns.saturating_sub(4 + 7);
@@ -344,7 +355,7 @@ fn monitor(s: &State, theme: &Theme, columns: usize, row: &MonitorRow, start: Li
     let name = s.facts.longest_name.clamp(12, columns / 4);
     let left = columns.saturating_sub(4 + 9 + name + 1 + 7 + 2);
     let cells = (left / 2).min(crate::wire::board::STRIP_CELLS);
-    let age = row.since.map_or_else(|| "-".to_owned(), |at| Short(s.server_now().since(at)).to_string());
+    let age = row.since.map_or_else(|| "-".to_owned(), |at| age(s.server_now().since(at)));
     let line = line
         .col(mark.role, mark.word, 9, theme)
         .col(if fresh { Role::Strong } else { role }, row.name.as_str(), name, theme)
@@ -373,7 +384,7 @@ fn group(s: &State, theme: &Theme, columns: usize, g: &Group, start: Line) -> Li
 }
 
 /// How the engine does, in one line.
-fn engine_line(s: &State, theme: &Theme) -> Option<Line> {
+fn engine_line(s: &State) -> Option<Line> {
     let engine = &s.board.as_ref()?.engine;
     if !engine.complaints.is_empty() {
         return None;
@@ -386,7 +397,6 @@ fn engine_line(s: &State, theme: &Theme) -> Option<Line> {
         engine.outbox
     );
     // The word alone: a second check mark would compete with the verdict's.
-    let _ = theme;
     Some(Line::new().add(Role::Dim, text))
 }
 

@@ -47,7 +47,8 @@ fn answer(s: &mut State, monitor: &str, state: MonitorState) {
 
 /// The server goes silent for `secs`.
 fn silence(s: &mut State, secs: u64) {
-    let now = Now { steady: s.now.steady + Duration::from_secs(secs), wall: s.now.wall.plus(Duration::from_secs(secs)) };
+    let now =
+        Now { steady: s.now.steady + Duration::from_secs(secs), wall: s.now.wall.plus(Duration::from_secs(secs)) };
     update(s, Msg::Clock(now));
 }
 
@@ -78,9 +79,12 @@ fn text(s: &State, theme: &Theme) -> String {
         out.push_str(line.trim_end());
         out.push('\n');
     }
-    for (pattern, letters) in
-        [(r"\d\d:\d\d:\d\d", "hh:mm:ss"), (r"\d\d:\d\d", "hh:mm"), (r"\d{4}-\d\d-\d\d", "yyyy-mm-dd"), (r"\d\d-\d\d hh", "mm-dd hh")]
-    {
+    for (pattern, letters) in [
+        (r"\d\d:\d\d:\d\d", "hh:mm:ss"),
+        (r"\d\d:\d\d", "hh:mm"),
+        (r"\d{4}-\d\d-\d\d", "yyyy-mm-dd"),
+        (r"\d\d-\d\d hh", "mm-dd hh"),
+    ] {
         out = regex::Regex::new(pattern).unwrap().replace_all(&out, letters).into_owned();
     }
     out
@@ -261,7 +265,11 @@ fn nothing_is_fine_on_a_screen_of_old_data() {
             let mut s = live(fixture::calm(), 120, 40);
             press(&mut s, keys);
             answer(&mut s, "api-auth", MonitorState::Up);
-            if silent { silence(&mut s, 11) } else { lose(&mut s) };
+            if silent {
+                silence(&mut s, 11)
+            } else {
+                lose(&mut s)
+            };
             let shown = text(&s, &Theme::default());
             assert!(!shown.contains('✓'), "{keys:?}\n{shown}");
             assert!(!shown.contains("all ok") && !shown.contains("are ok"), "{keys:?}\n{shown}");
@@ -331,8 +339,10 @@ fn ten_thousand_monitors_draw_and_filter_in_time_for_the_eye() {
 
 fn some_msg() -> impl Strategy<Value = Msg> {
     let key = prop_oneof![
-        prop::sample::select(vec!['1', '3', '0', 'j', 'k', 'g', 'G', '/', 'o', 'O', '<', '>', 'r', 'y', 'n', 'N', '?', 'x', '店'])
-            .prop_map(KeyCode::Char),
+        prop::sample::select(vec![
+            '1', '3', '0', 'j', 'k', 'g', 'G', '/', 'o', 'O', '<', '>', 'r', 'y', 'n', 'N', '?', 'x', '店'
+        ])
+        .prop_map(KeyCode::Char),
         prop::sample::select(vec![
             KeyCode::Enter,
             KeyCode::Esc,

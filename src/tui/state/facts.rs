@@ -122,15 +122,7 @@ struct Builder {
 
 impl Builder {
     fn new() -> Self {
-        Self {
-            count: 0,
-            bad: 0,
-            worst: State::Paused,
-            strip: [b'.'; STRIP_CELLS],
-            uptime: 0.0,
-            uptimes: 0,
-            p95: None,
-        }
+        Self { count: 0, bad: 0, worst: State::Paused, strip: [b'.'; STRIP_CELLS], uptime: 0.0, uptimes: 0, p95: None }
     }
 
     fn build(self, name: &str) -> Group {

@@ -354,8 +354,8 @@ impl State {
         if self.screen != Screen::Config || view.asked {
             return None;
         }
-        let again = view.error.is_some()
-            && view.asked_at.is_none_or(|at| self.now.steady.saturating_sub(at) >= RETRY_AFTER);
+        let again =
+            view.error.is_some() && view.asked_at.is_none_or(|at| self.now.steady.saturating_sub(at) >= RETRY_AFTER);
         if view.seen == stamp && !again {
             return None;
         }

@@ -5,8 +5,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use crate::tui::action::{Action, Effect, Request};
 use crate::tui::keys::{Found, look_up};
 use crate::tui::screens;
-use crate::tui::state::list::SortKey;
 use crate::tui::state::link::Health;
+use crate::tui::state::list::SortKey;
 use crate::tui::state::{Item, Overlay, Screen, State};
 
 /// Longest search in help.
