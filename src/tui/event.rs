@@ -2,12 +2,14 @@
 //!
 //! The only place of the TUI with side effects besides `term`.
 
+use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use crossterm::event::{Event, EventStream};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -141,7 +143,7 @@ impl<S: Server> Loop<'_, S> {
                 }
                 () = sleep_until(wake) => { self.feed_clock()?; false }
             };
-            let urgent = self.drain(links)? || urgent;
+            let urgent = self.drain(links).await? || urgent;
             if self.drawn != Some(self.state.rev) && (urgent || self.drawn_at.elapsed() >= FRAME) {
                 self.draw()?;
             }
@@ -149,11 +151,11 @@ impl<S: Server> Loop<'_, S> {
     }
 
     /// Takes in what is there already, so that a burst costs one picture.
-    fn drain(&mut self, links: &mut mpsc::Receiver<Link>) -> Result<bool, TuiError> {
+    async fn drain(&mut self, links: &mut mpsc::Receiver<Link>) -> Result<bool, TuiError> {
         let start = Instant::now();
         let mut urgent = false;
         while self.end.is_none() && start.elapsed() < DRAIN {
-            if let Some(event) = next(&mut self.input).now_or_never() {
+            if let Poll::Ready(event) = ready(&mut self.input).await {
                 urgent |= self.take(event)?;
             } else if let Ok(reply) = self.replies.1.try_recv() {
                 self.feed(reply)?;
@@ -259,6 +261,18 @@ impl<S: Server> Loop<'_, S> {
         self.drawn_at = Instant::now();
         Ok(())
     }
+}
+
+/// Looks whether there is an event, without waiting. The task's own waker must be used: an event stream keeps
+/// the first one that it is polled with, and would wake nobody later if that were a dummy.
+async fn ready(input: &mut Option<EventStream>) -> Poll<Option<io::Result<Event>>> {
+    poll_fn(|cx| {
+        Poll::Ready(match input {
+            Some(stream) => stream.poll_next_unpin(cx),
+            None => Poll::Pending,
+        })
+    })
+    .await
 }
 
 async fn next(input: &mut Option<EventStream>) -> Option<io::Result<Event>> {

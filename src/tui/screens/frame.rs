@@ -86,10 +86,12 @@ fn counts(s: &State, theme: &Theme, total: usize) -> Line {
             line = line.add(Role::Text, if wordy { "  " } else { " " });
         }
         first = false;
-        let text = if wordy {
-            format!("{} {n} {}", mark.glyph, mark.word.to_lowercase())
-        } else {
-            format!("{}{n}", mark.glyph)
+        // Without its word the glyph of a pause would read as a minus.
+        let text = match (wordy, state) {
+            (true, _) => format!("{} {n} {}", mark.glyph, mark.word.to_lowercase()),
+            (false, MonitorState::Paused) if narrow => String::new(),
+            (false, MonitorState::Paused) => format!("{n} paused"),
+            (false, _) => format!("{}{n}", mark.glyph),
         };
         line = line.add(mark.role, text);
     }

@@ -1,3 +1,5 @@
+//! Pictures of the screens, and what must hold for every one of them.
+
 use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -266,10 +268,10 @@ fn nothing_is_fine_on_a_screen_of_old_data() {
             press(&mut s, keys);
             answer(&mut s, "api-auth", MonitorState::Up);
             if silent {
-                silence(&mut s, 11)
+                silence(&mut s, 11);
             } else {
-                lose(&mut s)
-            };
+                lose(&mut s);
+            }
             let shown = text(&s, &Theme::default());
             assert!(!shown.contains('✓'), "{keys:?}\n{shown}");
             assert!(!shown.contains("all ok") && !shown.contains("are ok"), "{keys:?}\n{shown}");

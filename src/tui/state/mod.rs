@@ -255,6 +255,10 @@ impl State {
         if !self.is_fresh() {
             contexts.push(Context::Offline);
         }
+        if self.board.is_none() {
+            contexts.push(Context::Global);
+            return contexts;
+        }
         contexts.push(match (&self.open, self.screen) {
             (Some(_), _) => Context::Detail,
             (None, Screen::Overview) => Context::Overview,

@@ -1,3 +1,5 @@
+//! What messages lead to.
+
 use std::sync::Arc;
 use std::time::Duration;
 
