@@ -152,7 +152,7 @@ pub(super) fn phases(p: &Page<'_>, detail: &MonitorDetail) -> Vec<Line> {
             .add(role, glyph)
             .num(role, &took, 7, p.theme)
             .add(Role::Text, " ")
-            .add(role, p.theme.gauge(part, bar))
+            .add(if role == Role::Down { Role::DownBar } else { role }, p.theme.gauge(part, bar))
             .pad(23 + bar);
         if both {
             let good = good.map_or_else(|| "-".to_owned(), |f| Short(f.took).to_string());

@@ -318,6 +318,10 @@ fn another_protocol_is_refused_until_the_server_speaks_ours() {
     lost(&mut s);
     assert!(matches!(s.link.phase, Phase::Incompatible { protocol: 2, .. }));
     assert!(s.board.is_none());
+    update(&mut s, Msg::Link(Link::Connecting { attempt: 2 }));
+    assert!(matches!(s.health(), Health::Incompatible { .. }), "until the next try ends");
+    lost(&mut s);
+    assert!(matches!(s.health(), Health::Down(_)), "that server is gone");
     frame(&mut s, Frame::Hello { protocol: 1, version: "0.1.0".into() });
     frame(&mut s, Frame::Snapshot { board: Box::new(fixture::calm()) });
     assert!(s.is_fresh());
