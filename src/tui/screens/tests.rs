@@ -282,25 +282,26 @@ fn nothing_is_fine_on_a_screen_of_old_data() {
 
 #[test]
 fn without_colour_the_cursor_row_is_reversed_and_nothing_has_a_colour() {
-    use ratatui::style::{Color, Modifier};
+    use ratatui::buffer::Cell;
+    use ratatui::style::Modifier;
     let mut s = live(fixture::incident(), 80, 24);
     press(&mut s, "3j");
     let shown = cells(&s, &Theme::new(Depth::Mono, Glyphs::Unicode, false));
     let reversed = |y: u16| shown[(0, y)].modifier.contains(Modifier::REVERSED);
     assert!(reversed(5) && !reversed(4) && !reversed(6));
-    assert!(shown.content().iter().all(|c| c.fg == Color::Reset && c.bg == Color::Reset));
+    assert!(shown.content().iter().all(|c| c.fg == Cell::EMPTY.fg && c.bg == Cell::EMPTY.bg));
 }
 
 #[test]
 fn no_theme_paints_a_background() {
-    use ratatui::style::Color;
+    use ratatui::buffer::Cell;
     for depth in [Depth::Ansi16, Depth::Ansi256, Depth::True] {
         for keys in ["1", "3", "0", "3\n", "?"] {
             let mut s = live(fixture::incident(), 140, 40);
             press(&mut s, keys);
             let shown = cells(&s, &Theme::new(depth, Glyphs::Unicode, false));
-            assert!(shown.content().iter().all(|c| c.bg == Color::Reset));
-            assert!(shown.content().iter().any(|c| c.fg != Color::Reset) || keys == "?");
+            assert!(shown.content().iter().all(|c| c.bg == Cell::EMPTY.bg));
+            assert!(shown.content().iter().any(|c| c.fg != Cell::EMPTY.fg) || keys == "?");
         }
     }
 }
