@@ -15,15 +15,15 @@ use http::Request;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::api::Peer;
 use crate::api::stall::WriteGuard;
-use crate::base::failure::Chain;
+use crate::base::failure::{Chain, Failure, Kind};
 use crate::task::supervisor::Supervisor;
 
 /// From connection to the first whole header, and from one request to the header of the next.
@@ -34,6 +34,10 @@ const UNIX_CONNECTIONS: usize = 256;
 const TCP_CONNECTIONS: usize = 768;
 /// Connections of one TCP source address.
 const PER_SOURCE: usize = 64;
+/// Refusals that are being told at once.
+const REFUSALS: usize = 32;
+/// How long one may take.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes of one request's head.
 const HEAD_LIMIT: usize = 64 << 10;
 
@@ -51,6 +55,7 @@ enum Conn {
 /// Accepts until `stop`, then gives the open connections `grace` to finish.
 pub(super) async fn run(listener: Listener, router: Router, stop: CancellationToken, grace: Duration) {
     let mut group = Supervisor::new(&stop);
+    let mut refused = Supervisor::new(&stop);
     let mut pause = Duration::ZERO;
     let limits = Arc::new(Limits::default());
     loop {
@@ -60,6 +65,7 @@ pub(super) async fn run(listener: Listener, router: Router, stop: CancellationTo
             () = stop.cancelled() => break,
         };
         group.reap();
+        refused.reap();
         let conn = match accepted {
             Ok(conn) => conn,
             Err(e) if is_the_clients_fault(&e) => continue,
@@ -82,14 +88,14 @@ pub(super) async fn run(listener: Listener, router: Router, stop: CancellationTo
         match conn {
             Conn::Unix(stream) => match admit_unix(&stream, &group) {
                 Ok(peer) => group.add("api connection", |stop| serve(stream, peer, router, stop)),
-                Err(why) => turn_away(&why, |reply| stream.try_write(reply)),
+                Err(why) => turn_away(stream, &why, &mut refused),
             },
             Conn::Tcp(stream) => match admit_tcp(&stream, &limits, &group) {
                 Ok((peer, place)) => group.add("api connection", |stop| async move {
                     serve(stream, peer, router, stop).await;
                     drop(place);
                 }),
-                Err(why) => turn_away(&why, |reply| stream.try_write(reply)),
+                Err(why) => turn_away(stream, &why, &mut refused),
             },
         }
     }
@@ -114,42 +120,65 @@ fn is_the_clients_fault(e: &io::Error) -> bool {
     matches!(e.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-fn admit_unix(stream: &UnixStream, group: &Supervisor) -> Result<Peer, String> {
-    let uid = stream.peer_cred().map_err(|e| format!("who is calling is not known: {e}"))?.uid();
+fn admit_unix(stream: &UnixStream, group: &Supervisor) -> Result<Peer, Failure> {
+    let uid = stream.peer_cred().map_err(|e| Failure::new(Kind::Internal, &e))?.uid();
     let ours = nix::unistd::geteuid().as_raw();
     if uid != ours && uid != 0 {
         tracing::warn!(uid, "a foreign user was refused at the socket");
-        return Err(format!("user {uid} may not use this socket"));
+        let failure = Failure::text(Kind::Forbidden, format!("user {uid} may not use this socket"));
+        return Err(failure.hint("call as the user that runs the server"));
     }
     if group.len() >= UNIX_CONNECTIONS {
-        return Err("too many connections".to_owned());
+        return Err(Failure::text(Kind::Unavailable, "too many connections"));
     }
     Ok(Peer::Unix { uid })
 }
 
-fn admit_tcp(stream: &TcpStream, limits: &Arc<Limits>, group: &Supervisor) -> Result<(Peer, Place), String> {
-    let address = stream.peer_addr().map_err(|e| e.to_string())?;
+fn admit_tcp(stream: &TcpStream, limits: &Arc<Limits>, group: &Supervisor) -> Result<(Peer, Place), Failure> {
+    let address = stream.peer_addr().map_err(|e| Failure::new(Kind::Internal, &e))?;
     if group.len() >= TCP_CONNECTIONS {
-        return Err("too many connections".to_owned());
+        return Err(Failure::text(Kind::Unavailable, "too many connections"));
     }
-    let place = limits.enter(address.ip()).ok_or_else(|| format!("too many connections from {}", address.ip()))?;
+    let place = limits
+        .enter(address.ip())
+        .ok_or_else(|| Failure::text(Kind::Unavailable, format!("too many connections from {}", address.ip())))?;
     // Failing to turn off delays costs some milliseconds, nothing else.
     let _ = stream.set_nodelay(true);
     Ok((Peer::Tcp(address), place))
 }
 
-/// Says why in one write that does not wait; the connection is closed in any case.
-fn turn_away(why: &str, write: impl FnOnce(&[u8]) -> io::Result<usize>) {
-    let body = serde_json::json!({"status": "error", "errorType": "unavailable", "error": why, "hints": []});
+/// Says why and closes. In a crowd of the refused, the rest is closed without a word.
+fn turn_away<S>(mut stream: S, why: &Failure, refused: &mut Supervisor)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    if refused.len() >= REFUSALS {
+        return;
+    }
+    let kind = why.kind();
+    let body = serde_json::json!({
+        "status": "error", "errorType": kind.error_type(), "error": why.message(), "hints": why.hints(),
+    });
     let body = body.to_string();
     let reply = format!(
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+        "HTTP/1.1 {} Refused\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
          connection: close\r\n\r\n{body}",
+        kind.status(),
         body.len()
     );
-    if let Err(e) = write(reply.as_bytes()) {
-        tracing::debug!(error = %e, "a refusal was not heard");
-    }
+    let talk = async move {
+        stream.write_all(reply.as_bytes()).await?;
+        stream.shutdown().await?;
+        // Closing on a request that was not read would take the reply away from its reader.
+        tokio::io::copy(&mut (&mut stream).take(HEAD_LIMIT as u64), &mut tokio::io::sink()).await
+    };
+    refused.add("api refusal", |stop| async move {
+        tokio::select! {
+            // Who does not listen now has had a chance.
+            _ = timeout(REFUSAL_TIMEOUT, talk) => {}
+            () = stop.cancelled() => {}
+        }
+    });
 }
 
 /// One connection until its end.

@@ -57,7 +57,8 @@ fn check(request: &Request) -> Result<(), ApiError> {
         Some(Peer::Tcp(_)) | None => check_host(host)?,
     }
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if changes || headers.contains_key(UPGRADE) {
+    // A foreign page could not read a stream either, but would take the place of one.
+    if changes || headers.contains_key(UPGRADE) || request.uri().path() == "/api/v1/stream" {
         check_origin(headers, host)?;
     }
     if changes {

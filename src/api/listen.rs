@@ -15,6 +15,9 @@ use tokio::time::timeout;
 
 use crate::base::failure::{Failure, Kind};
 
+/// `sun_path` of unix(7) without its terminating zero.
+const SOCKET_PATH: usize = 107;
+
 /// Where to listen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listen {
@@ -86,6 +89,11 @@ fn tcp_failure(address: SocketAddr, err: &io::Error) -> Failure {
 }
 
 async fn bind_socket(path: &Path) -> Result<(UnixListener, SocketFile), Failure> {
+    // It is made under a short name, so the kernel would not notice; but nobody could connect.
+    if path.as_os_str().len() > SOCKET_PATH {
+        let message = format!("`{}` is longer than the {SOCKET_PATH} bytes of a socket's path", path.display());
+        return Err(Failure::text(Kind::Usage, message).hint("choose a shorter one with `--socket`"));
+    }
     let refused = |what: &str, err: io::Error| {
         let failure = Failure::text(Kind::Internal, format!("cannot {what} `{}`: {err}", path.display()));
         failure.hint("choose another place with `--socket`")
@@ -190,6 +198,13 @@ mod tests {
         drop(bind(&listen).await.unwrap());
         assert!(!path.exists());
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 0, "no drafts are left");
+    }
+
+    #[tokio::test]
+    async fn a_path_that_nobody_could_connect_to_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let listen = Listen { socket: Some(dir.path().join("x".repeat(100))), tcp: None };
+        assert_eq!(bind(&listen).await.unwrap_err().kind(), Kind::Usage);
     }
 
     #[tokio::test]

@@ -27,6 +27,8 @@ pub use crate::api::listen::{Bound, Listen, bind, check_listen};
 
 /// Streams served at once; each holds at most one frame.
 const STREAMS: usize = 64;
+/// Streams that TCP clients may take of these; the rest is for the owner at the socket.
+const TCP_STREAMS: usize = 48;
 /// How long connections may take to finish after the goodbye.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -50,6 +52,7 @@ struct App {
     snapshots: Arc<routes::board::Snapshots>,
     upgrades: mpsc::Sender<routes::stream::Upgraded>,
     streams: Arc<Semaphore>,
+    tcp_streams: Arc<Semaphore>,
     closing: Arc<Closing>,
 }
 
@@ -80,6 +83,7 @@ impl Bound {
             snapshots: Arc::default(),
             upgrades,
             streams: Arc::new(Semaphore::new(STREAMS)),
+            tcp_streams: Arc::new(Semaphore::new(TCP_STREAMS)),
             closing: Arc::clone(&closing),
         };
         let router = routes::router(app);

@@ -189,3 +189,32 @@ pub(super) fn not_json(found: Option<&HeaderValue>) -> ApiError {
     let failure = Failure::text(Kind::Usage, message).hint("send `content-type: application/json`");
     ApiError::with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, failure)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::api::Push;
+
+    async fn refusal(body: Body) -> StatusCode {
+        match Payload::<Push>::from_request(Request::new(body), &()).await {
+            Ok(_) => StatusCode::OK,
+            Err(e) => e.status,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_arrive_is_given_up() {
+        let begun = tokio::time::Instant::now();
+        let endless = Body::from_stream(futures_util::stream::pending::<Result<axum::body::Bytes, std::io::Error>>());
+        assert_eq!(refusal(endless).await, StatusCode::REQUEST_TIMEOUT);
+        assert_eq!(begun.elapsed(), BODY_TIMEOUT);
+    }
+
+    #[tokio::test]
+    async fn bodies_up_to_the_limit_are_read() {
+        assert_eq!(refusal(Body::empty()).await, StatusCode::OK);
+        assert_eq!(refusal(Body::from(" ".repeat(BODY_LIMIT))).await, StatusCode::OK);
+        assert_eq!(refusal(Body::from(" ".repeat(BODY_LIMIT + 1))).await, StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(refusal(Body::from("[".repeat(10_000))).await, StatusCode::BAD_REQUEST);
+    }
+}

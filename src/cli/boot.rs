@@ -8,6 +8,8 @@ use std::sync::Arc;
 use crate::api::{Listen, Server, bind};
 use crate::base::clock::Clock;
 use crate::base::failure::{Failure, Kind};
+use crate::cli::logs::Logs;
+use crate::cli::settings::Settings;
 use crate::config::resolve::FromSystem;
 use crate::engine::handle::Engine;
 use crate::engine::kinds::Kinds;
@@ -33,23 +35,41 @@ pub struct Plan {
     pub strict: bool,
 }
 
+impl Plan {
+    /// What the settings say.
+    ///
+    /// # Errors
+    /// There is no home directory to take a default from.
+    pub fn new(settings: &Settings, strict: bool) -> Result<Self, Failure> {
+        Ok(Self {
+            config: settings.config_dir.clone(),
+            data: settings.data_dir()?.to_owned(),
+            socket: settings.socket()?.to_owned(),
+            listen: settings.listen,
+            strict,
+        })
+    }
+}
+
 /// A server that answers.
 pub struct Booted {
     running: Running,
     server: Server,
+    _logs: Logs,
     /// `ready  monitors=12 …`.
     pub ready_line: String,
 }
 
-/// Takes the data directory, loads the files, opens the sockets, starts the engine and answers.
+/// Takes the data directory, starts `logs` in it, loads the files, opens the sockets, starts the engine and answers.
 ///
 /// # Errors
 /// The data directory is in use (exit 73), `strict` refuses the files (exit 78), a socket cannot be
 /// opened, the state database is newer than this binary.
-pub async fn boot(plan: Plan) -> Result<Booted, Failure> {
+pub async fn boot(plan: Plan, logs: impl FnOnce(&Path) -> Logs) -> Result<Booted, Failure> {
     let clock = Clock::system();
     let config = absolute(&plan.config)?;
     let data = DataDir::take(&plan.data).map_err(|e| lock_failure(&e))?;
+    let logs = logs(data.path());
     let resolver = Arc::new(FromSystem::new(&config));
     let sources = Sources { dir: config.clone(), catalog: Arc::new(Kinds), resolver };
     let first = sources.clone();
@@ -88,7 +108,7 @@ pub async fn boot(plan: Plan) -> Result<Booted, Failure> {
     let server = bound.serve(Arc::clone(&running.core) as Arc<dyn Engine>, clock);
     running.ready(&ready_line);
     tracing::info!("{ready_line}");
-    Ok(Booted { running, server, ready_line })
+    Ok(Booted { running, server, _logs: logs, ready_line })
 }
 
 impl Booted {
@@ -111,7 +131,9 @@ impl Booted {
 fn absolute(dir: &Path) -> Result<PathBuf, Failure> {
     let hint = "create one with `watchdog init`, or name it with --config-dir";
     if !dir.is_dir() {
-        return Err(Failure::text(Kind::Config, format!("there is no configuration directory `{}`", dir.display())).hint(hint));
+        return Err(
+            Failure::text(Kind::Config, format!("there is no configuration directory `{}`", dir.display())).hint(hint)
+        );
     }
     // Not canonical: the directory may be a link that is swapped.
     std::path::absolute(dir).map_err(|e| Failure::new(Kind::Config, &e).hint(hint))
@@ -121,7 +143,9 @@ fn lock_failure(error: &LockError) -> Failure {
     match error {
         LockError::InUse { .. } => Failure::new(Kind::InUse, error)
             .hint("attach to that server with `watchdog tui`, or use another --data-dir"),
-        LockError::Io { .. } => Failure::new(Kind::Internal, error).hint("choose a directory you may write with --data-dir"),
+        LockError::Io { .. } => {
+            Failure::new(Kind::Internal, error).hint("choose a directory you may write with --data-dir")
+        }
     }
 }
 

@@ -7,8 +7,11 @@ use crate::cli::settings::Settings;
 use crate::client::{Client, ClientError, Endpoint};
 
 /// A client of the server at the socket.
-pub fn client(settings: &Settings) -> Client {
-    Client::new(Endpoint::Unix(settings.socket.clone()))
+///
+/// # Errors
+/// It is not known where the socket is.
+pub fn client(settings: &Settings) -> Result<Client, Failure> {
+    Ok(Client::new(Endpoint::Unix(settings.socket()?.to_owned())))
 }
 
 /// Runs a command's asynchronous part on this thread.
@@ -18,6 +21,19 @@ pub fn client(settings: &Settings) -> Client {
 pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|e| Failure::text(Kind::Internal, format!("cannot start an event loop: {e}")))?.block_on(work)
+}
+
+/// The same on as many threads as there are processors: for the engine and the screens.
+///
+/// # Errors
+/// Those of `work`; or the operating system gives no event loop.
+pub fn block_on_threads<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Failure::text(Kind::Internal, format!("cannot start an event loop: {e}")))?;
+    let done = runtime.block_on(work);
+    // A name lookup or file read that hangs must not keep the process.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    done
 }
 
 /// What a person is told about a failed request.

@@ -3,9 +3,11 @@
 //! Data goes to stdout, everything else to stderr. Text from outside is made safe before it is
 //! printed. The exit codes are those of [`crate::base::failure::Kind`]; a closed pipe is success.
 
+pub mod boot;
 pub mod commands;
 pub mod connect;
 pub mod generate;
+pub mod logs;
 pub mod result;
 pub mod settings;
 pub mod table;
@@ -22,7 +24,7 @@ use crate::base::failure::{Failure, Kind};
 use crate::base::term_safe::term_safe;
 use crate::cli::commands::Cli;
 use crate::cli::settings::{Environment, Settings};
-use crate::cli::ui::{Streams, Ui};
+use crate::cli::ui::{Color, Streams, Ui};
 
 /// What a command found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub enum Answer {
     Good,
     /// Done; what was asked about is bad. The exit code is 1.
     Bad,
+    /// A signal ended it after it had cleaned up. The exit code is 128 and the signal's number.
+    Killed(i32),
 }
 
 /// How every command ends.
@@ -43,6 +47,8 @@ pub struct Context {
     pub settings: Settings,
     /// The time that ages are counted to.
     pub clock: Clock,
+    /// What `--color` says.
+    pub color: Color,
 }
 
 /// Runs the program with the process's arguments and environment.
@@ -71,8 +77,9 @@ pub fn run(
         Err(e) => return not_understood(&e, &mut streams),
     };
     let mut ui = Ui::new(streams, cli.global.color, cli.global.json, environment);
+    let color = cli.global.color;
     let done = Settings::resolve(&cli.global, cli.listen(), environment)
-        .and_then(|settings| commands::run(cli.command, &mut ui, &Context { settings, clock }));
+        .and_then(|settings| commands::run(cli.command, &mut ui, &Context { settings, clock, color }));
     let done = match (done, ui.finish()) {
         (Ok(_), Err(e)) => Err(Failure::text(Kind::Internal, format!("cannot write the output: {e}"))),
         (done, _) => done,
@@ -80,6 +87,7 @@ pub fn run(
     match done {
         Ok(Answer::Good) => 0,
         Ok(Answer::Bad) => 1,
+        Ok(Answer::Killed(signal)) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
         Err(failure) => {
             ui.failure(&failure);
             failure.kind().exit_code()

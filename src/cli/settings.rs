@@ -89,30 +89,47 @@ impl Environment {
 pub struct Settings {
     /// Where the configuration is.
     pub config_dir: PathBuf,
-    /// Where the state is.
-    pub data_dir: PathBuf,
-    /// Where the server listens.
-    pub socket: PathBuf,
-    /// Where it also listens, when asked to.
+    /// Where the server also listens, when asked to.
     pub listen: Option<SocketAddr>,
+    data_dir: Option<PathBuf>,
+    socket: Option<PathBuf>,
 }
 
 impl Settings {
+    /// Where the state is.
+    ///
+    /// # Errors
+    /// None was named, and there is no home directory to take the default from.
+    pub fn data_dir(&self) -> Result<&Path, Failure> {
+        self.data_dir.as_deref().ok_or_else(|| {
+            Failure::text(Kind::Usage, "no place for the state: neither HOME nor XDG_STATE_HOME is set")
+                .hint("name one with `--data-dir DIR`")
+        })
+    }
+
+    /// Where the server listens.
+    ///
+    /// # Errors
+    /// None was named, and there is no directory to take the default from.
+    pub fn socket(&self) -> Result<&Path, Failure> {
+        self.socket.as_deref().ok_or_else(|| {
+            Failure::text(Kind::Usage, "no place for the socket: neither XDG_RUNTIME_DIR nor HOME is set")
+                .hint("name it with `--socket PATH`")
+        })
+    }
+
     /// Resolves flags, environment and defaults.
     ///
     /// # Errors
-    /// There is no home directory to take a default from, or an address is not one.
+    /// `WATCHDOG_LISTEN` is not an address.
     pub fn resolve(global: &Global, listen: Option<SocketAddr>, environment: &Environment) -> Result<Self, Failure> {
         let absolute = |p: &PathBuf| environment.cwd.join(p);
         let flag_or = |flag: &Option<PathBuf>, var: &str| flag.as_ref().map(absolute).or_else(|| environment.path(var));
         let config_dir = flag_or(&global.config_dir, "WATCHDOG_CONFIG_DIR").unwrap_or_else(|| config_dir(environment));
-        let data_dir = match flag_or(&global.data_dir, "WATCHDOG_DATA_DIR") {
-            Some(dir) => dir,
-            None => data_dir(environment)?,
-        };
+        let data_dir = flag_or(&global.data_dir, "WATCHDOG_DATA_DIR").or_else(|| data_dir(environment));
         let runtime = environment.var("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|p| p.is_absolute());
         let socket = flag_or(&global.socket, "WATCHDOG_SOCKET")
-            .unwrap_or_else(|| runtime.as_ref().unwrap_or(&data_dir).join("watchdog.sock"));
+            .or_else(|| runtime.as_ref().or(data_dir.as_ref()).map(|dir| dir.join("watchdog.sock")));
         let listen = match (listen, environment.var("WATCHDOG_LISTEN")) {
             (Some(address), _) => Some(address),
             (None, None) => None,
@@ -137,15 +154,11 @@ fn config_dir(environment: &Environment) -> PathBuf {
     }
 }
 
-fn data_dir(environment: &Environment) -> Result<PathBuf, Failure> {
+fn data_dir(environment: &Environment) -> Option<PathBuf> {
     if environment.root {
-        return Ok(PathBuf::from("/var/lib/watchdog"));
+        return Some(PathBuf::from("/var/lib/watchdog"));
     }
-    let base = environment.base("XDG_STATE_HOME", ".local/state").map(|base| base.join("watchdog"));
-    base.ok_or_else(|| {
-        Failure::text(Kind::Usage, "no place for the state: neither HOME nor XDG_STATE_HOME is set")
-            .hint("give one with `--data-dir DIR`")
-    })
+    environment.base("XDG_STATE_HOME", ".local/state").map(|base| base.join("watchdog"))
 }
 
 /// Reads `127.0.0.1:8080`, `[::1]:8080` or `localhost:8080`.
@@ -169,17 +182,21 @@ mod tests {
 
     #[test]
     fn a_flag_beats_the_environment_beats_the_default() {
-        let home = ("HOME", "/home/u");
-        let plain = resolve(&Global::default(), &[home]);
-        assert_eq!(plain.data_dir, Path::new("/home/u/.local/state/watchdog"));
-        assert_eq!(plain.socket, Path::new("/home/u/.local/state/watchdog/watchdog.sock"));
+        #[track_caller]
+        fn check(flags: &Global, vars: &[(&str, &str)], data_dir: &str, socket: &str) {
+            let settings = resolve(flags, vars);
+            assert_eq!(settings.data_dir().unwrap(), Path::new(data_dir));
+            assert_eq!(settings.socket().unwrap(), Path::new(socket));
+        }
+        let (none, home) = (Global::default(), ("HOME", "/home/u"));
+        let state = "/home/u/.local/state/watchdog";
+        check(&none, &[home], state, "/home/u/.local/state/watchdog/watchdog.sock");
         let told = [home, ("WATCHDOG_SOCKET", "/e.sock"), ("WATCHDOG_DATA_DIR", "/e"), ("XDG_RUNTIME_DIR", "/run/u")];
-        assert_eq!(resolve(&Global::default(), &told).socket, Path::new("/e.sock"));
+        check(&none, &told, "/e", "/e.sock");
         let flags = Global { socket: Some("f.sock".into()), ..Global::default() };
-        assert_eq!(resolve(&flags, &told).socket, Path::new("/f.sock"));
-        assert_eq!(resolve(&flags, &told).data_dir, Path::new("/e"));
-        let runtime = [home, ("XDG_RUNTIME_DIR", "/run/u"), ("WATCHDOG_SOCKET", "")];
-        assert_eq!(resolve(&Global::default(), &runtime).socket, Path::new("/run/u/watchdog.sock"));
+        check(&flags, &told, "/e", "/f.sock");
+        check(&none, &[home, ("XDG_RUNTIME_DIR", "/run/u"), ("WATCHDOG_SOCKET", "")], state, "/run/u/watchdog.sock");
+        check(&none, &[home, ("XDG_STATE_HOME", "/s")], "/s/watchdog", "/s/watchdog/watchdog.sock");
     }
 
     #[test]
@@ -195,12 +212,14 @@ mod tests {
     }
 
     #[test]
-    fn without_a_home_a_data_directory_must_be_named() {
-        let nothing = Environment::of(&[]);
-        assert_eq!(Settings::resolve(&Global::default(), None, &nothing).unwrap_err().kind(), Kind::Usage);
-        let root = Environment { root: true, ..nothing };
+    fn without_a_home_only_what_needs_one_fails() {
+        let settings = resolve(&Global { socket: Some("/s".into()), ..Global::default() }, &[]);
+        assert_eq!(settings.socket().unwrap(), Path::new("/s"));
+        assert_eq!(settings.data_dir().unwrap_err().kind(), Kind::Usage);
+        assert_eq!(resolve(&Global::default(), &[]).socket().unwrap_err().kind(), Kind::Usage);
+        let root = Environment { root: true, ..Environment::of(&[]) };
         let settings = Settings::resolve(&Global::default(), None, &root).unwrap();
-        assert_eq!(settings.data_dir, Path::new("/var/lib/watchdog"));
+        assert_eq!(settings.data_dir().unwrap(), Path::new("/var/lib/watchdog"));
         assert_eq!(settings.config_dir, Path::new("/etc/watchdog"));
     }
 

@@ -114,6 +114,17 @@ impl From<Severity> for Role {
     }
 }
 
+/// How text may look where it is going.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Colours are welcome.
+    pub colour: bool,
+    /// Columns to fit into.
+    pub width: usize,
+    /// JSON instead of text.
+    pub json: bool,
+}
+
 /// The screen of a command.
 pub struct Ui {
     streams: Streams,
@@ -156,6 +167,16 @@ impl Ui {
     /// Columns to fit into; `None` where nobody looks at columns.
     pub const fn width(&self) -> Option<usize> {
         self.width
+    }
+
+    /// How to write for whoever reads stdout.
+    pub fn look(&self) -> Look {
+        Look { colour: self.color, width: self.width.unwrap_or(100), json: self.json }
+    }
+
+    /// Stdout, for what writes by itself. A reader that has gone away is no error there.
+    pub fn stdout(&mut self) -> &mut dyn Write {
+        &mut *self.streams.out
     }
 
     /// Whether a person looks at stdout.

@@ -3,15 +3,19 @@
 //! A lookup occupies a thread until the resolver gives up, whatever our deadline says. So lookups
 //! take turns: a dead resolver can hold 64 threads, never the whole blocking pool.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::collect::fault::{Fault, describe};
 use crate::collect::trace::{Trace, phase};
@@ -111,7 +115,7 @@ impl std::fmt::Display for Peer {
 ///
 /// # Errors
 /// The name has no address, or none of its addresses takes connections.
-pub async fn open(peer: &Peer, trace: &mut Trace) -> Result<TcpStream, Fault> {
+pub async fn open(peer: &Peer, deadline: Instant, trace: &mut Trace) -> Result<Bounded, Fault> {
     trace.begin(phase::RESOLVE);
     trace.tried.clear();
     trace.peer = None;
@@ -131,7 +135,52 @@ pub async fn open(peer: &Peer, trace: &mut Trace) -> Result<TcpStream, Fault> {
     // A probe writes once and waits: there is nothing to coalesce. A failure costs only speed.
     let _ = stream.set_nodelay(true);
     trace.end();
-    Ok(stream)
+    Ok(Bounded { stream, deadline })
+}
+
+/// A connection that reads nothing after the deadline.
+///
+/// A peer that floods keeps its reader busy without a pause. Timers of a busy runtime fire late: with
+/// endless `103` responses one of 300 ms fired more than 300 ms late. So each read asks the clock.
+#[derive(Debug)]
+pub struct Bounded {
+    stream: TcpStream,
+    deadline: Instant,
+}
+
+impl AsyncRead for Bounded {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if Instant::now() >= self.deadline {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Bounded {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
 }
 
 async fn resolve(peer: &Peer, trace: &mut Trace) -> Result<Vec<SocketAddr>, Fault> {

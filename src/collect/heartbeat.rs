@@ -42,6 +42,10 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     }
     let day = Duration::from_secs(86_400);
     let grace = fields.duration("grace", Duration::ZERO..=day * 7);
+    if let Some(schedule) = fields.node("schedule") {
+        let message = "a heartbeat has no `schedule`: reports are due at an interval";
+        fields.error(schedule.span, Code::Conflict, message, "write e.g. `interval: 1d` and `grace: 2h`");
+    }
     // A wrong `interval` is reported by whoever reads the common keys; here it must not be reported twice.
     let interval = fields.node("interval").and_then(crate::config::yaml::Node::as_str);
     let interval = interval.and_then(|t| crate::base::units::parse_duration(t).ok()).unwrap_or(DEFAULT_INTERVAL);
@@ -169,5 +173,6 @@ mod tests {
         assert!(problems("heartbeat", "{token: short}")[0].contains("fewer than 8"));
         assert!(problems("heartbeat", "{grace: 5m}")[0].contains("`token` is missing"));
         assert!(problems("heartbeat", "{token: long-enough}").is_empty());
+        assert!(problems("heartbeat", "{token: long-enough, schedule: 0 3 * * *}")[0].contains("no `schedule`"));
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use regex::{Regex, RegexBuilder};
 
 use crate::base::outcome::{Check, Outcome, Reason, Verdict};
-use crate::base::units::Short;
+use crate::base::units::{Exact, Short};
 use crate::config::fields::{Fields, Text};
 use crate::config::report::Code;
 
@@ -153,8 +153,8 @@ impl Latency {
         }
         own.finish();
         Self {
-            below: below.map(|d| (d, format!("latency below {}", Short(d)))),
-            degraded_above: above.map(|d| (d, format!("latency at most {} (else degraded)", Short(d)))),
+            below: below.map(|d| (d, format!("latency below {}", Exact(d)))),
+            degraded_above: above.map(|d| (d, format!("latency at most {} (else degraded)", Exact(d)))),
         }
     }
 
@@ -174,14 +174,20 @@ impl Latency {
     }
 }
 
-/// One expectation about a text.
-#[derive(Clone, Debug)]
+/// One expectation about a text. Its `Debug` form is its name: what is looked for may be a secret.
+#[derive(Clone)]
 pub struct TextCheck {
     name: String,
     test: Test,
 }
 
-#[derive(Clone, Debug)]
+impl std::fmt::Debug for TextCheck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+#[derive(Clone)]
 enum Test {
     Contains(String),
     Lacks(String),

@@ -23,7 +23,7 @@ pub const KINDS: [Kind; 5] = [
 
 /// What the tests of all kinds need: options as YAML text, an outcome in return.
 #[cfg(test)]
-pub mod testing {
+pub(crate) mod testing {
     use std::time::Duration;
 
     use tokio::time::Instant;
@@ -65,7 +65,7 @@ pub mod testing {
     pub fn problems(kind: &str, text: &str) -> Vec<String> {
         let (probe, problems) = build(kind, text);
         // An unknown key does not keep the probe from standing; every other problem does.
-        assert!(probe.is_some() || !problems.is_empty());
+        assert!(probe.is_some() || !problems.is_empty(), "{text}");
         problems
     }
 

@@ -26,6 +26,16 @@ impl Mask {
         any
     }
 
+    /// The same for an address, in which a secret may travel encoded.
+    pub fn add_url(&mut self, text: &Text) {
+        self.add_text(text);
+        for part in resolved_parts(text.shown(), text.value()) {
+            let Ok(url) = reqwest::Url::parse(&format!("http://host/{part}?{part}")) else { continue };
+            self.add(url.path().trim_start_matches('/'));
+            self.add(url.query().unwrap_or(""));
+        }
+    }
+
     /// Adds one secret.
     pub fn add(&mut self, secret: &str) {
         for line in secret.lines().map(str::trim).filter(|l| l.len() >= MIN_SECRET) {
@@ -59,6 +69,7 @@ impl Mask {
             if text.contains(secret.as_str()) {
                 *text = text.replace(secret.as_str(), "***");
             }
+            hide_cut(text, secret);
         }
     }
 
@@ -81,6 +92,20 @@ impl Mask {
         for (_, text) in outcome.evidence.iter_mut().flat_map(|e| &mut e.items) {
             self.hide(text);
         }
+    }
+}
+
+/// Texts are cut to their limits before they are masked: the cut may have left the secret's beginning.
+fn hide_cut(text: &mut String, secret: &str) {
+    // Every cut leaves an ellipsis or a text of at least this length.
+    const LEAST_CUT: usize = 500;
+    if text.len() < LEAST_CUT && !text.ends_with('…') {
+        return;
+    }
+    let body = text.trim_end_matches('…').len();
+    let is_left = |len: &usize| secret.get(..*len).is_some_and(|start| text[..body].ends_with(start));
+    if let Some(len) = (MIN_SECRET..secret.len()).rev().find(is_left) {
+        text.replace_range(body - len..body, "***");
     }
 }
 
@@ -125,6 +150,27 @@ mod tests {
         assert!(resolved_parts("plain", "plain").is_empty());
     }
 
+    proptest::proptest! {
+        #[test]
+        fn what_was_resolved_is_found_again(a in "[a-z:/@]{0,8}", s in "\\PC{1,12}", b in "[a-z:/@]{0,8}") {
+            proptest::prop_assume!(!s.contains("${"));
+            let (shown, value) = (format!("{a}${{env:X}}{b}"), format!("{a}{s}{b}"));
+            if shown != value {
+                proptest::prop_assert_eq!(resolved_parts(&shown, &value), [s.as_str()]);
+            }
+        }
+
+        #[test]
+        fn hiding_never_fails_and_leaves_nothing(secret in "\\PC{4,20}", before in "\\PC{0,600}", cut in 0..20usize) {
+            let mut mask = Mask::default();
+            mask.add(&secret);
+            let kept: String = secret.chars().take(cut).collect();
+            let mut text = format!("{before}{secret}{before}{kept}…");
+            mask.hide(&mut text);
+            proptest::prop_assert!(secret.trim().len() < MIN_SECRET || !text.contains(secret.trim()) || "***".contains(secret.trim()));
+        }
+    }
+
     #[test]
     fn the_longer_secret_is_hidden_first() {
         let mut mask = Mask::default();
@@ -134,6 +180,19 @@ mod tests {
         mask.hide(&mut text);
         assert_eq!(text, "echo: ***, ***, xy");
         assert!(!format!("{mask:?}").contains("secret"));
+    }
+
+    #[test]
+    fn a_secret_that_was_cut_is_hidden_too() {
+        let mut mask = Mask::default();
+        mask.add("abcdefghij");
+        for (raw, want) in
+            [("x abcdefghi…", "x ***…"), ("x abcd…", "x ***…"), ("x abc…", "x abc…"), ("x abcd", "x abcd")]
+        {
+            let mut text = raw.to_owned();
+            mask.hide(&mut text);
+            assert_eq!(text, want);
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //!
 //! Nothing here retries, schedules or stores: that is the engine's.
 
+pub mod cert;
 pub mod dial;
 pub mod fault;
 pub mod heartbeat;

@@ -92,7 +92,12 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         mask.add_text(&text);
         env.push((entry.key.clone(), text.secret()));
     }
-    let cwd = fields.text("cwd").map(|t| PathBuf::from(t.value()));
+    let cwd = fields.text("cwd");
+    if let Some(dir) = cwd.as_ref().filter(|d| !d.value().starts_with('/')) {
+        let message = format!("`cwd` is `{}`, which is not an absolute path", dir.shown());
+        fields.error(dir.span, Code::BadValue, message, "begin it with `/`: services start in another directory");
+    }
+    let cwd = cwd.map(|t| PathBuf::from(t.value()));
     if fields.cx().error_count() > errors || argv.is_empty() {
         return None;
     }

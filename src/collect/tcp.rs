@@ -101,11 +101,8 @@ impl Collector for TcpProbe {
         Box::pin(async move {
             let mut trace = Trace::start();
             let mut answer = Vec::new();
-            let result = match timeout_at(cx.deadline, self.talk(cx, &mut trace, &mut answer)).await {
-                Ok(result) => result,
-                Err(_) => Err(trace.timed_out(cx.deadline)),
-            };
-            let mut outcome = match result {
+            let ended = timeout_at(cx.deadline, self.talk(cx, &mut trace, &mut answer)).await;
+            let mut outcome = match trace.settle(ended, cx.deadline) {
                 Ok(()) => self.judge(&trace, &answer),
                 Err(fault) => self.failed(&mut trace, fault, &answer),
             };
@@ -122,7 +119,7 @@ impl Collector for TcpProbe {
 
 impl TcpProbe {
     async fn talk(&self, cx: &ProbeCx, trace: &mut Trace, answer: &mut Vec<u8>) -> Result<(), Fault> {
-        let stream = dial::open(&self.peer, trace).await?;
+        let stream = dial::open(&self.peer, cx.deadline, trace).await?;
         match &self.tls {
             None => self.exchange(stream, trace, answer).await,
             Some(tls) => {
@@ -228,16 +225,16 @@ impl TcpProbe {
 #[cfg(test)]
 mod tests {
     use tokio::net::TcpListener;
+    use tokio::task::JoinSet;
 
     use super::*;
     use crate::collect::kinds::testing::{outcome, problems};
-    use crate::task::supervisor::Supervisor;
 
-    async fn server(banner: &'static [u8]) -> (String, Supervisor) {
+    async fn server(banner: &'static [u8]) -> (String, JoinSet<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap().to_string();
-        let mut tasks = Supervisor::new(&tokio_util::sync::CancellationToken::new());
-        tasks.add("server", |_| async move {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
             while let Ok((mut s, _)) = listener.accept().await {
                 let _ = s.write_all(banner).await;
             }

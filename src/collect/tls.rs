@@ -17,14 +17,13 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::base::outcome::Sample;
 use crate::base::time::Timestamp;
-use crate::collect::dial::Peer;
+use crate::collect::cert::CertFacts;
+use crate::collect::dial::{Bounded, Peer};
 use crate::collect::fault::Fault;
 use crate::collect::trace::{Trace, phase};
 use crate::config::fields::Fields;
@@ -33,9 +32,6 @@ use crate::config::report::Code;
 /// Trust anchors are read again after this long, so that an update of the system's or a rotated
 /// `ca_file` is seen without a restart.
 const ROOTS_MAX_AGE: Duration = Duration::from_secs(300);
-
-/// Certificates of a chain that are looked at; real chains have two to four.
-const MAX_CHAIN: usize = 10;
 
 /// A `ca_file` larger than this is not one.
 const MAX_CA_FILE: u64 = 4 << 20;
@@ -95,6 +91,10 @@ impl TlsSpec {
             let message = "`ca_file` has no effect with `verify: false`";
             fields.error(file.span, Code::Conflict, message, "remove one of the two");
         }
+        if let Some(file) = ca_file.as_ref().filter(|f| !f.value().starts_with('/')) {
+            let message = format!("`ca_file` is `{}`, which is not an absolute path", file.shown());
+            fields.error(file.span, Code::BadValue, message, "begin it with `/`: services start in another directory");
+        }
         let roots = ca_file.map_or(Roots::System, |f| Roots::File(PathBuf::from(f.value())));
         let ok = fields.cx().error_count() == errors;
         fields.finish();
@@ -107,11 +107,11 @@ impl TlsSpec {
     /// The handshake failed, or the certificate is not to be trusted.
     pub async fn handshake(
         &self,
-        stream: TcpStream,
+        stream: Bounded,
         peer: &Peer,
         now: Timestamp,
         trace: &mut Trace,
-    ) -> Result<TlsStream<TcpStream>, Fault> {
+    ) -> Result<TlsStream<Bounded>, Fault> {
         trace.begin(phase::TLS);
         trace.cert = None;
         let name = match &self.server_name {
@@ -347,104 +347,4 @@ impl ServerCertVerifier for LookFirst {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         PROVIDER.signature_verification_algorithms.supported_schemes()
     }
-}
-
-/// What the peer's chain says, read before anything is trusted. Texts are untrusted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CertFacts {
-    /// Seconds since the epoch at which the first certificate of the chain expires.
-    pub earliest_expiry: Option<i64>,
-    /// The same for the server's own certificate.
-    pub leaf_expiry: Option<i64>,
-    /// Seconds since the epoch from which the server's own certificate is valid.
-    pub not_before: Option<i64>,
-    /// Subject of the server's certificate.
-    pub subject: String,
-    /// Its issuer.
-    pub issuer: String,
-    /// Names it is for, at most 20.
-    pub names: Vec<String>,
-    /// How many certificates were sent.
-    pub chain: usize,
-    /// Whether the chain was verified and is trusted.
-    pub verified: bool,
-    /// `TLS 1.3`.
-    pub version: &'static str,
-    /// The time of the probe.
-    pub now: Timestamp,
-}
-
-impl CertFacts {
-    fn of(chain: &[CertificateDer<'_>], now: Timestamp) -> Self {
-        let mut facts = Self { chain: chain.len(), now, ..Self::default() };
-        for (i, der) in chain.iter().take(MAX_CHAIN).enumerate() {
-            let Ok((_, cert)) = x509_parser::parse_x509_certificate(der) else { continue };
-            let expiry = cert.validity().not_after.timestamp();
-            facts.earliest_expiry = Some(facts.earliest_expiry.map_or(expiry, |e| e.min(expiry)));
-            if i == 0 {
-                facts.leaf_expiry = Some(expiry);
-                facts.not_before = Some(cert.validity().not_before.timestamp());
-                facts.subject = capped(cert.subject().to_string());
-                facts.issuer = capped(cert.issuer().to_string());
-                if let Ok(Some(names)) = cert.subject_alternative_name() {
-                    facts.names = names.value.general_names.iter().take(20).map(name_text).collect();
-                }
-            }
-        }
-        facts
-    }
-
-    /// Time until the first certificate of the chain expires; negative when it has.
-    pub fn seconds_left(&self) -> Option<i64> {
-        Some(self.earliest_expiry? - self.now.millis().div_euclid(1000))
-    }
-
-    /// blackbox_exporter's series.
-    pub fn samples(&self, out: &mut Vec<Sample>) {
-        if let Some(at) = self.earliest_expiry {
-            out.push(Sample::new("probe_ssl_earliest_cert_expiry", at as f64));
-            if self.verified {
-                out.push(Sample::new("probe_ssl_last_chain_expiry_timestamp_seconds", at as f64));
-            }
-        }
-        out.push(Sample::new("probe_tls_version_info", 1.0).label("version", self.version));
-    }
-
-    /// Lines for a person.
-    pub fn describe(&self) -> String {
-        let day = |t: Option<i64>| {
-            t.map_or_else(|| "?".to_owned(), |s| Timestamp::from_millis(s.saturating_mul(1000)).to_string())
-        };
-        let trust = if self.verified { "trusted" } else { "not verified as trusted" };
-        let mut text = format!("{}, {} certificates, {trust}\n", self.version, self.chain);
-        text += &format!("subject  {}\nissuer   {}\n", self.subject, self.issuer);
-        text += &format!("names    {}\n", self.names.join(", "));
-        text += &format!("valid    {} to {}\n", day(self.not_before), day(self.leaf_expiry));
-        if let Some(left) = self.seconds_left() {
-            text += &format!("first expiry of the chain in {} days", left.div_euclid(86_400));
-        }
-        text
-    }
-}
-
-fn name_text(name: &x509_parser::extensions::GeneralName<'_>) -> String {
-    use x509_parser::extensions::GeneralName;
-    match name {
-        GeneralName::DNSName(dns) => capped((*dns).to_owned()),
-        GeneralName::IPAddress(bytes) => match **bytes {
-            [a, b, c, d] => std::net::Ipv4Addr::new(a, b, c, d).to_string(),
-            _ => <[u8; 16]>::try_from(*bytes)
-                .map_or_else(|_| "?".to_owned(), |b| std::net::Ipv6Addr::from(b).to_string()),
-        },
-        other => capped(other.to_string()),
-    }
-}
-
-fn capped(mut text: String) -> String {
-    const MAX: usize = 256;
-    if text.len() > MAX {
-        text.truncate(text.floor_char_boundary(MAX));
-        text.push('…');
-    }
-    text
 }

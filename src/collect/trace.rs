@@ -8,11 +8,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tokio::time::error::Elapsed;
 
 use crate::base::outcome::{Phase, Sample};
 use crate::base::units::Short;
+use crate::collect::cert::CertFacts;
 use crate::collect::fault::Fault;
-use crate::collect::tls::CertFacts;
 
 /// The phases of a network probe, in blackbox_exporter's words.
 pub mod phase {
@@ -120,6 +121,18 @@ impl Trace {
             Some(_) | None => "not finished".to_owned(),
         };
         Fault::target("timeout", format!("{doing} within {limit}"))
+    }
+
+    /// The end of a probe's work: what timed out, or failed because of it, is told as a timeout.
+    ///
+    /// # Errors
+    /// The fault of the probe.
+    pub fn settle<T>(&mut self, ended: Result<Result<T, Fault>, Elapsed>, deadline: Instant) -> Result<T, Fault> {
+        match ended {
+            Ok(Err(_)) if Instant::now() >= deadline => Err(self.timed_out(deadline)),
+            Ok(result) => result,
+            Err(Elapsed { .. }) => Err(self.timed_out(deadline)),
+        }
     }
 
     /// The phases so far.

@@ -71,6 +71,14 @@ impl<'a> Cx<'a> {
         problems.push(self.source.problem(level, span, code, message, hint));
     }
 
+    /// Takes a problem back that another one explains. It still counts as an error.
+    pub(crate) fn retract(&self, span: Span, code: Code, message: &str) {
+        let at = self.source.position(span.start);
+        self.problems.borrow_mut().retain(|p| {
+            (p.line, p.column, p.code.as_str(), p.message.as_str()) != (at.line, at.column, code.as_str(), message)
+        });
+    }
+
     /// How many errors were recorded so far. Warnings do not count, nor does
     /// [`Code::Unsupported`]: it leaves the rest of a definition usable.
     pub fn error_count(&self) -> usize {
@@ -120,11 +128,17 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// `raw` with its references resolved, or the reference that does not, why, and what to do.
+    /// `raw` with its references resolved (`$${` stands for `${` itself), or the reference that does not, why, and what to do.
     fn expand<'t>(&self, raw: &'t str) -> Result<String, (&'t str, String, &'static str)> {
         let mut value = String::with_capacity(raw.len());
         let mut rest = raw;
         while let Some(start) = rest.find("${") {
+            if let Some(before) = rest[..start].strip_suffix('$') {
+                value.push_str(before);
+                value.push_str("${");
+                rest = &rest[start + 2..];
+                continue;
+            }
             value.push_str(&rest[..start]);
             let inner = &rest[start + 2..];
             let Some(end) = inner.find('}') else {
@@ -137,7 +151,9 @@ impl<'a> Cx<'a> {
                     let hint = match inner.split_once(':').map(|(scheme, _)| scheme) {
                         Some("env") => "set the variable for the process that runs Watchdog, or take the reference out",
                         Some("file") => "create the file; its path is relative to the configuration directory",
-                        _ => "references are `${env:NAME}` and `${file:PATH}`",
+                        _ => {
+                            "references are `${env:NAME}` and `${file:PATH}`; write `$${` for the two characters themselves"
+                        }
                     };
                     return Err((whole, message, hint));
                 }

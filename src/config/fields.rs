@@ -1,6 +1,7 @@
 //! Reads a mapping key by key, reports every mistake where it stands, and at the end every key
 //! that nobody asked for. No message quotes what a reference resolved to.
 
+use std::cell::RefCell;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -19,15 +20,26 @@ pub struct Fields<'a> {
     span: Span,
     known: Vec<&'static str>,
     unsupported: Vec<&'static str>,
+    /// After [`seal_defaults`](Self::seal_defaults): the keys that may still fall back.
+    sealed: Option<Vec<&'static str>>,
+    /// Keys that were reported as missing.
+    missing: RefCell<Vec<String>>,
 }
 
 impl<'a> Fields<'a> {
     /// Reads `node`, which must be a mapping; reports and gives `None` otherwise.
     pub fn of(cx: &'a Cx<'a>, node: &'a Node) -> Option<Self> {
         match &node.value {
-            Value::Map(entries) => {
-                Some(Self { cx, entries, defaults: &[], span: node.span, known: Vec::new(), unsupported: Vec::new() })
-            }
+            Value::Map(entries) => Some(Self {
+                cx,
+                entries,
+                defaults: &[],
+                span: node.span,
+                known: Vec::new(),
+                unsupported: Vec::new(),
+                sealed: None,
+                missing: RefCell::default(),
+            }),
             Value::Scalar { .. } | Value::Seq(_) => {
                 let message = format!("`key: value` lines belong here, not {}", node.kind_name());
                 cx.error(node.mark(), Code::WrongType, message, "write a mapping, e.g. `{key: value}`");
@@ -45,9 +57,10 @@ impl<'a> Fields<'a> {
         self
     }
 
-    /// Ends the falling back: what is asked for from here on must be in the mapping itself.
-    pub fn without_defaults(&mut self) {
-        self.defaults = &[];
+    /// Ends the falling back for keys that were not asked for so far: whoever asks for them from
+    /// here on finds them in the mapping itself or not at all.
+    pub fn seal_defaults(&mut self) {
+        self.sealed = Some(self.known.clone());
     }
 
     /// Reports each of `keys` that is there as not part of this version. They count as known, but
@@ -90,7 +103,11 @@ impl<'a> Fields<'a> {
     pub fn node(&mut self, key: &'static str) -> Option<&'a Node> {
         self.known.push(key);
         let find = |list: &'a [Entry]| list.iter().find(|e| e.key == key).map(|e| &e.value);
-        find(self.entries).or_else(|| find(self.defaults)).filter(|n| !n.is_null())
+        let defaults = match &self.sealed {
+            Some(open) if !open.contains(&key) => &[],
+            Some(_) | None => self.defaults,
+        };
+        find(self.entries).or_else(|| find(defaults)).filter(|n| !n.is_null())
     }
 
     /// The node in this mapping only, defaults aside.
@@ -112,7 +129,8 @@ impl<'a> Fields<'a> {
 
     /// Reports that `key` must be there.
     pub fn missing(&self, key: &str, hint: impl Into<String>) {
-        self.cx.error(self.head(), Code::MissingKey, format!("`{key}` is missing"), hint);
+        self.missing.borrow_mut().push(key.to_owned());
+        self.cx.error(self.head(), Code::MissingKey, missing(key), hint);
     }
 
     /// An optional text.
@@ -270,20 +288,26 @@ impl<'a> Fields<'a> {
     /// Reports every key that was never asked for, with the nearest known one.
     pub fn finish(self) {
         for entry in self.unclaimed() {
-            let hint = if self.cx.is_full() { String::new() } else { self.hint_for(&entry.key) };
+            let near = if self.cx.is_full() { None } else { nearest(&entry.key, self.known.iter().copied()) };
+            if let Some(near) = near.filter(|near| self.missing.borrow().iter().any(|key| key == near)) {
+                // One mistake should read as one: the misspelt key is why the other is missing.
+                self.cx.retract(self.head(), Code::MissingKey, &missing(near));
+            }
+            let hint = near.map_or_else(|| self.all_known(), |near| format!("did you mean `{near}`?"));
             self.cx.error(entry.key_span, Code::UnknownKey, format!("`{}` is not a key here", entry.key), hint);
         }
     }
 
-    fn hint_for(&self, key: &str) -> String {
-        if let Some(near) = nearest(key, self.known.iter().copied()) {
-            return format!("did you mean `{near}`?");
-        }
+    fn all_known(&self) -> String {
         let mut known = self.known.clone();
         known.sort_unstable();
         known.dedup();
         format!("known here: {}", known.join(", "))
     }
+}
+
+fn missing(key: &str) -> String {
+    format!("`{key}` is missing")
 }
 
 /// Reads a duration from a node, within limits.
@@ -299,7 +323,7 @@ pub fn duration(cx: &Cx<'_>, key: &str, node: &Node, limits: &RangeInclusive<Dur
         }
         Err(units::UnitError::NoUnit(n)) if !text.is_reference() => {
             let message = format!("`{key}` is `{n}`, which has no unit");
-            cx.error(text.span, Code::BadValue, message, format!("write `{n}s` for seconds; also ms, m, h, d, w, y"));
+            cx.error(text.span, Code::BadValue, message, format!("add the unit: `{n}ms`, `{n}s`, `{n}m` or `{n}h`"));
             None
         }
         Err(e) => {

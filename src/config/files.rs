@@ -151,7 +151,10 @@ impl Tree {
         let fd = match self.open(path, OFlag::O_RDONLY) {
             Ok(fd) => fd,
             Err(Errno::ENOENT) => return Ok(None),
-            Err(e) => return Err(failed(&e.into())),
+            Err(e) => {
+                let (message, hint) = why_unopened(e);
+                return Err(refuse(Code::BadFile, message, hint));
+            }
         };
         let stat = fstat(fd.as_fd()).map_err(|e| failed(&e.into()))?;
         if kind(&stat) != SFlag::S_IFREG {
@@ -173,7 +176,6 @@ impl Tree {
 
     fn add_folder(&mut self, name: &str, part: Part) {
         match self.open(name, OFlag::O_PATH).and_then(|fd| fstat(fd.as_fd())) {
-            Err(Errno::ENOENT) => {}
             Ok(stat) if kind(&stat) == SFlag::S_IFDIR => self.add_directory(name, part, &mut Vec::new()),
             Ok(_) => {
                 self.unseen.push(name.to_owned());
@@ -192,8 +194,6 @@ impl Tree {
     /// identities of the directories on the way down, by which loops are seen.
     fn add_path(&mut self, path: &str, part: Part, above: &mut Vec<(u64, u64)>) {
         match self.open(path, OFlag::O_PATH).and_then(|fd| fstat(fd.as_fd())) {
-            // A name that is gone again, or a link to nothing while files are being replaced.
-            Err(Errno::ENOENT) if part == Part::Main => {}
             Err(e) => self.refuse_errno(path, e),
             Ok(stat) => self.add_stat(path, part, above, &stat),
         }
@@ -297,7 +297,6 @@ impl Tree {
                 Some(Type::File) => match fstatat(listing.as_fd(), name.as_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
                     Ok(stat) if kind_is_link(&stat) => self.add_path(&child, part, above),
                     Ok(stat) => self.add_stat(&child, part, above, &stat),
-                    Err(Errno::ENOENT) => {}
                     Err(e) => self.refuse_errno(&child, e),
                 },
                 _ => self.add_path(&child, part, above),
@@ -347,24 +346,32 @@ impl Tree {
         }
     }
 
+    /// What cannot be opened: gone since it was listed, or there and refused.
     fn refuse_errno(&mut self, path: &str, errno: Errno) {
-        let (message, hint) = match errno {
-            Errno::EXDEV => (
-                "is a link that leads out of the configuration directory; it was not read".to_owned(),
-                "put the file itself here, or link to one inside the configuration directory",
-            ),
-            Errno::ELOOP => ("is a link that leads in a circle".to_owned(), "remove the link"),
-            Errno::ENOENT => {
-                ("is a link to something that does not exist".to_owned(), "remove the link or restore its target")
-            }
-            other => (format!("cannot be read: {}", io::Error::from(other)), "make it readable for Watchdog"),
-        };
-        self.refuse(path, Code::BadFile, message, hint);
+        let gone = errno == Errno::ENOENT && fstatat(self.root.as_fd(), path, AtFlags::AT_SYMLINK_NOFOLLOW).is_err();
+        if !gone {
+            let (message, hint) = why_unopened(errno);
+            self.refuse(path, Code::BadFile, message, hint);
+        }
     }
 
     fn refuse(&mut self, path: &str, code: Code, message: impl Into<String>, hint: impl Into<String>) {
         self.unseen.push(path.to_owned());
         self.problems.push(whole_file(Level::Error, path, code, message, hint));
+    }
+}
+
+fn why_unopened(errno: Errno) -> (String, &'static str) {
+    match errno {
+        Errno::EXDEV => (
+            "is a link that leads out of the configuration directory; it was not read".to_owned(),
+            "put the file itself here, or link to one inside the configuration directory",
+        ),
+        Errno::ELOOP => ("is a link that leads in a circle".to_owned(), "remove the link"),
+        Errno::ENOENT => {
+            ("is a link to something that does not exist".to_owned(), "remove the link or restore its target")
+        }
+        other => (format!("cannot be read: {}", io::Error::from(other)), "make it readable for Watchdog"),
     }
 }
 

@@ -30,6 +30,8 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// When a monitor's alert fires that does not say.
 const DEFAULT_ALERT: AlertPolicy = AlertPolicy { after: 3, clear_after: 2, severity: Severity::Critical };
+/// From where a schedule is asked whether it ever comes: 1 January 2024.
+const A_LEAP_YEAR: jiff::Timestamp = jiff::Timestamp::constant(1_704_067_200, 0);
 /// Labels that Watchdog sets itself.
 const RESERVED_LABELS: [&str; 5] = ["monitor", "type", "instance", "alertname", "severity"];
 /// Largest count of `after` and `clear_after`.
@@ -48,14 +50,14 @@ pub struct General {
 }
 
 impl General {
-    /// Reads the keys; `None` when one of them does not stand. Also reads a `defaults:` mapping.
+    /// Reads the keys, here or in a `defaults:` mapping. What does not stand is reported and left at
+    /// its default, so that further mistakes show; `None` when there is no schedule at all.
     pub fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let before = fields.cx().error_count();
         let schedule = schedule(fields);
         let timeout = fields.duration("timeout", TIMEOUT.0..=TIMEOUT.1);
         let retries = fields.integer("retries", 0..=10).unwrap_or(0);
         let retry_interval = fields.duration("retry_interval", TIMEOUT.0..=TIMEOUT.1);
-        let general = Self {
+        Some(Self {
             timeout,
             retries: u32::try_from(retries).unwrap_or(0),
             retry_interval: retry_interval.unwrap_or(DEFAULT_RETRY_INTERVAL),
@@ -63,8 +65,7 @@ impl General {
             paused: paused(fields),
             alert: alert(fields),
             schedule: schedule?,
-        };
-        (fields.cx().error_count() == before).then_some(general)
+        })
     }
 
     /// Checks what concerns several keys of one monitor.
@@ -142,6 +143,11 @@ fn schedule(fields: &mut Fields<'_>) -> Option<Schedule> {
         return None;
     };
     let zone = zone.unwrap_or(Some(jiff::tz::TimeZone::UTC))?;
+    if cron.find_next_occurrence(&A_LEAP_YEAR.to_zoned(zone.clone()), true).is_err() {
+        let message = format!("`{}` names a day that never comes", text.shown());
+        cx.error(text.span, Code::BadValue, message, "choose a day of the month that the month has");
+        return None;
+    }
     Some(Schedule::Cron { text: text.shown().to_owned(), cron: Box::new(cron), zone })
 }
 

@@ -7,8 +7,10 @@
 //! change are not read again, so one changed file among 10,000 costs a walk over the directory.
 
 use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
 use crate::base::clock::Clock;
 use crate::base::name::MonitorName;
@@ -27,6 +29,10 @@ const MAX_PROBLEMS: usize = 10_000;
 /// A file that changed less than this before it was read may change again without its times showing
 /// it: the kernel's stamps advance in steps of up to 10 ms, some file systems' in whole seconds.
 const SETTLED_MS: i64 = 2_000;
+/// Threads that read files. Checking 10,000 monitors takes a processor half a second.
+const MAX_WORKERS: usize = 4;
+/// Fewer files than this are not worth a further thread.
+const WORTH_A_THREAD: usize = 256;
 
 /// The result of a load, and what the next one needs to know about this one.
 #[derive(Clone, Debug)]
@@ -101,15 +107,11 @@ pub fn load(dir: &Path, catalog: &dyn Catalog, resolver: &dyn Resolver, previous
         }
     };
     let reader = Reader { tree: &tree, catalog, resolver, previous, now_ms: Clock::system().now().millis() };
-    let mut kept = BTreeMap::new();
-    let mut main = None;
-    for found in &tree.files {
-        if found.part == Part::Main {
-            main = reader.main(found);
-        } else if let Some(file) = reader.file(found) {
-            kept.insert(found.path.clone(), file);
-        }
-    }
+    let (mains, others): (Vec<&Found>, Vec<&Found>) = tree.files.iter().partition(|f| f.part == Part::Main);
+    let mut main = mains.into_iter().find_map(|found| reader.main(found));
+    let sheets = reader.files(&others);
+    let paths = others.iter().map(|found| found.path.clone());
+    let mut kept: BTreeMap<String, Kept> = paths.zip(sheets).filter_map(|(path, file)| Some((path, file?))).collect();
     if main.is_none() && tree.may_hold(MAIN_FILE) {
         main = previous.main.as_ref().map(|m| KeptMain { stamp: None, ..m.clone() });
     }
@@ -156,6 +158,23 @@ impl Reader<'_> {
     /// The stamp, if equal times will mean equal content from now on.
     fn settled(&self, stamp: Stamp) -> Option<Stamp> {
         (self.now_ms - stamp.changed_ms() > SETTLED_MS).then_some(stamp)
+    }
+
+    /// Reads the files, several at a time when there are many. Files do not depend on each other.
+    fn files(&self, list: &[&Found]) -> Vec<Option<Kept>> {
+        let workers = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MAX_WORKERS);
+        let share = list.len().div_ceil(workers).max(WORTH_A_THREAD);
+        let read = |share: &[&Found]| share.iter().map(|found| self.file(found)).collect::<Vec<_>>();
+        thread::scope(|scope| {
+            let mut shares = list.chunks(share);
+            let own = shares.next().unwrap_or_default();
+            let workers: Vec<_> = shares.map(|share| scope.spawn(move || read(share))).collect();
+            let mut all = read(own);
+            for worker in workers {
+                all.extend(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            }
+            all
+        })
     }
 
     /// `None` when the file vanished since it was listed.

@@ -1,11 +1,12 @@
 //! `watchdog.yaml` → server, receivers and route; and the folders whose content this version only
 //! acknowledges.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::base::message::Notifier;
 use crate::base::nearest::nearest;
 use crate::config::catalog::Catalog;
 use crate::config::cx::{Cx, Resolver};
@@ -79,9 +80,10 @@ pub fn read(source: &Arc<Source>, catalog: &dyn Catalog, resolver: &dyn Resolver
             main.server = read_server(&mut server);
             server.finish();
         }
-        main.receivers = receivers(&mut fields, catalog);
+        let declared;
+        (declared, main.receivers) = receivers(&mut fields, catalog);
         if let Some(mut route) = fields.nested("route") {
-            main.route = receiver_of(&mut route, &main.receivers);
+            main.route = receiver_of(&mut route, &declared, &main.receivers);
             route.unsupported(&LATER_ROUTE);
             route.finish();
         }
@@ -119,17 +121,18 @@ fn read_server(fields: &mut Fields<'_>) -> Server {
     Server { listen, external_url }
 }
 
-fn receivers(fields: &mut Fields<'_>, catalog: &dyn Catalog) -> Vec<Arc<Receiver>> {
+/// The line of each name that is declared, and the receivers that stand.
+fn receivers(fields: &mut Fields<'_>, catalog: &dyn Catalog) -> (BTreeMap<String, usize>, Vec<Arc<Receiver>>) {
     let cx = fields.cx();
-    let mut taken: HashMap<String, usize> = HashMap::new();
+    let mut taken = BTreeMap::new();
     let mut receivers = Vec::new();
     let nodes = match fields.node("notifiers") {
-        None => return receivers,
+        None => return (taken, receivers),
         Some(Node { value: Value::Seq(items), .. }) => items,
         Some(other) => {
             let message = format!("`notifiers` takes a list, not {}", other.kind_name());
             cx.error(other.mark(), Code::WrongType, message, "begin each notifier with `- name: …`");
-            return receivers;
+            return (taken, receivers);
         }
     };
     for node in nodes {
@@ -150,22 +153,22 @@ fn receivers(fields: &mut Fields<'_>, catalog: &dyn Catalog) -> Vec<Arc<Receiver
         send_resolved.hash(&mut hash);
         let options = fields.unclaimed().filter(|e| e.key != "send_resolved");
         cx.digest_entries(options, &mut hash);
-        let built = notifier(&mut fields, catalog, before);
+        let built = notifier(&mut fields, catalog);
+        let head = fields.head();
         fields.finish();
+        if built.is_none() && cx.error_count() == before {
+            cx.error(head, Code::BadValue, "the options of this notifier do not stand", "compare them with the guide");
+        }
         if let (Some(name), Some((kind, notifier)), true) = (name, built, cx.error_count() == before) {
             name.value().hash(&mut hash);
             let name = name.value().to_owned();
             receivers.push(Arc::new(Receiver { name, kind, send_resolved, notifier, hash: hash.finish() }));
         }
     }
-    receivers
+    (taken, receivers)
 }
 
-fn notifier(
-    fields: &mut Fields<'_>,
-    catalog: &dyn Catalog,
-    before: usize,
-) -> Option<(String, Arc<dyn crate::base::message::Notifier>)> {
+fn notifier(fields: &mut Fields<'_>, catalog: &dyn Catalog) -> Option<(String, Arc<dyn Notifier>)> {
     let kinds = catalog.notifier_kinds();
     let all = format!("write one of: {}", kinds.join(", "));
     let kind = fields.need_text("type", &all)?;
@@ -176,26 +179,29 @@ fn notifier(
         fields.claim_rest();
         return None;
     }
-    let notifier = catalog.notifier(kind.value(), fields);
-    if notifier.is_none() && fields.cx().error_count() == before {
-        let message = format!("the options of this `{}` notifier do not stand", kind.shown());
-        fields.error(fields.head(), Code::BadValue, message, "compare them with the guide");
-    }
-    Some((kind.value().to_owned(), notifier?))
+    Some((kind.value().to_owned(), catalog.notifier(kind.value(), fields)?))
 }
 
-fn receiver_of(route: &mut Fields<'_>, receivers: &[Arc<Receiver>]) -> Option<String> {
+fn receiver_of(
+    route: &mut Fields<'_>,
+    declared: &BTreeMap<String, usize>,
+    receivers: &[Arc<Receiver>],
+) -> Option<String> {
     let text = route.need_text("receiver", "name the notifier that gets the alerts: `receiver: ops`")?;
     if receivers.iter().any(|r| r.name == text.value()) {
         return Some(text.value().to_owned());
     }
-    let names = || receivers.iter().map(|r| r.name.as_str());
+    if declared.contains_key(text.value()) {
+        // It exists but does not stand, which is reported where it is.
+        return None;
+    }
+    let names = || declared.keys().map(String::as_str);
     let hint = match nearest(text.value(), names()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None if receivers.is_empty() => format!("add a notifier with `name: {}` under `notifiers`", text.shown()),
+        None if declared.is_empty() => format!("add a notifier with `name: {}` under `notifiers`", text.shown()),
         None => format!("write one of: {}", names().collect::<Vec<_>>().join(", ")),
     };
-    route.error(text.span, Code::UnknownReference, format!("no working notifier is named `{}`", text.shown()), hint);
+    route.error(text.span, Code::UnknownReference, format!("no notifier is named `{}`", text.shown()), hint);
     None
 }
 

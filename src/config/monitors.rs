@@ -42,7 +42,7 @@ pub struct Item {
 /// Reads one file.
 pub fn read(source: &Arc<Source>, catalog: &dyn Catalog, resolver: &dyn Resolver) -> Sheet {
     let cx = Cx::new(Arc::clone(source), resolver);
-    let (root, errors) = yaml::parse(source.text());
+    let yaml::Parsed { root, errors, broken } = yaml::parse_partly(source.text());
     let mut reader = Reader { cx: &cx, catalog, bad: Vec::new(), sheet: Sheet::default() };
     for error in &errors {
         report_syntax(&cx, error);
@@ -53,6 +53,11 @@ pub fn read(source: &Arc<Source>, catalog: &dyn Catalog, resolver: &dyn Resolver
         Some(_) | None => reader.sheet.lossy = !errors.is_empty(),
     }
     let mut sheet = reader.sheet;
+    if broken {
+        // Read only to report what else is wrong.
+        sheet.items.clear();
+        sheet.lossy = true;
+    }
     sheet.volatile = cx.used_references();
     sheet.problems = cx.into_problems();
     sheet
@@ -61,7 +66,7 @@ pub fn read(source: &Arc<Source>, catalog: &dyn Catalog, resolver: &dyn Resolver
 /// Reports what the YAML reader found.
 pub fn report_syntax(cx: &Cx<'_>, error: &yaml::SyntaxError) {
     let (code, hint) = match &error.kind {
-        SyntaxKind::Scan(_) => (Code::Syntax, "check indentation, colons and closing quotes around here"),
+        SyntaxKind::Scan { hint, .. } => (Code::Syntax, *hint),
         SyntaxKind::Duplicate(_) => (Code::DuplicateKey, "keep one of the two"),
         SyntaxKind::BadMerge => (Code::WrongType, "name an anchor that is a mapping: `<<: *base`"),
         SyntaxKind::ComplexKey => (Code::Syntax, "write `key: value`; put a key with special characters in quotes"),
@@ -138,12 +143,16 @@ impl<'a> Reader<'a> {
         };
         let mut fields = fields.with_defaults(defaults);
         let general = General::read(&mut fields).and_then(|general| general.settled(&mut fields));
-        fields.without_defaults();
+        fields.seal_defaults();
         let name = self.name(&mut fields);
         fields.unsupported(&["depends_on", "template"]);
         let options: Vec<&Entry> = fields.unclaimed().collect();
-        let probe = self.probe(&mut fields, cx.error_count());
+        let probe = self.probe(&mut fields);
+        let head = fields.head();
         fields.finish();
+        if probe.is_none() && cx.error_count() == before {
+            cx.error(head, Code::BadValue, "the options of this monitor do not stand", "compare them with the guide");
+        }
         let sound = cx.error_count() == before && !self.bad.iter().any(|span| within(*span, node.span));
         let Some((name, clash)) = name else {
             self.sheet.lossy = true;
@@ -177,7 +186,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn probe(&self, fields: &mut Fields<'a>, before: usize) -> Option<Probe> {
+    fn probe(&self, fields: &mut Fields<'a>) -> Option<Probe> {
         let kinds = self.catalog.monitor_kinds();
         let all = format!("write one of: {}", kinds.join(", "));
         let kind = fields.need_text("type", &all)?;
@@ -189,12 +198,7 @@ impl<'a> Reader<'a> {
             fields.claim_rest();
             return None;
         }
-        let probe = self.catalog.monitor(kind.value(), fields);
-        if probe.is_none() && self.cx.error_count() == before {
-            let message = format!("the options of this `{}` monitor do not stand", kind.shown());
-            self.cx.error(fields.head(), Code::BadValue, message, "compare them with the guide");
-        }
-        probe
+        self.catalog.monitor(kind.value(), fields)
     }
 }
 

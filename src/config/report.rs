@@ -6,7 +6,7 @@ use crate::config::yaml::Span;
 use crate::wire::api::{Level, MAX_SNIPPET, Problem};
 
 /// Distance in bytes between the known character counts of a [`Source`].
-const STRIDE: usize = 4096;
+const STRIDE: usize = 512;
 
 /// What sort of problem; the stable code of `watchdog check --json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -129,8 +129,9 @@ impl Source {
 
     /// Builds a problem at `span`.
     pub fn problem(&self, level: Level, span: Span, code: Code, message: String, hint: String) -> Problem {
-        let at = self.position(span.start);
-        let snippet = self.snippet(self.lines[at.line - 1], span.start.min(self.text.len()), at.column);
+        let byte = self.text.floor_char_boundary(span.start);
+        let at = self.position(byte);
+        let snippet = self.snippet(self.lines[at.line - 1], byte, at.column);
         let marked = self.text.get(span.start..span.end).unwrap_or("").lines().next().unwrap_or("").trim_end();
         Problem {
             level,

@@ -7,6 +7,8 @@ use std::collections::HashMap;
 
 use granit_parser::{Event, Parser, ScalarStyle};
 
+use crate::config::syntax;
+
 /// Deepest nesting of a file; real configurations stay below 12.
 const MAX_DEPTH: usize = 64;
 /// Most nodes of one file, aliases expanded: 10,000 monitors of 30 nodes fit three times.
@@ -72,8 +74,13 @@ pub struct SyntaxError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SyntaxKind {
     /// Not YAML.
-    #[error("{0}")]
-    Scan(String),
+    #[error("{message}")]
+    Scan {
+        /// In what way.
+        message: String,
+        /// What to do about it.
+        hint: &'static str,
+    },
     /// A key stands twice in one mapping; the first stays.
     #[error("key `{0}` stands here twice")]
     Duplicate(String),
@@ -135,31 +142,49 @@ impl Node {
     }
 }
 
+/// What a text yields.
+#[derive(Debug)]
+pub struct Parsed {
+    /// The tree; `None` for an empty text. When the text is `broken`, the complete parts before the
+    /// place where reading ended: fit to be checked, not to be used.
+    pub root: Option<Node>,
+    /// All mistakes, the one that ended the reading last.
+    pub errors: Vec<SyntaxError>,
+    /// The text could not be read to its end.
+    pub broken: bool,
+}
+
 /// Parses one document. The tree is `None` for an empty file; with a fatal error it is `None` too.
 pub fn parse(text: &str) -> (Option<Node>, Vec<SyntaxError>) {
+    let parsed = parse_partly(text);
+    (parsed.root.filter(|_| !parsed.broken), parsed.errors)
+}
+
+/// Parses one document and keeps what came before a fatal error.
+pub fn parse_partly(text: &str) -> Parsed {
     let mut builder = Builder::default();
     let options = granit_parser::options! { emit_comments: false };
     for item in Parser::new_from_str_with_options(text, options) {
         let step = match item {
             Ok((event, span)) => builder.event(event, to_span(&span, text)),
             Err(e) => {
-                let at = e.marker().byte_offset().unwrap_or(text.len()).min(text.len());
-                let message = e.kind().to_string();
-                Err(SyntaxError { span: Span { start: at, end: at }, kind: SyntaxKind::Scan(message) })
+                let at = text.floor_char_boundary(e.marker().byte_offset().unwrap_or(text.len()));
+                let (message, hint) = syntax::explain(e.kind());
+                Err(SyntaxError { span: Span { start: at, end: at }, kind: SyntaxKind::Scan { message, hint } })
             }
         };
         if let Err(fatal) = step {
             builder.errors.push(fatal);
-            return (None, builder.errors);
+            return Parsed { root: builder.complete_part(text), errors: builder.errors, broken: true };
         }
     }
-    (builder.root, builder.errors)
+    Parsed { root: builder.root, errors: builder.errors, broken: false }
 }
 
 fn to_span(span: &granit_parser::Span, text: &str) -> Span {
     let range = span.byte_range().unwrap_or(0..0);
-    let start = range.start.min(text.len());
-    Span { start, end: range.end.clamp(start, text.len()) }
+    let start = text.floor_char_boundary(range.start);
+    Span { start, end: text.floor_char_boundary(range.end).max(start) }
 }
 
 #[derive(Default)]
@@ -174,6 +199,8 @@ struct Builder {
 struct Open {
     anchor: usize,
     start: usize,
+    /// Where the last thing in it ended, also one that was dropped.
+    end: usize,
     nodes_before: usize,
     kind: OpenKind,
 }
@@ -258,7 +285,8 @@ impl Builder {
             Event::SequenceEnd | Event::MappingEnd => self.close(span),
             Event::Alias(id) => {
                 let Some((_, size)) = self.anchors.get(&id) else {
-                    let kind = SyntaxKind::Scan("alias to an anchor that is still open".to_owned());
+                    let message = "an anchor cannot hold itself".to_owned();
+                    let kind = SyntaxKind::Scan { message, hint: "name an anchor that ends above" };
                     return Err(SyntaxError { span, kind });
                 };
                 self.count(*size, span)?;
@@ -271,6 +299,27 @@ impl Builder {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The entries of the outermost mapping that were read to their end, and of an unfinished list
+    /// in it the items that were. Anything deeper could seem to lack what was not read any more.
+    fn complete_part(&mut self, text: &str) -> Option<Node> {
+        let mut open = std::mem::take(&mut self.open).into_iter();
+        let root = open.next()?;
+        let OpenKind::Map { mut map, key } = root.kind else { return None };
+        if let (Some((key, key_span)), Some(Open { start, end, kind: OpenKind::Seq(mut items), .. })) =
+            (key, open.next())
+        {
+            // With no item open, the mistake may be what cut the last one short, unless it has its brace.
+            let ended = |item: &Node| text[..item.span.end].ends_with('}');
+            if open.next().is_none() {
+                items.pop_if(|last| !ended(last));
+            }
+            let value = Node { value: Value::Seq(items), span: Span { start, end } };
+            // A key that is there already was reported by nobody yet, and need not be now.
+            drop(map.add(key, key_span, value));
+        }
+        Some(Node { value: Value::Map(map.entries), span: Span { start: root.start, end: root.end } })
     }
 
     fn count(&mut self, n: usize, span: Span) -> Result<(), SyntaxError> {
@@ -294,24 +343,18 @@ impl Builder {
         if let Some(Open { kind: OpenKind::Map { key: None, .. }, .. }) = self.open.last() {
             return Err(SyntaxError { span, kind: SyntaxKind::ComplexKey });
         }
-        self.open.push(Open { anchor, start: span.start, nodes_before: self.nodes, kind });
+        self.open.push(Open { anchor, start: span.start, end: span.start, nodes_before: self.nodes, kind });
         self.count(1, span)
     }
 
     fn close(&mut self, span: Span) -> Result<(), SyntaxError> {
         let Some(open) = self.open.pop() else { return Ok(()) };
-        let (value, last_end) = match open.kind {
-            OpenKind::Seq(items) => {
-                let end = items.last().map(|n| n.span.end);
-                (Value::Seq(items), end)
-            }
-            OpenKind::Map { map, .. } => {
-                let end = map.entries.last().map(|e| e.value.span.end);
-                (Value::Map(map.entries), end)
-            }
+        let value = match open.kind {
+            OpenKind::Seq(items) => Value::Seq(items),
+            OpenKind::Map { map, .. } => Value::Map(map.entries),
         };
         // A block collection's end event stands where the next token begins; its last child's end is tighter.
-        let end = last_end.filter(|_| span.start == span.end).unwrap_or(span.end).max(open.start);
+        let end = if span.start == span.end { open.end } else { span.end.max(open.end) };
         let node = Node { value, span: Span { start: open.start, end } };
         let size = self.nodes - open.nodes_before;
         self.anchor(open.anchor, &node, size)?;
@@ -319,6 +362,9 @@ impl Builder {
     }
 
     fn place(&mut self, node: Node) -> Result<(), SyntaxError> {
+        if let Some(open) = self.open.last_mut() {
+            open.end = open.end.max(node.span.end);
+        }
         match self.open.last_mut() {
             None => self.root = Some(node),
             Some(Open { kind: OpenKind::Seq(items), .. }) => items.push(node),

@@ -29,6 +29,8 @@ use crate::wire::api::ProbeResult;
 /// First probes after a start or reload begin this far apart, so that a large configuration does not
 /// begin with a burst: 1,000 a second.
 const STAGGER: Duration = Duration::from_millis(1);
+/// Monitors that others report to are judged at least this often: being late has no other moment.
+const JUDGE_REPORTS: Duration = Duration::from_secs(15);
 /// A cron slot is looked at again at least this often, because the wall clock may be set.
 const CRON_RECHECK: Duration = Duration::from_secs(30);
 /// How long probes under way may finish at shutdown.
@@ -309,9 +311,10 @@ impl Entry {
     fn advance(&mut self, now: Instant, wall: Timestamp) -> u64 {
         match &self.monitor.schedule {
             Schedule::Every(interval) => {
-                let interval_ms = millis(*interval).max(1);
-                let late = millis(now.saturating_duration_since(self.next)) / interval_ms;
-                self.next = now + phase_delay(self.monitor.name.as_str(), *interval, wall);
+                let reported = self.monitor.probe.collector.push().is_some();
+                let step = if reported { (*interval).min(JUDGE_REPORTS) } else { *interval };
+                let late = millis(now.saturating_duration_since(self.next)) / millis(step).max(1);
+                self.next = now + phase_delay(self.monitor.name.as_str(), step, wall);
                 late
             }
             Schedule::Cron { cron, zone, .. } => {

@@ -22,7 +22,7 @@ pub const KINDS: [Kind; 2] = [
 
 /// What the tests of all kinds need.
 #[cfg(test)]
-pub mod testing {
+pub(crate) mod testing {
     use std::collections::BTreeMap;
     use std::sync::{Arc, Mutex};
 
@@ -37,7 +37,6 @@ pub mod testing {
     use crate::config::fields::{Cx, Fields, Resolver};
     use crate::config::report::Source;
     use crate::config::yaml;
-    use crate::task::supervisor::Supervisor;
 
     struct Fake;
 
@@ -89,7 +88,7 @@ pub mod testing {
     pub struct Receiver {
         pub url: String,
         pub got: Arc<Mutex<Vec<Got>>>,
-        _tasks: Supervisor,
+        _tasks: tokio::task::JoinSet<()>,
     }
 
     /// Starts one on a free port.
@@ -113,8 +112,8 @@ pub mod testing {
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let mut tasks = Supervisor::new(&tokio_util::sync::CancellationToken::new());
-        tasks.add("receiver", |_| async move { axum::serve(listener, app).await.unwrap() });
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(async move { axum::serve(listener, app).await.unwrap() });
         Receiver { url, got, _tasks: tasks }
     }
 }

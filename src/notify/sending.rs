@@ -87,9 +87,16 @@ impl Reply {
         Err(if again { err.retry(retry_after.or(self.retry_after)) } else { err.permanent() })
     }
 
-    /// The beginning of the body as one line, for an error.
-    pub fn excerpt(&self) -> String {
-        let text = String::from_utf8_lossy(&self.body);
+    /// The beginning of the body as one line, for an error. A receiver may echo what it was sent.
+    pub fn excerpt(&self, secrets: &[&str]) -> String {
+        self.one_line(&String::from_utf8_lossy(&self.body), secrets)
+    }
+
+    /// Text of the receiver's, without secrets, short and safe to print.
+    pub fn one_line(&self, text: &str, secrets: &[&str]) -> String {
+        // Hidden before it is cut, so that no half of a secret stays.
+        let hidden = secrets.iter().filter(|s| s.len() >= 4);
+        let text = hidden.fold(text.to_owned(), |t, secret| t.replace(secret, "***"));
         let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
         crate::base::term_safe::term_safe(&line.chars().take(200).collect::<String>()).into_owned()
     }

@@ -129,11 +129,11 @@ impl Notifier for Telegram {
 impl Telegram {
     fn judge(&self, reply: &Reply) -> Result<(), DeliveryError> {
         let said: ApiReply = serde_json::from_slice(&reply.body).unwrap_or_default();
+        let secrets = [self.token.reveal().as_str()];
         let said_text = match said.description.as_str() {
-            "" => reply.excerpt(),
-            text => term_safe::term_safe(&text.chars().take(200).collect::<String>()).into_owned(),
+            "" => reply.excerpt(&secrets),
+            text => reply.one_line(text, &secrets),
         };
-        let said_text = said_text.replace(self.token.reveal().as_str(), "***");
         if let Some(chat) = said.parameters.migrate_to_chat_id {
             let detail = format!("the group became a supergroup; write `chat_id: \"{chat}\"`");
             return Err(SendError::Refused { status: reply.status, detail }.permanent());

@@ -78,7 +78,10 @@ impl Notifier for Webhook {
                 request = request.header(name, value.reveal());
             }
             let reply = send(request, self.timeout).await?;
-            reply.accepted(reply.excerpt(), None)
+            let mut secrets = vec![self.url.reveal().as_str(), self.url.reveal().path()];
+            secrets.extend(self.url.reveal().query());
+            secrets.extend(self.headers.iter().filter_map(|(_, v)| v.reveal().to_str().ok()));
+            reply.accepted(reply.excerpt(&secrets), None)
         })
     }
 }
@@ -216,6 +219,18 @@ mod tests {
             Err(DeliveryError::Retry { after, err }) => {
                 assert_eq!(after, Some(Duration::from_secs(42)));
                 assert_eq!(err.to_string(), "the receiver answered 503 Service Unavailable: come \\x1b[31mlater");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_receiver_echoes_is_not_logged() {
+        let to = receiver(400, &[], "bad key resolved-K at /hook/resolved-U").await;
+        let yaml = format!("{{url: \"{}/hook/${{env:U}}\", headers: {{X-Key: \"${{env:K}}\"}}}}", to.url);
+        match build("webhook", &yaml).0.unwrap().deliver(&firing()).await {
+            Err(DeliveryError::Permanent(err)) => {
+                assert_eq!(err.to_string(), "the receiver answered 400 Bad Request: bad key *** at ***");
             }
             other => panic!("{other:?}"),
         }

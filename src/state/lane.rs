@@ -3,7 +3,7 @@
 //! Jobs that wait together share one transaction, each in a savepoint of its own: one that fails
 //! undoes itself and nothing else. Replies go out only after the commit.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
@@ -72,7 +72,7 @@ impl Lane {
         let (queue, inbox) = mpsc::channel(QUEUE);
         std::thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || serve(db, reopen, inbox))
+            .spawn(move || serve(db, reopen.as_deref(), inbox))
             .map_err(|e| StateError::Thread(Arc::new(e)))?;
         Ok(Self { queue })
     }
@@ -99,7 +99,7 @@ impl Lane {
     }
 }
 
-fn serve(mut db: Connection, reopen: Option<PathBuf>, mut inbox: mpsc::Receiver<Order>) {
+fn serve(mut db: Connection, reopen: Option<&Path>, mut inbox: mpsc::Receiver<Order>) {
     let mut closing = None;
     while closing.is_none()
         && let Some(first) = inbox.blocking_recv()
@@ -115,7 +115,7 @@ fn serve(mut db: Connection, reopen: Option<PathBuf>, mut inbox: mpsc::Receiver<
         }
         if let Err(code) = transact(&mut db, batch)
             && code == ErrorCode::SystemIoFailure
-            && let Some(path) = &reopen
+            && let Some(path) = reopen
         {
             // After a failed write or sync the connection's view of the file cannot be trusted, and
             // a second sync may report success for data that was lost. A fresh connection reads back

@@ -29,7 +29,7 @@ use crate::wire::board::Event;
 pub enum StateError {
     /// A newer Watchdog wrote this database.
     #[error(
-        "`{path}` has schema version {found}, this binary knows up to {known}; use the newer binary, or restore a copy of version {known}"
+        "`{path}` has schema version {found}, this binary knows up to {known}; use the newer binary, or put the copy that it made, `watchdog.db.v{known}`, in its place"
     )]
     Newer {
         /// The database.

@@ -27,11 +27,16 @@ pub(crate) struct Disk {
 /// Opens the database in `dir`. A corrupt one is set aside and an empty one opened in its place; where
 /// nothing can be written the database lives in memory, because probing and paging must go on.
 pub(crate) fn open(dir: &Path, now: Timestamp) -> Result<Disk, StateError> {
+    open_with(dir, now, schema::MIGRATIONS)
+}
+
+/// The same with a history of the schema that is given.
+pub(crate) fn open_with(dir: &Path, now: Timestamp, migrations: &[&str]) -> Result<Disk, StateError> {
     let path = dir.join(FILE);
     if let Err(e) = prepare(dir, &path) {
         return memory(format!("cannot write `{}` ({e}): state is kept in memory only", path.display()));
     }
-    match open_file(&path) {
+    match open_file(&path, migrations) {
         Ok(disk) => Ok(disk),
         Err(Unusable::Newer(e)) => Err(e),
         Err(Unusable::Corrupt(why)) => {
@@ -47,7 +52,7 @@ pub(crate) fn open(dir: &Path, now: Timestamp) -> Result<Disk, StateError> {
             let told = format!("the state database was corrupt ({why}); it is kept as `{}`", aside.display());
             match prepare(dir, &path)
                 .map_err(|e| e.to_string())
-                .and_then(|()| open_file(&path).map_err(|e| e.to_string()))
+                .and_then(|()| open_file(&path, migrations).map_err(|e| e.to_string()))
             {
                 Ok(disk) => Ok(Disk { degraded: Some(format!("{told}; starting empty")), ..disk }),
                 Err(e) => memory(format!("{told}; a new one cannot be made ({e}): state is kept in memory only")),
@@ -105,6 +110,8 @@ pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     db.pragma_update(None, "journal_mode", "wal")?;
     // NORMAL loses the last commits in a power cut, FULL none.
     db.pragma_update(None, "synchronous", "full")?;
+    // A burst may grow the log; what the checkpoint has folded in is given back beyond this.
+    db.pragma_update(None, "journal_size_limit", 16 * 1024 * 1024)?;
     set_up(&db)?;
     Ok(db)
 }
@@ -116,21 +123,24 @@ fn set_up(db: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn open_file(path: &Path) -> Result<Disk, Unusable> {
+fn open_file(path: &Path, migrations: &[&str]) -> Result<Disk, Unusable> {
     let mut db = connect(path)?;
     let check: String = db.query_row("PRAGMA quick_check(1)", [], |r| r.get(0))?;
     if check != "ok" {
         return Err(Unusable::Corrupt(check));
     }
-    let (found, known) = (schema::version(&db)?, i64::try_from(schema::MIGRATIONS.len()).unwrap_or(i64::MAX));
+    let (found, known) = (schema::version(&db)?, i64::try_from(migrations.len()).unwrap_or(i64::MAX));
     if found > known {
         return Err(Unusable::Newer(StateError::Newer { path: path.to_owned(), found, known }));
     }
     if found > 0 && found < known {
         copy_before_migration(&db, path, found)?;
     }
-    schema::migrate(&mut db, schema::MIGRATIONS)?;
+    schema::migrate(&mut db, migrations)?;
     let loaded = rows::load(&db)?;
+    if loaded.skipped > 0 {
+        tracing::warn!(rows = loaded.skipped, "rows of the state database were not understood and are left alone");
+    }
     let reader = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     reader.busy_timeout(Duration::from_secs(5))?;
     reader.set_prepared_statement_cache_capacity(16);

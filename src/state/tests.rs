@@ -239,6 +239,30 @@ async fn a_newer_database_is_refused_untouched() {
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
 
+#[tokio::test]
+async fn an_upgrade_keeps_a_copy_that_the_older_binary_can_use() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = reopen(dir.path()).db;
+    db.commit(Arc::new([Change::Event(event(1))])).await.unwrap();
+    db.close().await;
+    let newer = [schema::MIGRATIONS, &["CREATE TABLE later (x)"]].concat();
+    let copy = dir.path().join("db/watchdog.db.v1");
+    // Left by an upgrade that was killed.
+    std::fs::write(&copy, "half a copy").unwrap();
+    let disk = open::open_with(&dir.path().join("db"), at(0), &newer).unwrap();
+    assert_eq!(disk.degraded, None);
+    assert_eq!(disk.loaded.events.len(), 1);
+    assert_eq!(schema::version(&disk.writer).unwrap(), 2);
+    drop(disk);
+    let error = StateDb::open(dir.path(), Clock::system()).unwrap_err();
+    assert!(error.to_string().contains("`watchdog.db.v1`"), "{error}");
+    assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+    std::fs::rename(&copy, dir.path().join("db/watchdog.db")).unwrap();
+    let Opened { db, loaded, degraded } = reopen(dir.path());
+    assert_eq!((degraded, loaded.events.len()), (None, 1));
+    db.close().await;
+}
+
 #[test]
 fn a_migration_is_all_or_nothing_and_continues_where_it_stopped() {
     let mut db = Connection::open_in_memory().unwrap();

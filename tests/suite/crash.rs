@@ -113,8 +113,12 @@ fn kill_9_loses_no_message_and_repeats_at_most_one() {
     let world = Arc::new(World::default());
     let (target_port, receiver_port) = (listen(&world, target), listen(&world, receiver));
     let place = Place::new();
-    place.write("watchdog.yaml", &format!("notifiers: [{{name: hook, type: webhook, url: \"http://127.0.0.1:{receiver_port}/\"}}]\n"));
-    let mut monitors = String::from("defaults: {interval: 1s, timeout: 800ms, alert: {after: 1, clear_after: 1}}\nmonitors:\n");
+    place.write(
+        "watchdog.yaml",
+        &format!("notifiers: [{{name: hook, type: webhook, url: \"http://127.0.0.1:{receiver_port}/\"}}]\n"),
+    );
+    let mut monitors =
+        String::from("defaults: {interval: 1s, timeout: 800ms, alert: {after: 1, clear_after: 1}}\nmonitors:\n");
     for i in 0..MONITORS {
         writeln!(monitors, "  - {{name: m{i}, type: http, url: \"http://127.0.0.1:{target_port}/{i}\"}}").unwrap();
     }
@@ -158,7 +162,10 @@ fn kill_9_loses_no_message_and_repeats_at_most_one() {
         for start in starts {
             let firing = first.get(&(*monitor, *start, "firing"));
             let resolved = first.get(&(*monitor, *start, "resolved"));
-            assert!(firing.is_some() && firing < resolved, "{monitor} {start}: firing {firing:?} resolved {resolved:?}");
+            assert!(
+                firing.is_some() && firing < resolved,
+                "{monitor} {start}: firing {firing:?} resolved {resolved:?}"
+            );
         }
         for what in ["firing", "resolved"] {
             let events = decided.get(&((*monitor).to_owned(), what.to_owned())).copied().unwrap_or(0);

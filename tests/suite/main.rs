@@ -1,10 +1,15 @@
 //! One binary for everything that needs more than one module: the real command, real sockets.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::disallowed_methods, reason = "tests from outside use the system's clock and threads")]
 
+mod alerts;
 mod api;
+mod cli;
 mod config;
+mod contract;
 mod crash;
+mod evil;
 mod fake;
+mod reload;
 mod server;

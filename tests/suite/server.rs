@@ -60,14 +60,13 @@ impl Place {
             let log = fs::read_to_string(self.dir.path().join("stderr")).unwrap();
             panic!("the server said {ready:?}\n{log}");
         }
-        Server { child, socket: self.socket(), ready }
+        Server { child, socket: self.socket() }
     }
 }
 
 pub struct Server {
     child: Child,
     socket: PathBuf,
-    pub ready: String,
 }
 
 impl Server {

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -19,7 +19,7 @@ use crate::api::problem::{ApiError, Name, Params};
 use crate::base::failure::{Failure, Kind};
 use crate::engine::handle::{EventQuery, Reply};
 use crate::wire::api::{ConfigStatus, Events, HistoryPoint, MonitorDetail};
-use crate::wire::board::{AlertState, Board, EventKind, MonitorRow};
+use crate::wire::board::{AlertState, Board, EventKind};
 use crate::wire::stream::Frame;
 
 /// How long the engine may take to answer a question.
@@ -57,13 +57,7 @@ impl Snapshots {
             return Ok(bytes.clone());
         }
         let frame = Frame::Snapshot { board: Box::new(Board::clone(board)) };
-        // Thousands of rows take milliseconds, too long for a thread that serves others.
-        let made = tokio::task::spawn_blocking(move || serde_json::to_vec(&frame)).await;
-        let bytes = match made {
-            Ok(Ok(bytes)) => Bytes::from(bytes),
-            Ok(Err(e)) => return Err(internal(&e)),
-            Err(e) => return Err(internal(&e)),
-        };
+        let bytes = written(frame).await?;
         *last = Some((Arc::clone(board), bytes.clone()));
         Ok(bytes)
     }
@@ -72,6 +66,20 @@ impl Snapshots {
         let frame = self.frame(board).await?;
         Ok(frame.slice(SNAPSHOT_HEAD.len()..frame.len() - 1))
     }
+}
+
+/// Writes what may be long: thousands of rows take milliseconds, too long for a thread that serves
+/// others.
+async fn written<T: Serialize + Send + 'static>(value: T) -> Result<Bytes, ApiError> {
+    match tokio::task::spawn_blocking(move || serde_json::to_vec(&value)).await {
+        Ok(Ok(bytes)) => Ok(bytes.into()),
+        Ok(Err(e)) => Err(internal(&e)),
+        Err(e) => Err(internal(&e)),
+    }
+}
+
+fn as_json(bytes: Bytes) -> Response {
+    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], Body::from(bytes)).into_response()
 }
 
 fn internal(e: &dyn std::error::Error) -> ApiError {
@@ -84,13 +92,11 @@ fn current(app: &App) -> Arc<Board> {
 }
 
 pub(super) async fn board(State(app): State<App>) -> Result<Response, ApiError> {
-    let bytes = app.snapshots.board(&current(&app)).await?;
-    let json = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-    Ok((json, Body::from(bytes)).into_response())
+    app.snapshots.board(&current(&app)).await.map(as_json)
 }
 
-pub(super) async fn monitors(State(app): State<App>) -> Json<Vec<Arc<MonitorRow>>> {
-    Json(current(&app).monitors.clone())
+pub(super) async fn monitors(State(app): State<App>) -> Result<Response, ApiError> {
+    written(current(&app).monitors.clone()).await.map(as_json)
 }
 
 pub(super) async fn monitor(State(app): State<App>, Name(name): Name) -> Result<Json<MonitorDetail>, ApiError> {

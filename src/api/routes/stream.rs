@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::problem::ApiError;
 use crate::api::stall::WRITE_STALL;
-use crate::api::{App, STREAMS};
+use crate::api::{App, Peer};
 use crate::base::failure::{Failure, Kind};
 use crate::task::supervisor::Supervisor;
 use crate::wire::board::Board;
@@ -30,6 +30,8 @@ use crate::wire::stream::{Frame, PROTOCOL, diff};
 const PACE: Duration = Duration::from_millis(100);
 /// Time without a change after which a heartbeat is sent.
 const BEAT: Duration = Duration::from_secs(1);
+/// Rows whose writing takes longer than a thread that serves others should be held.
+const MANY: usize = 200;
 /// Clients have nothing to say but control frames.
 const CLIENT_MESSAGE: usize = 4 << 10;
 
@@ -37,7 +39,13 @@ const CLIENT_MESSAGE: usize = 4 << 10;
 pub(in crate::api) struct Upgraded {
     socket: WebSocket,
     feed: Feed,
-    place: OwnedSemaphorePermit,
+    place: Place,
+}
+
+/// One of the streams that may be open.
+struct Place {
+    _of_all: OwnedSemaphorePermit,
+    _of_tcp: Option<OwnedSemaphorePermit>,
 }
 
 /// Owns the tasks of all WebSockets. The library's own task only hands the socket over.
@@ -60,8 +68,8 @@ pub(in crate::api) async fn run(mut upgraded: mpsc::Receiver<Upgraded>, stop: Ca
 }
 
 pub(super) async fn stream(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
-    let Ok(place) = Arc::clone(&app.streams).try_acquire_owned() else {
-        let message = format!("{STREAMS} streams are open, which is the limit");
+    let Some(place) = take_place(&app, request.extensions().get()) else {
+        let message = "as many streams are open as there may be";
         return Err(ApiError::new(Failure::text(Kind::Unavailable, message)));
     };
     let feed = Feed::new(&app);
@@ -80,13 +88,21 @@ pub(super) async fn stream(State(app): State<App>, request: Request) -> Result<R
     }
 }
 
+fn take_place(app: &App, peer: Option<&Peer>) -> Option<Place> {
+    let of_tcp = match peer {
+        Some(Peer::Unix { .. }) => None,
+        Some(Peer::Tcp(_)) | None => Some(Arc::clone(&app.tcp_streams).try_acquire_owned().ok()?),
+    };
+    Some(Place { _of_all: Arc::clone(&app.streams).try_acquire_owned().ok()?, _of_tcp: of_tcp })
+}
+
 fn not_a_websocket(e: &axum::extract::ws::rejection::WebSocketUpgradeRejection) -> ApiError {
     let failure = Failure::text(Kind::Usage, format!("not a WebSocket request: {}", e.body_text()));
     let failure = failure.hint("for server-sent events send `accept: text/event-stream`");
     ApiError::with_status(StatusCode::UPGRADE_REQUIRED, failure)
 }
 
-fn websocket(upgrade: WebSocketUpgrade, app: App, feed: Feed, place: OwnedSemaphorePermit) -> Response {
+fn websocket(upgrade: WebSocketUpgrade, app: App, feed: Feed, place: Place) -> Response {
     upgrade
         .max_message_size(CLIENT_MESSAGE)
         .max_frame_size(CLIENT_MESSAGE)
@@ -129,7 +145,7 @@ fn text(json: Bytes) -> Message {
 }
 
 /// The same frames as server-sent events, one `data:` line each.
-fn events(feed: Feed, place: OwnedSemaphorePermit) -> Response {
+fn events(feed: Feed, place: Place) -> Response {
     let stream = futures_util::stream::unfold((feed, place), async |(mut feed, place)| {
         let json = feed.next().await?;
         let mut event = Vec::with_capacity(json.len() + 8);
@@ -207,7 +223,13 @@ impl Feed {
     async fn bring(&mut self) -> Option<Bytes> {
         let board = Arc::clone(&self.boards.borrow_and_update());
         let frame = match &self.sent {
-            Some(sent) => json(&Frame::Delta(Box::new(diff(sent, &board)))),
+            Some(sent) => {
+                let delta = diff(sent, &board);
+                let many = delta.monitors.len() > MANY;
+                let frame = Frame::Delta(Box::new(delta));
+                // Cancelled here, nothing is lost: the next call begins again from `sent`.
+                if many { tokio::task::spawn_blocking(move || json(&frame)).await.ok()? } else { json(&frame) }
+            }
             None => self.app.snapshots.frame(&board).await.ok(),
         };
         let now = Instant::now();

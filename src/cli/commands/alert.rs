@@ -53,7 +53,7 @@ impl StateFilter {
 /// Nobody answers, or the server refuses.
 pub fn run(command: &AlertCommand, ui: &mut Ui, cx: &Context) -> Done {
     let AlertCommand::List(args) = command;
-    let client = connect::client(&cx.settings);
+    let client = connect::client(&cx.settings)?;
     let board = connect::block_on(async { client.get::<Board>("/api/v1/board").await.map_err(connect::failure) })?;
     let wanted = |a: &AlertRow| args.state.is_empty() || args.state.iter().any(|s| s.admits(a.state));
     let alerts: Vec<&AlertRow> = board.alerts.iter().map(|a| &**a).filter(|a| wanted(a)).collect();

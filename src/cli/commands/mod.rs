@@ -1,9 +1,12 @@
 //! The table of commands: one file each, one row here.
 
 pub mod alert;
+pub mod check;
 pub mod completions;
+pub mod init;
 pub mod man;
 pub mod monitor;
+pub mod probe;
 pub mod reload;
 pub mod serve;
 pub mod status;
@@ -13,9 +16,11 @@ use std::net::SocketAddr;
 
 use clap::{Parser, Subcommand};
 
+use crate::cli::connect;
 use crate::cli::settings::Global;
 use crate::cli::ui::Ui;
 use crate::cli::{Context, Done};
+use crate::engine::kinds::Kinds;
 
 /// Watches services from YAML files, tells people when they break, and shows it live in the terminal
 ///
@@ -43,6 +48,10 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Show the terminal interface of a running server
     Tui(tui::TuiArgs),
+    /// Write a starter configuration that watches this machine
+    Init(init::InitArgs),
+    /// Check the configuration and list every mistake with its place; needs no server
+    Check(check::CheckArgs),
     /// Load the configuration directory now
     Reload(reload::ReloadArgs),
     /// Tell how everything is; exit code 1 when a monitor is down
@@ -53,6 +62,8 @@ pub enum Command {
     /// Look at alerts
     #[command(subcommand)]
     Alert(alert::AlertCommand),
+    /// Probe a target once, without a server and without files
+    Probe(probe::ProbeArgs),
     /// Print the completions of a shell
     Completions(completions::CompletionsArgs),
     /// Print the manual page, or write all pages
@@ -62,10 +73,7 @@ pub enum Command {
 impl Cli {
     /// The address given with `--listen`, for commands that listen.
     pub fn listen(&self) -> Option<SocketAddr> {
-        match &self.command {
-            Some(Command::Serve(args)) => args.listen,
-            _ => None,
-        }
+        if let Some(Command::Serve(args)) = &self.command { args.listen } else { None }
     }
 }
 
@@ -78,6 +86,9 @@ pub fn run(command: Option<Command>, ui: &mut Ui, cx: &Context) -> Done {
         None => tui::run_bare(ui, cx),
         Some(Command::Serve(args)) => serve::run(&args, ui, cx),
         Some(Command::Tui(args)) => tui::run(&args, ui, cx),
+        Some(Command::Init(args)) => init::run(&args, ui.look(), ui.stdout()),
+        Some(Command::Check(args)) => check::run(&args, &cx.settings.config_dir, &Kinds, ui.look(), ui.stdout()),
+        Some(Command::Probe(args)) => connect::block_on(probe::run(&args, ui.look(), ui.stdout())),
         Some(Command::Reload(args)) => reload::run(&args, ui, cx),
         Some(Command::Status(args)) => status::run(&args, ui, cx),
         Some(Command::Monitor(command)) => monitor::run(&command, ui, cx),

@@ -120,7 +120,7 @@ impl ListArgs {
 }
 
 fn list(args: &ListArgs, ui: &mut Ui, cx: &Context) -> Done {
-    let client = connect::client(&cx.settings);
+    let client = connect::client(&cx.settings)?;
     let mut rows = connect::block_on(async {
         client.get::<Vec<Arc<MonitorRow>>>("/api/v1/monitors").await.map_err(connect::failure)
     })?;
@@ -168,7 +168,7 @@ fn percent(part: f64) -> String {
 }
 
 fn show(name: &str, ui: &mut Ui, cx: &Context) -> Done {
-    let client = connect::client(&cx.settings);
+    let client = connect::client(&cx.settings)?;
     let detail = connect::block_on(async { client.get::<MonitorDetail>(&path(name)).await.map_err(connect::failure) })?;
     let answer = if detail.row.state == State::Down { Answer::Bad } else { Answer::Good };
     if ui.is_json() {
@@ -251,7 +251,7 @@ const fn severity(severity: Severity) -> &'static str {
 }
 
 fn run_now(name: &str, ui: &mut Ui, cx: &Context) -> Done {
-    let client = connect::client(&cx.settings);
+    let client = connect::client(&cx.settings)?;
     let result = connect::block_on(async {
         client.post::<_, ProbeResult>(&format!("{}/run", path(name)), &()).await.map_err(connect::failure)
     })?;
@@ -267,7 +267,7 @@ fn run_now(name: &str, ui: &mut Ui, cx: &Context) -> Done {
 }
 
 fn history(args: &HistoryArgs, ui: &mut Ui, cx: &Context) -> Done {
-    let client = connect::client(&cx.settings);
+    let client = connect::client(&cx.settings)?;
     let path = format!("{}/history?limit={}", path(&args.name), args.limit);
     let points = connect::block_on(async { client.get::<Vec<HistoryPoint>>(&path).await.map_err(connect::failure) })?;
     if ui.is_json() {

@@ -15,7 +15,7 @@ pub struct ReloadArgs {}
 /// # Errors
 /// Nobody answers, or the server refuses.
 pub fn run(_args: &ReloadArgs, ui: &mut Ui, cx: &Context) -> Done {
-    let client = connect::client(&cx.settings);
+    let client = connect::client(&cx.settings)?;
     let reloaded =
         connect::block_on(async { client.post::<_, Reloaded>("/api/v1/reload", &()).await.map_err(connect::failure) })?;
     let answer = match reloaded.problems.iter().any(|p| p.level == Level::Error) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use clap::Args;
+use futures_util::FutureExt;
 use serde::Serialize;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -19,8 +20,11 @@ use crate::wire::api::ConfigStatus;
 use crate::wire::board::{AlertRow, Board, MonitorRow, State};
 use crate::wire::stream::{Frame, apply};
 
+/// Monitors shown to a person; a screen holds about as many. Pipes get all.
+const TROUBLED: usize = 20;
+
 /// Arguments of `status`.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub struct StatusArgs {
     /// Show it again with every change, until interrupted; with `--json` one value per line
     #[arg(short, long)]
@@ -31,7 +35,8 @@ pub struct StatusArgs {
 #[derive(Debug, Serialize)]
 struct Status<'a> {
     board: &'a Board,
-    config: &'a ConfigStatus,
+    /// With `--watch`, null while the server does not tell.
+    config: Option<&'a ConfigStatus>,
 }
 
 /// Runs the command.
@@ -39,7 +44,7 @@ struct Status<'a> {
 /// # Errors
 /// Nobody answers, or the server refuses. `--watch` waits for a server instead.
 pub fn run(args: &StatusArgs, ui: &mut Ui, cx: &Context) -> Done {
-    let client = connect::client(&cx.settings);
+    let client = connect::client(&cx.settings)?;
     if args.watch {
         return connect::block_on(watch(&client, ui, cx));
     }
@@ -48,9 +53,9 @@ pub fn run(args: &StatusArgs, ui: &mut Ui, cx: &Context) -> Done {
         Ok((board, config(&client).await?))
     })?;
     if ui.is_json() {
-        ui.value(&Status { board: &board, config: &config })?;
+        ui.value(&Status { board: &board, config: Some(&config) })?;
     } else {
-        print(ui, &board, &config, cx.clock.now());
+        print(ui, &board, Some(&config), cx.clock.now());
     }
     Ok(match board.monitors.iter().any(|m| m.state == State::Down) {
         true => Answer::Bad,
@@ -70,15 +75,15 @@ async fn watch(client: &Client, ui: &mut Ui, cx: &Context) -> Done {
     let mut group = Supervisor::new(&CancellationToken::new());
     let (followed, asked) = (client.clone(), Arc::clone(&nudge));
     group.add("status stream", |stop| follow(followed, tx, asked, stop));
-    let mut view: Option<(Board, ConfigStatus)> = None;
+    let mut view: Option<View> = None;
+    // One listener for the whole time, or a signal between two rounds would go unheard.
+    let interrupted = tokio::signal::ctrl_c().fuse();
+    tokio::pin!(interrupted);
     while !ui.is_closed() {
         let link = tokio::select! {
             link = links.recv() => link,
-            interrupted = tokio::signal::ctrl_c() => {
-                // Without a handler the default one has ended us already.
-                let _ = interrupted;
-                None
-            }
+            // An error means that there is no handler; then the default one ends us.
+            Ok(()) = &mut interrupted => None,
         };
         let changed = match link {
             None => break,
@@ -86,50 +91,53 @@ async fn watch(client: &Client, ui: &mut Ui, cx: &Context) -> Done {
             Some(Link::Lost { reason, attempt, .. }) => {
                 // Once per loss, not once per try; what was shown is not current any more.
                 if attempt <= 1 {
-                    ui.note(format!("{reason}; trying again"));
+                    let what = if view.is_some() { "not current any more" } else { "not connected" };
+                    ui.note(format!("{what}: {reason}; trying again"));
                 }
                 view = None;
                 false
             }
-            Some(Link::Frame(frame)) => update(&mut view, *frame, client, &nudge).await?,
+            Some(Link::Frame(frame)) => update(&mut view, *frame, client, &nudge).await,
         };
-        if changed && let Some((board, config)) = &view {
-            show(ui, board, config, cx.clock.now())?;
+        if changed && let Some(View { board, config }) = &view {
+            show(ui, board, config.as_ref(), cx.clock.now())?;
         }
     }
     group.stop(std::time::Duration::from_secs(1)).await;
     Ok(Answer::Good)
 }
 
+/// What is shown while watching.
+struct View {
+    board: Board,
+    /// Asked for when the board says that it changed; `None` when that failed, until the next board.
+    config: Option<ConfigStatus>,
+}
+
 /// Takes a frame in; tells whether there is something new to show.
-async fn update(
-    view: &mut Option<(Board, ConfigStatus)>,
-    frame: Frame,
-    client: &Client,
-    nudge: &Notify,
-) -> Result<bool, Failure> {
+async fn update(view: &mut Option<View>, frame: Frame, client: &Client, nudge: &Notify) -> bool {
     match (frame, &mut *view) {
         (Frame::Snapshot { board }, _) => {
-            *view = Some((*board, config(client).await?));
-            Ok(true)
+            *view = Some(View { board: *board, config: config(client).await.ok() });
+            true
         }
-        (Frame::Delta(delta), Some((board, loaded))) => {
+        (Frame::Delta(delta), Some(View { board, config: loaded })) => {
             let before = (board.engine.config_loaded, board.engine.problems);
             if !apply(board, *delta) {
                 // A board was missed: a new connection begins with a whole one.
                 nudge.notify_one();
-                return Ok(false);
+                return false;
             }
-            if (board.engine.config_loaded, board.engine.problems) != before {
-                *loaded = config(client).await?;
+            if loaded.is_none() || (board.engine.config_loaded, board.engine.problems) != before {
+                *loaded = config(client).await.ok();
             }
-            Ok(true)
+            true
         }
-        (Frame::Delta(_) | Frame::Hello { .. } | Frame::Heartbeat { .. } | Frame::Goodbye { .. }, _) => Ok(false),
+        (Frame::Delta(_) | Frame::Hello { .. } | Frame::Heartbeat { .. } | Frame::Goodbye { .. }, _) => false,
     }
 }
 
-fn show(ui: &mut Ui, board: &Board, config: &ConfigStatus, now: Timestamp) -> Result<(), Failure> {
+fn show(ui: &mut Ui, board: &Board, config: Option<&ConfigStatus>, now: Timestamp) -> Result<(), Failure> {
     if ui.is_json() {
         return ui.value_line(&Status { board, config });
     }
@@ -146,10 +154,12 @@ fn show(ui: &mut Ui, board: &Board, config: &ConfigStatus, now: Timestamp) -> Re
 }
 
 /// Prints the verdict, what is not well, and how the engine does.
-fn print(ui: &mut Ui, board: &Board, config: &ConfigStatus, now: Timestamp) {
+fn print(ui: &mut Ui, board: &Board, config: Option<&ConfigStatus>, now: Timestamp) {
     let headline = &board.verdict;
     let role = headline.worst.map_or(Role::Strong, Role::from);
-    let sentence = ui.paint(role, &headline.sentence);
+    let starting = "Starting: there is nothing to judge yet.";
+    let sentence = if headline.sentence.is_empty() { starting } else { &headline.sentence };
+    let sentence = ui.paint(role, sentence);
     let since = headline.since.map_or_else(String::new, |t| format!("  for {}", Short(now.since(t))));
     ui.line(format_args!("{sentence}{since}"));
     if let Some(first) = &headline.first_to_break {
@@ -158,17 +168,25 @@ fn print(ui: &mut Ui, board: &Board, config: &ConfigStatus, now: Timestamp) {
     }
     ui.line(counts(ui, board));
     let not_ok = |m: &MonitorRow| matches!(m.state, State::Down | State::Degraded | State::Unknown) || m.stale_config;
-    let troubled: Vec<_> = board.monitors.iter().filter(|m| not_ok(m)).cloned().collect();
+    let mut troubled: Vec<_> = board.monitors.iter().filter(|m| not_ok(m)).cloned().collect();
     if !troubled.is_empty() {
         ui.line("");
+        troubled.sort_by_key(|m| m.state);
+        let hidden = if ui.is_terminal() { troubled.len().saturating_sub(TROUBLED) } else { 0 };
+        troubled.truncate(troubled.len() - hidden);
         monitor::table(ui, &troubled, now);
+        if hidden > 0 {
+            let more = "`watchdog monitor list --state down,degraded,unknown` shows all";
+            let more = ui.paint(Role::Dim, format!("and {hidden} more; {more}"));
+            ui.line(more);
+        }
     }
     let alerts: Vec<&AlertRow> = board.alerts.iter().map(|a| &**a).collect();
     if !alerts.is_empty() {
         ui.line("");
         alert::table(ui, &alerts, now);
     }
-    reload::problems(ui, &config.problems);
+    reload::problems(ui, config.map(|c| c.problems.as_slice()).unwrap_or_default());
     engine(ui, board, config, now);
 }
 
@@ -185,7 +203,7 @@ fn counts(ui: &Ui, board: &Board) -> String {
     format!("{} {noun}{detail}", board.monitors.len())
 }
 
-fn engine(ui: &mut Ui, board: &Board, config: &ConfigStatus, now: Timestamp) {
+fn engine(ui: &mut Ui, board: &Board, config: Option<&ConfigStatus>, now: Timestamp) {
     let (server, health) = (&board.server, &board.engine);
     ui.line("");
     for complaint in &health.complaints {
@@ -204,14 +222,11 @@ fn engine(ui: &mut Ui, board: &Board, config: &ConfigStatus, now: Timestamp) {
         health.outbox,
         health.receivers,
     );
-    let files = format!(
-        "configuration {}: files {}, monitors {}, loaded {} ago",
-        config.dir,
-        config.files,
-        config.monitors,
-        Short(now.since(config.loaded)),
-    );
-    for line in [about, files] {
+    let files = config.map(|c| {
+        let age = Short(now.since(c.loaded));
+        format!("configuration {}: files {}, monitors {}, loaded {age} ago", c.dir, c.files, c.monitors)
+    });
+    for line in [Some(about), files].into_iter().flatten() {
         let line = ui.paint(Role::Dim, line);
         ui.line(line);
     }

@@ -3,12 +3,20 @@
 use clap::{Args, ValueEnum};
 
 use crate::base::failure::{Failure, Kind};
-use crate::cli::ui::Ui;
-use crate::cli::{Context, Done};
+use crate::base::name::MonitorName;
+use crate::cli::boot::{Plan, boot};
+use crate::cli::commands::status::{self, StatusArgs};
+use crate::cli::ui::{Color, Ui};
+use crate::cli::{Answer, Context, Done, connect, logs};
+use crate::client::Client;
+use crate::tui::{self, ColorMode, ExitReason, TuiError, TuiOptions};
 
 /// Arguments of `tui`.
 #[derive(Args, Debug, Default)]
 pub struct TuiArgs {
+    /// Open this monitor
+    #[arg(value_name = "MONITOR")]
+    pub monitor: Option<String>,
     /// Which characters to draw with
     #[arg(long, value_enum, default_value_t)]
     pub glyphs: Glyphs,
@@ -29,18 +37,87 @@ pub enum Glyphs {
     Ascii,
 }
 
-/// Shows the interface of a running server.
+/// Shows the interface of a running server, or waits for one to appear.
 ///
 /// # Errors
-/// There is no terminal.
-pub fn run(_args: &TuiArgs, _ui: &mut Ui, _cx: &Context) -> Done {
-    Err(Failure::text(Kind::Internal, "this build has no terminal interface"))
+/// The terminal broke.
+pub fn run(args: &TuiArgs, ui: &mut Ui, cx: &Context) -> Done {
+    let options = options(args, cx.color)?;
+    let shown = connect::block_on_threads(show(connect::client(&cx.settings)?, options));
+    end(shown, ui, cx)
 }
 
 /// Shows the interface, with an engine in this process when no server answers.
 ///
 /// # Errors
-/// There is no terminal, or the engine cannot start.
+/// The engine cannot start, or the terminal broke.
 pub fn run_bare(ui: &mut Ui, cx: &Context) -> Done {
-    run(&TuiArgs::default(), ui, cx)
+    let client = connect::client(&cx.settings)?;
+    let options = options(&TuiArgs::default(), cx.color)?;
+    let shown = connect::block_on_threads(async {
+        if client.get_text("/health/live").await.is_ok() {
+            return show(client, options).await;
+        }
+        if !ui.is_terminal() {
+            let failure =
+                Failure::text(Kind::NoServer, "no server answers, and there is no terminal for the interface");
+            return Err(failure
+                .hint("run the engine with `watchdog serve`")
+                .hint("see all commands with `watchdog help`"));
+        }
+        let plan = Plan::new(&cx.settings, false)?;
+        let booted = boot(plan, |data| logs::start(data, false)).await?;
+        let shown = show(client, options).await;
+        booted.stop("shutting down (the terminal interface was left)").await;
+        shown
+    });
+    end(shown, ui, cx)
+}
+
+async fn show(client: Client, options: TuiOptions) -> Result<Shown, Failure> {
+    match tui::run(client, options).await {
+        Ok(ExitReason::Quit) => Ok(Shown::Left),
+        Ok(ExitReason::Signal(number)) => Ok(Shown::Killed(number)),
+        Err(TuiError::NoTerminal) => Ok(Shown::Nowhere),
+        Err(e @ (TuiError::InputClosed | TuiError::Terminal(_) | TuiError::LinkTask)) => {
+            Err(Failure::new(Kind::Internal, &e))
+        }
+    }
+}
+
+enum Shown {
+    Left,
+    Killed(i32),
+    /// No terminal, or one that cannot move its cursor.
+    Nowhere,
+}
+
+fn end(shown: Result<Shown, Failure>, ui: &mut Ui, cx: &Context) -> Done {
+    match shown? {
+        Shown::Left => Ok(Answer::Good),
+        Shown::Killed(number) => Ok(Answer::Killed(number)),
+        // The plain twin: the same facts, append-only.
+        Shown::Nowhere => status::run(&StatusArgs::default(), ui, cx),
+    }
+}
+
+fn options(args: &TuiArgs, color: Color) -> Result<TuiOptions, Failure> {
+    let mode = match color {
+        Color::Auto => ColorMode::Auto,
+        Color::Always => ColorMode::Always,
+        Color::Never => ColorMode::Never,
+    };
+    let mut options = TuiOptions::detect(mode, |name| std::env::var(name).ok());
+    match args.glyphs {
+        Glyphs::Auto => {}
+        Glyphs::Unicode => options.glyphs = tui::Glyphs::Unicode,
+        Glyphs::Ascii => options.glyphs = tui::Glyphs::Ascii,
+    }
+    options.read_only = args.read_only;
+    if let Some(name) = &args.monitor {
+        let name = MonitorName::new(name).map_err(|e| Failure::new(Kind::Usage, &e))?;
+        options.screen = tui::Screen::Monitors;
+        options.monitor = Some(name);
+    }
+    Ok(options)
 }

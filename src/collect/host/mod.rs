@@ -1,6 +1,7 @@
 //! `type: host`: the machine that Watchdog runs on, in node_exporter's series.
 //!
-//! `/proc` is read in place: all of it takes 0.2 ms on a machine with two processors. File systems
+//! `/proc` is read in place: all of it takes 0.6 ms of an unoptimised build on a machine with two
+//! processors, far less of an optimised one. File systems
 //! are asked on a thread of their own, because a mount can hang; network file systems are not asked.
 
 pub mod filesystem;

@@ -10,12 +10,11 @@ use std::task::Poll;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Version, header};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::base::time::Timestamp;
+use crate::base::probe::ProbeCx;
 use crate::collect::dial;
 use crate::collect::fault::Fault;
 use crate::collect::http::redirect::Hop;
@@ -87,14 +86,14 @@ pub async fn ask(
     hop: &Hop,
     tls: &TlsSpec,
     max_body: usize,
-    now: Timestamp,
+    cx: &ProbeCx,
     trace: &mut Trace,
     slot: &mut Option<Answer>,
 ) -> Result<(), Fault> {
     trace.cert = None;
-    let stream = dial::open(&hop.peer, trace).await?;
+    let stream = dial::open(&hop.peer, cx.deadline, trace).await?;
     if hop.is_tls() {
-        let stream = tls.handshake(stream, &hop.peer, now, trace).await?;
+        let stream = tls.handshake(stream, &hop.peer, cx.now, trace).await?;
         talk(stream, hop, max_body, trace, slot).await
     } else {
         talk(stream, hop, max_body, trace, slot).await
@@ -138,7 +137,7 @@ where
         let Ok(data) = frame.into_data() else { continue };
         let room = max_body - answer.body.len();
         answer.body.extend_from_slice(&data[..data.len().min(room)]);
-        if data.len() > room || (room == data.len() && !at_end(&body)) {
+        if data.len() > room {
             // What was read is judged; the rest is not waited for.
             answer.truncated = true;
             break;
@@ -146,10 +145,6 @@ where
     }
     trace.end();
     Ok(())
-}
-
-fn at_end(body: &Incoming) -> bool {
-    hyper::body::Body::is_end_stream(body)
 }
 
 /// hyper's connection, polled beside whatever waits for it.
@@ -192,11 +187,23 @@ fn http_fault(err: &hyper::Error) -> Fault {
         let message = format!("the answer's head has more than {MAX_HEADERS} headers or {} KiB", MAX_HEAD / 1024);
         return Fault::target("too_many_headers", message);
     }
-    if err.is_incomplete_message() || err.is_closed() || err.is_canceled() {
+    if ends_early(err) || err.is_incomplete_message() || err.is_closed() || err.is_canceled() {
         return Fault::target("connection_closed", "the peer closed the connection before its answer was complete");
     }
     let detail = crate::base::failure::Chain(err).to_string();
     Fault::target("protocol_error", format!("the answer is not HTTP: {detail}"))
+}
+
+/// Whether the connection ended within a body whose length was announced.
+fn ends_early(err: &hyper::Error) -> bool {
+    let mut next = std::error::Error::source(err);
+    while let Some(e) = next {
+        if e.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::UnexpectedEof) {
+            return true;
+        }
+        next = e.source();
+    }
+    false
 }
 
 fn source_io(err: &hyper::Error) -> Option<&std::io::Error> {

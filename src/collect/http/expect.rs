@@ -10,9 +10,9 @@ use serde_json_path::JsonPath;
 
 use crate::base::outcome::Outcome;
 use crate::base::units::Exact;
+use crate::collect::cert::CertFacts;
 use crate::collect::http::exchange::Answer;
 use crate::collect::judge::{Judge, Latency, TextCheck, bad_regex, found, regex};
-use crate::collect::tls::CertFacts;
 use crate::config::fields::Fields;
 use crate::config::report::Code;
 use crate::config::yaml::Value as Yaml;
@@ -21,8 +21,7 @@ use crate::config::yaml::Value as Yaml;
 /// zeros in a body of 2 MB would become 64 MB.
 const MAX_JSON_VALUES: usize = 100_000;
 
-/// What an answer must be.
-#[derive(Debug)]
+/// What an answer must be. Its `Debug` form is the names of the checks: values may be secrets.
 pub struct Expect {
     status: Statuses,
     body: Vec<TextCheck>,
@@ -47,7 +46,7 @@ pub struct Judgement<'a> {
 impl Judgement<'_> {
     /// The verdict.
     pub fn finish(self) -> Outcome {
-        let size = crate::collect::http::expect::size(self.answer.body.len(), self.answer.truncated);
+        let size = size(self.answer.body.len(), self.answer.truncated);
         self.judge.outcome(format!("{}, {size}", self.answer.status_text()))
     }
 }
@@ -58,6 +57,12 @@ fn size(bytes: usize, more: bool) -> String {
         0..=1023 => format!("{bytes}{plus} B"),
         1024..=1_048_575 => format!("{:.1}{plus} KiB", bytes as f64 / 1024.0),
         _ => format!("{:.1}{plus} MiB", bytes as f64 / 1_048_576.0),
+    }
+}
+
+impl std::fmt::Debug for Expect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.names()).finish()
     }
 }
 
@@ -221,7 +226,6 @@ fn parse_status(text: &str) -> Option<RangeInclusive<u16>> {
 }
 
 /// `json: {"$.db.status": up}`.
-#[derive(Debug)]
 struct JsonCheck {
     path: JsonPath,
     want: String,
@@ -232,14 +236,28 @@ struct JsonCheck {
 
 impl JsonCheck {
     fn read(fields: &mut Fields<'_>) -> Vec<Self> {
+        let Some(node) = fields.node("json") else { return Vec::new() };
+        let Yaml::Map(entries) = &node.value else {
+            let message = format!("`json` takes `path: value` lines, not {}", node.kind_name());
+            fields.error(node.span, Code::WrongType, message, "write e.g. `json: {\"$.db.status\": up}`");
+            return Vec::new();
+        };
         let mut checks = Vec::new();
-        for (entry, text) in fields.pairs("json") {
+        for entry in entries {
+            let (want, shown) = match entry.value.is_null() {
+                // Elsewhere an empty value is no value; here it is one of JSON's.
+                true => ("null".to_owned(), "null".to_owned()),
+                false => match fields.cx().text(&entry.value) {
+                    Some(text) => (text.value().to_owned(), found(text.shown())),
+                    None => continue,
+                },
+            };
             match JsonPath::parse(&entry.key) {
                 Ok(path) => checks.push(Self {
                     path,
                     plain: matches!(entry.value.value, Yaml::Scalar { plain: true, .. }),
-                    name: format!("json {} is `{}`", found(&entry.key), found(text.shown())),
-                    want: text.value().to_owned(),
+                    name: format!("json {} is `{shown}`", found(&entry.key)),
+                    want,
                 }),
                 Err(e) => {
                     let message = format!("`{}` is not a JSON path: {e}", entry.key);
@@ -299,14 +317,12 @@ fn parse_json(body: &[u8], truncated: bool) -> Result<serde_json::Value, String>
 }
 
 /// `header: {Name: value}`; a value between slashes is a regular expression.
-#[derive(Debug)]
 struct HeaderCheck {
     header: HeaderName,
     want: Want,
     name: String,
 }
 
-#[derive(Debug)]
 enum Want {
     Equals(String),
     Matches(Regex),
@@ -359,15 +375,15 @@ mod tests {
     #[test]
     fn status_sets() {
         #[track_caller]
-        fn check(text: &str, want: Option<RangeInclusive<u16>>) {
-            assert_eq!(parse_status(text), want, "{text}");
+        fn check(text: &str, low: u16, high: u16) {
+            assert_eq!(parse_status(text), Some(low..=high), "{text}");
         }
-        check("200", Some(200..=200));
-        check("200-299", Some(200..=299));
-        check("2xx", Some(200..=299));
-        check("200 - 204", Some(200..=204));
-        for bad in ["", "20", "1000", "299-200", "ok", "-200", "200-", "xx"] {
-            check(bad, None);
+        check("200", 200, 200);
+        check("200-299", 200, 299);
+        check("2xx", 200, 299);
+        check("200 - 204", 200, 204);
+        for bad in ["", "20", "1000", "299-200", "ok", "-200", "200-", "xx", "0xx", "12xx"] {
+            assert_eq!(parse_status(bad), None, "{bad}");
         }
     }
 

@@ -56,11 +56,8 @@ impl Collector for HttpProbe {
     fn probe<'a>(&'a self, cx: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             let mut run = Run { trace: Trace::start(), hop: None, redirects: 0, answer: None };
-            let result = match timeout_at(cx.deadline, self.follow(cx, &mut run)).await {
-                Ok(result) => result,
-                Err(_) => Err(run.trace.timed_out(cx.deadline)),
-            };
-            let mut outcome = match result {
+            let ended = timeout_at(cx.deadline, self.follow(cx, &mut run)).await;
+            let mut outcome = match run.trace.settle(ended, cx.deadline) {
                 Ok(()) => self.judge(cx, &mut run).await,
                 Err(fault) => {
                     run.trace.fail();
@@ -83,7 +80,7 @@ impl HttpProbe {
         loop {
             run.answer = None;
             let hop = run.hop.as_ref().unwrap_or(&self.first);
-            exchange::ask(hop, &self.tls, self.max_body, cx.now, &mut run.trace, &mut run.answer).await?;
+            exchange::ask(hop, &self.tls, self.max_body, cx, &mut run.trace, &mut run.answer).await?;
             let Some(answer) = &run.answer else { return Ok(()) };
             if self.max_redirects == 0 {
                 return Ok(());
@@ -178,7 +175,7 @@ fn judge(
     expect: &Expect,
     answer: &mut Answer,
     took: Duration,
-    facts: Option<&crate::collect::tls::CertFacts>,
+    facts: Option<&crate::collect::cert::CertFacts>,
     max_body: usize,
 ) -> Outcome {
     let decoded = decode::decode(answer, max_body);

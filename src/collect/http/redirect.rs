@@ -218,15 +218,15 @@ mod tests {
     #[test]
     fn a_post_becomes_a_get_unless_the_status_forbids_it() {
         #[track_caller]
-        fn check(status: u16, method: Method, want: Method) {
+        fn check(status: u16, method: Method, want: &Method) {
             let next = next(&hop("http://a/", method), &answer(status, "/b"), &Mask::default()).unwrap().unwrap();
-            assert_eq!(next.method, want, "{status}");
+            assert_eq!(&next.method, want, "{status}");
         }
-        check(301, Method::POST, Method::GET);
-        check(302, Method::PUT, Method::PUT);
-        check(303, Method::PUT, Method::GET);
-        check(307, Method::POST, Method::POST);
-        check(308, Method::POST, Method::POST);
+        check(301, Method::POST, &Method::GET);
+        check(302, Method::PUT, &Method::PUT);
+        check(303, Method::PUT, &Method::GET);
+        check(307, Method::POST, &Method::POST);
+        check(308, Method::POST, &Method::POST);
     }
 
     #[test]
@@ -234,6 +234,19 @@ mod tests {
         for location in ["file:///etc/passwd", "gopher://x/", "http://", "javascript:alert(1)"] {
             let got = next(&hop("http://a/", Method::GET), &answer(302, location), &Mask::default());
             assert_eq!(got.err().map(|f| f.class()), Some("redirect_target"), "{location}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_location_does_harm(location in "[ -~\u{80}-\u{ff}]{0,200}", scheme in "(https?:)?//|/|") {
+            let Ok(value) = HeaderValue::from_bytes(format!("{scheme}{location}").as_bytes()) else { return Ok(()) };
+            let mut answer = answer(302, "/");
+            answer.headers.insert(header::LOCATION, value);
+            if let Ok(Some(hop)) = next(&hop("http://a/b", Method::GET), &answer, &Mask::default()) {
+                proptest::prop_assert!(hop.identity().starts_with("GET http"));
+                hop.request();
+            }
         }
     }
 

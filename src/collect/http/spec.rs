@@ -111,7 +111,7 @@ fn read_headers(fields: &mut Fields<'_>, mask: &mut Mask) -> Vec<(HeaderName, He
 
 /// Builds the first hop; `user:password@` becomes an `Authorization` header.
 fn first_hop(fields: &Fields<'_>, url: &Text, method: Method, body: Bytes, mask: &mut Mask) -> Option<Hop> {
-    mask.add_text(url);
+    mask.add_url(url);
     let mut hop = match Hop::new(url.value().trim(), method, body) {
         Ok(hop) => hop,
         Err(e) => {

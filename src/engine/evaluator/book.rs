@@ -11,6 +11,7 @@ use crate::alert::monitor::{self, MonitorStatus, StateChange};
 use crate::alert::rule::{Fingerprint, MONITOR_DOWN, Over, Rule, Subject, Thresholds};
 use crate::base::name::MonitorName;
 use crate::base::outcome::Verdict;
+use crate::base::term_safe::term_safe;
 use crate::base::time::Timestamp;
 use crate::base::units::Short;
 use crate::config::model::{Config, Monitor};
@@ -111,6 +112,8 @@ impl Book {
         entry.status = status;
         let reason = capped(&result.headline);
         if let Some(change) = change {
+            let state = State::from(change.to).as_str();
+            tracing::info!(monitor = %name, state, reason = %term_safe(reason), "a monitor changed its state");
             out.changes.push(Change::Monitor(name.clone(), status));
             out.changes.extend(state_event(name, change, result.at, reason).map(Change::Event));
         } else if counts_matter(entry, &before) && !entry.dirty {
@@ -218,6 +221,7 @@ impl Book {
             return;
         };
         alert.phase = phase;
+        tracing::info!(monitor = %name, alert = alert.rule, transition = ?transition, "an alert changed its state");
         let candidates: Vec<_> = self
             .receivers
             .iter()
@@ -312,9 +316,9 @@ impl Book {
         Some(rows)
     }
 
-    /// Time until a resolved alert is no longer shown.
-    pub(crate) fn next_expiry(&self, now: Timestamp) -> Option<Duration> {
-        self.expiry.map(|at| at.since(now))
+    /// Time until the shown alerts differ from those last returned; `None` while nothing is to come.
+    pub(crate) fn next_show(&self, now: Timestamp) -> Option<Duration> {
+        if self.rows_changed { Some(Duration::ZERO) } else { self.expiry.map(|at| at.since(now)) }
     }
 }
 

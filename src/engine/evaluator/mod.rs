@@ -26,6 +26,7 @@ use crate::engine::evaluator::book::{Book, Decisions};
 use crate::engine::evaluator::ledger::Ledger;
 use crate::engine::outbox::OutboxInput;
 use crate::state::{Flush, NewEvent, StateDb};
+use crate::task::timer::at;
 use crate::wire::board::{AlertRow, DeliveryRow, Event, State};
 
 /// What the evaluator is told.
@@ -103,6 +104,9 @@ const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// Inputs folded into one transaction. At this size a commit takes some 20 ms, and an input waits no
 /// longer than that for those before it.
 const DRAIN: usize = 4_096;
+/// Alert rows are shown at most this often: sorting 10,000 of them takes some milliseconds, and no
+/// screen is drawn more often.
+const SHOW_EVERY: Duration = Duration::from_millis(100);
 /// What the last commit may take when stopping; a disk that stalls must not keep the process alive.
 const LAST_COMMIT: Duration = Duration::from_secs(3);
 
@@ -114,6 +118,8 @@ pub struct Evaluator {
     clock: Clock,
     board: mpsc::Sender<BoardInput>,
     outbox: mpsc::Sender<OutboxInput>,
+    /// Alert rows are not shown again before.
+    show_at: Instant,
 }
 
 impl Evaluator {
@@ -128,7 +134,7 @@ impl Evaluator {
         outbox: mpsc::Sender<OutboxInput>,
     ) -> Self {
         let book = Book::new(monitors, alerts, clock.now());
-        Self { book, ledger: Ledger::new(db), clock, board, outbox }
+        Self { book, ledger: Ledger::new(db), clock, board, outbox, show_at: Instant::now() }
     }
 
     /// Works until `stop`, then folds what is left in the inbox, commits and returns.
@@ -140,7 +146,7 @@ impl Evaluator {
         self.settle(&mut decisions).await;
         loop {
             let flush = self.book.has_dirty();
-            let expiry = self.book.next_expiry(self.clock.now()).map(|d| Instant::now() + d);
+            let show = self.book.next_show(self.clock.now()).map(|d| (Instant::now() + d).max(self.show_at));
             let retry = self.ledger.retry_at();
             // Every arm is cancel-safe: `recv` and the timers by nature, `landed` because the commit
             // it waits for is kept in the ledger.
@@ -168,12 +174,15 @@ impl Evaluator {
                     flush_at = Instant::now() + FLUSH_EVERY;
                     self.flush().await;
                 }
-                () = at(expiry) => {
+                () = at(show) => {
                     self.show_alerts(&mut decisions);
                     self.settle(&mut decisions).await;
                 }
             }
         }
+        self.show_at = Instant::now();
+        self.show_alerts(&mut decisions);
+        self.settle(&mut decisions).await;
         self.flush().await;
         if time::timeout(LAST_COMMIT, self.ledger.finish()).await.is_err() {
             tracing::error!("the state database stalls: the last decisions are not stored");
@@ -195,8 +204,12 @@ impl Evaluator {
     }
 
     fn show_alerts(&mut self, decisions: &mut Decisions) {
+        if Instant::now() < self.show_at {
+            return;
+        }
         if let Some(rows) = self.book.alerts_if_changed(self.clock.now()) {
             decisions.board.push(BoardInput::Alerts(rows));
+            self.show_at = Instant::now() + SHOW_EVERY;
         }
     }
 
@@ -245,14 +258,6 @@ impl Evaluator {
         if self.outbox.send(input).await.is_err() {
             tracing::debug!("the outbox is closed; what is owed stays in the database");
         }
-    }
-}
-
-/// Waits until `when`, for ever if there is no such time.
-async fn at(when: Option<Instant>) {
-    match when {
-        Some(when) => time::sleep_until(when).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -392,27 +392,70 @@ async fn what_a_failing_database_missed_is_stored_when_it_works_again() {
     assert_eq!((loaded.alerts.len(), loaded.events.len()), (1, 3));
 }
 
-#[tokio::test]
-async fn ten_thousand_monitors_fold_quickly_and_quiet_ones_write_nothing() {
+// The paused clock jumps over the ledger's patience while the locked database makes it wait.
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_stalls_holds_up_neither_pages_nor_later_decisions() {
     let dir = tempfile::tempdir().unwrap();
+    let Opened { db, .. } = StateDb::open(dir.path(), Clock::system()).unwrap();
+    let raw = rusqlite::Connection::open(dir.path().join("db/watchdog.db")).unwrap();
+    raw.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let event = |n: i64| {
+        let kind = crate::wire::board::EventKind::Alert;
+        NewEvent { at: Timestamp::from_millis(n), kind, subject: "shop".into(), what: "firing", detail: String::new() }
+    };
+    let mut ledger = Ledger::new(db.clone());
+    assert_eq!(ledger.commit(vec![crate::state::Change::Event(event(1))]).await.events, [event(1).numbered(1)]);
+    assert!(ledger.stalled());
+    assert!(matches!(ledger.complaint_if_changed(), Some(Some(why)) if why.contains("stalls")));
+    assert_eq!(ledger.commit(vec![crate::state::Change::Event(event(2))]).await.events, [event(2).numbered(2)]);
+    raw.execute_batch("COMMIT").unwrap();
+    let landed = ledger.landed().await;
+    ledger.note(landed);
+    assert_eq!(ledger.complaint_if_changed(), Some(None));
+    assert!(ledger.retry_at().is_some_and(|at| at <= Instant::now()));
+    ledger.finish().await;
+    db.close().await;
+    let stored: Vec<_> =
+        StateDb::open(dir.path(), Clock::system()).unwrap().loaded.events.into_iter().map(|e| e.at.millis()).collect();
+    assert_eq!(stored, [2, 1]);
+}
+
+fn result(monitor: &Monitor, at: i64, verdict: Verdict) -> SlotResult {
+    let at = Timestamp::from_millis(at);
+    SlotResult { monitor: Arc::new(monitor.clone()), at, verdict, headline: "200 OK".to_owned() }
+}
+
+#[test]
+fn ten_thousand_quiet_monitors_change_and_write_nothing() {
     let monitors: Vec<_> = (0..10_000).map(|n| monitor(&format!("m{n}"))).collect();
     let mut book = Book::new(Vec::new(), Vec::new(), Timestamp::EPOCH);
-    let mut out = Decisions::default();
-    book.configure(&config(&monitors, &["ops"]), true, Timestamp::EPOCH, &mut out);
-    let result = |m: &Monitor, at| SlotResult {
-        monitor: Arc::new(m.clone()),
-        at: Timestamp::from_millis(at),
-        verdict: Verdict::Up,
-        headline: "200 OK".to_owned(),
-    };
+    book.configure(&config(&monitors, &["ops"]), true, Timestamp::EPOCH, &mut Decisions::default());
     for m in &monitors {
-        book.result(&result(m, 1), &mut out);
+        book.result(&result(m, 1, Verdict::Up), &mut Decisions::default());
     }
     let mut out = Decisions::default();
     for m in &monitors {
-        book.result(&result(m, 2), &mut out);
+        book.result(&result(m, 2, Verdict::Up), &mut out);
     }
     assert!(out.changes.is_empty() && out.board.is_empty() && out.owed.is_empty());
     assert!(!book.has_dirty());
-    drop(dir);
+}
+
+#[test]
+fn a_resolved_alert_is_shown_for_a_quarter_of_an_hour() {
+    let shop =
+        Monitor { alert: Some(AlertPolicy { after: 1, clear_after: 1, severity: Severity::Info }), ..monitor("shop") };
+    let (at, minute) = (Timestamp::from_millis, Duration::from_secs(60));
+    let mut book = Book::new(Vec::new(), Vec::new(), at(0));
+    let mut out = Decisions::default();
+    book.configure(&config(std::slice::from_ref(&shop), &[]), true, at(0), &mut out);
+    book.result(&result(&shop, 1, Verdict::Down), &mut out);
+    book.result(&result(&shop, 2, Verdict::Up), &mut out);
+    assert_eq!(book.next_show(at(2)), Some(Duration::ZERO));
+    let rows = book.alerts_if_changed(at(2)).unwrap();
+    assert_eq!(rows[0].state, AlertState::Resolved);
+    assert_eq!(book.next_show(at(2)), Some(15 * minute));
+    assert_eq!(book.alerts_if_changed(at(3).plus(14 * minute)), None);
+    assert_eq!(book.alerts_if_changed(at(2).plus(15 * minute)), Some(Vec::new()));
+    assert_eq!(book.next_show(at(2).plus(15 * minute)), None);
 }

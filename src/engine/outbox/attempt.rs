@@ -10,6 +10,8 @@ use tokio::time::{self, Instant};
 use crate::base::clock::Clock;
 use crate::base::failure::Chain;
 use crate::base::message::{DeliveryError, Message};
+use crate::base::term_safe::term_safe;
+use crate::base::units::Exact;
 use crate::config::model::Receiver;
 use crate::engine::outbox::queue::{Item, Next};
 use crate::engine::outbox::{DeliveryMetrics, Policy};
@@ -48,7 +50,7 @@ impl Delivery {
             Ok(Ok(Ok(()))) => Ok(()),
             Ok(Ok(Err(e))) => Err(Failed::from_error(&e)),
             Ok(Err(_)) => Err(Failed::again("the notifier panicked".to_owned())),
-            Err(_) => Err(Failed::again(format!("no answer within {} s", policy.timeout.as_secs()))),
+            Err(_) => Err(Failed::again(format!("no answer within {}", Exact(policy.timeout)))),
         };
         let took = start.elapsed();
         let (after, next) = match &outcome {
@@ -68,7 +70,8 @@ impl Delivery {
         };
         metrics.count(&receiver.name, word, Some(took));
         if let Some(error) = &error {
-            tracing::warn!(receiver = receiver.name, attempts, error, given_up = word == "dead", "delivery failed");
+            let error = term_safe(error);
+            tracing::warn!(receiver = receiver.name, attempts, %error, given_up = word == "dead", "delivery failed");
         }
         let event = event(&owed.message, after, attempts, clock, error.as_deref());
         let attempt =

@@ -28,6 +28,7 @@ use crate::engine::outbox::queue::{Item, Next, Queue};
 use crate::state::{After, Attempt, NewEvent, Owed, PastDelivery, Recorded, StateDb};
 use crate::task::backoff::Backoff;
 use crate::task::supervisor::Supervisor;
+use crate::task::timer::at;
 use crate::wire::board::{DeliveryRow, DeliveryState, EventKind};
 
 /// What the outbox is told.
@@ -55,7 +56,7 @@ pub struct Policy {
     pub retry_after_cap: Duration,
     /// Age at which a failure becomes the last one.
     pub ttl: Duration,
-    /// Messages under way to one receiver.
+    /// Messages under way to one receiver. A crash can repeat that many: see `docs/adr/0004`.
     pub width: usize,
     /// What deliveries under way get when stopping.
     pub grace: Duration,
@@ -70,7 +71,7 @@ impl Default for Policy {
             backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(300)),
             retry_after_cap: Duration::from_secs(15 * 60),
             ttl: Duration::from_secs(24 * 3_600),
-            width: 4,
+            width: 1,
             grace: Duration::from_secs(5),
             record: Duration::from_secs(5),
         }
@@ -109,7 +110,7 @@ struct Lane {
 
 #[derive(Debug)]
 enum Report {
-    Delivery(Ended),
+    Delivery(Box<Ended>),
     Recorded { attempts: Vec<Attempt>, outcome: Option<Recorded> },
 }
 
@@ -210,7 +211,10 @@ impl Outbox {
         let (now, wall) = (Instant::now(), self.clock.now());
         // Wall-clock stamps become monotonic ones here and nowhere else: a clock that jumps later
         // neither holds a message back nor ages it.
-        let wait = owed.next_attempt.since(wall).min(self.policy.retry_after_cap);
+        let wait = match owed.attempts {
+            0 => Duration::ZERO,
+            _ => owed.next_attempt.since(wall).min(self.policy.retry_after_cap),
+        };
         let left = self.policy.ttl.saturating_sub(wall.since(owed.created));
         let width = self.policy.width;
         let receiver = owed.message.receiver.clone();
@@ -309,7 +313,7 @@ impl Outbox {
                 tasks.add("delivery", |_| async move {
                     let ended = delivery.run().await;
                     // An outbox that no longer listens has stopped; the end is recorded already.
-                    let _ = report.send(Report::Delivery(ended)).await;
+                    let _ = report.send(Report::Delivery(Box::new(ended))).await;
                 });
             }
         }
@@ -333,7 +337,7 @@ impl Outbox {
                 self.keep_unrecorded(attempts, outcome).await;
             }
             Report::Delivery(ended) => {
-                let Ended { owed, attempt, next, recorded } = ended;
+                let Ended { owed, attempt, next, recorded } = *ended;
                 let receiver = owed.message.receiver.clone();
                 let state = match attempt.after {
                     After::Delivered => DeliveryState::Delivered,
@@ -435,14 +439,6 @@ fn delivery_row(owed: &Owed, state: DeliveryState, at: Timestamp, attempts: u32,
             attempts,
             error,
         },
-    }
-}
-
-/// Waits until `when`, for ever if there is no such time.
-async fn at(when: Option<Instant>) {
-    match when {
-        Some(when) => time::sleep_until(when).await,
-        None => std::future::pending().await,
     }
 }
 

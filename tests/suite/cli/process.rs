@@ -29,6 +29,14 @@ fn nobody_at_the_socket_is_exit_code_3_with_the_way_out() {
 }
 
 #[test]
+fn what_needs_no_home_runs_without_one() {
+    let output = watchdog().env_remove("HOME").args(["completions", "bash"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let status = watchdog().env_remove("HOME").args(["status", "--socket", "/nonexistent/w"]).output().unwrap();
+    assert_eq!(status.status.code(), Some(3));
+}
+
+#[test]
 fn wrong_usage_is_exit_code_2_on_stderr() {
     for arguments in [
         &["stauts"][..],

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use watchdog::base::BoxFuture;
 use watchdog::base::message::{DeliveryError, Message, Notifier};
+use watchdog::base::name::MonitorName;
 use watchdog::base::outcome::Outcome;
 use watchdog::base::probe::{Collector, ProbeCx};
 use watchdog::config::catalog::{Catalog, Probe};
@@ -136,16 +137,17 @@ pub fn monitors(names: &[&str]) -> String {
 
 /// The names that run, in order.
 pub fn names(loaded: &Loaded) -> Vec<&str> {
-    loaded.config.monitors.keys().map(|n| n.as_str()).collect()
+    loaded.config.monitors.keys().map(MonitorName::as_str).collect()
 }
 
 /// The names that run on their last good form.
 pub fn stale(loaded: &Loaded) -> Vec<&str> {
-    loaded.stale.iter().map(|n| n.as_str()).collect()
+    loaded.stale.iter().map(MonitorName::as_str).collect()
 }
 
 /// Each problem as `file:line:column code message`.
 pub fn said(loaded: &Loaded) -> Vec<String> {
-    let line = |p: &watchdog::wire::api::Problem| format!("{}:{}:{} {} {}", p.file, p.line, p.column, p.code, p.message);
+    let line =
+        |p: &watchdog::wire::api::Problem| format!("{}:{}:{} {} {}", p.file, p.line, p.column, p.code, p.message);
     loaded.problems.iter().map(line).collect()
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use watchdog::base::name::MonitorName;
 use watchdog::config::diff;
 use watchdog::config::load;
 use watchdog::config::model::Schedule;
@@ -70,6 +71,20 @@ fn defaults_fill_what_a_monitor_leaves_out() {
 }
 
 #[test]
+fn defaults_hold_only_what_every_kind_has() {
+    let site = Site::new();
+    site.write("monitors.d/a.yaml", "defaults: {url: 'http://a', intervall: 5s}\nmonitors:\n- {name: a, type: http}\n");
+    assert_eq!(
+        said(&site.load()),
+        [
+            "monitors.d/a.yaml:1:12 W003 `url` is not a key here",
+            "monitors.d/a.yaml:1:29 W003 `intervall` is not a key here",
+            "monitors.d/a.yaml:3:4 W004 `url` is missing",
+        ]
+    );
+}
+
+#[test]
 fn without_defaults_a_timeout_is_never_longer_than_the_interval() {
     let site = Site::new();
     site.write(
@@ -114,7 +129,7 @@ fn a_changed_reference_changes_the_monitor_without_a_changed_file() {
     let first = load(site.dir(), &Kinds, &OneToken("one"), None);
     let second = load(site.dir(), &Kinds, &OneToken("two"), Some(&first));
     let diff = diff(&first.config, &second.config);
-    assert_eq!(diff.changed.iter().map(|n| n.as_str()).collect::<Vec<_>>(), ["a"]);
+    assert_eq!(diff.changed.iter().map(MonitorName::as_str).collect::<Vec<_>>(), ["a"]);
     assert_eq!(diff.unchanged, 1);
 }
 

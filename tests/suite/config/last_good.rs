@@ -62,7 +62,10 @@ fn a_monitor_whose_name_is_broken_is_not_lost() {
     let site = Site::new();
     site.write("monitors.d/a.yaml", monitors(&["one", "two"]));
     let first = site.load();
-    site.write("monitors.d/a.yaml", "monitors:\n- {nam: one, type: http, url: 'http://x'}\n- {name: two, type: http, url: 'http://x'}\n");
+    site.write(
+        "monitors.d/a.yaml",
+        "monitors:\n- {nam: one, type: http, url: 'http://x'}\n- {name: two, type: http, url: 'http://x'}\n",
+    );
     let second = site.reload(&first);
     assert_eq!((names(&second), stale(&second)), (vec!["one", "two"], vec!["one"]));
 }
@@ -83,7 +86,8 @@ fn a_monitor_that_moved_out_of_a_broken_file_runs_in_its_new_form() {
     let site = Site::new();
     site.write("monitors.d/a.yaml", monitors(&["one", "two"]));
     let first = site.load();
-    site.write("monitors.d/a.yaml", "monitors: [").write("monitors.d/z.yaml", "monitors: [{name: one, type: tcp, host: x}]");
+    site.write("monitors.d/a.yaml", "monitors: [")
+        .write("monitors.d/z.yaml", "monitors: [{name: one, type: tcp, host: x}]");
     let second = site.reload(&first);
     assert_eq!((names(&second), stale(&second)), (vec!["one", "two"], vec!["two"]));
     assert_eq!(second.config.monitors["one"].probe.kind, "tcp");
@@ -93,7 +97,14 @@ fn a_monitor_that_moved_out_of_a_broken_file_runs_in_its_new_form() {
 fn a_directory_that_is_away_for_a_while_takes_nothing_with_it() {
     let site = Site::new();
     site.write("conf/monitors.d/a.yaml", monitors(&["a"]));
-    let load = |previous| watchdog::config::load(&site.path("conf"), &super::fake::Kinds, &super::fake::OneToken(""), previous);
+    let load = |previous| {
+        watchdog::config::load(
+            &site.path("conf"),
+            &crate::config::fake::Kinds,
+            &crate::config::fake::OneToken(""),
+            previous,
+        )
+    };
     let first = load(None);
     std::fs::rename(site.path("conf"), site.path("away")).unwrap();
     let second = load(Some(&first));
@@ -106,7 +117,10 @@ fn a_directory_that_is_away_for_a_while_takes_nothing_with_it() {
 #[test]
 fn a_broken_main_file_keeps_the_last_good_one() {
     let site = Site::new();
-    site.write("watchdog.yaml", "server: {listen: 127.0.0.1:1}\nnotifiers: [{name: ops, type: webhook, url: x}]\nroute: {receiver: ops}\n");
+    site.write(
+        "watchdog.yaml",
+        "server: {listen: 127.0.0.1:1}\nnotifiers: [{name: ops, type: webhook, url: x}]\nroute: {receiver: ops}\n",
+    );
     let first = site.load();
     site.write("watchdog.yaml", "server: {listen: 127.0.0.1:2}\nnotifiers: [{name: ops, type: webhok}]\n");
     let second = site.reload(&first);
@@ -121,7 +135,10 @@ fn a_broken_main_file_keeps_the_last_good_one() {
 fn what_this_version_does_not_do_is_said_and_the_rest_runs() {
     let site = Site::new();
     site.write("watchdog.yaml", "storage: {retention: 90d}\nserver: {listen: 127.0.0.1:1}\n")
-        .write("monitors.d/a.yaml", "monitors: [{name: a, type: tcp, host: x, depends_on: [b]}]\nuse: [{template: t}]\n")
+        .write(
+            "monitors.d/a.yaml",
+            "monitors: [{name: a, type: tcp, host: x, depends_on: [b]}]\nuse: [{template: t}]\n",
+        )
         .write("rules.d/r.yaml", "# nothing yet\n")
         .write("rules.d/s.yaml", "groups: [{name: g, rules: []}]\n")
         .write("templates.d/t.yaml", "templates: [{name: t}]\n");

@@ -24,7 +24,12 @@ fn a_kubernetes_volume_is_read_through_its_links_and_swapped_at_once() {
 fn the_root_itself_may_be_a_link() {
     let site = Site::new();
     site.write("v1/monitors.d/a.yaml", monitors(&["a"])).link("current", "v1");
-    let loaded = watchdog::config::load(&site.path("current"), &super::fake::Kinds, &super::fake::OneToken(""), None);
+    let loaded = watchdog::config::load(
+        &site.path("current"),
+        &crate::config::fake::Kinds,
+        &crate::config::fake::OneToken(""),
+        None,
+    );
     assert_eq!((names(&loaded), said(&loaded)), (vec!["a"], vec![]));
 }
 
@@ -58,7 +63,9 @@ fn links_are_followed_beneath_the_directory_and_not_beyond() {
 #[test]
 fn a_link_to_a_directory_above_ends_the_walk() {
     let site = Site::new();
-    site.write("monitors.d/a/a.yaml", monitors(&["a"])).link("monitors.d/a/up", "..").link("monitors.d/a/b/root", "../../..");
+    site.write("monitors.d/a/a.yaml", monitors(&["a"]))
+        .link("monitors.d/a/up", "..")
+        .link("monitors.d/a/b/root", "../../..");
     let loaded = site.load();
     assert_eq!(names(&loaded), ["a"]);
     assert!(loaded.problems.iter().any(|p| p.file == "monitors.d/a/up" && p.code == "W012"), "{:#?}", said(&loaded));
@@ -75,6 +82,18 @@ fn pipes_sockets_and_devices_are_refused_without_waiting() {
     assert_eq!(names(&loaded), ["a"]);
     assert_eq!(loaded.problems.len(), 4, "{:#?}", said(&loaded));
     assert!(loaded.problems.iter().all(|p| p.code == "W012"));
+}
+
+#[test]
+fn a_main_file_or_folder_that_is_a_link_to_nothing_is_not_taken_for_absent() {
+    let site = Site::new();
+    site.write("watchdog.yaml", "server: {listen: 127.0.0.1:1}\n").write("monitors.d/a.yaml", monitors(&["a"]));
+    let first = site.load();
+    std::fs::remove_dir_all(site.path("monitors.d")).unwrap();
+    site.remove("watchdog.yaml").link("watchdog.yaml", "missing.yaml").link("monitors.d", "missing.d");
+    let second = site.reload(&first);
+    assert_eq!((stale(&second), second.errors()), (vec!["a"], 2), "{:#?}", said(&second));
+    assert!(second.config.server.listen.is_some());
 }
 
 #[test]

@@ -2,8 +2,12 @@
 
 mod fake;
 mod joining;
+mod keys;
 mod last_good;
 mod links;
 mod mistakes;
+mod model;
+mod references;
+mod scale;
 mod starter;
 mod yaml;

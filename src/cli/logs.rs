@@ -1,0 +1,50 @@
+//! Where the program's own log lines go: a daily file in the data directory, and stderr for `serve`.
+
+use std::io::IsTerminal;
+use std::path::Path;
+
+use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::rolling::{RollingFileAppender, Rotation};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
+
+/// Daily files kept.
+const KEPT: usize = 14;
+
+/// Writes what is still in memory when dropped.
+#[derive(Debug)]
+pub struct Logs(Option<WorkerGuard>);
+
+/// Starts logging; `WATCHDOG_LOG` sets the level (`info` by default, `debug`, `watchdog::engine=debug` …).
+///
+/// A directory that cannot be written loses the file, not the server: `to_stderr` still speaks.
+pub fn start(data_dir: &Path, to_stderr: bool) -> Logs {
+    let filter = || EnvFilter::try_from_env("WATCHDOG_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let appender = RollingFileAppender::builder()
+        .rotation(Rotation::DAILY)
+        .filename_prefix("watchdog")
+        .filename_suffix("log")
+        .max_log_files(KEPT)
+        .build(data_dir.join("logs"));
+    let (file, guard) = match appender {
+        Ok(appender) => {
+            // Full: lines are dropped rather than waited for; a slow disk must not slow a probe.
+            let (writer, guard) = tracing_appender::non_blocking(appender);
+            (Some(fmt::layer().with_writer(writer).with_ansi(false).with_filter(filter())), Some(guard))
+        }
+        Err(_) => (None, None),
+    };
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let screen = to_stderr.then(|| fmt::layer().with_writer(std::io::stderr).with_ansi(colour).with_filter(filter()));
+    // A second call, in tests, keeps the first subscriber.
+    let _ = tracing_subscriber::registry().with(file).with(screen).try_init();
+    Logs(guard)
+}
+
+impl Logs {
+    /// Whether a file is written.
+    pub const fn has_file(&self) -> bool {
+        self.0.is_some()
+    }
+}

@@ -1,0 +1,78 @@
+//! Certificates that are wrong in one way each.
+
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use watchdog::task::supervisor::Supervisor;
+
+use super::{answer, head};
+
+/// A CA in a file, for `ca_file`.
+pub struct Authority {
+    /// Holds the certificate.
+    pub file: tempfile::NamedTempFile,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    /// A new CA.
+    pub fn new() -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "test authority");
+        let cert = params.self_signed(&key).unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), cert.pem()).unwrap();
+        Self { file, issuer: Issuer::new(params, key) }
+    }
+
+    /// Starts a server for `name`, valid until the given day.
+    pub async fn server(&self, name: &str, cn: &str, until: (i32, u8, u8)) -> TlsServer {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, cn);
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(until.0, until.1, until.2);
+        let cert = params.signed_by(&key, &self.issuer).unwrap();
+        TlsServer::start(cert.der().clone(), key).await
+    }
+}
+
+/// Answers every request with `ok`.
+pub struct TlsServer {
+    /// The port on 127.0.0.1.
+    pub port: u16,
+    _tasks: Supervisor,
+}
+
+impl TlsServer {
+    async fn start(cert: CertificateDer<'static>, key: KeyPair) -> Self {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![cert], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mut tasks = Supervisor::new(&CancellationToken::new());
+        tasks.add("tls", |_| async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                if head(&mut stream).await.is_some() {
+                    let _ = stream.write_all(&answer("200 OK", "", b"ok")).await;
+                    let _ = stream.shutdown().await;
+                }
+            }
+        });
+        Self { port, _tasks: tasks }
+    }
+}
