@@ -97,7 +97,7 @@ fn counts(s: &State, theme: &Theme, total: usize) -> Line {
     }
     if first {
         line = line.add(Role::Dim, "no monitors");
-    } else if s.facts.total() == s.facts.count(MonitorState::Up) && !narrow {
+    } else if s.facts.total() == s.facts.count(MonitorState::Up) && !narrow && !wordy {
         line = line.add(Role::Ok, " all ok");
     }
     line = bar(line);
