@@ -110,8 +110,7 @@ impl Reloader {
     pub async fn run(mut self, mut requests: mpsc::Receiver<ReloadRequest>, stop: CancellationToken) {
         let (mut watcher, mut nudges) = Watcher::new(&self.sources.dir);
         loop {
-            let hold_over = self.held.map(|since| since + HOLD);
-            let wait = hold_over.unwrap_or_else(|| Instant::now() + RESCAN).min(Instant::now() + RESCAN);
+            let wait = self.next_look();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
@@ -127,7 +126,9 @@ impl Reloader {
                     }
                 }
                 Some(()) = nudges.recv() => {
-                    self.settle(&mut nudges).await;
+                    if stop.run_until_cancelled(self.settle(&mut nudges)).await.is_none() {
+                        return;
+                    }
                     self.reload(false).await;
                 }
                 () = time::sleep_until(wait) => {
@@ -136,6 +137,14 @@ impl Reloader {
             }
             watcher.arm();
         }
+    }
+
+    /// When to load although nobody asks. A hold that is over and still stands (the directory stays
+    /// away) is looked at no more often than anything else.
+    fn next_look(&self) -> Instant {
+        let now = Instant::now();
+        let rescan = now + RESCAN;
+        self.held.map(|since| since + HOLD).filter(|over| *over > now).map_or(rescan, |over| over.min(rescan))
     }
 
     /// Waits until the writing stops.
@@ -227,4 +236,32 @@ impl Reloader {
 /// Whether git holds the index of the work tree that `dir` belongs to: a checkout is half done.
 fn git_at_work(dir: &Path) -> bool {
     dir.ancestors().find(|d| d.join(".git").is_dir()).is_some_and(|d| d.join(".git/index.lock").exists())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::resolve::FromSystem;
+    use crate::engine::kinds::Kinds;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_directory_that_stays_away_is_looked_for_now_and_then() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("monitors.d");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("a.yaml"), "monitors: [{name: m, type: script, command: [\"true\"]}]").unwrap();
+        let resolver = Arc::new(FromSystem::new(dir.path()));
+        let sources = Sources { dir: dir.path().to_owned(), catalog: Arc::new(Kinds), resolver };
+        let first = sources.load(None);
+        assert_eq!(first.config.monitors.len(), 1);
+        let (mut reloader, config) = Reloader::new(Clock::system(), Arc::default(), sources, first);
+        std::fs::remove_dir_all(&folder).unwrap();
+        for _ in 0..5 {
+            reloader.reload(false).await;
+            assert_eq!(config.borrow().config.monitors.len(), 1);
+            let wait = reloader.next_look() - Instant::now();
+            assert!(wait >= Duration::from_secs(20) && wait <= RESCAN, "{wait:?}");
+            time::advance(Duration::from_secs(25)).await;
+        }
+    }
 }

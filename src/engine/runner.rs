@@ -98,11 +98,11 @@ impl Runner {
             return (self.finish(monitor, outcome, at, Duration::ZERO, attempt), lag);
         };
         self.metrics.lag.observe(lag.as_secs_f64());
-        self.metrics.in_flight.inc();
+        let under_way = InFlight::begin(&self.metrics);
         let cx =
             ProbeCx { deadline: started + monitor.timeout, now: at, since: slot.since, last_beat: slot.beat.clone() };
         let outcome = self.probe(monitor, &cx).await;
-        self.metrics.in_flight.dec();
+        drop(under_way);
         let took = started.elapsed();
         (self.finish(monitor, judge_delay(outcome, took, monitor.timeout), at, took, attempt), lag)
     }
@@ -144,6 +144,22 @@ impl Runner {
             samples: outcome.samples,
             evidence: outcome.evidence,
         }
+    }
+}
+
+/// Counts a probe under way until it is dropped: a run that is aborted is over, too.
+struct InFlight<'a>(&'a Metrics);
+
+impl<'a> InFlight<'a> {
+    fn begin(metrics: &'a Metrics) -> Self {
+        metrics.in_flight.inc();
+        Self(metrics)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.dec();
     }
 }
 

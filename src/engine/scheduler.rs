@@ -247,9 +247,11 @@ impl Scheduler {
             let Some(entry) = self.monitors.get_mut(&due.name).filter(|e| e.generation == due.generation) else {
                 continue;
             };
-            if entry.cron_at.is_some_and(|at| at > wall) {
-                // Woken early to look at the clock again.
-                entry.next = (now + CRON_RECHECK).min(now + entry.cron_at.unwrap_or(wall).since(wall));
+            let cron = matches!(entry.monitor.schedule, Schedule::Cron { .. });
+            if cron && entry.cron_at.is_none_or(|at| at > wall) {
+                // Woken to look at the clock again. The slot is computed anew: a clock that was set back
+                // has an earlier one.
+                entry.advance(now, wall);
                 self.due.push(Reverse(entry.due(&due.name)));
                 continue;
             }
@@ -437,12 +439,17 @@ mod tests {
         began: Instant,
     }
 
+    fn runner(clock: Clock) -> (Runner, mpsc::Receiver<IngestInput>) {
+        let (ingest, results) = mpsc::channel(100_000);
+        let permits = Arc::new(Semaphore::new(1_000));
+        (Runner { clock, permits, metrics: Arc::new(Metrics::default()), ingest }, results)
+    }
+
     fn rig(permits: usize) -> Rig {
         let clock = Clock::starting_at(Timestamp::from_millis(1_700_000_000_000));
-        let metrics = Arc::new(Metrics::default());
-        let (ingest, results) = mpsc::channel(100_000);
-        let permits = Arc::new(Semaphore::new(permits));
-        let runner = Runner { clock, permits, metrics: Arc::clone(&metrics), ingest };
+        let (mut runner, results) = runner(clock);
+        runner.permits = Arc::new(Semaphore::new(permits));
+        let metrics = Arc::clone(&runner.metrics);
         let (commands, inbox) = mpsc::channel(16);
         let stop = CancellationToken::new();
         let mut group = crate::task::supervisor::Supervisor::new(&stop);
@@ -580,6 +587,7 @@ mod tests {
         rig.until(1).await;
         rig.apply(Vec::new()).await;
         assert!(rig.until(60).await.is_empty());
+        assert_eq!(rig.metrics.in_flight.get(), 0);
         rig.end().await;
     }
 
@@ -600,6 +608,40 @@ mod tests {
         assert_eq!(ask("m").await.unwrap().verdict, Verdict::Up);
         assert!(matches!(ask("nope").await, Err(EngineError::NoSuchMonitor { .. })));
         rig.end().await;
+    }
+
+    fn cron_monitor(name: &str, text: &str) -> Arc<Monitor> {
+        let cron = Box::new(text.parse().unwrap());
+        let schedule = Schedule::Cron { text: text.to_owned(), cron, zone: jiff::tz::TimeZone::UTC };
+        Arc::new(Monitor { schedule, ..Arc::unwrap_or_clone(monitor(name, 10, 1, Script::Takes(Duration::ZERO))) })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cron_slot_comes_once_and_one_that_never_comes_never_runs() {
+        // The rig's clock begins at 22:13:20.
+        let mut rig = rig(10);
+        rig.apply(vec![cron_monitor("hourly", "0 * * * *"), cron_monitor("never", "0 0 30 2 *")]).await;
+        let seen = rig.until(2 * 3_600).await;
+        let times: Vec<_> = seen.iter().map(|s| (s.0 as u64, s.1.as_str())).collect();
+        assert_eq!(times, [(2_800, "hourly"), (6_400, "hourly")]);
+        rig.end().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_set_back_brings_a_cron_slot_nearer() {
+        let clock = Clock::starting_at(Timestamp::from_millis(1_700_000_000_000));
+        let mut scheduler = Scheduler::new(clock, Arc::new(runner(clock).0), HashMap::new());
+        let config = Config {
+            monitors: [cron_monitor("hourly", "0 * * * *")].into_iter().map(|m| (m.name.clone(), m)).collect(),
+            ..Config::default()
+        };
+        scheduler.apply(&config);
+        let name = MonitorName::new("hourly").unwrap();
+        scheduler.clock = Clock::starting_at(Timestamp::from_millis(1_600_000_000_000));
+        time::advance(CRON_RECHECK).await;
+        scheduler.start_due();
+        let (next, now) = (scheduler.monitors[&name].cron_at.unwrap(), scheduler.clock.now());
+        assert!(next.since(now) <= Duration::from_secs(3_600) && next > now, "{next:?}");
     }
 
     #[test]

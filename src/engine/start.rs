@@ -197,6 +197,21 @@ impl Running {
         let _ = self.events.send(EvalInput::Event(server_event(&self.clock, what, detail))).await;
     }
 
+    /// Waits until a part of the engine ends, which none does before it is stopped: it crashed. The rest
+    /// goes on, but without it nobody may be told of what is found. Cancel-safe.
+    pub async fn crashed(&mut self) -> &'static str {
+        first_ended([
+            ("reload", &mut self.reload),
+            ("scheduler", &mut self.scheduler),
+            ("ingest", &mut self.ingest),
+            ("evaluator", &mut self.evaluator),
+            ("outbox", &mut self.outbox),
+            ("board", &mut self.board),
+            ("upkeep", &mut self.upkeep),
+        ])
+        .await
+    }
+
     /// Stops everything that acts, in the order in which work flows, so that nothing measured goes
     /// unjudged and nothing judged goes unrecorded. Readers are still answered.
     pub async fn quiesce(self, reason: &str) -> Quiet {
@@ -226,7 +241,10 @@ impl Quiet {
     /// Saves the rest and closes the database; then the data directory is free.
     pub async fn close(self) {
         self.upkeep.stop(GRACE).await;
-        self.db.close().await;
+        // SQLite's log keeps what was committed: a disk that stalls costs the checkpoint, nothing else.
+        if tokio::time::timeout(GRACE, self.db.close()).await.is_err() {
+            tracing::warn!("the state database did not close in time");
+        }
     }
 }
 
@@ -258,6 +276,18 @@ impl HandOut {
     }
 }
 
+async fn first_ended<const N: usize>(parts: [(&'static str, &mut Supervisor); N]) -> &'static str {
+    let ends = parts.map(|(name, group)| {
+        Box::pin(async move {
+            if let Some(Err(e)) = group.ended().await {
+                tracing::error!(part = name, error = %e, "a part of the engine crashed");
+            }
+            name
+        })
+    });
+    futures_util::future::select_all(ends).await.0
+}
+
 /// Raises the soft limit on open files to the hard one and derives how many probes may run at once.
 fn probe_permits() -> usize {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return MAX_PROBES / 8 };
@@ -267,4 +297,18 @@ fn probe_permits() -> usize {
     let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(soft, |(soft, _)| soft);
     let fds = usize::try_from(limit).unwrap_or(usize::MAX);
     (fds.saturating_sub(RESERVED_FDS) / 2).clamp(16, MAX_PROBES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_part_that_crashes_is_named() {
+        let (mut sound, mut broken) =
+            (Supervisor::new(&CancellationToken::new()), Supervisor::new(&CancellationToken::new()));
+        sound.add("sound", |stop| async move { stop.cancelled().await });
+        broken.add("broken", |_| async { panic!("a bug in an actor") });
+        assert_eq!(first_ended([("sound", &mut sound), ("broken", &mut broken)]).await, "broken");
+    }
 }

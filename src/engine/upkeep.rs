@@ -52,7 +52,7 @@ impl Upkeep {
                 () = next(ping.as_mut()) => self.systemd.alive(),
                 _ = second.tick() => self.metrics.observe_process(self.started.elapsed()),
                 Some(save) = saves.recv() => {
-                    let saved = self.save(save).await;
+                    let saved = self.save_and_ping(save, ping.as_mut()).await;
                     self.report(saved, &mut failing).await;
                 }
                 Ok(()) = self.config.changed() => self.complain_about_files().await,
@@ -68,6 +68,18 @@ impl Upkeep {
         match save {
             Save::Journal(journal) => self.db.flush(Flush { journal, ..Flush::default() }).await,
             Save::Rings(rings) => self.db.snapshot_history(rings).await,
+        }
+    }
+
+    /// Saves, and goes on telling the service manager that we live: probing and paging do not depend on
+    /// a disk that stalls.
+    async fn save_and_ping(&self, save: Save, mut ping: Option<&mut Interval>) -> Result<(), StateError> {
+        let mut saved = std::pin::pin!(self.save(save));
+        loop {
+            tokio::select! {
+                saved = &mut saved => return saved,
+                () = next(ping.as_deref_mut()) => self.systemd.alive(),
+            }
         }
     }
 

@@ -31,11 +31,14 @@ impl Watcher {
         // Full: a nudge is already waiting, another one adds nothing.
         let (nudge, nudges) = mpsc::channel(1);
         let root = dir.to_owned();
-        let inner = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        let nudger = move |event: notify::Result<notify::Event>| {
             if event.map_or(true, |e| concerns(&e, &root)) {
                 let _ = nudge.try_send(());
             }
-        });
+        };
+        // A link to `/` must not have the whole machine watched. Changes behind links are found by the
+        // periodic reload; a link that is swapped is itself a change.
+        let inner = RecommendedWatcher::new(nudger, notify::Config::default().with_follow_symlinks(false));
         let inner = inner
             .inspect_err(|e| tracing::warn!(error = %e, "file changes cannot be watched; looking every 30 s"))
             .ok();
