@@ -439,7 +439,7 @@ mod tests {
         began: Instant,
     }
 
-    fn runner(clock: Clock) -> (Runner, mpsc::Receiver<IngestInput>) {
+    fn runner(clock: Clock) -> (Runner, mpsc::Receiver<Measured>) {
         let (ingest, results) = mpsc::channel(100_000);
         let permits = Arc::new(Semaphore::new(1_000));
         (Runner { clock, permits, metrics: Arc::new(Metrics::default()), ingest }, results)
