@@ -64,6 +64,25 @@ pub struct Applied {
     pub status: Arc<ConfigStatus>,
 }
 
+/// Errors in the files, in short.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Faults {
+    /// How many.
+    pub errors: usize,
+    /// The first: where and what. Untrusted.
+    pub first: String,
+}
+
+impl Faults {
+    /// Those of `status`; `None` when it has no errors.
+    pub fn of(status: &ConfigStatus) -> Option<Self> {
+        let mut errors = status.problems.iter().filter(|p| p.level == Level::Error);
+        let p = errors.next()?;
+        let place = if p.line > 0 { format!("{}:{}:{}", p.file, p.line, p.column) } else { p.file.clone() };
+        Some(Self { errors: 1 + errors.count(), first: format!("{place}: {}", p.message) })
+    }
+}
+
 /// A request to load now; the answer comes when the result runs.
 pub type ReloadRequest = oneshot::Sender<Result<Reloaded, EngineError>>;
 
@@ -260,7 +279,7 @@ mod tests {
             reloader.reload(false).await;
             assert_eq!(config.borrow().config.monitors.len(), 1);
             let wait = reloader.next_look() - Instant::now();
-            assert!(wait >= Duration::from_secs(20) && wait <= RESCAN, "{wait:?}");
+            assert!(wait >= Duration::from_secs(5) && wait <= RESCAN, "{wait:?}");
             time::advance(Duration::from_secs(25)).await;
         }
     }

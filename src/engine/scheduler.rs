@@ -33,8 +33,9 @@ const STAGGER: Duration = Duration::from_millis(1);
 const JUDGE_REPORTS: Duration = Duration::from_secs(15);
 /// A cron slot is looked at again at least this often, because the wall clock may be set.
 const CRON_RECHECK: Duration = Duration::from_secs(30);
-/// How long probes under way may finish at shutdown.
-const STOP_GRACE: Duration = Duration::from_secs(5);
+/// How long probes under way may finish at shutdown. With the outbox's grace it stays below the 10 s
+/// that container runtimes give a process.
+const STOP_GRACE: Duration = Duration::from_secs(3);
 
 /// What the scheduler can be told.
 #[derive(Debug)]

@@ -18,14 +18,13 @@ use crate::engine::ingest::{self, Ingest, IngestInput, Measured, Outlets};
 use crate::engine::lock::DataDir;
 use crate::engine::metrics::Metrics;
 use crate::engine::outbox::Outbox;
-use crate::engine::reload::{Applied, Reloader, Sources};
+use crate::engine::reload::{Applied, Faults, Reloader, Sources};
 use crate::engine::runner::Runner;
 use crate::engine::scheduler::{Command, Scheduler};
 use crate::engine::systemd::Systemd;
 use crate::engine::upkeep::Upkeep;
 use crate::state::{StateDb, StateError};
 use crate::task::supervisor::Supervisor;
-use crate::wire::api::Level;
 use crate::wire::board::ServerInfo;
 
 /// Most probes under way at once; each holds a socket, so the limit on open files may lower it.
@@ -221,7 +220,7 @@ impl Running {
         self.event("stopping", reason.to_owned()).await;
         let mut stuck = self.reload.stop(GRACE).await;
         // 2. No new probes; those under way get a few seconds (in the scheduler's own code).
-        stuck += self.scheduler.stop(GRACE * 2).await;
+        stuck += self.scheduler.stop(GRACE).await;
         // 3. Results drain into the evaluator, which judges them after ingest has ended: `absent` must
         //    not be judged because we stopped probing.
         stuck += self.ingest.stop(GRACE).await;
@@ -262,12 +261,13 @@ impl HandOut {
     async fn run(mut self, mut config: tokio::sync::watch::Receiver<Applied>, stop: CancellationToken) {
         loop {
             let Applied { config: now, status } = config.borrow_and_update().clone();
-            let errors = status.problems.iter().any(|p| p.level == Level::Error);
-            self.complete |= !errors;
+            let faults = Faults::of(&status);
+            self.complete |= faults.is_none();
             // Closed inboxes mean shutdown.
             let _ = self.board.send(Report::Config(Arc::clone(&now), status)).await;
             let _ = self.ingest.send(IngestInput::Config(Arc::clone(&now))).await;
-            let _ = self.evaluator.send(EvalInput::Config { config: Arc::clone(&now), complete: self.complete }).await;
+            let judged = EvalInput::Config { config: Arc::clone(&now), complete: self.complete, faults };
+            let _ = self.evaluator.send(judged).await;
             let _ = self.scheduler.send(Command::Apply(now)).await;
             if stop.run_until_cancelled(config.changed()).await.is_none_or(|changed| changed.is_err()) {
                 return;

@@ -14,10 +14,9 @@ use crate::base::failure::Chain;
 use crate::engine::board::Report;
 use crate::engine::ingest::Save;
 use crate::engine::metrics::Metrics;
-use crate::engine::reload::Applied;
+use crate::engine::reload::{Applied, Faults};
 use crate::engine::systemd::Systemd;
 use crate::state::{Flush, StateDb, StateError};
-use crate::wire::api::Level;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -101,12 +100,10 @@ impl Upkeep {
 
     async fn complain_about_files(&mut self) {
         let status = Arc::clone(&self.config.borrow_and_update().status);
-        let errors = status.problems.iter().filter(|p| p.level == Level::Error).count();
-        let what = match errors {
-            0 => None,
-            1 => Some("1 error in the configuration files".to_owned()),
-            n => Some(format!("{n} errors in the configuration files")),
-        };
+        let what = Faults::of(&status).map(|f| match f.errors {
+            1 => "1 error in the configuration files".to_owned(),
+            n => format!("{n} errors in the configuration files"),
+        });
         let _ = self.board.send(Report::Complaint { part: "config", what }).await;
     }
 }
