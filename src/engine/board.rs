@@ -33,13 +33,8 @@ const EVENTS: usize = 50;
 pub enum Report {
     /// A new configuration: its monitors, and what is wrong with its files.
     Config(Arc<Config>, Arc<ConfigStatus>),
-    /// A monitor has a new result, or its strip moved on.
-    Facts {
-        /// Which.
-        name: MonitorName,
-        /// What is new.
-        facts: Facts,
-    },
+    /// Monitors that have new results, or whose strip moved on.
+    Facts(Vec<(MonitorName, Facts)>),
     /// Start lag, 99th percentile of the last minute.
     Lag(Duration),
     /// Something is wrong with the engine (`Some`), or no longer (`None`).
@@ -75,6 +70,17 @@ pub struct Facts {
     pub uptime: Option<f64>,
     /// See `MonitorRow::p95`.
     pub p95: Option<Duration>,
+}
+
+impl Facts {
+    fn write(self, row: &mut MonitorRow) {
+        row.last = self.last;
+        row.took = self.took;
+        row.headline = self.headline;
+        row.strip = self.strip;
+        row.uptime = self.uptime;
+        row.p95 = self.p95;
+    }
 }
 
 /// The actor.
@@ -168,14 +174,11 @@ impl BoardKeeper {
     fn report(&mut self, report: Report) {
         match report {
             Report::Config(config, status) => self.config(&config, &status),
-            Report::Facts { name, facts } => self.change(&name, |row| {
-                row.last = facts.last;
-                row.took = facts.took;
-                row.headline = facts.headline;
-                row.strip = facts.strip;
-                row.uptime = facts.uptime;
-                row.p95 = facts.p95;
-            }),
+            Report::Facts(news) => {
+                for (name, facts) in news {
+                    self.change(&name, |row| facts.write(row));
+                }
+            }
             Report::Lag(lag) => self.health(|h| h.lag_p99 = lag),
             Report::Complaint { part, what } => self.complaint(part, what),
         }

@@ -30,6 +30,8 @@ const QUIET: Duration = Duration::from_millis(150);
 const LONGEST: Duration = Duration::from_millis(1_000);
 /// Without any event, files are looked at this often.
 const RESCAN: Duration = Duration::from_secs(30);
+/// While the directory itself is away, this often.
+const AWAY: Duration = Duration::from_secs(1);
 /// A `git` that is at work is waited for, but not longer than this.
 const GIT_PATIENCE: Duration = Duration::from_secs(30);
 /// Losing more than half of at least this many monitors at once is held back …
@@ -162,6 +164,10 @@ impl Reloader {
     /// away) is looked at no more often than anything else.
     fn next_look(&self) -> Instant {
         let now = Instant::now();
+        if !self.sources.dir.is_dir() {
+            // Nothing is left to be watched until it is back.
+            return now + AWAY;
+        }
         let rescan = now + RESCAN;
         self.held.map(|since| since + HOLD).filter(|over| *over > now).map_or(rescan, |over| over.min(rescan))
     }

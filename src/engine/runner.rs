@@ -17,7 +17,7 @@ use crate::base::outcome::{Outcome, Verdict};
 use crate::base::probe::{Beat, ProbeCx};
 use crate::base::time::Timestamp;
 use crate::config::model::Monitor;
-use crate::engine::ingest::IngestInput;
+use crate::engine::ingest::Measured;
 use crate::engine::metrics::{KindLabels, Metrics, ProbeLabels};
 use crate::wire::api::ProbeResult;
 
@@ -36,7 +36,7 @@ pub struct Runner {
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// Where results go. When it is full, probes wait: results are not dropped.
-    pub ingest: mpsc::Sender<IngestInput>,
+    pub ingest: mpsc::Sender<Measured>,
 }
 
 /// One slot of one monitor.
@@ -63,14 +63,14 @@ impl Runner {
             let (result, lag) = self.attempt(&slot, attempt).await;
             let retry = result.verdict == Verdict::Down && attempt <= monitor.retries && self.fits(&slot);
             let result = Arc::new(result);
-            let input = IngestInput::Result {
+            let measured = Measured {
                 monitor: Arc::clone(monitor),
                 result: Arc::clone(&result),
                 lag: (attempt == 1).then_some(lag),
                 last: !retry,
             };
             // A closed inbox means shutdown; the slot is over either way.
-            let _ = self.ingest.send(input).await;
+            let _ = self.ingest.send(measured).await;
             if !retry {
                 return result;
             }

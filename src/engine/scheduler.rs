@@ -74,6 +74,8 @@ pub struct Scheduler {
     due: BinaryHeap<Reverse<Due>>,
     runs: JoinSet<Ended>,
     beats: HashMap<MonitorName, Beat>,
+    /// Monitors that are to be judged again when their run ends.
+    again: usize,
     generation: u64,
 }
 
@@ -114,6 +116,7 @@ impl Scheduler {
             due: BinaryHeap::new(),
             runs: JoinSet::new(),
             beats,
+            again: 0,
             generation: 0,
         }
     }
@@ -132,9 +135,17 @@ impl Scheduler {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                Some(command) = inbox.recv() => self.command(command),
-                Some(ended) = self.runs.join_next() => self.ended(ended.ok()),
-                () = wake => self.start_due(),
+                Some(command) = inbox.recv() => {
+                    self.reap();
+                    self.command(command);
+                }
+                // Waking for every run that ends would cost as much as the slot itself; who needs the
+                // end at once is counted, everybody else learns of it at the next slot or command.
+                Some(ended) = self.runs.join_next(), if self.again > 0 => self.ended(ended.ok()),
+                () = wake => {
+                    self.reap();
+                    self.start_due();
+                }
             }
         }
         let drain = async { while self.runs.join_next().await.is_some() {} };
@@ -144,6 +155,12 @@ impl Scheduler {
         self.runs.shutdown().await;
     }
 
+    fn reap(&mut self) {
+        while let Some(ended) = self.runs.try_join_next() {
+            self.ended(ended.ok());
+        }
+    }
+
     fn command(&mut self, command: Command) {
         match command {
             Command::Apply(config) => self.apply(&config),
@@ -151,9 +168,11 @@ impl Scheduler {
             Command::Beat { name, beat } => {
                 self.beats.insert(name.clone(), beat);
                 if let Some(entry) = self.monitors.get_mut(&name) {
-                    entry.again = true;
                     if entry.run.is_none() {
                         self.start(&name, Instant::now(), None);
+                    } else if !entry.again {
+                        entry.again = true;
+                        self.again += 1;
                     }
                 }
             }
@@ -179,16 +198,18 @@ impl Scheduler {
             }
             stays
         });
+        self.again = self.monitors.values().filter(|e| e.again).count();
         self.beats.retain(|name, _| config.monitors.contains_key(name));
         let mut fresh = 0u32;
         for (name, monitor) in &config.monitors {
             if self.monitors.get(name).is_some_and(|e| e.monitor.hash == monitor.hash) {
                 continue;
             }
-            if let Some(old) = self.monitors.remove(name)
-                && let Some(run) = old.run
-            {
-                run.abort();
+            if let Some(old) = self.monitors.remove(name) {
+                self.again -= usize::from(old.again);
+                if let Some(run) = old.run {
+                    run.abort();
+                }
             }
             self.generation += 1;
             let first = match &monitor.schedule {
@@ -249,7 +270,6 @@ impl Scheduler {
 
     fn start(&mut self, name: &MonitorName, due: Instant, until: Option<Instant>) {
         let Some(entry) = self.monitors.get_mut(name) else { return };
-        entry.again = false;
         let slot = Slot {
             monitor: Arc::clone(&entry.monitor),
             due,
@@ -299,7 +319,8 @@ impl Scheduler {
             return;
         };
         entry.run = None;
-        if entry.again {
+        if std::mem::take(&mut entry.again) {
+            self.again -= 1;
             self.start(&ended.name, Instant::now(), None);
         }
     }
@@ -371,7 +392,7 @@ mod tests {
     use crate::base::outcome::{Outcome, Verdict};
     use crate::base::probe::{Collector, ProbeCx};
     use crate::config::catalog::Probe;
-    use crate::engine::ingest::IngestInput;
+    use crate::engine::ingest::Measured;
 
     /// Takes this long, then is up; or panics; or fails.
     #[derive(Debug)]
@@ -412,14 +433,14 @@ mod tests {
 
     struct Rig {
         commands: mpsc::Sender<Command>,
-        results: mpsc::Receiver<IngestInput>,
+        results: mpsc::Receiver<Measured>,
         metrics: Arc<Metrics>,
         stop: CancellationToken,
         group: crate::task::supervisor::Supervisor,
         began: Instant,
     }
 
-    fn runner(clock: Clock) -> (Runner, mpsc::Receiver<IngestInput>) {
+    fn runner(clock: Clock) -> (Runner, mpsc::Receiver<Measured>) {
         let (ingest, results) = mpsc::channel(100_000);
         let permits = Arc::new(Semaphore::new(1_000));
         (Runner { clock, permits, metrics: Arc::new(Metrics::default()), ingest }, results)
@@ -450,9 +471,8 @@ mod tests {
             let mut seen = Vec::new();
             let end = self.began + Duration::from_secs(secs);
             while let Ok(Some(input)) = time::timeout_at(end, self.results.recv()).await {
-                if let IngestInput::Result { monitor, result, last, .. } = input {
-                    seen.push((self.began.elapsed().as_secs_f64(), monitor.name.to_string(), result.verdict, last));
-                }
+                let Measured { monitor, result, last, .. } = input;
+                seen.push((self.began.elapsed().as_secs_f64(), monitor.name.to_string(), result.verdict, last));
             }
             seen
         }

@@ -14,7 +14,7 @@ use crate::config::load::Loaded;
 use crate::engine::board::{BoardKeeper, Inlets, Report};
 use crate::engine::core::{Core, server_event};
 use crate::engine::evaluator::{EvalInput, Evaluator};
-use crate::engine::ingest::{Ingest, IngestInput, Outlets};
+use crate::engine::ingest::{self, Ingest, IngestInput, Measured, Outlets};
 use crate::engine::lock::DataDir;
 use crate::engine::metrics::Metrics;
 use crate::engine::outbox::Outbox;
@@ -95,7 +95,8 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
     // Bounded everywhere. Results wait for a place (nothing is lost); the board and the outbox are fast
     // and only wait for memory; saves are retried by ingest when their inbox is full.
     let (to_scheduler, scheduler_inbox) = mpsc::channel::<Command>(256);
-    let (to_ingest, ingest_inbox) = mpsc::channel::<IngestInput>(4_096);
+    let (to_results, results) = mpsc::channel::<Measured>(8_192);
+    let (to_ingest, inputs) = mpsc::channel::<IngestInput>(64);
     let (to_evaluator, evaluator_inbox) = mpsc::channel::<EvalInput>(4_096);
     let (to_outbox, outbox_inbox) = mpsc::channel(256);
     let (to_board, reports) = mpsc::channel::<Report>(4_096);
@@ -115,7 +116,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
     let events = saved.events.into_iter().map(Arc::new).collect();
     let (keeper, board) = BoardKeeper::new(clock, Arc::clone(&metrics), server, events);
     let (reloader, config) = Reloader::new(clock, Arc::clone(&metrics), sources, loaded);
-    let runner = Runner { clock, permits, metrics: Arc::clone(&metrics), ingest: to_ingest.clone() };
+    let runner = Runner { clock, permits, metrics: Arc::clone(&metrics), ingest: to_results };
     let scheduler = Scheduler::new(clock, Arc::new(runner), saved.beats.into_iter().collect());
     let outlets = Outlets { board: to_board.clone(), evaluator: to_evaluator.clone(), saves: to_saves };
     let ingest = Ingest::new(clock, Arc::clone(&metrics), outlets, &saved.rings, &saved.journal);
@@ -169,7 +170,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         upkeep: group("upkeep", Box::new(|stop| Box::pin(upkeep.run(saves, stop)))),
         outbox: group("outbox", Box::new(|stop| Box::pin(outbox.run(outbox_inbox, stop)))),
         evaluator: group("evaluator", Box::new(|stop| Box::pin(evaluator.run(evaluator_inbox, stop)))),
-        ingest: group("ingest", Box::new(|stop| Box::pin(ingest.run(ingest_inbox, stop)))),
+        ingest: group("ingest", Box::new(|stop| Box::pin(ingest.run(ingest::Inlets { results, inputs }, stop)))),
         scheduler: group("scheduler", Box::new(|stop| Box::pin(scheduler.run(scheduler_inbox, stop)))),
         reload: {
             let mut group = group("reload", Box::new(|stop| Box::pin(reloader.run(reload_inbox, stop))));

@@ -1,8 +1,9 @@
 //! Says when something below the configuration directory may have changed.
 //!
 //! It only ever nudges: what changed is found by loading. Directories are watched, not files, so
-//! editors' renames, atomic symlink swaps and a directory that is removed and put back are seen; the
-//! parent is watched too, for the day the directory itself is replaced. Where the system cannot watch
+//! editors' renames, atomic symlink swaps and a directory that is removed and put back are seen. The
+//! parent is watched only where the directory is itself a link, which can be swapped unseen: a busy
+//! parent such as `/tmp` costs a wake-up for every write in it. Where the system cannot watch
 //! (limits, network file systems) the caller's periodic reload is what is left.
 
 use std::collections::BTreeMap;
@@ -51,7 +52,9 @@ impl Watcher {
     pub fn arm(&mut self) {
         let Some(inner) = &mut self.inner else { return };
         let mut wanted: Vec<(PathBuf, RecursiveMode)> = vec![(self.dir.clone(), RecursiveMode::NonRecursive)];
-        wanted.extend(self.dir.parent().map(|p| (p.to_owned(), RecursiveMode::NonRecursive)));
+        if self.dir.is_symlink() {
+            wanted.extend(self.dir.parent().map(|p| (p.to_owned(), RecursiveMode::NonRecursive)));
+        }
         wanted.extend(FOLDERS.iter().map(|f| (self.dir.join(f), RecursiveMode::Recursive)));
         for (path, mode) in wanted {
             let identity = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_dir).map(|m| (m.dev(), m.ino()));

@@ -68,6 +68,7 @@ pub fn run_bare(ui: &mut Ui, cx: &Context) -> Done {
         let plan = Plan::new(&cx.settings, false)?;
         let booted = boot(plan, |data| logs::start(data, false)).await?;
         let shown = show(client, options).await;
+        ui.note("stopping the engine; probes under way get up to five seconds");
         booted.stop("shutting down (the terminal interface was left)").await;
         shown
     });
@@ -79,9 +80,7 @@ async fn show(client: Client, options: TuiOptions) -> Result<Shown, Failure> {
         Ok(ExitReason::Quit) => Ok(Shown::Left),
         Ok(ExitReason::Signal(number)) => Ok(Shown::Killed(number)),
         Err(TuiError::NoTerminal) => Ok(Shown::Nowhere),
-        Err(e @ (TuiError::InputClosed | TuiError::Terminal(_) | TuiError::LinkTask)) => {
-            Err(Failure::new(Kind::Internal, &e))
-        }
+        Err(e @ (TuiError::InputClosed | TuiError::Terminal(_))) => Err(Failure::new(Kind::Internal, &e)),
     }
 }
 
