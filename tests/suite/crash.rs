@@ -209,3 +209,21 @@ fn after_a_kill_the_first_board_shows_what_was_known_and_how_old_it_is() {
     );
     server.kill();
 }
+
+#[test]
+fn asked_twice_to_stop_it_ends_at_once() {
+    let place = Place::new();
+    place.write(
+        "monitors.d/a.yaml",
+        "monitors:\n  - {name: m, type: script, command: [sleep, \"50\"], interval: 1h, timeout: 55s}\n",
+    );
+    let server = place.serve();
+    wait_for("the probe", || server.text("/metrics").contains("watchdog_probes_in_flight 1").then_some(()));
+    server.terminate();
+    // The probe under way holds up the ordered end.
+    wait_for("the stop", || place.log().contains("stopping").then_some(()));
+    assert_eq!(server.stop(), 128 + 15);
+    // The same once: in order, and not before the probe had its chance.
+    let server = place.serve();
+    assert_eq!(server.stop(), 0);
+}

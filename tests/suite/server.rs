@@ -50,6 +50,11 @@ impl Place {
         c
     }
 
+    /// What servers have logged here.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("stderr")).unwrap()
+    }
+
     /// Starts `serve` and waits for its ready line.
     pub fn serve(&self) -> Server {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.dir.path().join("stderr")).unwrap();
@@ -97,10 +102,15 @@ impl Server {
         self.child.wait().unwrap();
     }
 
-    /// SIGTERM, and the exit code.
-    pub fn stop(mut self) -> i32 {
+    /// SIGTERM, without waiting.
+    pub fn terminate(&self) {
         let pid = nix::unistd::Pid::from_raw(self.child.id().try_into().unwrap());
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    }
+
+    /// SIGTERM, and the exit code.
+    pub fn stop(mut self) -> i32 {
+        self.terminate();
         self.child.wait().unwrap().code().unwrap()
     }
 }
