@@ -180,6 +180,9 @@ impl Point {
     }
 }
 
+/// Whose result, how long it speaks for, and what it was.
+type Record<'a> = (&'a str, Duration, HistoryPoint);
+
 /// Results since the last full save, as a blob of records: name length (u8), name, cover (u32 s), point.
 #[derive(Debug, Default)]
 pub struct Journal(Vec<u8>);
@@ -212,7 +215,7 @@ impl Journal {
         }
     }
 
-    fn record(rest: &[u8]) -> Option<((&str, Duration, HistoryPoint), &[u8])> {
+    fn record(rest: &[u8]) -> Option<(Record<'_>, &[u8])> {
         let (&n, rest) = rest.split_first()?;
         let (name, rest) = rest.split_at_checked(usize::from(n))?;
         let (cover, rest) = rest.split_first_chunk::<4>()?;
@@ -339,7 +342,7 @@ mod tests {
         let blob = h.encode();
         assert_eq!(History::decode(&blob), Some(h));
         for cut in 0..blob.len() {
-            if (blob.len() - cut) % POINT_BYTES != 0 {
+            if !(blob.len() - cut).is_multiple_of(POINT_BYTES) {
                 assert_eq!(History::decode(&blob[..cut]), None, "cut at {cut}");
             }
         }
