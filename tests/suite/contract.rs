@@ -19,7 +19,7 @@ use watchdog::config::yaml;
 use watchdog::engine::kinds::Kinds;
 
 use crate::evil::Evil;
-use crate::evil::tls::Authority;
+use crate::evil::tls::{Authority, self_signed};
 
 /// How far past its deadline a probe may come back; two busy processors need some.
 const SLACK: Duration = Duration::from_millis(300);
@@ -229,6 +229,21 @@ async fn certificates_are_judged_and_shown() {
     let evil = Evil::start().await;
     let got = run("http", &format!("{{url: \"https://{}/nothing\"}}", evil.at), Duration::from_secs(1)).await;
     assert_eq!(got.verdict, Verdict::Down);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_self_signed_certificate_is_trusted_when_it_is_the_one_in_the_file() {
+    let (file, server) = self_signed("localhost").await;
+    let (other, _) = self_signed("localhost").await;
+    for (tls, want) in [
+        (format!("ca_file: {}", file.path().display()), (Verdict::Up, "")),
+        (format!("ca_file: {}, server_name: else.example", file.path().display()), (Verdict::Down, "cert_name")),
+        (format!("ca_file: {}", other.path().display()), (Verdict::Down, "cert_untrusted")),
+    ] {
+        let text = format!("{{url: \"https://localhost:{}/\", tls: {{{tls}}}}}", server.port);
+        let got = run("http", &text, Duration::from_secs(5)).await;
+        assert_eq!((got.verdict, class(&got)), want, "{tls}: {:?}", got.reason);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
