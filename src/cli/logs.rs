@@ -21,12 +21,16 @@ pub struct Logs(Option<WorkerGuard>);
 /// A directory that cannot be written loses the file, not the server: `to_stderr` still speaks.
 pub fn start(data_dir: &Path, to_stderr: bool) -> Logs {
     let filter = || EnvFilter::try_from_env("WATCHDOG_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let dir = data_dir.join("logs");
+    // The appender looks for old files before it makes the directory, and complains on stderr when there
+    // is none. What goes wrong here shows when it opens its file.
+    let _ = std::fs::create_dir_all(&dir);
     let appender = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix("watchdog")
         .filename_suffix("log")
         .max_log_files(KEPT)
-        .build(data_dir.join("logs"));
+        .build(dir);
     let (file, guard) = match appender {
         Ok(appender) => {
             // Full: lines are dropped rather than waited for; a slow disk must not slow a probe.
