@@ -11,5 +11,6 @@ mod contract;
 mod crash;
 mod evil;
 mod fake;
+mod hostile;
 mod reload;
 mod server;

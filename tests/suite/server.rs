@@ -50,6 +50,11 @@ impl Place {
         c
     }
 
+    /// What the servers of this place said on stderr.
+    pub fn stderr(&self) -> String {
+        fs::read_to_string(self.dir.path().join("stderr")).unwrap()
+    }
+
     /// Starts `serve` and waits for its ready line.
     pub fn serve(&self) -> Server {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.dir.path().join("stderr")).unwrap();
@@ -57,8 +62,7 @@ impl Place {
         let mut ready = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
         if !ready.starts_with("ready") {
-            let log = fs::read_to_string(self.dir.path().join("stderr")).unwrap();
-            panic!("the server said {ready:?}\n{log}");
+            panic!("the server said {ready:?}\n{}", self.stderr());
         }
         Server { child, socket: self.socket() }
     }
