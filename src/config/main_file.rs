@@ -220,10 +220,18 @@ pub fn read_unused(source: &Arc<Source>, resolver: &dyn Resolver) -> Vec<Problem
             e.value.is_null() || matches!(&e.value.value, Value::Seq(items) if items.is_empty())
         }));
         if !empty {
-            let what = if source.path().starts_with("rules.d") { "rules are" } else { "templates are" };
-            let hint =
-                "monitors have alerts of their own: `alert:` in `monitors.d`; move this file elsewhere until then";
-            cx.error(span, Code::Unsupported, format!("{what} not evaluated by this version"), hint);
+            let (message, hint) = if source.path().starts_with("rules.d") {
+                (
+                    "rules are not evaluated by this version",
+                    "monitors have alerts of their own: `alert:` in `monitors.d`; move this file elsewhere until then",
+                )
+            } else {
+                (
+                    "templates are not expanded by this version",
+                    "within a file, `defaults:` and YAML anchors save repetition; move this file elsewhere until then",
+                )
+            };
+            cx.error(span, Code::Unsupported, message, hint);
         }
     }
     cx.into_problems()
