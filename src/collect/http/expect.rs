@@ -79,14 +79,14 @@ impl Expect {
         };
         let Some(mut own) = fields.nested("expect") else { return none };
         none.status = Statuses::read(&mut own);
-        if let Some(mut body) = own.nested("body") {
+        if let Some(mut body) = own.nested_of("body", "contains") {
             none.body = TextCheck::read(&mut body, "body", true);
             body.finish();
         }
         none.json = JsonCheck::read(&mut own);
         none.headers = HeaderCheck::read(&mut own);
         none.latency = Latency::read(&mut own);
-        if let Some(mut cert) = own.nested("cert") {
+        if let Some(mut cert) = own.nested_of("cert", "valid_for") {
             let year = Duration::from_secs(365 * 86_400);
             if let Some(d) = cert.duration("valid_for", Duration::from_secs(60)..=year * 10) {
                 none.cert = Some((d, format!("certificate valid for {} more", Exact(d))));
