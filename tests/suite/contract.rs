@@ -14,6 +14,7 @@ use watchdog::base::probe::ProbeCx;
 use watchdog::base::time::Timestamp;
 use watchdog::config::catalog::{Catalog, Probe};
 use watchdog::config::fields::{Cx, Fields, Resolver};
+use watchdog::config::model::Server;
 use watchdog::config::report::Source;
 use watchdog::config::yaml;
 use watchdog::engine::kinds::Kinds;
@@ -296,7 +297,7 @@ async fn a_hostile_receiver_neither_hangs_nor_fills_memory_nor_learns_more() {
         ("/loop", false),
     ] {
         let text = format!("{{url: \"{}\", timeout: 500ms}}", evil.url(path));
-        let hook = fields(&text, |f| Kinds.notifier("webhook", f));
+        let hook = fields(&text, |f| Kinds.notifier("webhook", &Server::default(), f));
         let start = Instant::now();
         let result = hook.deliver(&message()).await;
         assert!(start.elapsed() < Duration::from_millis(500) + SLACK, "{path}");
@@ -316,7 +317,7 @@ async fn a_delivery_may_be_dropped_at_any_moment() {
     let evil = Evil::start().await;
     let bot = format!("{{bot_token: \"1:abcdefgh\", chat_id: \"1\", api_url: \"http://{}\"}}", evil.at);
     for (kind, text) in [("webhook", format!("{{url: \"{}\"}}", evil.url("/gzip"))), ("telegram", bot)] {
-        let notifier = fields(&text, |f| Kinds.notifier(kind, f));
+        let notifier = fields(&text, |f| Kinds.notifier(kind, &Server::default(), f));
         for micros in (0..4_000).step_by(500) {
             let _ = timeout(Duration::from_micros(micros), notifier.deliver(&message())).await;
         }
