@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
 use crate::api::{Listen, Server, bind};
 use crate::base::clock::Clock;
 use crate::base::failure::{Failure, Kind};
@@ -112,11 +114,17 @@ pub async fn boot(plan: Plan, logs: impl FnOnce(&Path) -> Logs) -> Result<Booted
 }
 
 impl Booted {
-    /// Loads the files again, as SIGHUP asks.
-    pub async fn reload(&self) {
-        if let Err(e) = self.running.core.reload().await {
-            tracing::warn!(error = %e, "the configuration was not loaded");
+    /// Asks for the files to be loaded again, as SIGHUP does, without waiting: the next signal may be
+    /// the one to stop.
+    pub fn reload(&self) {
+        if self.running.core.reload.try_send(oneshot::channel().0).is_err() {
+            tracing::warn!("the configuration is being loaded already");
         }
+    }
+
+    /// Waits until a part of the engine crashes, see [`Running::crashed`].
+    pub async fn crashed(&mut self) -> &'static str {
+        self.running.crashed().await
     }
 
     /// Goes down in order; see `engine::start`.

@@ -14,3 +14,4 @@ mod fake;
 mod hostile;
 mod reload;
 mod server;
+mod terminal;

@@ -79,9 +79,7 @@ async fn show(client: Client, options: TuiOptions) -> Result<Shown, Failure> {
         Ok(ExitReason::Quit) => Ok(Shown::Left),
         Ok(ExitReason::Signal(number)) => Ok(Shown::Killed(number)),
         Err(TuiError::NoTerminal) => Ok(Shown::Nowhere),
-        Err(e @ (TuiError::InputClosed | TuiError::Terminal(_) | TuiError::LinkTask)) => {
-            Err(Failure::new(Kind::Internal, &e))
-        }
+        Err(e @ (TuiError::InputClosed | TuiError::Terminal(_))) => Err(Failure::new(Kind::Internal, &e)),
     }
 }
 
