@@ -313,6 +313,8 @@ fn parse_json(body: &[u8], truncated: bool) -> Result<serde_json::Value, String>
         return Err(format!("the body has more than {MAX_JSON_VALUES} JSON values, which is not parsed"));
     }
     // serde_json stops at 128 levels of nesting.
+    // RFC 8259, section 8.1: a parser may ignore a byte order mark, which some servers send.
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     serde_json::from_slice(body).map_err(|e| format!("the body is not JSON: {e}"))
 }
 
@@ -412,6 +414,7 @@ mod tests {
         check(r#"{"a":[{"s":"up"},{"s":"down"}]}"#, "$.a[*].s", "up", true, false);
         check("{}", "$.missing", "up", true, false);
         check("<html>", "$.n", "up", true, false);
+        check("\u{feff}{\"n\":5}", "$.n", "5", true, true);
     }
 
     #[test]
