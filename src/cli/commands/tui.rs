@@ -68,6 +68,7 @@ pub fn run_bare(ui: &mut Ui, cx: &Context) -> Done {
         let plan = Plan::new(&cx.settings, false)?;
         let booted = boot(plan, |data| logs::start(data, false)).await?;
         let shown = show(client, options).await;
+        ui.note("stopping the engine; probes under way get up to five seconds");
         booted.stop("shutting down (the terminal interface was left)").await;
         shown
     });
