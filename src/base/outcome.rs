@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::term_safe::{block, term_safe};
+
 /// The judgement of one probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -139,6 +141,33 @@ impl Outcome {
     ) -> Self {
         self.verdict = verdict;
         self.reason = Some(Reason { class: class.into(), message: message.into() });
+        self
+    }
+
+    /// The same outcome with every text of the target's made safe for terminals, logs and other programs.
+    #[must_use]
+    pub fn made_safe(mut self) -> Self {
+        let line = |text: &mut String| {
+            if let Cow::Owned(safe) = term_safe(text) {
+                *text = safe;
+            }
+        };
+        line(&mut self.summary);
+        if let Some(reason) = &mut self.reason {
+            line(&mut reason.message);
+        }
+        for check in &mut self.checks {
+            line(&mut check.name);
+            line(&mut check.found);
+        }
+        for (_, value) in self.samples.iter_mut().flat_map(|s| &mut s.labels) {
+            line(value);
+        }
+        for (_, text) in self.evidence.iter_mut().flat_map(|e| &mut e.items) {
+            if let Cow::Owned(safe) = block(text) {
+                *text = safe;
+            }
+        }
         self
     }
 

@@ -37,6 +37,17 @@ pub fn lines(text: &str) -> impl Iterator<Item = String> + '_ {
     text.lines().map(|l| term_safe(&l.replace('\t', "    ")).into_owned())
 }
 
+/// Makes a text of several lines safe and keeps its line breaks and tabs.
+pub fn block(text: &str) -> Cow<'_, str> {
+    if !text.contains(|c| is_hostile(c) && c != '\n' && c != '\t') {
+        return Cow::Borrowed(text);
+    }
+    // A carriage return before a line feed is the other way to end a line.
+    let safe = |line: &str| line.split('\t').map(term_safe).collect::<Vec<_>>().join("\t");
+    let lines = text.split('\n').map(|line| safe(line.strip_suffix('\r').unwrap_or(line)));
+    Cow::Owned(lines.collect::<Vec<_>>().join("\n"))
+}
+
 fn is_hostile(c: char) -> bool {
     matches!(c,
         '\0'..='\x1f' | '\x7f'..='\u{9f}'
@@ -60,6 +71,12 @@ mod tests {
         check("\u{9b}2J", "\\x9b2J");
         check("a\u{202e}b", "a\\u{202e}b");
         check("a\tb\r\n", "a\\tb\\r\\n");
+    }
+
+    #[test]
+    fn a_block_keeps_its_lines_and_tabs_and_nothing_else() {
+        assert_eq!(block("a\tb\nc"), "a\tb\nc");
+        assert_eq!(block("a\tb\r\n\x1bc\rd\n"), "a\tb\n\\x1bc\\rd\n");
     }
 
     #[test]

@@ -82,7 +82,8 @@ impl CertFacts {
             Some(s) => Timestamp::from_millis(s.saturating_mul(1000)).to_string(),
         };
         let trust = if self.verified { "trusted" } else { "not verified as trusted" };
-        let mut text = format!("{}, {} certificates, {trust}\n", self.version, self.chain);
+        let plural = if self.chain == 1 { "" } else { "s" };
+        let mut text = format!("{}, {} certificate{plural}, {trust}\n", self.version, self.chain);
         text += &format!("subject  {}\nissuer   {}\n", self.subject, self.issuer);
         text += &format!("names    {}\n", self.names.join(", "));
         text += &format!("valid    {} to {}\n", day(self.not_before), day(self.leaf_expiry));
@@ -91,6 +92,11 @@ impl CertFacts {
         }
         text
     }
+}
+
+/// Whether a certificate may sign others.
+pub fn is_authority(der: &CertificateDer<'_>) -> bool {
+    x509_parser::parse_x509_certificate(der).is_ok_and(|(_, cert)| cert.is_ca())
 }
 
 fn name_text(name: &x509_parser::extensions::GeneralName<'_>) -> String {

@@ -81,6 +81,7 @@ impl Peer {
     /// See [`PeerError`].
     pub fn parse(text: &str) -> Result<Self, PeerError> {
         match text.rsplit_once(':') {
+            _ if text.contains('/') => Err(PeerError::BadHost(text.to_owned())),
             // An address of IPv6 without brackets: its last group is not a port.
             Some((host, _)) if host.contains(':') && !host.ends_with(']') => Err(PeerError::NoPort(text.to_owned())),
             Some((host, port)) => {

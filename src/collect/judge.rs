@@ -141,7 +141,7 @@ pub struct Latency {
 impl Latency {
     /// Reads the option `latency`.
     pub fn read(fields: &mut Fields<'_>) -> Self {
-        let Some(mut own) = fields.nested("latency") else { return Self::default() };
+        let Some(mut own) = fields.nested_of("latency", "below") else { return Self::default() };
         let limits = Duration::from_millis(1)..=Duration::from_secs(3_600);
         let below = own.duration("below", limits.clone());
         let above = own.duration("degraded_above", limits);

@@ -15,7 +15,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
-use tokio::time::{sleep, timeout_at};
+use tokio::time::{sleep, timeout, timeout_at};
 
 use crate::base::BoxFuture;
 use crate::base::outcome::{Evidence, Outcome, Verdict};
@@ -178,12 +178,12 @@ impl Script {
         let mut child = self.spawn().await?;
         let leader = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
         let mut group = Group { leader };
-        let limit = Short(cx.remaining());
+        let limit = cx.remaining() - TERM_GRACE.min(cx.remaining() / 4);
         let stdout = child.stdout.take();
         let stderr = child.stderr.take();
         // A grandchild may hold the pipes open after the program has ended: the program's end decides,
         // and what it wrote is drained without waiting for more.
-        let finished = timeout_at(cx.deadline - TERM_GRACE.min(cx.remaining() / 4), async {
+        let finished = timeout(limit, async {
             let reading = async { tokio::join!(read_all(stdout, out), read_all(stderr, err)) };
             tokio::pin!(reading);
             let mut pipes_open = true;
@@ -194,7 +194,7 @@ impl Script {
                     status = child.wait() => {
                         if pipes_open {
                             // Reading ends at once when nobody else holds the pipes.
-                            let _ = tokio::time::timeout(Duration::from_millis(20), &mut reading).await;
+                            let _ = timeout(Duration::from_millis(20), &mut reading).await;
                         }
                         return status;
                     }
@@ -214,6 +214,8 @@ impl Script {
             Err(_) => {
                 group.signal(Signal::SIGTERM);
                 let _ = timeout_at(cx.deadline, child.wait()).await;
+                // In steps of 10 ms, so that the same failure reads the same every time.
+                let limit = Short(Duration::from_secs_f64((limit.as_secs_f64() * 100.0).ceil() / 100.0));
                 Err(Fault::target("timeout", format!("the program did not end within {limit} and was stopped")))
             }
         }
@@ -367,7 +369,10 @@ mod tests {
         let (probe, _) = build("script", &sh(&script));
         let cx = context(Duration::from_millis(400));
         let got = probe.unwrap().collector.probe(&cx).await;
-        assert_eq!(got.reason.unwrap().class, "timeout");
+        let reason = got.reason.unwrap();
+        assert_eq!(reason.class, "timeout");
+        // The rest of the 400 ms is for ending it.
+        assert_eq!(reason.message, "the program did not end within 300ms and was stopped");
         let pid: i32 = std::fs::read_to_string(&pid).unwrap().trim().parse().unwrap();
         // Killed, and reaped by init or still a zombie: either way no longer running.
         let state = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

@@ -46,7 +46,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         mask.add_text(send);
     }
     let mut expect = Vec::new();
-    if let Some(mut own) = fields.nested("expect") {
+    if let Some(mut own) = fields.nested_of("expect", "contains") {
         expect = TextCheck::read(&mut own, "answer", false);
         own.finish();
     }
@@ -80,6 +80,9 @@ fn read_peer(fields: &Fields<'_>, host: &Text, port: Option<u16>) -> Option<Peer
     };
     peer.inspect_err(|e| {
         let hint = match e {
+            PeerError::BadHost(_) if host.shown().contains("://") => {
+                "write the host alone, `name:port`; for web addresses there is `type: http`".to_owned()
+            }
             PeerError::NoPort(_) => format!("write `host: {}:PORT`, or add `port:`", host.shown()),
             _ => "write `name:port`, `192.0.2.1:port` or `[2001:db8::1]:port`".to_owned(),
         };

@@ -12,17 +12,18 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::client::{Resumption, WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::base::time::Timestamp;
-use crate::collect::cert::CertFacts;
+use crate::collect::cert::{CertFacts, is_authority};
 use crate::collect::dial::{Bounded, Peer};
 use crate::collect::fault::Fault;
 use crate::collect::trace::{Trace, phase};
@@ -192,7 +193,23 @@ struct Anchors {
 #[derive(Debug)]
 struct Loaded {
     verifier: Arc<WebPkiServerVerifier>,
+    /// The certificates of a `ca_file`; none for the system's, which holds no servers' certificates.
+    own: Vec<CertificateDer<'static>>,
     at: Instant,
+}
+
+impl Loaded {
+    /// Judges an authority's certificate that a server shows as its own, which is what a self-signed one
+    /// commonly is. webpki refuses it whoever trusts it; a person who put this very certificate into
+    /// `ca_file` means this server. webpki looks at the dates before it refuses, so the name is left.
+    fn verify_self_signed(&self, leaf: &CertificateDer<'_>, name: &ServerName<'_>) -> Result<(), Fault> {
+        if !self.own.contains(leaf) {
+            let message = "the certificate is self-signed or an authority's own, and is not trusted here";
+            return Err(Fault::target("cert_untrusted", message));
+        }
+        let named = ParsedCertificate::try_from(leaf).and_then(|cert| verify_server_name(&cert, name));
+        named.map_err(|e| cert_fault(&e, name))
+    }
 }
 
 impl Anchors {
@@ -215,21 +232,24 @@ impl Anchors {
         let Some((leaf, rest)) = chain.split_first() else {
             return Err(Fault::target("cert_invalid", "the peer sent no certificate"));
         };
-        let verifier = self.verifier().await?;
+        let loaded = self.loaded().await?;
         let millis = u64::try_from(now.millis()).unwrap_or(0);
         let time = UnixTime::since_unix_epoch(Duration::from_millis(millis));
-        match verifier.verify_server_cert(leaf, rest, name, &[], time) {
+        match loaded.verifier.verify_server_cert(leaf, rest, name, &[], time) {
             Ok(_) => Ok(()),
+            Err(rustls::Error::InvalidCertificate(CertificateError::Other(_))) if is_authority(leaf) => {
+                loaded.verify_self_signed(leaf, name)
+            }
             Err(e) => Err(cert_fault(&e, name)),
         }
     }
 
-    async fn verifier(&self) -> Result<Arc<WebPkiServerVerifier>, Fault> {
+    async fn loaded(&self) -> Result<Arc<Loaded>, Fault> {
         let fresh = |l: &Loaded| l.at.elapsed() < ROOTS_MAX_AGE;
         if let Some(loaded) = &*self.loaded.load()
             && fresh(loaded)
         {
-            return Ok(Arc::clone(&loaded.verifier));
+            return Ok(Arc::clone(loaded));
         }
         // One probe loads, the others wait for it.
         let _turn = self.loading.lock().await;
@@ -237,25 +257,26 @@ impl Anchors {
         if let Some(loaded) = &old
             && fresh(loaded)
         {
-            return Ok(Arc::clone(&loaded.verifier));
+            return Ok(Arc::clone(loaded));
         }
         let roots = self.roots.clone();
         let fault = match tokio::task::spawn_blocking(move || load(&roots)).await {
-            Ok(Ok(verifier)) => {
-                let loaded = Loaded { verifier: Arc::clone(&verifier), at: Instant::now() };
-                self.loaded.store(Some(Arc::new(loaded)));
-                return Ok(verifier);
+            Ok(Ok(loaded)) => {
+                let loaded = Arc::new(loaded);
+                self.loaded.store(Some(Arc::clone(&loaded)));
+                return Ok(loaded);
             }
             Ok(Err(fault)) => fault,
             Err(e) => Fault::local("local_ca", format!("loading trust anchors failed: {e}")),
         };
         // A file that is being replaced must not blind anybody: what was loaded once goes on.
-        old.map(|l| Arc::clone(&l.verifier)).ok_or(fault)
+        old.ok_or(fault)
     }
 }
 
-fn load(roots: &Roots) -> Result<Arc<WebPkiServerVerifier>, Fault> {
+fn load(roots: &Roots) -> Result<Loaded, Fault> {
     let mut store = RootCertStore::empty();
+    let mut own = Vec::new();
     match roots {
         Roots::System => {
             let found = rustls_native_certs::load_native_certs();
@@ -275,16 +296,18 @@ fn load(roots: &Roots) -> Result<Arc<WebPkiServerVerifier>, Fault> {
             let pem = std::fs::read(path).map_err(|e| refuse(crate::collect::fault::describe(&e)))?;
             for cert in CertificateDer::pem_slice_iter(&pem) {
                 let cert = cert.map_err(|e| refuse(format!("not PEM: {e}")))?;
-                store.add(cert).map_err(|e| refuse(format!("a certificate is not usable: {e}")))?;
+                store.add(cert.clone()).map_err(|e| refuse(format!("a certificate is not usable: {e}")))?;
+                own.push(cert);
             }
             if store.is_empty() {
                 return Err(refuse("holds no certificate".to_owned()));
             }
         }
     }
-    WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(&PROVIDER))
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(&PROVIDER))
         .build()
-        .map_err(|e| Fault::local("local_ca", format!("trust anchors are not usable: {e}")))
+        .map_err(|e| Fault::local("local_ca", format!("trust anchors are not usable: {e}")))?;
+    Ok(Loaded { verifier, own, at: Instant::now() })
 }
 
 fn cert_fault(err: &rustls::Error, name: &ServerName<'_>) -> Fault {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::base::message::Notifier;
 use crate::base::probe::Collector;
 use crate::config::fields::Fields;
+use crate::config::model::Server;
 
 /// The kinds of monitors and notifiers that exist. Implemented where the kinds are registered.
 pub trait Catalog: Send + Sync {
@@ -18,8 +19,8 @@ pub trait Catalog: Send + Sync {
     /// its options do not stand. Opens nothing.
     fn monitor(&self, kind: &str, fields: &mut Fields<'_>) -> Option<Probe>;
 
-    /// The same for a notifier.
-    fn notifier(&self, kind: &str, fields: &mut Fields<'_>) -> Option<Arc<dyn Notifier>>;
+    /// The same for a notifier, which may name this `server` in what it sends.
+    fn notifier(&self, kind: &str, server: &Server, fields: &mut Fields<'_>) -> Option<Arc<dyn Notifier>>;
 }
 
 /// A checked probe.

@@ -22,6 +22,8 @@ pub struct Fields<'a> {
     unsupported: Vec<&'static str>,
     /// After [`seal_defaults`](Self::seal_defaults): the keys that may still fall back.
     sealed: Option<Vec<&'static str>>,
+    /// Of the unknown keys, only what may be this one is reported.
+    sought: Option<&'static str>,
     /// Keys that were reported as missing.
     missing: RefCell<Vec<String>>,
 }
@@ -38,6 +40,7 @@ impl<'a> Fields<'a> {
                 known: Vec::new(),
                 unsupported: Vec::new(),
                 sealed: None,
+                sought: None,
                 missing: RefCell::default(),
             }),
             Value::Scalar { .. } | Value::Seq(_) => {
@@ -125,6 +128,11 @@ impl<'a> Fields<'a> {
     /// Leaves the remaining keys unreported: what they may be is not known.
     pub fn claim_rest(&mut self) {
         self.entries = &[];
+    }
+
+    /// The same, but for the entry that may be a misspelt `key`.
+    pub fn claim_rest_but(&mut self, key: &'static str) {
+        self.sought = Some(key);
     }
 
     /// Reports that `key` must be there.
@@ -280,6 +288,21 @@ impl<'a> Fields<'a> {
         Self::of(self.cx, node)
     }
 
+    /// An optional nested mapping whose single value, written without it, is most likely meant for `inner`.
+    pub fn nested_of(&mut self, key: &'static str, inner: &str) -> Option<Self> {
+        let node = self.node(key)?;
+        if let Value::Scalar { .. } = node.value
+            && !node.is_null()
+        {
+            let text = self.cx.text(node)?;
+            let message = format!("`{key}` takes `key: value` pairs, not a single value");
+            let hint = format!("write `{key}: {{{inner}: {}}}`", text.shown());
+            self.cx.error(node.span, Code::WrongType, message, hint);
+            return None;
+        }
+        Self::of(self.cx, node)
+    }
+
     /// Records an error.
     pub fn error(&self, span: Span, code: Code, message: impl Into<String>, hint: impl Into<String>) {
         self.cx.error(span, code, message, hint);
@@ -287,7 +310,8 @@ impl<'a> Fields<'a> {
 
     /// Reports every key that was never asked for, with the nearest known one.
     pub fn finish(self) {
-        for entry in self.unclaimed() {
+        let of_interest = |e: &&Entry| self.sought.is_none_or(|key| nearest(&e.key, [key]).is_some());
+        for entry in self.unclaimed().filter(of_interest) {
             let near = if self.cx.is_full() { None } else { nearest(&entry.key, self.known.iter().copied()) };
             if let Some(near) = near.filter(|near| self.missing.borrow().iter().any(|key| key == near)) {
                 // One mistake should read as one: the misspelt key is why the other is missing.
@@ -323,7 +347,12 @@ pub fn duration(cx: &Cx<'_>, key: &str, node: &Node, limits: &RangeInclusive<Dur
         }
         Err(units::UnitError::NoUnit(n)) if !text.is_reference() => {
             let message = format!("`{key}` is `{n}`, which has no unit");
-            cx.error(text.span, Code::BadValue, message, format!("add the unit: `{n}ms`, `{n}s`, `{n}m` or `{n}h`"));
+            cx.error(
+                text.span,
+                Code::BadValue,
+                message,
+                format!("add the unit: `{n}ms`, `{n}s`, `{n}m`, `{n}h` or `{n}d`"),
+            );
             None
         }
         Err(e) => {

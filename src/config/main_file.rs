@@ -81,7 +81,7 @@ pub fn read(source: &Arc<Source>, catalog: &dyn Catalog, resolver: &dyn Resolver
             server.finish();
         }
         let declared;
-        (declared, main.receivers) = receivers(&mut fields, catalog);
+        (declared, main.receivers) = receivers(&mut fields, &main.server, catalog);
         if let Some(mut route) = fields.nested("route") {
             main.route = receiver_of(&mut route, &declared, &main.receivers);
             route.unsupported(&LATER_ROUTE);
@@ -122,7 +122,11 @@ fn read_server(fields: &mut Fields<'_>) -> Server {
 }
 
 /// The line of each name that is declared, and the receivers that stand.
-fn receivers(fields: &mut Fields<'_>, catalog: &dyn Catalog) -> (BTreeMap<String, usize>, Vec<Arc<Receiver>>) {
+fn receivers(
+    fields: &mut Fields<'_>,
+    server: &Server,
+    catalog: &dyn Catalog,
+) -> (BTreeMap<String, usize>, Vec<Arc<Receiver>>) {
     let cx = fields.cx();
     let mut taken = BTreeMap::new();
     let mut receivers = Vec::new();
@@ -151,9 +155,10 @@ fn receivers(fields: &mut Fields<'_>, catalog: &dyn Catalog) -> (BTreeMap<String
         let send_resolved = fields.bool("send_resolved").unwrap_or(true);
         let mut hash = Fnv::default();
         send_resolved.hash(&mut hash);
+        server.external_url.hash(&mut hash);
         let options = fields.unclaimed().filter(|e| e.key != "send_resolved");
         cx.digest_entries(options, &mut hash);
-        let built = notifier(&mut fields, catalog);
+        let built = notifier(&mut fields, server, catalog);
         let head = fields.head();
         fields.finish();
         if built.is_none() && cx.error_count() == before {
@@ -168,7 +173,7 @@ fn receivers(fields: &mut Fields<'_>, catalog: &dyn Catalog) -> (BTreeMap<String
     (taken, receivers)
 }
 
-fn notifier(fields: &mut Fields<'_>, catalog: &dyn Catalog) -> Option<(String, Arc<dyn Notifier>)> {
+fn notifier(fields: &mut Fields<'_>, server: &Server, catalog: &dyn Catalog) -> Option<(String, Arc<dyn Notifier>)> {
     let kinds = catalog.notifier_kinds();
     let all = format!("write one of: {}", kinds.join(", "));
     let kind = fields.need_text("type", &all)?;
@@ -179,7 +184,7 @@ fn notifier(fields: &mut Fields<'_>, catalog: &dyn Catalog) -> Option<(String, A
         fields.claim_rest();
         return None;
     }
-    Some((kind.value().to_owned(), catalog.notifier(kind.value(), fields)?))
+    Some((kind.value().to_owned(), catalog.notifier(kind.value(), server, fields)?))
 }
 
 fn receiver_of(
@@ -220,10 +225,18 @@ pub fn read_unused(source: &Arc<Source>, resolver: &dyn Resolver) -> Vec<Problem
             e.value.is_null() || matches!(&e.value.value, Value::Seq(items) if items.is_empty())
         }));
         if !empty {
-            let what = if source.path().starts_with("rules.d") { "rules are" } else { "templates are" };
-            let hint =
-                "monitors have alerts of their own: `alert:` in `monitors.d`; move this file elsewhere until then";
-            cx.error(span, Code::Unsupported, format!("{what} not evaluated by this version"), hint);
+            let (message, hint) = if source.path().starts_with("rules.d") {
+                (
+                    "rules are not evaluated by this version",
+                    "monitors have alerts of their own: `alert:` in `monitors.d`; move this file elsewhere until then",
+                )
+            } else {
+                (
+                    "templates are not expanded by this version",
+                    "within a file, `defaults:` and YAML anchors save repetition; move this file elsewhere until then",
+                )
+            };
+            cx.error(span, Code::Unsupported, message, hint);
         }
     }
     cx.into_problems()

@@ -29,7 +29,7 @@ pub struct Config {
 pub struct Server {
     /// TCP address to listen on; the command line wins.
     pub listen: Option<SocketAddr>,
-    /// The address that links in notifications begin with.
+    /// Where people reach this server; notifications name it.
     pub external_url: Option<String>,
 }
 

@@ -189,7 +189,11 @@ impl<'a> Reader<'a> {
     fn probe(&self, fields: &mut Fields<'a>) -> Option<Probe> {
         let kinds = self.catalog.monitor_kinds();
         let all = format!("write one of: {}", kinds.join(", "));
-        let kind = fields.need_text("type", &all)?;
+        let Some(kind) = fields.need_text("type", &all) else {
+            // Without a type every option is unknown: nothing more to say about them.
+            fields.claim_rest_but("type");
+            return None;
+        };
         if !kinds.contains(&kind.value()) {
             let hint = nearest(kind.value(), kinds.iter().copied()).map(|near| format!("did you mean `{near}`?"));
             let message = format!("there is no monitor type `{}`", kind.shown());

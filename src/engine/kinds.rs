@@ -6,6 +6,7 @@ use crate::base::message::Notifier;
 use crate::collect::kinds::KINDS;
 use crate::config::catalog::{Catalog, Probe};
 use crate::config::fields::Fields;
+use crate::config::model::Server;
 use crate::notify::kinds::KINDS as NOTIFIERS;
 
 /// The built-in kinds. Lives here because `collect` and `notify` do not know each other.
@@ -26,8 +27,8 @@ impl Catalog for Kinds {
         (found.read)(fields)
     }
 
-    fn notifier(&self, kind: &str, fields: &mut Fields<'_>) -> Option<Arc<dyn Notifier>> {
+    fn notifier(&self, kind: &str, server: &Server, fields: &mut Fields<'_>) -> Option<Arc<dyn Notifier>> {
         let found = NOTIFIERS.iter().find(|k| k.name == kind)?;
-        (found.read)(fields)
+        (found.read)(server, fields)
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::base::message::Notifier;
 use crate::config::fields::Fields;
+use crate::config::model::Server;
 
 /// One kind of notifier.
 #[derive(Clone, Copy, Debug)]
@@ -11,7 +12,7 @@ pub struct Kind {
     /// What `type:` says.
     pub name: &'static str,
     /// Reads the kind's options. Opens nothing; leaves `finish` to the caller, who reads the common keys.
-    pub read: fn(&mut Fields<'_>) -> Option<Arc<dyn Notifier>>,
+    pub read: fn(&Server, &mut Fields<'_>) -> Option<Arc<dyn Notifier>>,
 }
 
 /// Every kind, in the order in which documentation lists them.
@@ -35,6 +36,7 @@ pub(crate) mod testing {
     use crate::base::message::{Message, Notifier, Status};
     use crate::base::time::Timestamp;
     use crate::config::fields::{Cx, Fields, Resolver};
+    use crate::config::model::Server;
     use crate::config::report::Source;
     use crate::config::yaml;
 
@@ -52,7 +54,8 @@ pub(crate) mod testing {
         let cx = Cx::new(Source::new("test.yaml", text), &Fake);
         let mut fields = Fields::of(&cx, &root).unwrap();
         let read = KINDS.iter().find(|k| k.name == kind).unwrap().read;
-        let notifier = read(&mut fields);
+        let server = Server { external_url: Some("https://watchdog.example.com".into()), ..Server::default() };
+        let notifier = read(&server, &mut fields);
         fields.finish();
         (notifier, cx.into_problems().into_iter().map(|p| p.message).collect())
     }
@@ -81,6 +84,8 @@ pub(crate) mod testing {
     pub struct Got {
         pub path: String,
         pub headers: BTreeMap<String, String>,
+        /// How often each of them came.
+        pub header_lines: BTreeMap<String, usize>,
         pub body: serde_json::Value,
     }
 
@@ -102,8 +107,14 @@ pub(crate) mod testing {
         let app = Router::new().fallback(move |uri: Uri, given: HeaderMap, payload: Bytes| async move {
             let text = |v: &axum::http::HeaderValue| String::from_utf8_lossy(v.as_bytes()).into_owned();
             let headers_in = given.iter().map(|(k, v)| (k.to_string(), text(v))).collect();
+            let lines = given.keys().map(|k| (k.to_string(), given.get_all(k).iter().count())).collect();
             let body_in = serde_json::from_slice(&payload).unwrap_or_default();
-            writer.lock().unwrap().push(Got { path: uri.path().to_owned(), headers: headers_in, body: body_in });
+            writer.lock().unwrap().push(Got {
+                path: uri.path().to_owned(),
+                headers: headers_in,
+                header_lines: lines,
+                body: body_in,
+            });
             let mut out = HeaderMap::new();
             for (name, value) in headers {
                 out.insert(*name, value.parse().unwrap());

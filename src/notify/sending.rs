@@ -83,6 +83,10 @@ impl Reply {
                 self.status,
                 StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS
             );
+        let detail = match self.status.is_redirection() {
+            true => "redirects are not followed, write the address it leads to".to_owned(),
+            false => detail,
+        };
         let err = SendError::Refused { status: self.status, detail };
         Err(if again { err.retry(retry_after.or(self.retry_after)) } else { err.permanent() })
     }
@@ -213,6 +217,11 @@ mod tests {
                 Err(DeliveryError::Permanent(_)) => Some(false),
             };
             assert_eq!(got, again, "{status}");
+        }
+        let moved = Reply { status: StatusCode::FOUND, retry_after: None, body: Vec::new() };
+        match moved.accepted(String::new(), None) {
+            Err(DeliveryError::Permanent(err)) => assert!(err.to_string().contains("redirects are not followed")),
+            other => panic!("{other:?}"),
         }
         check(200, None);
         check(204, None);

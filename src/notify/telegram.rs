@@ -14,6 +14,7 @@ use crate::base::term_safe;
 use crate::base::time::Timestamp;
 use crate::base::units::Short;
 use crate::config::fields::Fields;
+use crate::config::model::Server;
 use crate::config::report::Code;
 use crate::notify::sending::{MAX_TIMEOUT, Reply, SendError, client, send};
 
@@ -31,7 +32,7 @@ struct Telegram {
 }
 
 /// Reads the options.
-pub fn read(fields: &mut Fields<'_>) -> Option<Arc<dyn Notifier>> {
+pub fn read(_: &Server, fields: &mut Fields<'_>) -> Option<Arc<dyn Notifier>> {
     let errors = fields.cx().error_count();
     let token = fields.need_text("bot_token", "write the token from @BotFather, e.g. `\"${env:TELEGRAM_TOKEN}\"`");
     let chat = fields.need_text("chat_id", "write the chat's number, e.g. `\"-1001234567890\"`, or `\"@channel\"`");

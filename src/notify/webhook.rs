@@ -15,6 +15,7 @@ use crate::base::message::{DeliveryError, Message, Notifier};
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
 use crate::config::fields::Fields;
+use crate::config::model::Server;
 use crate::config::report::Code;
 use crate::notify::sending::{MAX_TIMEOUT, client, send};
 
@@ -26,10 +27,11 @@ struct Webhook {
     url: Secret<reqwest::Url>,
     headers: Vec<(HeaderName, Secret<HeaderValue>)>,
     timeout: Duration,
+    external_url: String,
 }
 
 /// Reads the options.
-pub fn read(fields: &mut Fields<'_>) -> Option<Arc<dyn Notifier>> {
+pub fn read(server: &Server, fields: &mut Fields<'_>) -> Option<Arc<dyn Notifier>> {
     let errors = fields.cx().error_count();
     let url = fields.need_text("url", "write the address, e.g. `url: https://hooks.example.com/watchdog`");
     let url = url.and_then(|text| match reqwest::Url::parse(text.value().trim()) {
@@ -63,7 +65,8 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Arc<dyn Notifier>> {
     if fields.cx().error_count() > errors {
         return None;
     }
-    Some(Arc::new(Webhook { url: Secret::new(url?), headers, timeout }))
+    let external_url = server.external_url.clone().unwrap_or_default();
+    Some(Arc::new(Webhook { url: Secret::new(url?), headers, timeout, external_url }))
 }
 
 impl Notifier for Webhook {
@@ -73,14 +76,17 @@ impl Notifier for Webhook {
                 .await?
                 .post(self.url.reveal().clone())
                 .header("Idempotency-Key", message.idempotency_key.as_str())
-                .json(&payload(message));
-            for (name, value) in &self.headers {
-                request = request.header(name, value.reveal());
-            }
+                .json(&payload(message, &self.external_url));
+            // `headers` replaces what stands there already; `header` would send both.
+            request = request.headers(self.headers.iter().map(|(n, v)| (n.clone(), v.reveal().clone())).collect());
             let reply = send(request, self.timeout).await?;
             let mut secrets = vec![self.url.reveal().as_str(), self.url.reveal().path()];
             secrets.extend(self.url.reveal().query());
-            secrets.extend(self.headers.iter().filter_map(|(_, v)| v.reveal().to_str().ok()));
+            for value in self.headers.iter().filter_map(|(_, v)| v.reveal().to_str().ok()) {
+                secrets.push(value);
+                // `Bearer abc`: what is echoed is the word behind the scheme.
+                secrets.extend(value.split_once(' ').map(|(_, credentials)| credentials.trim()));
+            }
             reply.accepted(reply.excerpt(&secrets), None)
         })
     }
@@ -98,7 +104,7 @@ struct Payload<'a> {
     common_labels: &'a Labels,
     common_annotations: &'a Labels,
     #[serde(rename = "externalURL")]
-    external_url: &'static str,
+    external_url: &'a str,
     alerts: [Alert<'a>; 1],
 }
 
@@ -115,7 +121,7 @@ struct Alert<'a> {
     fingerprint: String,
 }
 
-fn payload(message: &Message) -> Payload<'_> {
+fn payload<'a>(message: &'a Message, external_url: &'a str) -> Payload<'a> {
     Payload {
         version: "4",
         group_key: format!("{{}}:{}", message.labels),
@@ -125,7 +131,7 @@ fn payload(message: &Message) -> Payload<'_> {
         group_labels: &message.labels,
         common_labels: &message.labels,
         common_annotations: &message.annotations,
-        external_url: "",
+        external_url,
         alerts: [Alert {
             status: message.status.as_str(),
             labels: &message.labels,
@@ -145,7 +151,7 @@ mod tests {
 
     #[test]
     fn the_payload_is_alertmanagers() {
-        let got = serde_json::to_string_pretty(&payload(&firing())).unwrap();
+        let got = serde_json::to_string_pretty(&payload(&firing(), "https://watchdog.example.com")).unwrap();
         insta::assert_snapshot!(got, @r#"
         {
           "version": "4",
@@ -167,7 +173,7 @@ mod tests {
             "description": "got <b>500</b> & more",
             "summary": "shop is down"
           },
-          "externalURL": "",
+          "externalURL": "https://watchdog.example.com",
           "alerts": [
             {
               "status": "firing",
@@ -188,7 +194,7 @@ mod tests {
           ]
         }
         "#);
-        let over = serde_json::to_value(payload(&resolved())).unwrap();
+        let over = serde_json::to_value(payload(&resolved(), "")).unwrap();
         assert_eq!(over["alerts"][0]["endsAt"], "2025-11-23T12:28:20.000Z");
         assert_eq!(over["status"], "resolved");
     }
@@ -234,6 +240,29 @@ mod tests {
             }
             other => panic!("{other:?}"),
         }
+    }
+
+    #[tokio::test]
+    async fn a_bearer_s_token_is_not_logged_without_its_scheme() {
+        let to = receiver(401, &[], "no such token: resolved-K").await;
+        let yaml = format!("{{url: \"{}\", headers: {{Authorization: \"Bearer ${{env:K}}\"}}}}", to.url);
+        match build("webhook", &yaml).0.unwrap().deliver(&firing()).await {
+            Err(DeliveryError::Permanent(err)) => {
+                assert_eq!(err.to_string(), "the receiver answered 401 Unauthorized: no such token: ***");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_header_of_one_s_own_replaces_ours() {
+        let to = receiver(200, &[], "").await;
+        let yaml = format!("{{url: \"{}\", headers: {{Content-Type: application/cloudevents+json}}}}", to.url);
+        build("webhook", &yaml).0.unwrap().deliver(&firing()).await.unwrap();
+        let got = to.got.lock().unwrap().clone();
+        assert_eq!(got[0].headers["content-type"], "application/cloudevents+json");
+        assert_eq!(got[0].header_lines["content-type"], 1);
+        assert_eq!(got[0].body["externalURL"], "https://watchdog.example.com");
     }
 
     #[tokio::test]

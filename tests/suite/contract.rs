@@ -14,12 +14,13 @@ use watchdog::base::probe::ProbeCx;
 use watchdog::base::time::Timestamp;
 use watchdog::config::catalog::{Catalog, Probe};
 use watchdog::config::fields::{Cx, Fields, Resolver};
+use watchdog::config::model::Server;
 use watchdog::config::report::Source;
 use watchdog::config::yaml;
 use watchdog::engine::kinds::Kinds;
 
 use crate::evil::Evil;
-use crate::evil::tls::Authority;
+use crate::evil::tls::{Authority, self_signed};
 
 /// How far past its deadline a probe may come back; two busy processors need some.
 const SLACK: Duration = Duration::from_millis(300);
@@ -232,6 +233,21 @@ async fn certificates_are_judged_and_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_self_signed_certificate_is_trusted_when_it_is_the_one_in_the_file() {
+    let (file, server) = self_signed("localhost").await;
+    let (other, _) = self_signed("localhost").await;
+    for (tls, want) in [
+        (format!("ca_file: {}", file.path().display()), (Verdict::Up, "")),
+        (format!("ca_file: {}, server_name: else.example", file.path().display()), (Verdict::Down, "cert_name")),
+        (format!("ca_file: {}", other.path().display()), (Verdict::Down, "cert_untrusted")),
+    ] {
+        let text = format!("{{url: \"https://localhost:{}/\", tls: {{{tls}}}}}", server.port);
+        let got = run("http", &text, Duration::from_secs(5)).await;
+        assert_eq!((got.verdict, class(&got)), want, "{tls}: {:?}", got.reason);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn names_that_do_not_resolve_are_down_and_nothing_listening_is_refused() {
     let limit = Duration::from_secs(9);
     // A label of more than 63 characters is refused by the resolver itself: no question leaves.
@@ -281,7 +297,7 @@ async fn a_hostile_receiver_neither_hangs_nor_fills_memory_nor_learns_more() {
         ("/loop", false),
     ] {
         let text = format!("{{url: \"{}\", timeout: 500ms}}", evil.url(path));
-        let hook = fields(&text, |f| Kinds.notifier("webhook", f));
+        let hook = fields(&text, |f| Kinds.notifier("webhook", &Server::default(), f));
         let start = Instant::now();
         let result = hook.deliver(&message()).await;
         assert!(start.elapsed() < Duration::from_millis(500) + SLACK, "{path}");
@@ -301,7 +317,7 @@ async fn a_delivery_may_be_dropped_at_any_moment() {
     let evil = Evil::start().await;
     let bot = format!("{{bot_token: \"1:abcdefgh\", chat_id: \"1\", api_url: \"http://{}\"}}", evil.at);
     for (kind, text) in [("webhook", format!("{{url: \"{}\"}}", evil.url("/gzip"))), ("telegram", bot)] {
-        let notifier = fields(&text, |f| Kinds.notifier(kind, f));
+        let notifier = fields(&text, |f| Kinds.notifier(kind, &Server::default(), f));
         for micros in (0..4_000).step_by(500) {
             let _ = timeout(Duration::from_micros(micros), notifier.deliver(&message())).await;
         }

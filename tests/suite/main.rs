@@ -12,6 +12,7 @@ mod crash;
 mod evil;
 mod fake;
 mod guide;
+mod hostile;
 mod reload;
 mod server;
 mod terminal;

@@ -62,8 +62,7 @@ impl Place {
         let mut ready = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
         if !ready.starts_with("ready") {
-            let log = fs::read_to_string(self.dir.path().join("stderr")).unwrap();
-            panic!("the server said {ready:?}\n{log}");
+            panic!("the server said {ready:?}\n{}", self.stderr());
         }
         Server { child, socket: self.socket() }
     }

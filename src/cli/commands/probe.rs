@@ -197,6 +197,7 @@ pub async fn run(args: &ProbeArgs, look: Look, out: &mut dyn Write) -> Done {
 }
 
 fn json(outcome: Outcome, at: crate::base::time::Timestamp, took: Duration) -> Result<String, Failure> {
+    let outcome = outcome.made_safe();
     let result = ProbeResult {
         at,
         verdict: outcome.verdict,

@@ -89,7 +89,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let mut limits = Vec::new();
     if let Some(mut expect) = fields.nested("expect") {
         for (key, gauge) in Gauge::ALL {
-            let Some(mut own) = expect.nested(key) else { continue };
+            let Some(mut own) = expect.nested_of(key, "below") else { continue };
             let range = if gauge == Gauge::Load { 0.0..=10_000.0 } else { 0.0..=100.0 };
             let below = own.number("below", range.clone());
             let above = own.number("degraded_above", range);

@@ -119,9 +119,11 @@ impl Reading {
     pub fn samples(&self, now: Timestamp) -> Vec<Sample> {
         let mut out = Vec::with_capacity(160 + self.stats.cpu_time.len() * 8);
         self.cpu_samples(&mut out);
-        out.push(Sample::new("node_load1", f64::from(self.load.one)));
-        out.push(Sample::new("node_load5", f64::from(self.load.five)));
-        out.push(Sample::new("node_load15", f64::from(self.load.fifteen)));
+        // The kernel gives two decimals, which the crate reads as `f32`: 2.73 would become 2.7300000190734863.
+        let exact = |load: f32| (f64::from(load) * 100.0).round() / 100.0;
+        out.push(Sample::new("node_load1", exact(self.load.one)));
+        out.push(Sample::new("node_load5", exact(self.load.five)));
+        out.push(Sample::new("node_load15", exact(self.load.fifteen)));
         for (name, value, bytes) in &self.memory {
             let unit = if *bytes { "_bytes" } else { "" };
             let name = Cow::Owned(format!("node_memory_{name}{unit}"));

@@ -23,7 +23,8 @@ const SUSPECT_RATIO: usize = 100;
 /// # Errors
 /// The body is nested, is a bomb, or is not what its header says.
 pub fn decode(answer: &mut Answer, max_body: usize) -> Result<(), Fault> {
-    if !answer.is_encoded() {
+    // Answers to HEAD, 204 and 304 name the encoding of a body that they do not have.
+    if !answer.is_encoded() || answer.body.is_empty() {
         return Ok(());
     }
     let encodings = answer.encodings();
@@ -154,6 +155,13 @@ mod tests {
         let mut a = answer("deflate", d.finish().unwrap());
         decode(&mut a, 1024).unwrap();
         assert_eq!(a.body, b"hello");
+    }
+
+    #[test]
+    fn no_body_needs_no_decoding() {
+        for encoding in ["gzip", "deflate", "gzip, gzip"] {
+            assert_eq!(decode(&mut answer(encoding, Vec::new()), 1024), Ok(()), "{encoding}");
+        }
     }
 
     #[test]

@@ -79,14 +79,14 @@ impl Expect {
         };
         let Some(mut own) = fields.nested("expect") else { return none };
         none.status = Statuses::read(&mut own);
-        if let Some(mut body) = own.nested("body") {
+        if let Some(mut body) = own.nested_of("body", "contains") {
             none.body = TextCheck::read(&mut body, "body", true);
             body.finish();
         }
         none.json = JsonCheck::read(&mut own);
         none.headers = HeaderCheck::read(&mut own);
         none.latency = Latency::read(&mut own);
-        if let Some(mut cert) = own.nested("cert") {
+        if let Some(mut cert) = own.nested_of("cert", "valid_for") {
             let year = Duration::from_secs(365 * 86_400);
             if let Some(d) = cert.duration("valid_for", Duration::from_secs(60)..=year * 10) {
                 none.cert = Some((d, format!("certificate valid for {} more", Exact(d))));
@@ -313,6 +313,8 @@ fn parse_json(body: &[u8], truncated: bool) -> Result<serde_json::Value, String>
         return Err(format!("the body has more than {MAX_JSON_VALUES} JSON values, which is not parsed"));
     }
     // serde_json stops at 128 levels of nesting.
+    // RFC 8259, section 8.1: a parser may ignore a byte order mark, which some servers send.
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     serde_json::from_slice(body).map_err(|e| format!("the body is not JSON: {e}"))
 }
 
@@ -412,6 +414,7 @@ mod tests {
         check(r#"{"a":[{"s":"up"},{"s":"down"}]}"#, "$.a[*].s", "up", true, false);
         check("{}", "$.missing", "up", true, false);
         check("<html>", "$.n", "up", true, false);
+        check("\u{feff}{\"n\":5}", "$.n", "5", true, true);
     }
 
     #[test]

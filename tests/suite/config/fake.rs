@@ -11,6 +11,7 @@ use watchdog::base::outcome::Outcome;
 use watchdog::base::probe::{Collector, ProbeCx};
 use watchdog::config::catalog::{Catalog, Probe};
 use watchdog::config::fields::{Fields, Resolver};
+use watchdog::config::model::Server;
 use watchdog::config::{Loaded, load};
 
 /// Kinds `http` and `tcp` with some of their options, notifier `webhook`.
@@ -63,7 +64,7 @@ impl Catalog for Kinds {
         Some(Probe { kind, target: target?.shown().to_owned(), collector: Arc::new(Nothing) })
     }
 
-    fn notifier(&self, _: &str, fields: &mut Fields<'_>) -> Option<Arc<dyn Notifier>> {
+    fn notifier(&self, _: &str, _: &Server, fields: &mut Fields<'_>) -> Option<Arc<dyn Notifier>> {
         fields.need_text("url", "write the address: `url: http://127.0.0.1:9000/hook`")?;
         Some(Arc::new(Nothing))
     }

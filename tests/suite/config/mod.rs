@@ -1,6 +1,7 @@
 //! The configuration directory as its users meet it.
 
 mod fake;
+mod guide;
 mod joining;
 mod keys;
 mod last_good;

@@ -115,6 +115,9 @@ async fn misbehave<S: AsyncWrite + Unpin>(s: &mut S, path: &str) -> std::io::Res
         "/escapes-in-reason" => b"HTTP/1.1 500 \x9b2J\xe2\x80\xae\r\nContent-Length: 0\r\n\r\n".to_vec(),
         "/control-in-reason" => b"HTTP/1.1 500 \x1b[2J\r\nContent-Length: 0\r\n\r\n".to_vec(),
         "/escapes-in-header" => b"HTTP/1.1 500 Oh\r\nX-Evil: \x9b2J\xe2\x80\xae\r\nContent-Length: 0\r\n\r\n".to_vec(),
+        "/escapes-in-location" => {
+            b"HTTP/1.1 302 Found\r\nLocation: evil:\x9b2J\xe2\x80\xae\r\nContent-Length: 0\r\n\r\n".to_vec()
+        }
         "/escapes-in-body" => answer("500 Oh", "", b"\x1b]52;c;aGk=\x07\x9b2J\x1b]8;;file:///\x1b\\"),
         "/as" => answer("200 OK", "", "a".repeat(1 << 20).as_bytes()),
         "/deep-json" => answer("200 OK", "", "[".repeat(500_000).as_bytes()),

@@ -44,6 +44,18 @@ impl Authority {
     }
 }
 
+/// A server whose certificate signs itself and may sign others, as `openssl req -x509` makes them, and the
+/// file with that certificate.
+pub async fn self_signed(name: &str) -> (tempfile::NamedTempFile, TlsServer) {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let cert = params.self_signed(&key).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), cert.pem()).unwrap();
+    (file, TlsServer::start(cert.der().clone(), key).await)
+}
+
 /// Answers every request with `ok`.
 pub struct TlsServer {
     /// The port on 127.0.0.1.
