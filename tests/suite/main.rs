@@ -13,3 +13,4 @@ mod evil;
 mod fake;
 mod reload;
 mod server;
+mod terminal;
