@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::api::{Listen, Server, bind};
+use crate::api::{Listen, Server, bind, check_listen};
 use crate::base::clock::Clock;
 use crate::base::failure::{Failure, Kind};
 use crate::cli::logs::Logs;
@@ -67,6 +67,9 @@ pub struct Booted {
 /// opened, the state database is newer than this binary.
 pub async fn boot(plan: Plan, logs: impl FnOnce(&Path) -> Logs) -> Result<Booted, Failure> {
     let clock = Clock::system();
+    if let Some(address) = plan.listen {
+        check_listen(address)?;
+    }
     let config = absolute(&plan.config)?;
     let data = DataDir::take(&plan.data).map_err(|e| lock_failure(&e))?;
     let logs = logs(data.path());
@@ -114,8 +117,13 @@ pub async fn boot(plan: Plan, logs: impl FnOnce(&Path) -> Logs) -> Result<Booted
 impl Booted {
     /// Loads the files again, as SIGHUP asks.
     pub async fn reload(&self) {
-        if let Err(e) = self.running.core.reload().await {
-            tracing::warn!(error = %e, "the configuration was not loaded");
+        match self.running.core.reload().await {
+            // What changed, the reload itself has logged. Whoever sent the signal waits for an answer.
+            Ok(r) if r.added.is_empty() && r.changed.is_empty() && r.removed.is_empty() => {
+                tracing::info!(problems = r.problems.len(), "the configuration was loaded again; no monitor changed");
+            }
+            Ok(_) => {}
+            Err(e) => tracing::warn!(error = %e, "the configuration was not loaded"),
         }
     }
 

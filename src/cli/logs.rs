@@ -1,6 +1,8 @@
 //! Where the program's own log lines go: a daily file in the data directory, and stderr for `serve`.
 
+use std::fs::DirBuilder;
 use std::io::IsTerminal;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use tracing_appender::non_blocking::WorkerGuard;
@@ -21,12 +23,16 @@ pub struct Logs(Option<WorkerGuard>);
 /// A directory that cannot be written loses the file, not the server: `to_stderr` still speaks.
 pub fn start(data_dir: &Path, to_stderr: bool) -> Logs {
     let filter = || EnvFilter::try_from_env("WATCHDOG_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let dir = data_dir.join("logs");
+    // The appender looks for old files before it makes the directory, and complains on stderr. What
+    // fails here fails there again.
+    let _ = DirBuilder::new().recursive(true).mode(0o700).create(&dir);
     let appender = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix("watchdog")
         .filename_suffix("log")
         .max_log_files(KEPT)
-        .build(data_dir.join("logs"));
+        .build(dir);
     let (file, guard) = match appender {
         Ok(appender) => {
             // Full: lines are dropped rather than waited for; a slow disk must not slow a probe.

@@ -26,6 +26,13 @@ struct Seen {
     parser: Parser,
 }
 
+impl Seen {
+    /// How often the whole screen was written.
+    fn pictures(&self) -> usize {
+        String::from_utf8_lossy(&self.raw).matches("\x1b[2J").count()
+    }
+}
+
 /// A terminal with a program in it.
 struct Terminal {
     seen: Arc<(Mutex<Seen>, Condvar)>,
@@ -78,7 +85,8 @@ impl Terminal {
         let child = pair.slave.spawn_command(builder).unwrap();
         // Held here, it would keep the reader from ever seeing the end.
         drop(pair.slave);
-        let seen = Arc::new((Mutex::new(Seen { raw: Vec::new(), parser: Parser::new(rows, columns, 0) }), Condvar::new()));
+        let seen =
+            Arc::new((Mutex::new(Seen { raw: Vec::new(), parser: Parser::new(rows, columns, 0) }), Condvar::new()));
         let mut bytes = pair.master.try_clone_reader().unwrap();
         let to = Arc::clone(&seen);
         std::thread::spawn(move || {
@@ -114,9 +122,14 @@ impl Terminal {
     /// Waits until the screen is as `is` says; gives its text.
     #[track_caller]
     fn until(&self, what: &str, mut is: impl FnMut(&Screen) -> bool) -> String {
+        self.waits(what, |seen| is(seen.parser.screen()))
+    }
+
+    #[track_caller]
+    fn waits(&self, what: &str, mut is: impl FnMut(&Seen) -> bool) -> String {
         let mut seen = self.seen.0.lock().unwrap();
         let end = Instant::now() + PATIENCE;
-        while !is(seen.parser.screen()) {
+        while !is(&seen) {
             let left = end.saturating_duration_since(Instant::now());
             assert!(!left.is_zero(), "{what} did not come; there is\n{}", seen.parser.screen().contents());
             seen = self.seen.1.wait_timeout(seen, left).unwrap().0;
@@ -172,7 +185,7 @@ fn place(monitors: &str) -> Place {
 fn the_screens_are_live_and_follow_the_keys() {
     let place = place(MONITORS);
     let server = place.serve();
-    let mut terminal = Terminal::start(&place, &["tui"], 30, 100);
+    let mut terminal = Terminal::start(&place, &["tui"], 24, 80);
     let overview = terminal.shows(&["[1 Overview", "broken is down", "∙ live"]);
     assert!(overview.contains("✗1 ✓1"), "{overview}");
     terminal.press("3");
@@ -315,7 +328,9 @@ fn any_size_is_a_size() {
     terminal.press("3");
     terminal.shows(&["broken", "good"]);
     for (rows, columns) in [(1, 40), (12, 1), (1, 1), (200, 300), (2, 2)] {
+        let before = terminal.seen.0.lock().unwrap().pictures();
         terminal.resize(rows, columns);
+        terminal.waits("a picture for the new size", |seen| seen.pictures() > before);
     }
     terminal.resize(12, 40);
     terminal.shows(&["broken", "good"]);

@@ -153,7 +153,8 @@ pub fn table(ui: &mut Ui, rows: &[Arc<MonitorRow>], now: Timestamp) {
             Cell::plain(r.name.as_str()),
             Cell::new(Role::Dim, &r.r#type),
             Cell::plain(short(r.since.map(|t| now.since(t)))),
-            Cell::plain(short(r.took)),
+            // A heartbeat is not probed, so it takes no time.
+            Cell::plain(short(r.took.filter(|d| !d.is_zero()))),
             Cell::plain(short(r.p95)),
             Cell::plain(r.uptime.map_or_else(|| "-".to_owned(), percent)),
             Cell::plain(format!("{note}{}", r.headline)),
