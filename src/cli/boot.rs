@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
 use crate::api::{Listen, Server, bind, check_listen};
 use crate::base::clock::Clock;
 use crate::base::failure::{Failure, Kind};
@@ -115,16 +117,17 @@ pub async fn boot(plan: Plan, logs: impl FnOnce(&Path) -> Logs) -> Result<Booted
 }
 
 impl Booted {
-    /// Loads the files again, as SIGHUP asks.
-    pub async fn reload(&self) {
-        match self.running.core.reload().await {
-            // What changed, the reload itself has logged. Whoever sent the signal waits for an answer.
-            Ok(r) if r.added.is_empty() && r.changed.is_empty() && r.removed.is_empty() => {
-                tracing::info!(problems = r.problems.len(), "the configuration was loaded again; no monitor changed");
-            }
-            Ok(_) => {}
-            Err(e) => tracing::warn!(error = %e, "the configuration was not loaded"),
+    /// Asks for the files to be loaded again, as SIGHUP does, without waiting: the next signal may be
+    /// the one to stop.
+    pub fn reload(&self) {
+        if self.running.core.reload.try_send(oneshot::channel().0).is_err() {
+            tracing::warn!("the configuration is being loaded already");
         }
+    }
+
+    /// Waits until a part of the engine crashes, see [`Running::crashed`].
+    pub async fn crashed(&mut self) -> &'static str {
+        self.running.crashed().await
     }
 
     /// Goes down in order; see `engine::start`.

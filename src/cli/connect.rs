@@ -11,7 +11,7 @@ use crate::client::{Client, ClientError, Endpoint};
 /// # Errors
 /// It is not known where the socket is.
 pub fn client(settings: &Settings) -> Result<Client, Failure> {
-    Ok(Client::new(Endpoint::Unix(settings.socket()?.to_owned())))
+    Ok(Client::new(Endpoint::Unix(settings.server_socket()?)))
 }
 
 /// Runs a command's asynchronous part on this thread.
@@ -23,12 +23,14 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, 
     runtime.map_err(|e| Failure::text(Kind::Internal, format!("cannot start an event loop: {e}")))?.block_on(work)
 }
 
-/// The same on as many threads as there are processors: for the engine and the screens.
+/// The same on several threads: for the engine and the screens. More than four only wake each other:
+/// ten thousand monitors keep less than one busy.
 ///
 /// # Errors
 /// Those of `work`; or the operating system gives no event loop.
 pub fn block_on_threads<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     let runtime = runtime.map_err(|e| Failure::text(Kind::Internal, format!("cannot start an event loop: {e}")))?;
     let done = runtime.block_on(work);
     // A name lookup or file read that hangs must not keep the process.

@@ -16,7 +16,10 @@ const KEPT: usize = 14;
 
 /// Writes what is still in memory when dropped.
 #[derive(Debug)]
-pub struct Logs(Option<WorkerGuard>);
+pub struct Logs {
+    file: Option<WorkerGuard>,
+    _screen: Option<WorkerGuard>,
+}
 
 /// Starts logging; `WATCHDOG_LOG` sets the level (`info` by default, `debug`, `watchdog::engine=debug` …).
 ///
@@ -24,8 +27,7 @@ pub struct Logs(Option<WorkerGuard>);
 pub fn start(data_dir: &Path, to_stderr: bool) -> Logs {
     let filter = || EnvFilter::try_from_env("WATCHDOG_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let dir = data_dir.join("logs");
-    // The appender looks for old files before it makes the directory, and complains on stderr. What
-    // fails here fails there again.
+    // The appender complains on stderr about a directory that it is about to make.
     let _ = DirBuilder::new().recursive(true).mode(0o700).create(&dir);
     let appender = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
@@ -42,15 +44,21 @@ pub fn start(data_dir: &Path, to_stderr: bool) -> Logs {
         Err(_) => (None, None),
     };
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    let screen = to_stderr.then(|| fmt::layer().with_writer(std::io::stderr).with_ansi(colour).with_filter(filter()));
+    // The same for a pipe that nobody reads, such as that of a log collector which hangs.
+    let (screen, screen_guard) = match to_stderr.then(|| tracing_appender::non_blocking(std::io::stderr())) {
+        Some((writer, guard)) => {
+            (Some(fmt::layer().with_writer(writer).with_ansi(colour).with_filter(filter())), Some(guard))
+        }
+        None => (None, None),
+    };
     // A second call, in tests, keeps the first subscriber.
     let _ = tracing_subscriber::registry().with(file).with(screen).try_init();
-    Logs(guard)
+    Logs { file: guard, _screen: screen_guard }
 }
 
 impl Logs {
     /// Whether a file is written.
     pub const fn has_file(&self) -> bool {
-        self.0.is_some()
+        self.file.is_some()
     }
 }

@@ -32,9 +32,7 @@ pub fn print(ui: &mut Ui, result: &ProbeResult, now: Timestamp) {
     let headline = result.reason.as_ref().map_or(&result.summary, |r| &r.message);
     let headline = ui.paint(Role::Plain, headline);
     let tries = if result.attempt > 1 { format!(", attempt {}", result.attempt) } else { String::new() };
-    // A heartbeat is not probed, so it takes no time.
-    let took = if result.took.is_zero() { String::new() } else { format!(", took {}", Short(result.took)) };
-    let when = format!("{} ago{took}{tries}", Short(now.since(result.at)));
+    let when = format!("{} ago, took {}{tries}", Short(now.since(result.at)), Short(result.took));
     let when = ui.paint(Role::Dim, when);
     ui.line(format_args!("{word}  {headline}  {when}"));
     phases(ui, &result.phases);

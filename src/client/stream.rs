@@ -116,7 +116,8 @@ async fn session(
                     "the server ({version}) speaks protocol {protocol}, this program ({}) protocol {PROTOCOL}",
                     env!("CARGO_PKG_VERSION")
                 );
-                return Ok(End::Lost(reason));
+                // The greeting is passed on: a screen explains more than a reason can.
+                Some(End::Lost(reason))
             }
             Frame::Goodbye { reason } => Some(End::Lost(reason.clone())),
             // A greeting alone proves nothing: a server that dies right after it must not be asked
@@ -242,6 +243,8 @@ mod tests {
         let mut server = accept(&listener).await;
         say(&mut server, &Frame::Hello { protocol: PROTOCOL + 1, version: "9.9".into() }).await;
         assert!(matches!(f.links.recv().await, Some(Link::Connecting { .. })));
+        let Some(Link::Frame(greeting)) = f.links.recv().await else { panic!("no greeting") };
+        assert!(matches!(*greeting, Frame::Hello { protocol, .. } if protocol == PROTOCOL + 1));
         let Some(Link::Lost { reason, .. }) = f.links.recv().await else { panic!("not lost") };
         assert!(reason.contains("9.9"), "{reason}");
         assert_eq!(f.group.stop(Duration::from_secs(5)).await, 0);

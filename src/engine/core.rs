@@ -1,11 +1,14 @@
 //! The running engine as seen by the API: turns calls into messages to the actors.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::clock::Clock;
+use crate::base::failure::Chain;
 use crate::base::name::MonitorName;
 use crate::base::nearest::nearest;
 use crate::base::probe::Beat;
@@ -25,6 +28,8 @@ const PAGE: usize = 1_000;
 const EVENTS_OF_MONITOR: usize = 20;
 /// Longest message of a report that is kept, in bytes.
 const MAX_BEAT_MESSAGE: usize = 1_024;
+/// How long whoever reports waits for the disk.
+const BEAT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The engine's ends of the actors' channels.
 #[derive(Debug)]
@@ -125,13 +130,17 @@ impl Core {
         let mut message = push.message;
         message.truncate(message.floor_char_boundary(MAX_BEAT_MESSAGE));
         let beat = Beat { at: self.clock.now(), ok: push.status == PushStatus::Up, message };
-        let flush = Flush { beats: vec![(monitor.name.clone(), beat.clone())], ..Flush::default() };
-        // A report that could not be stored still counts in memory; the database's own complaint is loud.
-        if let Err(e) = self.db.flush(flush).await {
-            tracing::warn!(monitor = %monitor.name, error = %e, "a report could not be stored");
+        // It counts before it is stored: a disk that stalls must not make a punctual report late.
+        let command = Command::Beat { name: monitor.name.clone(), beat: beat.clone() };
+        self.scheduler.send(command).await.map_err(|_| EngineError::Stopping)?;
+        let flush = Flush { beats: vec![(monitor.name.clone(), beat)], ..Flush::default() };
+        // One that could not be stored counts all the same; the database's own complaint is loud.
+        match timeout(BEAT_PATIENCE, self.db.flush(flush)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(e)) => tracing::warn!(monitor = %monitor.name, error = %Chain(&e), "a report could not be stored"),
+            Err(_) => tracing::warn!(monitor = %monitor.name, "a report could not be stored in time"),
         }
-        let command = Command::Beat { name: monitor.name.clone(), beat };
-        self.scheduler.send(command).await.map_err(|_| EngineError::Stopping)
+        Ok(())
     }
 }
 

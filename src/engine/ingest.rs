@@ -3,7 +3,7 @@
 //! A result goes to the history, to the board, and (a slot's last attempt only) to the evaluator.
 //! Saving never holds results up: what was not saved yet waits in a bounded journal.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +23,9 @@ use crate::engine::metrics::{LagWindow, Metrics};
 use crate::wire::api::{HistoryPoint, ProbeResult};
 use crate::wire::board::STRIP_BUCKET;
 
+/// Results are taken in this often, all that came since at once: waking for each costs more than
+/// keeping it. The board shows no more than ten states a second anyway.
+const TAKE_EVERY: Duration = Duration::from_millis(50);
 /// How often results are handed to be saved: what a `kill -9` may cost.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// How often whole histories are saved and the journal starts anew.
@@ -32,20 +35,22 @@ const JOURNAL_LIMIT: usize = 16 << 20;
 /// A cron monitor's result speaks for this long on its strip.
 const CRON_COVER: Duration = Duration::from_secs(3_600);
 
-/// What ingest can be told.
+/// One probe is done.
+#[derive(Debug)]
+pub struct Measured {
+    /// The monitor.
+    pub monitor: Arc<Monitor>,
+    /// What it found.
+    pub result: Arc<ProbeResult>,
+    /// How late it started; `None` for retries, which have no due time.
+    pub lag: Option<Duration>,
+    /// The slot's verdict stands: no retry follows.
+    pub last: bool,
+}
+
+/// What else ingest can be told.
 #[derive(Debug)]
 pub enum IngestInput {
-    /// One probe is done.
-    Result {
-        /// The monitor.
-        monitor: Arc<Monitor>,
-        /// What it found.
-        result: Arc<ProbeResult>,
-        /// How late it started; `None` for retries, which have no due time.
-        lag: Option<Duration>,
-        /// The slot's verdict stands: no retry follows.
-        last: bool,
-    },
     /// Monitors that this configuration does not know are forgotten.
     Config(Arc<Config>),
     /// Everything kept about one monitor.
@@ -100,6 +105,17 @@ pub struct Ingest {
     journal_size: usize,
     lag: LagWindow,
     strip_bucket: i64,
+    /// Monitors with results that the board has not been told of.
+    news: HashSet<MonitorName>,
+}
+
+/// Ingest's two inboxes.
+#[derive(Debug)]
+pub struct Inlets {
+    /// Results. Full: probes wait, nothing is dropped.
+    pub results: mpsc::Receiver<Measured>,
+    /// Requests and configurations.
+    pub inputs: mpsc::Receiver<IngestInput>,
 }
 
 #[derive(Default)]
@@ -135,13 +151,15 @@ impl Ingest {
             });
         }
         let (journal, lag) = (Journal::default(), LagWindow::default());
-        Self { clock, metrics, out, kept, journal, journal_size: 0, lag, strip_bucket: 0 }
+        Self { clock, metrics, out, kept, journal, journal_size: 0, lag, strip_bucket: 0, news: HashSet::new() }
     }
 
-    /// Works until `stop`; then takes what is in the inbox, and hands out everything to be saved.
-    pub async fn run(mut self, mut inbox: mpsc::Receiver<IngestInput>, stop: CancellationToken) {
+    /// Works until `stop`; then takes what is in the inboxes, and hands out everything to be saved.
+    pub async fn run(mut self, mut from: Inlets, stop: CancellationToken) {
         let mut second = time::interval(SAVE_EVERY);
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut round = time::interval(TAKE_EVERY);
+        round.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut rings_due = time::Instant::now() + RINGS_EVERY;
         loop {
             tokio::select! {
@@ -154,19 +172,40 @@ impl Ingest {
                         self.save_rings();
                     }
                 }
-                Some(input) = inbox.recv() => self.take(input).await,
+                _ = round.tick() => self.drain(&mut from.results).await,
+                Some(input) = from.inputs.recv() => {
+                    self.drain(&mut from.results).await;
+                    self.take(input).await;
+                }
             }
         }
-        while let Ok(input) = inbox.try_recv() {
+        self.drain(&mut from.results).await;
+        while let Ok(input) = from.inputs.try_recv() {
             self.take(input).await;
         }
         // The saver outlives ingest, so waiting for a place in its inbox ends.
         let _ = self.out.saves.send(Save::Rings(self.rings())).await;
     }
 
+    async fn drain(&mut self, results: &mut mpsc::Receiver<Measured>) {
+        while let Ok(measured) = results.try_recv() {
+            self.result(measured).await;
+        }
+        if self.news.is_empty() {
+            return;
+        }
+        let now = self.clock.now();
+        let facts = self.news.drain().filter_map(|name| {
+            let facts = self.kept.get(&name)?.facts(now);
+            Some((name, facts))
+        });
+        let facts = facts.collect();
+        // Closed inboxes mean shutdown; results are in the history already.
+        let _ = self.out.board.send(Report::Facts(facts)).await;
+    }
+
     async fn take(&mut self, input: IngestInput) {
         match input {
-            IngestInput::Result { monitor, result, lag, last } => self.result(&monitor, result, lag, last).await,
             IngestInput::Config(config) => {
                 self.kept.retain(|name, _| config.monitors.contains_key(name));
                 for (name, monitor) in &config.monitors {
@@ -183,13 +222,14 @@ impl Ingest {
         }
     }
 
-    async fn result(&mut self, monitor: &Arc<Monitor>, result: Arc<ProbeResult>, lag: Option<Duration>, last: bool) {
+    async fn result(&mut self, measured: Measured) {
+        let Measured { monitor, result, lag, last } = measured;
         if let Some(lag) = lag {
             self.lag.record(lag);
         }
         // `probe_success`, `probe_duration_seconds` and the state come on top of the kind's own.
         self.metrics.samples.inc_by(result.samples.len() as u64 + 3);
-        let cover = cover(monitor);
+        let cover = cover(&monitor);
         self.journal.add(&monitor.name, cover, result.at, result.took, result.verdict);
         self.journal_size += 30 + monitor.name.as_str().len();
         if self.journal_size > JOURNAL_LIMIT {
@@ -206,12 +246,12 @@ impl Ingest {
         };
         *slot = Some(Arc::clone(&result));
         kept.last = Some(Arc::clone(&result));
-        let facts = kept.facts(self.clock.now());
-        // Closed inboxes mean shutdown; results are in the history already.
-        let _ = self.out.board.send(Report::Facts { name: monitor.name.clone(), facts }).await;
+        if !self.news.contains(&monitor.name) {
+            self.news.insert(monitor.name.clone());
+        }
         if last {
             let headline = result.reason.as_ref().map_or_else(|| result.summary.clone(), |r| r.message.clone());
-            let slot = SlotResult { monitor: Arc::clone(monitor), at: result.at, verdict: result.verdict, headline };
+            let slot = SlotResult { monitor, at: result.at, verdict: result.verdict, headline };
             let _ = self.out.evaluator.send(EvalInput::Result(slot)).await;
         }
     }
@@ -234,10 +274,8 @@ impl Ingest {
 
     async fn send_all(&self) {
         let now = self.clock.now();
-        for (name, kept) in &self.kept {
-            let facts = kept.facts(now);
-            let _ = self.out.board.send(Report::Facts { name: name.clone(), facts }).await;
-        }
+        let facts = self.kept.iter().map(|(name, kept)| (name.clone(), kept.facts(now))).collect();
+        let _ = self.out.board.send(Report::Facts(facts)).await;
     }
 
     fn rings(&self) -> Vec<(MonitorName, Vec<u8>)> {
@@ -245,10 +283,11 @@ impl Ingest {
     }
 
     fn save_rings(&mut self) {
+        let rings = self.rings();
         if let Ok(place) = self.out.saves.try_reserve() {
             self.journal.take();
             self.journal_size = 0;
-            place.send(Save::Rings(self.kept.iter().map(|(n, k)| (n.clone(), k.history.encode())).collect()));
+            place.send(Save::Rings(rings));
         }
     }
 }

@@ -61,9 +61,8 @@ impl DataDir {
             }
             Err(TryLockError::Error(err)) => return Err(io(err)),
         }
-        lock.set_len(0).map_err(io)?;
-        lock.rewind().map_err(io)?;
-        writeln!(lock, "{}", std::process::id()).map_err(io)?;
+        // The id is only for the message above: a full disk must not keep the server from starting.
+        let _ = lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| writeln!(lock, "{}", std::process::id()));
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 

@@ -30,6 +30,8 @@ const QUIET: Duration = Duration::from_millis(150);
 const LONGEST: Duration = Duration::from_millis(1_000);
 /// Without any event, files are looked at this often.
 const RESCAN: Duration = Duration::from_secs(30);
+/// While the directory itself is away, this often.
+const AWAY: Duration = Duration::from_secs(1);
 /// A `git` that is at work is waited for, but not longer than this.
 const GIT_PATIENCE: Duration = Duration::from_secs(30);
 /// Losing more than half of at least this many monitors at once is held back …
@@ -62,6 +64,25 @@ pub struct Applied {
     pub config: Arc<Config>,
     /// What is loaded and what is wrong with it.
     pub status: Arc<ConfigStatus>,
+}
+
+/// Errors in the files, in short.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Faults {
+    /// How many.
+    pub errors: usize,
+    /// The first: where and what. Untrusted.
+    pub first: String,
+}
+
+impl Faults {
+    /// Those of `status`; `None` when it has no errors.
+    pub fn of(status: &ConfigStatus) -> Option<Self> {
+        let mut errors = status.problems.iter().filter(|p| p.level == Level::Error);
+        let p = errors.next()?;
+        let place = if p.line > 0 { format!("{}:{}:{}", p.file, p.line, p.column) } else { p.file.clone() };
+        Some(Self { errors: 1 + errors.count(), first: format!("{place}: {}", p.message) })
+    }
 }
 
 /// A request to load now; the answer comes when the result runs.
@@ -110,8 +131,7 @@ impl Reloader {
     pub async fn run(mut self, mut requests: mpsc::Receiver<ReloadRequest>, stop: CancellationToken) {
         let (mut watcher, mut nudges) = Watcher::new(&self.sources.dir);
         loop {
-            let hold_over = self.held.map(|since| since + HOLD);
-            let wait = hold_over.unwrap_or_else(|| Instant::now() + RESCAN).min(Instant::now() + RESCAN);
+            let wait = self.next_look();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
@@ -127,7 +147,9 @@ impl Reloader {
                     }
                 }
                 Some(()) = nudges.recv() => {
-                    self.settle(&mut nudges).await;
+                    if stop.run_until_cancelled(self.settle(&mut nudges)).await.is_none() {
+                        return;
+                    }
                     self.reload(false).await;
                 }
                 () = time::sleep_until(wait) => {
@@ -136,6 +158,18 @@ impl Reloader {
             }
             watcher.arm();
         }
+    }
+
+    /// When to load although nobody asks. A hold that is over and still stands (the directory stays
+    /// away) is looked at no more often than anything else.
+    fn next_look(&self) -> Instant {
+        let now = Instant::now();
+        if !self.sources.dir.is_dir() {
+            // Nothing is left to be watched until it is back.
+            return now + AWAY;
+        }
+        let rescan = now + RESCAN;
+        self.held.map(|since| since + HOLD).filter(|over| *over > now).map_or(rescan, |over| over.min(rescan))
     }
 
     /// Waits until the writing stops.
@@ -179,6 +213,10 @@ impl Reloader {
         let same = diff.is_empty() && loaded.problems == self.loaded.problems && loaded.stale == self.loaded.stale;
         self.loaded = Arc::new(loaded);
         if same {
+            if asked {
+                // Whoever sent the signal waits for an answer.
+                tracing::info!(problems = reloaded.problems.len(), "configuration loaded: nothing changed");
+            }
             return reloaded;
         }
         self.metrics.reloads.inc();
@@ -227,4 +265,32 @@ impl Reloader {
 /// Whether git holds the index of the work tree that `dir` belongs to: a checkout is half done.
 fn git_at_work(dir: &Path) -> bool {
     dir.ancestors().find(|d| d.join(".git").is_dir()).is_some_and(|d| d.join(".git/index.lock").exists())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::resolve::FromSystem;
+    use crate::engine::kinds::Kinds;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_directory_that_stays_away_is_looked_for_now_and_then() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("monitors.d");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("a.yaml"), "monitors: [{name: m, type: script, command: [\"true\"]}]").unwrap();
+        let resolver = Arc::new(FromSystem::new(dir.path()));
+        let sources = Sources { dir: dir.path().to_owned(), catalog: Arc::new(Kinds), resolver };
+        let first = sources.load(None);
+        assert_eq!(first.config.monitors.len(), 1);
+        let (mut reloader, config) = Reloader::new(Clock::system(), Arc::default(), sources, first);
+        std::fs::remove_dir_all(&folder).unwrap();
+        for _ in 0..5 {
+            reloader.reload(false).await;
+            assert_eq!(config.borrow().config.monitors.len(), 1);
+            let wait = reloader.next_look() - Instant::now();
+            assert!(wait >= Duration::from_secs(5) && wait <= RESCAN, "{wait:?}");
+            time::advance(Duration::from_secs(25)).await;
+        }
+    }
 }

@@ -17,7 +17,7 @@ use crate::base::outcome::{Outcome, Verdict};
 use crate::base::probe::{Beat, ProbeCx};
 use crate::base::time::Timestamp;
 use crate::config::model::Monitor;
-use crate::engine::ingest::IngestInput;
+use crate::engine::ingest::Measured;
 use crate::engine::metrics::{KindLabels, Metrics, ProbeLabels};
 use crate::wire::api::ProbeResult;
 
@@ -36,7 +36,7 @@ pub struct Runner {
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// Where results go. When it is full, probes wait: results are not dropped.
-    pub ingest: mpsc::Sender<IngestInput>,
+    pub ingest: mpsc::Sender<Measured>,
 }
 
 /// One slot of one monitor.
@@ -63,14 +63,14 @@ impl Runner {
             let (result, lag) = self.attempt(&slot, attempt).await;
             let retry = result.verdict == Verdict::Down && attempt <= monitor.retries && self.fits(&slot);
             let result = Arc::new(result);
-            let input = IngestInput::Result {
+            let measured = Measured {
                 monitor: Arc::clone(monitor),
                 result: Arc::clone(&result),
                 lag: (attempt == 1).then_some(lag),
                 last: !retry,
             };
             // A closed inbox means shutdown; the slot is over either way.
-            let _ = self.ingest.send(input).await;
+            let _ = self.ingest.send(measured).await;
             if !retry {
                 return result;
             }
@@ -98,11 +98,11 @@ impl Runner {
             return (self.finish(monitor, outcome, at, Duration::ZERO, attempt), lag);
         };
         self.metrics.lag.observe(lag.as_secs_f64());
-        self.metrics.in_flight.inc();
+        let under_way = InFlight::begin(&self.metrics);
         let cx =
             ProbeCx { deadline: started + monitor.timeout, now: at, since: slot.since, last_beat: slot.beat.clone() };
         let outcome = self.probe(monitor, &cx).await;
-        self.metrics.in_flight.dec();
+        drop(under_way);
         let took = started.elapsed();
         (self.finish(monitor, judge_delay(outcome, took, monitor.timeout), at, took, attempt), lag)
     }
@@ -144,6 +144,22 @@ impl Runner {
             samples: outcome.samples,
             evidence: outcome.evidence,
         }
+    }
+}
+
+/// Counts a probe under way until it is dropped: a run that is aborted is over, too.
+struct InFlight<'a>(&'a Metrics);
+
+impl<'a> InFlight<'a> {
+    fn begin(metrics: &'a Metrics) -> Self {
+        metrics.in_flight.inc();
+        Self(metrics)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.dec();
     }
 }
 

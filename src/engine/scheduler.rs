@@ -33,8 +33,9 @@ const STAGGER: Duration = Duration::from_millis(1);
 const JUDGE_REPORTS: Duration = Duration::from_secs(15);
 /// A cron slot is looked at again at least this often, because the wall clock may be set.
 const CRON_RECHECK: Duration = Duration::from_secs(30);
-/// How long probes under way may finish at shutdown.
-const STOP_GRACE: Duration = Duration::from_secs(5);
+/// How long probes under way may finish at shutdown. With the outbox's grace it stays below the 10 s
+/// that container runtimes give a process.
+const STOP_GRACE: Duration = Duration::from_secs(3);
 
 /// What the scheduler can be told.
 #[derive(Debug)]
@@ -73,6 +74,8 @@ pub struct Scheduler {
     due: BinaryHeap<Reverse<Due>>,
     runs: JoinSet<Ended>,
     beats: HashMap<MonitorName, Beat>,
+    /// Monitors that are to be judged again when their run ends.
+    again: usize,
     generation: u64,
 }
 
@@ -113,6 +116,7 @@ impl Scheduler {
             due: BinaryHeap::new(),
             runs: JoinSet::new(),
             beats,
+            again: 0,
             generation: 0,
         }
     }
@@ -131,9 +135,17 @@ impl Scheduler {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                Some(command) = inbox.recv() => self.command(command),
-                Some(ended) = self.runs.join_next() => self.ended(ended.ok()),
-                () = wake => self.start_due(),
+                Some(command) = inbox.recv() => {
+                    self.reap();
+                    self.command(command);
+                }
+                // Waking for every run that ends would cost as much as the slot itself; who needs the
+                // end at once is counted, everybody else learns of it at the next slot or command.
+                Some(ended) = self.runs.join_next(), if self.again > 0 => self.ended(ended.ok()),
+                () = wake => {
+                    self.reap();
+                    self.start_due();
+                }
             }
         }
         let drain = async { while self.runs.join_next().await.is_some() {} };
@@ -143,6 +155,12 @@ impl Scheduler {
         self.runs.shutdown().await;
     }
 
+    fn reap(&mut self) {
+        while let Some(ended) = self.runs.try_join_next() {
+            self.ended(ended.ok());
+        }
+    }
+
     fn command(&mut self, command: Command) {
         match command {
             Command::Apply(config) => self.apply(&config),
@@ -150,9 +168,11 @@ impl Scheduler {
             Command::Beat { name, beat } => {
                 self.beats.insert(name.clone(), beat);
                 if let Some(entry) = self.monitors.get_mut(&name) {
-                    entry.again = true;
                     if entry.run.is_none() {
                         self.start(&name, Instant::now(), None);
+                    } else if !entry.again {
+                        entry.again = true;
+                        self.again += 1;
                     }
                 }
             }
@@ -178,16 +198,18 @@ impl Scheduler {
             }
             stays
         });
+        self.again = self.monitors.values().filter(|e| e.again).count();
         self.beats.retain(|name, _| config.monitors.contains_key(name));
         let mut fresh = 0u32;
         for (name, monitor) in &config.monitors {
             if self.monitors.get(name).is_some_and(|e| e.monitor.hash == monitor.hash) {
                 continue;
             }
-            if let Some(old) = self.monitors.remove(name)
-                && let Some(run) = old.run
-            {
-                run.abort();
+            if let Some(old) = self.monitors.remove(name) {
+                self.again -= usize::from(old.again);
+                if let Some(run) = old.run {
+                    run.abort();
+                }
             }
             self.generation += 1;
             let first = match &monitor.schedule {
@@ -226,9 +248,11 @@ impl Scheduler {
             let Some(entry) = self.monitors.get_mut(&due.name).filter(|e| e.generation == due.generation) else {
                 continue;
             };
-            if entry.cron_at.is_some_and(|at| at > wall) {
-                // Woken early to look at the clock again.
-                entry.next = (now + CRON_RECHECK).min(now + entry.cron_at.unwrap_or(wall).since(wall));
+            let cron = matches!(entry.monitor.schedule, Schedule::Cron { .. });
+            if cron && entry.cron_at.is_none_or(|at| at > wall) {
+                // Woken to look at the clock again. The slot is computed anew: a clock that was set back
+                // has an earlier one.
+                entry.advance(now, wall);
                 self.due.push(Reverse(entry.due(&due.name)));
                 continue;
             }
@@ -246,7 +270,6 @@ impl Scheduler {
 
     fn start(&mut self, name: &MonitorName, due: Instant, until: Option<Instant>) {
         let Some(entry) = self.monitors.get_mut(name) else { return };
-        entry.again = false;
         let slot = Slot {
             monitor: Arc::clone(&entry.monitor),
             due,
@@ -296,7 +319,8 @@ impl Scheduler {
             return;
         };
         entry.run = None;
-        if entry.again {
+        if std::mem::take(&mut entry.again) {
+            self.again -= 1;
             self.start(&ended.name, Instant::now(), None);
         }
     }
@@ -368,7 +392,7 @@ mod tests {
     use crate::base::outcome::{Outcome, Verdict};
     use crate::base::probe::{Collector, ProbeCx};
     use crate::config::catalog::Probe;
-    use crate::engine::ingest::IngestInput;
+    use crate::engine::ingest::Measured;
 
     /// Takes this long, then is up; or panics; or fails.
     #[derive(Debug)]
@@ -409,19 +433,24 @@ mod tests {
 
     struct Rig {
         commands: mpsc::Sender<Command>,
-        results: mpsc::Receiver<IngestInput>,
+        results: mpsc::Receiver<Measured>,
         metrics: Arc<Metrics>,
         stop: CancellationToken,
         group: crate::task::supervisor::Supervisor,
         began: Instant,
     }
 
+    fn runner(clock: Clock) -> (Runner, mpsc::Receiver<Measured>) {
+        let (ingest, results) = mpsc::channel(100_000);
+        let permits = Arc::new(Semaphore::new(1_000));
+        (Runner { clock, permits, metrics: Arc::new(Metrics::default()), ingest }, results)
+    }
+
     fn rig(permits: usize) -> Rig {
         let clock = Clock::starting_at(Timestamp::from_millis(1_700_000_000_000));
-        let metrics = Arc::new(Metrics::default());
-        let (ingest, results) = mpsc::channel(100_000);
-        let permits = Arc::new(Semaphore::new(permits));
-        let runner = Runner { clock, permits, metrics: Arc::clone(&metrics), ingest };
+        let (mut runner, results) = runner(clock);
+        runner.permits = Arc::new(Semaphore::new(permits));
+        let metrics = Arc::clone(&runner.metrics);
         let (commands, inbox) = mpsc::channel(16);
         let stop = CancellationToken::new();
         let mut group = crate::task::supervisor::Supervisor::new(&stop);
@@ -442,9 +471,8 @@ mod tests {
             let mut seen = Vec::new();
             let end = self.began + Duration::from_secs(secs);
             while let Ok(Some(input)) = time::timeout_at(end, self.results.recv()).await {
-                if let IngestInput::Result { monitor, result, last, .. } = input {
-                    seen.push((self.began.elapsed().as_secs_f64(), monitor.name.to_string(), result.verdict, last));
-                }
+                let Measured { monitor, result, last, .. } = input;
+                seen.push((self.began.elapsed().as_secs_f64(), monitor.name.to_string(), result.verdict, last));
             }
             seen
         }
@@ -560,6 +588,7 @@ mod tests {
         rig.until(1).await;
         rig.apply(Vec::new()).await;
         assert!(rig.until(60).await.is_empty());
+        assert_eq!(rig.metrics.in_flight.get(), 0);
         rig.end().await;
     }
 
@@ -580,6 +609,40 @@ mod tests {
         assert_eq!(ask("m").await.unwrap().verdict, Verdict::Up);
         assert!(matches!(ask("nope").await, Err(EngineError::NoSuchMonitor { .. })));
         rig.end().await;
+    }
+
+    fn cron_monitor(name: &str, text: &str) -> Arc<Monitor> {
+        let cron = Box::new(text.parse().unwrap());
+        let schedule = Schedule::Cron { text: text.to_owned(), cron, zone: jiff::tz::TimeZone::UTC };
+        Arc::new(Monitor { schedule, ..Arc::unwrap_or_clone(monitor(name, 10, 1, Script::Takes(Duration::ZERO))) })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cron_slot_comes_once_and_one_that_never_comes_never_runs() {
+        // The rig's clock begins at 22:13:20.
+        let mut rig = rig(10);
+        rig.apply(vec![cron_monitor("hourly", "0 * * * *"), cron_monitor("never", "0 0 30 2 *")]).await;
+        let seen = rig.until(2 * 3_600).await;
+        let times: Vec<_> = seen.iter().map(|s| (s.0 as u64, s.1.as_str())).collect();
+        assert_eq!(times, [(2_800, "hourly"), (6_400, "hourly")]);
+        rig.end().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_set_back_brings_a_cron_slot_nearer() {
+        let clock = Clock::starting_at(Timestamp::from_millis(1_700_000_000_000));
+        let mut scheduler = Scheduler::new(clock, Arc::new(runner(clock).0), HashMap::new());
+        let config = Config {
+            monitors: [cron_monitor("hourly", "0 * * * *")].into_iter().map(|m| (m.name.clone(), m)).collect(),
+            ..Config::default()
+        };
+        scheduler.apply(&config);
+        let name = MonitorName::new("hourly").unwrap();
+        scheduler.clock = Clock::starting_at(Timestamp::from_millis(1_600_000_000_000));
+        time::advance(CRON_RECHECK).await;
+        scheduler.start_due();
+        let (next, now) = (scheduler.monitors[&name].cron_at.unwrap(), scheduler.clock.now());
+        assert!(next.since(now) <= Duration::from_secs(3_600) && next > now, "{next:?}");
     }
 
     #[test]

@@ -14,18 +14,17 @@ use crate::config::load::Loaded;
 use crate::engine::board::{BoardKeeper, Inlets, Report};
 use crate::engine::core::{Core, server_event};
 use crate::engine::evaluator::{EvalInput, Evaluator};
-use crate::engine::ingest::{Ingest, IngestInput, Outlets};
+use crate::engine::ingest::{self, Ingest, IngestInput, Measured, Outlets};
 use crate::engine::lock::DataDir;
 use crate::engine::metrics::Metrics;
 use crate::engine::outbox::Outbox;
-use crate::engine::reload::{Applied, Reloader, Sources};
+use crate::engine::reload::{Applied, Faults, Reloader, Sources};
 use crate::engine::runner::Runner;
 use crate::engine::scheduler::{Command, Scheduler};
 use crate::engine::systemd::Systemd;
 use crate::engine::upkeep::Upkeep;
 use crate::state::{StateDb, StateError};
 use crate::task::supervisor::Supervisor;
-use crate::wire::api::Level;
 use crate::wire::board::ServerInfo;
 
 /// Most probes under way at once; each holds a socket, so the limit on open files may lower it.
@@ -94,7 +93,8 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
     // Bounded everywhere. Results wait for a place (nothing is lost); the board and the outbox are fast
     // and only wait for memory; saves are retried by ingest when their inbox is full.
     let (to_scheduler, scheduler_inbox) = mpsc::channel::<Command>(256);
-    let (to_ingest, ingest_inbox) = mpsc::channel::<IngestInput>(4_096);
+    let (to_results, results) = mpsc::channel::<Measured>(8_192);
+    let (to_ingest, inputs) = mpsc::channel::<IngestInput>(64);
     let (to_evaluator, evaluator_inbox) = mpsc::channel::<EvalInput>(4_096);
     let (to_outbox, outbox_inbox) = mpsc::channel(256);
     let (to_board, reports) = mpsc::channel::<Report>(4_096);
@@ -114,7 +114,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
     let events = saved.events.into_iter().map(Arc::new).collect();
     let (keeper, board) = BoardKeeper::new(clock, Arc::clone(&metrics), server, events);
     let (reloader, config) = Reloader::new(clock, Arc::clone(&metrics), sources, loaded);
-    let runner = Runner { clock, permits, metrics: Arc::clone(&metrics), ingest: to_ingest.clone() };
+    let runner = Runner { clock, permits, metrics: Arc::clone(&metrics), ingest: to_results };
     let scheduler = Scheduler::new(clock, Arc::new(runner), saved.beats.into_iter().collect());
     let outlets = Outlets { board: to_board.clone(), evaluator: to_evaluator.clone(), saves: to_saves };
     let ingest = Ingest::new(clock, Arc::clone(&metrics), outlets, &saved.rings, &saved.journal);
@@ -168,7 +168,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         upkeep: group("upkeep", Box::new(|stop| Box::pin(upkeep.run(saves, stop)))),
         outbox: group("outbox", Box::new(|stop| Box::pin(outbox.run(outbox_inbox, stop)))),
         evaluator: group("evaluator", Box::new(|stop| Box::pin(evaluator.run(evaluator_inbox, stop)))),
-        ingest: group("ingest", Box::new(|stop| Box::pin(ingest.run(ingest_inbox, stop)))),
+        ingest: group("ingest", Box::new(|stop| Box::pin(ingest.run(ingest::Inlets { results, inputs }, stop)))),
         scheduler: group("scheduler", Box::new(|stop| Box::pin(scheduler.run(scheduler_inbox, stop)))),
         reload: {
             let mut group = group("reload", Box::new(|stop| Box::pin(reloader.run(reload_inbox, stop))));
@@ -196,6 +196,21 @@ impl Running {
         let _ = self.events.send(EvalInput::Event(server_event(&self.clock, what, detail))).await;
     }
 
+    /// Waits until a part of the engine ends, which none does before it is stopped: it crashed. The rest
+    /// goes on, but without it nobody may be told of what is found. Cancel-safe.
+    pub async fn crashed(&mut self) -> &'static str {
+        first_ended([
+            ("reload", &mut self.reload),
+            ("scheduler", &mut self.scheduler),
+            ("ingest", &mut self.ingest),
+            ("evaluator", &mut self.evaluator),
+            ("outbox", &mut self.outbox),
+            ("board", &mut self.board),
+            ("upkeep", &mut self.upkeep),
+        ])
+        .await
+    }
+
     /// Stops everything that acts, in the order in which work flows, so that nothing measured goes
     /// unjudged and nothing judged goes unrecorded. Readers are still answered.
     pub async fn quiesce(self, reason: &str) -> Quiet {
@@ -205,7 +220,7 @@ impl Running {
         self.event("stopping", reason.to_owned()).await;
         let mut stuck = self.reload.stop(GRACE).await;
         // 2. No new probes; those under way get a few seconds (in the scheduler's own code).
-        stuck += self.scheduler.stop(GRACE * 2).await;
+        stuck += self.scheduler.stop(GRACE).await;
         // 3. Results drain into the evaluator, which judges them after ingest has ended: `absent` must
         //    not be judged because we stopped probing.
         stuck += self.ingest.stop(GRACE).await;
@@ -225,7 +240,10 @@ impl Quiet {
     /// Saves the rest and closes the database; then the data directory is free.
     pub async fn close(self) {
         self.upkeep.stop(GRACE).await;
-        self.db.close().await;
+        // SQLite's log keeps what was committed: a disk that stalls costs the checkpoint, nothing else.
+        if tokio::time::timeout(GRACE, self.db.close()).await.is_err() {
+            tracing::warn!("the state database did not close in time");
+        }
     }
 }
 
@@ -243,18 +261,31 @@ impl HandOut {
     async fn run(mut self, mut config: tokio::sync::watch::Receiver<Applied>, stop: CancellationToken) {
         loop {
             let Applied { config: now, status } = config.borrow_and_update().clone();
-            let errors = status.problems.iter().any(|p| p.level == Level::Error);
-            self.complete |= !errors;
+            let faults = Faults::of(&status);
+            self.complete |= faults.is_none();
             // Closed inboxes mean shutdown.
             let _ = self.board.send(Report::Config(Arc::clone(&now), status)).await;
             let _ = self.ingest.send(IngestInput::Config(Arc::clone(&now))).await;
-            let _ = self.evaluator.send(EvalInput::Config { config: Arc::clone(&now), complete: self.complete }).await;
+            let judged = EvalInput::Config { config: Arc::clone(&now), complete: self.complete, faults };
+            let _ = self.evaluator.send(judged).await;
             let _ = self.scheduler.send(Command::Apply(now)).await;
             if stop.run_until_cancelled(config.changed()).await.is_none_or(|changed| changed.is_err()) {
                 return;
             }
         }
     }
+}
+
+async fn first_ended<const N: usize>(parts: [(&'static str, &mut Supervisor); N]) -> &'static str {
+    let ends = parts.map(|(name, group)| {
+        Box::pin(async move {
+            if let Some(Err(e)) = group.ended().await {
+                tracing::error!(part = name, error = %e, "a part of the engine crashed");
+            }
+            name
+        })
+    });
+    futures_util::future::select_all(ends).await.0
 }
 
 /// Raises the soft limit on open files to the hard one and derives how many probes may run at once.
@@ -266,4 +297,18 @@ fn probe_permits() -> usize {
     let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(soft, |(soft, _)| soft);
     let fds = usize::try_from(limit).unwrap_or(usize::MAX);
     (fds.saturating_sub(RESERVED_FDS) / 2).clamp(16, MAX_PROBES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_part_that_crashes_is_named() {
+        let (mut sound, mut broken) =
+            (Supervisor::new(&CancellationToken::new()), Supervisor::new(&CancellationToken::new()));
+        sound.add("sound", |stop| async move { stop.cancelled().await });
+        broken.add("broken", |_| async { panic!("a bug in an actor") });
+        assert_eq!(first_ended([("sound", &mut sound), ("broken", &mut broken)]).await, "broken");
+    }
 }

@@ -14,10 +14,9 @@ use crate::base::failure::Chain;
 use crate::engine::board::Report;
 use crate::engine::ingest::Save;
 use crate::engine::metrics::Metrics;
-use crate::engine::reload::Applied;
+use crate::engine::reload::{Applied, Faults};
 use crate::engine::systemd::Systemd;
 use crate::state::{Flush, StateDb, StateError};
-use crate::wire::api::Level;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -52,7 +51,7 @@ impl Upkeep {
                 () = next(ping.as_mut()) => self.systemd.alive(),
                 _ = second.tick() => self.metrics.observe_process(self.started.elapsed()),
                 Some(save) = saves.recv() => {
-                    let saved = self.save(save).await;
+                    let saved = self.save_and_ping(save, ping.as_mut()).await;
                     self.report(saved, &mut failing).await;
                 }
                 Ok(()) = self.config.changed() => self.complain_about_files().await,
@@ -68,6 +67,18 @@ impl Upkeep {
         match save {
             Save::Journal(journal) => self.db.flush(Flush { journal, ..Flush::default() }).await,
             Save::Rings(rings) => self.db.snapshot_history(rings).await,
+        }
+    }
+
+    /// Saves, and goes on telling the service manager that we live: probing and paging do not depend on
+    /// a disk that stalls.
+    async fn save_and_ping(&self, save: Save, mut ping: Option<&mut Interval>) -> Result<(), StateError> {
+        let mut saved = std::pin::pin!(self.save(save));
+        loop {
+            tokio::select! {
+                saved = &mut saved => return saved,
+                () = next(ping.as_deref_mut()) => self.systemd.alive(),
+            }
         }
     }
 
@@ -89,12 +100,10 @@ impl Upkeep {
 
     async fn complain_about_files(&mut self) {
         let status = Arc::clone(&self.config.borrow_and_update().status);
-        let errors = status.problems.iter().filter(|p| p.level == Level::Error).count();
-        let what = match errors {
-            0 => None,
-            1 => Some("1 error in the configuration files".to_owned()),
-            n => Some(format!("{n} errors in the configuration files")),
-        };
+        let what = Faults::of(&status).map(|f| match f.errors {
+            1 => "1 error in the configuration files".to_owned(),
+            n => format!("{n} errors in the configuration files"),
+        });
         let _ = self.board.send(Report::Complaint { part: "config", what }).await;
     }
 }

@@ -1,8 +1,9 @@
 //! Says when something below the configuration directory may have changed.
 //!
 //! It only ever nudges: what changed is found by loading. Directories are watched, not files, so
-//! editors' renames, atomic symlink swaps and a directory that is removed and put back are seen; the
-//! parent is watched too, for the day the directory itself is replaced. Where the system cannot watch
+//! editors' renames, atomic symlink swaps and a directory that is removed and put back are seen. The
+//! parent is watched only where the directory is itself a link, which can be swapped unseen: a busy
+//! parent such as `/tmp` costs a wake-up for every write in it. Where the system cannot watch
 //! (limits, network file systems) the caller's periodic reload is what is left.
 
 use std::collections::BTreeMap;
@@ -31,11 +32,14 @@ impl Watcher {
         // Full: a nudge is already waiting, another one adds nothing.
         let (nudge, nudges) = mpsc::channel(1);
         let root = dir.to_owned();
-        let inner = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        let nudger = move |event: notify::Result<notify::Event>| {
             if event.map_or(true, |e| concerns(&e, &root)) {
                 let _ = nudge.try_send(());
             }
-        });
+        };
+        // A link to `/` must not have the whole machine watched. Changes behind links are found by the
+        // periodic reload; a link that is swapped is itself a change.
+        let inner = RecommendedWatcher::new(nudger, notify::Config::default().with_follow_symlinks(false));
         let inner = inner
             .inspect_err(|e| tracing::warn!(error = %e, "file changes cannot be watched; looking every 30 s"))
             .ok();
@@ -48,7 +52,9 @@ impl Watcher {
     pub fn arm(&mut self) {
         let Some(inner) = &mut self.inner else { return };
         let mut wanted: Vec<(PathBuf, RecursiveMode)> = vec![(self.dir.clone(), RecursiveMode::NonRecursive)];
-        wanted.extend(self.dir.parent().map(|p| (p.to_owned(), RecursiveMode::NonRecursive)));
+        if self.dir.is_symlink() {
+            wanted.extend(self.dir.parent().map(|p| (p.to_owned(), RecursiveMode::NonRecursive)));
+        }
         wanted.extend(FOLDERS.iter().map(|f| (self.dir.join(f), RecursiveMode::Recursive)));
         for (path, mode) in wanted {
             let identity = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_dir).map(|m| (m.dev(), m.ino()));

@@ -2,17 +2,19 @@
 //!
 //! The only place of the TUI with side effects besides `term`.
 
+use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use crossterm::event::{Event, EventStream};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::base::clock::Clock;
@@ -71,6 +73,7 @@ struct Loop<'t, S: Server> {
     input: Option<EventStream>,
     tasks: Supervisor,
     replies: (mpsc::Sender<Msg>, mpsc::Receiver<Msg>),
+    links: mpsc::Receiver<Link>,
     nudge: Arc<Notify>,
     drawn: Option<u64>,
     drawn_at: Instant,
@@ -98,6 +101,8 @@ pub(crate) async fn run<S: Server>(
         tasks: Supervisor::new(&CancellationToken::new()),
         // Waits when full: a reply that cannot be taken in keeps its task, and nothing else, waiting.
         replies: mpsc::channel(64),
+        // Replaced below, after the first picture.
+        links: mpsc::channel(1).1,
         nudge: Arc::new(Notify::new()),
         drawn: None,
         drawn_at: start,
@@ -106,12 +111,8 @@ pub(crate) async fn run<S: Server>(
     // The first picture comes before the first byte to the server.
     this.feed_clock()?;
     this.draw()?;
-    // Waits when full: the client reads no further frames from its socket, and the server drops those that
-    // a slow reader misses for a fresh snapshot.
-    let (links, mut from_server) = mpsc::channel(64);
-    let (server, nudge) = (this.server.clone(), Arc::clone(&this.nudge));
-    this.tasks.add("link", |stop| server.follow(links, nudge, stop));
-    let reason = this.turn(&mut signals, &mut from_server).await;
+    this.links = this.follow(Duration::ZERO);
+    let reason = this.turn(&mut signals).await;
     let Loop { tasks, input, .. } = this;
     drop(input);
     tasks.stop(GRACE).await;
@@ -119,7 +120,7 @@ pub(crate) async fn run<S: Server>(
 }
 
 impl<S: Server> Loop<'_, S> {
-    async fn turn(&mut self, signals: &mut Signals, links: &mut mpsc::Receiver<Link>) -> Result<ExitReason, TuiError> {
+    async fn turn(&mut self, signals: &mut Signals) -> Result<ExitReason, TuiError> {
         loop {
             if let Some(reason) = self.end {
                 return Ok(reason);
@@ -131,7 +132,7 @@ impl<S: Server> Loop<'_, S> {
                 kind = signals.recv() => return Ok(ExitReason::Signal(kind.as_raw_value())),
                 event = next(&mut self.input) => self.take(event)?,
                 Some(reply) = self.replies.1.recv() => { self.feed(reply)?; false }
-                link = links.recv() => self.take_link(link)?,
+                link = self.links.recv() => { self.take_link(link)?; false }
                 Some(end) = self.tasks.ended() => {
                     if let Err(e) = end && e.is_panic() {
                         tracing::error!(error = %e, "a task of the screens panicked");
@@ -141,7 +142,7 @@ impl<S: Server> Loop<'_, S> {
                 }
                 () = sleep_until(wake) => { self.feed_clock()?; false }
             };
-            let urgent = self.drain(links)? || urgent;
+            let urgent = self.drain().await? || urgent;
             if self.drawn != Some(self.state.rev) && (urgent || self.drawn_at.elapsed() >= FRAME) {
                 self.draw()?;
             }
@@ -149,15 +150,15 @@ impl<S: Server> Loop<'_, S> {
     }
 
     /// Takes in what is there already, so that a burst costs one picture.
-    fn drain(&mut self, links: &mut mpsc::Receiver<Link>) -> Result<bool, TuiError> {
+    async fn drain(&mut self) -> Result<bool, TuiError> {
         let start = Instant::now();
         let mut urgent = false;
         while self.end.is_none() && start.elapsed() < DRAIN {
-            if let Some(event) = next(&mut self.input).now_or_never() {
+            if let Poll::Ready(event) = ready(&mut self.input).await {
                 urgent |= self.take(event)?;
             } else if let Ok(reply) = self.replies.1.try_recv() {
                 self.feed(reply)?;
-            } else if let Ok(link) = links.try_recv() {
+            } else if let Ok(link) = self.links.try_recv() {
                 self.take_link(Some(link))?;
             } else {
                 break;
@@ -166,14 +167,31 @@ impl<S: Server> Loop<'_, S> {
         Ok(urgent)
     }
 
-    fn take_link(&mut self, link: Option<Link>) -> Result<bool, TuiError> {
-        match link {
-            Some(link) => self.feed(Msg::Link(link))?,
-            // The task that follows the stream runs as long as we do; without it nothing would be shown as
-            // old, so it is better to end.
-            None => return Err(TuiError::LinkTask),
-        }
-        Ok(false)
+    fn take_link(&mut self, link: Option<Link>) -> Result<(), TuiError> {
+        let link = link.unwrap_or_else(|| {
+            // It runs until it is stopped, so it crashed. What is shown is old from now on; begin anew.
+            let retry_in = Duration::from_secs(3);
+            self.links = self.follow(retry_in);
+            Link::Lost {
+                reason: "the task that follows the server crashed; see the log".to_owned(),
+                attempt: 0,
+                retry_in,
+            }
+        });
+        self.feed(Msg::Link(link))
+    }
+
+    /// Starts to follow the server after a pause.
+    fn follow(&mut self, pause: Duration) -> mpsc::Receiver<Link> {
+        // Waits when full: the client reads no further frames from its socket, and the server drops those
+        // that a slow reader misses for a fresh snapshot.
+        let (links, from_server) = mpsc::channel(64);
+        let (server, nudge) = (self.server.clone(), Arc::clone(&self.nudge));
+        self.tasks.add("link", |stop| async move {
+            sleep(pause).await;
+            server.follow(links, nudge, stop).await;
+        });
+        from_server
     }
 
     /// Takes in an event of the terminal; returns whether a person waits for the picture.
@@ -259,6 +277,18 @@ impl<S: Server> Loop<'_, S> {
         self.drawn_at = Instant::now();
         Ok(())
     }
+}
+
+/// Looks whether there is an event, without waiting. The task's own waker must be used: an event stream keeps
+/// the first one that it is polled with, and would wake nobody later if that were a dummy.
+async fn ready(input: &mut Option<EventStream>) -> Poll<Option<io::Result<Event>>> {
+    poll_fn(|cx| {
+        Poll::Ready(match input {
+            Some(stream) => stream.poll_next_unpin(cx),
+            None => Poll::Pending,
+        })
+    })
+    .await
 }
 
 async fn next(input: &mut Option<EventStream>) -> Option<io::Result<Event>> {

@@ -82,9 +82,6 @@ pub enum TuiError {
     /// The terminal cannot be read or written.
     #[error("the terminal does not work")]
     Terminal(#[from] io::Error),
-    /// Our own fault.
-    #[error("the task that follows the server has ended")]
-    LinkTask,
 }
 
 /// Shows the screens until the person leaves or a signal comes. Losing the server does not end them.

@@ -250,9 +250,10 @@ pub(crate) async fn marked<F: Future>(work: F) -> F::Output {
 #[cfg(test)]
 mod tests {
     use ratatui::layout::Rect;
-    use ratatui::style::{Color, Modifier, Style};
+    use ratatui::style::{Modifier, Style};
 
     use super::*;
+    use crate::tui::theme::{Depth, Glyphs, Role, Theme};
 
     fn picture(text: &str) -> Picture {
         let mut cells = Buffer::empty(Rect::new(0, 0, 20, 3));
@@ -312,7 +313,8 @@ mod tests {
         crossterm::style::force_color_output(true);
         let mut painter = Painter::new(Vec::new());
         let mut red = picture("");
-        red.cells.set_string(0, 0, "x", Style::new().fg(Color::Red));
+        let style = Theme::new(Depth::Ansi16, Glyphs::Unicode, false).style(Role::Down);
+        red.cells.set_string(0, 0, "x", style);
         painter.show(red).unwrap();
         assert!(
             String::from_utf8_lossy(&painter.out).contains("\x1b[38;5;1"),

@@ -101,6 +101,8 @@ pub(crate) enum Role {
     Degraded,
     /// Broken.
     Down,
+    /// The same for bars and blocks, which reverse video would blank.
+    DownBar,
     /// We do not know.
     Unknown,
     /// About to be something.
@@ -152,9 +154,9 @@ impl Theme {
             Role::Title => plain.add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
             Role::Alarm => plain.add_modifier(Modifier::BOLD | Modifier::REVERSED),
             Role::Degraded => self.paint([(0xF0, 0xC8, 0x3C), (0x8C, 0x6C, 0x00)], [221, 94], Color::Yellow, true),
-            Role::Down => {
-                let style = self.paint([(0xE6, 0x64, 0x32), (0x8C, 0x14, 0x00)], [202, 88], Color::Red, true);
-                if self.depth == Depth::Mono { style.add_modifier(Modifier::REVERSED) } else { style }
+            Role::Down if self.depth == Depth::Mono => plain.add_modifier(Modifier::BOLD | Modifier::REVERSED),
+            Role::Down | Role::DownBar => {
+                self.paint([(0xE6, 0x64, 0x32), (0x8C, 0x14, 0x00)], [202, 88], Color::Red, true)
             }
             Role::Unknown => self.paint([(0xF0, 0x46, 0xF0), (0xB9, 0x14, 0xC3)], [207, 127], Color::Magenta, true),
             Role::Pending => self.paint([(0x5A, 0xAF, 0xD7), (0x00, 0x4B, 0x6E)], [74, 23], Color::Cyan, false),
@@ -265,7 +267,7 @@ impl Theme {
         match c {
             'u' => (self.pick('▂', '.'), Role::Ok),
             'g' => (self.pick('▅', 'o'), Role::Degraded),
-            'd' => (self.pick('█', 'X'), Role::Down),
+            'd' => (self.pick('█', 'X'), Role::DownBar),
             'k' => (self.pick('∙', '?'), Role::Unknown),
             'p' => (self.pick('-', '-'), Role::Quiet),
             _ => (' ', Role::Quiet),
@@ -389,6 +391,16 @@ mod tests {
         }
         for s in [DeliveryState::Owed, DeliveryState::Delivered, DeliveryState::Dead] {
             assert_ne!(theme.delivery(s, 1, false).glyph, "✓");
+        }
+    }
+
+    #[test]
+    fn blocks_are_never_reversed() {
+        for depth in [Depth::Mono, Depth::Ansi16, Depth::Ansi256, Depth::True] {
+            let theme = Theme::new(depth, Glyphs::Unicode, false);
+            for cell in "ugdkp.".chars() {
+                assert!(!theme.style(theme.cell(cell).1).add_modifier.contains(Modifier::REVERSED));
+            }
         }
     }
 

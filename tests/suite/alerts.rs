@@ -184,7 +184,7 @@ impl Life {
         let mut tasks = Supervisor::new(&CancellationToken::new());
         tasks.add("evaluator", |stop| evaluator.run(results, stop));
         tasks.add("outbox", |stop| sender.run(messages, stop));
-        inbox.send(EvalInput::Config { config, complete: true }).await.unwrap();
+        inbox.send(EvalInput::Config { config, complete: true, faults: None }).await.unwrap();
         Self { inbox, outbox, board, tasks, db }
     }
 

@@ -11,6 +11,7 @@ mod contract;
 mod crash;
 mod evil;
 mod fake;
+mod guide;
 mod reload;
 mod server;
 mod terminal;

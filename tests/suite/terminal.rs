@@ -27,6 +27,12 @@ struct Seen {
 }
 
 impl Seen {
+    /// Whether the last picture has arrived to its end: pictures are synchronized updates.
+    fn is_whole(&self) -> bool {
+        let last = |mark: &[u8]| self.raw.windows(mark.len()).rposition(|w| w == mark);
+        last(b"\x1b[?2026h") <= last(b"\x1b[?2026l")
+    }
+
     /// How often the whole screen was written.
     fn pictures(&self) -> usize {
         String::from_utf8_lossy(&self.raw).matches("\x1b[2J").count()
@@ -129,7 +135,7 @@ impl Terminal {
     fn waits(&self, what: &str, mut is: impl FnMut(&Seen) -> bool) -> String {
         let mut seen = self.seen.0.lock().unwrap();
         let end = Instant::now() + PATIENCE;
-        while !is(&seen) {
+        while !(seen.is_whole() && is(&seen)) {
             let left = end.saturating_duration_since(Instant::now());
             assert!(!left.is_zero(), "{what} did not come; there is\n{}", seen.parser.screen().contents());
             seen = self.seen.1.wait_timeout(seen, left).unwrap().0;
@@ -257,6 +263,18 @@ fn a_lost_server_is_told_within_a_second_and_found_again() {
     assert_eq!(server.stop(), 0);
     let left = terminal.shows(&["NOT CONNECTED", "shutting down (SIGTERM)"]);
     assert!(!left.contains('✓'), "{left}");
+}
+
+#[test]
+fn without_a_server_they_say_so_and_wait_for_one() {
+    let place = place(MONITORS);
+    let mut terminal = Terminal::start(&place, &["tui"], 24, 80);
+    terminal.shows(&["NOT CONNECTED", "No server answers", "watchdog serve"]);
+    let _server = place.serve();
+    terminal.shows(&["∙ live", "broken is down"]);
+    terminal.press("\x03");
+    assert_eq!(terminal.ended(), 0);
+    terminal.assert_restored();
 }
 
 #[test]

@@ -81,8 +81,8 @@ pub struct HistoryArgs {
     /// Name of the monitor
     pub name: String,
     /// How many results
-    #[arg(short, long, default_value_t = 50, value_name = "N")]
-    pub limit: usize,
+    #[arg(short, long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub limit: u16,
 }
 
 fn parse_label(text: &str) -> Result<(String, String), String> {
@@ -153,8 +153,7 @@ pub fn table(ui: &mut Ui, rows: &[Arc<MonitorRow>], now: Timestamp) {
             Cell::plain(r.name.as_str()),
             Cell::new(Role::Dim, &r.r#type),
             Cell::plain(short(r.since.map(|t| now.since(t)))),
-            // A heartbeat is not probed, so it takes no time.
-            Cell::plain(short(r.took.filter(|d| !d.is_zero()))),
+            Cell::plain(short(r.took)),
             Cell::plain(short(r.p95)),
             Cell::plain(r.uptime.map_or_else(|| "-".to_owned(), percent)),
             Cell::plain(format!("{note}{}", r.headline)),

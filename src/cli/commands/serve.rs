@@ -22,29 +22,59 @@ pub struct ServeArgs {
     pub strict: bool,
 }
 
-/// Runs the engine until SIGTERM or SIGINT; SIGHUP loads the configuration again.
+/// Runs the engine until SIGTERM or SIGINT; SIGHUP loads the configuration again. A second SIGTERM or
+/// SIGINT ends the process without the ordered shutdown.
 ///
 /// # Errors
-/// The engine cannot start.
+/// The engine cannot start, or a part of it crashed.
 pub fn run(args: &ServeArgs, ui: &mut Ui, cx: &Context) -> Done {
     let plan = Plan::new(&cx.settings, args.strict)?;
     connect::block_on_threads(async {
-        let mut term = on(SignalKind::terminate())?;
-        let mut int = on(SignalKind::interrupt())?;
-        let mut hup = on(SignalKind::hangup())?;
-        let booted = boot(plan, |data| logs::start(data, true)).await?;
+        let (mut signals, mut hup) = (Signals::listen()?, on(SignalKind::hangup())?);
+        let mut booted = tokio::select! {
+            booted = boot(plan, |data| logs::start(data, true)) => booted?,
+            // Nothing was measured or promised yet.
+            _ = signals.stop() => return Ok(Answer::Good),
+        };
         ui.line(&booted.ready_line);
         ui.flush();
-        let reason = loop {
+        let (reason, end) = loop {
             tokio::select! {
-                _ = term.recv() => break "SIGTERM",
-                _ = int.recv() => break "SIGINT",
-                _ = hup.recv() => booted.reload().await,
+                (name, _) = signals.stop() => break (format!("shutting down ({name})"), Ok(Answer::Good)),
+                _ = hup.recv() => booted.reload(),
+                part = booted.crashed() => {
+                    let failure = Failure::text(Kind::Internal, format!("a part of the engine crashed: {part}"));
+                    break (format!("{part} crashed"), Err(failure.hint("the log says where; start it again")));
+                }
             }
         };
-        booted.stop(&format!("shutting down ({reason})")).await;
-        Ok(Answer::Good)
+        tokio::select! {
+            () = booted.stop(&reason) => end,
+            (name, number) = signals.stop() => {
+                tracing::warn!(signal = name, "asked again to stop: ending at once");
+                Ok(Answer::Killed(number))
+            }
+        }
     })
+}
+
+struct Signals {
+    term: Signal,
+    int: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        Ok(Self { term: on(SignalKind::terminate())?, int: on(SignalKind::interrupt())? })
+    }
+
+    /// The next signal to stop. Cancel-safe.
+    async fn stop(&mut self) -> (&'static str, i32) {
+        tokio::select! {
+            _ = self.term.recv() => ("SIGTERM", SignalKind::terminate().as_raw_value()),
+            _ = self.int.recv() => ("SIGINT", SignalKind::interrupt().as_raw_value()),
+        }
+    }
 }
 
 fn on(kind: SignalKind) -> Result<Signal, Failure> {

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::alert::decide::{self, Candidate, Decision};
+use crate::alert::files;
 use crate::alert::instance::{self, Instance, Phase, Transition};
 use crate::alert::monitor::{self, MonitorStatus, StateChange};
-use crate::alert::rule::{Fingerprint, MONITOR_DOWN, Over, Rule, Subject, Thresholds};
+use crate::alert::rule::{Fingerprint, MONITOR_DOWN, Over, Rule, Subject, Thresholds, Words};
 use crate::base::name::MonitorName;
 use crate::base::outcome::Verdict;
 use crate::base::term_safe::term_safe;
@@ -16,6 +17,7 @@ use crate::base::time::Timestamp;
 use crate::base::units::Short;
 use crate::config::model::{Config, Monitor};
 use crate::engine::evaluator::{BoardInput, SlotResult};
+use crate::engine::reload::Faults;
 use crate::state::{Change, NewEvent, Owed};
 use crate::wire::board::{AlertRow, AlertState, EventKind, State};
 
@@ -45,6 +47,9 @@ pub(crate) struct Book {
     orphans: HashMap<MonitorName, Entry>,
     receivers: Vec<(String, bool)>,
     route: Option<String>,
+    /// What is wrong with the configuration files, and the alert about it.
+    faults: Option<Faults>,
+    files_alert: Option<Instance>,
     /// What screens show, removed monitors included.
     rows: HashMap<Fingerprint, Arc<AlertRow>>,
     rows_changed: bool,
@@ -83,9 +88,14 @@ impl Book {
         let mut orphans: HashMap<MonitorName, Entry> =
             monitors.into_iter().map(|(name, status)| (name, Entry { status, ..Entry::default() })).collect();
         let mut rows = HashMap::new();
+        let mut files_alert = None;
         for alert in alerts {
             if !is_past(alert.phase, now) {
                 rows.extend(row(&alert).map(|r| (alert.fingerprint, Arc::new(r))));
+            }
+            if alert.fingerprint == files::fingerprint() {
+                files_alert = Some(alert);
+                continue;
             }
             let monitor = alert.monitor.clone();
             orphans.entry(monitor).or_default().alert = Some(alert);
@@ -95,6 +105,8 @@ impl Book {
             orphans,
             receivers: Vec::new(),
             route: None,
+            faults: None,
+            files_alert,
             rows_changed: !rows.is_empty(),
             rows,
             expiry: None,
@@ -196,6 +208,43 @@ impl Book {
         }
     }
 
+    /// Takes over what is wrong with the configuration files.
+    pub(crate) fn files(&mut self, faults: Option<Faults>, now: Timestamp, out: &mut Decisions) {
+        self.faults = faults;
+        self.judge_files(now, out);
+    }
+
+    /// Time until errors in the files have lasted long enough for an alert.
+    pub(crate) fn files_due(&self, now: Timestamp) -> Option<Duration> {
+        match self.files_alert.as_ref().map(|a| a.phase) {
+            Some(Phase::Pending { since }) if self.faults.is_some() => Some(since.plus(files::HOLD).since(now)),
+            _ => None,
+        }
+    }
+
+    /// Steps the alert about the files. A receiver that the same configuration brought is told.
+    pub(crate) fn judge_files(&mut self, now: Timestamp, out: &mut Decisions) {
+        let phase = self.files_alert.as_ref().map_or(Phase::Inactive, |a| a.phase);
+        let (phase, Some(transition)) = files::step(phase, self.faults.is_some(), now) else { return };
+        let words = self.faults.as_ref().map(|f| Arc::new(files::words(f.errors, capped(&f.first))));
+        let Some(alert) = self.files_alert.take().or_else(|| {
+            Some(Instance {
+                fingerprint: files::fingerprint(),
+                rule: files::CONFIG_INVALID.to_owned(),
+                monitor: files::subject(),
+                phase: Phase::Inactive,
+                words: words.clone()?,
+                told: Vec::new(),
+            })
+        }) else {
+            return;
+        };
+        let words = words.unwrap_or_else(|| Arc::new(files::over(&alert.words)));
+        let reason = self.faults.as_ref().map(|f| capped(&f.first).to_owned()).unwrap_or_default();
+        let turn = Turn { phase, transition, now, reason: &reason, words: Some(words) };
+        self.files_alert = self.carry_out(alert, turn, out);
+    }
+
     /// Carries out a transition of a monitor's alert.
     fn transit(
         &mut self,
@@ -208,7 +257,7 @@ impl Book {
     ) {
         let Some(entry) = self.entries.get_mut(name) else { return };
         let words = entry.rule.as_ref().map(|rule| Arc::new(rule.words(reason)));
-        let Some(mut alert) = entry.alert.take().or_else(|| {
+        let Some(alert) = entry.alert.take().or_else(|| {
             Some(Instance {
                 fingerprint: Fingerprint::of(MONITOR_DOWN, name),
                 rule: MONITOR_DOWN.to_owned(),
@@ -220,8 +269,21 @@ impl Book {
         }) else {
             return;
         };
+        let words = match transition {
+            Transition::Resolved(why) => Some(Arc::new(alert.words.over(name, why, reason))),
+            Transition::Pending | Transition::Fired | Transition::Cancelled => words,
+        };
+        let alert = self.carry_out(alert, Turn { phase, transition, now, reason, words }, out);
+        if let Some(entry) = self.entries.get_mut(name) {
+            entry.alert = alert;
+        }
+    }
+
+    /// Decides who is told of a turn and puts it down; gives the alert back while there is one.
+    fn carry_out(&mut self, mut alert: Instance, turn: Turn<'_>, out: &mut Decisions) -> Option<Instance> {
+        let Turn { phase, transition, now, reason, words } = turn;
         alert.phase = phase;
-        tracing::info!(monitor = %name, alert = alert.rule, transition = ?transition, "an alert changed its state");
+        tracing::info!(monitor = %alert.monitor, alert = alert.rule, transition = ?transition, "an alert changed its state");
         let candidates: Vec<_> = self
             .receivers
             .iter()
@@ -238,15 +300,15 @@ impl Book {
                 (decisions, alert.words.clone())
             }
             Transition::Cancelled => (Vec::new(), alert.words.clone()),
-            Transition::Resolved(why) => {
-                (decide::resolved(&candidates, &alert.told), Arc::new(alert.words.over(name, why, reason)))
+            Transition::Resolved(_) => {
+                (decide::resolved(&candidates, &alert.told), words.unwrap_or_else(|| alert.words.clone()))
             }
         };
         let mut told = Vec::new();
         for decision in &decisions {
             match decision {
                 Decision::Send(receiver, why) => {
-                    tracing::debug!(monitor = %name, receiver, reason = %why, "notification decided");
+                    tracing::debug!(monitor = %alert.monitor, receiver, reason = %why, "notification decided");
                     let Some(message) = decide::message(&alert, &said, receiver) else { continue };
                     let owed = Owed {
                         message: Arc::new(message),
@@ -259,7 +321,7 @@ impl Book {
                     out.owed.push(owed);
                     told.push(receiver.clone());
                 }
-                Decision::Hold(why) => tracing::debug!(monitor = %name, reason = %why, "notification held"),
+                Decision::Hold(why) => tracing::debug!(monitor = %alert.monitor, reason = %why, "notification held"),
             }
         }
         let held = decisions.iter().find_map(|d| match d {
@@ -276,7 +338,7 @@ impl Book {
         };
         self.rows_changed = true;
         out.changes.push(Change::Alert(alert.clone()));
-        entry.alert = (phase != Phase::Inactive).then_some(alert);
+        (phase != Phase::Inactive).then_some(alert)
     }
 
     pub(crate) fn has_dirty(&self) -> bool {
@@ -320,6 +382,16 @@ impl Book {
     pub(crate) fn next_show(&self, now: Timestamp) -> Option<Duration> {
         if self.rows_changed { Some(Duration::ZERO) } else { self.expiry.map(|at| at.since(now)) }
     }
+}
+
+/// What a step did to an alert, and why.
+struct Turn<'a> {
+    phase: Phase,
+    transition: Transition,
+    now: Timestamp,
+    reason: &'a str,
+    /// What it says from now on; at its end, what is said of that. `None`: as before.
+    words: Option<Arc<Words>>,
 }
 
 /// Whether a result without a change of state left counters that a restart must find: those that lead

@@ -25,6 +25,7 @@ use crate::config::model::{Config, Monitor};
 use crate::engine::evaluator::book::{Book, Decisions};
 use crate::engine::evaluator::ledger::Ledger;
 use crate::engine::outbox::OutboxInput;
+use crate::engine::reload::Faults;
 use crate::state::{Flush, NewEvent, StateDb};
 use crate::task::timer::at;
 use crate::wire::board::{AlertRow, DeliveryRow, Event, State};
@@ -42,6 +43,8 @@ pub enum EvalInput {
         /// may be in one of them: what is remembered of it, a firing alert above all, is then kept
         /// until a complete configuration says that it is gone.
         complete: bool,
+        /// What is wrong with the files; `None` when nothing is.
+        faults: Option<Faults>,
     },
     /// Something else to remember and show.
     Event(NewEvent),
@@ -148,6 +151,7 @@ impl Evaluator {
             let flush = self.book.has_dirty();
             let show = self.book.next_show(self.clock.now()).map(|d| (Instant::now() + d).max(self.show_at));
             let retry = self.ledger.retry_at();
+            let files = self.book.files_due(self.clock.now()).map(|d| Instant::now() + d);
             // Every arm is cancel-safe: `recv` and the timers by nature, `landed` because the commit
             // it waits for is kept in the ledger.
             tokio::select! {
@@ -168,6 +172,11 @@ impl Evaluator {
                 landed = self.ledger.landed() => {
                     self.ledger.note(landed);
                     self.complain().await;
+                }
+                () = at(files) => {
+                    self.book.judge_files(self.clock.now(), &mut decisions);
+                    self.show_alerts(&mut decisions);
+                    self.settle(&mut decisions).await;
                 }
                 () = at(retry) => self.settle(&mut decisions).await,
                 () = time::sleep_until(flush_at), if flush => {
@@ -192,8 +201,9 @@ impl Evaluator {
     async fn fold(&mut self, input: EvalInput, decisions: &mut Decisions) {
         match input {
             EvalInput::Result(result) => self.book.result(&result, decisions),
-            EvalInput::Config { config, complete } => {
+            EvalInput::Config { config, complete, faults } => {
                 self.book.configure(&config, complete, self.clock.now(), decisions);
+                self.book.files(faults, self.clock.now(), decisions);
                 // The ends of removed alerts are owed before the receivers change.
                 self.settle(decisions).await;
                 let receivers = OutboxInput::Receivers { receivers: config.receivers.clone(), complete };

@@ -126,7 +126,14 @@ impl Rig {
     }
 
     async fn config(&self, config: Config) {
-        self.inbox.send(EvalInput::Config { config: Arc::new(config), complete: true }).await.unwrap();
+        self.config_with(config, 0).await;
+    }
+
+    /// The same with so many errors in the files.
+    async fn config_with(&self, config: Config, errors: usize) {
+        let first = "monitors.d/a.yaml:3:5: `intervall` is not a key here".to_owned();
+        let faults = (errors > 0).then_some(Faults { errors, first });
+        self.inbox.send(EvalInput::Config { config: Arc::new(config), complete: true, faults }).await.unwrap();
     }
 
     /// One result per character: `u`p, `d`own, de`g`raded, un`k`nown.
@@ -239,7 +246,7 @@ async fn a_monitor_missing_because_its_file_is_broken_keeps_its_alert() {
     rig.stop().await;
 
     let rig = Rig::start(dir.path());
-    let broken = EvalInput::Config { config: Arc::new(config(&[], &["ops"])), complete: false };
+    let broken = EvalInput::Config { config: Arc::new(config(&[], &["ops"])), complete: false, faults: None };
     rig.inbox.send(broken).await.unwrap();
     let said = rig.stop().await;
     assert_eq!(said.keys(), Vec::<String>::new());
@@ -458,4 +465,56 @@ fn a_resolved_alert_is_shown_for_a_quarter_of_an_hour() {
     assert_eq!(book.alerts_if_changed(at(3).plus(14 * minute)), None);
     assert_eq!(book.alerts_if_changed(at(2).plus(15 * minute)), Some(Vec::new()));
     assert_eq!(book.next_show(at(2).plus(15 * minute)), None);
+}
+
+#[tokio::test]
+async fn broken_files_are_told_once_even_over_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let statuses = |said: &Said| said.messages.iter().map(|m| m.message.status).collect::<Vec<_>>();
+    let mut rig = Rig::start(dir.path());
+    rig.config_with(config(&[], &["ops"]), 2).await;
+    while !matches!(rig.board.recv().await.unwrap(), BoardInput::Alerts(rows) if !rows.is_empty()) {}
+    time::pause();
+    time::advance(Duration::from_secs(61)).await;
+    time::resume();
+    let owed = loop {
+        if let OutboxInput::Owed(owed) = rig.outbox.recv().await.unwrap() {
+            break owed;
+        }
+    };
+    let message = &owed[0].message;
+    assert_eq!((owed.len(), message.status), (1, Status::Firing));
+    assert_eq!(
+        message.labels.to_string(),
+        r#"{alertname="WatchdogConfigInvalid", monitor="watchdog", severity="warning"}"#
+    );
+    assert_eq!(message.annotations.get("summary"), Some("2 errors in the configuration files"));
+    assert!(message.annotations.get("description").unwrap().starts_with("monitors.d/a.yaml:3:5: `intervall`"));
+    rig.config_with(config(&[], &["ops"]), 3).await;
+    assert_eq!(statuses(&rig.stop().await), []);
+
+    // A monitor of the same name has an alert of its own.
+    let mut rig = Rig::start(dir.path());
+    let namesake = monitor("watchdog");
+    rig.config_with(config(std::slice::from_ref(&namesake), &["ops"]), 3).await;
+    rig.results(&namesake, "u").await;
+    let said = rig.stop().await;
+    assert_eq!(statuses(&said), []);
+    assert_eq!(said.alerts(), [(AlertState::Firing, "watchdog".to_owned())]);
+
+    let rig = Rig::start(dir.path());
+    rig.config(config(&[], &["ops"])).await;
+    let said = rig.stop().await;
+    assert_eq!(statuses(&said), [Status::Resolved]);
+    assert_eq!(said.messages[0].message.annotations.get("reason"), Some("recovered"));
+}
+
+#[tokio::test]
+async fn files_that_are_mended_in_time_are_told_to_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let rig = Rig::start(dir.path());
+    rig.config_with(config(&[], &["ops"]), 1).await;
+    rig.config(config(&[], &["ops"])).await;
+    let said = rig.stop().await;
+    assert!(said.messages.is_empty() && said.alerts().is_empty());
 }

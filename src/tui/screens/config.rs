@@ -42,7 +42,7 @@ fn summary(s: &State, theme: &Theme, columns: usize) -> Vec<Line> {
     };
     let mut lines = vec![Line::new().add(mark.role, format!(" {} ", mark.glyph)).add(Role::Text, text)];
     let loaded = data.loaded.local("%Y-%m-%d %H:%M:%S");
-    let facts = format!("{} files, {} monitors, loaded {loaded}", data.files, data.monitors);
+    let facts = format!("{}, {}, loaded {loaded}", count(data.files, "file"), count(data.monitors, "monitor"));
     let room = columns.saturating_sub(width(&facts) + 6);
     let dir = fit_left(&data.dir, room, theme).into_owned();
     lines.push(Line::new().add(Role::Dim, format!("   {facts}  {dir}")));

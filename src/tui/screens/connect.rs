@@ -3,11 +3,10 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::base::units::Short;
 use crate::tui::state::State;
 use crate::tui::state::link::Health;
 use crate::tui::theme::{Role, Theme};
-use crate::tui::widgets::text::{Line, wrap};
+use crate::tui::widgets::text::{Line, age, wrap};
 use crate::wire::stream::PROTOCOL;
 
 /// Draws the explanation.
@@ -46,7 +45,7 @@ pub(super) fn draw(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
         _ if s.now.steady.as_millis() < 150 => {}
         _ => {
             let since =
-                if s.now.steady.as_secs() >= 2 { format!(", for {}", Short(s.now.steady)) } else { String::new() };
+                if s.now.steady.as_secs() >= 2 { format!(", for {}", age(s.now.steady)) } else { String::new() };
             say(Role::Text, &format!("connecting to {}{since}", s.endpoint));
         }
     }

@@ -130,7 +130,7 @@ pub(super) fn draw(s: &State, theme: &Theme, body: Rect, buf: &mut Buffer, name:
     let crumb = if s.screen == crate::tui::state::Screen::Overview { "Overview" } else { "Monitors" };
     let Some(row) = s.row(name) else {
         Line::new().add(Role::Text, format!(" {crumb} > {name}")).draw(buf, theme, body, 0);
-        let text = format!(" {name} is no longer in the configuration. Esc goes back.");
+        let text = format!(" There is no monitor `{name}` in the configuration now. Esc goes back.");
         Line::new().add(Role::Text, text).draw(buf, theme, scrolled(body), 0);
         return;
     };

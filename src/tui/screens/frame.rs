@@ -3,12 +3,11 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use crate::base::units::Short;
 use crate::tui::keys::{BINDS, Context};
 use crate::tui::state::link::Health;
 use crate::tui::state::{Overlay, Screen, State};
 use crate::tui::theme::{Role, Theme};
-use crate::tui::widgets::text::{Line, fit, put, width};
+use crate::tui::widgets::text::{Line, age, fit, fit_left, put, width};
 use crate::wire::board::State as MonitorState;
 
 /// Where the parts are. A pure function of size and state.
@@ -47,9 +46,11 @@ pub(super) fn header(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let line = match s.health() {
         Health::Live | Health::Lagging(_) | Health::Resync => counts(s, theme, total),
         Health::Connecting => alarm("CONNECTING").add(Role::Text, " ").add(Role::Text, &s.endpoint),
-        Health::Stale(age) => retry(alarm("NO NEWS").add(Role::Text, format!(" for {}, still connected.", Short(age)))),
+        Health::Stale(silent) => {
+            retry(alarm("NO NEWS").add(Role::Text, format!(" for {}, still connected.", age(silent))))
+        }
         Health::Down(lost) => {
-            let since = s.link.age(s.now).map(|age| format!(" last heard {} ago.", Short(age))).unwrap_or_default();
+            let since = s.link.age(s.now).map(|silent| format!(" last heard {} ago.", age(silent))).unwrap_or_default();
             let next = match lost.retry_at {
                 Some(at) => {
                     let secs = at.saturating_sub(s.now.steady).as_secs_f64().ceil();
@@ -85,16 +86,18 @@ fn counts(s: &State, theme: &Theme, total: usize) -> Line {
             line = line.add(Role::Text, if wordy { "  " } else { " " });
         }
         first = false;
-        let text = if wordy {
-            format!("{} {n} {}", mark.glyph, mark.word.to_lowercase())
-        } else {
-            format!("{}{n}", mark.glyph)
+        // Without its word the glyph of a pause would read as a minus.
+        let text = match (wordy, state) {
+            (true, _) => format!("{} {n} {}", mark.glyph, mark.word.to_lowercase()),
+            (false, MonitorState::Paused) if narrow => String::new(),
+            (false, MonitorState::Paused) => format!("{n} paused"),
+            (false, _) => format!("{}{n}", mark.glyph),
         };
         line = line.add(mark.role, text);
     }
     if first {
         line = line.add(Role::Dim, "no monitors");
-    } else if s.facts.total() == s.facts.count(MonitorState::Up) && !narrow {
+    } else if s.facts.total() == s.facts.count(MonitorState::Up) && !narrow && !wordy {
         line = line.add(Role::Ok, " all ok");
     }
     line = bar(line);
@@ -110,7 +113,9 @@ fn counts(s: &State, theme: &Theme, total: usize) -> Line {
         tail = tail.add(Role::Strong, "READ ONLY ");
     }
     tail = match s.health() {
-        Health::Lagging(age) => tail.add(Role::Degraded, format!("{} {} behind", theme.warning().glyph, Short(age))),
+        Health::Lagging(silent) => {
+            tail.add(Role::Degraded, format!("{} {} behind", theme.warning().glyph, age(silent)))
+        }
         Health::Resync => tail.add(Role::Pending, "resync"),
         _ if narrow => tail.add(Role::Dim, theme.dot()),
         _ => tail.add(Role::Dim, format!("{} live", theme.dot())),
@@ -188,7 +193,7 @@ pub(super) fn footer(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> 
         };
         let tail = if width(&tail) + 12 < total { tail } else { String::new() };
         let room = total.saturating_sub(width(&tail) + 3);
-        let shown = crate::tui::widgets::text::fit_left(text, room, theme);
+        let shown = fit_left(text, room, theme);
         let end = width(&shown) + 1;
         Line::new().add(Role::Strong, "/").add(Role::Text, &shown).draw(buf, theme, area, 0);
         let at = u16::try_from(total - width(&tail)).unwrap_or(0);

@@ -82,6 +82,9 @@ pub(crate) fn settle(s: &mut State) {
         return;
     }
     if s.open.is_some() {
+        if s.detail.scroll == 0 {
+            return;
+        }
         s.detail.scroll = s.detail.scroll.min(detail::max_scroll(s, body));
         return;
     }
@@ -100,13 +103,19 @@ fn full(s: &State) -> Rect {
 }
 
 /// Lays the cursor's style over a row and returns where the terminal's cursor is parked: braille displays
-/// and magnifiers follow it.
+/// and magnifiers follow it. Blocks keep their style: reversed, a high bar would look like a low one.
 fn mark_row(theme: &Theme, buf: &mut Buffer, area: Rect, row: u16) -> Option<Position> {
     if row >= area.height {
         return None;
     }
     let line = Rect::new(area.x, area.y + row, area.width, 1).intersection(buf.area);
-    buf.set_style(line, theme.selected());
+    for x in line.left()..line.right() {
+        if let Some(cell) = buf.cell_mut((x, line.y))
+            && !cell.symbol().starts_with(|c| ('\u{2580}'..='\u{259f}').contains(&c))
+        {
+            cell.set_style(theme.selected());
+        }
+    }
     Some(Position::new(line.x, line.y))
 }
 

@@ -9,7 +9,7 @@ use crate::tui::state::State;
 use crate::tui::state::list::SortKey;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::strip::strip;
-use crate::tui::widgets::text::{Line, clear, fit, rule};
+use crate::tui::widgets::text::{Line, age, clear, fit, rule};
 use crate::wire::board::{MonitorRow, STRIP_BUCKET, STRIP_CELLS, State as MonitorState};
 
 /// Columns of the two panes; the second is empty where there is room for one only.
@@ -39,6 +39,7 @@ pub(super) fn rows(s: &State, body: Rect) -> usize {
 
 /// Widths of the columns that vary.
 struct Columns {
+    word: bool,
     name: usize,
     kind: usize,
     last: bool,
@@ -49,22 +50,26 @@ struct Columns {
 }
 
 impl Columns {
+    /// Narrow lists say why in a few words; wide ones have numbers.
     fn of(s: &State, width: usize) -> Self {
-        let kind = s.facts.groups.iter().map(|g| g.name.len()).max().unwrap_or(4).clamp(4, 9);
         let longest = s.facts.longest_name.clamp(8, 60);
-        if width < 60 {
+        if width < 48 {
             let left = width.saturating_sub(6);
             let strip = (left / 4).min(STRIP_CELLS);
             let name = longest.min(left.saturating_sub(strip + 1) * 3 / 5);
             let headline = left.saturating_sub(name + strip + 2);
-            return Self { name, kind: 0, last: false, p95: false, uptime: false, headline, strip };
+            return Self { word: false, name, kind: 0, last: false, p95: false, uptime: false, headline, strip };
         }
+        let longest_kind = s.facts.groups.iter().map(|g| g.name.len()).max().unwrap_or(4).clamp(4, 9);
+        let kind = if width >= 60 { longest_kind } else { 0 };
         let (p95, uptime) = (width >= 66, width >= 74);
-        let fixed = 13 + kind + 2 + 7 + if p95 { 8 } else { 0 } + if uptime { 8 } else { 0 };
-        let left = width.saturating_sub(fixed + 2);
-        let name = longest.min((left / 2).max(12));
+        let optional = [(kind > 0, kind + 1), (p95, 8), (uptime, 8)];
+        let optional: usize = optional.iter().filter(|(shown, _)| *shown).map(|(_, w)| w).sum();
+        // Cursor, glyph, word, the space after the name, the last probe, the space before the strip.
+        let left = width.saturating_sub(4 + 9 + 1 + 7 + 2 + optional);
+        let name = longest.min((left * 3 / 5).max(12));
         let strip = left.saturating_sub(name).min(STRIP_CELLS);
-        Self { name, kind, last: true, p95, uptime, headline: 0, strip }
+        Self { word: true, name, kind, last: true, p95, uptime, headline: 0, strip }
     }
 }
 
@@ -133,12 +138,11 @@ fn heads(s: &State, theme: &Theme, c: &Columns) -> Line {
         if s.list.sort == key { format!("{word} {}", theme.arrow(s.list.reversed)) } else { word.to_owned() }
     };
     let role = |key: SortKey| if s.list.sort == key { Role::Strong } else { Role::Dim };
-    let mut line = Line::new().pad(4).col(role(SortKey::State), &head(SortKey::State, "STATE"), 9, theme).col(
-        role(SortKey::Name),
-        &head(SortKey::Name, "NAME"),
-        c.name + 1,
-        theme,
-    );
+    let mut line = Line::new().pad(4);
+    if c.word {
+        line = line.col(role(SortKey::State), &head(SortKey::State, "STATE"), 9, theme);
+    }
+    line = line.col(role(SortKey::Name), &head(SortKey::Name, "NAME"), c.name + 1, theme);
     if c.kind > 0 {
         line = line.col(role(SortKey::Type), &head(SortKey::Type, "TYPE"), c.kind + 1, theme);
     }
@@ -164,7 +168,7 @@ fn line(s: &State, theme: &Theme, c: &Columns, row: &MonitorRow, selected: bool)
     let cursor = if selected { theme.cursor() } else { " " };
     let mut line = Line::new().add(Role::Strong, cursor).add(Role::Text, " ").add(mark.role, mark.glyph);
     line = line.add(Role::Text, " ");
-    if c.kind > 0 {
+    if c.word {
         line = line.col(mark.role, mark.word, 9, theme);
     }
     line = line.col(quiet(name_role), row.name.as_str(), c.name, theme).add(Role::Text, " ");
@@ -192,12 +196,12 @@ fn line(s: &State, theme: &Theme, c: &Columns, row: &MonitorRow, selected: bool)
 
 /// How long the last probe took, or how long ago it was when the next one is overdue.
 fn last(s: &State, row: &MonitorRow) -> String {
-    let age = row.last.map(|at| s.server_now().since(at));
+    let ago = row.last.map(|at| s.server_now().since(at));
     let late = row.interval.map(|i| i.saturating_mul(3) + std::time::Duration::from_secs(30));
-    match (age, late, row.took) {
-        (Some(age), Some(late), _) if age > late && row.state != MonitorState::Paused => format!("-{}", Short(age)),
+    match (ago, late, row.took) {
+        (Some(ago), Some(late), _) if ago > late && row.state != MonitorState::Paused => format!("-{}", age(ago)),
         (_, _, Some(took)) => Short(took).to_string(),
-        (Some(age), _, None) => format!("-{}", Short(age)),
+        (Some(ago), _, None) => format!("-{}", age(ago)),
         (None, _, None) => "-".to_owned(),
     }
 }
@@ -226,7 +230,10 @@ fn legend(s: &State, theme: &Theme, height: u16, width: usize) -> Line {
     let to = (from + usize::from(height)).min(len);
     let mut line = Line::new()
         .add(Role::Dim, if len == 0 { " 0 of 0".to_owned() } else { format!(" {}-{to} of {len}", from + 1) });
-    for (c, word) in [('u', "ok"), ('g', "degraded"), ('d', "down"), ('k', "unknown")] {
+    // Old cells need no legend that says ok.
+    let words: &[(char, &str)] = &[('u', "ok"), ('g', "degraded"), ('d', "down"), ('k', "unknown")];
+    for (c, word) in words.iter().filter(|_| s.is_fresh()) {
+        let c = *c;
         let (glyph, role) = theme.cell(c);
         line = line.add(Role::Text, "  ").add(role, glyph.to_string()).add(Role::Dim, format!(" {word}"));
     }

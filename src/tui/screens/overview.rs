@@ -13,11 +13,9 @@ use crate::tui::state::link::Health;
 use crate::tui::state::list::settled;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::strip::strip;
-use crate::tui::widgets::text::{Line, rule};
+use crate::tui::widgets::text::{Line, age, rule};
 use crate::wire::board::{AlertRow, AlertState, DeliveryState, MonitorRow, STRIP_BUCKET, State as MonitorState};
 
-/// Rows of one list that are shown; the Monitors screen has them all.
-const LIST_ROWS: usize = 200;
 /// Events below the lists.
 const EVENTS: usize = 12;
 
@@ -39,6 +37,12 @@ enum Entry {
     /// All monitors of a type.
     Type(usize),
     /// A title.
+    FineTitle,
+    /// A monitor that is fine.
+    Fine(usize),
+    /// How many more there are.
+    FineMore(usize),
+    /// A title.
     EventsTitle,
     /// An event.
     Event(usize),
@@ -49,13 +53,14 @@ enum Entry {
 impl Entry {
     /// The place among the things that the cursor can be on.
     fn item(self, s: &State) -> Option<usize> {
-        let alerts = s.board.as_ref().map_or(0, |b| b.alerts.len());
+        let [alerts, bad, types, fine, _] = s.starts();
         match self {
-            Self::Alert(i) => Some(i),
-            Self::NotOk(i) => Some(alerts + i),
-            Self::Type(i) => Some(alerts + s.facts.not_ok.len() + i),
-            Self::NotOkMore(_) | Self::AlertsTitle | Self::NotOkTitle | Self::TypesTitle => None,
-            Self::EventsTitle | Self::Event(_) | Self::Gap => None,
+            Self::Alert(i) => Some(alerts + i),
+            Self::NotOk(i) => Some(bad + i),
+            Self::Type(i) => Some(types + i),
+            Self::Fine(i) => Some(fine + i),
+            Self::AlertsTitle | Self::NotOkTitle | Self::NotOkMore(_) | Self::TypesTitle => None,
+            Self::FineTitle | Self::FineMore(_) | Self::EventsTitle | Self::Event(_) | Self::Gap => None,
         }
     }
 }
@@ -72,14 +77,25 @@ fn entries(s: &State, wide: bool) -> Vec<Entry> {
     let bad = s.facts.not_ok.len();
     if bad > 0 {
         out.push(Entry::NotOkTitle);
-        out.extend((0..bad.min(LIST_ROWS)).map(Entry::NotOk));
-        if bad > LIST_ROWS {
-            out.push(Entry::NotOkMore(bad - LIST_ROWS));
+        out.extend((0..s.shown_bad()).map(Entry::NotOk));
+        if bad > s.shown_bad() {
+            out.push(Entry::NotOkMore(bad - s.shown_bad()));
         }
     }
     if !s.facts.groups.is_empty() {
         out.push(Entry::TypesTitle);
         out.extend((0..s.facts.groups.len()).map(Entry::Type));
+    }
+    let fine = s.facts.fine.len();
+    if fine > 0 {
+        if roomy {
+            out.push(Entry::Gap);
+        }
+        out.push(Entry::FineTitle);
+        out.extend((0..s.shown_fine()).map(Entry::Fine));
+        if fine > s.shown_fine() {
+            out.push(Entry::FineMore(fine - s.shown_fine()));
+        }
     }
     if !wide && !board.events.is_empty() {
         if roomy {
@@ -171,17 +187,18 @@ fn headline(s: &State, theme: &Theme, columns: usize) -> Vec<Line> {
     let mut first = Line::new().add(mark.role, format!(" {} ", mark.glyph)).add(role, &verdict.sentence);
     let bad = matches!(verdict.worst, Some(MonitorState::Down | MonitorState::Degraded | MonitorState::Unknown));
     if let Some(since) = verdict.since.filter(|_| bad) {
-        first = first.add(Role::Strong, format!("  {}", Short(s.server_now().since(since))));
+        first = first.add(Role::Strong, format!("  {}", age(s.server_now().since(since))));
     }
     let mut lines = vec![first];
     if let Some(text) = &verdict.first_to_break {
         lines.push(Line::new().add(Role::Text, format!("   {text}")));
     }
     lines.extend(told(s, theme));
-    if let Some(engine) = engine_line(s, theme).filter(|_| !s.is_wide() && !s.is_compact()) {
+    if let Some(engine) = engine_line(s).filter(|_| !s.is_wide() && !s.is_compact()) {
         lines.push(engine);
     }
-    if board.engine.problems > 0 {
+    // The engine complains of them too, and then the banner says it.
+    if board.engine.problems > 0 && board.engine.complaints.is_empty() {
         let n = board.engine.problems;
         let text =
             format!(" {} {n} configuration problem{}: press 0", theme.warning().glyph, if n == 1 { "" } else { "s" });
@@ -244,7 +261,7 @@ fn what_happened(s: &State, columns: usize) -> Vec<Line> {
             lines.push(field("socket", &s.endpoint));
             lines.push(field("reason", &lost.reason));
         }
-        Health::Stale(age) => lines.push(field("link", &format!("open, but silent for {}", Short(age)))),
+        Health::Stale(silent) => lines.push(field("link", &format!("open, but silent for {}", age(silent)))),
         Health::Connecting | Health::Live | Health::Lagging(_) | Health::Resync | Health::Incompatible { .. } => {
             lines.push(field("link", "connected again, waiting for the board"));
         }
@@ -284,7 +301,20 @@ fn line(s: &State, theme: &Theme, columns: usize, entry: Entry, selected: bool) 
             let row = s.facts.not_ok.get(i).and_then(|i| board.monitors.get(*i as usize));
             row.map_or(Line::new(), |row| monitor(s, theme, columns, row, start))
         }
-        Entry::NotOkMore(n) => Line::new().add(Role::Dim, format!("  +{n} more: press 3")),
+        Entry::FineTitle => {
+            let title = match (s.is_fresh(), s.facts.count(MonitorState::Pending)) {
+                (true, 0) => format!("OK {}", s.facts.count(MonitorState::Up)),
+                (true, new) => format!("OK {}, PENDING {new}", s.facts.count(MonitorState::Up)),
+                (false, _) => format!("THE REST {}", s.facts.fine.len()),
+            };
+            let tail = if columns >= 60 { format!("1 cell = {}", Short(STRIP_BUCKET)) } else { String::new() };
+            rule(theme, columns, &title, &tail, false)
+        }
+        Entry::Fine(i) => {
+            let row = s.facts.fine.get(i).and_then(|i| board.monitors.get(*i as usize));
+            row.map_or(Line::new(), |row| monitor(s, theme, columns, row, start))
+        }
+        Entry::NotOkMore(n) | Entry::FineMore(n) => Line::new().add(Role::Dim, format!("  +{n} more: press 3")),
         Entry::TypesTitle => {
             let tail = if columns >= 60 {
                 format!("worst state of all, 1 cell = {}", Short(STRIP_BUCKET))
@@ -307,7 +337,7 @@ fn alert(s: &State, theme: &Theme, columns: usize, a: &AlertRow, start: Line) ->
     let mark = theme.alert(a.severity, a.state, fresh);
     let quiet = a.state == AlertState::Resolved || !fresh;
     let role = if quiet { Role::Quiet } else { Role::Text };
-    let age = Short(s.server_now().since(a.since)).to_string();
+    let age = age(s.server_now().since(a.since));
     let line = start.add(mark.role, mark.glyph).add(Role::Text, " ");
     if columns < 60 {
         let room = columns.saturating_sub(4 + 7);
@@ -341,7 +371,14 @@ fn alert(s: &State, theme: &Theme, columns: usize, a: &AlertRow, start: Line) ->
 fn monitor(s: &State, theme: &Theme, columns: usize, row: &MonitorRow, start: Line) -> Line {
     let fresh = s.is_fresh();
     let mark = theme.state(row.state, fresh);
-    let role = if fresh { Role::Text } else { Role::Quiet };
+    let calm = matches!(row.state, MonitorState::Up | MonitorState::Pending);
+    let role = if !fresh {
+        Role::Quiet
+    } else if calm {
+        Role::Dim
+    } else {
+        Role::Text
+    };
     let line = start.add(mark.role, mark.glyph).add(Role::Text, " ");
     if columns < 60 {
         let left = columns.saturating_sub(4);
@@ -351,13 +388,18 @@ fn monitor(s: &State, theme: &Theme, columns: usize, row: &MonitorRow, start: Li
         let line = line.col(role, &row.headline, (left - cells).saturating_sub(name + 2), theme).add(Role::Text, " ");
         return strip(line, &row.strip, cells, fresh, theme);
     }
+    let name_role = match (fresh, calm) {
+        (false, _) => role,
+        (true, true) => Role::Text,
+        (true, false) => Role::Strong,
+    };
     let name = s.facts.longest_name.clamp(12, columns / 4);
     let left = columns.saturating_sub(4 + 9 + name + 1 + 7 + 2);
     let cells = (left / 2).min(crate::wire::board::STRIP_CELLS);
-    let age = row.since.map_or_else(|| "-".to_owned(), |at| Short(s.server_now().since(at)).to_string());
+    let age = row.since.map_or_else(|| "-".to_owned(), |at| age(s.server_now().since(at)));
     let line = line
         .col(mark.role, mark.word, 9, theme)
-        .col(if fresh { Role::Strong } else { role }, row.name.as_str(), name, theme)
+        .col(name_role, row.name.as_str(), name, theme)
         .add(Role::Text, " ")
         .num(role, &age, 6, theme)
         .add(Role::Text, "  ")
@@ -383,7 +425,7 @@ fn group(s: &State, theme: &Theme, columns: usize, g: &Group, start: Line) -> Li
 }
 
 /// How the engine does, in one line.
-fn engine_line(s: &State, theme: &Theme) -> Option<Line> {
+fn engine_line(s: &State) -> Option<Line> {
     let engine = &s.board.as_ref()?.engine;
     if !engine.complaints.is_empty() {
         return None;
@@ -396,7 +438,6 @@ fn engine_line(s: &State, theme: &Theme) -> Option<Line> {
         engine.outbox
     );
     // The word alone: a second check mark would compete with the verdict's.
-    let _ = theme;
     Some(Line::new().add(Role::Dim, text))
 }
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 use crate::base::outcome::{Check, Phase, Sample, Verdict};
 use crate::base::term_safe;
 use crate::base::time::Timestamp;
-use crate::base::units::Short;
+use crate::base::units::{Exact, Short};
 use crate::tui::screens::monitors::percent;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::chart;
 use crate::tui::widgets::strip::strip;
-use crate::tui::widgets::text::{Line, rule, wrap};
+use crate::tui::widgets::text::{Line, age, rule, wrap};
 use crate::wire::api::{MonitorDetail, ProbeResult};
 use crate::wire::board::{AlertRow, AlertState, DeliveryRow, Event, MonitorRow, STRIP_BUCKET, STRIP_CELLS};
 
@@ -53,7 +53,7 @@ impl Page<'_> {
 /// State, since when, and why.
 pub(super) fn state(p: &Page<'_>, row: &MonitorRow) -> Line {
     let mark = p.theme.state(row.state, p.fresh);
-    let since = row.since.map(|at| format!(" {}", Short(p.now.since(at)))).unwrap_or_default();
+    let since = row.since.map(|at| format!(" {}", age(p.now.since(at)))).unwrap_or_default();
     Line::new().add(mark.role, format!("{} {}{since}", mark.glyph, mark.word))
 }
 
@@ -61,7 +61,7 @@ pub(super) fn state(p: &Page<'_>, row: &MonitorRow) -> Line {
 pub(super) fn about(p: &Page<'_>, row: &MonitorRow, detail: Option<&MonitorDetail>, running: bool) -> Vec<Line> {
     let mut lines = p.field(&row.r#type, Role::Text, &row.target);
     if let Some(d) = detail {
-        let mut text = format!("{}, timeout {}", d.schedule, Short(d.timeout));
+        let mut text = format!("{}, timeout {}", d.schedule, Exact(d.timeout));
         if let Some(alert) = &d.alert {
             text.push_str(&format!(", {} alert after {} failures", alert.severity.as_str(), alert.after));
         }
@@ -152,7 +152,7 @@ pub(super) fn phases(p: &Page<'_>, detail: &MonitorDetail) -> Vec<Line> {
             .add(role, glyph)
             .num(role, &took, 7, p.theme)
             .add(Role::Text, " ")
-            .add(role, p.theme.gauge(part, bar))
+            .add(if role == Role::Down { Role::DownBar } else { role }, p.theme.gauge(part, bar))
             .pad(23 + bar);
         if both {
             let good = good.map_or_else(|| "-".to_owned(), |f| Short(f.took).to_string());
@@ -190,12 +190,23 @@ pub(super) fn values(p: &Page<'_>, result: &ProbeResult) -> Vec<Line> {
         return Vec::new();
     }
     let mut lines = vec![p.rule(&format!("VALUES {}", result.samples.len()), &p.time(result.at))];
-    let room = p.columns.saturating_sub(14);
-    for sample in result.samples.iter().take(VALUES) {
+    let room = p.columns.saturating_sub(16);
+    let mut family = "";
+    for (i, sample) in result.samples.iter().enumerate().take(VALUES) {
         let labels = sample.labels.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ");
-        let name = if labels.is_empty() { sample.name.to_string() } else { format!("{} {labels}", sample.name) };
+        let next = result.samples.get(i + 1).is_some_and(|n| n.name == sample.name);
+        let name = if sample.name == family {
+            format!("  {labels}")
+        } else if next && !labels.is_empty() {
+            // A family has its name on a line of its own; the labels say which member it is.
+            lines.push(Line::new().add(Role::Dim, format!("  {}", sample.name)));
+            format!("  {labels}")
+        } else {
+            format!("{} {labels}", sample.name)
+        };
+        family = &sample.name;
         let line = Line::new().add(Role::Text, "  ").col(Role::Dim, &name, room, p.theme);
-        lines.push(line.num(Role::Text, &value(sample), 11, p.theme));
+        lines.push(line.num(Role::Text, &value(sample), 13, p.theme));
     }
     lines.extend(more(result.samples.len(), VALUES));
     lines
@@ -218,7 +229,11 @@ fn value(sample: &Sample) -> String {
     {
         return Short(d).to_string();
     }
-    if v.fract() == 0.0 && v.abs() < 1e15 { format!("{v}") } else { format!("{v:.4}") }
+    if v.fract() == 0.0 && v.abs() < 1e15 {
+        return format!("{v}");
+    }
+    let text = format!("{v:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// The status strip with uptime.
@@ -305,7 +320,7 @@ pub(super) fn alerts(p: &Page<'_>, alerts: &[AlertRow]) -> Vec<Line> {
             AlertState::Firing => "firing",
             AlertState::Resolved => "over",
         };
-        let text = format!("{} {} {word} for {}", mark.glyph, alert.name, Short(p.now.since(alert.since)));
+        let text = format!("{} {} {word} for {}", mark.glyph, alert.name, age(p.now.since(alert.since)));
         lines.push(Line::new().add(mark.role, format!("  {text}")));
         lines.extend(alert.deliveries.iter().map(|d| delivery(p, d)));
     }

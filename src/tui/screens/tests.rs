@@ -1,4 +1,4 @@
-//! Every screen as a person sees it, at several sizes.
+//! Pictures of the screens, and what must hold for every one of them.
 
 use std::time::Duration;
 
@@ -268,16 +268,59 @@ fn nothing_is_fine_on_a_screen_of_old_data() {
             press(&mut s, keys);
             answer(&mut s, "api-auth", MonitorState::Up);
             if silent {
-                silence(&mut s, 11)
+                silence(&mut s, 11);
             } else {
-                lose(&mut s)
-            };
+                lose(&mut s);
+            }
             let shown = text(&s, &Theme::default());
             assert!(!shown.contains('✓'), "{keys:?}\n{shown}");
             assert!(!shown.contains("all ok") && !shown.contains("are ok"), "{keys:?}\n{shown}");
             assert!(shown.contains("NOT current"), "{keys:?}\n{shown}");
         }
     }
+}
+
+#[test]
+fn without_colour_the_cursor_row_is_reversed_and_nothing_has_a_colour() {
+    use ratatui::buffer::Cell;
+    use ratatui::style::Modifier;
+    let mut s = live(fixture::incident(), 80, 24);
+    press(&mut s, "3j");
+    let shown = cells(&s, &Theme::new(Depth::Mono, Glyphs::Unicode, false));
+    let reversed = |y: u16| shown[(0, y)].modifier.contains(Modifier::REVERSED);
+    assert!(reversed(5) && !reversed(4) && !reversed(6));
+    assert!(shown.content().iter().all(|c| c.fg == Cell::EMPTY.fg && c.bg == Cell::EMPTY.bg));
+}
+
+#[test]
+fn no_theme_paints_a_background() {
+    use ratatui::buffer::Cell;
+    for depth in [Depth::Ansi16, Depth::Ansi256, Depth::True] {
+        for keys in ["1", "3", "0", "3\n", "?"] {
+            let mut s = live(fixture::incident(), 140, 40);
+            press(&mut s, keys);
+            let shown = cells(&s, &Theme::new(depth, Glyphs::Unicode, false));
+            assert!(shown.content().iter().all(|c| c.bg == Cell::EMPTY.bg));
+            assert!(shown.content().iter().any(|c| c.fg != Cell::EMPTY.fg) || keys == "?");
+        }
+    }
+}
+
+#[test]
+fn a_monitor_that_is_gone_says_so() {
+    let mut s = live(fixture::incident(), 80, 24);
+    press(&mut s, "3\n");
+    let delta = Delta {
+        from_rev: 1,
+        to_rev: 2,
+        at: fixture::now(),
+        removed: vec![fixture::name("api-checkout")],
+        ..Delta::default()
+    };
+    update(&mut s, Msg::Link(Link::Frame(Box::new(Frame::Delta(Box::new(delta))))));
+    assert!(text(&s, &Theme::default()).contains("There is no monitor `api-checkout`"));
+    press(&mut s, "\x1b");
+    assert!(text(&s, &Theme::default()).contains("api-payments"));
 }
 
 #[test]
@@ -305,8 +348,8 @@ fn every_size_draws_every_screen() {
         let mut s = live(fixture::incident(), 80, 24);
         press(&mut s, keys);
         answer(&mut s, "api-checkout", MonitorState::Down);
-        for columns in (1..40).chain([59, 60, 80, 99, 100, 140, 400]) {
-            for rows in (1..20).chain([24, 40, 100]) {
+        for columns in (0..40).chain([59, 60, 80, 99, 100, 140, 400]) {
+            for rows in (0..20).chain([24, 40, 100]) {
                 update(&mut s, Msg::Resize(columns, rows));
                 cells(&s, &ascii());
             }

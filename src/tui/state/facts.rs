@@ -13,6 +13,8 @@ pub(crate) struct Facts {
     pub(crate) counts: [usize; State::ALL.len()],
     /// Places in the board of monitors that are down, degraded or unknown: worst first, then longest.
     pub(crate) not_ok: Vec<u32>,
+    /// Places of monitors that are fine or have no result yet: those without one first, then by name.
+    pub(crate) fine: Vec<u32>,
     /// Monitors by type.
     pub(crate) groups: Vec<Group>,
     /// Alerts that fire.
@@ -52,10 +54,17 @@ impl Facts {
                 *n += 1;
             }
             facts.longest_name = facts.longest_name.max(width(row.name.as_str()));
-            let bad = is_bad(row.state);
-            if bad {
-                facts.not_ok.push(i);
-            }
+            let bad = match row.state {
+                State::Down | State::Degraded | State::Unknown => {
+                    facts.not_ok.push(i);
+                    true
+                }
+                State::Pending | State::Up => {
+                    facts.fine.push(i);
+                    false
+                }
+                State::Paused => false,
+            };
             let group = groups.entry(&row.r#type).or_insert_with(Builder::new);
             group.count += 1;
             group.bad += usize::from(bad);
@@ -75,6 +84,8 @@ impl Facts {
         facts.groups = groups.into_iter().map(|(name, b)| b.build(name)).collect();
         let row = |i: &u32| board.monitors.get(*i as usize);
         facts.not_ok.sort_by_key(|i| row(i).map(|r| (r.state, r.since)));
+        // Stable, and the board is sorted by name.
+        facts.fine.sort_by_key(|i| row(i).map(|r| r.state));
         facts.firing = board.alerts.iter().filter(|a| a.state == AlertState::Firing).count();
         facts.pending = board.alerts.iter().filter(|a| a.state == AlertState::Pending).count();
         facts
@@ -91,14 +102,7 @@ impl Facts {
     }
 }
 
-/// Whether a monitor in `state` needs to be looked at.
-fn is_bad(state: State) -> bool {
-    match state {
-        State::Down | State::Degraded | State::Unknown => true,
-        State::Pending | State::Up | State::Paused => false,
-    }
-}
-
+/// How much a strip's cell weighs against another one of the same time.
 fn weight(cell: u8) -> u8 {
     match cell {
         b'd' => 5,

@@ -32,6 +32,7 @@ enum Test {
 
 impl Filter {
     /// A filter from text, as if it had been typed.
+    #[cfg(test)]
     pub(crate) fn new(text: &str) -> Self {
         let mut filter = Self::default();
         filter.push_str(text);

@@ -82,6 +82,8 @@ pub(crate) struct LinkView {
     pub(crate) goodbye: Option<String>,
     /// Which try at the first connection this is.
     pub(crate) attempt: u32,
+    /// Whether the connection at hand began with a greeting that we refuse.
+    pub(crate) refused: bool,
     heard: Option<Heard>,
     /// Whether the board came over this connection.
     synced: bool,

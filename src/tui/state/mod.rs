@@ -24,6 +24,10 @@ const DETAIL_EVERY: Duration = Duration::from_secs(1);
 const DETAIL_SETTLE: Duration = Duration::from_millis(100);
 /// Pause before a failed request is repeated.
 const RETRY_AFTER: Duration = Duration::from_secs(3);
+/// Rows of one list of the overview; the Monitors screen has them all.
+const OVERVIEW_ROWS: usize = 200;
+/// Monitors that are fine, on an overview that has events below them.
+const FINE_ROWS: usize = 8;
 /// How long a toast stays.
 pub(crate) const TOAST: Duration = Duration::from_secs(4);
 
@@ -76,7 +80,7 @@ pub(crate) struct Toast {
 pub(crate) enum Item {
     /// An alert, by fingerprint.
     Alert(String),
-    /// A monitor that is not ok.
+    /// A monitor.
     Monitor(MonitorName),
     /// All monitors of a type.
     Group(String),
@@ -255,6 +259,10 @@ impl State {
         if !self.is_fresh() {
             contexts.push(Context::Offline);
         }
+        if self.board.is_none() {
+            contexts.push(Context::Global);
+            return contexts;
+        }
         contexts.push(match (&self.open, self.screen) {
             (Some(_), _) => Context::Detail,
             (None, Screen::Overview) => Context::Overview,
@@ -265,37 +273,57 @@ impl State {
         contexts
     }
 
-    /// How many things the overview's cursor can be on.
-    pub(crate) fn items(&self) -> usize {
-        self.board.as_ref().map_or(0, |b| b.alerts.len()) + self.facts.not_ok.len() + self.facts.groups.len()
+    /// How many monitors that are not ok the overview shows.
+    pub(crate) fn shown_bad(&self) -> usize {
+        self.facts.not_ok.len().min(OVERVIEW_ROWS)
     }
 
-    /// The thing at a place of the overview: alerts, then monitors that are not ok, then types.
+    /// How many monitors that are fine the overview shows.
+    pub(crate) fn shown_fine(&self) -> usize {
+        self.facts.fine.len().min(if self.is_wide() { OVERVIEW_ROWS } else { FINE_ROWS })
+    }
+
+    /// Where the overview's lists start among the things that its cursor can be on: alerts, monitors that are
+    /// not ok, types, monitors that are fine; and where they end.
+    pub(crate) fn starts(&self) -> [usize; 5] {
+        let alerts = self.board.as_ref().map_or(0, |b| b.alerts.len());
+        let types = alerts + self.shown_bad();
+        let fine = types + self.facts.groups.len();
+        [0, alerts, types, fine, fine + self.shown_fine()]
+    }
+
+    /// How many things the overview's cursor can be on.
+    pub(crate) fn items(&self) -> usize {
+        self.starts()[4]
+    }
+
+    /// The thing at a place of the overview.
     pub(crate) fn item(&self, at: usize) -> Option<Item> {
         let board = self.board.as_ref()?;
-        if let Some(alert) = board.alerts.get(at) {
-            return Some(Item::Alert(alert.fingerprint.clone()));
+        let [_, bad, types, fine, end] = self.starts();
+        let monitor = |i: &u32| board.monitors.get(*i as usize).map(|row| Item::Monitor(row.name.clone()));
+        match at {
+            at if at < bad => board.alerts.get(at).map(|a| Item::Alert(a.fingerprint.clone())),
+            at if at < types => self.facts.not_ok.get(at - bad).and_then(monitor),
+            at if at < fine => self.facts.groups.get(at - types).map(|g| Item::Group(g.name.clone())),
+            at if at < end => self.facts.fine.get(at - fine).and_then(monitor),
+            _ => None,
         }
-        let at = at - board.alerts.len();
-        if let Some(i) = self.facts.not_ok.get(at) {
-            return board.monitors.get(*i as usize).map(|row| Item::Monitor(row.name.clone()));
-        }
-        self.facts.groups.get(at - self.facts.not_ok.len()).map(|g| Item::Group(g.name.clone()))
     }
 
     /// The place of a thing.
     fn place(&self, item: &Item) -> Option<usize> {
         let board = self.board.as_ref()?;
+        let [_, bad, types, fine, _] = self.starts();
         match item {
             Item::Alert(fingerprint) => board.alerts.iter().position(|a| a.fingerprint == *fingerprint),
             Item::Monitor(name) => {
                 let i = board.monitors.binary_search_by(|m| m.name.cmp(name)).ok()?;
-                self.facts.not_ok.iter().position(|n| *n as usize == i).map(|p| board.alerts.len() + p)
+                let in_list = |list: &[u32], shown: usize| list.iter().take(shown).position(|n| *n as usize == i);
+                let broken = in_list(&self.facts.not_ok, self.shown_bad()).map(|p| bad + p);
+                broken.or_else(|| in_list(&self.facts.fine, self.shown_fine()).map(|p| fine + p))
             }
-            Item::Group(name) => {
-                let p = self.facts.groups.iter().position(|g| g.name == *name)?;
-                Some(board.alerts.len() + self.facts.not_ok.len() + p)
-            }
+            Item::Group(name) => self.facts.groups.iter().position(|g| g.name == *name).map(|p| types + p),
         }
     }
 

@@ -13,6 +13,7 @@ pub(crate) fn link(s: &mut State, link: Link) -> Vec<Effect> {
     match link {
         Link::Connecting { attempt } => {
             s.rev += 1;
+            s.link.refused = false;
             match &mut s.link.phase {
                 Phase::Down(lost) => (lost.retry_at, lost.attempt) = (None, attempt),
                 Phase::Starting | Phase::Up | Phase::Incompatible { .. } => s.link.attempt = attempt,
@@ -21,8 +22,8 @@ pub(crate) fn link(s: &mut State, link: Link) -> Vec<Effect> {
         }
         Link::Lost { reason, attempt, retry_in } => {
             s.rev += 1;
-            if matches!(s.link.phase, Phase::Incompatible { .. }) {
-                // Trying again changes nothing until the server does; its next greeting tells.
+            if s.link.refused {
+                // The greeting told why. A server that is gone at the next try is another matter.
                 return Vec::new();
             }
             let retry_at = Some(s.now.steady + retry_in);
@@ -40,6 +41,7 @@ fn take(s: &mut State, frame: Frame) -> Vec<Effect> {
             s.link.hear(s.now, None);
             if protocol != PROTOCOL {
                 s.link.lose_sync(s.now);
+                s.link.refused = true;
                 s.link.phase = Phase::Incompatible { protocol, version };
             }
             Vec::new()

@@ -66,13 +66,19 @@ pub(crate) fn latency(points: &[HistoryPoint], columns: usize, rows: usize, fres
     lines
 }
 
-/// The worst judgement per column, under the chart.
+/// The worst judgement per column, under the chart. A judgement holds until the next one, gaps apart.
 fn verdicts(points: &[HistoryPoint], from: Timestamp, span: Duration, cols: usize, fresh: bool, theme: &Theme) -> Line {
+    let place = |at: Timestamp| {
+        let x = at.since(from).as_secs_f64() / span.as_secs_f64() * (cols - 1) as f64;
+        (x.round() as usize).min(cols - 1)
+    };
+    let gap = gap_after(points);
     let mut worst: Vec<Option<State>> = vec![None; cols];
-    for p in points {
-        let x = (p.at.since(from).as_secs_f64() / span.as_secs_f64() * (cols - 1) as f64).round() as usize;
-        let state = State::from(p.verdict);
-        if let Some(cell) = worst.get_mut(x) {
+    for (i, point) in points.iter().enumerate() {
+        let start = place(point.at);
+        let next = points.get(i + 1).filter(|n| n.at.since(point.at) <= gap).map_or(start + 1, |n| place(n.at));
+        let state = State::from(point.verdict);
+        for cell in worst.iter_mut().take(next.max(start + 1)).skip(start) {
             // `State` is ordered worst first.
             *cell = Some(cell.map_or(state, |was| was.min(state)));
         }

@@ -31,7 +31,7 @@ mod tests {
     fn the_newest_cell_is_on_the_right_and_the_cut_on_the_left() {
         let theme = Theme::plain();
         let cut = strip(Line::new(), "uuuud", 3, true, &theme);
-        assert_eq!(cut, Line::new().add(Role::Text, "").add(Role::Ok, "▂▂").add(Role::Down, "█"));
+        assert_eq!(cut, Line::new().add(Role::Text, "").add(Role::Ok, "▂▂").add(Role::DownBar, "█"));
         assert_eq!(strip(Line::new(), "ud", 6, true, &theme).width(), 6);
     }
 

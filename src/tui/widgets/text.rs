@@ -4,6 +4,7 @@
 //! line, whatever the text; nothing is written outside of the buffer, so any rectangle may be asked for.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -11,6 +12,7 @@ use ratatui::style::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::base::term_safe::term_safe;
+use crate::base::units::Short;
 use crate::tui::theme::{Role, Theme};
 
 /// Combining marks kept per cell. More serve nobody; text that stacks thousands is an attack on the terminal.
@@ -161,6 +163,11 @@ pub(crate) fn wrap(text: &str, max: usize) -> Vec<String> {
     }
     out.push(line);
     out
+}
+
+/// How long ago, in whole seconds at the finest: what counts up must not tick faster.
+pub(crate) fn age(d: Duration) -> String {
+    if d < Duration::from_secs(10) { format!("{}s", d.as_secs()) } else { Short(d).to_string() }
 }
 
 /// One line of styled text, built left to right.

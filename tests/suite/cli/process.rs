@@ -45,6 +45,7 @@ fn wrong_usage_is_exit_code_2_on_stderr() {
         &["status", "--nope"],
         &["monitor"],
         &["monitor", "show"],
+        &["monitor", "history", "x", "--limit", "0"],
         &["serve", "--listen", "8080"],
         &["completions"],
         &["completions", "tcsh"],
