@@ -84,7 +84,8 @@ pub async fn boot(plan: Plan, logs: impl FnOnce(&Path) -> Logs) -> Result<Booted
     let errors = loaded.problems.iter().filter(|p| p.level == Level::Error).count();
     if plan.strict && errors > 0 {
         let hint = format!("`watchdog check {}` shows them; without --strict the valid rest runs", config.display());
-        return Err(Failure::text(Kind::Config, format!("{errors} errors in `{}`", config.display())).hint(hint));
+        let noun = if errors == 1 { "error" } else { "errors" };
+        return Err(Failure::text(Kind::Config, format!("{errors} {noun} in `{}`", config.display())).hint(hint));
     }
     let bound = match (plan.listen, loaded.config.server.listen) {
         (asked @ Some(_), _) => bind(&Listen { socket: Some(plan.socket.clone()), tcp: asked }).await?,
