@@ -135,7 +135,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         match Query::<T>::from_request_parts(parts, state).await {
             Ok(Query(params)) => Ok(Self(params)),
-            Err(e) => Err(ApiError::bad_request(e.status(), e.body_text())),
+            Err(e) => {
+                let why = std::error::Error::source(&e).map_or_else(|| e.body_text(), ToString::to_string);
+                Err(ApiError::bad_request(e.status(), format!("the query is not understood: {why}")))
+            }
         }
     }
 }

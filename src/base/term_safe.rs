@@ -48,6 +48,27 @@ pub fn block(text: &str) -> Cow<'_, str> {
     Cow::Owned(lines.collect::<Vec<_>>().join("\n"))
 }
 
+/// JSON text with the same values, in which hostile characters that JSON allows raw (DEL, C1 controls,
+/// direction marks …) are written as `\u` escapes. Line breaks stay: inside JSON they are layout only.
+pub fn json_safe(json: &str) -> Cow<'_, str> {
+    let hostile = |c: char| c != '\n' && is_hostile(c);
+    if !json.contains(hostile) {
+        return Cow::Borrowed(json);
+    }
+    let mut out = String::with_capacity(json.len() + 64);
+    for c in json.chars() {
+        if hostile(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let done = write!(out, "\\u{unit:04x}");
+                debug_assert!(done.is_ok(), "writing to a String cannot fail");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
 fn is_hostile(c: char) -> bool {
     matches!(c,
         '\0'..='\x1f' | '\x7f'..='\u{9f}'
@@ -77,6 +98,16 @@ mod tests {
     fn a_block_keeps_its_lines_and_tabs_and_nothing_else() {
         assert_eq!(block("a\tb\nc"), "a\tb\nc");
         assert_eq!(block("a\tb\r\n\x1bc\rd\n"), "a\tb\n\\x1bc\\rd\n");
+    }
+
+    #[test]
+    fn json_keeps_its_values_and_loses_its_controls() {
+        let value = "a\u{9b}2J \u{7f}\u{202e}\u{e0041} 店\n\x1b[2J";
+        let raw = serde_json::to_string_pretty(&[value]).unwrap();
+        let safe = json_safe(&raw);
+        assert!(!safe.chars().any(|c| c != '\n' && is_hostile(c)), "{safe}");
+        assert_eq!(serde_json::from_str::<[String; 1]>(&safe).unwrap(), [value]);
+        assert!(matches!(json_safe("{\n  \"店\": 1\n}"), Cow::Borrowed(_)));
     }
 
     #[test]

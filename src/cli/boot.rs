@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::api::{Listen, Server, bind};
+use crate::api::{Listen, Server, bind, check_listen};
 use crate::base::clock::Clock;
 use crate::base::failure::{Failure, Kind};
 use crate::cli::logs::Logs;
@@ -69,6 +69,9 @@ pub struct Booted {
 /// opened, the state database is newer than this binary.
 pub async fn boot(plan: Plan, logs: impl FnOnce(&Path) -> Logs) -> Result<Booted, Failure> {
     let clock = Clock::system();
+    if let Some(address) = plan.listen {
+        check_listen(address)?;
+    }
     let config = absolute(&plan.config)?;
     let data = DataDir::take(&plan.data).map_err(|e| lock_failure(&e))?;
     let logs = logs(data.path());
@@ -81,7 +84,8 @@ pub async fn boot(plan: Plan, logs: impl FnOnce(&Path) -> Logs) -> Result<Booted
     let errors = loaded.problems.iter().filter(|p| p.level == Level::Error).count();
     if plan.strict && errors > 0 {
         let hint = format!("`watchdog check {}` shows them; without --strict the valid rest runs", config.display());
-        return Err(Failure::text(Kind::Config, format!("{errors} errors in `{}`", config.display())).hint(hint));
+        let noun = if errors == 1 { "error" } else { "errors" };
+        return Err(Failure::text(Kind::Config, format!("{errors} {noun} in `{}`", config.display())).hint(hint));
     }
     let bound = match (plan.listen, loaded.config.server.listen) {
         (asked @ Some(_), _) => bind(&Listen { socket: Some(plan.socket.clone()), tcp: asked }).await?,

@@ -11,7 +11,7 @@ use crate::client::{Client, ClientError, Endpoint};
 /// # Errors
 /// It is not known where the socket is.
 pub fn client(settings: &Settings) -> Result<Client, Failure> {
-    Ok(Client::new(Endpoint::Unix(settings.socket()?.to_owned())))
+    Ok(Client::new(Endpoint::Unix(settings.server_socket()?)))
 }
 
 /// Runs a command's asynchronous part on this thread.

@@ -11,6 +11,9 @@ use clap::Args;
 use crate::base::failure::{Failure, Kind};
 use crate::cli::ui::Color;
 
+/// Name of the socket in its default directories.
+const SOCKET: &str = "watchdog.sock";
+
 /// Flags of every command.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Global {
@@ -93,6 +96,8 @@ pub struct Settings {
     pub listen: Option<SocketAddr>,
     data_dir: Option<PathBuf>,
     socket: Option<PathBuf>,
+    /// Nobody named the socket, so that it is where the default says.
+    socket_is_default: bool,
 }
 
 impl Settings {
@@ -118,6 +123,17 @@ impl Settings {
         })
     }
 
+    /// Where a server is looked for: [`socket`](Self::socket), or, when nobody named it and nothing is there,
+    /// the default of a server that was started without `XDG_RUNTIME_DIR`, as by cron or `su`.
+    ///
+    /// # Errors
+    /// None was named, and there is no directory to take the default from.
+    pub fn server_socket(&self) -> Result<PathBuf, Failure> {
+        let socket = self.socket()?;
+        let other = self.data_dir.as_ref().filter(|_| self.socket_is_default).map(|dir| dir.join(SOCKET));
+        Ok(other.filter(|other| !socket.exists() && other.exists()).unwrap_or_else(|| socket.to_owned()))
+    }
+
     /// Resolves flags, environment and defaults.
     ///
     /// # Errors
@@ -128,8 +144,9 @@ impl Settings {
         let config_dir = flag_or(&global.config_dir, "WATCHDOG_CONFIG_DIR").unwrap_or_else(|| config_dir(environment));
         let data_dir = flag_or(&global.data_dir, "WATCHDOG_DATA_DIR").or_else(|| data_dir(environment));
         let runtime = environment.var("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|p| p.is_absolute());
-        let socket = flag_or(&global.socket, "WATCHDOG_SOCKET")
-            .or_else(|| runtime.as_ref().or(data_dir.as_ref()).map(|dir| dir.join("watchdog.sock")));
+        let named = flag_or(&global.socket, "WATCHDOG_SOCKET");
+        let socket_is_default = named.is_none();
+        let socket = named.or_else(|| runtime.as_ref().or(data_dir.as_ref()).map(|dir| dir.join(SOCKET)));
         let listen = match (listen, environment.var("WATCHDOG_LISTEN")) {
             (Some(address), _) => Some(address),
             (None, None) => None,
@@ -138,7 +155,7 @@ impl Settings {
                     .map_err(|e| Failure::text(Kind::Usage, format!("WATCHDOG_LISTEN: {e}")))?,
             ),
         };
-        Ok(Self { config_dir, data_dir, socket, listen })
+        Ok(Self { config_dir, data_dir, socket, listen, socket_is_default })
     }
 }
 
@@ -197,6 +214,24 @@ mod tests {
         check(&flags, &told, "/e", "/f.sock");
         check(&none, &[home, ("XDG_RUNTIME_DIR", "/run/u"), ("WATCHDOG_SOCKET", "")], state, "/run/u/watchdog.sock");
         check(&none, &[home, ("XDG_STATE_HOME", "/s")], "/s/watchdog", "/s/watchdog/watchdog.sock");
+    }
+
+    #[test]
+    fn a_server_started_without_a_runtime_directory_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let (run, data) = (dir.path().join("run"), dir.path().join("data"));
+        for d in [&run, &data] {
+            std::fs::create_dir(d).unwrap();
+        }
+        let vars = [("XDG_RUNTIME_DIR", run.to_str().unwrap()), ("WATCHDOG_DATA_DIR", data.to_str().unwrap())];
+        let find = |flags: &Global| resolve(flags, &vars).server_socket().unwrap();
+        let none = Global::default();
+        assert_eq!(find(&none), run.join(SOCKET));
+        std::fs::write(data.join(SOCKET), "").unwrap();
+        assert_eq!(find(&none), data.join(SOCKET));
+        assert_eq!(find(&Global { socket: Some("/s".into()), ..Global::default() }), Path::new("/s"));
+        std::fs::write(run.join(SOCKET), "").unwrap();
+        assert_eq!(find(&none), run.join(SOCKET));
     }
 
     #[test]

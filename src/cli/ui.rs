@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::base::failure::{Failure, Kind};
 use crate::base::message::Severity;
 use crate::base::outcome::Verdict;
-use crate::base::term_safe::term_safe;
+use crate::base::term_safe::{json_safe, term_safe};
 use crate::cli::settings::Environment;
 use crate::wire::api::ErrorBody;
 use crate::wire::board::State;
@@ -202,13 +202,13 @@ impl Ui {
         }
     }
 
-    /// Prints a value as indented JSON.
+    /// Prints a value as indented JSON, in which nothing commands a terminal.
     ///
     /// # Errors
     /// The value cannot be written as JSON.
     pub fn value<T: Serialize>(&mut self, value: &T) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(value).map_err(|e| Failure::new(Kind::Internal, &e))?;
-        self.line(text);
+        self.line(json_safe(&text));
         Ok(())
     }
 
@@ -218,7 +218,7 @@ impl Ui {
     /// The value cannot be written as JSON.
     pub fn value_line<T: Serialize>(&mut self, value: &T) -> Result<(), Failure> {
         let text = serde_json::to_string(value).map_err(|e| Failure::new(Kind::Internal, &e))?;
-        self.line(text);
+        self.line(json_safe(&text));
         self.flush();
         Ok(())
     }
@@ -239,7 +239,7 @@ impl Ui {
                 error: failure.message().to_owned(),
                 hints: failure.hints().to_vec(),
             };
-            serde_json::to_string(&body).unwrap_or_default()
+            json_safe(&serde_json::to_string(&body).unwrap_or_default()).into_owned()
         } else {
             let word = painted(self.err_color, Role::Bad, "error:");
             let mut text = format!("{word} {}", term_safe(failure.message()));

@@ -218,6 +218,10 @@ impl Reloader {
         let same = diff.is_empty() && loaded.problems == self.loaded.problems && loaded.stale == self.loaded.stale;
         self.loaded = Arc::new(loaded);
         if same && !was_held {
+            if asked {
+                // Whoever sent the signal waits for an answer.
+                tracing::info!(problems = reloaded.problems.len(), "configuration loaded: nothing changed");
+            }
             return reloaded;
         }
         self.metrics.reloads.inc();

@@ -79,7 +79,9 @@ async fn refusals_are_json_with_the_fitting_status() {
     check(ask(&house, &local("GET /api/v1/monitors/nope"), "").await, 404, "not_found");
     check(ask(&house, &local("GET /api/v1/reload"), "").await, 405, "bad_data");
     check(ask(&house, &local("GET /api/v1/events?limit=x"), "").await, 400, "bad_data");
-    check(ask(&house, &local("GET /api/v1/events?limits=1"), "").await, 400, "bad_data");
+    let (status, body) = ask(&house, &local("GET /api/v1/events?limits=1"), "").await;
+    assert!(body["error"].as_str().unwrap().starts_with("the query is not understood: limits"), "{body}");
+    check((status, body), 400, "bad_data");
     check(ask(&house, &local("GET /api/v1/monitors/%ff"), "").await, 400, "bad_data");
     check(ask(&house, &local("GET /api/v1/stream"), "").await, 426, "bad_data");
     check(ask(&house, &local("POST /api/v1/monitors/nightly/run"), "").await, 409, "execution");
@@ -110,7 +112,12 @@ async fn reports_come_by_query_and_by_body() {
     assert_eq!(ask(&house, &local("GET /api/v1/push/db?token=right&status=down&msg=late"), "").await.0, 200);
     let long = "x".repeat(3_000);
     assert_eq!(ask(&house, &local(&format!("GET /api/v1/push/db?token=right&msg={long}")), "").await.0, 200);
+    // `curl -d ''` calls nothing a form.
+    let form = local("POST /api/v1/push/db?token=right") + "\r\ncontent-type: application/x-www-form-urlencoded";
+    assert_eq!(ask(&house, &form, "").await.0, 200);
+    assert_eq!(ask(&house, &form, "status=down").await.0, 415);
     let pushed = std::mem::take(&mut *house.engine.pushed.lock().unwrap());
+    assert_eq!(pushed.len(), 4);
     assert_eq!(pushed[0], ("night/ly".to_owned(), down("disk full")));
     assert_eq!(pushed[1], ("db".to_owned(), down("late")));
     assert_eq!(pushed[2].1.message.len(), 1_024);

@@ -62,7 +62,7 @@ impl Place {
         let mut ready = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
         if !ready.starts_with("ready") {
-            panic!("the server said {ready:?}\n{}", self.stderr());
+            panic!("the server said {ready:?}\n{}", self.log());
         }
         Server { child, socket: self.socket() }
     }

@@ -63,7 +63,7 @@ pub enum Command {
     #[command(subcommand)]
     Alert(alert::AlertCommand),
     /// Probe a target once, without a server and without files
-    Probe(probe::ProbeArgs),
+    Probe(Box<probe::ProbeArgs>),
     /// Print the completions of a shell
     Completions(completions::CompletionsArgs),
     /// Print the manual page, or write all pages

@@ -81,8 +81,8 @@ pub struct HistoryArgs {
     /// Name of the monitor
     pub name: String,
     /// How many results
-    #[arg(short, long, default_value_t = 50, value_name = "N")]
-    pub limit: usize,
+    #[arg(short, long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub limit: u16,
 }
 
 fn parse_label(text: &str) -> Result<(String, String), String> {

@@ -8,7 +8,7 @@ use crate::cli::boot::{Plan, boot};
 use crate::cli::commands::status::{self, StatusArgs};
 use crate::cli::ui::{Color, Ui};
 use crate::cli::{Answer, Context, Done, connect, logs};
-use crate::client::Client;
+use crate::client::{Client, Endpoint};
 use crate::tui::{self, ColorMode, ExitReason, TuiError, TuiOptions};
 
 /// Arguments of `tui`.
@@ -66,8 +66,9 @@ pub fn run_bare(ui: &mut Ui, cx: &Context) -> Done {
                 .hint("see all commands with `watchdog help`"));
         }
         let plan = Plan::new(&cx.settings, false)?;
+        let own = Client::new(Endpoint::Unix(plan.socket.clone()));
         let booted = boot(plan, |data| logs::start(data, false)).await?;
-        let shown = show(client, options).await;
+        let shown = show(own, options).await;
         ui.note("stopping the engine; probes under way get up to five seconds");
         booted.stop("shutting down (the terminal interface was left)").await;
         shown

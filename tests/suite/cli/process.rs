@@ -3,6 +3,8 @@
 use std::io::Read;
 use std::process::{Command, Output, Stdio};
 
+use crate::server::Place;
+
 fn watchdog() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_watchdog"));
     command.env_clear().env("HOME", "/nonexistent").stdin(Stdio::null());
@@ -43,6 +45,7 @@ fn wrong_usage_is_exit_code_2_on_stderr() {
         &["status", "--nope"],
         &["monitor"],
         &["monitor", "show"],
+        &["monitor", "history", "x", "--limit", "0"],
         &["serve", "--listen", "8080"],
         &["completions"],
         &["completions", "tcsh"],
@@ -85,4 +88,30 @@ fn completions_are_printed_for_every_shell() {
         let (code, out, _) = run(&["completions", shell]);
         assert!(code == 0 && out.contains("monitor"), "{shell}");
     }
+}
+
+#[test]
+fn an_address_that_others_reach_is_refused_before_anything_is_made() {
+    let place = Place::new();
+    let output = place.command().args(["serve", "--listen", "0.0.0.0:0"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("other machines could reach it"));
+    assert!(!place.data().exists());
+}
+
+#[test]
+fn a_first_start_has_nothing_to_complain_about() {
+    let place = Place::new();
+    let mut serve = place.command();
+    let output = serve.args(["serve", "--strict", "--listen", "127.0.0.1:0"]);
+    let mut child = output.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut ready = [0; 5];
+    child.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap();
+    assert_eq!(&ready, b"ready");
+    let pid = nix::unistd::Pid::from_raw(child.id().try_into().unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{log}");
+    assert!(!log.to_lowercase().contains("error"), "{log}");
 }
