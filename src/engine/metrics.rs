@@ -11,7 +11,6 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::engine::outbox::DeliveryMetrics;
@@ -29,6 +28,12 @@ pub struct ProbeLabels {
     pub r#type: &'static str,
     /// `up`, `degraded`, `down`, `unknown`.
     pub verdict: &'static str,
+}
+
+/// The binary that runs.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BuildLabels {
+    version: &'static str,
 }
 
 /// Monitors by state.
@@ -134,8 +139,9 @@ impl Default for Metrics {
 impl Metrics {
     fn register(&mut self) {
         let r = &mut self.registry;
-        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        r.register("build", "Version of the binary", version);
+        let build = Family::<BuildLabels, Gauge>::default();
+        build.get_or_create(&BuildLabels { version: env!("CARGO_PKG_VERSION") }).set(1);
+        r.register("build_info", "1, labelled with the version of the binary", build);
         let s = Unit::Seconds;
         r.register_with_unit("scheduler_lag", "How late probes start", s.clone(), self.lag.clone());
         let missed = "Slots skipped because the run before still went on";

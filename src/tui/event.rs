@@ -88,6 +88,8 @@ pub(crate) async fn run<S: Server>(
     mut state: State,
 ) -> Result<ExitReason, TuiError> {
     let mut signals = Signals::new()?;
+    // The stream first: it listens for resizes, and one between the two would be lost the other way round.
+    let input = EventStream::new();
     state.size = Terminal::size()?;
     let start = Instant::now();
     let mut this = Loop {
@@ -97,7 +99,7 @@ pub(crate) async fn run<S: Server>(
         state,
         clock: Clock::system(),
         start,
-        input: Some(EventStream::new()),
+        input: Some(input),
         tasks: Supervisor::new(&CancellationToken::new()),
         // Waits when full: a reply that cannot be taken in keeps its task, and nothing else, waiting.
         replies: mpsc::channel(64),

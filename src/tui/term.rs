@@ -147,7 +147,8 @@ impl Terminal {
 
     /// Columns and rows.
     pub(crate) fn size() -> io::Result<(u16, u16)> {
-        crossterm::terminal::size()
+        // A terminal that was never told its size (some containers') says 0x0.
+        crossterm::terminal::size().map(|(c, r)| if c == 0 || r == 0 { (80, 24) } else { (c, r) })
     }
 
     /// Gives the terminal back, stops the job, and takes it again when the shell continues it. The caller

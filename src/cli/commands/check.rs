@@ -8,6 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::base::failure::{Failure, Kind};
+use crate::base::term_safe::json_safe;
 use crate::cli::ui::Look;
 use crate::cli::{Answer, Done};
 use crate::config::catalog::Catalog;
@@ -57,8 +58,8 @@ fn write(loaded: &Loaded, ok: bool, look: Look, out: &mut dyn Write) -> io::Resu
     let (files, monitors) = (loaded.files, loaded.config.monitors.len());
     if look.json {
         let dir = loaded.dir.display().to_string();
-        serde_json::to_writer_pretty(&mut *out, &Report { ok, dir, files, monitors, problems: &loaded.problems })?;
-        writeln!(out)?;
+        let report = Report { ok, dir, files, monitors, problems: &loaded.problems };
+        writeln!(out, "{}", json_safe(&serde_json::to_string_pretty(&report)?))?;
     } else {
         out.write_all(render::problems(&loaded.problems, look.colour, look.width).as_bytes())?;
         writeln!(out, "{}", render::summary(&loaded.problems, files, monitors))?;

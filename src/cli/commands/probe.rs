@@ -14,7 +14,7 @@ use crate::base::clock::Clock;
 use crate::base::failure::{Failure, Kind};
 use crate::base::outcome::{Check, Outcome, Phase, Verdict};
 use crate::base::probe::ProbeCx;
-use crate::base::term_safe::{lines, term_safe};
+use crate::base::term_safe::{json_safe, lines, term_safe};
 use crate::base::units::{Short, parse_duration};
 use crate::cli::ui::Look;
 use crate::cli::{Answer, Done};
@@ -210,9 +210,8 @@ fn json(outcome: Outcome, at: crate::base::time::Timestamp, took: Duration) -> R
         samples: outcome.samples,
         evidence: outcome.evidence,
     };
-    let mut text = serde_json::to_string_pretty(&result).map_err(|e| Failure::new(Kind::Internal, &e))?;
-    text.push('\n');
-    Ok(text)
+    let text = serde_json::to_string_pretty(&result).map_err(|e| Failure::new(Kind::Internal, &e))?;
+    Ok(format!("{}\n", json_safe(&text)))
 }
 
 /// References on the command line: the environment, nothing else.
