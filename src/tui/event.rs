@@ -201,7 +201,11 @@ impl<S: Server> Loop<'_, S> {
         let msg = match event.ok_or(TuiError::InputClosed)?? {
             Event::Key(key) => Msg::Key(key),
             Event::Paste(text) => Msg::Paste(text),
-            Event::Resize(columns, rows) => Msg::Resize(columns, rows),
+            Event::Resize(columns, rows) => {
+                // On the way to a size and back a terminal may lose what it showed.
+                self.terminal.painter.forget();
+                Msg::Resize(columns, rows)
+            }
             Event::FocusGained | Event::FocusLost | Event::Mouse(_) => return Ok(false),
         };
         let urgent = !matches!(msg, Msg::Resize(..));
