@@ -2,6 +2,8 @@
 //!
 //! Reads the sources as text. A rule that fails names the file, the line and the reason.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot read the sources has failed")]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -130,6 +130,8 @@ impl Reloader {
     /// Works until `stop`. `requests` full: the asker is refused (see `Handle::reload`).
     pub async fn run(mut self, mut requests: mpsc::Receiver<ReloadRequest>, stop: CancellationToken) {
         let (mut watcher, mut nudges) = Watcher::new(&self.sources.dir);
+        // What was saved between the first load and the first watch.
+        self.reload(false).await;
         loop {
             let wait = self.next_look();
             tokio::select! {
@@ -156,7 +158,9 @@ impl Reloader {
                     self.reload(false).await;
                 }
             }
-            watcher.arm();
+            while watcher.arm() {
+                self.reload(false).await;
+            }
         }
     }
 

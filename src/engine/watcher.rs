@@ -48,9 +48,11 @@ impl Watcher {
         (watcher, nudges)
     }
 
-    /// Watches what exists now. Call it after every load: directories come and go.
-    pub fn arm(&mut self) {
-        let Some(inner) = &mut self.inner else { return };
+    /// Watches what exists now. Call it after every load: directories come and go. Returns whether a
+    /// directory is newly watched: what happened in it before may have gone unseen, so load again.
+    pub fn arm(&mut self) -> bool {
+        let Some(inner) = &mut self.inner else { return false };
+        let mut fresh = false;
         let mut wanted: Vec<(PathBuf, RecursiveMode)> = vec![(self.dir.clone(), RecursiveMode::NonRecursive)];
         if self.dir.is_symlink() {
             wanted.extend(self.dir.parent().map(|p| (p.to_owned(), RecursiveMode::NonRecursive)));
@@ -67,7 +69,10 @@ impl Watcher {
             }
             let Some(identity) = identity else { continue };
             match inner.watch(&path, mode) {
-                Ok(()) => drop(self.armed.insert(path, identity)),
+                Ok(()) => {
+                    self.armed.insert(path, identity);
+                    fresh = true;
+                }
                 Err(e) if !self.complained => {
                     self.complained = true;
                     tracing::warn!(error = %e, path = %path.display(), "cannot watch; looking every 30 s");
@@ -75,6 +80,7 @@ impl Watcher {
                 Err(_) => {}
             }
         }
+        fresh
     }
 }
 

