@@ -69,7 +69,7 @@ pub fn run_bare(ui: &mut Ui, cx: &Context) -> Done {
         let own = Client::new(Endpoint::Unix(plan.socket.clone()));
         let booted = boot(plan, |data| logs::start(data, false)).await?;
         let shown = show(own, options).await;
-        ui.note("stopping the engine; probes under way get up to five seconds");
+        ui.note("stopping the engine; probes under way get up to three seconds");
         booted.stop("shutting down (the terminal interface was left)").await;
         shown
     });
