@@ -29,7 +29,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The process exit code (DESIGN section 1; 73 and 78 as in `sysexits.h`).
+    /// The process exit code (70, 73 and 78 as in `sysexits.h`).
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::Bad | Self::NotFound => 1,

@@ -1,7 +1,7 @@
 //! The choke point for untrusted text on its way to a terminal or a log.
 //!
 //! A probed target controls bodies, headers, certificate names and banners. Printed raw they could
-//! move the cursor, set the clipboard or reorder what a person reads (RELIABILITY S09, S10).
+//! move the cursor, set the clipboard or reorder what a person reads.
 
 use std::borrow::Cow;
 use std::fmt::Write;

@@ -1,6 +1,6 @@
 //! Undoes one content encoding, bounded in output and in ratio.
 //!
-//! A body of 2 MB can stand for 2 GiB (RELIABILITY S02). Nothing here produces more than the
+//! A body of 2 MB can stand for 2 GiB. Nothing here produces more than the
 //! monitor's `max_body`, and what looks like a bomb is named so instead of being judged.
 
 use std::cell::Cell;
