@@ -17,7 +17,7 @@ const KEPT: usize = 14;
 /// Writes what is still in memory when dropped.
 #[derive(Debug)]
 pub struct Logs {
-    file: Option<WorkerGuard>,
+    _file: Option<WorkerGuard>,
     _screen: Option<WorkerGuard>,
 }
 
@@ -53,12 +53,5 @@ pub fn start(data_dir: &Path, to_stderr: bool) -> Logs {
     };
     // A second call, in tests, keeps the first subscriber.
     let _ = tracing_subscriber::registry().with(file).with(screen).try_init();
-    Logs { file: guard, _screen: screen_guard }
-}
-
-impl Logs {
-    /// Whether a file is written.
-    pub const fn has_file(&self) -> bool {
-        self.file.is_some()
-    }
+    Logs { _file: guard, _screen: screen_guard }
 }

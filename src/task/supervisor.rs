@@ -19,11 +19,6 @@ impl Supervisor {
         Self { cancel: parent.child_token(), tasks: JoinSet::new() }
     }
 
-    /// The token that the group's tasks watch.
-    pub fn token(&self) -> CancellationToken {
-        self.cancel.clone()
-    }
-
     /// Starts a task. `name` is for logs; `start` gets the token to watch.
     pub fn add<F>(&mut self, name: &'static str, start: impl FnOnce(CancellationToken) -> F)
     where
