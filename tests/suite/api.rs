@@ -57,7 +57,7 @@ async fn every_read_gives_its_wire_type() {
         assert_eq!(client.get::<Events>("/api/v1/events?limit=1&kind=state").await.unwrap().events.len(), 1);
         assert_eq!(client.get::<ConfigStatus>("/api/v1/config").await.unwrap().problems.len(), 1);
         assert_eq!(client.post::<_, Reloaded>("/api/v1/reload", &()).await.unwrap().added, ["new"]);
-        assert!(client.get_text("/metrics").await.unwrap().ends_with("# EOF\n"));
+        assert!(client.get_text("/metrics").await.unwrap().ends_with("watchdog_up 1\n"));
         let alerts: Value = client.get("/api/v1/alerts").await.unwrap();
         assert_eq!(alerts["data"]["alerts"][0]["state"], "firing");
         let openapi: Value = client.get("/api/v1/openapi.json").await.unwrap();
