@@ -222,13 +222,7 @@ impl<'a> Fields<'a> {
     pub fn integer(&mut self, key: &'static str, limits: RangeInclusive<i64>) -> Option<i64> {
         let text = self.text(key)?;
         match text.value().parse::<i64>() {
-            Ok(n) if limits.contains(&n) => Some(n),
-            Ok(n) => {
-                let message = format!("`{key}` is {n}, allowed are {} to {}", limits.start(), limits.end());
-                let hint = format!("write a number from {} to {}", limits.start(), limits.end());
-                self.cx.error(text.span, Code::OutOfRange, message, hint);
-                None
-            }
+            Ok(n) => self.within(key, &text, n, &limits),
             Err(_) => {
                 let message = format!("`{key}` is `{}`, which is not a whole number", text.shown());
                 self.cx.error(text.span, Code::WrongType, message, "write a number without quotes or unit");
@@ -241,19 +235,23 @@ impl<'a> Fields<'a> {
     pub fn number(&mut self, key: &'static str, limits: RangeInclusive<f64>) -> Option<f64> {
         let text = self.text(key)?;
         match text.value().trim_end_matches('%').trim_end().parse::<f64>() {
-            Ok(n) if limits.contains(&n) => Some(n),
-            Ok(n) => {
-                let message = format!("`{key}` is {n}, allowed are {} to {}", limits.start(), limits.end());
-                let hint = format!("write a number from {} to {}", limits.start(), limits.end());
-                self.cx.error(text.span, Code::OutOfRange, message, hint);
-                None
-            }
+            Ok(n) => self.within(key, &text, n, &limits),
             Err(_) => {
                 let message = format!("`{key}` is `{}`, which is not a number", text.shown());
                 self.cx.error(text.span, Code::WrongType, message, "write a number");
                 None
             }
         }
+    }
+
+    fn within<N: PartialOrd + Display>(&self, key: &str, text: &Text, n: N, limits: &RangeInclusive<N>) -> Option<N> {
+        if limits.contains(&n) {
+            return Some(n);
+        }
+        let message = format!("`{key}` is {n}, allowed are {} to {}", limits.start(), limits.end());
+        let hint = format!("write a number from {} to {}", limits.start(), limits.end());
+        self.cx.error(text.span, Code::OutOfRange, message, hint);
+        None
     }
 
     /// The items of an optional list; a single value counts as a list of one.

@@ -368,18 +368,15 @@ fn a_quiet_second_changes_no_cell() {
 }
 
 #[test]
-fn ten_thousand_monitors_draw_and_filter_in_time_for_the_eye() {
+fn ten_thousand_monitors_draw_only_their_window_and_filter() {
     let names: Vec<String> = (0..10_000).map(|i| format!("monitor-{i:05}")).collect();
     let all: Vec<_> = names.iter().map(|n| (n.as_str(), MonitorState::Up)).collect();
     let mut s = live(fixture::board(&all), 140, 40);
     press(&mut s, "3");
-    let start = tokio::time::Instant::now();
-    for _ in 0..20 {
-        press(&mut s, "/9\x1bj");
-        cells(&s, &Theme::default());
-    }
-    // Four keys and a frame per round; unoptimised builds get ten times the budget of 16 ms per key.
-    assert!(start.elapsed() / 20 < Duration::from_millis(4 * 160), "{:?} per round", start.elapsed() / 20);
+    assert!(text(&s, &Theme::default()).contains("of 10000"), "{}", text(&s, &Theme::default()));
+    press(&mut s, "/monitor-0999");
+    let drawn = text(&s, &Theme::default());
+    assert!(drawn.contains("1-10 of 10 ") && drawn.contains("monitor-09999"), "{drawn}");
 }
 
 fn some_msg() -> impl Strategy<Value = Msg> {
