@@ -1,13 +1,127 @@
-//! Label sets: sorted, immutable, shared.
+//! Label sets: sorted, immutable, shared, one allocation each.
+//!
+//! A set is one string: for each pair the length of the name, the name, the length of the value, the
+//! value. Lengths are base-64 varints of ASCII characters, so that the whole is valid UTF-8 and needs
+//! no second table. A million series cost a million allocations of what their text needs plus a byte
+//! or two per part. Equal sets are equal strings, which is what index and caches hash.
 
+use std::borrow::Borrow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// The label that holds the name of a metric.
+pub const METRIC_NAME: &str = "__name__";
+
 /// A set of label names and values, sorted by name. Cloning shares the storage.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Labels(Arc<[(Box<str>, Box<str>)]>);
+#[derive(Clone, PartialEq, Eq)]
+pub struct Labels(Arc<str>);
+
+/// A set under construction, reusable without allocating; pairs must be pushed in order of name, or
+/// [`set`](Self::set) puts them in their place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LabelsBuf(String);
+
+/// Payload bits of one length character; the seventh bit says that more follow.
+const LENGTH_BITS: u32 = 6;
+
+fn push_part(text: &mut String, part: &str) {
+    let mut n = part.len();
+    while n >= 1 << LENGTH_BITS {
+        text.push(char::from((n & ((1 << LENGTH_BITS) - 1)) as u8 | 1 << LENGTH_BITS));
+        n >>= LENGTH_BITS;
+    }
+    text.push(char::from(n as u8));
+    text.push_str(part);
+}
+
+/// Splits the first part off. The text is one that [`push_part`] wrote.
+fn split_part(text: &str) -> (&str, &str) {
+    let bytes = text.as_bytes();
+    let (mut n, mut i) = (0, 0);
+    while let Some(b) = bytes.get(i) {
+        n |= usize::from(b & ((1 << LENGTH_BITS) - 1)) << (LENGTH_BITS as usize * i);
+        i += 1;
+        if b >> LENGTH_BITS == 0 {
+            break;
+        }
+    }
+    text[i..].split_at(n)
+}
+
+/// Pairs of an encoded set.
+struct Pairs<'a>(&'a str);
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let (name, rest) = split_part(self.0);
+        let (value, rest) = split_part(rest);
+        self.0 = rest;
+        Some((name, value))
+    }
+}
+
+impl LabelsBuf {
+    /// Removes all pairs, keeps the memory.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Adds a pair whose name sorts after all names so far; an empty value adds nothing.
+    pub fn push(&mut self, name: &str, value: &str) {
+        debug_assert!(self.iter().last().is_none_or(|(last, _)| last < name), "labels out of order");
+        if !value.is_empty() {
+            push_part(&mut self.0, name);
+            push_part(&mut self.0, value);
+        }
+    }
+
+    /// Puts a pair in its place, over one of the same name; an empty value removes that.
+    pub fn set(&mut self, name: &str, value: &str) {
+        let old = std::mem::take(&mut self.0);
+        let mut placed = false;
+        for (n, v) in Pairs(&old) {
+            if !placed && n >= name {
+                self.push(name, value);
+                placed = true;
+            }
+            if n != name {
+                self.push(n, v);
+            }
+        }
+        if !placed {
+            self.push(name, value);
+        }
+    }
+
+    /// Pairs in order of name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        Pairs(&self.0)
+    }
+
+    /// The encoded set, by which maps keyed by [`Labels`] can be asked without building one.
+    pub fn as_key(&self) -> &str {
+        &self.0
+    }
+
+    /// The finished set.
+    pub fn labels(&self) -> Labels {
+        Labels(Arc::from(self.0.as_str()))
+    }
+}
+
+impl Default for Labels {
+    fn default() -> Self {
+        Self(Arc::from(""))
+    }
+}
 
 impl Labels {
     /// Builds a set; a later pair replaces an earlier one of the same name, an empty value removes it.
@@ -16,17 +130,26 @@ impl Labels {
         for (k, v) in pairs {
             map.insert(k.into(), v.into());
         }
-        Self(map.into_iter().filter(|(_, v): &(Box<str>, Box<str>)| !v.is_empty()).collect())
+        let mut buf = LabelsBuf::default();
+        for (k, v) in &map {
+            buf.push(k, v);
+        }
+        buf.labels()
     }
 
     /// The value of one label.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.binary_search_by(|(k, _)| (**k).cmp(name)).ok().map(|i| &*self.0[i].1)
+        self.iter().take_while(|(k, _)| *k <= name).find(|(k, _)| *k == name).map(|(_, v)| v)
+    }
+
+    /// The value of `__name__`, or nothing.
+    pub fn metric_name(&self) -> &str {
+        self.get(METRIC_NAME).unwrap_or_default()
     }
 
     /// Pairs in order of name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(k, v)| (&**k, &**v))
+        Pairs(&self.0)
     }
 
     /// Whether there are no labels.
@@ -38,6 +161,30 @@ impl Labels {
     #[must_use]
     pub fn with(&self, other: &Self) -> Self {
         Self::new(self.iter().chain(other.iter()))
+    }
+
+    /// The pairs whose names `keep` accepts.
+    #[must_use]
+    pub fn filtered(&self, mut keep: impl FnMut(&str) -> bool) -> Self {
+        let mut buf = LabelsBuf::default();
+        self.iter().filter(|(k, _)| keep(k)).for_each(|(k, v)| buf.push(k, v));
+        buf.labels()
+    }
+
+    /// A copy to be changed.
+    pub fn to_buf(&self) -> LabelsBuf {
+        LabelsBuf(String::from(&*self.0))
+    }
+
+    /// The encoded set: what [`LabelsBuf::as_key`] gives for the same pairs.
+    pub fn as_key(&self) -> &str {
+        &self.0
+    }
+
+    /// The set that [`as_key`](Self::as_key) was taken from. The text comes from there and nowhere else;
+    /// one that does not gives a set of unspecified pairs.
+    pub fn from_key(key: &str) -> Self {
+        Self(Arc::from(key))
     }
 
     /// A 64-bit FNV-1a hash over names and values, the fingerprint that Alertmanager uses for the
@@ -53,6 +200,32 @@ impl Labels {
             eat(SEPARATOR);
         }
         h
+    }
+}
+
+/// As the encoded text hashes, so that a map can be asked by [`LabelsBuf::as_key`].
+impl Hash for Labels {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl Borrow<str> for Labels {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// By pairs, as Prometheus sorts series: not by the encoded text, whose lengths would decide first.
+impl Ord for Labels {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.iter().cmp(other.iter())
+    }
+}
+
+impl PartialOrd for Labels {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -72,6 +245,12 @@ impl fmt::Display for Labels {
             write!(f, "{}{k}={v:?}", if i == 0 { "" } else { ", " })?;
         }
         f.write_str("}")
+    }
+}
+
+impl fmt::Debug for Labels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -105,5 +284,40 @@ mod tests {
     #[test]
     fn fingerprint_separates_names_from_values() {
         assert_ne!(Labels::new([("a", "bc")]).fingerprint(), Labels::new([("ab", "c")]).fingerprint());
+    }
+
+    #[test]
+    fn parts_of_any_length_come_back() {
+        for n in [1, 63, 64, 65, 4_095, 4_096, 300_000] {
+            let (name, value) = ("n".repeat(n), "ü".repeat(n));
+            let set = Labels::new([(name.as_str(), value.as_str()), ("z", "last")]);
+            assert_eq!(set.iter().collect::<Vec<_>>(), [(name.as_str(), value.as_str()), ("z", "last")]);
+        }
+    }
+
+    #[test]
+    fn a_set_is_found_by_its_buffer() {
+        let mut map = std::collections::HashMap::new();
+        map.insert(Labels::new([("a", "1"), ("b", "2")]), 7);
+        let mut buf = LabelsBuf::default();
+        buf.push("a", "1");
+        buf.push("b", "2");
+        assert_eq!(map.get(buf.as_key()), Some(&7));
+    }
+
+    #[test]
+    fn a_buffer_keeps_its_order() {
+        let mut buf = LabelsBuf::default();
+        for (k, v) in [("m", "1"), ("a", "2"), ("z", "3"), ("m", "4"), ("a", "")] {
+            buf.set(k, v);
+        }
+        assert_eq!(buf.labels().to_string(), r#"{m="4", z="3"}"#);
+    }
+
+    #[test]
+    fn sets_sort_by_pairs_not_by_length() {
+        let long = Labels::new([("aaaa", "x")]);
+        let short = Labels::new([("b", "x")]);
+        assert!(long < short);
     }
 }

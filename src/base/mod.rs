@@ -6,11 +6,13 @@
 pub mod clock;
 pub mod failure;
 pub mod labels;
+pub mod matcher;
 pub mod message;
 pub mod name;
 pub mod nearest;
 pub mod outcome;
 pub mod probe;
+pub mod sample;
 pub mod secret;
 pub mod term_safe;
 pub mod time;

@@ -1,0 +1,9 @@
+//! PromQL: text → tree → checked tree → values, over any source of series.
+//!
+//! Prometheus 3.x semantics. Nothing here does I/O or reads a clock: samples come through
+//! [`source::Source`], which the store implements, and time is an argument.
+
+pub mod ast;
+pub mod func;
+pub mod source;
+pub mod value;

@@ -1,0 +1,7 @@
+//! The time series database: takes samples in, keeps them on disk, and gives them to queries.
+//!
+//! One process owns a store. All calls block; callers on the async side use a blocking task.
+
+pub mod db;
+
+pub use crate::tsdb::db::{Ack, AppendError, Appended, Batch, Options, Tsdb};
