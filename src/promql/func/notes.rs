@@ -2,6 +2,7 @@
 //! they stand is known to the caller.
 
 use crate::promql::func::Func;
+use crate::promql::func::histogram::Forced;
 
 /// An annotation without its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +63,53 @@ pub fn possible_non_counter(func: Func, name: &str) -> Option<Note> {
     Some(info(format!("metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {name}")))
 }
 
+/// Falling buckets of classic histograms, gathered over all steps of a query: one note per metric's name.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ForcedMonotonicity {
+    forced: Forced,
+    samples: u64,
+    /// Milliseconds.
+    first: i64,
+    last: i64,
+}
+
+impl ForcedMonotonicity {
+    /// Of one histogram at one step, in milliseconds.
+    pub const fn new(forced: Forced, t: i64) -> Self {
+        Self { forced, samples: 1, first: t, last: t }
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn merge(self, other: Self) -> Self {
+        Self {
+            forced: self.forced.merge(other.forced),
+            samples: self.samples + other.samples,
+            first: self.first.min(other.first),
+            last: self.last.max(other.last),
+        }
+    }
+
+    /// The note; `name` is empty where names are dropped.
+    pub fn note(&self, name: &str) -> Note {
+        let Forced { min_bucket, max_bucket, max_diff } = self.forced;
+        let text = with_name(FORCED_MONOTONICITY.to_owned(), name);
+        let (min, max, diff) = (go_float(min_bucket), go_float(max_bucket), go_float_2(max_diff));
+        let (samples, first, last) = (self.samples, rfc3339(self.first), rfc3339(self.last));
+        info(format!(
+            "{text}, from buckets {min} to {max}, with a max diff of {diff}, over {samples} samples from {first} to {last}"
+        ))
+    }
+}
+
+const FORCED_MONOTONICITY: &str = "input to histogram_quantile needed to be fixed for monotonicity \
+    (see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)";
+
+/// A time in whole seconds, in UTC.
+fn rfc3339(millis: i64) -> String {
+    jiff::Timestamp::from_second(millis / 1_000).map_or_else(|_| millis.to_string(), |t| t.to_string())
+}
+
 fn warning(text: String) -> Note {
     Note::Warning(format!("PromQL warning: {text}"))
 }
@@ -98,7 +146,7 @@ pub fn quote(text: &str) -> String {
     out
 }
 
-/// Go's `%g`: the shortest digits that read back the same, with an exponent below 1e-4 and from 1e21.
+/// Go's `%g`: the shortest digits that read back the same, with an exponent below 1e-4 and from 1e6.
 pub fn go_float(v: f64) -> String {
     if v.is_nan() {
         return "NaN".to_owned();
@@ -107,11 +155,26 @@ pub fn go_float(v: f64) -> String {
         return if v > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
     let abs = v.abs();
-    if abs == 0.0 || (1e-4..1e21).contains(&abs) {
+    if abs == 0.0 || (1e-4..1e6).contains(&abs) {
         return v.to_string();
     }
-    let text = format!("{v:e}");
-    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    exponent(&format!("{v:e}"))
+}
+
+/// Go's `%.2g`.
+fn go_float_2(v: f64) -> String {
+    let text = format!("{v:.1e}");
+    let exponent_of = text.split_once('e').and_then(|(_, e)| e.parse().ok()).unwrap_or(0);
+    if (-4..2).contains(&exponent_of) {
+        // Rounded already, so that the shortest form has two digits at most.
+        return text.parse::<f64>().unwrap_or(v).to_string();
+    }
+    exponent(&text.replacen(".0e", "e", 1))
+}
+
+/// Rust's exponent in Go's form: a sign and two digits.
+fn exponent(text: &str) -> String {
+    let (digits, exponent) = text.split_once('e').unwrap_or((text, "0"));
     let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |e| ('-', e));
     format!("{digits}e{sign}{exponent:0>2}")
 }
@@ -129,7 +192,8 @@ mod tests {
         check(1.5, "1.5");
         check(-0.0, "-0");
         check(100.0, "100");
-        check(1e20, "100000000000000000000");
+        check(123_456.0, "123456");
+        check(1_234_567.0, "1.234567e+06");
         check(1e21, "1e+21");
         check(1.25e-7, "1.25e-07");
         check(0.0001, "0.0001");
@@ -146,5 +210,31 @@ mod tests {
         let text =
             r#"PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "a""#;
         assert_eq!(possible_non_counter(Func::Rate, "a"), Some(Note::Info(text.to_owned())));
+    }
+
+    #[test]
+    fn falling_buckets_are_told_once_for_all_steps() {
+        #[track_caller]
+        fn check(diffs: &[(f64, i64)], name: &str, want: &str) {
+            let all = diffs.iter().map(|(diff, t)| {
+                ForcedMonotonicity::new(Forced { min_bucket: 0.5, max_bucket: *diff, max_diff: *diff }, *t)
+            });
+            let note = all.reduce(ForcedMonotonicity::merge).unwrap().note(name);
+            assert_eq!(note, Note::Info(format!("PromQL info: {FORCED_MONOTONICITY}{want}")));
+        }
+        let times = "from 2023-11-14T22:13:20Z to 2023-11-14T22:13:25Z";
+        check(
+            &[(2.25, 1_700_000_005_999), (1.0, 1_700_000_000_000)],
+            "m",
+            &format!(
+                " for metric name \"m\", from buckets 0.5 to 2.25, with a max diff of 2.2, over 2 samples {times}"
+            ),
+        );
+        let times = "from 1970-01-01T00:00:00Z to 1970-01-01T00:00:00Z";
+        check(
+            &[(100.0, 0)],
+            "",
+            &format!(", from buckets 0.5 to 100, with a max diff of 1e+02, over 1 samples {times}"),
+        );
     }
 }
