@@ -83,6 +83,14 @@ impl<'a> Stream<'a> {
         Self { width, origin, maps: Vec::new(), dropped: false, one_name }
     }
 
+    /// Has the notes that making rows gives stand elsewhere in the query.
+    pub(crate) fn noted_at(mut self, span: &'a Span) -> Self {
+        if let Origin::Made(made) = &mut self.origin {
+            made.span = span;
+        }
+        self
+    }
+
     /// How many series.
     pub(crate) fn len(&self) -> usize {
         self.heads().len()
