@@ -8,5 +8,7 @@ pub mod check;
 pub mod func;
 pub mod lexer;
 pub mod parser;
+pub mod printer;
 pub mod source;
+pub mod tree_json;
 pub mod value;
