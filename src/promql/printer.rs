@@ -56,7 +56,7 @@ impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.duration {
             // Durations are written in whole milliseconds.
-            return f.write_str(&duration_text((self.value * 1e3) as i64));
+            return f.write_str(&duration_text((self.value * 1e3).round() as i64));
         }
         f.write_str(&decimal(self.value))
     }
