@@ -178,6 +178,7 @@ fn keywords_are_names_where_nothing_else_can_be_meant() {
     ] {
         same(text);
     }
+    same("Inf ^ +Inf");
     good("SUM BY (a) (X)", "sum by (a) (X)");
     good("a AND ON (b) c", "a and on (b) c");
 }
