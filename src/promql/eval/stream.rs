@@ -83,6 +83,14 @@ impl<'a> Stream<'a> {
         Self { width, origin, maps: Vec::new(), dropped: false, one_name }
     }
 
+    /// Has the notes that making rows gives stand elsewhere in the query.
+    pub(crate) fn noted_at(mut self, span: &'a Span) -> Self {
+        if let Origin::Made(made) = &mut self.origin {
+            made.span = span;
+        }
+        self
+    }
+
     /// The series. Their labels still have the metric name if [`dropped`](Self::dropped).
     pub(crate) fn heads(&self) -> &[Head] {
         match &self.origin {
