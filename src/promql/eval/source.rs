@@ -76,6 +76,17 @@ pub(crate) struct Worker<'m> {
 }
 
 impl<'a> Make<'a> {
+    /// About what a row of so many steps costs, in units of a sample read: samples are taken to come every
+    /// 15 s.
+    pub(crate) fn weight(&self, width: usize) -> usize {
+        let (at, back) = match &self.what {
+            What::Newest(look) | What::Time(look) | What::Smoothed(look) => (look.at, look.back),
+            What::Windows(f) => (f.ends, f.range),
+        };
+        let span = at.at(width.saturating_sub(1)).saturating_sub(at.start).saturating_add(back);
+        2 * width + usize::try_from(span / 15_000).unwrap_or(0).min(1_000_000)
+    }
+
     /// # Errors
     /// None yet; holding nothing is always allowed.
     pub(crate) fn worker<'m>(&'m self, meter: &'m Arc<Meter>) -> Result<Worker<'m>, EvalError>
