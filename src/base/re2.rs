@@ -57,9 +57,8 @@ fn escape<'a>(out: &mut String, rest: &'a str) -> &'a str {
         '<' | '>' => out.push(c),
         '0'..='7' => return octal(out, rest),
         _ => match CLASSES.iter().find(|(name, _)| c.eq_ignore_ascii_case(name)) {
-            Some((_, members)) => {
-                push(out, format_args!("[{}{members}]", if c.is_ascii_uppercase() { "^" } else { "" }))
-            }
+            Some((_, members)) if c.is_ascii_uppercase() => push(out, format_args!("[^{members}]")),
+            Some((_, members)) => push(out, format_args!("[{members}]")),
             None => push(out, format_args!("\\{c}")),
         },
     }
@@ -216,6 +215,13 @@ mod tests {
             let rust = rust_pattern(pattern);
             let stands = ["a{2", r"\Q("].contains(&pattern);
             assert_eq!(regex::Regex::new(&rust).is_ok(), stands, "{pattern} → {rust}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_rewritten(pattern in r"(\\\PC|[\[\]{}\\^&~:,0-9dQE-]|\PC){0,12}") {
+            drop(regex::Regex::new(&rust_pattern(&pattern)));
         }
     }
 }
