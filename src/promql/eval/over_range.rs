@@ -57,7 +57,7 @@ impl<'a> Evaluator<'a> {
         let stream =
             stream.noted_at(if matches!(first.inner().kind, Kind::Subquery(_)) { &NOWHERE } else { first.span });
         match call.func {
-            Func::AbsentOverTime => self.absent_of(stream, node, grid),
+            Func::AbsentOverTime => self.absent_of(&stream, node, grid),
             // These act like `offset`.
             Func::FirstOverTime | Func::LastOverTime => Ok(stream),
             _ => stream.unnamed(self, Same::Refuse),
