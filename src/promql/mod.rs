@@ -5,6 +5,7 @@
 
 pub mod ast;
 pub mod check;
+pub mod eval;
 pub mod func;
 pub mod lexer;
 pub mod parser;

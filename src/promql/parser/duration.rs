@@ -78,7 +78,7 @@ impl Parser<'_> {
         };
         while let Kind::Operator(op) = self.kind() {
             let level = precedence(op);
-            if level < min || op.is_comparison() || op.is_set() || op == BinaryOp::Atan2 {
+            if level < min || !is_arithmetic(op) {
                 break;
             }
             let token = self.next();
@@ -205,6 +205,10 @@ impl Parser<'_> {
         });
         Number { value, duration: false }
     }
+}
+
+const fn is_arithmetic(op: BinaryOp) -> bool {
+    matches!(op, BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Mod | BinaryOp::Pow)
 }
 
 /// A plain number is known now; everything else once the step of the query is.

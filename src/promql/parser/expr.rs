@@ -20,7 +20,9 @@ pub(super) const fn precedence(op: BinaryOp) -> u8 {
         | BinaryOp::Greater
         | BinaryOp::Less
         | BinaryOp::GreaterEqual
-        | BinaryOp::LessEqual => 3,
+        | BinaryOp::LessEqual
+        | BinaryOp::TrimUpper
+        | BinaryOp::TrimLower => 3,
         BinaryOp::Add | BinaryOp::Sub => 4,
         BinaryOp::Mul | BinaryOp::Div | BinaryOp::Mod | BinaryOp::Atan2 => 5,
         BinaryOp::Pow => POWER,
