@@ -3,5 +3,8 @@
 //! One process owns a store. All calls block; callers on the async side use a blocking task.
 
 pub mod db;
+mod frame;
+pub mod fs;
+mod wal;
 
 pub use crate::tsdb::db::{Ack, AppendError, Appended, Batch, Options, Tsdb};
