@@ -4,5 +4,6 @@
 
 pub mod chunk;
 pub mod db;
+pub mod nodes;
 
 pub use crate::tsdb::db::{Ack, AppendError, Appended, Batch, Options, Tsdb};

@@ -5,7 +5,7 @@
 //! pack well. Floats without such a scale are written as multiples of a power of two, or as their bits in
 //! an order that rises with the value. What does not fit the scale of the rest (staleness markers, other
 //! NaNs, infinities, −0, a stray value of more digits) is an exception: it is written beside, and its
-//! place in the column repeats the number before, so that it spoils nothing.
+//! place in the column is filled from its neighbours, so that it spoils nothing.
 //!
 //! ```text
 //! tag (1 byte): bits 0–1 scale (0 decimal, 1 binary, 2 bits) · bit 2 exceptions follow · bits 3–7 power of ten
@@ -120,16 +120,19 @@ fn choose(values: &[f64], numbers: &mut [i64], exceptions: &mut Vec<usize>) -> S
     Scale::Bits
 }
 
-/// Notes what does not fit and lets its number repeat the one before (or the first that fits).
+/// Notes what does not fit and puts its number on the line between its neighbours, where it disturbs
+/// differences of any order least.
 fn except(values: &[f64], numbers: &mut [i64], exceptions: &mut Vec<usize>, fits: impl Fn(f64) -> bool) {
-    let mut last = values.iter().position(|v| fits(*v)).map_or(0, |i| numbers[i]);
-    for (i, v) in values.iter().enumerate() {
-        if fits(*v) {
-            last = numbers[i];
-        } else {
-            exceptions.push(i);
-            numbers[i] = last;
-        }
+    let mut next = 0;
+    while let Some(from) = (next..values.len()).find(|i| !fits(values[*i])) {
+        let to = (from..values.len()).find(|i| fits(values[*i])).unwrap_or(values.len());
+        exceptions.extend(from..to);
+        let right = numbers.get(to).copied();
+        let left = from.checked_sub(1).map(|i| numbers[i]);
+        let (left, right) = (left.or(right).unwrap_or(0), right.or(left).unwrap_or(0));
+        let rise = (i128::from(right) - i128::from(left)) / (to - from + 1) as i128;
+        (from..to).zip(1..).for_each(|(i, steps)| numbers[i] = left.wrapping_add((rise * steps) as i64));
+        next = to;
     }
 }
 
