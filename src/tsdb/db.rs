@@ -138,28 +138,6 @@ impl Tsdb {
         self.shared.append(batch, ack, now)
     }
 
-    /// Deletes the samples of the series that fulfil all matchers, from `start` to `end`, both inclusive.
-    ///
-    /// # Errors
-    /// The store could not be written.
-    pub fn delete(&self, matchers: &[Matcher], start: i64, end: i64) -> std::io::Result<()> {
-        let mut all = self.series.write().unwrap_or_else(PoisonError::into_inner);
-        for (labels, samples) in all.iter_mut() {
-            if matchers.iter().all(|m| m.matches(labels.get(m.name()).unwrap_or_default())) {
-                samples.retain(|t, _| !(start..=end).contains(t));
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes what was deleted from the disk.
-    ///
-    /// # Errors
-    /// The store could not be written.
-    pub fn clean_tombstones(&self) -> std::io::Result<()> {
-        Ok(())
-    }
-
     /// Label sets of the series that fulfil all matchers and may have samples in the time.
     ///
     /// # Errors

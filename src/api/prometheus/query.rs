@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
-use serde_json::Value as Json;
 
 use crate::api::App;
 use crate::api::problem::ApiError;
@@ -12,7 +11,6 @@ use crate::api::prometheus::params::{Form, bad};
 use crate::api::prometheus::written;
 use crate::engine::query::{Ask, Done};
 use crate::promql::parser::parse_query;
-use crate::promql::printer;
 use crate::promql::value::{Times, Value};
 
 /// Most steps of a range: enough for a screen full of pixels, and Prometheus' own limit.
@@ -80,17 +78,4 @@ pub(super) async fn exemplars(headers: HeaderMap, form: Form) -> Result<Response
     let features = crate::promql::parser::Features::all();
     parse_query(&form.query(), features).map_err(crate::engine::query::QueryError::Text)?;
     written(&headers, false, || br#"{"status":"success","data":[]}"#.to_vec()).await
-}
-
-pub(super) async fn format(State(app): State<App>, headers: HeaderMap, form: Form) -> Result<Response, ApiError> {
-    let expr = parse_query(&form.query(), app.engine.queries().features());
-    let expr = expr.map_err(crate::engine::query::QueryError::Text)?;
-    let text = printer::pretty(&expr);
-    super::success(&headers, &Json::String(text)).await
-}
-
-pub(super) async fn parse(State(app): State<App>, headers: HeaderMap, form: Form) -> Result<Response, ApiError> {
-    let expr = parse_query(&form.query(), app.engine.queries().features());
-    let expr = expr.map_err(crate::engine::query::QueryError::Text)?;
-    super::success(&headers, &crate::promql::tree::json(&expr)).await
 }
