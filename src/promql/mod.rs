@@ -9,5 +9,7 @@ pub mod eval;
 pub mod func;
 pub mod lexer;
 pub mod parser;
+pub mod printer;
 pub mod source;
+pub mod tree_json;
 pub mod value;
