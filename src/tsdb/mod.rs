@@ -2,6 +2,7 @@
 //!
 //! One process owns a store. All calls block; callers on the async side use a blocking task.
 
+pub mod block;
 pub mod chunk;
 pub mod db;
 pub mod nodes;
