@@ -129,6 +129,8 @@ impl<'a> BlockReader<'a> {
         damage: &mut Damage,
     ) {
         let Some(chunks) = self.chunks(id as usize / GROUP, damage) else { return };
+        // What other blocks gave stands before, and need not be older.
+        let start = out.len();
         let mut last = i64::MIN;
         for chunk in chunks.of(id as usize % GROUP) {
             let Some((times, own)) = self.times_entry(chunks.time(chunk), damage) else { continue };
@@ -139,7 +141,7 @@ impl<'a> BlockReader<'a> {
             let before = out.len();
             let read = self.chunk(chunks.time(chunk), times, &own, payload, chunks.own(), (from, to), out);
             // Chunks of a series follow each other; those of a damaged table need not.
-            let ordered = out.t.get(before).is_none_or(|t| before == 0 || *t > out.t[before - 1]);
+            let ordered = out.t.get(before).is_none_or(|t| before == start || *t > out.t[before - 1]);
             if read.is_err() || !ordered || times.min < last {
                 out.t.truncate(before);
                 out.v.truncate(before);
