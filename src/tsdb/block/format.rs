@@ -198,8 +198,8 @@ impl Tail {
 pub(super) struct Directory {
     /// Labels and chunk table of each group of series.
     pub(super) groups: Vec<(Place, Place)>,
-    /// Pages of the table of times.
-    pub(super) times: Vec<Place>,
+    /// Pages of the table of times, two copies of each.
+    pub(super) times: Vec<[Place; 2]>,
     /// Label names, sorted.
     pub(super) names: Vec<Name>,
 }
@@ -219,7 +219,7 @@ pub(super) struct Name {
 impl Directory {
     pub(super) fn bytes(&self) -> usize {
         let name = |n: &Name| n.text.len() + 64 + n.pages.iter().map(|(v, _)| v.len() + 40).sum::<usize>();
-        self.groups.len() * 32 + self.times.len() * 16 + self.names.iter().map(name).sum::<usize>()
+        self.groups.len() * 32 + self.times.len() * 32 + self.names.iter().map(name).sum::<usize>()
     }
 
     /// The number of a name.
@@ -244,7 +244,7 @@ impl Directory {
             put(&mut out, *chunks);
         }
         put_varint(&mut out, self.times.len() as u64);
-        self.times.iter().for_each(|place| put(&mut out, *place));
+        self.times.iter().flatten().for_each(|place| put(&mut out, *place));
         put_varint(&mut out, self.names.len() as u64);
         for name in &self.names {
             put_text(&mut out, &name.text);
@@ -273,7 +273,7 @@ impl Directory {
         let groups = from.varint_to(most)?;
         let groups = (0..groups).map(|_| Ok((place(&mut from)?, place(&mut from)?))).collect::<Result<_, Corrupt>>()?;
         let times = from.varint_to(most)?;
-        let times = (0..times).map(|_| place(&mut from)).collect::<Result<_, _>>()?;
+        let times = (0..times).map(|_| Ok([place(&mut from)?, place(&mut from)?])).collect::<Result<_, Corrupt>>()?;
         let names = from.varint_to(most)?;
         let names = (0..names).map(|_| {
             let text = text(&mut from)?;

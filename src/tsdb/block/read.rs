@@ -217,16 +217,23 @@ impl<'a> BlockReader<'a> {
             return Ok(Arc::clone(t));
         }
         let mut t = Vec::with_capacity(entry.count as usize);
-        match entry.place {
-            Payload::Table { start, len } => {
-                chunk::decode_times(&own.own[start as usize..(start + len) as usize], &mut t)?;
-            }
-            Payload::File { offset, len } => {
-                let bytes = self.window.get(self.block, offset, len as usize + CRC)?;
-                chunk::decode_times(unsealed(bytes)?, &mut t)?;
-            }
-        }
-        if t.len() != entry.count as usize || t.first() != Some(&entry.min) || t.last() != Some(&entry.max) {
+        let places = [Some(entry.place), entry.copy];
+        let read = places.into_iter().flatten().any(|place| {
+            t.clear();
+            let decoded = match place {
+                Payload::Table { start, len } => {
+                    chunk::decode_times(&own.own[start as usize..(start + len) as usize], &mut t)
+                }
+                Payload::File { offset, len } => self
+                    .window
+                    .get(self.block, offset, len as usize + CRC)
+                    .and_then(unsealed)
+                    .and_then(|bytes| chunk::decode_times(bytes, &mut t)),
+            };
+            let ends = (t.first(), t.last()) == (Some(&entry.min), Some(&entry.max));
+            decoded.is_ok() && t.len() == entry.count as usize && ends
+        });
+        if !read {
             return Err(Corrupt);
         }
         if self.kept + t.len() > KEPT_TIMES {
