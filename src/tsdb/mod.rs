@@ -4,7 +4,9 @@
 
 pub mod block;
 pub mod chunk;
+pub mod compact;
 pub mod db;
 pub mod nodes;
+pub mod rollup;
 
 pub use crate::tsdb::db::{Ack, AppendError, Appended, Batch, Options, Tsdb};

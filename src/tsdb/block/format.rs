@@ -45,9 +45,17 @@ pub struct Meta {
     pub replaces: Vec<u64>,
     /// Raw blocks that a roll-up was computed from.
     pub sources: Vec<u64>,
+    /// Roll-ups: the time that it speaks for, first excluded, last included. There it stands in place of
+    /// every older roll-up, also where it has nothing to say.
+    pub covers: Option<(i64, i64)>,
 }
 
 impl Meta {
+    /// A block of raw samples that replaces nothing.
+    pub const fn raw(id: u64, sequence: (u64, u64)) -> Self {
+        Self { id, resolution: Resolution::Raw, sequence, replaces: Vec::new(), sources: Vec::new(), covers: None }
+    }
+
     /// The name of the file.
     pub fn file_name(&self) -> String {
         format!("{:016x}.block", self.id)
@@ -122,6 +130,11 @@ impl Tail {
             put_varint(&mut out, ids.len() as u64);
             ids.iter().for_each(|id| put_varint(&mut out, *id));
         }
+        out.push(u8::from(meta.covers.is_some()));
+        if let Some((after, until)) = meta.covers {
+            put_varint(&mut out, zigzag(after));
+            put_varint(&mut out, zigzag(until));
+        }
         put_varint(&mut out, zigzag(stats.min_time));
         put_varint(&mut out, zigzag(stats.max_time));
         for n in [stats.series, stats.chunks, stats.samples, stats.bytes, stats.index_bytes, self.data_end] {
@@ -171,6 +184,10 @@ impl Tail {
             (0..n).map(|_| from.varint()).collect()
         };
         let (replaces, sources) = (ids()?, ids()?);
+        let covers = match from.byte()? {
+            0 => None,
+            _ => Some((unzigzag(from.varint()?), unzigzag(from.varint()?))),
+        };
         let (min_time, max_time) = (unzigzag(from.varint()?), unzigzag(from.varint()?));
         let (series, chunks, samples) = (from.varint()?, from.varint()?, from.varint()?);
         let (bytes, index_bytes, data_end) = (from.varint()?, from.varint()?, from.varint()?);
@@ -187,7 +204,7 @@ impl Tail {
         if !fits {
             return Err(Corrupt);
         }
-        let meta = Meta { id, resolution, sequence, replaces, sources };
+        let meta = Meta { id, resolution, sequence, replaces, sources, covers };
         let stats = Stats { min_time, max_time, series, chunks, samples, bytes, index_bytes };
         Ok(Self { meta, stats, data_end, directory })
     }

@@ -33,7 +33,7 @@ pub use crate::tsdb::block::damage::Damage;
 use crate::tsdb::block::format::{CRC, Directory, GROUP, MAGIC, Place, TAIL_REACH, TIMES_PAGE, Tail};
 pub use crate::tsdb::block::format::{Meta, Stats};
 use crate::tsdb::block::groups::{Chunks, Times};
-pub use crate::tsdb::block::read::BlockReader;
+pub use crate::tsdb::block::read::{BlockReader, Growth};
 pub use crate::tsdb::block::writer::BlockWriter;
 use crate::tsdb::chunk::Corrupt;
 

@@ -191,14 +191,16 @@ impl BlockWriter {
         Ok(())
     }
 
-    /// Writes the index, makes the file durable and gives it its name. Nothing, and no file, if there are no samples.
+    /// Writes the index, makes the file durable and gives it its name. Nothing, and no file, if there are no
+    /// samples, unless the block says by that what it [covers](Meta::covers).
     ///
     /// # Errors
     /// The file cannot be written; it is removed.
     pub fn finish(mut self) -> io::Result<Option<Block>> {
         self.end_series()?;
         if self.stats.series == 0 {
-            return Ok(None);
+            let Some((after, until)) = self.meta.covers else { return Ok(None) };
+            (self.stats.min_time, self.stats.max_time) = (after.saturating_add(1), until);
         }
         self.end_group()?;
         let data_end = self.at;
