@@ -28,15 +28,15 @@ pub struct Tombstone {
     pub from: i64,
     /// The last time, inclusive.
     pub to: i64,
-    /// The last flush at the time of the deletion: what is written later stands, whatever its time.
-    pub sequence: u64,
+    /// The newest block at the time of the deletion. What is written later stands, whatever its time, and
+    /// what was merged later has lost its deleted samples in that.
+    pub block: u64,
 }
 
 impl Tombstone {
-    /// Whether it hides samples of such a block. Merging applies tombstones to its inputs, so that a block
-    /// with later flushes has nothing more to hide.
+    /// Whether it hides samples of such a block.
     pub const fn applies(&self, meta: &Meta) -> bool {
-        meta.sequence.1 <= self.sequence
+        meta.id <= self.block
     }
 
     /// Whether it hides samples of a series.
@@ -373,7 +373,7 @@ mod tests {
                     let (series, from) = (rng.u8(0..70), rng.i64(0..1_500));
                     let to = from + rng.i64(0..700);
                     let matchers = vec![Matcher::equal("series", format!("{series:03}"))];
-                    tombstones.push(Tombstone { matchers, from, to, sequence: id });
+                    tombstones.push(Tombstone { matchers, from, to, block: id });
                     model.retain(|(s, t), _| *s != series || !(from..=to).contains(t));
                 }
             }
