@@ -4,15 +4,25 @@
 
 mod append;
 pub mod batch;
+pub mod block;
+mod catalog;
 pub mod chunk;
+pub mod compact;
 pub mod db;
+mod delete;
+mod flush;
 mod frame;
 pub mod fs;
+mod guard;
 mod head;
+pub mod maintain;
+pub mod metadata;
 pub mod nodes;
 mod open;
 pub mod options;
+pub mod rollup;
 mod series_log;
+mod small_file;
 mod source;
 pub mod wal;
 
