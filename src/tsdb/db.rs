@@ -5,10 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 
-use crate::base::labels::Labels;
-use crate::base::matcher::Matcher;
 use crate::base::time::Timestamp;
-use crate::promql::source::{Select, Source, SourceError, Want};
 use crate::tsdb::append::Writer;
 use crate::tsdb::batch::{Ack, AppendError, Appended, Batch};
 use crate::tsdb::block::{Block, Cache};
@@ -230,25 +227,6 @@ impl Tsdb {
     /// Nothing was stored; with [`Ack::Synced`] also: the disk did not confirm what was stored.
     pub fn append(&self, batch: &Batch, ack: Ack, now: Timestamp) -> Result<Appended, AppendError> {
         self.shared.append(batch, ack, now)
-    }
-
-    /// Label sets of the series that fulfil all matchers and may have samples in the time.
-    ///
-    /// # Errors
-    /// The store could not be read.
-    pub fn series(&self, matchers: &[Matcher], start: i64, end: i64, limit: usize) -> Result<Vec<Labels>, SourceError> {
-        let select = Select {
-            matchers,
-            start,
-            end,
-            step: 0,
-            window: 0,
-            want: Want::Last,
-            resolution: None,
-            max_series: usize::MAX,
-        };
-        let set = self.select(&select)?;
-        Ok((0..set.len().min(limit)).map(|i| set.labels(i)).collect())
     }
 
     /// What was found damaged when the store was opened.

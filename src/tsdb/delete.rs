@@ -132,9 +132,7 @@ impl Shared {
     /// Forgets the tombstones that hide nothing any more.
     pub(crate) fn drop_tombstones(&self) -> io::Result<()> {
         let (all, catalog) = (self.tombstones(), self.catalog());
-        let hides = |t: &Tombstone| {
-            catalog.blocks.iter().any(|b| t.applies(b.meta()) && b.overlaps(t.from, t.to))
-        };
+        let hides = |t: &Tombstone| catalog.blocks.iter().any(|b| t.applies(b.meta()) && b.overlaps(t.from, t.to));
         if all.iter().all(hides) {
             return Ok(());
         }
@@ -145,7 +143,8 @@ impl Shared {
         let tombstones: Arc<[Tombstone]> = self.tombstones();
         for block in &self.catalog().blocks {
             let (meta, stats) = (block.meta(), block.stats());
-            let hidden = tombstones.iter().any(|t| t.applies(meta) && t.from <= stats.max_time && t.to >= stats.min_time);
+            let hidden =
+                tombstones.iter().any(|t| t.applies(meta) && t.from <= stats.max_time && t.to >= stats.min_time);
             if hidden && (meta.resolution != Resolution::Raw || stats.samples > 0) {
                 self.merge(upkeep, std::slice::from_ref(block), i64::MIN, work)?;
             }

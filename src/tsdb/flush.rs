@@ -20,7 +20,7 @@ use crate::tsdb::catalog;
 use crate::tsdb::db::Shared;
 use crate::tsdb::head::series::Data;
 use crate::tsdb::maintain::{Upkeep, Work};
-use crate::tsdb::source::{Merge, read_data};
+use crate::tsdb::merge::{Merge, read_data};
 
 /// Slots that are handled under one lock.
 const PORTION: usize = 2_048;
@@ -179,8 +179,7 @@ impl Shared {
         work: &mut Work,
     ) -> io::Result<Vec<Block>> {
         let Some(newest) = frozen.newest else { return Ok(Vec::new()) };
-        let mut days =
-            Days { shared: self, upkeep, through, last: day(newest), open: BTreeMap::new(), samples: 0 };
+        let mut days = Days { shared: self, upkeep, through, last: day(newest), open: BTreeMap::new(), samples: 0 };
         let (mut merge, mut column) = (Merge::default(), Column::default());
         let mut portion: Vec<(Labels, Arc<Data>)> = Vec::new();
         for slots in frozen.order.chunks(SERIES) {

@@ -321,17 +321,17 @@ impl Shared {
     /// Removes blocks that are too old, and the oldest while all together are too large.
     fn retire(&self, now: Timestamp, work: &mut Work) -> io::Result<()> {
         let catalog = self.catalog();
-        let (mut gone, mut kept): (Vec<Arc<Block>>, Vec<Arc<Block>>) = catalog
-            .blocks
-            .iter()
-            .map(Arc::clone)
-            .partition(|b| {
+        let (mut gone, mut kept): (Vec<Arc<Block>>, Vec<Arc<Block>>) =
+            catalog.blocks.iter().map(Arc::clone).partition(|b| {
                 let end = b.meta().covers.map_or(b.stats().max_time, |(_, until)| until);
                 end < self.kept_from(b.meta().resolution, now)
             });
         if let Some(most) = self.options.max_size {
             kept.sort_by_key(|b| (b.meta().resolution != Resolution::Raw, b.stats().max_time));
-            let logs = { let writer = self.writer(); writer.wal.bytes() + writer.log.bytes() };
+            let logs = {
+                let writer = self.writer();
+                writer.wal.bytes() + writer.log.bytes()
+            };
             let mut total = logs + kept.iter().map(|b| b.stats().bytes).sum::<u64>();
             for block in kept {
                 if total <= most {
