@@ -420,3 +420,28 @@ fn a_range_answers_at_each_step_what_an_instant_does() {
         }
     }
 }
+
+#[test]
+fn long_rows_are_computed_in_parts() {
+    // A window holds 40,000 samples, so that a part is 100 steps.
+    let samples = (0..50_000).map(|k| (k * 1_000, (k % 89) as f64)).collect();
+    let source = Memory::new(vec![(Labels::new([("__name__", "m")]), samples)]);
+    let at = Times::Range { start: 45_000_000, end: 49_999_000, step: 20_000 };
+    let of = |text: &str| match ask(&source, text, at, &limits()).unwrap().value {
+        Value::Matrix(series) => series.into_iter().next().unwrap().points,
+        other => panic!("{other:?}"),
+    };
+    for text in [
+        "sum_over_time(m[40000s])",
+        "predict_linear(m[40000s], time() % 7)",
+        "quantile_over_time(time() % 2, m[40000s])",
+    ] {
+        let points = of(text);
+        assert_eq!(points.len(), 250);
+        for k in [0, 1, 99, 100, 101, 199, 200, 249] {
+            let (t, v) = points[k];
+            let one = ask(&source, text, Times::Instant(t), &limits()).unwrap();
+            assert_eq!(vector(&one)[0].1, v, "{text} at {t}");
+        }
+    }
+}
