@@ -197,6 +197,12 @@ fn statistics_count_what_steps_looked_at() {
     check("rate(m[20s])", Times::Instant(50_000), 4);
     check("rate(m[20s])", Times::Range { start: 50_000, end: 70_000, step: 10_000 }, 12);
     check("m[1m]", Times::Instant(50_000), 12);
+    check("m @ 50", Times::Range { start: 0, end: 50_000, step: 10_000 }, 12);
+    check("sum(rate(m[20s] @ 50))", Times::Range { start: 0, end: 50_000, step: 10_000 }, 24);
+    check("predict_linear(m[20s] @ 50, 1)", Times::Range { start: 0, end: 50_000, step: 10_000 }, 24);
+    check("vector(scalar(m{n=\"1\"} @ 50))", Times::Range { start: 0, end: 50_000, step: 10_000 }, 6);
+    check("sum_over_time(m[20s:10s])", Times::Instant(50_000), 4);
+    check("m[20s:10s]", Times::Instant(50_000), 4);
 }
 
 #[test]
