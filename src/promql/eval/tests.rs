@@ -451,3 +451,40 @@ fn long_rows_are_computed_in_parts() {
         }
     }
 }
+
+#[test]
+fn times_at_the_ends_of_all_time_do_no_harm() {
+    let source = Memory::new(vec![(
+        Labels::new([("__name__", "m")]),
+        vec![(i64::MIN, 1.0), (i64::MIN + 1, 2.0), (-1, 3.0), (0, 4.0), (i64::MAX - 1, 5.0), (i64::MAX, 6.0)],
+    )]);
+    let (min, max) = (i64::MIN, i64::MAX);
+    for text in [
+        "m",
+        "m offset 200y",
+        "m offset -200y",
+        "rate(m[200y])",
+        "increase(m[200y] anchored)",
+        "delta(m[1m] smoothed)",
+        "m smoothed",
+        "sum_over_time(m[200y])",
+        "sum_over_time(m[1m:1s])",
+        "sum_over_time(m[1m:1s] offset 200y)",
+        "predict_linear(m[200y], 1)",
+        "m[200y]",
+        "m[1h] anchored",
+        "timestamp(m)",
+        "year(vector(time()))",
+        "info(m)",
+        "max_over_time(m[5m] @ -9223372036854)",
+    ] {
+        for t in [min, min + 1, -1, 0, 1, max - 1, max] {
+            let _ = ask(&source, text, Times::Instant(t), &limits());
+        }
+        for (start, end, step) in
+            [(min, min + 9, 3), (max - 9, max, 3), (min, max, max / 2), (max, min, 1), (0, 9, max)]
+        {
+            let _ = ask(&source, text, Times::Range { start, end, step }, &limits());
+        }
+    }
+}
