@@ -15,12 +15,15 @@ pub struct Ask {
     pub any_of_equals: bool,
     /// It binds weaker than a function call.
     binary: bool,
+    /// Nothing but arithmetic without matching: what it means without brackets is always well typed.
+    plain: bool,
 }
 
 impl Ask {
     fn new(shape: impl Into<String>, text: String, parts: Vec<Self>) -> Self {
         let any_of_equals = parts.iter().any(|p| p.any_of_equals);
-        Self { text, shape: shape.into(), parts, any_of_equals, binary: false }
+        let plain = true;
+        Self { text, shape: shape.into(), parts, any_of_equals, binary: false, plain }
     }
 
     /// As an operand.
@@ -158,8 +161,8 @@ const COMPARISONS: [&str; 6] = ["==", "!=", ">", "<", ">=", "<="];
 const RANGES: [&str; 12] = ["15s", "30s", "1m", "61s", "90s", "2m", "5m", "5m", "7m", "17m", "1h", "123s456ms"];
 const OFFSETS: [&str; 7] = ["15s", "1m", "5m", "-3m", "10m", "-30s", "1h"];
 const STEPS: [&str; 7] = ["", "15s", "30s", "1m", "37s", "5m", "1s"];
-const NUMBERS: [&str; 16] =
-    ["0", "1", "2", "3", "0.5", "-1", "10", "100", "1e3", "0.1", "NaN", "Inf", "-Inf", "1e10", "0.99", "0x1F"];
+const NUMBERS: [&str; 17] =
+    ["90s", "0", "1", "2", "3", "0.5", "-1", "10", "100", "1e3", "0.1", "NaN", "Inf", "-Inf", "1e10", "0.99", "0x1F"];
 
 fn pick<'a>(rng: &mut Rng, from: &[&'a str]) -> &'a str {
     from[rng.usize(0..from.len())]
@@ -233,8 +236,16 @@ impl Generator {
     }
 
     fn binary(&self, shape: String, op: &str, a: Ask, b: Ask) -> Ask {
-        let mut ask = Ask::new(shape, format!("{} {op} {}", a.operand(), b.operand()), vec![a, b]);
-        ask.binary = true;
+        let plain = ARITHMETIC.contains(&op) && a.plain && b.plain;
+        // Without brackets, precedence decides.
+        let bare = plain && (a.text.len() + b.text.len()) % 2 == 0;
+        let operand = |a: &Ask| if bare { a.text.clone() } else { a.operand() };
+        let mut ask = Ask::new(shape, format!("{} {op} {}", operand(&a), operand(&b)), vec![a, b]);
+        (ask.binary, ask.plain) = (true, plain);
+        // Its operands may not be what is evaluated.
+        if bare && ask.parts.iter().any(|p| p.binary) {
+            ask.parts.clear();
+        }
         ask
     }
 
@@ -298,6 +309,7 @@ impl Generator {
 
     fn series(&self, rng: &mut Rng, metric: &Metric) -> String {
         match rng.u8(0..6) {
+            0 if rng.bool() => format!("{{\"{}\",{}}}", metric.name, pick(rng, metric.matchers)),
             0 => format!("{{__name__=\"{}\",{}}}", metric.name, pick(rng, metric.matchers)),
             1 | 2 => format!("{}{{{}}}", metric.name, pick(rng, metric.matchers)),
             _ => metric.name.to_owned(),

@@ -1,9 +1,10 @@
 //! Functions of one value: rounding, logarithms, trigonometry, limits.
 //!
-//! NaN, infinities and the sign of zero follow Go's `math`, on which Prometheus is built. Elsewhere
-//! results may differ from Go's in the last bit, as they do between Go's own architectures.
+//! NaN, infinities and the sign of zero follow Go's `math`, on which Prometheus is built, and so do logarithms to
+//! other bases, whose last bit decides what `floor(log10(x))` is. Elsewhere results may differ from Go's in the
+//! last bit, as they do between Go's own architectures.
 
-use std::f64::consts::PI;
+use std::f64::consts::{LN_2, LOG2_E, LOG10_E, PI};
 
 use crate::promql::func::Func;
 
@@ -19,17 +20,17 @@ pub fn unary(func: Func) -> Option<fn(f64) -> f64> {
         Func::Atanh => atanh,
         Func::Ceil => f64::ceil,
         Func::Cos => f64::cos,
-        Func::Cosh => f64::cosh,
+        Func::Cosh => cosh,
         Func::Deg => deg,
         Func::Exp => f64::exp,
         Func::Floor => f64::floor,
         Func::Ln => f64::ln,
-        Func::Log10 => f64::log10,
-        Func::Log2 => f64::log2,
+        Func::Log10 => log10,
+        Func::Log2 => log2,
         Func::Rad => rad,
         Func::Sgn => sgn,
         Func::Sin => f64::sin,
-        Func::Sinh => f64::sinh,
+        Func::Sinh => sinh,
         Func::Sqrt => f64::sqrt,
         Func::Tan => f64::tan,
         Func::Tanh => f64::tanh,
@@ -55,6 +56,43 @@ fn sgn(v: f64) -> f64 {
     }
 }
 
+/// Exact for powers of two; otherwise from the logarithm of the fraction alone.
+fn log2(x: f64) -> f64 {
+    if x <= 0.0 || !x.is_finite() {
+        return x.ln();
+    }
+    let (fraction, exponent) = split(x);
+    // Adding would round: `ln(0.5)` is not quite -1 times what it is divided by.
+    if fraction == 0.5 { exponent - 1.0 } else { fraction.ln() * LOG2_E + exponent }
+}
+
+/// Not exact for all powers of ten: of 1e15 it is a little less than 15, as in Go.
+fn log10(x: f64) -> f64 {
+    x.ln() * LOG10_E
+}
+
+/// A positive finite number as a fraction from 0.5 to 1 and an exponent of two.
+fn split(x: f64) -> (f64, f64) {
+    const SUBNORMAL: f64 = (1_u64 << 54) as f64;
+    let (x, scaled) = if x < f64::MIN_POSITIVE { (x * SUBNORMAL, 54.0) } else { (x, 0.0) };
+    let exponent = ((x.to_bits() >> 52) & 0x7ff) as f64 - 1022.0;
+    let fraction = f64::from_bits(x.to_bits() & !(0x7ff << 52) | 1022 << 52);
+    (fraction, exponent - scaled)
+}
+
+/// Infinite where `exp` is, although the half of it would not be.
+fn sinh(x: f64) -> f64 {
+    if x.abs() > SMALL_INVERSE { (0.5 * x.abs().exp()).copysign(x) } else { x.sinh() }
+}
+
+/// Infinite where `exp` is, although the half of it would not be.
+fn cosh(x: f64) -> f64 {
+    if x.abs() > SMALL_INVERSE { 0.5 * x.abs().exp() } else { x.cosh() }
+}
+
+/// Above this, `exp(x)` swallows `exp(-x)`.
+const SMALL_INVERSE: f64 = 21.0;
+
 /// Above this, `x * x` swallows the one that is added to or taken from it.
 const LARGE: f64 = (1_u64 << 28) as f64;
 
@@ -63,7 +101,7 @@ fn acosh(x: f64) -> f64 {
     if x < 1.0 || x.is_nan() {
         f64::NAN
     } else if x >= LARGE {
-        x.ln() + std::f64::consts::LN_2
+        x.ln() + LN_2
     } else if x > 2.0 {
         (2.0 * x - 1.0 / (x + (x * x - 1.0).sqrt())).ln()
     } else {
@@ -78,7 +116,7 @@ fn asinh(x: f64) -> f64 {
         return x;
     }
     let result = if abs > LARGE {
-        abs.ln() + std::f64::consts::LN_2
+        abs.ln() + LN_2
     } else if abs > 2.0 {
         (2.0 * abs + 1.0 / ((abs * abs + 1.0).sqrt() + abs)).ln()
     } else {
@@ -171,7 +209,15 @@ mod tests {
         check(Func::Ln, -0.0, -inf);
         check(Func::Ln, -1.0, nan);
         check(Func::Log10, 1000.0, 3.0);
+        check(Func::Log10, 1e15, 14.999999999999998);
+        check(Func::Log10, 0.0, -inf);
         check(Func::Log2, 8.0, 3.0);
+        check(Func::Log2, 0.125, -3.0);
+        check(Func::Log2, 5e-324, -1074.0);
+        check(Func::Log2, inf, inf);
+        check(Func::Log2, -1.0, nan);
+        check(Func::Sinh, -710.0, -inf);
+        check(Func::Cosh, 710.0, inf);
         check(Func::Exp, -inf, 0.0);
         check(Func::Ceil, -0.5, -0.0);
         check(Func::Floor, -0.0, -0.0);
