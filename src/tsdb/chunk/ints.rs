@@ -12,10 +12,14 @@
 //! number before, of order 2 the differences of those, from the second on.
 
 use crate::tsdb::chunk::bits::{BLOCK, Cursor, put_varint, unzigzag, width, zigzag};
+use crate::tsdb::chunk::bins::{self, Bins};
 use crate::tsdb::chunk::blocks::{self, Blocks};
 use crate::tsdb::chunk::{Corrupt, Effort};
 
 const DIVISOR: u8 = 4;
+
+/// Bins are taken when they are smaller than blocks by one part in so many: they take longer to read.
+const BINS_MUST_SAVE: usize = 32;
 
 /// How residuals are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,10 +28,12 @@ enum Packing {
     None = 0,
     /// [`blocks`].
     Blocks = 1,
+    /// [`bins`].
+    Bins = 2,
 }
 
 /// Appends a column, whose length is remembered elsewhere.
-pub(super) fn encode(xs: &[i64], _effort: Effort, out: &mut Vec<u8>) {
+pub(super) fn encode(xs: &[i64], effort: Effort, out: &mut Vec<u8>) {
     let Some(&first) = xs.first() else { return };
     let mut ys: Vec<i64> = xs.iter().map(|x| x.wrapping_sub(first)).collect();
     let divisor = common_divisor(&ys);
@@ -38,22 +44,67 @@ pub(super) fn encode(xs: &[i64], _effort: Effort, out: &mut Vec<u8>) {
     if divisor > 1 {
         divide(&mut ys, divisor);
     }
-    let order = cheapest_order(&ys);
-    let slope = ys[1];
-    let mut residuals = vec![0; ys.len() - 1 - usize::from(order == 2)];
+    let likely = cheapest_order(&ys);
+    let mut residuals = Vec::with_capacity(ys.len());
+    differences(&ys, likely, &mut residuals);
+    if residuals.iter().all(|r| *r == 0) {
+        head(likely, Packing::None, first, divisor, out);
+        if likely == 2 {
+            put_varint(out, zigzag(ys[1]));
+        }
+        return;
+    }
+    let start = out.len();
+    let mut write = |order: u8, packing: Packing, payload: &[u8]| {
+        // Bins are worth their slower reading when they save a little.
+        let mut whole = Vec::with_capacity(payload.len() + 24);
+        head(order, packing, first, divisor, &mut whole);
+        if order == 2 {
+            put_varint(&mut whole, zigzag(ys[1]));
+        }
+        let penalty = if packing == Packing::Bins { payload.len() / BINS_MUST_SAVE } else { 0 };
+        whole.extend_from_slice(payload);
+        (whole.len() + penalty, whole)
+    };
+    let mut payload = Vec::with_capacity(ys.len());
+    blocks::encode(&residuals, &mut payload);
+    let (mut cost, mut best) = write(likely, Packing::Blocks, &payload);
+    if effort == Effort::Dense {
+        for order in 0..=2 {
+            if order == 2 && ys.len() < 3 {
+                continue;
+            }
+            differences(&ys, order, &mut residuals);
+            for packing in [Packing::Blocks, Packing::Bins] {
+                payload.clear();
+                let done = match packing {
+                    Packing::Blocks if order != likely => {
+                        blocks::encode(&residuals, &mut payload);
+                        true
+                    }
+                    Packing::Bins => bins::encode(&residuals, &mut payload),
+                    Packing::Blocks | Packing::None => false,
+                };
+                if done {
+                    let (c, whole) = write(order, packing, &payload);
+                    if c < cost {
+                        (cost, best) = (c, whole);
+                    }
+                }
+            }
+        }
+    }
+    debug_assert_eq!(out.len(), start, "written once");
+    out.extend_from_slice(&best);
+}
+
+/// Residuals of an order.
+fn differences(ys: &[i64], order: u8, residuals: &mut Vec<i64>) {
+    residuals.clear();
     match order {
-        0 => residuals.copy_from_slice(&ys[1..]),
-        1 => residuals.iter_mut().zip(ys.windows(2)).for_each(|(r, w)| *r = w[1].wrapping_sub(w[0])),
-        _ => residuals.iter_mut().zip(ys.windows(3)).for_each(|(r, w)| *r = second(w)),
-    }
-    let packing = if residuals.iter().all(|r| *r == 0) { Packing::None } else { Packing::Blocks };
-    head(order, packing, first, divisor, out);
-    if order == 2 {
-        put_varint(out, zigzag(slope));
-    }
-    match packing {
-        Packing::None => {}
-        Packing::Blocks => blocks::encode(&residuals, out),
+        0 => residuals.extend_from_slice(&ys[1..]),
+        1 => residuals.extend(ys.windows(2).map(|w| w[1].wrapping_sub(w[0]))),
+        _ => residuals.extend(ys.windows(3).map(second)),
     }
 }
 
@@ -136,6 +187,7 @@ pub(super) fn decode(from: &mut Cursor<'_>, n: usize, mut sink: impl FnMut(&[i64
     let packing = match head >> 3 {
         0 => Packing::None,
         1 => Packing::Blocks,
+        2 => Packing::Bins,
         _ => return Err(Corrupt),
     };
     if order == 3 {
@@ -151,11 +203,13 @@ pub(super) fn decode(from: &mut Cursor<'_>, n: usize, mut sink: impl FnMut(&[i64
     }
     let mut numbers = [0_i64; BLOCK];
     let mut blocks = Blocks::new();
+    let mut bins = if packing == Packing::Bins { Some(Bins::new(from, left)?) } else { None };
     while left > 0 {
         let numbers = &mut numbers[..left.min(BLOCK)];
         match packing {
             Packing::None => numbers.fill(0),
             Packing::Blocks => blocks.next(from, numbers)?,
+            Packing::Bins => bins.as_mut().map_or(Err(Corrupt), |b| b.next(numbers))?,
         }
         match order {
             0 => {}
