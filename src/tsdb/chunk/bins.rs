@@ -10,8 +10,11 @@
 //! origin (zigzag varint) · bins (byte) · runs: the offset that repeats (varint) · run bins (byte)
 //! outliers: count (varint), each: residuals since the last one (varint) · residual (zigzag varint)
 //! length of each bin's code, 4 bits each: bins, then run bins
-//! bits: length in bytes (varint), then per residual or run: code, plain bits
+//! bits: two streams, the length of each in bytes (varints), then per residual or run: code, plain bits
 //! ```
+//!
+//! Residuals and runs go to the two streams in turn: a processor reads both at once, where one alone would
+//! wait at every code for the length of the one before.
 //!
 //! Offsets are residual − origin in equal bins: bin i begins at i · 2^plain. In doubling bins they are
 //! zigzag(residual − origin): bin 0 is zero, bin i begins at 2^(i−1) and has i − 1 plain bits. Run bin i
@@ -28,6 +31,10 @@ const MOST_PLAIN: u32 = 47;
 /// Most bins of equal width: more cost more to describe than they save.
 const MOST_BINS: usize = 64;
 const RUN_BINS: usize = 16;
+/// Symbols of runs while counting, behind all bins.
+const RUNS_FROM: usize = MOST_BINS;
+/// Fewer residuals do not pay for the description of their bins.
+const FEWEST: usize = 24;
 
 /// How offsets are made and what bin they fall into.
 #[derive(Clone, Copy, Debug)]
@@ -88,38 +95,43 @@ impl Shape {
     }
 }
 
-/// Appends residuals in the smallest of the shapes. False, and nothing appended, if none suits them.
-pub(super) fn encode(residuals: &[i64], out: &mut Vec<u8>) -> bool {
-    let mut sorted = residuals.to_vec();
+/// A shape with its codes, and what it would come to.
+pub(super) struct Plan<'a> {
+    residuals: &'a [i64],
+    shape: Shape,
+    outliers: Vec<usize>,
+    /// Of bins, then of run bins.
+    lengths: Vec<u8>,
+    bins: usize,
+    /// Bytes.
+    pub(super) size: usize,
+}
+
+/// The shape that makes residuals smallest, if any suits them.
+pub(super) fn plan<'a>(residuals: &'a [i64], sorted: &mut Vec<i64>) -> Option<Plan<'a>> {
+    sorted.clear();
+    sorted.extend_from_slice(residuals);
     sorted.sort_unstable();
     let n = sorted.len();
-    if n < 2 {
-        return false;
+    if n < FEWEST {
+        return None;
     }
-    let repeated = most_frequent(&sorted).filter(|(_, times)| times * 2 > n).map(|(r, _)| r);
-    let mut best: Option<Vec<u8>> = None;
-    let mut consider = |encoded: Option<Vec<u8>>| {
-        if let Some(encoded) = encoded
-            && best.as_ref().is_none_or(|b| encoded.len() < b.len())
-        {
-            best = Some(encoded);
-        }
-    };
-    let middle = repeated.unwrap_or(sorted[n / 2]);
-    let doubling = Shape { origin: middle, plain: None, repeated: repeated.map(|_| 0) };
-    consider(write(&doubling, residuals, &[]));
-    if let Some((low, high)) = bulk(&sorted) {
-        let outlier = |r: &i64| !(low..=high).contains(r);
-        let outliers: Vec<usize> = (0..n).filter(|i| outlier(&residuals[*i])).collect();
-        let span = high.wrapping_sub(low) as u64;
-        let offset = repeated.filter(|r| !outlier(r)).map(|r| r.wrapping_sub(low) as u64);
-        if let Some(plain) = equal_width(&sorted, low, high) {
-            let equal = Shape { origin: low, plain: Some(plain), repeated: offset };
-            debug_assert!(span >> plain < MOST_BINS as u64, "bins cover the bulk");
-            consider(write(&equal, residuals, &outliers));
-        }
-    }
-    best.map(|best| out.extend_from_slice(&best)).is_some()
+    let repeated = most_frequent(sorted).filter(|(_, times)| times * 2 > n).map(|(r, _)| r);
+    let origin = repeated.unwrap_or(sorted[n / 2]);
+    let doubling = Shape { origin, plain: None, repeated: repeated.map(|_| 0) };
+    let doubling = Plan::new(residuals, doubling, Vec::new());
+    let equal = bulk(sorted).and_then(|(low, high)| {
+        let plain = equal_width(sorted, low, high)?;
+        let outside = |r: &i64| !(low..=high).contains(r);
+        let outliers: Vec<usize> = if outside(&sorted[0]) || outside(&sorted[n - 1]) {
+            (0..n).filter(|i| outside(&residuals[*i])).collect()
+        } else {
+            Vec::new()
+        };
+        let repeated = repeated.filter(|r| !outside(r)).map(|r| r.wrapping_sub(low) as u64);
+        Plan::new(residuals, Shape { origin: low, plain: Some(plain), repeated }, outliers)
+    });
+    doubling.into_iter().chain(equal).min_by_key(|plan| plan.size)
 }
 
 fn most_frequent(sorted: &[i64]) -> Option<(i64, usize)> {
@@ -168,52 +180,62 @@ fn equal_width(sorted: &[i64], low: i64, high: i64) -> Option<u32> {
     Some(best.1)
 }
 
-fn write(shape: &Shape, residuals: &[i64], outliers: &[usize]) -> Option<Vec<u8>> {
-    let runs_from = match shape.plain {
-        Some(_) => MOST_BINS,
-        None => MOST_PLAIN as usize + 2,
-    };
-    let mut counts = vec![0_u32; runs_from + RUN_BINS];
-    let mut fits = true;
-    shape.tokens(residuals, outliers, runs_from, |bin, _, plain| {
-        fits &= plain <= MOST_PLAIN && bin < runs_from + RUN_BINS;
-        if let Some(count) = counts.get_mut(bin) {
-            *count += 1;
+impl<'a> Plan<'a> {
+    fn new(residuals: &'a [i64], shape: Shape, outliers: Vec<usize>) -> Option<Self> {
+        let mut counts = [0_u32; RUNS_FROM + RUN_BINS];
+        let mut plain_bits = 0;
+        let mut fits = true;
+        shape.tokens(residuals, &outliers, RUNS_FROM, |bin, _, plain| {
+            fits &= plain <= MOST_PLAIN && bin < counts.len();
+            plain_bits += plain as usize;
+            if let Some(count) = counts.get_mut(bin) {
+                *count += 1;
+            }
+        });
+        if !fits {
+            return None;
         }
-    });
-    if !fits {
-        return None;
+        let all = lengths(&counts);
+        let code_bits: usize = counts.iter().zip(&all).map(|(c, l)| *c as usize * usize::from(*l)).sum();
+        let used = |counts: &[u32]| counts.iter().rposition(|c| *c > 0).map_or(0, |i| i + 1);
+        let (bins, run_bins) = (used(&counts[..RUNS_FROM]), used(&counts[RUNS_FROM..]));
+        let lengths = [&all[..bins], &all[RUNS_FROM..RUNS_FROM + run_bins]].concat();
+        // Head, origin, numbers of bins and lengths of streams are some ten bytes.
+        let size = 10 + (plain_bits + code_bits) / 8 + lengths.len() / 2 + outliers.len() * 6;
+        Some(Self { residuals, shape, outliers, lengths, bins, size })
     }
-    let used = |counts: &[u32]| counts.iter().rposition(|c| *c > 0).map_or(0, |i| i + 1);
-    let (bins, run_bins) = (used(&counts[..runs_from]), used(&counts[runs_from..]));
-    let lengths = lengths(&counts);
-    let codes = codes(&lengths).ok()?;
-    let mut out = Vec::with_capacity(residuals.len());
-    out.push(shape.plain.map_or(DOUBLING, |p| p as u8) | if shape.repeated.is_some() { RUNS } else { 0 });
-    put_varint(&mut out, zigzag(shape.origin));
-    out.push(bins as u8);
-    if let Some(repeated) = shape.repeated {
-        put_varint(&mut out, repeated);
-        out.push(run_bins as u8);
+
+    /// Appends the residuals.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        let Self { residuals, shape, outliers, lengths, bins, .. } = self;
+        out.push(shape.plain.map_or(DOUBLING, |p| p as u8) | if shape.repeated.is_some() { RUNS } else { 0 });
+        put_varint(out, zigzag(shape.origin));
+        out.push(*bins as u8);
+        if let Some(repeated) = shape.repeated {
+            put_varint(out, repeated);
+            out.push((lengths.len() - bins) as u8);
+        }
+        put_varint(out, outliers.len() as u64);
+        let mut next = 0;
+        for &at in outliers {
+            put_varint(out, (at - next) as u64);
+            put_varint(out, zigzag(residuals[at]));
+            next = at + 1;
+        }
+        out.extend(lengths.chunks(2).map(|two| two[0] | two.get(1).copied().unwrap_or(0) << 4));
+        // Lengths come from counts, and so never contradict each other.
+        let codes = codes(lengths).unwrap_or_default();
+        let mut streams = [BitWriter::default(), BitWriter::default()];
+        let mut turn = 0;
+        shape.tokens(residuals, outliers, *bins, |bin, plain_bits, plain| {
+            let code = u32::from(lengths[bin]);
+            streams[turn].put(u64::from(codes[bin]) | plain_bits << code, code + plain);
+            turn ^= 1;
+        });
+        let streams = streams.map(BitWriter::finish);
+        streams.iter().for_each(|s| put_varint(out, s.len() as u64));
+        streams.iter().for_each(|s| out.extend_from_slice(s));
     }
-    put_varint(&mut out, outliers.len() as u64);
-    let mut next = 0;
-    for &at in outliers {
-        put_varint(&mut out, (at - next) as u64);
-        put_varint(&mut out, zigzag(residuals[at]));
-        next = at + 1;
-    }
-    let described: Vec<u8> = lengths[..bins].iter().chain(&lengths[runs_from..runs_from + run_bins]).copied().collect();
-    out.extend(described.chunks(2).map(|two| two[0] | two.get(1).copied().unwrap_or(0) << 4));
-    let mut bits = BitWriter::default();
-    shape.tokens(residuals, outliers, runs_from, |bin, plain_bits, plain| {
-        let code = u32::from(lengths[bin]);
-        bits.put(u64::from(codes[bin]) | plain_bits << code, code + plain);
-    });
-    let bits = bits.finish();
-    put_varint(&mut out, bits.len() as u64);
-    out.extend_from_slice(&bits);
-    Some(out)
 }
 
 /// Reads residuals.
@@ -224,7 +246,9 @@ pub(super) struct Bins<'a> {
     /// Where each bin begins; run bins behind the others.
     starts: [u64; 128],
     run_bins_from: u32,
-    bits: BitReader<'a>,
+    streams: [BitReader<'a>; 2],
+    /// The stream of the next residual or run.
+    turn: usize,
     outliers: Vec<(usize, i64)>,
     next_outlier: usize,
     at: usize,
@@ -266,7 +290,8 @@ impl<'a> Bins<'a> {
             table: [0; 1 << LONGEST],
             starts: [0; 128],
             run_bins_from: bins as u32,
-            bits: BitReader::new(&[]),
+            streams: [BitReader::new(&[]), BitReader::new(&[])],
+            turn: 0,
             outliers,
             next_outlier: 0,
             at: 0,
@@ -291,45 +316,18 @@ impl<'a> Bins<'a> {
             let entry = u32::from(*length) | plain << 8 | (symbol as u32) << 16;
             reader.table[usize::from(code)..].iter_mut().step_by(1 << length).for_each(|e| *e = entry);
         }
-        let len = from.varint_to(from.0.len())?;
-        reader.bits = BitReader::new(from.take(len)?);
+        let lens = [from.varint_to(from.0.len())?, from.varint_to(from.0.len())?];
+        reader.streams = [BitReader::new(from.take(lens[0])?), BitReader::new(from.take(lens[1])?)];
         Ok(reader)
     }
 
-    /// Reads the next residuals.
+    /// Reads the next residuals: an even number of them, but for the last ones.
     pub(super) fn next(&mut self, out: &mut [i64]) -> Result<(), Corrupt> {
-        let mut filled = 0;
-        let repeated = self.shape.repeated.unwrap_or(0) as i64;
-        while filled < out.len() {
-            if self.run > 0 {
-                let n = (out.len() - filled).min(usize::try_from(self.run).unwrap_or(usize::MAX));
-                out[filled..filled + n].fill(repeated);
-                filled += n;
-                self.run -= n as u64;
-                continue;
-            }
-            while filled < out.len() {
-                self.bits.refill();
-                let entry = self.table[self.bits.peek(LONGEST) as usize];
-                let (code, plain, symbol) = (entry & 0xff, entry >> 8 & 0xff, entry >> 16);
-                self.bits.skip(code);
-                let value = self.starts[symbol as usize & 127] + self.bits.peek(plain);
-                self.bits.skip(plain);
-                if symbol >= self.run_bins_from {
-                    self.run = value;
-                    break;
-                }
-                if code == 0 {
-                    return Err(Corrupt);
-                }
-                out[filled] = value as i64;
-                filled += 1;
-            }
-            if self.run == 0 && filled < out.len() {
-                return Err(Corrupt);
-            }
+        match self.shape.repeated {
+            None => self.plain(out)?,
+            Some(repeated) => self.with_runs(repeated as i64, out)?,
         }
-        if self.bits.overran() {
+        if self.streams.iter().any(BitReader::overran) {
             return Err(Corrupt);
         }
         let origin = self.shape.origin;
@@ -343,6 +341,63 @@ impl<'a> Bins<'a> {
             self.next_outlier += 1;
         }
         self.at += out.len();
+        Ok(())
+    }
+
+    /// Reads offsets none of which is a run.
+    fn plain(&mut self, out: &mut [i64]) -> Result<(), Corrupt> {
+        let [first, second] = &mut self.streams;
+        let (table, starts) = (&self.table, &self.starts);
+        let mut known = true;
+        let mut read = |stream: &mut BitReader<'_>| {
+            stream.refill();
+            let entry = table[stream.peek(LONGEST) as usize];
+            known &= entry != 0;
+            stream.skip(entry & 0xff);
+            let plain = entry >> 8 & 0xff;
+            let value = starts[(entry >> 16) as usize & 127] + stream.peek(plain);
+            stream.skip(plain);
+            value as i64
+        };
+        let mut pairs = out.chunks_exact_mut(2);
+        for pair in &mut pairs {
+            (pair[0], pair[1]) = (read(first), read(second));
+        }
+        if let [last] = pairs.into_remainder() {
+            *last = read(first);
+        }
+        if known { Ok(()) } else { Err(Corrupt) }
+    }
+
+    /// Reads offsets and runs of `repeated`.
+    fn with_runs(&mut self, repeated: i64, out: &mut [i64]) -> Result<(), Corrupt> {
+        let mut filled = 0;
+        while filled < out.len() {
+            if self.run > 0 {
+                let n = (out.len() - filled).min(usize::try_from(self.run).unwrap_or(usize::MAX));
+                out[filled..filled + n].fill(repeated);
+                filled += n;
+                self.run -= n as u64;
+                continue;
+            }
+            let stream = &mut self.streams[self.turn];
+            self.turn ^= 1;
+            stream.refill();
+            let entry = self.table[stream.peek(LONGEST) as usize];
+            if entry == 0 {
+                return Err(Corrupt);
+            }
+            stream.skip(entry & 0xff);
+            let (plain, symbol) = (entry >> 8 & 0xff, entry >> 16);
+            let value = self.starts[symbol as usize & 127] + stream.peek(plain);
+            stream.skip(plain);
+            if symbol >= self.run_bins_from {
+                self.run = value;
+            } else {
+                out[filled] = value as i64;
+                filled += 1;
+            }
+        }
         Ok(())
     }
 }

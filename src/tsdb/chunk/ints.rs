@@ -44,7 +44,8 @@ pub(super) fn encode(xs: &[i64], effort: Effort, out: &mut Vec<u8>) {
     if divisor > 1 {
         divide(&mut ys, divisor);
     }
-    let likely = cheapest_order(&ys);
+    let bits = bits_by_order(&ys);
+    let likely = cheapest(bits);
     let mut residuals = Vec::with_capacity(ys.len());
     differences(&ys, likely, &mut residuals);
     if residuals.iter().all(|r| *r == 0) {
@@ -54,47 +55,42 @@ pub(super) fn encode(xs: &[i64], effort: Effort, out: &mut Vec<u8>) {
         }
         return;
     }
-    let start = out.len();
-    let mut write = |order: u8, packing: Packing, payload: &[u8]| {
-        // Bins are worth their slower reading when they save a little.
-        let mut whole = Vec::with_capacity(payload.len() + 24);
-        head(order, packing, first, divisor, &mut whole);
+    let write = |order: u8, packing: Packing, out: &mut Vec<u8>| {
+        head(order, packing, first, divisor, out);
         if order == 2 {
-            put_varint(&mut whole, zigzag(ys[1]));
+            put_varint(out, zigzag(ys[1]));
         }
-        let penalty = if packing == Packing::Bins { payload.len() / BINS_MUST_SAVE } else { 0 };
-        whole.extend_from_slice(payload);
-        (whole.len() + penalty, whole)
     };
-    let mut payload = Vec::with_capacity(ys.len());
-    blocks::encode(&residuals, &mut payload);
-    let (mut cost, mut best) = write(likely, Packing::Blocks, &payload);
-    if effort == Effort::Dense {
-        for order in 0..=2 {
-            if order == 2 && ys.len() < 3 {
-                continue;
-            }
-            differences(&ys, order, &mut residuals);
-            for packing in [Packing::Blocks, Packing::Bins] {
-                payload.clear();
-                let done = match packing {
-                    Packing::Blocks if order != likely => {
-                        blocks::encode(&residuals, &mut payload);
-                        true
-                    }
-                    Packing::Bins => bins::encode(&residuals, &mut payload),
-                    Packing::Blocks | Packing::None => false,
-                };
-                if done {
-                    let (c, whole) = write(order, packing, &payload);
-                    if c < cost {
-                        (cost, best) = (c, whole);
-                    }
-                }
+    if effort == Effort::Fast {
+        write(likely, Packing::Blocks, out);
+        return blocks::encode(&residuals, out);
+    }
+    let (mut packed, mut best) = (Vec::with_capacity(xs.len()), Vec::new());
+    let mut cost = usize::MAX;
+    let mut sorted = Vec::with_capacity(xs.len());
+    for order in 0..3_u8 {
+        // Bits around the median tell well enough which orders are worth trying.
+        if bits[usize::from(order)] > bits[usize::from(likely)].saturating_mul(9) / 8 {
+            continue;
+        }
+        differences(&ys, order, &mut residuals);
+        packed.clear();
+        write(order, Packing::Blocks, &mut packed);
+        blocks::encode(&residuals, &mut packed);
+        if packed.len() < cost {
+            cost = packed.len();
+            best.clone_from(&packed);
+        }
+        if let Some(plan) = bins::plan(&residuals, &mut sorted) {
+            let size = plan.size + plan.size / BINS_MUST_SAVE;
+            if size < cost {
+                cost = size;
+                best.clear();
+                write(order, Packing::Bins, &mut best);
+                plan.write(&mut best);
             }
         }
     }
-    debug_assert_eq!(out.len(), start, "written once");
     out.extend_from_slice(&best);
 }
 
@@ -145,10 +141,10 @@ fn divide(ys: &mut [i64], divisor: u64) {
     }
 }
 
-/// The order of differences whose residuals need the fewest bits around their median.
-fn cheapest_order(ys: &[i64]) -> u8 {
+/// Bits that the residuals of each order need around their median, all together.
+fn bits_by_order(ys: &[i64]) -> [u64; 3] {
     if ys.len() < 3 {
-        return 1;
+        return [u64::MAX, 0, u64::MAX];
     }
     let step = ys.len().div_ceil(31);
     let median = |mut sample: Vec<i64>| {
@@ -158,20 +154,18 @@ fn cheapest_order(ys: &[i64]) -> u8 {
     let level = median(ys.iter().copied().step_by(step).collect());
     let pace = median(ys.windows(2).step_by(step).map(|w| w[1].wrapping_sub(w[0])).collect());
     let bits = |r: i64| u64::from(width(zigzag(r)));
-    let mut costs = [0_u64; 3];
-    let mut bent = 0;
+    let mut all = [0_u64; 3];
     for w in ys.windows(3) {
-        costs[0] += bits(w[2].wrapping_sub(level));
-        costs[1] += bits(w[2].wrapping_sub(w[1]).wrapping_sub(pace));
-        let r = second(w);
-        bent |= r;
-        costs[2] += bits(r);
+        all[0] += bits(w[2].wrapping_sub(level));
+        all[1] += bits(w[2].wrapping_sub(w[1]).wrapping_sub(pace));
+        all[2] += bits(second(w));
     }
-    if bent == 0 || costs[2] < costs[0].min(costs[1]) {
-        2
-    } else {
-        u8::from(costs[1] < costs[0])
-    }
+    all
+}
+
+/// The order of the fewest bits; of all that rise by the same, the second.
+fn cheapest(bits: [u64; 3]) -> u8 {
+    if bits[2] == 0 || bits[2] < bits[0].min(bits[1]) { 2 } else { u8::from(bits[1] < bits[0]) }
 }
 
 /// Reads `n` numbers and gives them to `sink`, at most [`BLOCK`] at a time.
