@@ -195,13 +195,7 @@ impl<'a> Merger<'a> {
     }
 
     /// Reads the raw samples of a series from all blocks.
-    pub(super) fn samples(
-        &mut self,
-        series: &Found,
-        (from, to): (i64, i64),
-        out: &mut Column,
-        damage: &mut Damage,
-    ) {
+    pub(super) fn samples(&mut self, series: &Found, (from, to): (i64, i64), out: &mut Column, damage: &mut Damage) {
         out.clear();
         let mut ordered = true;
         // Blocks by age: what is written first comes first, and a stable order keeps it there.

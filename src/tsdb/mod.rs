@@ -6,7 +6,8 @@ pub mod block;
 pub mod chunk;
 pub mod compact;
 pub mod db;
-pub mod nodes;
+#[cfg(test)]
+mod nodes;
 pub mod rollup;
 
 pub use crate::tsdb::db::{Ack, AppendError, Appended, Batch, Options, Tsdb};

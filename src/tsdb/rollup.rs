@@ -326,7 +326,7 @@ mod tests {
                     // Growth from bucket to bucket is the growth of the samples, restarts accounted for.
                     let (mut before, mut grown, mut all) = (f64::NAN, 0.0, Vec::new());
                     for (t, v) in samples.iter().filter(|(_, v)| !is_stale(*v)) {
-                        grown += if before.is_nan() { *v } else if *v < before { *v } else { v - before };
+                        grown += if before.is_nan() || *v < before { *v } else { v - before };
                         before = *v;
                         all.push((*t, grown));
                     }
@@ -382,10 +382,8 @@ mod tests {
     fn the_newest_roll_up_stands_where_it_covers() {
         #[track_caller]
         fn check(spans: &[(i64, i64)], expected: &[(usize, i64, i64)]) {
-            let metas: Vec<_> = (0..)
-                .zip(spans)
-                .map(|(id, span)| Meta { covers: Some(*span), ..Meta::raw(id, (0, 0)) })
-                .collect();
+            let metas: Vec<_> =
+                (0..).zip(spans).map(|(id, span)| Meta { covers: Some(*span), ..Meta::raw(id, (0, 0)) }).collect();
             let got: Vec<_> = segments(&metas).iter().map(|s| (s.block, s.from, s.to)).collect();
             assert_eq!(got, expected);
         }
