@@ -109,8 +109,8 @@ fn nearly_decimal(values: &[f64], than: usize) -> Option<Vec<u8>> {
     const MOST_UNITS: u64 = 1 << 12;
     /// Powers to try from the first that fits on: with large values even too small a power fits.
     const TRIED: usize = 3;
-    /// Nanoseconds are the finest that is measured; beyond, any number fits.
-    const FINEST: usize = 10;
+    /// Beyond picoseconds any number fits.
+    const FINEST: usize = 13;
     let encode = |power: usize, effort: Effort| {
         let (mut numbers, mut units) = (Vec::with_capacity(values.len()), Vec::with_capacity(values.len()));
         for &v in values {
