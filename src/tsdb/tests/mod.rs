@@ -1,5 +1,6 @@
 //! The store as a whole: appended, read back, cut, damaged, reopened.
 
+mod faults;
 mod flush;
 mod log;
 mod model;
