@@ -2,6 +2,7 @@
 
 mod faults;
 mod flush;
+mod keep;
 mod log;
 mod model;
 
