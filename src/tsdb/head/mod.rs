@@ -8,7 +8,6 @@ pub(crate) mod postings;
 pub(crate) mod series;
 pub(crate) mod table;
 
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use ahash::RandomState;
