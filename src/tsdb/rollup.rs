@@ -359,7 +359,7 @@ mod tests {
         let mut store = Store::new();
         let raw = store.raw(&[(10_000, 1.0), (700_000, 2.0)]);
         let old = store.roll(&[Arc::clone(&raw)], (0, 3_600_000), Resolution::FiveMinutes);
-        let all = Tombstone { matchers: Vec::new(), from: 0, to: 3_600_000, sequence: 1 };
+        let all = Tombstone { matchers: Vec::new(), from: 0, to: 3_600_000, block: 1 };
         let (target, mut damage) = (store.target(), Damage::default());
         let none = build(&[raw], &[all], (0, 3_600_000), Resolution::FiveMinutes, target, &mut damage);
         let none = Arc::new(none.unwrap().unwrap());

@@ -32,7 +32,7 @@ pub struct Growth {
 
 impl Growth {
     /// The next value, before which the counter lost so much.
-    fn next(&mut self, value: f64, lost: f64) -> f64 {
+    pub(crate) fn next(&mut self, value: f64, lost: f64) -> f64 {
         if value.is_finite() {
             // What a block did not see, because the sample before was out of its reach, shows here.
             self.lost += if lost == 0.0 && value < self.last { self.last } else { lost };
@@ -170,6 +170,8 @@ impl<'a> BlockReader<'a> {
         damage: &mut Damage,
     ) {
         let Some(chunks) = self.chunks(id as usize / GROUP, damage) else { return };
+        // What other blocks gave stands before, and need not be older.
+        let start = out.len();
         let mut last = i64::MIN;
         for chunk in chunks.of(id as usize % GROUP) {
             let Some((times, own)) = self.times_entry(chunks.time(chunk), damage) else { continue };
@@ -182,7 +184,7 @@ impl<'a> BlockReader<'a> {
                 .times(chunks.time(chunk), times, &own)
                 .and_then(|t| self.values(&t, payload, chunks.own(), (from, to), out));
             // Chunks of a series follow each other; those of a damaged table need not.
-            let ordered = out.t.get(before).is_none_or(|t| before == 0 || *t > out.t[before - 1]);
+            let ordered = out.t.get(before).is_none_or(|t| before == start || *t > out.t[before - 1]);
             if read.is_err() || !ordered || times.min < last {
                 out.t.truncate(before);
                 out.v.truncate(before);
