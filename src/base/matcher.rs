@@ -6,6 +6,8 @@ use std::fmt;
 
 use regex::Regex;
 
+use crate::base::re2::rust_pattern;
+
 /// Largest compiled program of one expression; a larger one is refused with a clear error.
 const REGEX_SIZE: usize = 1 << 20;
 
@@ -181,7 +183,7 @@ impl Test {
             (_, Some(prefix)) if plain(prefix) => return Ok(Self::LongerThan(prefix.into())),
             _ => {}
         }
-        regex::RegexBuilder::new(&format!("^(?s:{pattern})$"))
+        regex::RegexBuilder::new(&format!("^(?s:{})$", rust_pattern(pattern)))
             .size_limit(REGEX_SIZE)
             .build()
             .map(Self::Pattern)
