@@ -255,7 +255,14 @@ impl Generator {
             10 | 11 => {
                 let of = self.vector_of(rng, depth, metric);
                 let name = if rng.u8(0..5) == 0 { pick(rng, &DATES) } else { pick(rng, &MATH) };
-                Ask::new(name, format!("{name}({})", of.text), vec![of])
+                let text = match name {
+                    // Of large numbers, the last bit decides everything.
+                    "sin" | "cos" | "tan" => format!("{name}(clamp({}, -100, 100))", of.text),
+                    // Prometheus forgets `offset` beside `@` here, and selects what `offset` asks for.
+                    "timestamp" if of.text.contains('@') => format!("timestamp(({}) + 0)", of.text),
+                    _ => format!("{name}({})", of.text),
+                };
+                Ask::new(name, text, vec![of])
             }
             12 | 13 => self.with_scalar(rng, depth, metric),
             14 | 15 => self.matched(rng, depth, metric),
@@ -368,7 +375,11 @@ impl Generator {
         let grouping = self.grouping(rng, metric);
         match rng.u8(0..8) {
             0 => {
-                let q = self.scalar(rng, depth.min(1));
+                let mut q = self.scalar(rng, depth.min(1));
+                if q.text.contains('@') {
+                    // Prometheus 3.5 takes such a parameter for NaN from some step on.
+                    q = self.scalar(rng, 0);
+                }
                 let text = format!("quantile{grouping}({}, {})", q.text, of.text);
                 Ask::new("quantile", text, vec![of, q])
             }

@@ -36,8 +36,11 @@ impl<'a> Evaluator<'a> {
             AggregateOp::Stddev => Box::new(Variance::deviation()),
             AggregateOp::Stdvar => Box::new(Variance::default()),
             AggregateOp::Quantile => {
-                self.check_quantile(&param.0, param.1);
-                Box::new(Quantile::new(param.0, self.threads))
+                let (q, span) = param;
+                let out = self.fold(a, input, grid, Box::new(Quantile::new(q.clone(), self.threads)))?;
+                // A note has the place of whoever gave it last, and Prometheus looks at the parameter last.
+                self.check_quantile(&q, span);
+                return Ok(Stream::of(out));
             }
             AggregateOp::Topk
             | AggregateOp::Bottomk

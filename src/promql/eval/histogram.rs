@@ -48,9 +48,10 @@ impl<'a> Evaluator<'a> {
             Func::HistogramQuantiles => {
                 let label = text(call, 1)?;
                 let mut out = Rows::new(grid.count);
-                let qs = (2..call.args.len()).map(|i| self.quantile(call, i, grid)).collect::<Result<Vec<_>, _>>()?;
+                let qs = (2..call.args.len()).map(|i| self.argument(call, i, grid)).collect::<Result<Vec<_>, _>>()?;
                 let (rows, histograms) = self.histograms(argument(call, 0)?, grid)?;
-                for q in &qs {
+                for (i, q) in qs.iter().enumerate() {
+                    self.check_quantile_argument(call, i + 2, q)?;
                     for h in &histograms {
                         let row = self.quantiles_of(h, &rows, q, argument(call, 1)?, grid);
                         labelled(&mut out, &h.head, label, q, &row);
@@ -59,8 +60,9 @@ impl<'a> Evaluator<'a> {
                 out
             }
             _ => {
-                let q = self.quantile(call, 0, grid)?;
+                let q = self.argument(call, 0, grid)?;
                 let (rows, histograms) = self.histograms(argument(call, 1)?, grid)?;
+                self.check_quantile_argument(call, 0, &q)?;
                 let mut out = Rows::new(grid.count);
                 for h in &histograms {
                     let row = self.quantiles_of(h, &rows, &q, argument(call, 1)?, grid);
@@ -75,12 +77,11 @@ impl<'a> Evaluator<'a> {
         Ok(Stream::of(out.holding(held)))
     }
 
-    /// A quantile argument; what is none is noted.
-    fn quantile(&mut self, call: &'a Call<'a>, i: usize, grid: Grid) -> Result<Scalar, EvalError> {
-        let q = self.argument(call, i, grid)?;
+    /// Notes what is no quantile: after the notes of the other arguments, as Prometheus does.
+    fn check_quantile_argument(&mut self, call: &'a Call<'a>, i: usize, q: &Scalar) -> Result<(), EvalError> {
         let mut book = self.book.at(argument(call, i)?.span);
         q.values().iter().filter(|q| !notes::is_quantile(**q)).for_each(|q| book.note(notes::invalid_quantile(*q)));
-        Ok(q)
+        Ok(())
     }
 
     fn quantiles_of(&mut self, h: &Histogram, rows: &Rows, q: &Scalar, at: &Node<'_>, grid: Grid) -> Vec<f64> {

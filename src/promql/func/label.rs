@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use regex::{Captures, Regex, RegexBuilder};
 
 use crate::base::labels::Labels;
+use crate::base::re2::rust_pattern;
 use crate::promql::value::EvalError;
 
 /// Largest compiled program of the expression.
@@ -25,9 +26,10 @@ impl Replace {
     /// # Errors
     /// The regular expression or the name of the new label does not stand.
     pub fn new(to: &str, template: &str, from: &str, regex: &str) -> Result<Self, EvalError> {
-        let pattern = RegexBuilder::new(&format!("^(?s:{regex})$")).size_limit(REGEX_SIZE).build();
+        let whole = format!("^(?s:{})$", rust_pattern(regex));
         // Compiled alone too, so that `a)(b` does not close our own group.
-        let pattern = pattern.ok().filter(|_| Regex::new(regex).is_ok());
+        let alone = RegexBuilder::new(&rust_pattern(regex)).size_limit(REGEX_SIZE).build();
+        let pattern = alone.and_then(|_| RegexBuilder::new(&whole).size_limit(REGEX_SIZE).build()).ok();
         let Some(pattern) = pattern else {
             return Err(EvalError::Execution(format!("invalid regular expression in label_replace(): {regex}")));
         };
@@ -211,6 +213,8 @@ mod tests {
         assert_eq!(replace.apply(&Labels::new([("from", "xa.b")])), None);
         // A dot is any character here, a line's end too.
         assert!(replace.apply(&Labels::new([("from", "a\nb")])).is_some());
+        let braces = Replace::new("to", "$1", "from", r"/users/{id}/(\d+)").unwrap();
+        assert_eq!(braces.apply(&Labels::new([("from", "/users/{id}/7")])).unwrap().get("to"), Some("7"));
         let erase = Replace::new("from", "", "from", ".*").unwrap();
         assert_eq!(erase.apply(&Labels::new([("from", "x"), ("k", "v")])), Some(Labels::new([("k", "v")])));
         let absent = Replace::new("to", "new", "none", "").unwrap();
