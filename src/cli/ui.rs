@@ -14,6 +14,7 @@ use crate::base::message::Severity;
 use crate::base::outcome::Verdict;
 use crate::base::term_safe::{json_safe, term_safe};
 use crate::cli::settings::Environment;
+use crate::tui::{ColorMode, TuiOptions};
 use crate::wire::api::ErrorBody;
 use crate::wire::board::State;
 
@@ -27,6 +28,16 @@ pub enum Color {
     Always,
     /// Never.
     Never,
+}
+
+impl From<Color> for ColorMode {
+    fn from(color: Color) -> Self {
+        match color {
+            Color::Auto => Self::Auto,
+            Color::Always => Self::Always,
+            Color::Never => Self::Never,
+        }
+    }
 }
 
 /// Where output goes.
@@ -132,6 +143,7 @@ pub struct Ui {
     err_color: bool,
     json: bool,
     width: Option<usize>,
+    screens: TuiOptions,
     failed: Option<io::Error>,
 }
 
@@ -154,9 +166,15 @@ impl Ui {
             err_color: decide(streams.err_is_terminal) && !json,
             json,
             width: width.filter(|w| *w > 0),
+            screens: TuiOptions::detect(color.into(), |n| environment.var(n).map(|v| v.to_string_lossy().into_owned())),
             failed: None,
             streams,
         }
+    }
+
+    /// Colours and characters of the terminal, for what is drawn.
+    pub const fn screens(&self) -> &TuiOptions {
+        &self.screens
     }
 
     /// Whether `--json` was given.
@@ -210,6 +228,11 @@ impl Ui {
         let text = serde_json::to_string_pretty(value).map_err(|e| Failure::new(Kind::Internal, &e))?;
         self.line(json_safe(&text));
         Ok(())
+    }
+
+    /// Prints JSON that is text already.
+    pub fn json_text(&mut self, text: &str) {
+        self.line(json_safe(text.trim_end()));
     }
 
     /// Prints a value as JSON on one line, for streams of values.

@@ -8,6 +8,7 @@
 mod action;
 mod event;
 mod keys;
+mod print;
 mod screens;
 mod server;
 mod state;
@@ -25,6 +26,7 @@ use crate::base::name::MonitorName;
 use crate::client::Client;
 
 pub use crate::tui::keys::markdown;
+pub use crate::tui::print::{Chart, step as chart_step};
 pub use crate::tui::state::Screen;
 pub use crate::tui::theme::{ColorMode, Depth, Glyphs};
 

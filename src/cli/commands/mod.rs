@@ -7,6 +7,7 @@ pub mod init;
 pub mod man;
 pub mod monitor;
 pub mod probe;
+pub mod query;
 pub mod reload;
 pub mod serve;
 pub mod status;
@@ -62,6 +63,8 @@ pub enum Command {
     /// Look at alerts
     #[command(subcommand)]
     Alert(alert::AlertCommand),
+    /// Ask for metrics in PromQL: now, at a time, or over a range
+    Query(query::QueryArgs),
     /// Probe a target once, without a server and without files
     Probe(Box<probe::ProbeArgs>),
     /// Print the completions of a shell
@@ -93,6 +96,7 @@ pub fn run(command: Option<Command>, ui: &mut Ui, cx: &Context) -> Done {
         Some(Command::Status(args)) => status::run(&args, ui, cx),
         Some(Command::Monitor(command)) => monitor::run(&command, ui, cx),
         Some(Command::Alert(command)) => alert::run(&command, ui, cx),
+        Some(Command::Query(args)) => query::run(&args, ui, cx),
         Some(Command::Completions(args)) => completions::run(&args, ui),
         Some(Command::Man(args)) => man::run(&args, ui),
     }

@@ -9,7 +9,7 @@ use crate::cli::commands::status::{self, StatusArgs};
 use crate::cli::ui::{Color, Ui};
 use crate::cli::{Answer, Context, Done, connect, logs};
 use crate::client::{Client, Endpoint};
-use crate::tui::{self, ColorMode, ExitReason, TuiError, TuiOptions};
+use crate::tui::{self, ExitReason, TuiError, TuiOptions};
 
 /// Arguments of `tui`.
 #[derive(Args, Debug, Default)]
@@ -35,6 +35,17 @@ pub enum Glyphs {
     Unicode,
     /// Nothing beyond ASCII.
     Ascii,
+}
+
+impl Glyphs {
+    /// What was asked for, else `found`.
+    pub const fn over(self, found: tui::Glyphs) -> tui::Glyphs {
+        match self {
+            Self::Auto => found,
+            Self::Unicode => tui::Glyphs::Unicode,
+            Self::Ascii => tui::Glyphs::Ascii,
+        }
+    }
 }
 
 /// Shows the interface of a running server, or waits for one to appear.
@@ -102,17 +113,8 @@ fn end(shown: Result<Shown, Failure>, ui: &mut Ui, cx: &Context) -> Done {
 }
 
 fn options(args: &TuiArgs, color: Color) -> Result<TuiOptions, Failure> {
-    let mode = match color {
-        Color::Auto => ColorMode::Auto,
-        Color::Always => ColorMode::Always,
-        Color::Never => ColorMode::Never,
-    };
-    let mut options = TuiOptions::detect(mode, |name| std::env::var(name).ok());
-    match args.glyphs {
-        Glyphs::Auto => {}
-        Glyphs::Unicode => options.glyphs = tui::Glyphs::Unicode,
-        Glyphs::Ascii => options.glyphs = tui::Glyphs::Ascii,
-    }
+    let mut options = TuiOptions::detect(color.into(), |name| std::env::var(name).ok());
+    options.glyphs = args.glyphs.over(options.glyphs);
     options.read_only = args.read_only;
     if let Some(name) = &args.monitor {
         let name = MonitorName::new(name).map_err(|e| Failure::new(Kind::Usage, &e))?;
