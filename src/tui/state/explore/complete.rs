@@ -1,0 +1,1 @@
+//! What the parser says about the text being written, and what could come next.
