@@ -4,15 +4,22 @@ use std::fmt::Write;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use crate::tui::action::Action;
+use crate::tui::action::{Action, Explore};
+use crate::tui::state::explore::editor::Motion;
 
 /// Where a key is looked up. A context is tried in the order in which the screen lists it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Context {
     /// While the filter is typed. Keys not listed enter text.
     Typing,
+    /// While a query is written. Keys not listed enter text.
+    Editor,
+    /// While completions or old queries are offered below it.
+    Popup,
     /// While the sort menu is open.
     Menu,
+    /// While the menu of ranges is open.
+    Ranges,
     /// While help is open.
     Help,
     /// While the server is not heard.
@@ -23,6 +30,8 @@ pub(crate) enum Context {
     Monitors,
     /// One monitor.
     Detail,
+    /// Chart and legend of queries.
+    Explore,
     /// Configuration.
     Config,
     /// Moving about, on every screen.
@@ -33,10 +42,14 @@ pub(crate) enum Context {
 
 impl Context {
     /// All contexts, as help lists them.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Overview,
         Self::Monitors,
         Self::Detail,
+        Self::Explore,
+        Self::Editor,
+        Self::Popup,
+        Self::Ranges,
         Self::Config,
         Self::Offline,
         Self::Typing,
@@ -50,12 +63,16 @@ impl Context {
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Typing => "While typing a filter",
+            Self::Editor => "While writing a query",
+            Self::Popup => "Completions and old queries",
+            Self::Ranges => "Menu of ranges",
             Self::Menu => "Sort menu",
             Self::Help => "Help",
             Self::Offline => "Not connected",
             Self::Overview => "Overview",
             Self::Monitors => "Monitors",
             Self::Detail => "One monitor",
+            Self::Explore => "Explore: chart and legend",
             Self::Config => "Config",
             Self::Move => "Moving",
             Self::Global => "Everywhere",
@@ -72,23 +89,24 @@ pub(crate) enum Key {
     Ctrl(char),
     /// A key with a name.
     Named(KeyCode),
-    /// The same character twice.
-    Twice(char),
+    /// A key with a name, or a character, with Alt.
+    Alt(KeyCode),
+    /// Two characters, one after the other.
+    Pair(char, char),
 }
 
 impl Key {
     /// How help writes it.
     pub(crate) fn label(self) -> String {
         match self {
+            Self::Char(' ') => "Space".to_owned(),
             Self::Char(c) => c.to_string(),
+            // What terminals send for it.
+            Self::Ctrl('7') => "^_".to_owned(),
             Self::Ctrl(c) => format!("^{c}"),
-            Self::Twice(c) => format!("{c}{c}"),
-            Self::Named(code) => match code {
-                KeyCode::PageDown => "PgDn".to_owned(),
-                KeyCode::PageUp => "PgUp".to_owned(),
-                KeyCode::Backspace => "Backspace".to_owned(),
-                other => other.to_string(),
-            },
+            Self::Alt(code) => format!("Alt-{}", named(code)),
+            Self::Pair(a, b) => format!("{a}{b}"),
+            Self::Named(code) => named(code),
         }
     }
 
@@ -99,8 +117,19 @@ impl Key {
             Self::Char(c) => !ctrl && !alt && event.code == KeyCode::Char(c),
             Self::Ctrl(c) => ctrl && !alt && event.code == KeyCode::Char(c),
             Self::Named(code) => !ctrl && !alt && event.code == code,
-            Self::Twice(_) => false,
+            Self::Alt(code) => !ctrl && alt && event.code == code,
+            Self::Pair(..) => false,
         }
+    }
+}
+
+fn named(code: KeyCode) -> String {
+    match code {
+        KeyCode::PageDown => "PgDn".to_owned(),
+        KeyCode::PageUp => "PgUp".to_owned(),
+        KeyCode::Backspace => "Backspace".to_owned(),
+        KeyCode::BackTab => "Shift-Tab".to_owned(),
+        other => other.to_string(),
     }
 }
 
@@ -137,6 +166,7 @@ const fn write(
 
 const ENTER: Key = Key::Named(KeyCode::Enter);
 const ESC: Key = Key::Named(KeyCode::Esc);
+const TAB: Key = Key::Named(KeyCode::Tab);
 
 /// Every key. Within a context the order is that of footer and help.
 pub(crate) const BINDS: &[Bind] = &[
@@ -154,6 +184,77 @@ pub(crate) const BINDS: &[Bind] = &[
     bind(Context::Typing, &[Key::Ctrl('w')], Action::EraseWord, "", "delete the last word"),
     bind(Context::Typing, &[Key::Ctrl('u')], Action::EraseAll, "", "delete everything typed"),
     bind(Context::Typing, &[Key::Ctrl('c')], Action::Quit, "", "quit"),
+    bind(Context::Popup, &[TAB], Action::Explore(Explore::Complete), "take", "take the marked one"),
+    bind(Context::Popup, &[Key::Named(KeyCode::Down), Key::Ctrl('n')], Action::Down, "", "next one"),
+    bind(Context::Popup, &[Key::Named(KeyCode::Up), Key::Ctrl('p')], Action::Up, "", "previous one"),
+    bind(Context::Popup, &[Key::Named(KeyCode::PageDown)], Action::PageDown, "", "page down"),
+    bind(Context::Popup, &[Key::Named(KeyCode::PageUp)], Action::PageUp, "", "page up"),
+    bind(Context::Popup, &[ENTER], Action::Accept, "", "take the marked one, once it was moved to; else run the query"),
+    bind(Context::Popup, &[ESC], Action::Back, "close", "close the list"),
+    bind(Context::Editor, &[ENTER], Action::Explore(Explore::Run), "run", "run the query"),
+    bind(Context::Editor, &[TAB, Key::Ctrl(' ')], Action::Explore(Explore::Complete), "complete", "offer what could come next"),
+    bind(Context::Editor, &[ESC], Action::Back, "results", "stop a query that is running, else go to the chart"),
+    bind(
+        Context::Editor,
+        &[Key::Ctrl('j'), Key::Alt(KeyCode::Enter)],
+        Action::Explore(Explore::NewLine),
+        "",
+        "begin a new line",
+    ),
+    bind(Context::Editor, &[Key::Ctrl('r')], Action::Explore(Explore::History), "history", "search the queries that were run"),
+    bind(Context::Editor, &[Key::Named(KeyCode::Up)], Action::Up, "", "line up; on the first line the query run before"),
+    bind(Context::Editor, &[Key::Named(KeyCode::Down)], Action::Down, "", "line down; on the last line the query run after"),
+    bind(Context::Editor, &[Key::Named(KeyCode::Left), Key::Ctrl('b')], Action::Go(Motion::Left), "", "character back"),
+    bind(Context::Editor, &[Key::Named(KeyCode::Right), Key::Ctrl('f')], Action::Go(Motion::Right), "", "character on"),
+    bind(
+        Context::Editor,
+        &[Key::Alt(KeyCode::Char('b')), Key::Alt(KeyCode::Left)],
+        Action::Go(Motion::WordLeft),
+        "",
+        "word back",
+    ),
+    bind(
+        Context::Editor,
+        &[Key::Alt(KeyCode::Char('f')), Key::Alt(KeyCode::Right)],
+        Action::Go(Motion::WordRight),
+        "",
+        "word on",
+    ),
+    bind(Context::Editor, &[Key::Ctrl('a'), Key::Named(KeyCode::Home)], Action::Go(Motion::Home), "", "start of the line"),
+    bind(Context::Editor, &[Key::Ctrl('e'), Key::Named(KeyCode::End)], Action::Go(Motion::End), "", "end of the line"),
+    bind(
+        Context::Editor,
+        &[Key::Named(KeyCode::Backspace), Key::Ctrl('h')],
+        Action::Delete(Motion::Left),
+        "",
+        "delete the character before",
+    ),
+    bind(
+        Context::Editor,
+        &[Key::Named(KeyCode::Delete), Key::Ctrl('d')],
+        Action::Delete(Motion::Right),
+        "",
+        "delete the character after",
+    ),
+    bind(Context::Editor, &[Key::Ctrl('w')], Action::Delete(Motion::WordLeft), "", "delete the word before"),
+    bind(Context::Editor, &[Key::Alt(KeyCode::Char('d'))], Action::Delete(Motion::WordRight), "", "delete the word after"),
+    bind(Context::Editor, &[Key::Ctrl('u')], Action::Delete(Motion::Home), "", "delete to the start of the line"),
+    bind(Context::Editor, &[Key::Ctrl('k')], Action::Delete(Motion::End), "", "delete to the end of the line"),
+    bind(
+        Context::Editor,
+        &[Key::Ctrl('7'), Key::Alt(KeyCode::Char('u'))],
+        Action::Explore(Explore::Undo),
+        "",
+        "take the last change back",
+    ),
+    bind(Context::Editor, &[Key::Ctrl('y'), Key::Alt(KeyCode::Char('r'))], Action::Explore(Explore::Redo), "", "make it again"),
+    bind(Context::Editor, &[Key::Named(KeyCode::BackTab)], Action::Explore(Explore::PreviousPane), "", "previous pane"),
+    bind(Context::Editor, &[Key::Named(KeyCode::F(1))], Action::Help, "help", "this list"),
+    bind(Context::Editor, &[Key::Ctrl('l')], Action::Repaint, "", "draw the screen again"),
+    bind(Context::Editor, &[Key::Ctrl('z')], Action::Suspend, "", "suspend; `fg` comes back"),
+    bind(Context::Editor, &[Key::Ctrl('c')], Action::Quit, "", "quit"),
+    bind(Context::Ranges, &[ENTER, Key::Char('t')], Action::Accept, "choose", "take the marked range"),
+    bind(Context::Ranges, &[ESC], Action::Back, "cancel", "close the menu"),
     bind(Context::Menu, &[ENTER, Key::Char('o')], Action::Accept, "choose", "sort by the marked column"),
     bind(Context::Menu, &[ESC], Action::Back, "cancel", "close the menu"),
     bind(Context::Menu, &[Key::Char('O')], Action::SortReverse, "reverse", "turn the order round"),
@@ -206,6 +307,47 @@ pub(crate) const BINDS: &[Bind] = &[
         "copy",
         "copy the monitor's name to the terminal's clipboard",
     ),
+    bind(Context::Explore, &[Key::Char('e'), Key::Char('i')], Action::Explore(Explore::Edit), "edit", "write the query"),
+    bind(Context::Explore, &[Key::Char('n')], Action::Explore(Explore::New), "new", "begin another query"),
+    bind(Context::Explore, &[Key::Char('t')], Action::Explore(Explore::RangeMenu), "range", "choose the time range"),
+    bind(Context::Explore, &[Key::Char('o')], Action::Explore(Explore::Table), "table", "list values instead of drawing them"),
+    bind(Context::Explore, &[Key::Char(' ')], Action::Explore(Explore::Hide), "hide", "draw the series under the cursor or not"),
+    bind(Context::Explore, &[ENTER], Action::Explore(Explore::Solo), "solo", "draw only the series under the cursor, or all again"),
+    bind(Context::Explore, &[Key::Char('v')], Action::Explore(Explore::Inspect), "inspect", "read the values at a time; again to leave"),
+    bind(
+        Context::Explore,
+        &[Key::Pair('y', 'q'), Key::Pair('y', 'y')],
+        Action::Explore(Explore::CopyQuery),
+        "copy",
+        "copy the query to the terminal's clipboard",
+    ),
+    bind(
+        Context::Explore,
+        &[Key::Pair('y', 'c')],
+        Action::Explore(Explore::CopyCommand),
+        "",
+        "copy the `watchdog query` that asks the same",
+    ),
+    bind(Context::Explore, &[Key::Pair('y', 'l')], Action::Explore(Explore::CopySeries), "", "copy the series under the cursor"),
+    bind(Context::Explore, &[Key::Char('h'), Key::Named(KeyCode::Left)], Action::Explore(Explore::InspectBack), "", "inspect an earlier time"),
+    bind(Context::Explore, &[Key::Char('l'), Key::Named(KeyCode::Right)], Action::Explore(Explore::InspectOn), "", "inspect a later time"),
+    bind(Context::Explore, &[Key::Char('+')], Action::Explore(Explore::ZoomIn), "", "half of the range, around the inspected time"),
+    bind(Context::Explore, &[Key::Char('-')], Action::Explore(Explore::ZoomOut), "", "twice the range"),
+    bind(Context::Explore, &[Key::Char('[')], Action::Explore(Explore::PanBack), "", "half a range earlier"),
+    bind(Context::Explore, &[Key::Char(']')], Action::Explore(Explore::PanOn), "", "half a range later"),
+    bind(Context::Explore, &[Key::Char('=')], Action::Explore(Explore::Live), "", "follow the present"),
+    bind(Context::Explore, &[Key::Char('Y')], Action::Explore(Explore::Scale), "", "value axis: from zero, fitting, logarithmic"),
+    bind(Context::Explore, &[Key::Char('r')], Action::Explore(Explore::Run), "", "run all queries again"),
+    bind(Context::Explore, &[Key::Char('D')], Action::Explore(Explore::Drop), "", "drop the query written last"),
+    bind(Context::Explore, &[TAB], Action::Explore(Explore::NextPane), "", "next pane: the queries, then the chart"),
+    bind(Context::Explore, &[Key::Named(KeyCode::BackTab)], Action::Explore(Explore::PreviousPane), "", "previous pane"),
+    bind(
+        Context::Explore,
+        &[ESC],
+        Action::Back,
+        "",
+        "stop a query that is running, else leave inspection, else show all series, else go back",
+    ),
     write(Context::Config, &[Key::Char('r')], Action::Reload, "reload", "read the configuration directory again"),
     bind(Context::Config, &[Key::Char('y')], Action::Copy, "copy", "copy `file:line:column` of the problem"),
     bind(Context::Move, &[Key::Char('j'), Key::Named(KeyCode::Down)], Action::Down, "", "down"),
@@ -218,10 +360,17 @@ pub(crate) const BINDS: &[Bind] = &[
         "page down",
     ),
     bind(Context::Move, &[Key::Named(KeyCode::PageUp), Key::Ctrl('u'), Key::Ctrl('b')], Action::PageUp, "", "page up"),
-    bind(Context::Move, &[Key::Twice('g'), Key::Named(KeyCode::Home)], Action::Top, "", "first row"),
+    bind(Context::Move, &[Key::Pair('g', 'g'), Key::Named(KeyCode::Home)], Action::Top, "", "first row"),
     bind(Context::Move, &[Key::Char('G'), Key::Named(KeyCode::End)], Action::Bottom, "", "last row"),
     bind(Context::Global, &[Key::Char('1')], Action::GoOverview, "", "Overview: is anything wrong"),
     bind(Context::Global, &[Key::Char('3')], Action::GoMonitors, "", "Monitors: state and latency of each target"),
+    bind(
+        Context::Global,
+        &[Key::Char('5')],
+        Action::GoExplore,
+        "",
+        "Explore: queries in PromQL; from a monitor, how long its probes took",
+    ),
     bind(Context::Global, &[Key::Char('0')], Action::GoConfig, "", "Config: what is loaded, what is wrong with it"),
     bind(Context::Global, &[Key::Char('?')], Action::Help, "help", "this list"),
     bind(
@@ -259,16 +408,20 @@ pub(crate) fn look_up(event: &KeyEvent, contexts: &[Context], half: Option<char>
         return Found::Nothing;
     }
     let plain = (event.modifiers - KeyModifiers::SHIFT).is_empty();
-    for context in contexts {
-        for row in BINDS.iter().filter(|b| b.context == *context) {
-            for key in row.keys {
-                match *key {
-                    Key::Twice(c) if plain && event.code == KeyCode::Char(c) => {
-                        return if half == Some(c) { Found::Action(row.action, row.writes) } else { Found::Half(c) };
-                    }
-                    key if key.matches(event) => return Found::Action(row.action, row.writes),
-                    _ => {}
-                }
+    let rows = || contexts.iter().flat_map(|context| BINDS.iter().filter(|b| b.context == *context));
+    // A second half goes before what the key means by itself.
+    if plain && let (Some(first), KeyCode::Char(second)) = (half, event.code) {
+        let pair = Key::Pair(first, second);
+        if let Some(row) = rows().find(|row| row.keys.contains(&pair)) {
+            return Found::Action(row.action, row.writes);
+        }
+    }
+    for row in rows() {
+        for key in row.keys {
+            match *key {
+                Key::Pair(first, _) if plain && event.code == KeyCode::Char(first) => return Found::Half(first),
+                key if key.matches(event) => return Found::Action(row.action, row.writes),
+                _ => {}
             }
         }
     }

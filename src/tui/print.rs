@@ -53,7 +53,7 @@ impl Chart<'_> {
         let (_, names) = names(&metrics);
         // Numbers stand beside the names, not at the far end of a wide terminal.
         let columns = columns.min(longest(names.iter().map(String::as_str)).max(20) + 42);
-        lines.push(head(columns, &theme));
+        lines.push(head(columns, "LAST", &theme));
         for (i, (name, (_, points))) in names.iter().zip(&self.series).enumerate().take(LEGEND) {
             let entry = Entry { stroke: Some(Stroke::at(i)), name, stats: Stats::of(points), picked: false };
             lines.push(row(&entry, true, columns, &theme));

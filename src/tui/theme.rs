@@ -111,6 +111,8 @@ pub(crate) enum Role {
     Quiet,
     /// A banner that must not be missed.
     Alarm,
+    /// The part of a text that is wrong, and why.
+    Mistake,
     /// A line of a chart.
     Series(Stroke),
     /// The line of a chart that the cursor is on.
@@ -201,6 +203,7 @@ impl Theme {
             }
             Role::Unknown => self.paint([(0xF0, 0x46, 0xF0), (0xB9, 0x14, 0xC3)], [207, 127], Color::Magenta, true),
             Role::Pending => self.paint([(0x5A, 0xAF, 0xD7), (0x00, 0x4B, 0x6E)], [74, 23], Color::Cyan, false),
+            Role::Mistake => self.style(Role::DownBar).add_modifier(Modifier::UNDERLINED),
             Role::Series(stroke) => self.stroke(stroke),
             Role::Picked(stroke) => {
                 self.stroke(stroke).remove_modifier(Modifier::DIM).add_modifier(Modifier::BOLD)

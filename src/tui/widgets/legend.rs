@@ -57,11 +57,11 @@ fn widths(columns: usize) -> (usize, usize) {
     (columns.saturating_sub(4 + numbers * NUMBER), numbers)
 }
 
-/// The titles.
-pub(crate) fn head(columns: usize, theme: &Theme) -> Line {
+/// The titles; `last` is that of the first number.
+pub(crate) fn head(columns: usize, last: &str, theme: &Theme) -> Line {
     let (name, numbers) = widths(columns);
     let line = Line::new().pad(4).col(Role::Dim, "SERIES", name, theme);
-    let titles: &[&str] = if numbers == 2 { &["LAST", "MAX"] } else { &["LAST", "MIN", "AVG", "MAX"] };
+    let titles: &[&str] = if numbers == 2 { &[last, "MAX"] } else { &[last, "MIN", "AVG", "MAX"] };
     titles.iter().take(numbers).fold(line, |line, title| line.num(Role::Dim, title, NUMBER, theme))
 }
 
@@ -131,7 +131,7 @@ mod tests {
         let entry = Entry { stroke: Some(Stroke::Dotted), name: "{x=\"店店店店店店店店店店店店\"}", stats, picked: true };
         for columns in [30, 50, 60, 80] {
             assert_eq!(row(&entry, true, columns, &Theme::plain()).width(), columns);
-            assert_eq!(head(columns, &Theme::plain()).width(), columns);
+            assert_eq!(head(columns, "LAST", &Theme::plain()).width(), columns);
         }
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::base::name::MonitorName;
 use crate::base::time::Timestamp;
-use crate::tui::action::Request;
+use crate::tui::action::{Effect, Request};
 use crate::tui::state::Screen;
 use crate::tui::state::explore::complete::{Names, Popup};
 use crate::tui::state::explore::editor::Editor;
@@ -75,6 +75,17 @@ impl Default for Range {
     }
 }
 
+/// Why a query is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// The person wants what is written now.
+    Run,
+    /// The range is another one; what was asked last is asked again.
+    Range,
+    /// Time has passed.
+    Refresh,
+}
+
 /// A question that is being answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Running {
@@ -101,7 +112,7 @@ pub(crate) struct QueryBox {
     pub(crate) error: Option<String>,
     /// When it was last asked, on the steady clock.
     asked_at: Duration,
-    /// The text that was asked last.
+    /// The text that was asked last; empty when none was.
     pub(crate) asked: String,
 }
 
@@ -162,8 +173,8 @@ pub(crate) struct Explore {
     pub(crate) came_from: Option<(Screen, Option<MonitorName>)>,
     /// Columns of the screen when it was last settled: they decide the step.
     pub(crate) columns: usize,
-    /// Asks for all queries as soon as the server is heard.
-    pub(crate) run_all: bool,
+    /// Why all queries are to be asked for, as soon as the server is heard.
+    pub(crate) pending: Option<Why>,
     next_id: u64,
 }
 
@@ -188,7 +199,7 @@ impl Default for Explore {
             recalled: None,
             came_from: None,
             columns: 80,
-            run_all: false,
+            pending: None,
             next_id: 0,
         }
     }
@@ -208,7 +219,7 @@ impl Explore {
     pub(crate) fn open(&mut self, text: &str) {
         self.queries = vec![QueryBox::new(text)];
         (self.at, self.focus, self.popup) = (0, Focus::Results, None);
-        (self.solo, self.inspect, self.run_all) = (None, None, true);
+        (self.solo, self.inspect, self.pending) = (None, None, Some(Why::Run));
     }
 
     /// The distance of two points, in milliseconds.
@@ -225,39 +236,50 @@ impl Explore {
         (end.saturating_sub(span).div_euclid(step).saturating_mul(step), end)
     }
 
-    /// Asks for a query. Nothing for a blank or broken one.
-    pub(crate) fn ask(&mut self, i: usize, now: Timestamp, steady: Duration, refresh: bool) -> Option<Request> {
+    /// Asks for a query, in place of a question about it that is under way. Nothing for a blank or broken one.
+    pub(crate) fn ask(&mut self, i: usize, why: Why, now: Timestamp, steady: Duration) -> Vec<Effect> {
         let (from, to) = self.edges(now);
         let step = Duration::from_millis(u64::try_from(self.step()).unwrap_or(1_000));
-        let query = self.queries.get_mut(i)?;
-        let text = if refresh { query.asked.clone() } else { query.editor.text().trim().to_owned() };
-        if text.is_empty() || (!refresh && query.problem.is_some()) {
-            return None;
+        let Some(query) = self.queries.get_mut(i) else { return Vec::new() };
+        if why == Why::Run {
+            query.asked = query.editor.text().trim().to_owned();
+            query.error = None;
+        }
+        if query.asked.is_empty() || (why == Why::Run && query.problem.is_some()) {
+            return Vec::new();
         }
         self.next_id += 1;
-        query.running = Some(Running { id: self.next_id, since: steady, refresh });
-        (query.asked_at, query.asked) = (steady, text.clone());
+        let id = self.next_id;
+        let running = Running { id, since: steady, refresh: why == Why::Refresh };
+        let before = query.running.replace(running).map(|old| Effect::Cancel(old.id));
+        query.asked_at = steady;
         let when = When::Range { start: Timestamp::from_millis(from), end: Timestamp::from_millis(to), step };
-        Some(Request::Query { id: self.next_id, ask: Box::new(Ask { query: text, when, timeout: None, limit: None }) })
+        let ask = Ask { query: query.asked.clone(), when, timeout: None, limit: None };
+        before.into_iter().chain([Effect::Ask(Request::Query { id, ask: Box::new(ask) })]).collect()
     }
 
-    /// The next question for a chart that is to be current.
-    pub(crate) fn wanted(&mut self, now: Timestamp, steady: Duration) -> Option<Request> {
-        if std::mem::take(&mut self.run_all) {
-            // One at a time; the others follow as they are, not yet asked for.
-            for query in &mut self.queries {
-                query.ran = None;
-                query.asked.clear();
+    /// The questions for a chart that is to be current.
+    pub(crate) fn wanted(&mut self, now: Timestamp, steady: Duration) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let pending = self.pending.take();
+        let every = Duration::from_millis(u64::try_from(self.step()).unwrap_or(1_000)).max(REFRESH);
+        for i in 0..self.queries.len() {
+            let q = &self.queries[i];
+            let pause = if q.error.is_some() { every.max(RETRY) } else { every };
+            let due = q.running.is_none() && self.range.end.is_none() && steady.saturating_sub(q.asked_at) >= pause;
+            match pending {
+                Some(why) => effects.extend(self.ask(i, why, now, steady)),
+                None if due => effects.extend(self.ask(i, Why::Refresh, now, steady)),
+                None => {}
             }
         }
-        let every = Duration::from_millis(u64::try_from(self.step()).unwrap_or(1_000)).max(REFRESH);
-        let live = self.range.end.is_none();
-        let due = |q: &QueryBox| {
-            let pause = if q.error.is_some() { every.max(RETRY) } else { every };
-            q.running.is_none() && !q.asked.is_empty() && live && steady.saturating_sub(q.asked_at) >= pause
-        };
-        let i = self.queries.iter().position(due)?;
-        self.ask(i, now, steady, true)
+        effects
+    }
+
+    /// Gives up what is being answered.
+    pub(crate) fn cancel(&mut self) -> Vec<Effect> {
+        let running = self.queries.iter_mut().filter_map(|q| q.running.take());
+        running.map(|r| Effect::Cancel(r.id)).collect()
     }
 
     /// Remembers a query that was run.
@@ -284,13 +306,27 @@ impl Explore {
     /// Puts the cursor on a row, or on the last one.
     pub(crate) fn select(&mut self, row: usize) {
         self.row = row.min(self.rows().saturating_sub(1));
-        self.picked = self.series().nth(self.row).map(|(_, line)| line.key.clone());
+        let picked = self.series().nth(self.row).map(|(_, line)| line.key.clone());
+        self.picked = picked;
     }
 
     /// Finds the row of the series under the cursor again after an answer.
     pub(crate) fn reselect(&mut self) {
         let at = self.picked.as_ref().and_then(|key| self.series().position(|(_, line)| line.key == *key));
         self.select(at.unwrap_or(self.row));
+    }
+
+    /// Gives series the places of their queries, after one was dropped.
+    pub(crate) fn renumber(&mut self) {
+        for (i, query) in self.queries.iter_mut().enumerate() {
+            query.ran.iter_mut().flat_map(|r| &mut r.lines).for_each(|line| line.key.query = i);
+        }
+    }
+
+    /// The edges of what the answers span.
+    pub(crate) fn shown(&self) -> Option<(i64, i64)> {
+        let answers = || self.queries.iter().filter_map(|q| q.ran.as_ref());
+        Some((answers().map(|r| r.from).min()?, answers().map(|r| r.to).max()?))
     }
 
     /// Whether a series is drawn.
