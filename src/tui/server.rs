@@ -74,7 +74,9 @@ fn names_path(of: &NamesOf) -> String {
     let (path, selector) = match of {
         NamesOf::Metrics => ("/api/v1/label/__name__/values".to_owned(), &None),
         NamesOf::Labels(selector) => ("/api/v1/labels".to_owned(), selector),
-        NamesOf::Values(label, selector) => (format!("/api/v1/label/{}/values", path_segment(&label_path(label))), selector),
+        NamesOf::Values(label, selector) => {
+            (format!("/api/v1/label/{}/values", path_segment(&label_path(label))), selector)
+        }
     };
     let selector = selector.as_ref().map(|s| format!("&match[]={}", path_segment(s))).unwrap_or_default();
     format!("{path}?limit={NAMES}{selector}")

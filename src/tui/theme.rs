@@ -205,9 +205,7 @@ impl Theme {
             Role::Pending => self.paint([(0x5A, 0xAF, 0xD7), (0x00, 0x4B, 0x6E)], [74, 23], Color::Cyan, false),
             Role::Mistake => self.style(Role::DownBar).add_modifier(Modifier::UNDERLINED),
             Role::Series(stroke) => self.stroke(stroke),
-            Role::Picked(stroke) => {
-                self.stroke(stroke).remove_modifier(Modifier::DIM).add_modifier(Modifier::BOLD)
-            }
+            Role::Picked(stroke) => self.stroke(stroke).remove_modifier(Modifier::DIM).add_modifier(Modifier::BOLD),
         }
     }
 

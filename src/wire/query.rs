@@ -422,10 +422,7 @@ mod tests {
             value(r#"{"result":[{"metric":{"__name__":"up","job":"a"},"values":[[1,"-Inf"]]}],"resultType":"matrix"}"#),
             Value::Matrix(vec![Series { metric: up, values: vec![Point { t: 1_000, v: f64::NEG_INFINITY }] }])
         );
-        assert_eq!(
-            value(r#"{"resultType":"scalar","result":[1,"2.5"]}"#),
-            Value::Scalar(Point { t: 1_000, v: 2.5 })
-        );
+        assert_eq!(value(r#"{"resultType":"scalar","result":[1,"2.5"]}"#), Value::Scalar(Point { t: 1_000, v: 2.5 }));
         let text = Text { t: 1_000, text: "a\"b".to_owned() };
         assert_eq!(value(r#"{"resultType":"string","result":[1,"a\"b"]}"#), Value::String(text));
         let Value::Scalar(nan) = value(r#"{"resultType":"scalar","result":[1,"NaN"]}"#) else { panic!("no scalar") };
@@ -455,7 +452,10 @@ mod tests {
                     metric: Labels::new([("a", "b")]),
                     values: vec![Point { t: 1_763_900_000_120, v: 0.1 }, Point { t: 1_763_900_000_121, v: 1e300 }],
                 }]),
-                stats: Some(Stats { samples: Samples { total_queryable_samples: 7, peak_samples: 3 }, ..Stats::default() }),
+                stats: Some(Stats {
+                    samples: Samples { total_queryable_samples: 7, peak_samples: 3 },
+                    ..Stats::default()
+                }),
                 resolution: Some("5m".to_owned()),
             },
             warnings: vec!["w".to_owned()],

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use clap::Args;
+use unicode_width::UnicodeWidthStr;
 
 use crate::base::failure::{Failure, Kind};
 use crate::base::labels::Labels;
+use crate::base::term_safe::term_safe;
 use crate::base::time::Timestamp;
 use crate::base::units::Exact;
 use crate::cli::commands::tui::Glyphs;
@@ -15,6 +17,8 @@ use crate::cli::ui::Ui;
 use crate::cli::values::{chart, csv, table};
 use crate::cli::{Answer, Context, Done, connect};
 use crate::client::{Client, ClientError};
+use crate::promql::ast::{Expr, ExprKind};
+use crate::promql::parser::{Features, parse, place};
 use crate::tui::chart_step;
 use crate::wire::query::{Ask, Reply, Value, When};
 
@@ -80,7 +84,10 @@ impl QueryArgs {
                 (None, range) => end.minus(range.unwrap_or(RANGE)),
             };
             if start > end {
-                return Err(Failure::text(Kind::Usage, format!("the range starts at {start} and ends before, at {end}")));
+                return Err(Failure::text(
+                    Kind::Usage,
+                    format!("the range starts at {start} and ends before, at {end}"),
+                ));
             }
             let columns = if self.chart { columns } else { STEPS };
             let fitting = chart_step(end.millis().saturating_sub(start.millis()), columns);
@@ -104,16 +111,18 @@ impl QueryArgs {
 pub fn run(args: &QueryArgs, ui: &mut Ui, cx: &Context) -> Done {
     let now = cx.clock.now();
     let ask = args.ask(now, ui.look().width)?;
+    let expr = understood(&args.expr)?;
     let client = connect::client(&cx.settings)?;
     let text = connect::block_on(send(&client, &ask))?;
-    let reply: Reply = serde_json::from_str(&text)
-        .map_err(|e| connect::failure(ClientError::Reply(e.to_string())))?;
+    let reply: Reply = serde_json::from_str(&text).map_err(|e| connect::failure(ClientError::Reply(e.to_string())))?;
     for note in reply.warnings.iter().chain(&reply.infos) {
         ui.note(note);
     }
     let resolution = reply.data.resolution.as_deref().filter(|r| *r != "raw");
     if let Some(resolution) = resolution {
-        ui.note(format!("answered from roll-ups of {resolution}: finer samples of that time are no longer kept, or not needed"));
+        ui.note(format!(
+            "answered from roll-ups of {resolution}: finer samples of that time are no longer kept, or not needed"
+        ));
     }
     if ui.is_json() {
         // As the server wrote it: its order, its digits.
@@ -135,8 +144,8 @@ pub fn run(args: &QueryArgs, ui: &mut Ui, cx: &Context) -> Done {
         }
         (value, when) => {
             let ages = match when {
-                When::At(at) => connect::block_on(ages(&client, &ask, at.unwrap_or(now)))?,
-                When::Range { .. } => HashMap::new(),
+                When::At(at) if is_selector(&expr) => connect::block_on(ages(&client, &ask, at.unwrap_or(now)))?,
+                When::At(_) | When::Range { .. } => HashMap::new(),
             };
             table(ui, value, matches!(when, When::Range { .. }), &|metric| ages.get(&nameless(metric)).copied());
         }
@@ -155,12 +164,10 @@ fn nameless(metric: &Labels) -> Labels {
 /// How old the samples are that an instant selector found. An answer has the time of the question, not that of
 /// its samples, so this takes another question.
 async fn ages(client: &Client, ask: &Ask, at: Timestamp) -> Result<HashMap<Labels, Duration>, Failure> {
-    if !is_selector(&ask.query) {
-        return Ok(HashMap::new());
-    }
     let ask = Ask { query: format!("timestamp({}\n)", ask.query), ..ask.clone() };
     let text = send(client, &ask).await?;
-    let Ok(Reply { data: crate::wire::query::Data { value: Value::Vector(samples), .. }, .. }) = serde_json::from_str(&text)
+    let Ok(Reply { data: crate::wire::query::Data { value: Value::Vector(samples), .. }, .. }) =
+        serde_json::from_str(&text)
     else {
         return Ok(HashMap::new());
     };
@@ -169,6 +176,65 @@ async fn ages(client: &Client, ask: &Ask, at: Timestamp) -> Result<HashMap<Label
 }
 
 /// Whether the expression is an instant selector and nothing else.
-fn is_selector(_query: &str) -> bool {
-    false
+fn is_selector(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Vector(_) => true,
+        ExprKind::Paren(inner) => is_selector(inner),
+        _ => false,
+    }
+}
+
+/// Reads the expression here first: the server's answer would have no place to point at.
+fn understood(text: &str) -> Result<Expr, Failure> {
+    // What is experimental is left to the server, which knows its settings.
+    let parsed = parse(text, Features::all());
+    match (parsed.problems.first(), parsed.expr) {
+        (None, Some(expr)) => Ok(expr),
+        (None, None) => Err(Failure::text(Kind::Usage, "the expression is empty")),
+        (Some(problem), _) => {
+            let (line, column) = place(text, problem.at);
+            let message = format!("{line}:{column}: parse error: {}", problem.message);
+            let failure = Failure::text(Kind::Usage, message).excerpt(marked(text, &problem.span));
+            Err(problem.hint.iter().fold(failure, Failure::hint))
+        }
+    }
+}
+
+/// The line of `text` in which `span` begins, and carets below the part of it that is meant.
+fn marked(text: &str, span: &std::ops::Range<usize>) -> Vec<String> {
+    /// Characters shown before and after the place when a line is long.
+    const AROUND: usize = 60;
+    let from = text.floor_char_boundary(span.start.min(text.len()));
+    let start = text[..from].rfind('\n').map_or(0, |i| i + 1);
+    let end = text[from..].find('\n').map_or(text.len(), |i| from + i);
+    let to = text.floor_char_boundary(span.end.clamp(from, end));
+    let before = &text[start..from];
+    let skipped = before.chars().count().saturating_sub(AROUND);
+    let before: String = before.chars().skip(skipped).collect();
+    let after: String = text[to..end].chars().take(AROUND).collect();
+    let (dots, more) = (if skipped > 0 { "... " } else { "" }, if to + after.len() < end { " ..." } else { "" });
+    let part: String = text[from..to].chars().take(2 * AROUND).collect();
+    let columns = |text: &str| term_safe(text).width();
+    let carets = "^".repeat(columns(&part).max(1));
+    vec![format!("{dots}{before}{part}{after}{more}"), format!("{}{carets}", " ".repeat(dots.len() + columns(&before)))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn carets_stand_below_what_is_meant() {
+        #[track_caller]
+        fn check(text: &str, span: std::ops::Range<usize>, lines: [&str; 2]) {
+            assert_eq!(marked(text, &span), lines);
+        }
+        check("rate(x)", 5..6, ["rate(x)", "     ^"]);
+        check("up +", 4..4, ["up +", "    ^"]);
+        check("a\nbb cc\nd", 5..7, ["bb cc", "   ^^"]);
+        check("{a=\"店\"} +", 10..11, ["{a=\"店\"} +", "         ^"]);
+        check("", 0..0, ["", "^"]);
+        let long = format!("{}(", "x".repeat(200));
+        check(&long, 200..201, [&format!("... {}(", "x".repeat(60)), &format!("{}^", " ".repeat(64))]);
+    }
 }

@@ -128,7 +128,10 @@ mod tests {
     #[test]
     fn a_row_is_as_wide_as_asked() {
         let stats = Stats::of(&[(0, 0.1234)]);
-        let entry = Entry { stroke: Some(Stroke::Dotted), name: "{x=\"店店店店店店店店店店店店\"}", stats, picked: true };
+        let entry =
+            Entry {
+                stroke: Some(Stroke::Dotted), name: "{x=\"店店店店店店店店店店店店\"}", stats, picked: true
+            };
         for columns in [30, 50, 60, 80] {
             assert_eq!(row(&entry, true, columns, &Theme::plain()).width(), columns);
             assert_eq!(head(columns, "LAST", &Theme::plain()).width(), columns);

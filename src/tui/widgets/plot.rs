@@ -412,7 +412,9 @@ mod tests {
         let mut points = line(|_| 5.0);
         points.retain(|(t, _)| !(1_200_000..2_400_000).contains(t));
         points[5].1 = f64::NAN;
-        let row = plot(&[&points]).into_iter().find(|l| l.contains('⣀') || l.contains('⠤') || l.contains('⠒') || l.contains('⠉'));
+        let row = plot(&[&points])
+            .into_iter()
+            .find(|l| l.contains('⣀') || l.contains('⠤') || l.contains('⠒') || l.contains('⠉'));
         let dots = row.unwrap();
         let drawn = dots.chars().filter(|c| ('\u{2801}'..='\u{28ff}').contains(c)).count();
         assert!((30..40).contains(&drawn), "{dots}");

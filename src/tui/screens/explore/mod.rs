@@ -46,7 +46,7 @@ fn areas(s: &State, body: Rect) -> Areas {
         0 => 0,
         _ if x.table => rest,
         // A chart of less than six lines tells nothing.
-        n => cut(n.min(LEGEND_ROWS) + 2, (rest / 2).min(rest.saturating_sub(6))),
+        n => cut(n.min(LEGEND_ROWS) + 2, (rest * 2 / 5).max(4).min(rest.saturating_sub(6))),
     };
     let part = |y: u16, height: u16| Rect { y: body.y + y, height, ..body };
     Areas {
@@ -136,7 +136,12 @@ fn chart(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
 /// What stands in place of a chart.
 fn nothing(s: &State, columns: usize) -> Vec<Line> {
     let x = &s.explore;
-    let say = |text: &str| wrap(text, columns.saturating_sub(2)).into_iter().map(|l| Line::new().add(Role::Text, format!(" {l}"))).collect();
+    let say = |text: &str| {
+        wrap(text, columns.saturating_sub(2))
+            .into_iter()
+            .map(|l| Line::new().add(Role::Text, format!(" {l}")))
+            .collect()
+    };
     if x.queries.iter().any(|q| q.running.is_some()) {
         return say("asking ...");
     }
@@ -144,7 +149,9 @@ fn nothing(s: &State, columns: usize) -> Vec<Line> {
         return Vec::new();
     }
     if x.queries.iter().any(|q| q.ran.is_some()) {
-        return say("No series has samples in this range. Is the name right, are the labels? Tab in the query offers those that exist.");
+        return say(
+            "No series has samples in this range. Is the name right, are the labels? Tab in the query offers those that exist.",
+        );
     }
     let mut lines: Vec<Line> = say("Write a query and press Enter. Tab offers metrics, labels and functions.");
     for (query, what) in [
@@ -239,7 +246,11 @@ fn status(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
 
 fn cost(ran: &Ran) -> String {
     let plural = |n: usize, word: &str| if n == 1 { format!("{n} {word}") } else { format!("{n} {word}s") };
-    let series = if ran.lines.len() + ran.more == 1 { "1 series".to_owned() } else { format!("{} series", ran.lines.len() + ran.more) };
+    let series = if ran.lines.len() + ran.more == 1 {
+        "1 series".to_owned()
+    } else {
+        format!("{} series", ran.lines.len() + ran.more)
+    };
     let mut parts = vec![series, plural(ran.points, "point")];
     if let Some(took) = ran.took {
         parts.push(Short(Duration::try_from_secs_f64(took).unwrap_or_default()).to_string());

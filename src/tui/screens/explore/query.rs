@@ -90,7 +90,8 @@ fn told(problem: &Problem, text: &str, rows: &[Range<usize>], columns: usize) ->
         return wrap(&message, room).into_iter().take(2).map(|l| (Role::Mistake, l)).collect();
     };
     let column = width(before);
-    let length = text.get(from..problem.span.end.min(text.len())).map_or(1, width).clamp(1, room.saturating_sub(column).max(1));
+    let length =
+        text.get(from..problem.span.end.min(text.len())).map_or(1, width).clamp(1, room.saturating_sub(column).max(1));
     let carets = "^".repeat(length);
     if column + length + 1 + width(&message) <= room {
         return vec![(Role::Mistake, format!("{}{carets} {message}", " ".repeat(column)))];
@@ -148,7 +149,10 @@ pub(super) fn draw(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Op
             line.draw(buf, theme, area, row);
             if i == x.at && n == d.cursor.0 {
                 let column = u16::try_from(MARGIN + d.cursor.1).unwrap_or(u16::MAX);
-                caret = Some(Position::new(area.x.saturating_add(column).min(area.right().saturating_sub(1)), area.y + row));
+                caret = Some(Position::new(
+                    area.x.saturating_add(column).min(area.right().saturating_sub(1)),
+                    area.y + row,
+                ));
             }
             row += 1;
         }

@@ -33,7 +33,10 @@ pub(crate) fn problem(text: &str) -> Option<Problem> {
     let expr = parsed.expr?;
     let (message, hint) = match expr.ty() {
         Type::Scalar | Type::Vector => return None,
-        Type::Matrix => ("a range of samples is no line to draw", "a function makes one of it: `rate(…[5m])`, `avg_over_time(…[5m])`"),
+        Type::Matrix => (
+            "a range of samples is no line to draw",
+            "a function makes one of it: `rate(…[5m])`, `avg_over_time(…[5m])`",
+        ),
         Type::String => ("a text is no line to draw", "write an expression that is a number"),
     };
     Some(Problem { at: expr.span.start, span: expr.span, message: message.to_owned(), hint: Some(hint.to_owned()) })
@@ -141,12 +144,14 @@ impl Explore {
     pub(crate) fn offer_history(&mut self) {
         let text = self.query().editor.text().trim().to_owned();
         let fits = |h: &&String| h.contains(text.as_str()) && **h != text;
-        let items: Vec<Item> = self.history.iter().rev().filter(fits).map(|h| Item {
-            label: h.replace('\n', " "),
-            insert: h.clone(),
-            kind: "",
-            doc: String::new(),
-        }).take(ITEMS).collect();
+        let items: Vec<Item> = self
+            .history
+            .iter()
+            .rev()
+            .filter(fits)
+            .map(|h| Item { label: h.replace('\n', " "), insert: h.clone(), kind: "", doc: String::new() })
+            .take(ITEMS)
+            .collect();
         let range = 0..self.query().editor.text().len();
         self.popup = (!items.is_empty()).then_some(Popup {
             total: items.len(),

@@ -295,7 +295,10 @@ impl Explore {
 
     /// Every series of every answer: the query's place and the series.
     pub(crate) fn series(&self) -> impl Iterator<Item = (usize, &result::Line)> {
-        self.queries.iter().enumerate().flat_map(|(i, q)| q.ran.iter().flat_map(|r| &r.lines).map(move |line| (i, line)))
+        self.queries
+            .iter()
+            .enumerate()
+            .flat_map(|(i, q)| q.ran.iter().flat_map(|r| &r.lines).map(move |line| (i, line)))
     }
 
     /// How many there are.
