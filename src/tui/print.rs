@@ -37,8 +37,17 @@ impl Chart<'_> {
     /// sequences of colours if `colour`.
     pub fn lines(&self, columns: usize, rows: usize, options: &TuiOptions, colour: bool) -> Vec<String> {
         let theme = Theme::new(options.depth, options.glyphs, options.light);
-        let curves = self.series.iter().enumerate();
-        let curves = curves.map(|(i, (_, points))| Curve { points, stroke: Stroke::at(i), picked: false }).collect();
+        let stats: Vec<Stats> = self.series.iter().map(|(_, points)| Stats::of(points)).collect();
+        // Those with the largest values are told apart.
+        let mut order: Vec<usize> = (0..stats.len()).collect();
+        let size = |i: &usize| stats.get(*i).map_or(f64::NAN, |s| s.max);
+        order.sort_by(|a, b| size(a).is_nan().cmp(&size(b).is_nan()).then(size(b).total_cmp(&size(a))));
+        let mut strokes = vec![Stroke::Rest; stats.len()];
+        for (place, i) in order.into_iter().enumerate() {
+            strokes[i] = Stroke::at(place);
+        }
+        let curves = self.series.iter().zip(&strokes);
+        let curves = curves.map(|((_, points), stroke)| Curve { points, stroke: *stroke, picked: false }).collect();
         let plot = Plot {
             curves,
             from: self.from,
@@ -54,8 +63,8 @@ impl Chart<'_> {
         // Numbers stand beside the names, not at the far end of a wide terminal.
         let columns = columns.min(longest(names.iter().map(String::as_str)).max(20) + 42);
         lines.push(head(columns, "LAST", &theme));
-        for (i, (name, (_, points))) in names.iter().zip(&self.series).enumerate().take(LEGEND) {
-            let entry = Entry { stroke: Some(Stroke::at(i)), name, stats: Stats::of(points), picked: false };
+        for ((name, stats), stroke) in names.iter().zip(stats).zip(strokes).take(LEGEND) {
+            let entry = Entry { stroke: Some(stroke), name, stats, picked: false };
             lines.push(row(&entry, true, columns, &theme));
         }
         let more = self.series.len().saturating_sub(LEGEND);

@@ -115,7 +115,8 @@ fn chart(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let curves = x.series().enumerate().filter(|(_, (_, line))| x.is_drawn(&line.key)).map(|(i, (_, line))| {
         let picked = focused && i == x.row;
         let alone = x.solo.as_ref() == Some(&line.key);
-        let stroke = if alone && Stroke::at(i) == Stroke::Rest { Stroke::Solid } else { Stroke::at(i) };
+        let stroke = x.stroke(&line.key);
+        let stroke = if alone && stroke == Stroke::Rest { Stroke::Solid } else { stroke };
         Curve { points: &line.points, stroke, picked }
     });
     let step = x.queries.iter().filter_map(|q| q.ran.as_ref()).map(|r| r.step).max().unwrap_or(1);
@@ -194,7 +195,7 @@ fn table(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Option<Posit
         let name = if lettered { format!("{} {name}", letter(query)) } else { name.clone() };
         let step = x.queries.get(query).and_then(|q| q.ran.as_ref()).map_or(1, |r| r.step);
         let last = x.inspect.map_or(line.stats.last, |at| line.value_at(at, step));
-        let stroke = x.is_drawn(&line.key).then(|| Stroke::at(i));
+        let stroke = x.is_drawn(&line.key).then(|| x.stroke(&line.key));
         let entry = Entry { stroke, name: &name, stats: Stats { last, ..line.stats }, picked };
         legend::row(&entry, is_current(s, query), columns, theme).draw(buf, theme, area, row);
         if picked {
@@ -277,3 +278,6 @@ fn span(s: &State) -> String {
 fn columns_of(text: &str) -> u16 {
     u16::try_from(width(text)).unwrap_or(u16::MAX)
 }
+
+#[cfg(test)]
+mod tests;

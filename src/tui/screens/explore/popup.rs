@@ -29,7 +29,7 @@ pub(super) fn settle(x: &mut Explore) {
 pub(super) fn draw(popup: &Popup, theme: &Theme, body: Rect, caret: Position, buf: &mut Buffer) {
     let doc = popup.items.get(popup.at).map_or("", |item| item.doc.as_str());
     let rows = popup.items.len().clamp(1, ROWS);
-    let wanted = u16::try_from(rows + 1 + usize::from(!doc.is_empty()) + 1).unwrap_or(8);
+    let wanted = u16::try_from(1 + rows + usize::from(!doc.is_empty()) + 1).unwrap_or(8);
     let below = body.bottom().saturating_sub(caret.y + 1);
     let height = wanted.min(below);
     let width = COLUMNS.min(body.width);
@@ -47,25 +47,33 @@ pub(super) fn draw(popup: &Popup, theme: &Theme, body: Rect, caret: Position, bu
         (false, n) => format!("{} of {n}", popup.at + 1),
     };
     rule(theme, columns, title, &tail, true).draw(buf, theme, area, 0);
-    let list = Rect { height: height.saturating_sub(1 + u16::from(!doc.is_empty())), ..area };
+    let foot = u16::from(!doc.is_empty()) + 1;
+    let list = Rect { height: height.saturating_sub(foot), ..area };
+    for row in 1..height {
+        for x in [area.x, area.right() - 1] {
+            Line::new().add(Role::Dim, theme.bar()).draw(buf, theme, Rect { x, width: 1, ..area }, row);
+        }
+    }
+    let inner = Rect { x: list.x + 1, width: width - 2, ..list };
     for (row, (i, item)) in (1..list.height).zip(popup.items.iter().enumerate().skip(popup.top).take(ROWS)) {
         let cursor = if i == popup.at { theme.cursor() } else { " " };
         let kind = columns_for(item.kind);
-        let line = Line::new().add(Role::Strong, format!("{cursor} "));
-        let line = line.col(Role::Text, &item.label, columns.saturating_sub(3 + kind), theme).add(Role::Text, " ");
-        line.num(Role::Dim, item.kind, kind, theme).draw(buf, theme, list, row);
+        let line = Line::new().add(Role::Strong, cursor);
+        let line = line.col(Role::Text, &item.label, columns.saturating_sub(5 + kind), theme).add(Role::Text, " ");
+        line.num(Role::Dim, item.kind, kind, theme).draw(buf, theme, inner, row);
         if i == popup.at {
-            mark_row(theme, buf, list, row);
+            mark_row(theme, buf, inner, row);
         }
     }
     if !doc.is_empty() {
-        let line = Line::new().add(Role::Dim, format!("  {doc}"));
-        line.draw(buf, theme, area, height - 1);
+        let inner = Rect { height, ..inner };
+        Line::new().add(Role::Dim, format!(" {doc}")).draw(buf, theme, inner, height.saturating_sub(foot));
     }
+    rule(theme, columns, "", "", false).draw(buf, theme, area, height - 1);
 }
 
 fn columns_for(kind: &str) -> usize {
-    if kind.is_empty() { 0 } else { width(kind).max(11) }
+    if kind.is_empty() { 0 } else { width(kind).max(11) + 1 }
 }
 
 /// The menu of ranges.

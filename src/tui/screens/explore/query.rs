@@ -81,27 +81,30 @@ fn drawn(x: &Explore, i: usize, query: &QueryBox, columns: usize) -> Drawn {
 
 /// The message of a problem: behind a caret where that stands right below its place.
 fn told(problem: &Problem, text: &str, rows: &[Range<usize>], columns: usize) -> Vec<(Role, String)> {
+    // What ends too early is not yet a mistake while it is being written.
+    let unfinished = problem.span.start >= text.trim_end().len();
+    let role = if unfinished { Role::Dim } else { Role::Mistake };
     let hint = problem.hint.as_ref().map(|h| format!(" ({h})")).unwrap_or_default();
     let message = format!("{}{hint}", problem.message);
     let room = columns.saturating_sub(MARGIN + 1);
     let last = rows.last().cloned().unwrap_or_default();
     let from = problem.span.start.min(text.len());
     let (Some(before), true) = (text.get(last.start..from), rows.len() == 1) else {
-        return wrap(&message, room).into_iter().take(2).map(|l| (Role::Mistake, l)).collect();
+        return wrap(&message, room).into_iter().take(2).map(|l| (role, l)).collect();
     };
     let column = width(before);
     let length =
         text.get(from..problem.span.end.min(text.len())).map_or(1, width).clamp(1, room.saturating_sub(column).max(1));
     let carets = "^".repeat(length);
     if column + length + 1 + width(&message) <= room {
-        return vec![(Role::Mistake, format!("{}{carets} {message}", " ".repeat(column)))];
+        return vec![(role, format!("{}{carets} {message}", " ".repeat(column)))];
     }
     if width(&message) < column {
         let pad = column - width(&message) - 1;
-        return vec![(Role::Mistake, format!("{}{message} {carets}", " ".repeat(pad)))];
+        return vec![(role, format!("{}{message} {carets}", " ".repeat(pad)))];
     }
-    let carets = (Role::Mistake, format!("{}{carets}", " ".repeat(column)));
-    std::iter::once(carets).chain(wrap(&message, room).into_iter().take(2).map(|l| (Role::Mistake, l))).collect()
+    let carets = (role, format!("{}{carets}", " ".repeat(column)));
+    std::iter::once(carets).chain(wrap(&message, room).into_iter().take(2).map(|l| (role, l))).collect()
 }
 
 /// Lines that the queries take.

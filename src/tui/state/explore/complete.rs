@@ -5,9 +5,12 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::promql::ast::Type;
+use crate::promql::complete::{Ask, Completion, WordKind, complete};
+use crate::promql::lexer::quote;
 use crate::promql::parser::{Features, parse};
 use crate::tui::action::Request;
 use crate::tui::state::explore::Explore;
+use crate::tui::state::filter::contains;
 
 pub(crate) use crate::promql::parser::Problem;
 
@@ -117,6 +120,27 @@ pub(crate) struct Popup {
     pub(crate) waiting: bool,
 }
 
+/// The list that answers a question of the parser's.
+fn names_of(ask: &Ask) -> NamesOf {
+    let selector = |metric: &Option<String>| metric.as_ref().map(|name| format!("{{__name__={}}}", quote(name)));
+    match ask {
+        Ask::Metrics => NamesOf::Metrics,
+        Ask::LabelNames { metric, .. } => NamesOf::Labels(selector(metric)),
+        Ask::LabelValues { metric, label } => NamesOf::Values(label.clone(), selector(metric)),
+    }
+}
+
+/// The names that fit what is written: those that begin so, then those that contain it.
+fn fitting<'a>(names: &'a [String], offers: &Completion) -> Vec<&'a str> {
+    let taken: &[String] = if let Some(Ask::LabelNames { taken, .. }) = &offers.ask { taken } else { &[] };
+    let prefix = offers.prefix.trim_start_matches(['"', '\'', '`']).to_lowercase();
+    let begins = |name: &str| name.get(..prefix.len()).is_some_and(|head| head.to_lowercase() == prefix);
+    let free = || names.iter().map(String::as_str).filter(|name| !taken.iter().any(|t| t == name));
+    let mut found: Vec<&str> = free().filter(|name| begins(name)).collect();
+    found.extend(free().filter(|name| !begins(name) && contains(name, &prefix)));
+    found
+}
+
 impl Explore {
     /// What completion has to ask the server for.
     pub(crate) fn wanted_names(&mut self, steady: Duration) -> Option<Request> {
@@ -133,11 +157,65 @@ impl Explore {
         Some(Request::Names(of))
     }
 
-    /// Opens, renews or closes the offers for what stands before the cursor. `asked`: the person wants them even
-    /// where nothing is begun.
+    /// Opens, renews or closes the offers for what stands at the cursor. `asked`: the person wants them even where
+    /// nothing is begun.
     pub(crate) fn offer(&mut self, asked: bool) {
-        let _ = asked;
-        self.popup = None;
+        let query = self.query();
+        let offers = complete(query.editor.text(), query.editor.cursor(), Features::all());
+        // Inside braces what exists is hard to guess; elsewhere a list at every blank would be in the way.
+        let labels = matches!(offers.ask, Some(Ask::LabelNames { .. } | Ask::LabelValues { .. }));
+        if !asked && offers.prefix.is_empty() && !labels {
+            self.popup = None;
+            return;
+        }
+        let (names, waiting) = match offers.ask.as_ref().map(names_of) {
+            Some(of) => {
+                let list = self.names.lists.get(&of);
+                let names = list.map(|l| l.names.clone()).unwrap_or_default();
+                let waiting = list.is_none_or(|l| l.waiting);
+                self.names.wanted = Some(of);
+                (names, waiting)
+            }
+            None => (Vec::new(), false),
+        };
+        let words = offers.words.iter().map(|word| Item {
+            label: word.text.clone(),
+            insert: word.text.clone(),
+            kind: match word.kind {
+                WordKind::Function => "function",
+                WordKind::Aggregation => "aggregation",
+                WordKind::Keyword => "keyword",
+                WordKind::Duration => "duration",
+            },
+            doc: word.doc.to_owned(),
+        });
+        let mut items: Vec<Item> = words.collect();
+        let known = fitting(&names, &offers);
+        let total = items.len() + known.len();
+        let kind = match &offers.ask {
+            Some(Ask::LabelNames { .. }) => "label",
+            Some(Ask::LabelValues { .. }) => "value",
+            Some(Ask::Metrics) | None => "metric",
+        };
+        let room = ITEMS.saturating_sub(items.len());
+        items.extend(known.into_iter().take(room).map(|name| Item {
+            label: name.to_owned(),
+            insert: offers.insertion(name),
+            kind,
+            doc: String::new(),
+        }));
+        // What is written already needs no offer.
+        let done = !asked && items.len() == 1 && items[0].label == offers.prefix;
+        self.popup = (!done && (total > 0 || waiting)).then_some(Popup {
+            items,
+            total,
+            at: 0,
+            top: 0,
+            range: offers.span,
+            moved: false,
+            history: false,
+            waiting,
+        });
     }
 
     /// Offers the queries that were run and contain what is written, newest first.

@@ -17,6 +17,7 @@ use crate::tui::state::Screen;
 use crate::tui::state::explore::complete::{Names, Popup};
 use crate::tui::state::explore::editor::Editor;
 use crate::tui::state::explore::result::{Ran, SeriesKey};
+use crate::tui::theme::Stroke;
 use crate::tui::widgets::plot::{Plot, Scale, query_step};
 use crate::wire::query::{Ask, When};
 
@@ -159,6 +160,9 @@ pub(crate) struct Explore {
     pub(crate) hidden: HashSet<SeriesKey>,
     /// The only series drawn.
     pub(crate) solo: Option<SeriesKey>,
+    /// The series that are told apart, by the place of their stroke: kept while they are there, so that a line
+    /// does not change its look.
+    strokes: [Option<SeriesKey>; 4],
     /// The time that is inspected.
     pub(crate) inspect: Option<i64>,
     /// Completion, or the search through the history.
@@ -192,6 +196,7 @@ impl Default for Explore {
             top: 0,
             hidden: HashSet::new(),
             solo: None,
+            strokes: Default::default(),
             inspect: None,
             popup: None,
             names: Names::default(),
@@ -319,11 +324,38 @@ impl Explore {
         self.select(at.unwrap_or(self.row));
     }
 
+    /// How a series looks.
+    pub(crate) fn stroke(&self, key: &SeriesKey) -> Stroke {
+        let place = self.strokes.iter().position(|s| s.as_ref() == Some(key));
+        place.map_or(Stroke::Rest, Stroke::at)
+    }
+
+    /// Gives free strokes to the series with the largest values. `anew`: those of this query are free.
+    pub(crate) fn assign_strokes(&mut self, anew: Option<usize>) {
+        let mut strokes = std::mem::take(&mut self.strokes);
+        for stroke in &mut strokes {
+            let kept = stroke.take().filter(|key| Some(key.query) != anew);
+            *stroke = kept.filter(|key| self.series().any(|(_, line)| line.key == *key));
+        }
+        let mut rest: Vec<&result::Line> = self.series().map(|(_, line)| line).collect();
+        rest.retain(|line| !strokes.iter().flatten().any(|key| *key == line.key));
+        let size = |line: &result::Line| if line.stats.max.is_nan() { f64::NEG_INFINITY } else { line.stats.max };
+        rest.sort_by(|a, b| size(b).total_cmp(&size(a)));
+        let keys: Vec<SeriesKey> = rest.iter().take(strokes.len()).map(|line| line.key.clone()).collect();
+        let mut keys = keys.into_iter();
+        for free in strokes.iter_mut().filter(|s| s.is_none()) {
+            *free = keys.next();
+        }
+        self.strokes = strokes;
+    }
+
     /// Gives series the places of their queries, after one was dropped.
     pub(crate) fn renumber(&mut self) {
         for (i, query) in self.queries.iter_mut().enumerate() {
             query.ran.iter_mut().flat_map(|r| &mut r.lines).for_each(|line| line.key.query = i);
         }
+        self.strokes = Default::default();
+        self.assign_strokes(None);
     }
 
     /// The edges of what the answers span.
