@@ -380,7 +380,9 @@ impl Parser<'_> {
     fn grouping(&mut self) -> Option<Grouping> {
         let Kind::Keyword(word @ (Keyword::By | Keyword::Without)) = self.kind() else { return None };
         self.next();
-        Some(Grouping { without: word == Keyword::Without, labels: self.labels() })
+        let (without, labels) = (word == Keyword::Without, self.labels());
+        // `by ()` is what there is without grouping.
+        (without || !labels.is_empty()).then_some(Grouping { without, labels })
     }
 
     /// `(a, b)` of grouping and matching.
