@@ -267,7 +267,7 @@ impl Ui {
             let word = painted(self.err_color, Role::Bad, "error:");
             let mut text = format!("{word} {}", term_safe(failure.message()));
             for line in failure.excerpt_lines() {
-                text.push_str(&format!("\n    {}", term_safe(line)));
+                text.push_str(&format!("\n  {}", term_safe(line.trim_end())));
             }
             for hint in failure.hints() {
                 text.push_str(&format!("\n  {} {}", painted(self.err_color, Role::Dim, "hint:"), term_safe(hint)));

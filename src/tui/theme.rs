@@ -150,8 +150,8 @@ impl Stroke {
             Self::Solid => true,
             Self::Dashed => i % 7 < 4,
             Self::Dotted => i % 4 < 2,
-            Self::Sparse => i % 4 == 0,
-            Self::Rest => i % 3 == 0,
+            Self::Sparse => i.is_multiple_of(4),
+            Self::Rest => i.is_multiple_of(3),
         }
     }
 }

@@ -4,11 +4,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use clap::Args;
-use unicode_width::UnicodeWidthStr;
 
 use crate::base::failure::{Failure, Kind};
 use crate::base::labels::Labels;
-use crate::base::term_safe::term_safe;
 use crate::base::time::Timestamp;
 use crate::base::units::Exact;
 use crate::cli::commands::tui::Glyphs;
@@ -18,7 +16,8 @@ use crate::cli::values::{chart, csv, table};
 use crate::cli::{Answer, Context, Done, connect};
 use crate::client::{Client, ClientError};
 use crate::promql::ast::{Expr, ExprKind};
-use crate::promql::parser::{Features, parse, place};
+use crate::promql::caret::caret_lines;
+use crate::promql::parser::{Features, Problem, parse, place};
 use crate::tui::chart_step;
 use crate::wire::query::{Ask, Reply, Value, When};
 
@@ -111,7 +110,7 @@ impl QueryArgs {
 pub fn run(args: &QueryArgs, ui: &mut Ui, cx: &Context) -> Done {
     let now = cx.clock.now();
     let ask = args.ask(now, ui.look().width)?;
-    let expr = understood(&args.expr)?;
+    let expr = understood(&args.expr, ui.look().width)?;
     let client = connect::client(&cx.settings)?;
     let text = connect::block_on(send(&client, &ask))?;
     let reply: Reply = serde_json::from_str(&text).map_err(|e| connect::failure(ClientError::Reply(e.to_string())))?;
@@ -120,9 +119,7 @@ pub fn run(args: &QueryArgs, ui: &mut Ui, cx: &Context) -> Done {
     }
     let resolution = reply.data.resolution.as_deref().filter(|r| *r != "raw");
     if let Some(resolution) = resolution {
-        ui.note(format!(
-            "answered from roll-ups of {resolution}: finer samples of that time are no longer kept, or not needed"
-        ));
+        ui.note(format!("answered from roll-ups of {resolution}"));
     }
     if ui.is_json() {
         // As the server wrote it: its order, its digits.
@@ -185,56 +182,21 @@ fn is_selector(expr: &Expr) -> bool {
 }
 
 /// Reads the expression here first: the server's answer would have no place to point at.
-fn understood(text: &str) -> Result<Expr, Failure> {
+fn understood(text: &str, columns: usize) -> Result<Expr, Failure> {
     // What is experimental is left to the server, which knows its settings.
     let parsed = parse(text, Features::all());
     match (parsed.problems.first(), parsed.expr) {
         (None, Some(expr)) => Ok(expr),
         (None, None) => Err(Failure::text(Kind::Usage, "the expression is empty")),
-        (Some(problem), _) => {
-            let (line, column) = place(text, problem.at);
-            let message = format!("{line}:{column}: parse error: {}", problem.message);
-            let failure = Failure::text(Kind::Usage, message).excerpt(marked(text, &problem.span));
-            Err(problem.hint.iter().fold(failure, Failure::hint))
-        }
+        (Some(problem), _) => Err(pointed(text, problem, columns)),
     }
 }
 
-/// The line of `text` in which `span` begins, and carets below the part of it that is meant.
-fn marked(text: &str, span: &std::ops::Range<usize>) -> Vec<String> {
-    /// Characters shown before and after the place when a line is long.
-    const AROUND: usize = 60;
-    let from = text.floor_char_boundary(span.start.min(text.len()));
-    let start = text[..from].rfind('\n').map_or(0, |i| i + 1);
-    let end = text[from..].find('\n').map_or(text.len(), |i| from + i);
-    let to = text.floor_char_boundary(span.end.clamp(from, end));
-    let before = &text[start..from];
-    let skipped = before.chars().count().saturating_sub(AROUND);
-    let before: String = before.chars().skip(skipped).collect();
-    let after: String = text[to..end].chars().take(AROUND).collect();
-    let (dots, more) = (if skipped > 0 { "... " } else { "" }, if to + after.len() < end { " ..." } else { "" });
-    let part: String = text[from..to].chars().take(2 * AROUND).collect();
-    let columns = |text: &str| term_safe(text).width();
-    let carets = "^".repeat(columns(&part).max(1));
-    vec![format!("{dots}{before}{part}{after}{more}"), format!("{}{carets}", " ".repeat(dots.len() + columns(&before)))]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn carets_stand_below_what_is_meant() {
-        #[track_caller]
-        fn check(text: &str, span: std::ops::Range<usize>, lines: [&str; 2]) {
-            assert_eq!(marked(text, &span), lines);
-        }
-        check("rate(x)", 5..6, ["rate(x)", "     ^"]);
-        check("up +", 4..4, ["up +", "    ^"]);
-        check("a\nbb cc\nd", 5..7, ["bb cc", "   ^^"]);
-        check("{a=\"店\"} +", 10..11, ["{a=\"店\"} +", "         ^"]);
-        check("", 0..0, ["", "^"]);
-        let long = format!("{}(", "x".repeat(200));
-        check(&long, 200..201, [&format!("... {}(", "x".repeat(60)), &format!("{}^", " ".repeat(64))]);
-    }
+/// A mistake in `text` with carets below it.
+pub fn pointed(text: &str, problem: &Problem, columns: usize) -> Failure {
+    let (line, column) = place(text, problem.at);
+    // The sentence stands in front; only the marks go below the text.
+    let bare = Problem { message: String::new(), hint: None, ..problem.clone() };
+    let failure = Failure::text(Kind::Usage, format!("{line}:{column}: parse error: {}", problem.message));
+    problem.hint.iter().fold(failure.excerpt(caret_lines(text, &bare, columns)), Failure::hint)
 }

@@ -48,6 +48,8 @@ fn areas(s: &State, body: Rect) -> Areas {
         // A chart of less than six lines tells nothing.
         n => cut(n.min(LEGEND_ROWS) + 2, (rest * 2 / 5).max(4).min(rest.saturating_sub(6))),
     };
+    // A title and heads without a row tell nothing.
+    let legend = if legend < 3 { 0 } else { legend };
     let part = |y: u16, height: u16| Rect { y: body.y + y, height, ..body };
     Areas {
         queries: part(0, queries),
