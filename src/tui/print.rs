@@ -2,8 +2,6 @@
 
 use std::fmt::Write;
 
-use ratatui::style::{Color, Modifier, Style};
-
 use crate::base::labels::Labels;
 use crate::tui::TuiOptions;
 use crate::tui::theme::{Stroke, Theme};
@@ -79,7 +77,7 @@ impl Chart<'_> {
 fn painted(line: &Line, theme: &Theme, colour: bool) -> String {
     let mut out = String::new();
     for (role, text) in line.spans() {
-        let codes = if colour { codes(theme.style(role)) } else { String::new() };
+        let codes = if colour { theme.codes(role) } else { String::new() };
         let done = match (codes.is_empty(), text.trim().is_empty()) {
             (false, false) => write!(out, "\x1b[{codes}m{text}\x1b[0m"),
             _ => write!(out, "{text}"),
@@ -88,29 +86,6 @@ fn painted(line: &Line, theme: &Theme, colour: bool) -> String {
     }
     out.truncate(out.trim_end().len());
     out
-}
-
-/// The numbers of the sequence that selects a style; empty for the plain one.
-fn codes(style: Style) -> String {
-    let mut codes = Vec::new();
-    for (modifier, code) in
-        [(Modifier::BOLD, "1"), (Modifier::DIM, "2"), (Modifier::UNDERLINED, "4"), (Modifier::REVERSED, "7")]
-    {
-        if style.add_modifier.contains(modifier) {
-            codes.push(code.to_owned());
-        }
-    }
-    match style.fg {
-        Some(Color::Rgb(r, g, b)) => codes.push(format!("38;2;{r};{g};{b}")),
-        Some(Color::Indexed(n)) => codes.push(format!("38;5;{n}")),
-        Some(Color::Red) => codes.push("31".to_owned()),
-        Some(Color::Yellow) => codes.push("33".to_owned()),
-        Some(Color::Magenta) => codes.push("35".to_owned()),
-        Some(Color::Cyan) => codes.push("36".to_owned()),
-        // The theme uses no other name; the terminal's own colour needs none.
-        _ => {}
-    }
-    codes.join(";")
 }
 
 #[cfg(test)]

@@ -209,6 +209,30 @@ impl Theme {
         }
     }
 
+    /// The numbers of the escape sequence that selects a role's style, for plain output; empty for the plain one.
+    pub(crate) fn codes(&self, role: Role) -> String {
+        let style = self.style(role);
+        let mut codes = Vec::new();
+        for (modifier, code) in
+            [(Modifier::BOLD, "1"), (Modifier::DIM, "2"), (Modifier::UNDERLINED, "4"), (Modifier::REVERSED, "7")]
+        {
+            if style.add_modifier.contains(modifier) {
+                codes.push(code.to_owned());
+            }
+        }
+        match style.fg {
+            Some(Color::Rgb(r, g, b)) => codes.push(format!("38;2;{r};{g};{b}")),
+            Some(Color::Indexed(n)) => codes.push(format!("38;5;{n}")),
+            Some(Color::Red) => codes.push("31".to_owned()),
+            Some(Color::Yellow) => codes.push("33".to_owned()),
+            Some(Color::Magenta) => codes.push("35".to_owned()),
+            Some(Color::Cyan) => codes.push("36".to_owned()),
+            // No role has another; the terminal's own colour needs no code.
+            _ => {}
+        }
+        codes.join(";")
+    }
+
     /// The cursor row's style, laid over the row's own.
     pub(crate) fn selected(&self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED).remove_modifier(Modifier::DIM)

@@ -68,9 +68,9 @@ pub struct QueryArgs {
 
 const EXAMPLES: &str = "\
 Examples:
-  watchdog query 'up == 0'
+  watchdog query 'probe_success == 0'
   watchdog query 'probe_duration_seconds{monitor=\"shop\"}' --chart --range 6h
-  watchdog query 'avg_over_time(up[1d])' --at 2026-11-23T00:00:00Z --csv";
+  watchdog query 'avg_over_time(probe_success[1d])' --at 2026-11-23T00:00:00Z --csv";
 
 impl QueryArgs {
     /// The question, with its times.

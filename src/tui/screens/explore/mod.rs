@@ -158,9 +158,9 @@ fn nothing(s: &State, columns: usize) -> Vec<Line> {
     }
     let mut lines: Vec<Line> = say("Write a query and press Enter. Tab offers metrics, labels and functions.");
     for (query, what) in [
-        ("up", "1 while a monitor's last probe was good"),
+        ("probe_success", "1 while a monitor is up, 0 while it is down"),
         ("probe_duration_seconds", "how long probes took"),
-        ("avg_over_time(up[1h])", "uptime of the hour before each point"),
+        ("avg_over_time(probe_success[1h])", "uptime of the hour before each point"),
         ("topk(5, probe_duration_seconds)", "the five slowest"),
     ] {
         lines.push(Line::new().pad(3).add(Role::Strong, query).pad(36).add(Role::Dim, format!(" {what}")));

@@ -135,7 +135,7 @@ fn old_data_has_no_colour() {
     let theme = Theme::new(Depth::True, Glyphs::Unicode, false);
     let mut s = explored(80, 24, "p95\n\x1b", &["search", "checkout"]);
     let colored =
-        |s: &State| cells(s, &theme).content().iter().filter(|c| c.fg != ratatui::style::Color::Reset).count();
+        |s: &State| cells(s, &theme).content().iter().filter(|c| c.fg != ratatui::buffer::Cell::EMPTY.fg).count();
     assert!(colored(&s) > 50);
     lose(&mut s);
     assert_eq!(colored(&s), 0, "{}", text(&s, &theme));
