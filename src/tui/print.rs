@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::base::labels::Labels;
 use crate::tui::TuiOptions;
 use crate::tui::theme::{Stroke, Theme};
-use crate::tui::widgets::legend::{Entry, Stats, head, longest, names, row};
+use crate::tui::widgets::legend::{Entry, Stats, fitting, head, longest, names, row};
 use crate::tui::widgets::plot::{Curve, Plot, Scale, query_step};
 use crate::tui::widgets::text::Line;
 
@@ -58,8 +58,7 @@ impl Chart<'_> {
         let mut lines = plot.lines(columns, rows, &theme);
         let metrics: Vec<&Labels> = self.series.iter().map(|(metric, _)| *metric).collect();
         let (_, names) = names(&metrics);
-        // Numbers stand beside the names, not at the far end of a wide terminal.
-        let columns = columns.min(longest(names.iter().map(String::as_str)).max(20) + 42);
+        let columns = fitting(columns, longest(names.iter().map(String::as_str)));
         lines.push(head(columns, "LAST", &theme));
         for ((name, stats), stroke) in names.iter().zip(stats).zip(strokes).take(LEGEND) {
             let entry = Entry { stroke: Some(stroke), name, stats, picked: false };

@@ -303,7 +303,7 @@ pub(crate) fn answered(s: &mut State, id: u64, ask: &Ask, result: Result<Reply, 
             let other = query.ran.as_ref().is_none_or(|ran| ran.query != ask.query);
             query.ran = Some(Ran::of(i, ask, *reply));
             query.error = None;
-            x.assign_strokes(other.then_some(i));
+            x.assign_strokes(other);
         }
         Ok(_) => query.error = Some("the server answered another question".to_owned()),
         Err(failed) => query.error = Some(failed.message),

@@ -46,6 +46,12 @@ pub(crate) struct Entry<'a> {
     pub(crate) picked: bool,
 }
 
+/// Columns of a table whose longest name is this: numbers stand beside the names, not at the far end of a wide
+/// terminal.
+pub(crate) fn fitting(columns: usize, longest: usize) -> usize {
+    columns.min(longest.max(20) + 4 + 4 * NUMBER + 2)
+}
+
 /// How the columns are divided: those of the name, and how many numbers follow.
 fn widths(columns: usize) -> (usize, usize) {
     let numbers = match columns {

@@ -188,8 +188,9 @@ fn table(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Option<Posit
         (n, _) => format!("{n} more are not shown: narrow the query down"),
     };
     rule(theme, columns, &title, &tail, x.focus == Focus::Results && x.table).draw(buf, theme, area, 0);
-    legend::head(columns, x.inspect.map_or("LAST", |_| "AT"), theme).draw(buf, theme, area, 1);
     let lettered = x.queries.iter().filter(|q| q.ran.is_some()).count() > 1;
+    let columns = legend::fitting(columns, x.longest() + if lettered { 2 } else { 0 });
+    legend::head(columns, x.inspect.map_or("LAST", |_| "AT"), theme).draw(buf, theme, area, 1);
     let mut parked = None;
     for (row, (i, (query, line))) in (2..area.height).zip(x.series().enumerate().skip(x.top)) {
         let picked = i == x.row && x.focus == Focus::Results;

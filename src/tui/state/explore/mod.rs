@@ -306,6 +306,12 @@ impl Explore {
             .flat_map(|(i, q)| q.ran.iter().flat_map(|r| &r.lines).map(move |line| (i, line)))
     }
 
+    /// Columns of the longest name.
+    pub(crate) fn longest(&self) -> usize {
+        let answers = self.queries.iter().filter_map(|q| q.ran.as_ref());
+        answers.map(|r| if self.table { r.longest.1 } else { r.longest.0 }).max().unwrap_or(0)
+    }
+
     /// How many there are.
     pub(crate) fn rows(&self) -> usize {
         self.queries.iter().filter_map(|q| q.ran.as_ref()).map(|r| r.lines.len()).sum()
@@ -330,11 +336,11 @@ impl Explore {
         place.map_or(Stroke::Rest, Stroke::at)
     }
 
-    /// Gives free strokes to the series with the largest values. `anew`: those of this query are free.
-    pub(crate) fn assign_strokes(&mut self, anew: Option<usize>) {
+    /// Gives free strokes to the series with the largest values; all are free for another question.
+    pub(crate) fn assign_strokes(&mut self, other: bool) {
         let mut strokes = std::mem::take(&mut self.strokes);
         for stroke in &mut strokes {
-            let kept = stroke.take().filter(|key| Some(key.query) != anew);
+            let kept = stroke.take().filter(|_| !other);
             *stroke = kept.filter(|key| self.series().any(|(_, line)| line.key == *key));
         }
         let mut rest: Vec<&result::Line> = self.series().map(|(_, line)| line).collect();
@@ -354,8 +360,7 @@ impl Explore {
         for (i, query) in self.queries.iter_mut().enumerate() {
             query.ran.iter_mut().flat_map(|r| &mut r.lines).for_each(|line| line.key.query = i);
         }
-        self.strokes = Default::default();
-        self.assign_strokes(None);
+        self.assign_strokes(true);
     }
 
     /// The edges of what the answers span.

@@ -1,7 +1,7 @@
 //! An answer, made ready to be drawn.
 
 use crate::base::labels::Labels;
-use crate::tui::widgets::legend::{Stats, names};
+use crate::tui::widgets::legend::{Stats, longest, names};
 use crate::wire::query::{Ask, Reply, Value, When, series_name};
 
 /// Series kept of one answer: more cannot be told apart, and each row costs memory on every refresh.
@@ -53,6 +53,8 @@ pub(crate) struct Ran {
     pub(crate) step: i64,
     /// Its series.
     pub(crate) lines: Vec<Line>,
+    /// Columns of the longest name, and of the longest whole name.
+    pub(crate) longest: (usize, usize),
     /// Series that were left out because there are too many.
     pub(crate) more: usize,
     /// Points of all series.
@@ -97,13 +99,15 @@ impl Ran {
             let name = if bare { whole.clone() } else { name };
             Line { name, whole, stats: Stats::of(&points), points, key: SeriesKey { query, labels } }
         });
+        let lines: Vec<Line> = lines.collect();
         let stats = reply.data.stats;
         Self {
             query: ask.query.clone(),
             from,
             to,
             step,
-            lines: lines.collect(),
+            longest: (longest(lines.iter().map(|l| l.name.as_str())), longest(lines.iter().map(|l| l.whole.as_str()))),
+            lines,
             more,
             points,
             notes: reply.warnings.into_iter().chain(reply.infos).collect(),
