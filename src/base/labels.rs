@@ -51,6 +51,21 @@ fn split_part(text: &str) -> (&str, &str) {
     text[i..].split_at(n)
 }
 
+/// As [`split_part`], of text that anyone wrote.
+fn checked_part(text: &str) -> Option<(&str, &str)> {
+    let mut n = 0_usize;
+    for (i, b) in text.bytes().enumerate().take(5) {
+        if b >> (LENGTH_BITS + 1) != 0 {
+            return None;
+        }
+        n |= usize::from(b & ((1 << LENGTH_BITS) - 1)) << (LENGTH_BITS as usize * i);
+        if b >> LENGTH_BITS == 0 {
+            return text[i + 1..].split_at_checked(n);
+        }
+    }
+    None
+}
+
 /// Pairs of an encoded set.
 struct Pairs<'a>(&'a str);
 
@@ -187,6 +202,20 @@ impl Labels {
         Self(Arc::from(key))
     }
 
+    /// The set that a key read from outside stands for, or nothing if [`as_key`](Self::as_key) never gives that.
+    pub fn checked_key(key: &str) -> Option<Self> {
+        let (mut rest, mut last) = (key, None);
+        while !rest.is_empty() {
+            let (name, after) = checked_part(rest)?;
+            let (value, after) = checked_part(after)?;
+            if value.is_empty() || last.is_some_and(|last| last >= name) {
+                return None;
+            }
+            (last, rest) = (Some(name), after);
+        }
+        Some(Self::from_key(key))
+    }
+
     /// A 64-bit FNV-1a hash over names and values, the fingerprint that Alertmanager uses for the
     /// same purpose (`model.LabelSet.Fingerprint`): stable across restarts and machines.
     pub fn fingerprint(&self) -> u64 {
@@ -218,9 +247,30 @@ impl Borrow<str> for Labels {
 
 /// By pairs, as Prometheus sorts series: not by the encoded text, whose lengths would decide first.
 impl Ord for Labels {
+    /// Looks for the first byte that differs, then for the part it is in: sets that are compared share most
+    /// of their text.
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.iter().cmp(other.iter())
+        let (mut a, mut b) = (&*self.0, &*other.0);
+        let mut same = common_prefix(a.as_bytes(), b.as_bytes());
+        while !a.is_empty() && !b.is_empty() {
+            let (part, rest) = split_part(a);
+            let len = a.len() - rest.len();
+            if same < len {
+                return part.cmp(split_part(b).0);
+            }
+            same -= len;
+            (a, b) = (rest, &b[len..]);
+        }
+        a.len().cmp(&b.len())
     }
+}
+
+/// How many bytes at the beginning are the same.
+fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    const STEP: usize = 16;
+    let steps = a.as_chunks::<STEP>().0.iter().zip(b.as_chunks::<STEP>().0).take_while(|(a, b)| a == b).count();
+    let from = steps * STEP;
+    from + a[from..].iter().zip(&b[from..]).take_while(|(a, b)| a == b).count()
 }
 
 impl PartialOrd for Labels {
@@ -306,12 +356,47 @@ mod tests {
     }
 
     #[test]
+    fn keys_from_outside_are_checked() {
+        let set = Labels::new([("a".repeat(70).as_str(), "ü"), ("b", "x")]);
+        assert_eq!(Labels::checked_key(set.as_key()), Some(set.clone()));
+        assert_eq!(Labels::checked_key(""), Some(Labels::default()));
+        for cut in 1..set.as_key().len() {
+            if let Some(part) = set.as_key().get(..cut) {
+                assert!(Labels::checked_key(part).is_none_or(|l| l.iter().count() == 1), "cut at {cut}");
+            }
+        }
+        for bad in [
+            "\u{1}b\u{1}x\u{1}a\u{1}x",
+            "\u{1}a\0",
+            "\u{1}",
+            "\u{7f}\u{7f}\u{7f}\u{7f}\u{7f}\u{7f}",
+            "ü",
+            "\u{1}ü\u{1}x",
+        ] {
+            assert_eq!(Labels::checked_key(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
     fn a_buffer_keeps_its_order() {
         let mut buf = LabelsBuf::default();
         for (k, v) in [("m", "1"), ("a", "2"), ("z", "3"), ("m", "4"), ("a", "")] {
             buf.set(k, v);
         }
         assert_eq!(buf.labels().to_string(), r#"{m="4", z="3"}"#);
+    }
+
+    #[test]
+    fn sets_sort_as_their_pairs_do() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        let mut word = move || ["", "a", "b", "aa", "ab", "b", "\u{1}", "ü"][rng.usize(..8)].repeat(rng.usize(1..40));
+        let sets: Vec<Labels> =
+            (0..200).map(|_| Labels::new([("a", word()), ("b", word()), ("bb", word()), ("c", word())])).collect();
+        for a in &sets {
+            for b in &sets {
+                assert_eq!(a.cmp(b), a.iter().cmp(b.iter()), "{a} {b}");
+            }
+        }
     }
 
     #[test]

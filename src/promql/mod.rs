@@ -7,6 +7,7 @@ pub mod ast;
 pub mod caret;
 pub mod check;
 pub mod complete;
+pub mod eval;
 pub mod func;
 pub mod lexer;
 pub mod parser;

@@ -13,6 +13,8 @@ mod evil;
 mod fake;
 mod guide;
 mod hostile;
+mod prometheus;
+mod promqltest;
 mod reload;
 mod server;
 mod terminal;

@@ -1,0 +1,366 @@
+//! Upkeep: what is due is done step by step, by whoever calls [`Tsdb::maintain`].
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::base::time::Timestamp;
+use crate::promql::source::Resolution;
+use crate::tsdb::block::{Block, Damage};
+use crate::tsdb::catalog;
+use crate::tsdb::compact::{self, Descriptor, Target};
+use crate::tsdb::db::{Shared, Tsdb};
+use crate::tsdb::guard::Guard;
+use crate::tsdb::rollup;
+
+/// A write-ahead log larger than this is flushed. It bounds the time of a restart.
+const LARGE: u64 = 64 << 20;
+/// A log whose oldest sample is older than this is flushed, if it is worth a block.
+const AGE: Duration = Duration::from_secs(5 * 60);
+/// A log of fewer bytes is not worth a block, until it is [`OLD`]: many small blocks make queries slow, and
+/// short chunks large.
+const WORTH: u64 = 8 << 20;
+/// No sample waits longer for its block.
+const OLD: Duration = Duration::from_secs(30 * 60);
+/// A day is rolled up this long after its end: by then its samples are in blocks.
+const SETTLED: i64 = 5_400_000;
+const DAY: i64 = 86_400_000;
+/// How far the saved time may lag.
+const SAVE_CLOCK: Duration = Duration::from_secs(600);
+
+/// What upkeep did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Samples that went from memory into a block.
+    pub flushed: u64,
+    /// Blocks merged into others.
+    pub merged: usize,
+    /// Roll-ups written.
+    pub rolled_up: usize,
+    /// Blocks removed, because of age or size.
+    pub removed: usize,
+    /// Series that left memory.
+    pub series_gone: usize,
+    /// Whether there is more to do at once.
+    pub more: bool,
+}
+
+/// What upkeep remembers between its calls. Whoever holds it is the only one that changes blocks.
+#[derive(Debug)]
+pub(crate) struct Upkeep {
+    /// The next block's number.
+    pub(crate) next_id: u64,
+    /// A flush that was begun: samples are set aside, segments up to this are to be removed.
+    pub(crate) begun: Option<u64>,
+    /// The first segment that the begun flush makes superfluous.
+    pub(crate) first_segment: u64,
+    /// The time to go by when something is removed.
+    guard: Guard,
+    /// Where the monotonic clock began.
+    began: Instant,
+    /// The believed time that the file has.
+    saved: Timestamp,
+    /// Whether a lack of space was told.
+    told: bool,
+    /// The newest block and the last day that roll-ups were last thought about.
+    rolled: Option<(u64, i64)>,
+}
+
+impl Upkeep {
+    pub(crate) fn new(next_id: u64, believed: Timestamp) -> Self {
+        Self {
+            next_id,
+            begun: None,
+            first_segment: 1,
+            guard: Guard::new(believed, Duration::ZERO),
+            began: Instant::now(),
+            saved: believed,
+            told: false,
+            rolled: None,
+        }
+    }
+
+    /// A number for a block.
+    pub(crate) fn take_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id - 1
+    }
+
+    /// Whether a flush was begun and not ended.
+    pub(crate) const fn is_flushing(&self) -> bool {
+        self.begun.is_some()
+    }
+}
+
+impl Tsdb {
+    /// Does what is due: flush, merge, roll up, retire. Returns early when `stop` says so, which is asked
+    /// between steps.
+    ///
+    /// # Errors
+    /// The disk refused. Nothing is lost by that; the next call tries again.
+    pub fn maintain(&self, now: Timestamp, stop: &dyn Fn() -> bool) -> io::Result<Work> {
+        let shared = self.shared();
+        let mut upkeep = shared.upkeep();
+        let passed = upkeep.began.elapsed();
+        shared.maintain(&mut upkeep, now, passed, stop)
+    }
+
+    /// Writes everything in memory into blocks.
+    ///
+    /// # Errors
+    /// The disk refused. Nothing is lost by that.
+    pub fn flush(&self) -> io::Result<Work> {
+        let shared = self.shared();
+        let mut work = Work::default();
+        shared.flush(&mut shared.upkeep(), &mut work, &|| false)?;
+        Ok(work)
+    }
+}
+
+impl Shared {
+    /// As [`Tsdb::maintain`], with the reading of a monotonic clock.
+    pub(crate) fn maintain(
+        &self,
+        upkeep: &mut Upkeep,
+        now: Timestamp,
+        monotonic: Duration,
+        stop: &dyn Fn() -> bool,
+    ) -> io::Result<Work> {
+        if self.fs.is_read_only() {
+            return Err(io::ErrorKind::ReadOnlyFilesystem.into());
+        }
+        let believed = upkeep.guard.observe(now, monotonic);
+        self.believe(believed);
+        let mut work = Work::default();
+        if self.is_flush_due(now) || upkeep.is_flushing() {
+            self.flush(upkeep, &mut work, stop)?;
+        }
+        self.merge_due(upkeep, believed, &mut work, stop)?;
+        self.roll_up_due(upkeep, believed, &mut work, stop)?;
+        self.retire(believed, &mut work)?;
+        self.drop_tombstones()?;
+        self.save_metadata()?;
+        if believed.since(upkeep.saved) > SAVE_CLOCK || upkeep.saved > believed {
+            self.save_clock(believed)?;
+            upkeep.saved = believed;
+        }
+        Ok(work)
+    }
+
+    fn is_flush_due(&self, now: Timestamp) -> bool {
+        let writer = self.writer();
+        let (bytes, since) = (writer.wal.bytes(), writer.since);
+        drop(writer);
+        let age = since.map_or(Duration::ZERO, |since| now.since(since));
+        self.flush_due.load(Relaxed) || bytes > LARGE || (bytes > WORTH && age >= AGE) || age >= OLD
+    }
+
+    /// Whether so many bytes may be written without filling the disk.
+    fn has_room(&self, bytes: u64, upkeep: &mut Upkeep) -> bool {
+        let room = self.fs.space(&self.dir).map_or(u64::MAX, |s| s.above_floor());
+        let enough = bytes.saturating_add(bytes / 8) <= room;
+        if !enough && !upkeep.told {
+            warn!(needed = bytes, free = room, "too little space to merge blocks");
+        }
+        upkeep.told = !enough;
+        enough
+    }
+
+    fn merge_due(
+        &self,
+        upkeep: &mut Upkeep,
+        now: Timestamp,
+        work: &mut Work,
+        stop: &dyn Fn() -> bool,
+    ) -> io::Result<()> {
+        loop {
+            let catalog = self.catalog();
+            let all: Vec<Descriptor> = catalog.blocks.iter().map(|b| Descriptor::of(b)).collect();
+            let retention = i64::try_from(self.options.retention.as_millis()).unwrap_or(i64::MAX);
+            let jobs = compact::plan(&all, now.millis(), retention);
+            let Some(job) = jobs.first() else { return Ok(()) };
+            let inputs: Vec<Arc<Block>> =
+                catalog.blocks.iter().filter(|b| job.contains(&b.meta().id)).map(Arc::clone).collect();
+            if !self.has_room(inputs.iter().map(|b| b.stats().bytes).sum(), upkeep) {
+                return Ok(());
+            }
+            if stop() {
+                work.more = true;
+                return Ok(());
+            }
+            // Roll-ups are kept longer than raw samples, each for its time.
+            let keep_from = self.kept_from(inputs.first().map_or(Resolution::Raw, |b| b.meta().resolution), now);
+            self.merge(upkeep, &inputs, keep_from, work)?;
+        }
+    }
+
+    /// Replaces blocks by one.
+    pub(crate) fn merge(
+        &self,
+        upkeep: &mut Upkeep,
+        inputs: &[Arc<Block>],
+        keep_from: i64,
+        work: &mut Work,
+    ) -> io::Result<()> {
+        let dir = catalog::dir(&self.dir);
+        let target = Target { dir: &dir, id: upkeep.take_id(), cache: &self.cache };
+        let mut damage = Damage::default();
+        let merged = compact::merge(inputs, &self.tombstones(), keep_from, target, &mut damage)?;
+        let ids: Vec<u64> = inputs.iter().map(|b| b.meta().id).collect();
+        match merged {
+            Some(block) => self.add_block(block),
+            None => self.set_catalog(self.catalog().without(&ids)),
+        }
+        work.merged += inputs.len();
+        self.counters.merges.fetch_add(1, Relaxed);
+        if damage.is_none() {
+            self.remove_files(inputs)
+        } else {
+            // The new block lacks what could not be read; what is left of the old ones stays for a person.
+            self.counters.damaged.fetch_add(damage.count, Relaxed);
+            damage.notes.iter().for_each(|note| warn!(note, "damage was found when blocks were merged"));
+            inputs.iter().for_each(|b| catalog::set_aside(&*self.fs, &self.dir, b.path()));
+            Ok(())
+        }
+    }
+
+    fn remove_files(&self, blocks: &[Arc<Block>]) -> io::Result<()> {
+        for block in blocks {
+            match self.fs.remove(block.path()) {
+                Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
+                _ => {}
+            }
+        }
+        self.fs.sync_dir(&catalog::dir(&self.dir))
+    }
+
+    /// The first time for which samples of a resolution are kept.
+    fn kept_from(&self, resolution: Resolution, now: Timestamp) -> i64 {
+        let kept = match resolution {
+            Resolution::Raw => self.options.retention,
+            Resolution::FiveMinutes => self.options.rollup_5m,
+            Resolution::Hour => self.options.rollup_1h,
+        };
+        now.minus(kept).millis()
+    }
+
+    /// Computes roll-ups of days that are over, and again of those into which late samples came.
+    fn roll_up_due(
+        &self,
+        upkeep: &mut Upkeep,
+        now: Timestamp,
+        work: &mut Work,
+        stop: &dyn Fn() -> bool,
+    ) -> io::Result<()> {
+        let last = now.millis().saturating_sub(SETTLED).div_euclid(DAY);
+        // Nothing changes but by a new block or a new day.
+        if upkeep.rolled == Some((upkeep.next_id, last)) {
+            return Ok(());
+        }
+        for resolution in [Resolution::FiveMinutes, Resolution::Hour] {
+            let catalog = self.catalog();
+            let kept = catalog.of(Resolution::Raw).map(|b| b.stats().min_time).min();
+            let first = kept.map_or(i64::MAX, |t| t.max(self.kept_from(resolution, now)));
+            for day in first.saturating_sub(1).div_euclid(DAY)..last {
+                let (after, until) = (day * DAY, (day + 1) * DAY);
+                if !self.is_roll_up_due(resolution, after, until) {
+                    continue;
+                }
+                if stop() {
+                    work.more = true;
+                    return Ok(());
+                }
+                let catalog = self.catalog();
+                let reach = after.saturating_sub(rollup::REACH);
+                let sources: Vec<Arc<Block>> =
+                    catalog.of(Resolution::Raw).filter(|b| b.overlaps(reach, until)).map(Arc::clone).collect();
+                if !self.has_room(sources.iter().map(|b| b.stats().bytes / 4).sum(), upkeep) {
+                    return Ok(());
+                }
+                self.roll_up(upkeep, &sources, (after, until), resolution, work)?;
+            }
+        }
+        upkeep.rolled = Some((upkeep.next_id, last));
+        Ok(())
+    }
+
+    /// Whether raw blocks know of a time what no roll-up does.
+    fn is_roll_up_due(&self, resolution: Resolution, after: i64, until: i64) -> bool {
+        let catalog = self.catalog();
+        let covers = |b: &&Arc<Block>| b.meta().covers.is_some_and(|(a, u)| a <= after && u >= until);
+        let known = catalog.of(resolution).filter(covers).max_by_key(|b| b.meta().id).map(|b| b.meta().sequence.1);
+        let mut newer = catalog
+            .of(Resolution::Raw)
+            .filter(|b| b.overlaps(after + 1, until) && known.is_none_or(|known| b.meta().sequence.1 > known));
+        newer.any(|b| !b.select(&[], after + 1, until, &mut Damage::default()).is_empty())
+    }
+
+    fn roll_up(
+        &self,
+        upkeep: &mut Upkeep,
+        sources: &[Arc<Block>],
+        span: (i64, i64),
+        resolution: Resolution,
+        work: &mut Work,
+    ) -> io::Result<()> {
+        let dir = catalog::dir(&self.dir);
+        let target = Target { dir: &dir, id: upkeep.take_id(), cache: &self.cache };
+        let mut damage = Damage::default();
+        let block = rollup::build(sources, &self.tombstones(), span, resolution, target, &mut damage)?;
+        self.counters.damaged.fetch_add(damage.count, Relaxed);
+        damage.notes.iter().for_each(|note| warn!(note, "damage was found when samples were rolled up"));
+        if let Some(block) = block {
+            // One that stood for the same time only is of no use any more.
+            let old: Vec<Arc<Block>> = self
+                .catalog()
+                .of(resolution)
+                .filter(|b| b.meta().covers.is_some_and(|(a, u)| a >= span.0 && u <= span.1))
+                .map(Arc::clone)
+                .collect();
+            let ids: Vec<u64> = old.iter().map(|b| b.meta().id).collect();
+            self.set_catalog(self.catalog().without(&ids).with(block));
+            self.remove_files(&old)?;
+            work.rolled_up += 1;
+            self.counters.rollups.fetch_add(1, Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Removes blocks that are too old, and the oldest while all together are too large.
+    fn retire(&self, now: Timestamp, work: &mut Work) -> io::Result<()> {
+        let catalog = self.catalog();
+        let (mut gone, mut kept): (Vec<Arc<Block>>, Vec<Arc<Block>>) =
+            catalog.blocks.iter().map(Arc::clone).partition(|b| {
+                let end = b.meta().covers.map_or(b.stats().max_time, |(_, until)| until);
+                end < self.kept_from(b.meta().resolution, now)
+            });
+        if let Some(most) = self.options.max_size {
+            kept.sort_by_key(|b| (b.meta().resolution != Resolution::Raw, b.stats().max_time));
+            let logs = {
+                let writer = self.writer();
+                writer.wal.bytes() + writer.log.bytes()
+            };
+            let mut total = logs + kept.iter().map(|b| b.stats().bytes).sum::<u64>();
+            for block in kept {
+                if total <= most {
+                    break;
+                }
+                total -= block.stats().bytes;
+                gone.push(block);
+            }
+        }
+        if gone.is_empty() {
+            return Ok(());
+        }
+        info!(blocks = gone.len(), "blocks were removed because of age or size");
+        let ids: Vec<u64> = gone.iter().map(|b| b.meta().id).collect();
+        self.set_catalog(self.catalog().without(&ids));
+        work.removed += gone.len();
+        self.counters.retired.fetch_add(gone.len() as u64, Relaxed);
+        self.remove_files(&gone)
+    }
+}

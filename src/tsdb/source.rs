@@ -1,0 +1,220 @@
+//! Reading: what memory and blocks know of each series, as one.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::base::labels::Labels;
+use crate::base::sample::Column;
+use crate::promql::source::{Reader, Resolution, Select, SeriesSet, Source, SourceError, Want};
+use crate::tsdb::block::{Block, BlockReader, Damage, Growth};
+use crate::tsdb::compact::Tombstone;
+use crate::tsdb::db::{Shared, Tsdb};
+use crate::tsdb::head::{self, Seen};
+use crate::tsdb::join::{Entry, Part, join};
+use crate::tsdb::merge::{Merge, read_data};
+use crate::tsdb::resolution::{self, Span};
+
+/// Selected series: what memory and each block know of them.
+struct Selected {
+    series: Vec<Entry>,
+    /// Parts of all series, those of one together, in the order in which they were written.
+    parts: Vec<Part>,
+    seen: Vec<Seen>,
+    blocks: Vec<Arc<Block>>,
+    /// For each block, what hides samples of it.
+    hidden: Vec<Vec<Tombstone>>,
+    resolution: Resolution,
+    want: Want,
+    /// Who tells of which time, in order.
+    spans: Vec<Span>,
+    /// Found when selecting and when reading.
+    damage: Mutex<Damage>,
+    lost: Vec<String>,
+}
+
+impl Source for Tsdb {
+    fn select<'a>(&'a self, select: &Select<'_>) -> Result<Box<dyn SeriesSet + 'a>, SourceError> {
+        self.shared().select(select).map(|set| Box::new(set) as Box<dyn SeriesSet>)
+    }
+}
+
+impl Shared {
+    fn select(&self, select: &Select<'_>) -> Result<Selected, SourceError> {
+        let (start, end, limit) = (select.start, select.end, select.max_series);
+        // Memory first, then the catalogue: whatever a flush moves in between is then seen twice, not never.
+        let seen = self.head().snapshot(select.matchers, start, end, limit);
+        let (catalog, tombstones) = (self.catalog(), self.tombstones());
+        let mut seen = seen.ok_or(SourceError::TooManySeries { limit })?;
+        head::sort(&mut seen);
+        let resolution = resolution::choose(select, &catalog);
+        let (blocks, spans) = resolution::spans(resolution, &catalog, start, end);
+        let mut damage = Damage::default();
+        let mut lists = Vec::with_capacity(blocks.len() + 1);
+        let mut hidden = Vec::with_capacity(blocks.len());
+        for (i, block) in blocks.iter().enumerate() {
+            let hides: Vec<Tombstone> = tombstones
+                .iter()
+                .filter(|t| t.applies(block.meta()) && block.overlaps(t.from, t.to))
+                .cloned()
+                .collect();
+            let whole = |t: &&Tombstone| t.from <= block.stats().min_time && t.to >= block.stats().max_time;
+            let gone = |labels: &Labels| hides.iter().filter(whole).any(|t| t.matches(labels));
+            let found = block.select(select.matchers, start, end, &mut damage).into_iter();
+            let found = found.filter(|(labels, _)| hides.is_empty() || !gone(labels));
+            let part = |series| Part::Block { block: i as u32, series };
+            lists.push(found.map(|(labels, series)| (labels, part(series))).collect::<Vec<_>>());
+            hidden.push(hides);
+        }
+        lists.push(seen.iter().enumerate().map(|(i, s)| (s.labels.clone(), Part::Memory(i as u32))).collect());
+        let (series, parts) = join(lists, limit).ok_or(SourceError::TooManySeries { limit })?;
+        Ok(Selected {
+            series,
+            parts,
+            seen,
+            blocks,
+            hidden,
+            resolution,
+            want: select.want,
+            spans,
+            damage: Mutex::new(damage),
+            lost: catalog.lost.clone(),
+        })
+    }
+}
+
+impl SeriesSet for Selected {
+    fn len(&self) -> usize {
+        self.series.len()
+    }
+
+    fn labels(&self, series: usize) -> Labels {
+        self.series[series].labels.clone()
+    }
+
+    fn resolution(&self) -> Resolution {
+        self.resolution
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+        damage.notes.iter().chain(&self.lost).cloned().collect()
+    }
+
+    fn reader<'a>(&'a self) -> Box<dyn Reader + 'a> {
+        Box::new(SelectedReader {
+            set: self,
+            merge: Merge::default(),
+            blocks: self.blocks.iter().map(|_| None).collect(),
+            part: Column::default(),
+        })
+    }
+}
+
+impl Selected {
+    fn parts(&self, series: usize) -> &[Part] {
+        let from = series.checked_sub(1).map_or(0, |before| self.series[before].end);
+        &self.parts[from as usize..self.series[series].end as usize]
+    }
+}
+
+struct SelectedReader<'a> {
+    set: &'a Selected,
+    merge: Merge,
+    /// Made when first needed.
+    blocks: Vec<Option<BlockReader<'a>>>,
+    /// Samples that are worked on before they go out.
+    part: Column,
+}
+
+impl Reader for SelectedReader<'_> {
+    fn read(&mut self, series: usize, out: &mut Column) -> Result<(), SourceError> {
+        out.clear();
+        let set = self.set;
+        if let [Span { from, to, rollup: None }] = set.spans[..]
+            && set.resolution == Resolution::Raw
+        {
+            return self.raw(series, from, to, out);
+        }
+        let mut growth = Growth::default();
+        let mut raw = Column::default();
+        for span in &set.spans {
+            match span.rollup {
+                None => {
+                    self.raw(series, span.from, span.to, &mut raw)?;
+                    resolution::fill(&raw, set.resolution, set.want, &mut growth, out);
+                }
+                Some(block) => {
+                    let here = |p: &&Part| matches!(p, Part::Block { block: b, .. } if *b == block);
+                    if let Some(part) = set.parts(series).iter().find(here) {
+                        self.block(series, *part, (span.from, span.to), &mut growth, out);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl SelectedReader<'_> {
+    /// Reads all raw samples of a time.
+    fn raw(&mut self, series: usize, from: i64, to: i64, out: &mut Column) -> Result<(), SourceError> {
+        let set = self.set;
+        out.clear();
+        self.merge.begin();
+        for part in set.parts(series) {
+            match *part {
+                Part::Block { block, .. } => {
+                    let block = &set.blocks[block as usize];
+                    if block.meta().resolution == Resolution::Raw && block.overlaps(from, to) {
+                        self.block(series, *part, (from, to), &mut Growth::default(), out);
+                        self.merge.part(out);
+                    }
+                }
+                Part::Memory(at) => {
+                    let seen = &set.seen[at as usize];
+                    if let Some(frozen) = &seen.frozen {
+                        read_data(frozen, from, to, &mut self.merge, out)?;
+                    }
+                    read_data(&seen.live, from, to, &mut self.merge, out)?;
+                }
+            }
+        }
+        self.merge.finish(out, from, to);
+        Ok(())
+    }
+
+    /// Adds what a block has of a time, without what is deleted.
+    fn block(&mut self, series: usize, part: Part, (from, to): (i64, i64), growth: &mut Growth, out: &mut Column) {
+        let set = self.set;
+        let Part::Block { block: at, series: id } = part else { return };
+        let block = &set.blocks[at as usize];
+        let reader = self.blocks[at as usize].get_or_insert_with(|| block.reader());
+        let mut damage = Damage::default();
+        let hides = &set.hidden[at as usize];
+        let direct = hides.is_empty();
+        if !direct {
+            self.part.clear();
+        }
+        let into = if direct { &mut *out } else { &mut self.part };
+        if block.meta().resolution != Resolution::Raw && set.want == Want::Increase {
+            reader.read_growth(id, from, to, growth, into, &mut damage);
+        } else {
+            reader.read(
+                id,
+                from,
+                to,
+                if block.meta().resolution == Resolution::Raw { Want::Last } else { set.want },
+                into,
+                &mut damage,
+            );
+        }
+        if !direct {
+            let labels = &set.series[series].labels;
+            hides.iter().filter(|t| t.matches(labels)).for_each(|t| t.hide(&mut self.part));
+            out.t.extend_from_slice(&self.part.t);
+            out.v.extend_from_slice(&self.part.v);
+        }
+        if !damage.is_none() {
+            set.damage.lock().unwrap_or_else(PoisonError::into_inner).merge(damage);
+        }
+    }
+}
