@@ -15,4 +15,5 @@ mod guide;
 mod hostile;
 mod reload;
 mod server;
+mod storage;
 mod terminal;

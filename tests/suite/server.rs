@@ -57,8 +57,24 @@ impl Place {
 
     /// Starts `serve` and waits for its ready line.
     pub fn serve(&self) -> Server {
+        self.serve_with(|_| ())
+    }
+
+    /// Starts `serve` without waiting.
+    pub fn begin(&self) -> Child {
+        self.spawn(|_| ())
+    }
+
+    fn spawn(&self, change: impl FnOnce(&mut Command)) -> Child {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.dir.path().join("stderr")).unwrap();
-        let mut child = self.command().arg("serve").stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut command = self.command();
+        change(&mut command);
+        command.arg("serve").stdout(Stdio::piped()).stderr(log).spawn().unwrap()
+    }
+
+    /// As [`serve`](Self::serve), with a command that `change` has changed.
+    pub fn serve_with(&self, change: impl FnOnce(&mut Command)) -> Server {
+        let mut child = self.spawn(change);
         let mut ready = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
         if !ready.starts_with("ready") {
