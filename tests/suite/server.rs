@@ -80,13 +80,16 @@ impl Place {
         if !ready.starts_with("ready") {
             panic!("the server said {ready:?}\n{}", self.log());
         }
-        Server { child, socket: self.socket() }
+        let http = ready.split(' ').find_map(|w| w.strip_prefix("http=")).unwrap().to_owned();
+        Server { child, socket: self.socket(), http }
     }
 }
 
 pub struct Server {
     child: Child,
     socket: PathBuf,
+    /// Where it listens over TCP, if it was asked to.
+    http: String,
 }
 
 impl Server {
@@ -105,6 +108,11 @@ impl Server {
     /// The monitor's line of the board.
     pub fn row(&self, name: &str) -> Option<Value> {
         self.get("/api/v1/board")["monitors"].as_array().unwrap().iter().find(|m| m["name"] == name).cloned()
+    }
+
+    /// Address and port of its TCP listener.
+    pub fn http(&self) -> &str {
+        &self.http
     }
 
     pub fn pid(&self) -> u32 {
