@@ -13,6 +13,7 @@ mod evil;
 mod fake;
 mod guide;
 mod hostile;
+mod needs;
 mod prometheus;
 mod reload;
 mod server;

@@ -1,8 +1,7 @@
 //! A real Prometheus scrapes, writes here over remote write, and both are asked the same: every
 //! series, every value, and what `promtool` prints.
 //!
-//! Needs Debian's package `prometheus`. Where it is missing the test says so and does nothing, but in
-//! CI, which installs it, that is a failure.
+//! Needs Debian's package `prometheus`.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -13,6 +12,7 @@ use std::thread;
 
 use serde_json::Value;
 
+use crate::needs;
 use crate::server::{Place, wait_for};
 
 /// Scrapes, one a second, before anything is compared.
@@ -107,16 +107,6 @@ impl Peer {
     }
 }
 
-/// Whether `program` runs here; in CI it must.
-fn installed(program: &str) -> bool {
-    let found = Command::new(program).arg("--version").output().is_ok();
-    assert!(found || std::env::var_os("CI").is_none(), "{program} is missing");
-    if !found {
-        println!("not run: {program} is not installed");
-    }
-    found
-}
-
 /// Answers every request with [`EXPOSITION`].
 fn target() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -185,7 +175,7 @@ fn promtool(args: &[&str]) -> Vec<String> {
 
 #[test]
 fn what_a_real_prometheus_writes_here_is_answered_as_it_answers_itself() {
-    if !installed("prometheus") || !installed("promtool") {
+    if !needs::commands(&["prometheus", "promtool"]) {
         return;
     }
     let place = Place::new();
@@ -254,7 +244,7 @@ fn what_a_real_prometheus_writes_here_is_answered_as_it_answers_itself() {
 
 #[test]
 fn promtool_finds_nothing_wrong_with_our_own_metrics() {
-    if !installed("promtool") {
+    if !needs::commands(&["promtool"]) {
         return;
     }
     let place = Place::new();

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::numbered::{Faults, Numbered};
 use super::{Link, now_ms};
+use crate::needs;
 use crate::server::{Place, wait_for};
 
 /// A small disk of its own; dropping it unmounts it.
@@ -43,8 +44,7 @@ impl Drop for SmallDisk {
 
 #[test]
 fn a_full_disk_refuses_samples_politely_and_heals_by_itself() {
-    if !nix::unistd::geteuid().is_root() {
-        println!("not run: mounting a small disk takes root");
+    if !needs::met(nix::unistd::geteuid().is_root(), "root, to mount a small disk") {
         return;
     }
     let place = Place::new();
