@@ -4,6 +4,9 @@
 //! [`source::Source`], which the store implements, and time is an argument.
 
 pub mod ast;
+pub mod check;
 pub mod func;
+pub mod lexer;
+pub mod parser;
 pub mod source;
 pub mod value;

@@ -1,8 +1,10 @@
 //! The functions of PromQL: their signatures and, one file per family, what they compute.
 
+mod table;
+
 use crate::promql::ast::Type;
 
-/// Every function that Prometheus documents.
+/// Every function that Prometheus documents, in the order of their names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "each is PromQL's own function")]
 pub enum Func {
@@ -56,7 +58,9 @@ pub enum Func {
     Log10,
     Log2,
     MadOverTime,
+    MaxOf,
     MaxOverTime,
+    MinOf,
     MinOverTime,
     Minute,
     Month,
