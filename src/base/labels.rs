@@ -51,6 +51,21 @@ fn split_part(text: &str) -> (&str, &str) {
     text[i..].split_at(n)
 }
 
+/// As [`split_part`], of text that anyone wrote.
+fn checked_part(text: &str) -> Option<(&str, &str)> {
+    let mut n = 0_usize;
+    for (i, b) in text.bytes().enumerate().take(5) {
+        if b >> (LENGTH_BITS + 1) != 0 {
+            return None;
+        }
+        n |= usize::from(b & ((1 << LENGTH_BITS) - 1)) << (LENGTH_BITS as usize * i);
+        if b >> LENGTH_BITS == 0 {
+            return text[i + 1..].split_at_checked(n);
+        }
+    }
+    None
+}
+
 /// Pairs of an encoded set.
 struct Pairs<'a>(&'a str);
 
@@ -187,6 +202,20 @@ impl Labels {
         Self(Arc::from(key))
     }
 
+    /// The set that a key read from outside stands for, or nothing if [`as_key`](Self::as_key) never gives that.
+    pub fn checked_key(key: &str) -> Option<Self> {
+        let (mut rest, mut last) = (key, None);
+        while !rest.is_empty() {
+            let (name, after) = checked_part(rest)?;
+            let (value, after) = checked_part(after)?;
+            if value.is_empty() || last.is_some_and(|last| last >= name) {
+                return None;
+            }
+            (last, rest) = (Some(name), after);
+        }
+        Some(Self::from_key(key))
+    }
+
     /// A 64-bit FNV-1a hash over names and values, the fingerprint that Alertmanager uses for the
     /// same purpose (`model.LabelSet.Fingerprint`): stable across restarts and machines.
     pub fn fingerprint(&self) -> u64 {
@@ -303,6 +332,21 @@ mod tests {
         buf.push("a", "1");
         buf.push("b", "2");
         assert_eq!(map.get(buf.as_key()), Some(&7));
+    }
+
+    #[test]
+    fn keys_from_outside_are_checked() {
+        let set = Labels::new([("a".repeat(70).as_str(), "ü"), ("b", "x")]);
+        assert_eq!(Labels::checked_key(set.as_key()), Some(set.clone()));
+        assert_eq!(Labels::checked_key(""), Some(Labels::default()));
+        for cut in 1..set.as_key().len() {
+            if let Some(part) = set.as_key().get(..cut) {
+                assert!(Labels::checked_key(part).is_none_or(|l| l.iter().count() == 1), "cut at {cut}");
+            }
+        }
+        for bad in ["\u{1}b\u{1}x\u{1}a\u{1}x", "\u{1}a\0", "\u{1}", "\u{7f}\u{7f}\u{7f}\u{7f}\u{7f}\u{7f}", "ü", "\u{1}ü\u{1}x"] {
+            assert_eq!(Labels::checked_key(bad), None, "{bad:?}");
+        }
     }
 
     #[test]
