@@ -11,6 +11,7 @@ mod contract;
 mod crash;
 mod evil;
 mod fake;
+mod fuzz;
 mod guide;
 mod hostile;
 mod needs;
