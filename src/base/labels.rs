@@ -344,7 +344,14 @@ mod tests {
                 assert!(Labels::checked_key(part).is_none_or(|l| l.iter().count() == 1), "cut at {cut}");
             }
         }
-        for bad in ["\u{1}b\u{1}x\u{1}a\u{1}x", "\u{1}a\0", "\u{1}", "\u{7f}\u{7f}\u{7f}\u{7f}\u{7f}\u{7f}", "ü", "\u{1}ü\u{1}x"] {
+        for bad in [
+            "\u{1}b\u{1}x\u{1}a\u{1}x",
+            "\u{1}a\0",
+            "\u{1}",
+            "\u{7f}\u{7f}\u{7f}\u{7f}\u{7f}\u{7f}",
+            "ü",
+            "\u{1}ü\u{1}x",
+        ] {
             assert_eq!(Labels::checked_key(bad), None, "{bad:?}");
         }
     }

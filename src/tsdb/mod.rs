@@ -2,13 +2,23 @@
 //!
 //! One process owns a store. All calls block; callers on the async side use a blocking task.
 
+mod append;
+pub mod batch;
 pub mod chunk;
 pub mod db;
 mod frame;
 pub mod fs;
 mod head;
 pub mod nodes;
+mod open;
+pub mod options;
 mod series_log;
+mod source;
 pub mod wal;
 
-pub use crate::tsdb::db::{Ack, AppendError, Appended, Batch, Options, Tsdb};
+pub use crate::tsdb::batch::{Ack, AppendError, Appended, Batch};
+pub use crate::tsdb::db::Tsdb;
+pub use crate::tsdb::options::Options;
+
+#[cfg(test)]
+mod tests;

@@ -210,12 +210,34 @@ pub fn host(host: usize) -> Vec<Series> {
         ] {
             add(name, &d, Constant(name.len() as f64 * 100.0));
         }
-        add("node_network_info", &[("device", device), ("operstate", "up"), ("broadcast", "ff:ff:ff:ff:ff:ff")], Constant(1.0));
+        add(
+            "node_network_info",
+            &[("device", device), ("operstate", "up"), ("broadcast", "ff:ff:ff:ff:ff:ff")],
+            Constant(1.0),
+        );
     }
     for (i, name) in [
-        "MemFree", "MemAvailable", "Cached", "Active", "Inactive", "AnonPages", "Active_anon", "Inactive_anon",
-        "Active_file", "Inactive_file", "Committed_AS", "Dirty", "Writeback", "Slab", "SReclaimable", "SUnreclaim",
-        "PageTables", "KernelStack", "Mapped", "Shmem", "Buffers",
+        "MemFree",
+        "MemAvailable",
+        "Cached",
+        "Active",
+        "Inactive",
+        "AnonPages",
+        "Active_anon",
+        "Inactive_anon",
+        "Active_file",
+        "Inactive_file",
+        "Committed_AS",
+        "Dirty",
+        "Writeback",
+        "Slab",
+        "SReclaimable",
+        "SUnreclaim",
+        "PageTables",
+        "KernelStack",
+        "Mapped",
+        "Shmem",
+        "Buffers",
     ]
     .iter()
     .enumerate()
@@ -224,9 +246,27 @@ pub fn host(host: usize) -> Vec<Series> {
         add(&format!("node_memory_{name}_bytes"), &[], kind);
     }
     for name in [
-        "MemTotal", "SwapTotal", "SwapFree", "SwapCached", "CommitLimit", "VmallocTotal", "VmallocChunk", "Unevictable",
-        "Mlocked", "HugePages_Total", "HugePages_Free", "HugePages_Rsvd", "HugePages_Surp", "Hugepagesize", "Hugetlb",
-        "HardwareCorrupted", "Bounce", "NFS_Unstable", "WritebackTmp", "CmaTotal", "CmaFree",
+        "MemTotal",
+        "SwapTotal",
+        "SwapFree",
+        "SwapCached",
+        "CommitLimit",
+        "VmallocTotal",
+        "VmallocChunk",
+        "Unevictable",
+        "Mlocked",
+        "HugePages_Total",
+        "HugePages_Free",
+        "HugePages_Rsvd",
+        "HugePages_Surp",
+        "Hugepagesize",
+        "Hugetlb",
+        "HardwareCorrupted",
+        "Bounce",
+        "NFS_Unstable",
+        "WritebackTmp",
+        "CmaTotal",
+        "CmaFree",
     ] {
         add(&format!("node_memory_{name}_bytes"), &[], Constant(name.len() as f64 * 1_048_576.0));
     }
@@ -242,10 +282,26 @@ pub fn host(host: usize) -> Vec<Series> {
         }
     }
     for (i, name) in [
-        "Tcp_InSegs", "Tcp_OutSegs", "Tcp_ActiveOpens", "Tcp_PassiveOpens", "Tcp_RetransSegs", "Udp_InDatagrams",
-        "Udp_OutDatagrams", "IpExt_InOctets", "IpExt_OutOctets", "Icmp_InMsgs", "Icmp_OutMsgs", "Ip_Forwarding",
-        "Tcp_InErrs", "Udp_NoPorts", "Udp_InErrors", "TcpExt_ListenDrops", "TcpExt_ListenOverflows",
-        "TcpExt_SyncookiesSent", "TcpExt_TCPTimeouts", "Udp6_InErrors",
+        "Tcp_InSegs",
+        "Tcp_OutSegs",
+        "Tcp_ActiveOpens",
+        "Tcp_PassiveOpens",
+        "Tcp_RetransSegs",
+        "Udp_InDatagrams",
+        "Udp_OutDatagrams",
+        "IpExt_InOctets",
+        "IpExt_OutOctets",
+        "Icmp_InMsgs",
+        "Icmp_OutMsgs",
+        "Ip_Forwarding",
+        "Tcp_InErrs",
+        "Udp_NoPorts",
+        "Udp_InErrors",
+        "TcpExt_ListenDrops",
+        "TcpExt_ListenOverflows",
+        "TcpExt_SyncookiesSent",
+        "TcpExt_TCPTimeouts",
+        "Udp6_InErrors",
     ]
     .iter()
     .enumerate()
@@ -260,10 +316,19 @@ pub fn host(host: usize) -> Vec<Series> {
         add(&format!("node_netstat_{name}"), &[], kind);
     }
     for (name, pace) in [
-        ("pgfault", 30_000.0), ("pgmajfault", 0.0), ("pgpgin", 2_500.0), ("pgpgout", 10_000.0), ("pswpin", 0.0),
-        ("pswpout", 0.0), ("oom_kill", 0.0),
+        ("pgfault", 30_000.0),
+        ("pgmajfault", 0.0),
+        ("pgpgin", 2_500.0),
+        ("pgpgout", 10_000.0),
+        ("pswpin", 0.0),
+        ("pswpout", 0.0),
+        ("oom_kill", 0.0),
     ] {
-        let kind = if pace > 0.0 { Counter { pace, noise: 0.4, scale: 1.0 } } else { Idle { rest: 0.99, pace: 3.0, scale: 1.0 } };
+        let kind = if pace > 0.0 {
+            Counter { pace, noise: 0.4, scale: 1.0 }
+        } else {
+            Idle { rest: 0.99, pace: 3.0, scale: 1.0 }
+        };
         add(&format!("node_vmstat_{name}"), &[], kind);
     }
     add("node_context_switches_total", &[], Counter { pace: 90_000.0, noise: 0.2, scale: 1.0 });
@@ -281,20 +346,36 @@ pub fn host(host: usize) -> Vec<Series> {
             add("node_systemd_unit_state", &d, kind);
         }
     }
-    for collector in ["cpu", "diskstats", "filesystem", "loadavg", "meminfo", "netdev", "netstat", "stat", "time", "vmstat"] {
+    for collector in
+        ["cpu", "diskstats", "filesystem", "loadavg", "meminfo", "netdev", "netstat", "stat", "time", "vmstat"]
+    {
         let d = [("collector", collector)];
         add("node_scrape_collector_duration_seconds", &d, Duration(0.004));
         add("node_scrape_collector_success", &d, Constant(1.0));
     }
     let total = 1.0;
     for (le, part) in [
-        ("0.005", 0.1), ("0.01", 0.3), ("0.025", 0.5), ("0.05", 0.7), ("0.1", 0.9), ("0.25", 0.99), ("0.5", total),
-        ("1", total), ("2.5", total), ("5", total), ("10", total), ("+Inf", total),
+        ("0.005", 0.1),
+        ("0.01", 0.3),
+        ("0.025", 0.5),
+        ("0.05", 0.7),
+        ("0.1", 0.9),
+        ("0.25", 0.99),
+        ("0.5", total),
+        ("1", total),
+        ("2.5", total),
+        ("5", total),
+        ("10", total),
+        ("+Inf", total),
     ] {
         let d = [("handler", "/metrics"), ("le", le)];
         add("http_request_duration_seconds_bucket", &d, Counter { pace: 40.0, noise: part, scale: -1.0 });
     }
-    add("http_request_duration_seconds_count", &[("handler", "/metrics")], Counter { pace: 40.0, noise: 1.0, scale: -1.0 });
+    add(
+        "http_request_duration_seconds_count",
+        &[("handler", "/metrics")],
+        Counter { pace: 40.0, noise: 1.0, scale: -1.0 },
+    );
     add("http_request_duration_seconds_sum", &[("handler", "/metrics")], Sum(0.8));
     add("process_resident_memory_bytes", &[], Pages { start: 3e7, step: 40.0, moves: 0.3 });
     add("process_cpu_seconds_total", &[], Counter { pace: 3.0, noise: 0.5, scale: 100.0 });
@@ -304,7 +385,8 @@ pub fn host(host: usize) -> Vec<Series> {
     all.iter_mut().filter(|s| matches!(s.kind, Counter { scale: -1.0, .. })).for_each(|s| s.seed = seed);
     let fill = 500_usize.saturating_sub(all.len());
     for i in 0..fill {
-        let labels = Labels::new([("__name__", "node_filler"), ("instance", &instance), ("job", "node"), ("i", &i.to_string())]);
+        let labels =
+            Labels::new([("__name__", "node_filler"), ("instance", &instance), ("job", "node"), ("i", &i.to_string())]);
         all.push(Series { labels, kind: Constant(i as f64), seed: 0 });
     }
     all.truncate(500);

@@ -116,11 +116,7 @@ fn cheapest_order(ys: &[i64]) -> u8 {
         bent |= r;
         costs[2] += bits(r);
     }
-    if bent == 0 || costs[2] < costs[0].min(costs[1]) {
-        2
-    } else {
-        u8::from(costs[1] < costs[0])
-    }
+    if bent == 0 || costs[2] < costs[0].min(costs[1]) { 2 } else { u8::from(costs[1] < costs[0]) }
 }
 
 /// Reads `n` numbers and gives them to `sink`, at most [`BLOCK`] at a time.

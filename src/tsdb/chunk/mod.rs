@@ -179,10 +179,14 @@ mod tests {
             (prop::collection::vec(0_u32..50, n.clone()), 0..10, any::<u16>()).prop_map(|(steps, digits, reset)| {
                 let mut x = 0_i64;
                 let power = 10_f64.powi(digits);
-                steps.iter().enumerate().map(|(i, s)| {
-                    x = if i == usize::from(reset) % 300 { 0 } else { x + i64::from(*s) };
-                    x as f64 / power
-                }).collect()
+                steps
+                    .iter()
+                    .enumerate()
+                    .map(|(i, s)| {
+                        x = if i == usize::from(reset) % 300 { 0 } else { x + i64::from(*s) };
+                        x as f64 / power
+                    })
+                    .collect()
             }),
             (prop::collection::vec(value(), 1..4), prop::collection::vec(0..64_usize, n))
                 .prop_map(|(few, picks)| picks.iter().map(|p| few[p.saturating_sub(60) % few.len()]).collect()),
@@ -192,10 +196,15 @@ mod tests {
     fn rising() -> impl Strategy<Value = Vec<i64>> {
         prop_oneof![
             prop::collection::btree_set(any::<i64>(), 300).prop_map(|t| t.into_iter().collect()),
-            (any::<i32>(), 1..100_000_i64)
-                .prop_map(|(t, step)| (0..300).map(|i| i64::from(t) + i * step).collect()),
+            (any::<i32>(), 1..100_000_i64).prop_map(|(t, step)| (0..300).map(|i| i64::from(t) + i * step).collect()),
             (prop::collection::vec(1..30_000_i64, 300)).prop_map(|steps| {
-                steps.iter().scan(0, |t, s| { *t += s; Some(*t) }).collect()
+                steps
+                    .iter()
+                    .scan(0, |t, s| {
+                        *t += s;
+                        Some(*t)
+                    })
+                    .collect()
             }),
         ]
     }

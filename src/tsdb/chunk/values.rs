@@ -25,8 +25,7 @@ const MAGIC_BITS: i64 = MAGIC.to_bits() as i64;
 const LIMIT: f64 = 2_251_799_813_685_248.0;
 
 /// All exact as floats, so that dividing by one rounds once: what reading the decimal text would give.
-const POWERS: [f64; 16] =
-    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
 const EXCEPTIONS: u8 = 4;
 

@@ -5,8 +5,8 @@
 //! Format: `docs/formats/wal.md`.
 
 pub(crate) mod record;
-pub(crate) mod replay;
-pub(crate) mod sync;
+pub mod replay;
+pub mod sync;
 
 use std::io;
 use std::path::{Path, PathBuf};

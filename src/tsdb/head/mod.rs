@@ -1,0 +1,264 @@
+//! What is in memory: series with their newest samples, and the index over their labels.
+//!
+//! One writer changes it, readers take a [`Snapshot`] of what they select: chunks shared, open buffers
+//! copied. A flush raises the generation; each series then sets its samples aside (`frozen`) when it is
+//! next touched, so that nothing stops the world.
+
+pub(crate) mod postings;
+pub(crate) mod series;
+pub(crate) mod table;
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use ahash::RandomState;
+
+use crate::base::labels::Labels;
+use crate::base::matcher::Matcher;
+use crate::tsdb::head::postings::Postings;
+use crate::tsdb::head::series::{Data, Sample, Series, Stored};
+use crate::tsdb::head::table::Table;
+
+/// A series whose place in the order of labels is not known yet.
+const UNRANKED: u32 = u32::MAX;
+
+/// Series by slot.
+#[derive(Debug, Default)]
+pub(crate) struct Head {
+    hasher: RandomState,
+    table: Table,
+    series: Vec<Option<Series>>,
+    free: Vec<u32>,
+    postings: Postings,
+    /// Place of each slot in the order of labels, as of the last sorting.
+    rank: Vec<u32>,
+    generation: u32,
+    /// Samples taken in since the last flush began.
+    pub(crate) fresh: u64,
+    /// Newest time of a sample.
+    pub(crate) newest: Option<i64>,
+}
+
+/// One selected series.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) labels: Labels,
+    rank: u32,
+    /// Written first.
+    pub(crate) frozen: Option<Arc<Data>>,
+    /// Written after. Its open buffer holds only what may be asked for.
+    pub(crate) live: Data,
+}
+
+impl Head {
+    /// The hash of an encoded label set.
+    pub(crate) fn hash(&self, key: &str) -> u32 {
+        // The upper half: the table takes the lower bits of this as the place.
+        (self.hasher.hash_one(key) >> 32) as u32
+    }
+
+    /// Slot and number of a series.
+    pub(crate) fn find(&self, hash: u32, key: &str) -> Option<(u32, u64)> {
+        let mut id = 0;
+        let slot = self.table.find(hash, |slot| {
+            let series = self.series[slot as usize].as_ref();
+            series.is_some_and(|s| {
+                id = s.id;
+                s.labels.as_key() == key
+            })
+        });
+        slot.map(|slot| (slot, id))
+    }
+
+    /// Adds a series that is not there.
+    pub(crate) fn add(&mut self, labels: Labels, id: u64) -> u32 {
+        let slot = self.add_unindexed(labels, id);
+        if let Some(series) = &self.series[slot as usize] {
+            self.postings.add(slot, &series.labels);
+        }
+        slot
+    }
+
+    /// Adds a series that selections will not find until [`index`](Self::index).
+    pub(crate) fn add_unindexed(&mut self, labels: Labels, id: u64) -> u32 {
+        let hash = self.hash(labels.as_key());
+        let series = Some(Series::new(labels, id, self.generation));
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.series[slot as usize] = series;
+                slot
+            }
+            None => {
+                self.series.push(series);
+                self.series.len() as u32 - 1
+            }
+        };
+        self.table.insert(hash, slot);
+        slot
+    }
+
+    /// Replaces the index.
+    pub(crate) fn index(&mut self, postings: Postings) {
+        self.postings = postings;
+    }
+
+    /// How many series.
+    pub(crate) fn len(&self) -> usize {
+        self.series.len() - self.free.len()
+    }
+
+    /// Takes a sample in.
+    pub(crate) fn push(&mut self, slot: u32, t: i64, v: f64) -> Stored {
+        let Some(series) = self.series.get_mut(slot as usize).and_then(Option::as_mut) else {
+            return Stored::Conflict;
+        };
+        self.fresh += 1;
+        self.newest = self.newest.max(Some(t));
+        series.push(t, v, self.generation)
+    }
+
+    /// Removes samples that are not being flushed from one time to another.
+    pub(crate) fn delete(&mut self, slot: u32, from: i64, to: i64) {
+        if let Some(series) = self.series.get_mut(slot as usize).and_then(Option::as_mut) {
+            // Chunks in memory were made here and decode.
+            let _ = series.delete(from, to);
+        }
+    }
+
+    /// Slots of the series that fulfil all matchers.
+    pub(crate) fn select(&self, matchers: &[Matcher]) -> Vec<u32> {
+        self.postings.select(matchers, || self.slots().collect(), |slot| self.get(slot).map(|s| &s.labels))
+    }
+
+    /// The slots in use, rising.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = u32> {
+        self.series.iter().enumerate().filter(|(_, s)| s.is_some()).map(|(slot, _)| slot as u32)
+    }
+
+    /// A series.
+    pub(crate) fn get(&self, slot: u32) -> Option<&Series> {
+        self.series.get(slot as usize).and_then(Option::as_ref)
+    }
+
+    /// The index.
+    pub(crate) const fn postings(&self) -> &Postings {
+        &self.postings
+    }
+
+    /// The series that fulfil all matchers and may have samples in the time, sorted by labels; no more than `most`.
+    pub(crate) fn snapshot(&self, matchers: &[Matcher], start: i64, end: i64, most: usize) -> Option<Vec<Seen>> {
+        let mut seen = Vec::new();
+        for slot in self.select(matchers) {
+            let Some(series) = self.get(slot) else { continue };
+            let frozen = series.frozen.as_ref().filter(|f| f.overlaps(start, end));
+            if frozen.is_none() && !series.live.overlaps(start, end) {
+                continue;
+            }
+            if seen.len() >= most {
+                return None;
+            }
+            let from = series.live.open.partition_point(|s| s.0 < start);
+            let to = series.live.open.partition_point(|s| s.0 <= end);
+            seen.push(Seen {
+                labels: series.labels.clone(),
+                rank: self.rank.get(slot as usize).copied().unwrap_or(UNRANKED),
+                frozen: frozen.map(Arc::clone),
+                live: Data {
+                    sealed: series.live.sealed.clone(),
+                    open: series.live.open[from..to.max(from)].to_vec(),
+                    late: series.live.late.clone(),
+                },
+            });
+        }
+        Some(seen)
+    }
+
+    /// How many series have no place in the order of labels.
+    pub(crate) fn unranked(&self) -> usize {
+        let known = self.rank.iter().zip(&self.series).filter(|(r, s)| **r != UNRANKED && s.is_some()).count();
+        self.len() - known
+    }
+
+    /// Takes the order of labels: slots and numbers of series, sorted some time ago.
+    pub(crate) fn set_order(&mut self, sorted: &[(u32, u64)]) {
+        let mut rank = vec![UNRANKED; self.series.len()];
+        for (place, (slot, id)) in sorted.iter().enumerate() {
+            // The slot may have gone to another series since.
+            if self.get(*slot).is_some_and(|s| s.id == *id) {
+                rank[*slot as usize] = place as u32;
+            }
+        }
+        self.rank = rank;
+    }
+
+    /// Begins a flush: what is there now belongs to it.
+    pub(crate) fn raise_generation(&mut self) {
+        self.generation = self.generation.wrapping_add(1);
+        self.fresh = 0;
+    }
+
+    /// Sets aside the samples of some slots that no append has touched since.
+    pub(crate) fn freeze(&mut self, slots: std::ops::Range<usize>) {
+        let generation = self.generation;
+        let end = slots.end.min(self.series.len());
+        for series in self.series[slots.start.min(end)..end].iter_mut().flatten() {
+            series.freeze(generation);
+        }
+    }
+
+    /// Forgets what was set aside: it is in a block. The caller drops it outside of the lock.
+    pub(crate) fn forget_frozen(&mut self, slots: std::ops::Range<usize>) -> Vec<Arc<Data>> {
+        let end = slots.end.min(self.series.len());
+        self.series[slots.start.min(end)..end].iter_mut().flatten().filter_map(|s| s.frozen.take()).collect()
+    }
+
+    /// How many slots there are, free ones included.
+    pub(crate) fn capacity(&self) -> usize {
+        self.series.len()
+    }
+
+    /// Removes series that got no samples since the flush before the last. Returns how many.
+    pub(crate) fn remove_idle(&mut self) -> usize {
+        let gone: Vec<u32> = self.slots().filter(|slot| self.get(*slot).is_some_and(Series::may_leave)).collect();
+        // The index is walked once; a few series are not worth that.
+        if gone.len() < 64 && gone.len() * 4 < self.len() {
+            return 0;
+        }
+        for &slot in &gone {
+            self.series[slot as usize] = None;
+            if let Some(rank) = self.rank.get_mut(slot as usize) {
+                *rank = UNRANKED;
+            }
+        }
+        let series = &self.series;
+        let lives = |slot: u32| series[slot as usize].is_some();
+        self.table.retain(lives);
+        self.postings.retain(lives);
+        self.free.extend_from_slice(&gone);
+        gone.len()
+    }
+
+    /// Samples of the open buffers and of chunks: an estimate of memory in bytes.
+    pub(crate) fn table_bytes(&self) -> usize {
+        self.table.bytes()
+    }
+}
+
+/// Sorts a snapshot by labels.
+pub(crate) fn sort(seen: &mut [Seen]) {
+    let known = |s: &Seen| s.rank != UNRANKED;
+    // Ranked ones first, by rank; the others by their text; then one merge.
+    if seen.iter().all(known) {
+        seen.sort_unstable_by_key(|s| s.rank);
+    } else {
+        seen.sort_by(|a, b| match (known(a), known(b)) {
+            (true, true) => a.rank.cmp(&b.rank),
+            _ => a.labels.cmp(&b.labels),
+        });
+    }
+}
+
+/// Raw samples, oldest first, that a snapshot's part holds uncompressed.
+pub(crate) fn raw<'a>(data: &'a Data) -> [&'a [Sample]; 2] {
+    [&data.open, data.late.as_ref().map_or(&[], |l| &l.recent)]
+}

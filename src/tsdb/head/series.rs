@@ -1,0 +1,279 @@
+//! One series in memory: an open buffer, sealed chunks, what came late, and what is being flushed.
+//!
+//! A time occurs once in all of `live`; the first value written stays.
+
+use std::sync::Arc;
+
+use crate::base::labels::Labels;
+use crate::base::sample::Column;
+use crate::tsdb::chunk::{self, Corrupt, Effort};
+
+/// Samples of the open buffer before it is compressed.
+pub(crate) const SEAL: usize = 120;
+/// Late samples before they are compressed. They come unordered, so chunks of them overlap: few are better.
+const SEAL_LATE: usize = 480;
+
+/// A time in milliseconds and a value.
+pub(crate) type Sample = (i64, f64);
+
+/// Compressed samples.
+#[derive(Clone, Debug)]
+pub(crate) struct Chunk {
+    pub(crate) min: i64,
+    pub(crate) max: i64,
+    pub(crate) bytes: Arc<[u8]>,
+}
+
+impl Chunk {
+    /// Compresses samples that rise and are not empty.
+    fn of(samples: &[Sample]) -> Self {
+        let (t, v): (Vec<i64>, Vec<f64>) = samples.iter().copied().unzip();
+        let mut bytes = Vec::with_capacity(samples.len() * 4);
+        chunk::encode(&t, &v, Effort::Fast, &mut bytes);
+        let (min, max) = (t.first().copied().unwrap_or(i64::MAX), t.last().copied().unwrap_or(i64::MIN));
+        Self { min, max, bytes: bytes.into() }
+    }
+
+    pub(crate) fn overlaps(&self, start: i64, end: i64) -> bool {
+        self.min <= end && self.max >= start
+    }
+
+    fn find(&self, t: i64) -> Option<f64> {
+        let mut column = Column::default();
+        // Chunks in memory were made here; one that does not decode holds nothing.
+        chunk::decode(&self.bytes, &mut column).ok()?;
+        column.t.binary_search(&t).ok().map(|i| column.v[i])
+    }
+}
+
+/// Samples of one series, as a reader or a flush sees them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Data {
+    /// In order of time, one after the other.
+    pub(crate) sealed: Option<Arc<Vec<Chunk>>>,
+    /// Later than all sealed ones.
+    pub(crate) open: Vec<Sample>,
+    /// What came after a later sample.
+    pub(crate) late: Option<Box<Late>>,
+}
+
+/// Samples that came out of order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Late {
+    /// In order of being sealed; they may overlap.
+    pub(crate) sealed: Arc<Vec<Chunk>>,
+    /// Sorted.
+    pub(crate) recent: Vec<Sample>,
+}
+
+/// What became of a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stored {
+    /// It is the newest.
+    InOrder,
+    /// It is older than the newest.
+    Late,
+    /// It was there.
+    Same,
+    /// Another value was there.
+    Conflict,
+}
+
+/// A series.
+#[derive(Debug)]
+pub(crate) struct Series {
+    pub(crate) labels: Labels,
+    /// Its number in the logs.
+    pub(crate) id: u64,
+    /// Time and value of the newest sample in order.
+    last: Sample,
+    /// The flush generation that `live` belongs to.
+    generation: u32,
+    pub(crate) live: Data,
+    /// What the flush under way writes.
+    pub(crate) frozen: Option<Arc<Data>>,
+    /// Whether nothing came since the flush before.
+    idle: bool,
+    /// Whether the sample of `last` was deleted.
+    deleted: bool,
+}
+
+impl Data {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sealed.is_none() && self.open.is_empty() && self.late.is_none()
+    }
+
+    /// Whether there may be a sample from `start` to `end`.
+    pub(crate) fn overlaps(&self, start: i64, end: i64) -> bool {
+        overlaps(&self.open, start, end)
+            || self.sealed.as_ref().is_some_and(|s| s.iter().any(|c| c.overlaps(start, end)))
+            || self
+                .late
+                .as_ref()
+                .is_some_and(|l| overlaps(&l.recent, start, end) || l.sealed.iter().any(|c| c.overlaps(start, end)))
+    }
+
+    /// Compressed chunks, those in order first.
+    pub(crate) fn chunks(&self) -> impl Iterator<Item = &Chunk> {
+        self.sealed.iter().flat_map(|s| s.iter()).chain(self.late.iter().flat_map(|l| l.sealed.iter()))
+    }
+
+    /// How many samples, were chunks full; cheap.
+    pub(crate) fn raw_bytes(&self) -> usize {
+        (self.open.len() + self.late.as_ref().map_or(0, |l| l.recent.len())) * size_of::<Sample>()
+    }
+
+    fn push(&mut self, t: i64, v: f64) {
+        self.open.push((t, v));
+        if self.open.len() >= SEAL {
+            let chunk = Chunk::of(&self.open);
+            Arc::make_mut(self.sealed.get_or_insert_default()).push(chunk);
+            self.open.clear();
+        }
+    }
+
+    /// The value at a time, if there is one.
+    fn find(&self, t: i64) -> Option<f64> {
+        if let Ok(i) = self.open.binary_search_by_key(&t, |s| s.0) {
+            return Some(self.open[i].1);
+        }
+        if let Some(late) = &self.late
+            && let Ok(i) = late.recent.binary_search_by_key(&t, |s| s.0)
+        {
+            return Some(late.recent[i].1);
+        }
+        self.chunks().filter(|c| c.overlaps(t, t)).find_map(|c| c.find(t))
+    }
+
+    fn push_late(&mut self, t: i64, v: f64) {
+        let late = self.late.get_or_insert_default();
+        match late.recent.last() {
+            Some((last, _)) if *last > t => {
+                let at = late.recent.partition_point(|s| s.0 < t);
+                late.recent.insert(at, (t, v));
+            }
+            _ => late.recent.push((t, v)),
+        }
+        if late.recent.len() >= SEAL_LATE {
+            let chunk = Chunk::of(&late.recent);
+            Arc::make_mut(&mut late.sealed).push(chunk);
+            late.recent.clear();
+        }
+    }
+
+    /// Removes samples from one time to another.
+    fn delete(&mut self, from: i64, to: i64) -> Result<(), Corrupt> {
+        let outside = |s: &Sample| s.0 < from || s.0 > to;
+        self.open.retain(outside);
+        if let Some(sealed) = self.sealed.take() {
+            let left = without(&sealed, from, to)?;
+            self.sealed = (!left.is_empty()).then(|| Arc::new(left));
+        }
+        if let Some(late) = &mut self.late {
+            late.recent.retain(outside);
+            late.sealed = Arc::new(without(&late.sealed, from, to)?);
+            if late.recent.is_empty() && late.sealed.is_empty() {
+                self.late = None;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn overlaps(samples: &[Sample], start: i64, end: i64) -> bool {
+    samples.first().is_some_and(|s| s.0 <= end) && samples.last().is_some_and(|s| s.0 >= start)
+}
+
+fn without(chunks: &[Chunk], from: i64, to: i64) -> Result<Vec<Chunk>, Corrupt> {
+    let mut left = Vec::new();
+    for chunk in chunks {
+        if !chunk.overlaps(from, to) {
+            left.push(chunk.clone());
+            continue;
+        }
+        let mut column = Column::default();
+        chunk::decode(&chunk.bytes, &mut column)?;
+        let samples: Vec<Sample> = column.iter().filter(|(t, _)| *t < from || *t > to).collect();
+        if !samples.is_empty() {
+            left.push(Chunk::of(&samples));
+        }
+    }
+    Ok(left)
+}
+
+impl Series {
+    pub(crate) fn new(labels: Labels, id: u64, generation: u32) -> Self {
+        Self {
+            labels,
+            id,
+            last: (i64::MIN, 0.0),
+            generation,
+            live: Data::default(),
+            frozen: None,
+            idle: false,
+            deleted: false,
+        }
+    }
+
+    /// Takes a sample in.
+    pub(crate) fn push(&mut self, t: i64, v: f64, generation: u32) -> Stored {
+        if self.generation != generation {
+            self.freeze(generation);
+        }
+        if t > self.last.0 {
+            self.last = (t, v);
+            self.deleted = false;
+            self.live.push(t, v);
+            return Stored::InOrder;
+        }
+        let known = if t == self.last.0 && !self.deleted { Some(self.last.1) } else { self.live.find(t) };
+        match known {
+            Some(old) if old.to_bits() == v.to_bits() => Stored::Same,
+            Some(_) => Stored::Conflict,
+            None => {
+                self.live.push_late(t, v);
+                Stored::Late
+            }
+        }
+    }
+
+    /// Sets aside what belongs to an earlier generation, for the flush of that.
+    pub(crate) fn freeze(&mut self, generation: u32) {
+        if self.generation == generation {
+            return;
+        }
+        self.generation = generation;
+        self.idle = self.live.is_empty();
+        if self.idle {
+            return;
+        }
+        // A clock that ran ahead must not make everything after it late for ever: when nothing but late
+        // samples came since the last flush, the line moves back to the newest of them.
+        if self.live.open.is_empty()
+            && self.live.sealed.is_none()
+            && let Some(late) = &self.live.late
+        {
+            let newest = late.sealed.iter().map(|c| c.max).chain(late.recent.last().map(|s| s.0)).max();
+            if let Some(t) = newest {
+                self.deleted = false;
+                self.last = (t, self.live.find(t).unwrap_or_default());
+            }
+        }
+        self.frozen = Some(Arc::new(std::mem::take(&mut self.live)));
+    }
+
+    /// Whether it may leave memory: all is flushed, and nothing came for a whole flush.
+    pub(crate) fn may_leave(&self) -> bool {
+        self.idle && self.frozen.is_none() && self.live.is_empty()
+    }
+
+    /// Removes samples from one time to another that are not being flushed.
+    ///
+    /// # Errors
+    /// A chunk does not decode.
+    pub(crate) fn delete(&mut self, from: i64, to: i64) -> Result<(), Corrupt> {
+        self.live.delete(from, to)?;
+        self.deleted |= (from..=to).contains(&self.last.0);
+        Ok(())
+    }
+}

@@ -1,0 +1,180 @@
+//! Bringing a store back: definitions, then what the write-ahead log holds that no block does.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+use std::sync::mpsc::sync_channel;
+
+use ahash::RandomState;
+use tracing::warn;
+
+use crate::base::labels::Labels;
+use crate::tsdb::fs::Fs;
+use crate::tsdb::head::Head;
+use crate::tsdb::head::postings::Postings;
+use crate::tsdb::series_log::{self, Loaded};
+use crate::tsdb::wal::record::Record;
+use crate::tsdb::wal::replay::{self, Damage};
+
+/// What the files said.
+#[derive(Debug)]
+pub(crate) struct Recovered {
+    pub(crate) head: Head,
+    pub(crate) definitions: Loaded,
+    /// Segments that hold samples of no block: number and length.
+    pub(crate) segments: Vec<(u64, u64)>,
+    pub(crate) next_id: u64,
+    pub(crate) damage: Damage,
+}
+
+/// Series to be indexed, in portions.
+const PORTION: usize = 4_096;
+/// Portions that may wait; the reader of the log then waits for the indexer.
+const WAITING: usize = 16;
+
+/// Reads logs. Segments up to `flushed` are in blocks already, and are removed.
+///
+/// # Errors
+/// A file cannot be read, or is of a newer version.
+pub(crate) fn recover(fs: &dyn Fs, dir: &Path, flushed: u64) -> io::Result<Recovered> {
+    let quarantine = dir.join("quarantine");
+    let series_path = series_log::path(dir);
+    let mut known: Vec<Option<(u64, Labels)>> = Vec::new();
+    let mut by_id: HashMap<u64, u32, RandomState> = HashMap::default();
+    let mut next_id = 1;
+    let definitions = match std::fs::read(&series_path) {
+        Ok(bytes) => {
+            let loaded = series_log::load(&bytes, |id, labels| {
+                by_id.insert(id, known.len() as u32);
+                known.push(Some((id, labels)));
+                next_id = next_id.max(id.saturating_add(1));
+            })?;
+            replay::contain(fs, &series_path, &bytes, &loaded.bad, &quarantine);
+            loaded
+        }
+        Err(err) if err.kind() == io::ErrorKind::NotFound => Loaded::default(),
+        Err(err) => return Err(err),
+    };
+    let mut damage = definitions.damage.clone();
+    let mut segments = Vec::new();
+    let wal = dir.join("wal");
+    let mut replayed = Replayed {
+        head: Head::default(),
+        known,
+        by_id,
+        slots: HashMap::default(),
+        portion: Vec::new(),
+        next_id,
+        orphans: 0,
+        garbled: 0,
+    };
+    let postings = std::thread::scope(|scope| -> io::Result<Postings> {
+        let (send, receive) = sync_channel::<Vec<(u32, Labels)>>(WAITING);
+        let indexer = scope.spawn(move || {
+            let mut postings = Postings::default();
+            for (slot, labels) in receive.into_iter().flatten() {
+                postings.add(slot, &labels);
+            }
+            postings
+        });
+        for (number, path) in replay::segments(&wal)? {
+            if number <= flushed {
+                fs.remove(&path)?;
+                continue;
+            }
+            let bytes = std::fs::read(&path)?;
+            let (found, bad) = replay::read(&bytes, number, |record| {
+                replayed.apply(record);
+                if replayed.portion.len() >= PORTION {
+                    // The indexer outlives this loop, so sending does not fail.
+                    let _ = send.send(std::mem::take(&mut replayed.portion));
+                }
+            })?;
+            replay::contain(fs, &path, &bytes, &bad, &quarantine);
+            segments.push((number, bytes.len() as u64 - found.torn_bytes));
+            damage.add(&found);
+        }
+        let _ = send.send(std::mem::take(&mut replayed.portion));
+        drop(send);
+        indexer.join().map_err(|_| io::Error::other("the index could not be built"))
+    })?;
+    replayed.head.index(postings);
+    damage.orphans += replayed.orphans;
+    damage.garbled += replayed.garbled;
+    if damage.is_loss() {
+        warn!(
+            ranges = damage.ranges,
+            bytes = damage.bytes,
+            records = damage.garbled,
+            orphans = damage.orphans,
+            "the write-ahead log is damaged: what could be read is kept"
+        );
+    }
+    Ok(Recovered { head: replayed.head, definitions, segments, next_id: replayed.next_id, damage })
+}
+
+struct Replayed {
+    head: Head,
+    known: Vec<Option<(u64, Labels)>>,
+    by_id: HashMap<u64, u32, RandomState>,
+    /// Slot by number of series.
+    slots: HashMap<u64, u32, RandomState>,
+    /// Series not yet given to the indexer.
+    portion: Vec<(u32, Labels)>,
+    next_id: u64,
+    orphans: u64,
+    garbled: u64,
+}
+
+impl Replayed {
+    fn apply(&mut self, record: Record<'_>) {
+        match record {
+            Record::Samples(mut decoder) => {
+                let mut samples = Vec::new();
+                loop {
+                    match decoder.next(&mut samples) {
+                        Ok(Some(id)) => match self.slot(id) {
+                            Some(slot) => samples.iter().for_each(|(t, v)| {
+                                self.head.push(slot, *t, *v);
+                            }),
+                            None => self.orphans += samples.len() as u64,
+                        },
+                        Ok(None) => break,
+                        Err(_) => {
+                            self.garbled += 1;
+                            break;
+                        }
+                    }
+                }
+            }
+            Record::Deletion { ids, from, to } => {
+                for id in ids {
+                    if let Some(slot) = self.slots.get(&id) {
+                        self.head.delete(*slot, from, to);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The slot of a series; one that its definition allows is made at its first sample.
+    fn slot(&mut self, id: u64) -> Option<u32> {
+        // A number without a definition is not given to another series either.
+        self.next_id = self.next_id.max(id.saturating_add(1));
+        if let Some(slot) = self.slots.get(&id) {
+            return Some(*slot);
+        }
+        let (id, labels) = self.known.get_mut(*self.by_id.get(&id)? as usize)?.take()?;
+        // A series that left memory and came back has two numbers.
+        let slot = match self.head.find(self.head.hash(labels.as_key()), labels.as_key()) {
+            Some((slot, _)) => slot,
+            None => {
+                let slot = self.head.add_unindexed(labels.clone(), id);
+                self.portion.push((slot, labels));
+                slot
+            }
+        };
+        self.slots.insert(id, slot);
+        Some(slot)
+    }
+}

@@ -1,0 +1,210 @@
+//! Group fsync: one thread makes what was written durable, for all writers at once.
+//!
+//! Positions count the bytes ever written to the log. A failed fsync makes its file dead (the kernel may
+//! have dropped the pages and forgotten the error, so a second try proves nothing): it is never synced
+//! again, whoever waits for those bytes gets the error, and the writer moves to a new segment.
+
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::tsdb::fs::Log;
+
+/// Upper bounds in seconds of the buckets of fsync latency.
+pub const FSYNC_BUCKETS: [f64; 10] = [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
+
+/// How fsyncs went.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Fsyncs {
+    /// How many succeeded.
+    pub done: u64,
+    /// How many failed.
+    pub failed: u64,
+    /// How many failed since the last success.
+    pub failed_in_a_row: u32,
+    /// Seconds spent.
+    pub seconds: f64,
+    /// Count by upper bound in [`FSYNC_BUCKETS`], not cumulative; longer ones are only in `done`.
+    pub buckets: [u64; FSYNC_BUCKETS.len()],
+}
+
+/// Shared between the writer, the thread, and those who wait.
+#[derive(Debug)]
+pub(crate) struct Syncer {
+    state: Mutex<State>,
+    /// Wakes the thread.
+    work: Condvar,
+    /// Wakes those who wait for durability.
+    durable: Condvar,
+    interval: Duration,
+}
+
+/// A file with unsynced bytes.
+type Dirty = Arc<dyn Log>;
+
+#[derive(Debug, Default)]
+struct State {
+    /// Files to sync, in this order: definitions of series before the records that use them.
+    dirty: Vec<Dirty>,
+    /// Bytes written and, up to holes, durable.
+    written: u64,
+    durable: u64,
+    /// Ranges of bytes whose fsync failed, in order.
+    dead: Vec<(u64, u64)>,
+    /// Someone waits: do not wait for the interval.
+    urgent: bool,
+    stop: bool,
+    /// The writer must begin a new file before its next write.
+    rotate: bool,
+    fsyncs: Fsyncs,
+}
+
+impl Syncer {
+    pub(crate) fn new(interval: Duration) -> Self {
+        Self { state: Mutex::default(), work: Condvar::new(), durable: Condvar::new(), interval }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that bytes were written to these files, up to a position.
+    pub(crate) fn wrote<'a>(&self, files: impl IntoIterator<Item = &'a Arc<dyn Log>>, written: u64) {
+        let mut state = self.lock();
+        if state.rotate {
+            // The file was found dead while these bytes were on their way into it.
+            let before = state.written;
+            state.dead.push((before, written));
+            (state.written, state.durable) = (written, written);
+            drop(state);
+            self.durable.notify_all();
+            return;
+        }
+        let idle = state.dirty.is_empty();
+        for file in files {
+            if !state.dirty.iter().any(|d| Arc::ptr_eq(d, file)) {
+                state.dirty.push(Arc::clone(file));
+            }
+        }
+        state.written = written;
+        drop(state);
+        if idle {
+            self.work.notify_one();
+        }
+    }
+
+    /// Whether an fsync failed since the last call.
+    pub(crate) fn take_rotate(&self) -> bool {
+        std::mem::take(&mut self.lock().rotate)
+    }
+
+    /// Makes the next [`take_rotate`](Self::take_rotate) answer yes.
+    pub(crate) fn ask_rotate(&self) {
+        self.lock().rotate = true;
+    }
+
+    /// Returns once everything up to `position` is durable.
+    ///
+    /// # Errors
+    /// An fsync of it failed, or the thread has stopped.
+    pub(crate) fn wait(&self, position: u64) -> io::Result<()> {
+        let mut state = self.lock();
+        while state.durable < position {
+            if state.stop {
+                return Err(io::Error::other("the store was closed"));
+            }
+            state.urgent = true;
+            self.work.notify_one();
+            state = self.durable.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        match state.dead.iter().any(|(from, to)| (from + 1..=*to).contains(&position)) {
+            true => Err(io::Error::other("the disk did not confirm the write")),
+            false => Ok(()),
+        }
+    }
+
+    /// What happened so far.
+    pub(crate) fn fsyncs(&self) -> Fsyncs {
+        self.lock().fsyncs.clone()
+    }
+
+    /// Syncs whatever is written.
+    pub(crate) fn sync_now(&self) -> io::Result<()> {
+        let state = self.lock();
+        self.sync(state)
+    }
+
+    /// The thread: syncs once per interval while there is something to sync, until [`stop`](Self::stop).
+    pub(crate) fn run(&self) {
+        let mut state = self.lock();
+        loop {
+            if state.dirty.is_empty() {
+                if state.stop {
+                    break;
+                }
+                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let deadline = Instant::now() + self.interval;
+            while !state.urgent && !state.stop {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    break;
+                }
+                state = self.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            }
+            let _ = self.sync(state);
+            state = self.lock();
+        }
+    }
+
+    fn sync(&self, mut state: MutexGuard<'_, State>) -> io::Result<()> {
+        state.urgent = false;
+        let files = std::mem::take(&mut state.dirty);
+        let (from, to) = (state.durable, state.written);
+        if files.is_empty() {
+            return Ok(());
+        }
+        drop(state);
+        let begun = Instant::now();
+        let result = files.iter().try_for_each(|f| f.sync());
+        let took = begun.elapsed().as_secs_f64();
+        let mut state = self.lock();
+        let fsyncs = &mut state.fsyncs;
+        match &result {
+            Ok(()) => {
+                fsyncs.done += 1;
+                fsyncs.failed_in_a_row = 0;
+                fsyncs.seconds += took;
+                if let Some(bucket) = FSYNC_BUCKETS.iter().position(|most| took <= *most) {
+                    fsyncs.buckets[bucket] += 1;
+                }
+            }
+            Err(_) => {
+                fsyncs.failed += 1;
+                fsyncs.failed_in_a_row += 1;
+                state.dead.push((from, to));
+                state.rotate = true;
+                // Bytes written meanwhile to the same files are as doubtful; the files stay dead.
+                let current = state.written;
+                if current > to {
+                    state.dead.push((to, current));
+                }
+                state.dirty.clear();
+            }
+        }
+        state.durable = state.durable.max(if result.is_ok() { to } else { state.written });
+        drop(state);
+        self.durable.notify_all();
+        result
+    }
+
+    /// Lets the thread sync what is left and end.
+    pub(crate) fn stop(&self) {
+        self.lock().stop = true;
+        self.work.notify_all();
+        self.durable.notify_all();
+    }
+}
