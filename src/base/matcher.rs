@@ -94,6 +94,15 @@ impl Matcher {
         Self { name: name.into(), op: MatchOp::Equal, test: Test::OneOf(Box::new([value.clone()])), value }
     }
 
+    /// `name=~"a|b"` for these very values.
+    pub fn one_of<'v>(name: impl Into<Box<str>>, values: impl IntoIterator<Item = &'v str>) -> Self {
+        let mut all: Vec<Box<str>> = values.into_iter().map(Box::from).collect();
+        all.sort_unstable();
+        all.dedup();
+        let value = all.iter().map(|v| regex::escape(v)).collect::<Vec<_>>().join("|").into();
+        Self { name: name.into(), op: MatchOp::Regex, value, test: Test::OneOf(all.into()) }
+    }
+
     /// The label.
     pub fn name(&self) -> &str {
         &self.name

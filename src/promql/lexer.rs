@@ -311,8 +311,10 @@ impl Lexer<'_> {
                 self.fail_char(format!("unexpected character after '!': {shown}"), None);
             }
             b'<' if next == b'=' => self.take(2, Kind::Operator(BinaryOp::LessEqual)),
+            b'<' if next == b'/' => self.take(2, Kind::Operator(BinaryOp::TrimUpper)),
             b'<' => self.take(1, Kind::Operator(BinaryOp::Less)),
             b'>' if next == b'=' => self.take(2, Kind::Operator(BinaryOp::GreaterEqual)),
+            b'>' if next == b'/' => self.take(2, Kind::Operator(BinaryOp::TrimLower)),
             b'>' => self.take(1, Kind::Operator(BinaryOp::Greater)),
             b'0'..=b'9' => self.number(),
             b'.' if next.is_ascii_digit() => self.number(),
@@ -566,7 +568,12 @@ impl Lexer<'_> {
             }
             self.accept(b"s");
         }
-        !is_alphanumeric(self.peek())
+        if is_alphanumeric(self.peek()) {
+            // Prometheus shows the character at which it gave up.
+            self.pos += 1;
+            return false;
+        }
+        true
     }
 
     fn quoted(&mut self, quote: u8) {

@@ -5,8 +5,11 @@
 
 pub mod ast;
 pub mod check;
+pub mod eval;
 pub mod func;
 pub mod lexer;
 pub mod parser;
+pub mod printer;
 pub mod source;
+pub mod tree_json;
 pub mod value;

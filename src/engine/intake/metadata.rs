@@ -75,6 +75,7 @@ impl Metadata {
         for text in [&mut meta.help, &mut meta.unit] {
             text.truncate(text.floor_char_boundary(MAX_TEXT));
         }
+        let full = self.by_metric.len() >= MAX_METRICS;
         match self.by_metric.get_mut(metric) {
             Some(known) => {
                 if meta.kind != Kind::Unknown {
@@ -87,7 +88,7 @@ impl Metadata {
                     known.unit = meta.unit;
                 }
             }
-            None if self.by_metric.len() < MAX_METRICS && metric.len() <= MAX_TEXT => {
+            None if !full && metric.len() <= MAX_TEXT => {
                 self.by_metric.insert(metric.to_owned(), meta);
             }
             None => {}

@@ -34,7 +34,8 @@ use crate::engine::intake::protobuf::WireError;
 use crate::engine::intake::series::{Admission, Jobs, Refusal};
 use crate::engine::intake::write::{Decoded, Scratch};
 use crate::engine::storage::{Store, StoreError};
-use crate::tsdb::{Ack, AppendError, Appended, Batch, Tsdb};
+pub use crate::tsdb::{Ack, AppendError};
+use crate::tsdb::{Appended, Batch, Tsdb};
 
 /// Largest body of a push, as sent.
 pub const MAX_BODY: usize = 32 << 20;

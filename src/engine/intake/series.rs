@@ -145,8 +145,8 @@ impl<'a> Admission<'a> {
         }
         self.left = self.left.checked_sub(samples).ok_or(Refusal::RequestLimit)?;
         match &mut self.jobs {
-            Some(jobs) if !jobs.admit(job, key) => Err(Refusal::JobLimit),
-            Some(_) | None => Ok(()),
+            Some(jobs) => jobs.admit(job, key).then_some(()).ok_or(Refusal::JobLimit),
+            None => Ok(()),
         }
     }
 }

@@ -39,10 +39,14 @@ impl Kind {
     }
 }
 
+/// In seconds: from one series to a query that nobody should write.
+const BUCKETS: [f64; 15] =
+    [0.000_25, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0];
+
 /// Measurements about queries; clones share them.
 #[derive(Clone, Debug)]
 pub struct QueryMetrics {
-    took: Family<KindLabels, Histogram>,
+    took: Family<KindLabels, Histogram, fn() -> Histogram>,
     queue: Histogram,
     samples: Counter,
     active: Family<KindLabels, Gauge>,
@@ -72,11 +76,10 @@ impl Drop for Counted {
 
 impl Default for QueryMetrics {
     fn default() -> Self {
-        let buckets = [0.000_25, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0];
-        let took = move || Histogram::new(buckets);
+        let took: fn() -> Histogram = || Histogram::new(BUCKETS);
         Self {
             took: Family::new_with_constructor(took),
-            queue: Histogram::new(buckets),
+            queue: took(),
             samples: Counter::default(),
             active: Family::default(),
             waiting: Gauge::default(),

@@ -6,6 +6,7 @@
 
 pub mod metrics;
 pub mod names;
+pub mod select;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -256,6 +257,6 @@ fn parsed(text: String, features: Features) -> Result<(String, Expr), QueryError
     Ok((text, expr))
 }
 
-fn millis(d: Duration) -> i64 {
+pub(super) fn millis(d: Duration) -> i64 {
     i64::try_from(d.as_millis()).unwrap_or(i64::MAX)
 }

@@ -67,7 +67,13 @@ impl Keeper {
                 Ok(()) = self.config.changed() => self.configure(),
             }
         }
-        drop(self.store.set(Err(StoreError::Closed)));
+        if let Ok(tsdb) = self.store.set(Err(StoreError::Closed)) {
+            match tokio::task::spawn_blocking(move || tsdb.close()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(e)) => tracing::error!(error = %Chain(&e), "the series store did not close cleanly"),
+                Err(e) => tracing::error!(error = %e, "closing the series store crashed"),
+            }
+        }
     }
 
     fn configure(&mut self) {

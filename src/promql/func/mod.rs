@@ -1,6 +1,18 @@
 //! The functions of PromQL: their signatures and, one file per family, what they compute.
 
+pub mod histogram;
+pub mod kahan;
+pub mod label;
+pub mod math;
+pub mod notes;
+pub mod over_time;
+pub mod quantile;
+pub mod range;
+pub mod rate;
 mod table;
+pub mod time;
+pub mod trend;
+pub mod window;
 
 use crate::promql::ast::Type;
 

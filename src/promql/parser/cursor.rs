@@ -116,7 +116,10 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) fn unexpected_with(&mut self, context: &str, expected: &str, hint: Option<String>) {
-        if self.reported == Some(self.pos) || self.problems.len() >= MOST_PROBLEMS {
+        let ended_early = self.kind() == Kind::End
+            && self.pos.checked_sub(1).is_some_and(|i| matches!(self.lexed.tokens[i].kind, Kind::Error(_)));
+        // The mistake before the end says why the text ends there.
+        if self.reported == Some(self.pos) || self.problems.len() >= MOST_PROBLEMS || ended_early {
             return;
         }
         self.reported = Some(self.pos);

@@ -58,10 +58,10 @@ impl Parser<'_> {
 
     /// An operand with or without a sign, and nothing behind it.
     fn signed_atom(&mut self, context: &str, signed: bool) -> Option<Read> {
-        let sign = signed.then(|| self.next());
+        let signed = signed.then(|| self.next());
         let read = self.duration_atom(context)?;
-        Some(match sign {
-            Some(sign) => self.sign(sign, read),
+        Some(match signed {
+            Some(token) => sign(token, read),
             None => read,
         })
     }
@@ -72,13 +72,13 @@ impl Parser<'_> {
             Kind::Operator(BinaryOp::Add | BinaryOp::Sub) => {
                 self.next();
                 let operand = self.deeper(|p| p.duration_binary(context, POWER), |_| None)?;
-                self.sign(first, operand)
+                sign(first, operand)
             }
             _ => self.duration_atom(context)?,
         };
         while let Kind::Operator(op) = self.kind() {
             let level = precedence(op);
-            if level < min || op.is_comparison() || op.is_set() || op == BinaryOp::Atan2 {
+            if level < min || !is_arithmetic(op) {
                 break;
             }
             let token = self.next();
@@ -162,20 +162,6 @@ impl Parser<'_> {
         }
     }
 
-    /// A sign before an operand. Numbers take it in.
-    fn sign(&mut self, sign: Token, operand: Read) -> Read {
-        let negative = sign.kind == Kind::Operator(BinaryOp::Sub);
-        let span = sign.start..operand.span.end;
-        let expr = match operand.expr {
-            DurationExpr::Number(number) => {
-                DurationExpr::Number(Number { value: if negative { -number.value } else { number.value }, ..number })
-            }
-            other if negative => DurationExpr::Negative(Box::new(other)),
-            other => DurationExpr::Positive(Box::new(other)),
-        };
-        Read { expr, span }
-    }
-
     fn within_range(&mut self, number: Number, span: Range<usize>) -> Number {
         if number.value.abs() > MOST_SECONDS {
             self.problem(span, "duration out of range", None);
@@ -205,6 +191,24 @@ impl Parser<'_> {
         });
         Number { value, duration: false }
     }
+}
+
+/// A sign before an operand. Numbers take it in; a plus before anything else means nothing, and is not kept.
+fn sign(sign: Token, operand: Read) -> Read {
+    let negative = sign.kind == Kind::Operator(BinaryOp::Sub);
+    let span = sign.start..operand.span.end;
+    let expr = match operand.expr {
+        DurationExpr::Number(number) => {
+            DurationExpr::Number(Number { value: if negative { -number.value } else { number.value }, ..number })
+        }
+        other if negative => DurationExpr::Negative(Box::new(other)),
+        other => other,
+    };
+    Read { expr, span }
+}
+
+const fn is_arithmetic(op: BinaryOp) -> bool {
+    matches!(op, BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Mod | BinaryOp::Pow)
 }
 
 /// A plain number is known now; everything else once the step of the query is.

@@ -20,7 +20,9 @@ pub(super) const fn precedence(op: BinaryOp) -> u8 {
         | BinaryOp::Greater
         | BinaryOp::Less
         | BinaryOp::GreaterEqual
-        | BinaryOp::LessEqual => 3,
+        | BinaryOp::LessEqual
+        | BinaryOp::TrimUpper
+        | BinaryOp::TrimLower => 3,
         BinaryOp::Add | BinaryOp::Sub => 4,
         BinaryOp::Mul | BinaryOp::Div | BinaryOp::Mod | BinaryOp::Atan2 => 5,
         BinaryOp::Pow => POWER,
@@ -378,7 +380,9 @@ impl Parser<'_> {
     fn grouping(&mut self) -> Option<Grouping> {
         let Kind::Keyword(word @ (Keyword::By | Keyword::Without)) = self.kind() else { return None };
         self.next();
-        Some(Grouping { without: word == Keyword::Without, labels: self.labels() })
+        let (without, labels) = (word == Keyword::Without, self.labels());
+        // `by ()` is what there is without grouping.
+        (without || !labels.is_empty()).then_some(Grouping { without, labels })
     }
 
     /// `(a, b)` of grouping and matching.

@@ -8,7 +8,10 @@ pub enum DurationError {
     /// Nothing is written.
     #[error("empty duration string")]
     Empty,
-    /// Units are wrong or in a wrong order.
+    /// There is no such unit.
+    #[error("unknown unit {} in duration {}", lexer::quote(.0), lexer::quote(.1))]
+    Unit(String, String),
+    /// Not numbers with units, the largest unit first.
     #[error("not a valid duration string: {}", lexer::quote(.0))]
     Syntax(String),
     /// More than about 292 years.
@@ -45,19 +48,22 @@ pub fn parse_duration(text: &str) -> Result<i64, DurationError> {
     while !rest.is_empty() {
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         let (number, tail) = rest.split_at(digits);
-        let letters = tail.bytes().take_while(u8::is_ascii_lowercase).count();
-        let (unit, tail) = tail.split_at(letters);
-        let place = units.iter().position(|(name, _)| *name == unit).ok_or_else(wrong)?;
-        if digits == 0 {
-            return Err(wrong());
+        let (unit, tail) = tail.split_at(tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len()));
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        let place = match units.iter().position(|(name, _)| *name == unit) {
+            Some(place) => place,
+            None if unit.is_empty() || UNITS.iter().any(|(name, _)| *name == unit) => return Err(wrong()),
+            None => return Err(DurationError::Unit(unit.to_owned(), text.to_owned())),
+        };
+        let millis = i64::try_from(number).unwrap_or(i64::MAX).saturating_mul(units[place].1);
+        total = total.saturating_add(millis);
+        if total > MOST_MILLIS {
+            return Err(DurationError::Range);
         }
-        // A number too long for 64 bits is out of range, once it is clear that all units are in order.
-        let number: i64 = number.parse().unwrap_or(i64::MAX);
-        total = total.saturating_add(number.saturating_mul(units[place].1));
         units = &units[place + 1..];
         rest = tail;
     }
-    if total > MOST_MILLIS { Err(DurationError::Range) } else { Ok(total) }
+    Ok(total)
 }
 
 /// Writes milliseconds as Prometheus writes durations: `1h30m`.
