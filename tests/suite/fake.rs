@@ -15,6 +15,10 @@ use watchdog::base::outcome::{Check, Evidence, Phase, Reason, Sample, Verdict};
 use watchdog::base::time::Timestamp;
 use watchdog::client::{Client, Endpoint};
 use watchdog::engine::handle::{Engine, EngineError, EventQuery, Reply};
+use watchdog::engine::intake::Intake;
+use watchdog::engine::query::Queries;
+use watchdog::engine::storage::Store;
+use watchdog::tsdb::{Options, Tsdb};
 use watchdog::wire::api::{
     AlertPolicy, ConfigStatus, Events, HistoryPoint, Level, MonitorDetail, ProbeResult, Problem, Push, PushStatus,
     Reloaded,
@@ -184,11 +188,27 @@ pub fn problem() -> Problem {
 pub struct Fake {
     pub boards: watch::Sender<Arc<Board>>,
     pub pushed: std::sync::Mutex<Vec<(String, Push)>>,
+    pub store: Arc<Store>,
+    pub queries: Queries,
+    pub intake: Arc<Intake>,
+    _metrics: TempDir,
 }
 
 impl Fake {
     pub fn new(first: Board) -> Arc<Self> {
-        Arc::new(Self { boards: watch::channel(Arc::new(first)).0, pushed: std::sync::Mutex::default() })
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::<Store>::default();
+        let tsdb = Tsdb::open(dir.path(), Options::default(), NOW).unwrap();
+        drop(store.set(Ok(Arc::new(tsdb))));
+        let clock = Clock::starting_at(NOW);
+        Arc::new(Self {
+            boards: watch::channel(Arc::new(first)).0,
+            pushed: std::sync::Mutex::default(),
+            queries: Queries::new(clock, Arc::clone(&store), Default::default()),
+            intake: Arc::new(Intake::new(clock, Arc::clone(&store), Default::default())),
+            store,
+            _metrics: dir,
+        })
     }
 
     fn find(&self, name: &str) -> Result<Arc<MonitorRow>, EngineError> {
@@ -283,6 +303,18 @@ impl Engine for Fake {
                 problems: vec![problem()],
             })
         })
+    }
+
+    fn queries(&self) -> &Queries {
+        &self.queries
+    }
+
+    fn intake(&self) -> &Arc<Intake> {
+        &self.intake
+    }
+
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        vec![("storage.retention", "90d".to_owned()), ("query.timeout", "2m".to_owned())]
     }
 
     fn metrics(&self) -> String {

@@ -32,6 +32,8 @@ pub(in crate::api) fn table() -> Vec<Route> {
         ("/api/v1/query", both, get(query::instant).post(query::instant)),
         ("/api/v1/query_range", both, get(query::range).post(query::range)),
         ("/api/v1/query_exemplars", both, get(query::exemplars).post(query::exemplars)),
+        ("/api/v1/format_query", both, get(query::format).post(query::format)),
+        ("/api/v1/parse_query", both, get(query::parse).post(query::parse)),
         ("/api/v1/series", both, get(names::series).post(names::series)),
         ("/api/v1/labels", both, get(names::labels).post(names::labels)),
         ("/api/v1/label/{name}/values", &["get"], get(names::values)),

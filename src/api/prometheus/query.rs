@@ -3,14 +3,17 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
+use serde_json::Value as Json;
 
 use crate::api::App;
 use crate::api::problem::ApiError;
 use crate::api::prometheus::json::{self, ShowStats};
 use crate::api::prometheus::params::{Form, bad};
-use crate::api::prometheus::written;
+use crate::api::prometheus::{success, written};
 use crate::engine::query::{Ask, Done};
 use crate::promql::parser::parse_query;
+use crate::promql::printer;
+use crate::promql::tree_json::tree_json;
 use crate::promql::value::{Times, Value};
 
 /// Most steps of a range: enough for a screen full of pixels, and Prometheus' own limit.
@@ -78,4 +81,17 @@ pub(super) async fn exemplars(headers: HeaderMap, form: Form) -> Result<Response
     let features = crate::promql::parser::Features::all();
     parse_query(&form.query(), features).map_err(crate::engine::query::QueryError::Text)?;
     written(&headers, false, || br#"{"status":"success","data":[]}"#.to_vec()).await
+}
+
+pub(super) async fn format(State(app): State<App>, headers: HeaderMap, form: Form) -> Result<Response, ApiError> {
+    let expr = parse_query(&form.query(), app.engine.queries().features());
+    let expr = expr.map_err(crate::engine::query::QueryError::Text)?;
+    let text = printer::pretty(&expr);
+    success(&headers, &Json::String(text)).await
+}
+
+pub(super) async fn parse(State(app): State<App>, headers: HeaderMap, form: Form) -> Result<Response, ApiError> {
+    let expr = parse_query(&form.query(), app.engine.queries().features());
+    let expr = expr.map_err(crate::engine::query::QueryError::Text)?;
+    success(&headers, &tree_json(&expr)).await
 }
