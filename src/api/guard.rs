@@ -20,9 +20,9 @@ use hyper::body::Body;
 use tokio::time::Instant;
 
 use crate::api::Peer;
-use crate::api::prometheus;
 use crate::api::body::too_large_for;
 use crate::api::problem::{ApiError, BODY_LIMIT, not_json};
+use crate::api::prometheus;
 use crate::base::failure::{Failure, Kind};
 use crate::base::term_safe::term_safe;
 use crate::engine::intake::MAX_BODY;

@@ -138,7 +138,8 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
     let (reloader, config) = Reloader::new(clock, Arc::clone(&metrics), sources, loaded);
     let runner = Runner { clock, permits, metrics: Arc::clone(&metrics), ingest: to_results };
     let scheduler = Scheduler::new(clock, Arc::new(runner), saved.beats.into_iter().collect());
-    let outlets = Outlets { board: to_board.clone(), evaluator: to_evaluator.clone(), saves: to_saves, recorder: to_recorder };
+    let outlets =
+        Outlets { board: to_board.clone(), evaluator: to_evaluator.clone(), saves: to_saves, recorder: to_recorder };
     let ingest = Ingest::new(clock, Arc::clone(&metrics), outlets, &saved.rings, &saved.journal);
     let evaluator = Evaluator::new(db.clone(), clock, saved.monitors, saved.alerts, decide_board.clone(), to_outbox);
     let outbox = Outbox::new(db.clone(), clock, saved.owed, saved.deliveries, decide_board, metrics.deliveries.clone());

@@ -99,8 +99,7 @@ fn data(out: &mut Vec<u8>, value: &Value, limit: usize) -> bool {
 
 fn stats(out: &mut Vec<u8>, done: &Done) {
     let stats = &done.answer.stats;
-    let (eval, queue, parse) =
-        (done.evaluation.as_secs_f64(), done.queued.as_secs_f64(), done.parsing.as_secs_f64());
+    let (eval, queue, parse) = (done.evaluation.as_secs_f64(), done.queued.as_secs_f64(), done.parsing.as_secs_f64());
     // Prometheus' words. Sorting and preparation are part of the evaluation here.
     let written = write!(
         out,

@@ -99,7 +99,9 @@ pub(super) async fn metadata(State(app): State<App>, headers: HeaderMap, form: F
                 out.push(b',');
             }
             json::string(&mut out, metric);
-            for (key, text) in [(&b":[{\"type\":"[..], meta.kind.word()), (b",\"help\":", &meta.help), (b",\"unit\":", &meta.unit)] {
+            for (key, text) in
+                [(&b":[{\"type\":"[..], meta.kind.word()), (b",\"help\":", &meta.help), (b",\"unit\":", &meta.unit)]
+            {
                 out.extend_from_slice(key);
                 json::string(&mut out, text);
             }

@@ -34,9 +34,7 @@ pub(super) async fn write(State(app): State<App>, request: Request) -> Response 
     let taken = take(&app, version, request).await;
     let written = taken.as_ref().map_or(0, |t| t.stored);
     let mut reply = match taken {
-        Ok(taken) if taken.is_partial() => {
-            ApiError::new(Failure::text(Kind::Usage, taken.complaint())).into_response()
-        }
+        Ok(taken) if taken.is_partial() => ApiError::new(Failure::text(Kind::Usage, taken.complaint())).into_response(),
         Ok(_) => nothing(),
         Err(e) => e.into_response(),
     };

@@ -384,7 +384,13 @@ mod tests {
         sample(Text, r#"{"my.name","my label"="ü} #",x=""} 2"#, r#"{__name__="my.name", my label="ü} #"}"#, 2.0, None);
         sample(Text, r#"{__name__="a"} 1"#, r#"{__name__="a"}"#, 1.0, None);
         sample(OpenMetrics, "a_total 17 1.5", r#"{__name__="a_total"}"#, 17.0, Some(1_500));
-        sample(OpenMetrics, r##"a_bucket{le="1"} 1 # {id="x"} 0.5 1.2"##, r#"{__name__="a_bucket", le="1"}"#, 1.0, None);
+        sample(
+            OpenMetrics,
+            r##"a_bucket{le="1"} 1 # {id="x"} 0.5 1.2"##,
+            r#"{__name__="a_bucket", le="1"}"#,
+            1.0,
+            None,
+        );
         sample(OpenMetrics, r##"a 1 2 # {id="x"} 0.5"##, r#"{__name__="a"}"#, 1.0, Some(2_000));
     }
 

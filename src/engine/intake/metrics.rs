@@ -77,12 +77,12 @@ impl IntakeMetrics {
                 self.exemplars.inc_by(taken.exemplars);
                 if taken.is_partial() { "partial" } else { "stored" }
             }
-            Err(
-                IntakeError::TooLarge | IntakeError::Snappy(_) | IntakeError::Gzip(_) | IntakeError::Protobuf(_),
-            ) => "refused",
-            Err(
-                IntakeError::Overloaded | IntakeError::Store(_) | IntakeError::Append(_) | IntakeError::Crashed,
-            ) => "failed",
+            Err(IntakeError::TooLarge | IntakeError::Snappy(_) | IntakeError::Gzip(_) | IntakeError::Protobuf(_)) => {
+                "refused"
+            }
+            Err(IntakeError::Overloaded | IntakeError::Store(_) | IntakeError::Append(_) | IntakeError::Crashed) => {
+                "failed"
+            }
         };
         self.requests.get_or_create(&RequestLabels { path, outcome }).inc();
     }

@@ -94,7 +94,13 @@ impl Taken {
         let mut parts: Vec<String> = self
             .refused
             .iter()
-            .map(|(why, n)| format!("{n} {} {}", if *n == 1 { "sample was refused:" } else { "samples were refused: they" }, why.text()))
+            .map(|(why, n)| {
+                format!(
+                    "{n} {} {}",
+                    if *n == 1 { "sample was refused:" } else { "samples were refused: they" },
+                    why.text()
+                )
+            })
             .collect();
         if self.histograms > 0 {
             parts.push(format!("{} native histograms were refused: they are not supported", self.histograms));
@@ -304,10 +310,12 @@ impl Intake {
         } else {
             body
         };
-        self.admitted(|admit| text::take(text, format, self.clock.now(), admit, batch, |batch, taken| {
-            taken.count(&tsdb.append(batch, ack, self.clock.now())?);
-            Ok(())
-        }))
+        self.admitted(|admit| {
+            text::take(text, format, self.clock.now(), admit, batch, |batch, taken| {
+                taken.count(&tsdb.append(batch, ack, self.clock.now())?);
+                Ok(())
+            })
+        })
         .map(|(taken, described)| {
             self.describe(described);
             taken

@@ -59,7 +59,9 @@ impl Queries {
         unsnap(&body, &mut message)?;
         let wanted = request(&message)?;
         let limits = self.limits();
-        let work = move |tsdb: &Tsdb, cancel: &Cancel| Ok(answer(&wanted, tsdb, limits.max_series, limits.max_samples, cancel));
+        let work = move |tsdb: &Tsdb, cancel: &Cancel| {
+            Ok(answer(&wanted, tsdb, limits.max_series, limits.max_samples, cancel))
+        };
         let (answered, _) = self.in_turn(Kind::Read, None, work).await?;
         answered
     }

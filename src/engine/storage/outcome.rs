@@ -30,11 +30,7 @@ pub fn samples(base: &Labels, result: &ProbeResult, mut add: impl FnMut(&LabelsB
         Verdict::Down => (0.0, 0.0),
         Verdict::Unknown => (0.0, 3.0),
     };
-    let own = [
-        ("probe_success", success),
-        ("probe_duration_seconds", result.took.as_secs_f64()),
-        (STATE, state),
-    ];
+    let own = [("probe_success", success), ("probe_duration_seconds", result.took.as_secs_f64()), (STATE, state)];
     let mut buf = base.to_buf();
     for (name, value) in own {
         buf.set(METRIC_NAME, name);

@@ -26,7 +26,10 @@ impl<'a> Evaluator<'a> {
     /// # Errors
     /// See [`EvalError`].
     pub(crate) fn absent_of(
-        &mut self, input: Stream<'a>, node: &Node<'_>, grid: Grid,
+        &mut self,
+        input: Stream<'a>,
+        node: &Node<'_>,
+        grid: Grid,
     ) -> Result<Stream<'a>, EvalError> {
         let mut there = vec![false; grid.count];
         input.for_each(self, &mut |_, row| {

@@ -49,7 +49,11 @@ impl<'a> Evaluator<'a> {
     }
 
     fn fold(
-        &mut self, a: &Aggregate<'_>, input: Stream<'a>, grid: Grid, mut fold: Box<dyn Fold>,
+        &mut self,
+        a: &Aggregate<'_>,
+        input: Stream<'a>,
+        grid: Grid,
+        mut fold: Box<dyn Fold>,
     ) -> Result<Rows, EvalError> {
         let groups = Groups::of(&input, a.grouping);
         self.allow(groups.heads.len(), grid.count)?;

@@ -83,7 +83,9 @@ pub(crate) fn pair(op: BinaryOp, outcome: Outcome) -> fn(f64, f64) -> f64 {
         (BinaryOp::GreaterEqual, Outcome::Filter) => |a, b| kept(a, a >= b),
         (BinaryOp::LessEqual, Outcome::Filter) => |a, b| kept(a, a <= b),
         // The last two trim native histograms; between floats they give nothing.
-        (BinaryOp::And | BinaryOp::Or | BinaryOp::Unless | BinaryOp::TrimUpper | BinaryOp::TrimLower, _) => |_, _| ABSENT,
+        (BinaryOp::And | BinaryOp::Or | BinaryOp::Unless | BinaryOp::TrimUpper | BinaryOp::TrimLower, _) => {
+            |_, _| ABSENT
+        }
     }
 }
 

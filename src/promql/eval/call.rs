@@ -43,8 +43,7 @@ impl<'a> Evaluator<'a> {
                 self.each(call, grid, steps(move |k, v| math::minimum(max.at(k), v)))
             }
             Func::Round => {
-                let nearest =
-                    if call.args.len() > 1 { self.argument(call, 1, grid)? } else { Scalar::Constant(1.0) };
+                let nearest = if call.args.len() > 1 { self.argument(call, 1, grid)? } else { Scalar::Constant(1.0) };
                 self.each(call, grid, steps(move |k, v| math::round(v, nearest.at(k))))
             }
             Func::Timestamp => self.timestamp(call, grid),

@@ -135,7 +135,11 @@ impl<'a> Evaluator<'a> {
     /// # Errors
     /// See [`EvalError`].
     pub(crate) fn instant(
-        &mut self, selector: &Selector<'a>, node: &'a Node<'a>, grid: Grid, what: fn(Look) -> What,
+        &mut self,
+        selector: &Selector<'a>,
+        node: &'a Node<'a>,
+        grid: Grid,
+        what: fn(Look) -> What,
     ) -> Result<Stream<'a>, EvalError> {
         let at = shifted(grid, selector.when);
         let purpose = Purpose { step: distance(at), window: 0, want: Want::Last, reach: self.lookback, least: 2 };
@@ -152,7 +156,12 @@ impl<'a> Evaluator<'a> {
     /// # Errors
     /// It would hold too much.
     pub(crate) fn stream(
-        &self, samples: Samples<'a>, what: What, grid: Grid, node: &'a Node<'a>, selector: &Selector<'_>,
+        &self,
+        samples: Samples<'a>,
+        what: What,
+        grid: Grid,
+        node: &'a Node<'a>,
+        selector: &Selector<'_>,
     ) -> Result<Stream<'a>, EvalError> {
         let (Samples::Store(set) | Samples::Mean(set, _)) = &samples else {
             return Err(unexpected(node, Type::Vector));
@@ -168,7 +177,11 @@ impl<'a> Evaluator<'a> {
     /// # Errors
     /// The store could not be read, or there are too many series.
     pub(crate) fn select(
-        &mut self, matchers: &[Matcher], at: Grid, after: i64, purpose: Purpose,
+        &mut self,
+        matchers: &[Matcher],
+        at: Grid,
+        after: i64,
+        purpose: Purpose,
     ) -> Result<(Box<dyn SeriesSet + 'a>, i64), EvalError> {
         let last = at.at(at.count.saturating_sub(1)).saturating_add(after);
         let mut reach = purpose.reach;

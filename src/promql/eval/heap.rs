@@ -95,8 +95,7 @@ impl Heap {
                 break;
             }
             let right = left + 1;
-            let child =
-                if right < self.0.len() && order.above(self.0[right].0, self.0[left].0) { right } else { left };
+            let child = if right < self.0.len() && order.above(self.0[right].0, self.0[left].0) { right } else { left };
             if !order.above(self.0[child].0, self.0[i].0) {
                 break;
             }

@@ -88,7 +88,13 @@ impl<'a> Evaluator<'a> {
 
     /// Info series that any of the series may need; values are the times of their samples, in seconds.
     fn info_rows(
-        &mut self, base: &Rows, plain: &[bool], asked: &Asked<'_>, target_info: &Matcher, when: When, grid: Grid,
+        &mut self,
+        base: &Rows,
+        plain: &[bool],
+        asked: &Asked<'_>,
+        target_info: &Matcher,
+        when: When,
+        grid: Grid,
     ) -> Result<Rows, EvalError> {
         let mut matchers: Vec<Matcher> = Vec::new();
         for label in IDENTIFYING {
@@ -107,8 +113,7 @@ impl<'a> Evaluator<'a> {
         }
         // Samples are read at the time at which the series were read, and looked at at the steps.
         let at = shifted(grid, when);
-        let purpose =
-            Purpose { step: distance(at), window: 0, want: Want::Last, reach: self.lookback, least: 2 };
+        let purpose = Purpose { step: distance(at), window: 0, want: Want::Last, reach: self.lookback, least: 2 };
         let (set, back) = self.select(&matchers, at, 0, purpose)?;
         let heads = (0..set.len()).map(|i| Head { labels: set.labels(i), unnamed: false }).collect();
         let mut rows = Rows::absent(grid.count, heads);
@@ -124,7 +129,12 @@ impl<'a> Evaluator<'a> {
 
 /// Adds a series with the labels of its info series, which may be others at each step.
 fn enrich(
-    out: &mut Rows, head: &Head, row: &[f64], info: &Rows, signatures: &BySignature, asked: &Asked<'_>,
+    out: &mut Rows,
+    head: &Head,
+    row: &[f64],
+    info: &Rows,
+    signatures: &BySignature,
+    asked: &Asked<'_>,
 ) -> Result<(), EvalError> {
     let identity = identity(&head.labels);
     let candidates: Vec<&[usize]> =

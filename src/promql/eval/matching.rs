@@ -124,7 +124,11 @@ impl<'j> Join<'j> {
 
     /// Computes a row from the values that `at` gives for each step: of the side with many, and of the one.
     fn meet(
-        &mut self, results: &mut Results, many: &Labels, one: &Labels, at: impl Fn(usize) -> (f64, f64),
+        &mut self,
+        results: &mut Results,
+        many: &Labels,
+        one: &Labels,
+        at: impl Fn(usize) -> (f64, f64),
     ) -> Result<(), EvalError> {
         let width = self.out.width();
         let head = self.head(many, one);
@@ -144,7 +148,9 @@ impl<'j> Join<'j> {
                 continue;
             }
             if self.matching.group.is_none() && std::mem::replace(&mut results.met[k], true) {
-                return Err(failed("multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"));
+                return Err(failed(
+                    "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)",
+                ));
             }
             if std::mem::replace(&mut seen[k], true) {
                 return Err(failed("multiple matches for labels: grouping labels must ensure unique matches"));

@@ -58,7 +58,10 @@ impl<'a> Evaluator<'a> {
     }
 
     fn over_selector(
-        &mut self, r: &RangeSelector<'a>, node: &'a Node<'a>, mut f: Function,
+        &mut self,
+        r: &RangeSelector<'a>,
+        node: &'a Node<'a>,
+        mut f: Function,
     ) -> Result<Stream<'a>, EvalError> {
         let selector = &r.selector;
         f.extension = selector.extension;
@@ -109,7 +112,10 @@ impl<'a> Evaluator<'a> {
     }
 
     fn over_subquery(
-        &mut self, subquery: &'a Subquery<'a>, node: &'a Node<'a>, f: Function,
+        &mut self,
+        subquery: &'a Subquery<'a>,
+        node: &'a Node<'a>,
+        f: Function,
     ) -> Result<Stream<'a>, EvalError> {
         let (rows, steps) = self.subquery(subquery, f.ends)?;
         let (heads, width) = (rows.heads().to_vec(), f.times.count);

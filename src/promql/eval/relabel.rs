@@ -32,7 +32,11 @@ impl<'a> Evaluator<'a> {
     }
 
     fn relabel(
-        &mut self, call: &'a Call<'a>, grid: Grid, to: &str, change: impl Fn(&Labels) -> Option<Labels>,
+        &mut self,
+        call: &'a Call<'a>,
+        grid: Grid,
+        to: &str,
+        change: impl Fn(&Labels) -> Option<Labels>,
     ) -> Result<Stream<'a>, EvalError> {
         let mut rows = self.rows(argument(call, 0)?, grid)?;
         for head in rows.heads_mut() {

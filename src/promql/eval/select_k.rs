@@ -21,7 +21,11 @@ impl<'a> Evaluator<'a> {
     /// # Errors
     /// See [`EvalError`].
     pub(crate) fn select_k(
-        &mut self, a: &Aggregate<'_>, (param, span): &(Scalar, &Span), input: Stream<'a>, grid: Grid,
+        &mut self,
+        a: &Aggregate<'_>,
+        (param, span): &(Scalar, &Span),
+        input: Stream<'a>,
+        grid: Grid,
     ) -> Result<Rows, EvalError> {
         let how = match a.op {
             AggregateOp::LimitRatio => How::Ratio,

@@ -101,7 +101,11 @@ impl Worker<'_> {
     /// # Errors
     /// The series could not be read, a limit was reached, or the function refused an argument.
     pub(crate) fn row(
-        &mut self, series: usize, head: &Head, out: &mut [f64], notes: &mut Vec<Note>,
+        &mut self,
+        series: usize,
+        head: &Head,
+        out: &mut [f64],
+        notes: &mut Vec<Note>,
     ) -> Result<(), EvalError> {
         self.meter.check()?;
         self.read(series)?;

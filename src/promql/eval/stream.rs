@@ -219,7 +219,11 @@ impl Made<'_> {
     }
 
     fn for_each(
-        &self, width: usize, maps: &[Map<'_>], meter: &Arc<Meter>, take: &mut Take<'_>,
+        &self,
+        width: usize,
+        maps: &[Map<'_>],
+        meter: &Arc<Meter>,
+        take: &mut Take<'_>,
     ) -> Result<Vec<Note>, EvalError> {
         let mut row = vec![0.0; width];
         let mut notes: Vec<Note> = Vec::new();
@@ -233,7 +237,11 @@ impl Made<'_> {
     }
 
     fn for_each_in_threads(
-        &self, width: usize, maps: &[Map<'_>], ev: &mut Evaluator<'_>, take: &mut Take<'_>,
+        &self,
+        width: usize,
+        maps: &[Map<'_>],
+        ev: &mut Evaluator<'_>,
+        take: &mut Take<'_>,
     ) -> Result<(), EvalError> {
         let n = self.heads.len();
         let next = AtomicUsize::new(0);
@@ -262,7 +270,11 @@ impl Made<'_> {
     }
 
     fn fill(
-        &self, series: Range<usize>, worker: &mut Worker<'_>, maps: &[Map<'_>], buffer: &mut [f64],
+        &self,
+        series: Range<usize>,
+        worker: &mut Worker<'_>,
+        maps: &[Map<'_>],
+        buffer: &mut [f64],
         notes: &mut Vec<Note>,
     ) -> Result<(), EvalError> {
         let width = buffer.len() / CHUNK;
