@@ -11,14 +11,20 @@ use crate::base::time::Timestamp;
 use crate::promql::source::{Select, Source, SourceError, Want};
 use crate::tsdb::append::Writer;
 use crate::tsdb::batch::{Ack, AppendError, Appended, Batch};
+use crate::tsdb::block::{Block, Cache};
+use crate::tsdb::catalog::{self, Catalog};
 use crate::tsdb::fs::{Disk, Fs};
 use crate::tsdb::head::Head;
+use crate::tsdb::maintain::Upkeep;
 use crate::tsdb::open::recover;
 use crate::tsdb::options::Options;
 use crate::tsdb::series_log::{self, SeriesLog};
 use crate::tsdb::wal::Wal;
 use crate::tsdb::wal::replay::Damage;
 use crate::tsdb::wal::sync::Syncer;
+
+/// Bytes of decoded indexes of blocks that are kept.
+const INDEX_CACHE: usize = 24 << 20;
 
 /// The store.
 #[derive(Debug)]
@@ -34,8 +40,11 @@ pub(crate) struct Shared {
     pub(crate) dir: PathBuf,
     pub(crate) options: Options,
     pub(crate) fs: Arc<dyn Fs>,
+    pub(crate) cache: Arc<Cache>,
+    upkeep: Mutex<Upkeep>,
     writer: Mutex<Writer>,
     head: RwLock<Head>,
+    catalog: RwLock<Arc<Catalog>>,
     pub(crate) syncer: Arc<Syncer>,
     /// What lies in the logs only is not durable: flush soon.
     pub(crate) flush_due: AtomicBool,
@@ -53,6 +62,7 @@ pub(crate) struct Counters {
     pub(crate) over_limit: AtomicU64,
     pub(crate) disk_full: AtomicU64,
     pub(crate) failed: AtomicU64,
+    pub(crate) flushes: AtomicU64,
 }
 
 impl Counters {
@@ -66,6 +76,24 @@ impl Counters {
 }
 
 impl Shared {
+    pub(crate) fn upkeep(&self) -> MutexGuard<'_, Upkeep> {
+        self.upkeep.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The blocks now. Who also looks into memory does that first: a flush adds its block before memory forgets.
+    pub(crate) fn catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.catalog.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes the catalogue; the caller holds the upkeep.
+    pub(crate) fn set_catalog(&self, catalog: Catalog) {
+        *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(catalog);
+    }
+
+    pub(crate) fn add_block(&self, block: Block) {
+        self.set_catalog(self.catalog().with(block));
+    }
+
     pub(crate) fn writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -100,17 +128,23 @@ impl Tsdb {
     pub fn open_on(fs: Arc<dyn Fs>, dir: &Path, options: Options, now: Timestamp) -> std::io::Result<Self> {
         let wal_dir = dir.join("wal");
         std::fs::create_dir_all(&wal_dir)?;
-        let recovered = recover(&*fs, dir, 0)?;
+        std::fs::create_dir_all(catalog::dir(dir))?;
+        let cache = Cache::new(INDEX_CACHE);
+        let catalog = Catalog::load(&*fs, dir, &cache)?;
+        let recovered = recover(&*fs, dir, catalog.flushed())?;
         let log = SeriesLog::open(Arc::clone(&fs), series_log::path(dir), &recovered.definitions)?;
         let syncer = Arc::new(Syncer::new(options.fsync));
         let since = (!recovered.segments.is_empty()).then_some(now);
-        let wal = Wal::new(Arc::clone(&fs), wal_dir, Arc::clone(&syncer), recovered.segments, 1);
+        let wal = Wal::new(Arc::clone(&fs), wal_dir, Arc::clone(&syncer), recovered.segments, catalog.flushed() + 1);
         let shared = Arc::new(Shared {
             dir: dir.to_owned(),
             options,
             fs,
+            cache,
+            upkeep: Mutex::new(Upkeep::new(catalog.last_id() + 1)),
             writer: Mutex::new(Writer::new(wal, log, recovered.next_id, since)),
             head: RwLock::new(recovered.head),
+            catalog: RwLock::new(Arc::new(catalog)),
             syncer,
             flush_due: AtomicBool::new(false),
             counters: Counters::default(),

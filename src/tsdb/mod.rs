@@ -4,11 +4,14 @@
 
 mod append;
 pub mod batch;
+pub mod block;
+mod catalog;
 pub mod chunk;
 pub mod db;
 mod frame;
 pub mod fs;
 mod head;
+pub mod maintain;
 pub mod nodes;
 mod open;
 pub mod options;

@@ -1,11 +1,9 @@
 //! Bringing a store back: definitions, then what the write-ahead log holds that no block does.
 
-use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
 
-use ahash::RandomState;
 use tracing::warn;
 
 use crate::base::labels::Labels;
@@ -39,14 +37,12 @@ const WAITING: usize = 16;
 pub(crate) fn recover(fs: &dyn Fs, dir: &Path, flushed: u64) -> io::Result<Recovered> {
     let quarantine = dir.join("quarantine");
     let series_path = series_log::path(dir);
-    let mut known: Vec<Option<(u64, Labels)>> = Vec::new();
-    let mut by_id: HashMap<u64, u32, RandomState> = HashMap::default();
+    let mut known: Vec<Known> = Vec::new();
     let mut next_id = 1;
     let definitions = match std::fs::read(&series_path) {
         Ok(bytes) => {
             let loaded = series_log::load(&bytes, |id, labels| {
-                by_id.insert(id, known.len() as u32);
-                known.push(Some((id, labels)));
+                known.push(Known { id, labels, slot: None });
                 next_id = next_id.max(id.saturating_add(1));
             })?;
             replay::contain(fs, &series_path, &bytes, &loaded.bad, &quarantine);
@@ -56,17 +52,19 @@ pub(crate) fn recover(fs: &dyn Fs, dir: &Path, flushed: u64) -> io::Result<Recov
         Err(err) => return Err(err),
     };
     let mut damage = definitions.damage.clone();
+    // They nearly always are.
+    known.sort_by_key(|k| k.id);
     let mut segments = Vec::new();
     let wal = dir.join("wal");
     let mut replayed = Replayed {
         head: Head::default(),
         known,
-        by_id,
-        slots: HashMap::default(),
+        hint: 0,
         portion: Vec::new(),
         next_id,
         orphans: 0,
         garbled: 0,
+        samples: Vec::new(),
     };
     let postings = std::thread::scope(|scope| -> io::Result<Postings> {
         let (send, receive) = sync_channel::<Vec<(u32, Labels)>>(WAITING);
@@ -113,24 +111,31 @@ pub(crate) fn recover(fs: &dyn Fs, dir: &Path, flushed: u64) -> io::Result<Recov
     Ok(Recovered { head: replayed.head, definitions, segments, next_id: replayed.next_id, damage })
 }
 
+struct Known {
+    id: u64,
+    labels: Labels,
+    slot: Option<u32>,
+}
+
 struct Replayed {
     head: Head,
-    known: Vec<Option<(u64, Labels)>>,
-    by_id: HashMap<u64, u32, RandomState>,
-    /// Slot by number of series.
-    slots: HashMap<u64, u32, RandomState>,
+    /// By number.
+    known: Vec<Known>,
+    /// Where the next series is likely to be: a scrape names its series in the order of their numbers.
+    hint: usize,
     /// Series not yet given to the indexer.
     portion: Vec<(u32, Labels)>,
     next_id: u64,
     orphans: u64,
     garbled: u64,
+    samples: Vec<(i64, f64)>,
 }
 
 impl Replayed {
     fn apply(&mut self, record: Record<'_>) {
         match record {
             Record::Samples(mut decoder) => {
-                let mut samples = Vec::new();
+                let mut samples = std::mem::take(&mut self.samples);
                 loop {
                     match decoder.next(&mut samples) {
                         Ok(Some(id)) => match self.slot(id) {
@@ -146,25 +151,38 @@ impl Replayed {
                         }
                     }
                 }
+                self.samples = samples;
             }
             Record::Deletion { ids, from, to } => {
                 for id in ids {
-                    if let Some(slot) = self.slots.get(&id) {
-                        self.head.delete(*slot, from, to);
+                    if let Some(slot) = self.known(id).and_then(|at| self.known[at].slot) {
+                        self.head.delete(slot, from, to);
                     }
                 }
             }
         }
     }
 
+    /// The place of a definition.
+    fn known(&mut self, id: u64) -> Option<usize> {
+        if self.known.get(self.hint).is_none_or(|k| k.id != id) {
+            self.hint = self.known.binary_search_by_key(&id, |k| k.id).ok()?;
+        }
+        self.hint += 1;
+        Some(self.hint - 1)
+    }
+
     /// The slot of a series; one that its definition allows is made at its first sample.
     fn slot(&mut self, id: u64) -> Option<u32> {
-        // A number without a definition is not given to another series either.
-        self.next_id = self.next_id.max(id.saturating_add(1));
-        if let Some(slot) = self.slots.get(&id) {
-            return Some(*slot);
+        let Some(at) = self.known(id) else {
+            // A number without a definition is not given to another series either.
+            self.next_id = self.next_id.max(id.saturating_add(1));
+            return None;
+        };
+        if let Some(slot) = self.known[at].slot {
+            return Some(slot);
         }
-        let (id, labels) = self.known.get_mut(*self.by_id.get(&id)? as usize)?.take()?;
+        let labels = self.known[at].labels.clone();
         // A series that left memory and came back has two numbers.
         let slot = match self.head.find(self.head.hash(labels.as_key()), labels.as_key()) {
             Some((slot, _)) => slot,
@@ -174,7 +192,7 @@ impl Replayed {
                 slot
             }
         };
-        self.slots.insert(id, slot);
+        self.known[at].slot = Some(slot);
         Some(slot)
     }
 }

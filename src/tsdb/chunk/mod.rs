@@ -124,6 +124,18 @@ pub fn decode_values(bytes: &[u8], n: usize, out: &mut Vec<f64>) -> Result<(), C
     result
 }
 
+/// Appends a column of integers, packed as times are. Its length is not written.
+pub(crate) fn encode_numbers(xs: &[i64], out: &mut Vec<u8>) {
+    ints::encode(xs, Effort::Fast, out);
+}
+
+/// Gives `n` integers of a column to `sink`, some at a time.
+pub(crate) fn decode_numbers(bytes: &[u8], n: usize, sink: impl FnMut(&[i64])) -> Result<(), Corrupt> {
+    let mut from = Cursor(bytes);
+    ints::decode(&mut from, n, sink)?;
+    from.end()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

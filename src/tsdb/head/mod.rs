@@ -173,10 +173,9 @@ impl Head {
         Some(seen)
     }
 
-    /// How many series have no place in the order of labels.
-    pub(crate) fn unranked(&self) -> usize {
-        let known = self.rank.iter().zip(&self.series).filter(|(r, s)| **r != UNRANKED && s.is_some()).count();
-        self.len() - known
+    /// The place of a slot in the order of labels, if it is known.
+    pub(crate) fn rank(&self, slot: u32) -> Option<u32> {
+        self.rank.get(slot as usize).copied().filter(|r| *r != UNRANKED)
     }
 
     /// Takes the order of labels: slots and numbers of series, sorted some time ago.

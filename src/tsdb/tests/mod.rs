@@ -1,5 +1,6 @@
 //! The store as a whole: appended, read back, cut, damaged, reopened.
 
+mod flush;
 mod log;
 
 use std::path::Path;
@@ -62,4 +63,23 @@ fn query(db: &Tsdb, matchers: &[Matcher], start: i64, end: i64) -> Vec<(Labels, 
 
 fn everything(db: &Tsdb) -> Vec<(Labels, Samples)> {
     query(db, &[], i64::MIN, i64::MAX)
+}
+
+/// Compares what queries found, and shows where it differs rather than all of it.
+#[track_caller]
+fn assert_same(found: &[(Labels, Samples)], expected: &[(Labels, Samples)], what: &str) {
+    let names = |all: &[(Labels, Samples)]| all.iter().map(|(l, _)| l.clone()).collect::<Vec<_>>();
+    assert_eq!(names(found), names(expected), "{what}");
+    for ((labels, f), (_, e)) in found.iter().zip(expected) {
+        let same = |(f, e): (&(i64, f64), &(i64, f64))| f.0 == e.0 && f.1.to_bits() == e.1.to_bits();
+        let at = f.iter().zip(e).position(|pair| !same(pair)).unwrap_or(f.len().min(e.len()));
+        assert!(
+            at == f.len() && at == e.len(),
+            "{what}: {labels} differs at {at}: {:?} for {:?}; {} samples for {}",
+            f.get(at),
+            e.get(at),
+            f.len(),
+            e.len(),
+        );
+    }
 }

@@ -1,0 +1,243 @@
+//! Reads the samples of a block's series.
+
+use std::sync::Arc;
+
+use ahash::AHashMap;
+
+use crate::base::sample::Column;
+use crate::promql::source::Want;
+use crate::tsdb::block::format::{CRC, GROUP};
+use crate::tsdb::block::groups::{Chunks, Payload, Times, TimesEntry};
+use crate::tsdb::block::{Block, Damage, SeriesId, times_place, unsealed};
+use crate::tsdb::chunk::{self, Corrupt};
+
+/// First read of a stretch of the file; each further one of neighbouring bytes is twice as long.
+const FIRST_READ: usize = 4 << 10;
+/// Longest read: about what a disk gives in the time of a seek.
+const LONGEST_READ: usize = 256 << 10;
+/// A chunk this close behind the last one is read on to.
+const NEIGHBOUR: u64 = 64 << 10;
+/// Times kept decoded, together: a block's series share few columns.
+const KEPT_TIMES: usize = 1 << 19;
+
+/// Columns of a roll-up, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RollupColumn {
+    Min,
+    Max,
+    Sum,
+    Count,
+    Last,
+    Increase,
+}
+
+impl RollupColumn {
+    const fn of(want: Want) -> Self {
+        match want {
+            Want::Last => Self::Last,
+            Want::Min => Self::Min,
+            Want::Max => Self::Max,
+            Want::Sum => Self::Sum,
+            Want::Count => Self::Count,
+            Want::Increase => Self::Increase,
+        }
+    }
+}
+
+/// Reads samples of one block.
+#[derive(Debug)]
+pub struct BlockReader<'a> {
+    block: &'a Block,
+    window: Window,
+    /// Table of the group read last.
+    chunks: Option<(usize, Arc<Chunks>)>,
+    /// Page of the table of times read last.
+    page: Option<(usize, Arc<Times>)>,
+    times: AHashMap<u32, Arc<[i64]>>,
+    /// Length of all of `times`.
+    kept: usize,
+    scratch: Vec<f64>,
+}
+
+/// A stretch of the file in memory.
+#[derive(Debug, Default)]
+struct Window {
+    start: u64,
+    bytes: Vec<u8>,
+    /// Length of the next read on.
+    ahead: usize,
+    /// What lies before the window, where shared columns are.
+    aside: Vec<u8>,
+}
+
+impl Window {
+    /// Bytes of the file; those behind them are likely to be asked for next.
+    fn get(&mut self, block: &Block, offset: u64, len: usize) -> Result<&[u8], Corrupt> {
+        let end = self.start + self.bytes.len() as u64;
+        let inside = offset >= self.start && offset + len as u64 <= end;
+        if !inside && offset < self.start && self.start - offset < NEIGHBOUR {
+            self.aside.resize(len, 0);
+            block.bytes.read_exact_at(&mut self.aside, offset).map_err(|_| Corrupt)?;
+            return Ok(&self.aside);
+        }
+        if !inside {
+            let on = offset >= self.start && offset < end + NEIGHBOUR;
+            self.ahead = if on { (self.ahead * 2).clamp(FIRST_READ, LONGEST_READ) } else { FIRST_READ };
+            let most = usize::try_from(block.tail.data_end.saturating_sub(offset)).unwrap_or(usize::MAX);
+            self.bytes.resize(self.ahead.min(most).max(len), 0);
+            self.start = offset;
+            if block.bytes.read_exact_at(&mut self.bytes, offset).is_err() {
+                self.bytes.clear();
+                return Err(Corrupt);
+            }
+        }
+        let from = (offset - self.start) as usize;
+        Ok(&self.bytes[from..from + len])
+    }
+}
+
+impl<'a> BlockReader<'a> {
+    pub(super) fn new(block: &'a Block) -> Self {
+        Self {
+            block,
+            window: Window::default(),
+            chunks: None,
+            page: None,
+            times: AHashMap::new(),
+            kept: 0,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Appends the samples of a series from `from` to `to`, both inclusive, in order of time.
+    ///
+    /// Of a roll-up, the column for `want`, each value at the time of the last sample that went into it.
+    /// [`Want::Increase`] gives growth per bucket, of which [`accumulate`](crate::tsdb::rollup::accumulate)
+    /// makes a counter once the parts of all blocks are together.
+    pub fn read(&mut self, id: SeriesId, from: i64, to: i64, want: Want, out: &mut Column, damage: &mut Damage) {
+        let column = if self.block.meta().columns() == 1 { 0 } else { RollupColumn::of(want) as usize };
+        self.read_column(id, from, to, column, out, damage);
+    }
+
+    pub(crate) fn read_column(
+        &mut self,
+        id: SeriesId,
+        from: i64,
+        to: i64,
+        column: usize,
+        out: &mut Column,
+        damage: &mut Damage,
+    ) {
+        let Some(chunks) = self.chunks(id as usize / GROUP, damage) else { return };
+        // What other blocks gave stands before, and need not be older.
+        let start = out.len();
+        let mut last = i64::MIN;
+        for chunk in chunks.of(id as usize % GROUP) {
+            let Some((times, own)) = self.times_entry(chunks.time(chunk), damage) else { continue };
+            if times.count == 0 || times.max < from || times.min > to {
+                continue;
+            }
+            let payload = chunks.values(chunk, self.block.meta().columns(), column);
+            let before = out.len();
+            let read = self.chunk(chunks.time(chunk), times, &own, payload, chunks.own(), (from, to), out);
+            // Chunks of a series follow each other; those of a damaged table need not.
+            let ordered = out.t.get(before).is_none_or(|t| before == start || *t > out.t[before - 1]);
+            if read.is_err() || !ordered || times.min < last {
+                out.t.truncate(before);
+                out.v.truncate(before);
+                damage.add(|| self.block.note(&format!("a chunk of series {id}")));
+            }
+            last = times.max;
+        }
+    }
+
+    /// Reads all columns of a series.
+    pub(super) fn verify(&mut self, id: SeriesId, damage: &mut Damage) {
+        let mut out = Column::default();
+        for column in 0..self.block.meta().columns() {
+            out.clear();
+            self.read_column(id, i64::MIN, i64::MAX, column, &mut out, damage);
+        }
+    }
+
+    fn chunk(
+        &mut self,
+        number: u32,
+        times: TimesEntry,
+        times_own: &Times,
+        values: Payload,
+        values_own: &[u8],
+        (from, to): (i64, i64),
+        out: &mut Column,
+    ) -> Result<(), Corrupt> {
+        let t = self.times(number, times, times_own)?;
+        let bytes = match values {
+            Payload::Table { start, len } => &values_own[start as usize..(start + len) as usize],
+            Payload::File { offset, len } => {
+                unsealed(self.window.get(self.block, offset, len as usize + CRC)?)?
+            }
+        };
+        if from <= times.min && to >= times.max {
+            chunk::decode_values(bytes, t.len(), &mut out.v)?;
+            out.t.extend_from_slice(&t);
+            return Ok(());
+        }
+        self.scratch.clear();
+        chunk::decode_values(bytes, t.len(), &mut self.scratch)?;
+        let range = t.partition_point(|t| *t < from)..t.partition_point(|t| *t <= to);
+        out.t.extend_from_slice(&t[range.clone()]);
+        out.v.extend_from_slice(&self.scratch[range]);
+        Ok(())
+    }
+
+    fn chunks(&mut self, group: usize, damage: &mut Damage) -> Option<Arc<Chunks>> {
+        if let Some((g, chunks)) = &self.chunks
+            && *g == group
+        {
+            return Some(Arc::clone(chunks));
+        }
+        let chunks = self.block.group_chunks(group, damage)?;
+        self.chunks = Some((group, Arc::clone(&chunks)));
+        Some(chunks)
+    }
+
+    fn times_entry(&mut self, number: u32, damage: &mut Damage) -> Option<(TimesEntry, Arc<Times>)> {
+        let (page, place) = times_place(number);
+        if self.page.as_ref().is_none_or(|(p, _)| *p != page) {
+            self.page = Some((page, self.block.times_page(page, damage)?));
+        }
+        let (_, page) = self.page.as_ref()?;
+        let Some(entry) = page.entries.get(place) else {
+            damage.add(|| self.block.note(&format!("column {number} of times")));
+            return None;
+        };
+        Some((*entry, Arc::clone(page)))
+    }
+
+    fn times(&mut self, number: u32, entry: TimesEntry, own: &Times) -> Result<Arc<[i64]>, Corrupt> {
+        if let Some(t) = self.times.get(&number) {
+            return Ok(Arc::clone(t));
+        }
+        let mut t = Vec::with_capacity(entry.count as usize);
+        match entry.place {
+            Payload::Table { start, len } => {
+                chunk::decode_times(&own.own[start as usize..(start + len) as usize], &mut t)?;
+            }
+            Payload::File { offset, len } => {
+                let bytes = self.window.get(self.block, offset, len as usize + CRC)?;
+                chunk::decode_times(unsealed(bytes)?, &mut t)?;
+            }
+        }
+        if t.len() != entry.count as usize || t.first() != Some(&entry.min) || t.last() != Some(&entry.max) {
+            return Err(Corrupt);
+        }
+        if self.kept + t.len() > KEPT_TIMES {
+            self.times.clear();
+            self.kept = 0;
+        }
+        let t: Arc<[i64]> = t.into();
+        self.kept += t.len();
+        self.times.insert(number, Arc::clone(&t));
+        Ok(t)
+    }
+}
