@@ -16,6 +16,7 @@ mod guide;
 mod hostile;
 mod needs;
 mod prometheus;
+mod promqltest;
 mod reload;
 mod server;
 mod storage;

@@ -1,0 +1,65 @@
+//! Query tests in Prometheus' test language: our own scripts, and Prometheus' where they are at hand.
+
+pub mod backend;
+pub mod memory;
+pub mod run;
+pub mod script;
+mod sequence;
+
+use std::path::{Path, PathBuf};
+
+use memory::Memory;
+use run::{Report, run};
+
+/// Scripts of a directory, sorted by name.
+pub fn scripts(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().map(|e| e.unwrap().path());
+    let mut files: Vec<PathBuf> = entries.filter(|p| p.extension().is_some_and(|e| e == "test")).collect();
+    files.sort();
+    files
+}
+
+/// Our own scripts.
+pub fn ours() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/promqltest")
+}
+
+/// Prometheus' scripts, next to the project where somebody put them; they are not part of it.
+pub fn prometheus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/promqltest")
+}
+
+fn run_file(path: &Path, threads: usize) -> Report {
+    let text = std::fs::read_to_string(path).unwrap();
+    match script::parse(&text) {
+        // Prometheus runs these with delayed name removal, and so do we.
+        Ok(commands) => run(&commands, &mut Memory::new(true, threads)),
+        Err(why) => Report { failures: vec![why], ..Report::default() },
+    }
+}
+
+#[track_caller]
+fn check(dir: &Path) -> usize {
+    let mut failures = Vec::new();
+    let files = scripts(dir);
+    for path in &files {
+        let name = path.file_name().unwrap().to_string_lossy();
+        for threads in [1, 2] {
+            let report = run_file(path, threads);
+            println!("{name:28} {threads} threads: {:4} passed, {:4} skipped", report.passed, report.skipped);
+            failures.extend(report.failures.into_iter().map(|f| format!("{name}: {f}")));
+        }
+    }
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+    files.len()
+}
+
+#[test]
+fn our_own_scripts_pass() {
+    assert!(check(&ours()) > 0);
+}
+
+#[test]
+fn prometheus_scripts_pass() {
+    check(&prometheus());
+}
