@@ -136,7 +136,7 @@ fn prepare(buckets: &mut Vec<Bucket>) -> bool {
 /// arithmetic. Counts that are larger by such an error are lowered.
 fn level(buckets: &mut [Bucket]) -> Option<Forced> {
     let mut forced: Option<Forced> = None;
-    let Some((first, rest)) = buckets.split_first_mut() else { return None };
+    let (first, rest) = buckets.split_first_mut()?;
     let mut before = first.count;
     for b in rest {
         if b.count == before {

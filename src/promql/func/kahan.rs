@@ -30,4 +30,13 @@ impl Sum {
     pub fn value(self) -> f64 {
         if self.sum.is_infinite() { self.sum } else { self.sum + self.lost }
     }
+
+    /// The sum of both, of which neither may overflow.
+    #[inline]
+    #[must_use]
+    pub fn join(mut self, other: Self) -> Self {
+        self.add(other.sum);
+        self.lost += other.lost;
+        self
+    }
 }

@@ -38,19 +38,19 @@ pub fn is_quantile(q: f64) -> bool {
 
 /// A quantile outside of 0 to 1.
 pub fn invalid_quantile(q: f64) -> Note {
-    warning(format!("quantile value should be between 0 and 1, got {}", go_float(q)))
+    warning(&format!("quantile value should be between 0 and 1, got {}", go_float(q)))
 }
 
 /// The ratio of `limit_ratio` outside of -1 to 1.
 pub fn invalid_ratio(ratio: f64, used: f64) -> Note {
     let (ratio, used) = (go_float(ratio), go_float(used));
-    warning(format!("ratio value should be between -1 and 1, got {ratio}, capping to {used}"))
+    warning(&format!("ratio value should be between -1 and 1, got {ratio}, capping to {used}"))
 }
 
 /// A bucket of a classic histogram whose `le` is not a number; `name` is empty where names are dropped.
 pub fn bad_bucket_label(le: &str, name: &str) -> Note {
     let le = quote(le);
-    warning(with_name(format!("bucket label \"le\" is missing or has a malformed value of {le}"), name))
+    warning(&with_name(format!("bucket label \"le\" is missing or has a malformed value of {le}"), name))
 }
 
 /// `rate` or `increase` of a metric whose name is not that of a counter.
@@ -60,7 +60,7 @@ pub fn possible_non_counter(func: Func, name: &str) -> Option<Note> {
         return None;
     }
     let name = quote(name);
-    Some(info(format!("metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {name}")))
+    Some(info(&format!("metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {name}")))
 }
 
 /// Falling buckets of classic histograms, gathered over all steps of a query: one note per metric's name.
@@ -96,7 +96,7 @@ impl ForcedMonotonicity {
         let text = with_name(FORCED_MONOTONICITY.to_owned(), name);
         let (min, max, diff) = (go_float(min_bucket), go_float(max_bucket), go_float_2(max_diff));
         let (samples, first, last) = (self.samples, rfc3339(self.first), rfc3339(self.last));
-        info(format!(
+        info(&format!(
             "{text}, from buckets {min} to {max}, with a max diff of {diff}, over {samples} samples from {first} to {last}"
         ))
     }
@@ -110,11 +110,11 @@ fn rfc3339(millis: i64) -> String {
     jiff::Timestamp::from_second(millis / 1_000).map_or_else(|_| millis.to_string(), |t| t.to_string())
 }
 
-fn warning(text: String) -> Note {
+fn warning(text: &str) -> Note {
     Note::Warning(format!("PromQL warning: {text}"))
 }
 
-fn info(text: String) -> Note {
+fn info(text: &str) -> Note {
     Note::Info(format!("PromQL info: {text}"))
 }
 
