@@ -197,8 +197,7 @@ impl Ord for Next {
     /// The heap gives the greatest first, so the order is turned round. Most labels are equal to those of
     /// the other lists, which their text shows at once.
     fn cmp(&self, other: &Self) -> Ordering {
-        let labels =
-            if self.labels == other.labels { Ordering::Equal } else { other.labels.cmp(&self.labels) };
+        let labels = if self.labels == other.labels { Ordering::Equal } else { other.labels.cmp(&self.labels) };
         labels.then(other.list.cmp(&self.list))
     }
 }

@@ -286,8 +286,8 @@ impl Directory {
         });
         let names = names.collect::<Result<Vec<_>, Corrupt>>()?;
         from.end()?;
-        let sorted = names.is_sorted_by(|a, b| a.text < b.text)
-            && names.iter().all(|n| n.pages.is_sorted_by(|a, b| a.0 < b.0));
+        let sorted =
+            names.is_sorted_by(|a, b| a.text < b.text) && names.iter().all(|n| n.pages.is_sorted_by(|a, b| a.0 < b.0));
         if sorted { Ok(Self { groups, times, names }) } else { Err(Corrupt) }
     }
 }

@@ -173,9 +173,7 @@ impl<'a> BlockReader<'a> {
         let t = self.times(number, times, times_own)?;
         let bytes = match values {
             Payload::Table { start, len } => &values_own[start as usize..(start + len) as usize],
-            Payload::File { offset, len } => {
-                unsealed(self.window.get(self.block, offset, len as usize + CRC)?)?
-            }
+            Payload::File { offset, len } => unsealed(self.window.get(self.block, offset, len as usize + CRC)?)?,
         };
         if from <= times.min && to >= times.max {
             chunk::decode_values(bytes, t.len(), &mut out.v)?;

@@ -206,9 +206,9 @@ impl Block {
             PostingsAt::Page { start, len } => {
                 Postings::decode(&values.own[start as usize..(start + len) as usize], value.series as usize, end)
             }
-            PostingsAt::File { offset, len } => self
-                .payload(offset, len)
-                .and_then(|bytes| Postings::decode(&bytes, value.series as usize, end)),
+            PostingsAt::File { offset, len } => {
+                self.payload(offset, len).and_then(|bytes| Postings::decode(&bytes, value.series as usize, end))
+            }
         };
         match decoded {
             Ok(found) => {

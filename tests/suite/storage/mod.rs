@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::server::{PATIENCE, exchange};
 
 mod clock;
+mod damage;
 mod disk;
 mod kill;
 mod numbered;

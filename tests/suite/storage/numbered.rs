@@ -3,17 +3,18 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::path::Path;
 
 use super::query;
 
 /// Numbers in one request.
-const PER_REQUEST: i64 = 25;
+pub const PER_REQUEST: i64 = 25;
 /// Milliseconds between two numbers.
 const STEP: i64 = 100;
 
 /// What each number gives: one sample per row. The last one goes backwards in time.
-const SERIES: [(&str, i64); 5] = [("integer", 1), ("decimal", 1), ("noise", 1), ("state", 1), ("backfill", -1)];
+pub const SERIES: [(&str, i64); 5] = [("integer", 1), ("decimal", 1), ("noise", 1), ("state", 1), ("backfill", -1)];
 
 /// The numbered samples around a moment.
 pub struct Numbered {
@@ -21,7 +22,7 @@ pub struct Numbered {
 }
 
 /// What reading back found wrong.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
     pub lost: usize,
     pub duplicated: usize,
@@ -33,7 +34,8 @@ impl Numbered {
         Self { base }
     }
 
-    fn sample(&self, series: usize, number: i64) -> (i64, f64) {
+    /// A number's sample in a row of [`SERIES`].
+    pub fn sample(&self, series: usize, number: i64) -> (i64, f64) {
         let value = match series {
             0 => number as f64,
             1 => (number * 7 % 100_000) as f64 / 100.0,
@@ -45,7 +47,7 @@ impl Numbered {
         (self.base + SERIES[series].1 * number * STEP, value)
     }
 
-    fn numbers(request: i64) -> std::ops::Range<i64> {
+    fn numbers(request: i64) -> Range<i64> {
         request * PER_REQUEST..(request + 1) * PER_REQUEST
     }
 
@@ -96,19 +98,33 @@ impl Numbered {
             let (start, end) = (ends[0].min(ends[1]) - 1, ends[0].max(ends[1]));
             let found = query(socket, &format!("numbered{{kind=\"{name}\"}}[{}ms]", end - start), end);
             assert!(found.len() <= 1, "{name}: {} series", found.len());
-            let mut seen = BTreeSet::new();
-            for (t, v) in found.into_iter().flat_map(|(_, samples)| samples) {
-                let number = (t - self.base) * SERIES[i].1 / STEP;
-                let (known, value) = self.sample(i, number);
-                if t != known || !(first..last).contains(&number) || v.to_bits() != value.to_bits() {
-                    faults.wrong += 1;
-                } else if !seen.insert(number) {
-                    faults.duplicated += 1;
-                }
-            }
-            faults.lost += (first..certain).filter(|n| !seen.contains(n)).count();
+            let found = found.into_iter().flat_map(|(_, samples)| samples);
+            self.judge(i, found, first..last, certain, &mut faults);
         }
         faults
+    }
+
+    /// What is wrong with samples that were found in a row of [`SERIES`]: numbers of `range` may be there,
+    /// those below `certain` must.
+    pub fn judge(
+        &self,
+        series: usize,
+        found: impl Iterator<Item = (i64, f64)>,
+        range: Range<i64>,
+        certain: i64,
+        faults: &mut Faults,
+    ) {
+        let mut seen = BTreeSet::new();
+        for (t, v) in found {
+            let number = (t - self.base) * SERIES[series].1 / STEP;
+            let (known, value) = self.sample(series, number);
+            if t != known || !range.contains(&number) || v.to_bits() != value.to_bits() {
+                faults.wrong += 1;
+            } else if !seen.insert(number) {
+                faults.duplicated += 1;
+            }
+        }
+        faults.lost += (range.start..certain).filter(|n| !seen.contains(n)).count();
     }
 }
 
