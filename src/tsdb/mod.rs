@@ -7,6 +7,7 @@ pub mod batch;
 pub mod block;
 mod catalog;
 pub mod chunk;
+pub mod compact;
 pub mod db;
 mod frame;
 pub mod fs;
@@ -18,6 +19,7 @@ pub mod options;
 mod series_log;
 mod source;
 pub mod wal;
+pub mod rollup;
 
 pub use crate::tsdb::batch::{Ack, AppendError, Appended, Batch};
 pub use crate::tsdb::db::Tsdb;

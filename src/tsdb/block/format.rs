@@ -45,9 +45,17 @@ pub struct Meta {
     pub replaces: Vec<u64>,
     /// Raw blocks that a roll-up was computed from.
     pub sources: Vec<u64>,
+    /// Roll-ups: the time that it speaks for, first excluded, last included. There it stands in place of
+    /// every older roll-up, also where it has nothing to say.
+    pub covers: Option<(i64, i64)>,
 }
 
 impl Meta {
+    /// A block of raw samples that replaces nothing.
+    pub const fn raw(id: u64, sequence: (u64, u64)) -> Self {
+        Self { id, resolution: Resolution::Raw, sequence, replaces: Vec::new(), sources: Vec::new(), covers: None }
+    }
+
     /// The name of the file.
     pub fn file_name(&self) -> String {
         format!("{:016x}.block", self.id)
@@ -122,6 +130,11 @@ impl Tail {
             put_varint(&mut out, ids.len() as u64);
             ids.iter().for_each(|id| put_varint(&mut out, *id));
         }
+        out.push(u8::from(meta.covers.is_some()));
+        if let Some((after, until)) = meta.covers {
+            put_varint(&mut out, zigzag(after));
+            put_varint(&mut out, zigzag(until));
+        }
         put_varint(&mut out, zigzag(stats.min_time));
         put_varint(&mut out, zigzag(stats.max_time));
         for n in [stats.series, stats.chunks, stats.samples, stats.bytes, stats.index_bytes, self.data_end] {
@@ -171,6 +184,10 @@ impl Tail {
             (0..n).map(|_| from.varint()).collect()
         };
         let (replaces, sources) = (ids()?, ids()?);
+        let covers = match from.byte()? {
+            0 => None,
+            _ => Some((unzigzag(from.varint()?), unzigzag(from.varint()?))),
+        };
         let (min_time, max_time) = (unzigzag(from.varint()?), unzigzag(from.varint()?));
         let (series, chunks, samples) = (from.varint()?, from.varint()?, from.varint()?);
         let (bytes, index_bytes, data_end) = (from.varint()?, from.varint()?, from.varint()?);
@@ -187,7 +204,7 @@ impl Tail {
         if !fits {
             return Err(Corrupt);
         }
-        let meta = Meta { id, resolution, sequence, replaces, sources };
+        let meta = Meta { id, resolution, sequence, replaces, sources, covers };
         let stats = Stats { min_time, max_time, series, chunks, samples, bytes, index_bytes };
         Ok(Self { meta, stats, data_end, directory })
     }
@@ -198,8 +215,8 @@ impl Tail {
 pub(super) struct Directory {
     /// Labels and chunk table of each group of series.
     pub(super) groups: Vec<(Place, Place)>,
-    /// Pages of the table of times.
-    pub(super) times: Vec<Place>,
+    /// Pages of the table of times, two copies of each.
+    pub(super) times: Vec<[Place; 2]>,
     /// Label names, sorted.
     pub(super) names: Vec<Name>,
 }
@@ -219,7 +236,7 @@ pub(super) struct Name {
 impl Directory {
     pub(super) fn bytes(&self) -> usize {
         let name = |n: &Name| n.text.len() + 64 + n.pages.iter().map(|(v, _)| v.len() + 40).sum::<usize>();
-        self.groups.len() * 32 + self.times.len() * 16 + self.names.iter().map(name).sum::<usize>()
+        self.groups.len() * 32 + self.times.len() * 32 + self.names.iter().map(name).sum::<usize>()
     }
 
     /// The number of a name.
@@ -244,7 +261,7 @@ impl Directory {
             put(&mut out, *chunks);
         }
         put_varint(&mut out, self.times.len() as u64);
-        self.times.iter().for_each(|place| put(&mut out, *place));
+        self.times.iter().flatten().for_each(|place| put(&mut out, *place));
         put_varint(&mut out, self.names.len() as u64);
         for name in &self.names {
             put_text(&mut out, &name.text);
@@ -273,7 +290,7 @@ impl Directory {
         let groups = from.varint_to(most)?;
         let groups = (0..groups).map(|_| Ok((place(&mut from)?, place(&mut from)?))).collect::<Result<_, Corrupt>>()?;
         let times = from.varint_to(most)?;
-        let times = (0..times).map(|_| place(&mut from)).collect::<Result<_, _>>()?;
+        let times = (0..times).map(|_| Ok([place(&mut from)?, place(&mut from)?])).collect::<Result<_, Corrupt>>()?;
         let names = from.varint_to(most)?;
         let names = (0..names).map(|_| {
             let text = text(&mut from)?;

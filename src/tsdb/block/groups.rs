@@ -128,6 +128,8 @@ pub(super) struct TimesEntry {
     pub(super) max: i64,
     pub(super) count: u32,
     pub(super) place: Payload,
+    /// Where a second copy is in the file.
+    pub(super) copy: Option<Payload>,
 }
 
 /// A page of the table of times.
@@ -148,13 +150,20 @@ impl Times {
             min = min.wrapping_add(unzigzag(from.varint()?));
             let max = min.checked_add_unsigned(from.varint()?).ok_or(Corrupt)?;
             let place = refs.read(&mut from, &mut page.own, data_end)?;
-            page.entries.push(TimesEntry { min, max, count, place });
+            let copy = match place {
+                Payload::Table { .. } => None,
+                Payload::File { offset, len } => match from.varint()? {
+                    0 => None,
+                    distance => Some(Payload::File { offset: offset.checked_add(distance).ok_or(Corrupt)?, len }),
+                },
+            };
+            page.entries.push(TimesEntry { min, max, count, place, copy });
         }
         from.end()?;
         Ok(page)
     }
 
     pub(super) const fn bytes(&self) -> usize {
-        self.entries.capacity() * 48 + self.own.capacity()
+        self.entries.capacity() * 72 + self.own.capacity()
     }
 }

@@ -33,7 +33,7 @@ pub use crate::tsdb::block::damage::Damage;
 use crate::tsdb::block::format::{CRC, Directory, GROUP, MAGIC, Place, TAIL_REACH, TIMES_PAGE, Tail};
 pub use crate::tsdb::block::format::{Meta, Stats};
 use crate::tsdb::block::groups::{Chunks, Times};
-pub use crate::tsdb::block::read::BlockReader;
+pub use crate::tsdb::block::read::{BlockReader, Growth};
 pub use crate::tsdb::block::writer::BlockWriter;
 use crate::tsdb::chunk::Corrupt;
 
@@ -188,6 +188,11 @@ impl Block {
                     damage.add(|| self.note("a copy of the directory"));
                 }
             }
+            for copy in directory.times.iter().flatten() {
+                if self.part(*copy).is_err() {
+                    damage.add(|| self.note("a copy of a page of the table of times"));
+                }
+            }
             self.verify_values(&directory, &mut damage);
         }
         let mut reader = self.reader();
@@ -293,18 +298,15 @@ impl Block {
         if let Some(Part::Times(found)) = self.cache.get(key) {
             return Some(found);
         }
-        let place = self.directory(damage)?.times.get(page).copied();
-        match place.ok_or(Corrupt).and_then(|p| Times::decode(&self.part(p)?, self.tail.data_end)) {
-            Ok(found) => {
-                let found = Arc::new(found);
-                self.cache.put(key, Part::Times(Arc::clone(&found)));
-                Some(found)
-            }
-            Err(Corrupt) => {
-                damage.add(|| self.note(&format!("page {page} of the table of times")));
-                None
-            }
-        }
+        let copies = self.directory(damage)?.times.get(page).copied().unwrap_or_default();
+        let decode = |place: &Place| Times::decode(&self.part(*place)?, self.tail.data_end);
+        let Some(found) = copies.iter().find_map(|place| decode(place).ok()) else {
+            damage.add(|| self.note(&format!("page {page} of the table of times")));
+            return None;
+        };
+        let found = Arc::new(found);
+        self.cache.put(key, Part::Times(Arc::clone(&found)));
+        Some(found)
     }
 }
 

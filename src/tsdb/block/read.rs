@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ahash::AHashMap;
 
 use crate::base::sample::Column;
-use crate::promql::source::Want;
+use crate::promql::source::{Resolution, Want};
 use crate::tsdb::block::format::{CRC, GROUP};
 use crate::tsdb::block::groups::{Chunks, Payload, Times, TimesEntry};
 use crate::tsdb::block::{Block, Damage, SeriesId, times_place, unsealed};
@@ -20,27 +20,25 @@ const NEIGHBOUR: u64 = 64 << 10;
 /// Times kept decoded, together: a block's series share few columns.
 const KEPT_TIMES: usize = 1 << 19;
 
-/// Columns of a roll-up, in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RollupColumn {
-    Min,
-    Max,
-    Sum,
-    Count,
-    Last,
-    Increase,
+/// The column of a roll-up that says what a counter lost by starting again.
+const LOST: usize = 5;
+
+/// Makes a counter that never falls of one that starts again, across buckets and blocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Growth {
+    last: f64,
+    lost: f64,
 }
 
-impl RollupColumn {
-    const fn of(want: Want) -> Self {
-        match want {
-            Want::Last => Self::Last,
-            Want::Min => Self::Min,
-            Want::Max => Self::Max,
-            Want::Sum => Self::Sum,
-            Want::Count => Self::Count,
-            Want::Increase => Self::Increase,
+impl Growth {
+    /// The next value, before which the counter lost so much.
+    fn next(&mut self, value: f64, lost: f64) -> f64 {
+        if value.is_finite() {
+            // What a block did not see, because the sample before was out of its reach, shows here.
+            self.lost += if lost == 0.0 && value < self.last { self.last } else { lost };
+            self.last = value;
         }
+        value + self.lost
     }
 }
 
@@ -112,11 +110,54 @@ impl<'a> BlockReader<'a> {
     /// Appends the samples of a series from `from` to `to`, both inclusive, in order of time.
     ///
     /// Of a roll-up, the column for `want`, each value at the time of the last sample that went into it.
-    /// [`Want::Increase`] gives growth per bucket, of which [`accumulate`](crate::tsdb::rollup::accumulate)
-    /// makes a counter once the parts of all blocks are together.
     pub fn read(&mut self, id: SeriesId, from: i64, to: i64, want: Want, out: &mut Column, damage: &mut Damage) {
-        let column = if self.block.meta().columns() == 1 { 0 } else { RollupColumn::of(want) as usize };
-        self.read_column(id, from, to, column, out, damage);
+        if want == Want::Increase && self.block.meta().resolution != Resolution::Raw {
+            self.read_growth(id, from, to, &mut Growth::default(), out, damage);
+        } else {
+            self.read_column(id, from, to, self.column(want), out, damage);
+        }
+    }
+
+    /// As [`read`](Self::read) with [`Want::Increase`], going on from what was read of the series in earlier
+    /// blocks: the values of all together are one counter that never falls.
+    pub fn read_growth(
+        &mut self,
+        id: SeriesId,
+        from: i64,
+        to: i64,
+        growth: &mut Growth,
+        out: &mut Column,
+        damage: &mut Damage,
+    ) {
+        let start = out.len();
+        self.read_column(id, from, to, self.column(Want::Last), out, damage);
+        if self.block.meta().resolution == Resolution::Raw {
+            out.v[start..].iter_mut().for_each(|v| *v = growth.next(*v, 0.0));
+            return;
+        }
+        let mut lost = Column::default();
+        self.read_column(id, from, to, LOST, &mut lost, damage);
+        // The same times, unless one of the two is damaged.
+        let mut lost = lost.iter().peekable();
+        for (t, v) in out.t[start..].iter().zip(&mut out.v[start..]) {
+            while lost.next_if(|(earlier, _)| earlier < t).is_some() {}
+            let lost = lost.next_if(|(same, _)| same == t).map_or(0.0, |(_, v)| v);
+            *v = growth.next(*v, lost);
+        }
+    }
+
+    /// The column that is read for something.
+    fn column(&self, want: Want) -> usize {
+        if self.block.meta().resolution == Resolution::Raw {
+            return 0;
+        }
+        match want {
+            Want::Min => 0,
+            Want::Max => 1,
+            Want::Sum => 2,
+            Want::Count => 3,
+            Want::Last | Want::Increase => 4,
+        }
     }
 
     pub(crate) fn read_column(
@@ -217,16 +258,23 @@ impl<'a> BlockReader<'a> {
             return Ok(Arc::clone(t));
         }
         let mut t = Vec::with_capacity(entry.count as usize);
-        match entry.place {
-            Payload::Table { start, len } => {
-                chunk::decode_times(&own.own[start as usize..(start + len) as usize], &mut t)?;
-            }
-            Payload::File { offset, len } => {
-                let bytes = self.window.get(self.block, offset, len as usize + CRC)?;
-                chunk::decode_times(unsealed(bytes)?, &mut t)?;
-            }
-        }
-        if t.len() != entry.count as usize || t.first() != Some(&entry.min) || t.last() != Some(&entry.max) {
+        let places = [Some(entry.place), entry.copy];
+        let read = places.into_iter().flatten().any(|place| {
+            t.clear();
+            let decoded = match place {
+                Payload::Table { start, len } => {
+                    chunk::decode_times(&own.own[start as usize..(start + len) as usize], &mut t)
+                }
+                Payload::File { offset, len } => self
+                    .window
+                    .get(self.block, offset, len as usize + CRC)
+                    .and_then(unsealed)
+                    .and_then(|bytes| chunk::decode_times(bytes, &mut t)),
+            };
+            let ends = (t.first(), t.last()) == (Some(&entry.min), Some(&entry.max));
+            decoded.is_ok() && t.len() == entry.count as usize && ends
+        });
+        if !read {
             return Err(Corrupt);
         }
         if self.kept + t.len() > KEPT_TIMES {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use crate::base::labels::Labels;
 use crate::base::matcher::{MatchOp, Matcher};
 use crate::base::sample::{Column, STALE_NAN};
-use crate::promql::source::{Resolution, Want};
+use crate::promql::source::Want;
 use crate::tsdb::block::{Block, BlockWriter, Cache, Damage, Meta};
 use crate::tsdb::nodes;
 
 type Series = (Labels, Vec<i64>, Vec<f64>);
 
 fn meta(id: u64) -> Meta {
-    Meta { id, resolution: Resolution::Raw, sequence: (id, id), replaces: Vec::new(), sources: Vec::new() }
+    Meta::raw(id, (id, id))
 }
 
 fn write(dir: &std::path::Path, all: &[Series]) -> Block {
@@ -218,7 +218,7 @@ fn a_flipped_bit_loses_little_and_gives_nothing_wrong() {
     let bytes = std::fs::read(block.path()).unwrap();
     let samples: usize = all.iter().map(|s| s.1.len()).sum();
     let mut rng = fastrand::Rng::with_seed(3);
-    for _ in 0..600 {
+    for _ in 0..250 {
         let bit = rng.usize(0..bytes.len() * 8);
         let mut damaged = bytes.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);

@@ -48,16 +48,29 @@ pub struct BlockWriter {
     last_time: i64,
     payloads: Memory,
 
-    times: Vec<u8>,
-    times_refs: Refs,
-    times_min: i64,
-    times_count: u32,
+    times: Vec<TimeColumn>,
+    /// Bytes of the short ones of these.
+    times_own: Vec<u8>,
     /// Numbers of columns of times by their bytes.
     time_columns: Memory,
 
     directory: Directory,
     names: AHashMap<Box<str>, AHashMap<Box<str>, Members>>,
     scratch: Vec<u8>,
+}
+
+/// A column of times that chunks refer to.
+#[derive(Debug)]
+struct TimeColumn {
+    count: u32,
+    min: i64,
+    max: i64,
+    len: u32,
+    /// In `times_own` if it is short, else in the file.
+    offset: u64,
+    /// A second copy, zero if there is none: made when a second chunk refers to it, because the loss of a
+    /// shared column would lose the samples of many series.
+    copy: u64,
 }
 
 /// A table of the group being written.
@@ -131,9 +144,7 @@ impl BlockWriter {
             last_time: 0,
             payloads: Memory::default(),
             times: Vec::new(),
-            times_refs: Refs::default(),
-            times_min: 0,
-            times_count: 0,
+            times_own: Vec::new(),
             time_columns: Memory::default(),
             directory: Directory::default(),
             names: AHashMap::new(),
@@ -180,18 +191,20 @@ impl BlockWriter {
         Ok(())
     }
 
-    /// Writes the index, makes the file durable and gives it its name. Nothing, and no file, if there are no samples.
+    /// Writes the index, makes the file durable and gives it its name. Nothing, and no file, if there are no
+    /// samples, unless the block says by that what it [covers](Meta::covers).
     ///
     /// # Errors
     /// The file cannot be written; it is removed.
     pub fn finish(mut self) -> io::Result<Option<Block>> {
         self.end_series()?;
         if self.stats.series == 0 {
-            return Ok(None);
+            let Some((after, until)) = self.meta.covers else { return Ok(None) };
+            (self.stats.min_time, self.stats.max_time) = (after.saturating_add(1), until);
         }
         self.end_group()?;
         let data_end = self.at;
-        self.end_times_page()?;
+        self.times_table()?;
         self.values()?;
         let directory = self.directory.encode(MAGIC.len() as u64);
         let copies = [self.part(&directory)?, self.part(&directory)?];
@@ -313,38 +326,49 @@ impl BlockWriter {
         let mut bytes = std::mem::take(&mut self.scratch);
         bytes.clear();
         chunk::encode_times(t, Effort::Dense, &mut bytes);
-        let number = if let Some(number) = self.time_columns.known.get(&*bytes) {
-            *number as i64
-        } else {
-            let number = self.times_count;
-            self.times_count = number.checked_add(1).ok_or_else(|| invalid("too many columns of times"))?;
-            let (min, max) = (t[0], t[t.len() - 1]);
-            put_varint(&mut self.times, t.len() as u64);
-            put_varint(&mut self.times, zigzag(min.wrapping_sub(self.times_min)));
-            put_varint(&mut self.times, max.wrapping_sub(min) as u64);
-            self.times_min = min;
-            if bytes.len() <= INLINE {
-                Refs::inline(&mut self.times, &bytes);
-            } else {
-                let offset = self.sealed(&bytes)?;
-                self.times_refs.file(&mut self.times, offset, bytes.len());
+        let number = match self.time_columns.known.get(&*bytes).map(|n| *n as usize) {
+            Some(number) => {
+                if bytes.len() > INLINE && self.times[number].copy == 0 {
+                    self.times[number].copy = self.sealed(&bytes)?;
+                }
+                number
             }
-            self.time_columns.put(&bytes, u64::from(number));
-            if self.times_count as usize % TIMES_PAGE == 0 {
-                self.end_times_page()?;
+            None => {
+                let offset = if bytes.len() > INLINE {
+                    self.sealed(&bytes)?
+                } else {
+                    self.times_own.extend_from_slice(&bytes);
+                    (self.times_own.len() - bytes.len()) as u64
+                };
+                let (count, len) = (t.len() as u32, bytes.len() as u32);
+                self.times.push(TimeColumn { count, min: t[0], max: t[t.len() - 1], len, offset, copy: 0 });
+                self.time_columns.put(&bytes, self.times.len() as u64 - 1);
+                self.times.len() - 1
             }
-            i64::from(number)
         };
         self.scratch = bytes;
-        Ok(number)
+        Ok(number as i64)
     }
 
-    fn end_times_page(&mut self) -> io::Result<()> {
-        if !self.times.is_empty() {
-            let raw = std::mem::take(&mut self.times);
-            let place = self.index_part(&raw)?;
-            self.directory.times.push(place);
-            (self.times_refs, self.times_min) = (Refs::default(), 0);
+    /// Writes the table of times, each page twice: most series may depend on one.
+    fn times_table(&mut self) -> io::Result<()> {
+        for page in std::mem::take(&mut self.times).chunks(TIMES_PAGE) {
+            let (mut raw, mut refs, mut before) = (Vec::new(), Refs::default(), 0);
+            for column in page {
+                put_varint(&mut raw, u64::from(column.count));
+                put_varint(&mut raw, zigzag(column.min.wrapping_sub(before)));
+                put_varint(&mut raw, column.max.wrapping_sub(column.min) as u64);
+                before = column.min;
+                if column.len as usize <= INLINE {
+                    let from = column.offset as usize;
+                    Refs::inline(&mut raw, &self.times_own[from..from + column.len as usize]);
+                } else {
+                    refs.file(&mut raw, column.offset, column.len as usize);
+                    put_varint(&mut raw, column.copy.saturating_sub(column.offset));
+                }
+            }
+            let places = [self.index_part(&raw)?, self.index_part(&raw)?];
+            self.directory.times.push(places);
         }
         Ok(())
     }
