@@ -1,16 +1,12 @@
 //! Whatever reads bytes of strangers, fed with damaged versions of what it expects: nothing panics,
-//! and what it says about its input is true. The same inputs every time; `FUZZ_ROUNDS` for more.
+//! and what it says about its input is true. The same inputs every time; `FUZZ_ROUNDS` for more, and
+//! `tests/fuzz` for a fuzzer that follows the code's branches.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::str::from_utf8;
 
-use watchdog::base::labels::LabelsBuf;
-use watchdog::base::time::Timestamp;
-use watchdog::engine::intake::exposition::{Format, Parser};
-use watchdog::engine::intake::series::Admission;
-use watchdog::engine::intake::{unsnap, write};
-use watchdog::promql::parser::{Features, parse};
-use watchdog::tsdb::Batch;
+use watchdog::tsdb::chunk::{Effort, encode};
+
+mod targets;
 
 const ROUNDS: u64 = 4_000;
 /// Overrides [`ROUNDS`].
@@ -64,7 +60,7 @@ fn damaged(seeds: &[&[u8]], random: &mut fastrand::Rng) -> Vec<u8> {
 }
 
 #[test]
-fn no_query_makes_the_parser_panic_and_problems_stand_inside_the_text() {
+fn no_query_makes_the_parser_panic_and_what_it_prints_it_reads_again() {
     let seeds: [&str; 10] = [
         r#"sum by (job, "my label") (rate(http_requests_total{code=~"5..",path!="/x\"y"}[5m] offset -1h)) > bool 0.5"#,
         "quantile_over_time(0.95, latency[1h:30s] @ end()) / on (instance) group_left (a, b) up == 1",
@@ -77,20 +73,7 @@ fn no_query_makes_the_parser_panic_and_problems_stand_inside_the_text() {
         "count_values(\"v\", a) + on () group_right () b",
         "{__name__=~\".+\", a!~\"b|c\"} @ start()",
     ];
-    fuzz(&seeds.map(str::as_bytes), |input| {
-        let text = String::from_utf8_lossy(input);
-        for features in [Features::all(), Features::stable()] {
-            let parsed = parse(&text, features);
-            assert!(parsed.expr.is_some() || !parsed.problems.is_empty(), "no query and no problem");
-            for problem in &parsed.problems {
-                assert!(text.get(problem.span.clone()).is_some(), "{problem:?} stands outside");
-                assert!(!problem.message.is_empty());
-            }
-            if let Some(expr) = &parsed.expr {
-                assert!(text.get(expr.span.clone()).is_some(), "{:?} stands outside", expr.span);
-            }
-        }
-    });
+    fuzz(&seeds.map(str::as_bytes), targets::query);
 }
 
 #[test]
@@ -101,18 +84,7 @@ fn no_exposition_makes_its_parser_panic() {
         b"# TYPE h histogram\n# UNIT h seconds\nh_bucket{le=\"+Inf\"} 4 1.5 # {trace_id=\"x\"} 0.67 1.2\n# EOF\n",
         "metric{l=\"\u{e9}\u{5e97}\"} 0x1p-2\n".as_bytes(),
     ];
-    fuzz(&seeds, |input| {
-        let text = String::from_utf8_lossy(input);
-        for format in [Format::Text, Format::OpenMetrics] {
-            let (mut parser, mut labels) = (Parser::new(format), LabelsBuf::default());
-            for line in text.split('\n') {
-                if let Err(why) = parser.line(line, &mut labels) {
-                    // What it quotes is shortened: a reply must not carry the request back.
-                    assert!(why.to_string().len() < 256, "{why}");
-                }
-            }
-        }
-    });
+    fuzz(&seeds, targets::exposition);
 }
 
 /// A message of both versions of remote write: field numbers and lengths, as protobuf writes them.
@@ -138,27 +110,36 @@ fn no_remote_write_request_makes_its_decoder_panic_or_invent_samples() {
     let series = message(&[(0x0a, &[1, 2, 3, 4]), (0x12, &sample), (0x2a, &[0x08, 1])]);
     let two =
         message(&[(0x22, b""), (0x22, b"__name__"), (0x22, b"up"), (0x22, b"job"), (0x22, b"x"), (0x2a, &series)]);
-    fuzz(&[&one, &two], |input| {
-        let (mut scratch, mut batch) = (write::Scratch::default(), Batch::default());
-        for decode in [write::version_1, write::version_2] {
-            batch.clear();
-            let mut admit = Admission::new(Timestamp::from_millis(1_800_000_000_000), 1_000, None);
-            let _ = decode(input, &mut scratch, &mut admit, &mut batch);
-            // A sample takes two bytes at least, and one request may have a thousand.
-            assert!(batch.len() <= 1_000.min(input.len() / 2), "{} samples of {} bytes", batch.len(), input.len());
-            assert!(batch.iter().all(|(key, _)| from_utf8(key.as_bytes()).is_ok()));
-        }
-    });
+    fuzz(&[&one, &two], targets::remote_write);
 }
 
 #[test]
 fn no_compressed_body_makes_memory_run_out() {
     let mut snappy = snap::raw::Encoder::new();
     let seeds = [snappy.compress_vec(&[7; 100_000]).unwrap(), snappy.compress_vec(b"short").unwrap()];
-    fuzz(&[&seeds[0], &seeds[1]], |input| {
-        let mut out = Vec::new();
-        let _ = unsnap(input, &mut out);
-        // Snappy copies at most 64 bytes per three bytes of input.
-        assert!(out.capacity() <= 64 << 20 && out.len() <= 32 * input.len().max(1), "{} of {}", out.len(), input.len());
-    });
+    fuzz(&[&seeds[0], &seeds[1]], targets::snappy);
+}
+
+#[test]
+fn no_chunk_makes_its_decoder_panic_or_invent_samples() {
+    let times: Vec<i64> = (0..240).map(|i| 1_763_900_000_000 + i * 15_000 + i % 7).collect();
+    let values: [fn(f64) -> f64; 6] = [
+        |i| i * 17.0,
+        |i| (i * 7.0 % 101.0) / 100.0,
+        |i| (i + 0.1).sin() * 1e-7,
+        |_| 1.0,
+        |i| f64::from(i % 40.0 < 20.0),
+        |i| if i % 9.0 == 0.0 { f64::NAN } else { -i },
+    ];
+    let mut seeds = Vec::new();
+    for value in values {
+        let column: Vec<f64> = (0..240).map(|i| value(f64::from(i))).collect();
+        for effort in [Effort::Fast, Effort::Dense] {
+            let mut chunk = Vec::new();
+            encode(&times, &column, effort, &mut chunk);
+            seeds.push(chunk);
+        }
+    }
+    let seeds: Vec<&[u8]> = seeds.iter().map(Vec::as_slice).collect();
+    fuzz(&seeds, targets::chunk);
 }
