@@ -113,7 +113,7 @@ impl Catalog {
 }
 
 /// Keeps a file that is no block, out of the way.
-fn set_aside(fs: &dyn Fs, store: &Path, path: &Path) {
+pub(crate) fn set_aside(fs: &dyn Fs, store: &Path, path: &Path) {
     let quarantine = store.join("quarantine");
     let moved = std::fs::create_dir_all(&quarantine)
         .and_then(|()| path.file_name().map_or(Ok(()), |name| fs.rename(path, &quarantine.join(name))));

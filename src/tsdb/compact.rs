@@ -28,15 +28,15 @@ pub struct Tombstone {
     pub from: i64,
     /// The last time, inclusive.
     pub to: i64,
-    /// The last flush at the time of the deletion: what is written later stands, whatever its time.
-    pub sequence: u64,
+    /// The newest block at the time of the deletion. What is written later stands, whatever its time, and
+    /// what was merged later has lost its deleted samples in that.
+    pub block: u64,
 }
 
 impl Tombstone {
-    /// Whether it hides samples of such a block. Merging applies tombstones to its inputs, so that a block
-    /// with later flushes has nothing more to hide.
+    /// Whether it hides samples of such a block.
     pub const fn applies(&self, meta: &Meta) -> bool {
-        meta.sequence.1 <= self.sequence
+        meta.id <= self.block
     }
 
     /// Whether it hides samples of a series.
@@ -195,13 +195,7 @@ impl<'a> Merger<'a> {
     }
 
     /// Reads the raw samples of a series from all blocks.
-    pub(super) fn samples(
-        &mut self,
-        series: &Found,
-        (from, to): (i64, i64),
-        out: &mut Column,
-        damage: &mut Damage,
-    ) {
+    pub(super) fn samples(&mut self, series: &Found, (from, to): (i64, i64), out: &mut Column, damage: &mut Damage) {
         out.clear();
         let mut ordered = true;
         // Blocks by age: what is written first comes first, and a stable order keeps it there.
@@ -238,6 +232,8 @@ pub struct Descriptor {
     pub min_time: i64,
     /// Time of its last sample.
     pub max_time: i64,
+    /// Roll-ups: the time that it speaks for.
+    pub covers: Option<(i64, i64)>,
     /// Size of its file.
     pub bytes: u64,
 }
@@ -252,6 +248,7 @@ impl Descriptor {
             sequence: meta.sequence,
             min_time: stats.min_time,
             max_time: stats.max_time,
+            covers: meta.covers,
             bytes: stats.bytes,
         }
     }
@@ -280,14 +277,18 @@ pub fn plan(blocks: &[Descriptor], now: i64, retention: i64) -> Vec<Vec<u64>> {
         for tier in tiers {
             let mut of_window: std::collections::BTreeMap<i64, Vec<&Descriptor>> = std::collections::BTreeMap::new();
             for block in blocks.iter().filter(|b| b.resolution == resolution) {
-                // A roll-up's samples lie behind the start of their time and up to its end.
-                let window = block.max_time.saturating_sub(1).div_euclid(tier);
-                let inside = block.min_time.saturating_sub(1).div_euclid(tier) == window;
+                // The start of a time does not belong to it, its end does.
+                let (first, last) = match block.covers {
+                    Some((after, until)) => (after, until.saturating_sub(1)),
+                    None => (block.min_time.saturating_sub(1), block.max_time.saturating_sub(1)),
+                };
+                let window = last.div_euclid(tier);
+                let inside = first.div_euclid(tier) == window;
                 if inside && (window + 1).saturating_mul(tier).saturating_add(tier / 8) <= now {
                     of_window.entry(window).or_default().push(block);
                 }
             }
-            for window in of_window.into_values() {
+            for window in of_window.into_values().flat_map(joined) {
                 let total: u64 = window.iter().map(|b| b.bytes).sum();
                 let largest = window.iter().map(|b| b.bytes).max().unwrap_or_default();
                 let ids: Vec<u64> = window.iter().map(|b| b.id).collect();
@@ -300,6 +301,23 @@ pub fn plan(blocks: &[Descriptor], now: i64, retention: i64) -> Vec<Vec<u64>> {
         }
     }
     jobs
+}
+
+/// Divides roll-ups of a window where time is left out: merged, they would hide who speaks for that. Raw
+/// blocks stay together.
+fn joined(mut window: Vec<&Descriptor>) -> Vec<Vec<&Descriptor>> {
+    window.sort_by_key(|b| (b.covers, b.id));
+    let mut parts: Vec<Vec<&Descriptor>> = Vec::new();
+    let mut end = i64::MIN;
+    for block in window {
+        match (parts.last_mut(), block.covers) {
+            (Some(part), Some((after, _))) if after <= end => part.push(block),
+            (Some(part), None) => part.push(block),
+            _ => parts.push(vec![block]),
+        }
+        end = end.max(block.covers.map_or(i64::MIN, |(_, until)| until));
+    }
+    parts
 }
 
 /// Whether no other block of the same time was written between the blocks: the merged block has one place in
@@ -373,7 +391,7 @@ mod tests {
                     let (series, from) = (rng.u8(0..70), rng.i64(0..1_500));
                     let to = from + rng.i64(0..700);
                     let matchers = vec![Matcher::equal("series", format!("{series:03}"))];
-                    tombstones.push(Tombstone { matchers, from, to, sequence: id });
+                    tombstones.push(Tombstone { matchers, from, to, block: id });
                     model.retain(|(s, t), _| *s != series || !(from..=to).contains(t));
                 }
             }
@@ -407,7 +425,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let cache = Cache::new(1 << 20);
         let before = write(dir.path(), &cache, 1, &Model::from([((1, 10), 1.0), ((1, 20), 2.0)]));
-        let tombstone = Tombstone { matchers: Vec::new(), from: 0, to: 15, sequence: 1 };
+        let tombstone = Tombstone { matchers: Vec::new(), from: 0, to: 15, block: 1 };
         let after = write(dir.path(), &cache, 2, &Model::from([((1, 10), 3.0)]));
         let target = Target { dir: dir.path(), id: 3, cache: &cache };
         let merged = merge(&[after, before], &[tombstone], i64::MIN, target, &mut Damage::default()).unwrap().unwrap();
@@ -422,6 +440,7 @@ mod tests {
             sequence: (id, id),
             min_time: from_hours * HOUR + 1,
             max_time: to_hours * HOUR,
+            covers: None,
             bytes,
         }
     }
@@ -466,6 +485,7 @@ mod tests {
                     written += bytes;
                     blocks = rest;
                     blocks.push(Descriptor {
+                        covers: None,
                         id: next,
                         resolution: Resolution::Raw,
                         sequence: (

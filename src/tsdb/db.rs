@@ -1,28 +1,31 @@
 //! The store: what is shared between its parts, how it begins and ends.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 
-use crate::base::labels::Labels;
-use crate::base::matcher::Matcher;
 use crate::base::time::Timestamp;
-use crate::promql::source::{Select, Source, SourceError, Want};
 use crate::tsdb::append::Writer;
 use crate::tsdb::batch::{Ack, AppendError, Appended, Batch};
 use crate::tsdb::block::{Block, Cache};
 use crate::tsdb::catalog::{self, Catalog};
+use crate::tsdb::compact::Tombstone;
+use crate::tsdb::delete;
 use crate::tsdb::fs::{Disk, Fs};
 use crate::tsdb::head::Head;
 use crate::tsdb::maintain::Upkeep;
+use crate::tsdb::metadata;
 use crate::tsdb::open::recover;
 use crate::tsdb::options::Options;
 use crate::tsdb::series_log::{self, SeriesLog};
+use crate::tsdb::small_file;
 use crate::tsdb::wal::Wal;
 use crate::tsdb::wal::replay::Damage;
 use crate::tsdb::wal::sync::Syncer;
 
+/// Kind and version of the file with the time that retention goes by.
+const CLOCK: [u8; 8] = *b"WDclock\x01";
 /// Bytes of decoded indexes of blocks that are kept.
 const INDEX_CACHE: usize = 24 << 20;
 
@@ -46,6 +49,10 @@ pub(crate) struct Shared {
     head: RwLock<Head>,
     catalog: RwLock<Arc<Catalog>>,
     pub(crate) syncer: Arc<Syncer>,
+    tombstones: RwLock<Arc<[Tombstone]>>,
+    metadata: Mutex<metadata::Catalogue>,
+    /// The time, in milliseconds, that retention goes by.
+    believed: AtomicI64,
     /// What lies in the logs only is not durable: flush soon.
     pub(crate) flush_due: AtomicBool,
     pub(crate) counters: Counters,
@@ -63,6 +70,12 @@ pub(crate) struct Counters {
     pub(crate) disk_full: AtomicU64,
     pub(crate) failed: AtomicU64,
     pub(crate) flushes: AtomicU64,
+    pub(crate) merges: AtomicU64,
+    pub(crate) rollups: AtomicU64,
+    /// Blocks removed because of age or size.
+    pub(crate) retired: AtomicU64,
+    /// Parts of blocks that upkeep could not read.
+    pub(crate) damaged: AtomicU64,
 }
 
 impl Counters {
@@ -106,9 +119,33 @@ impl Shared {
         self.head.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Samples before this are older than the retention.
+    /// The tombstones now.
+    pub(crate) fn tombstones(&self) -> Arc<[Tombstone]> {
+        Arc::clone(&self.tombstones.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn publish_tombstones(&self, all: Arc<[Tombstone]>) {
+        *self.tombstones.write().unwrap_or_else(PoisonError::into_inner) = all;
+    }
+
+    pub(crate) fn metadata(&self) -> MutexGuard<'_, metadata::Catalogue> {
+        self.metadata.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Samples before this are older than the retention. A clock that ran ahead does not make them so.
     pub(crate) fn horizon(&self, now: Timestamp) -> i64 {
-        now.minus(self.options.retention).millis()
+        let believed = Timestamp::from_millis(self.believed.load(Relaxed));
+        now.min(believed).minus(self.options.retention).millis()
+    }
+
+    /// Sets the time that retention goes by.
+    pub(crate) fn believe(&self, time: Timestamp) {
+        self.believed.store(time.millis(), Relaxed);
+    }
+
+    pub(crate) fn save_clock(&self, believed: Timestamp) -> std::io::Result<()> {
+        let bytes = small_file::encode(CLOCK, &believed.millis().to_le_bytes());
+        self.fs.replace(&self.dir.join("clock"), &bytes)
     }
 }
 
@@ -130,21 +167,41 @@ impl Tsdb {
         std::fs::create_dir_all(&wal_dir)?;
         std::fs::create_dir_all(catalog::dir(dir))?;
         let cache = Cache::new(INDEX_CACHE);
-        let catalog = Catalog::load(&*fs, dir, &cache)?;
+        let mut catalog = Catalog::load(&*fs, dir, &cache)?;
         let recovered = recover(&*fs, dir, catalog.flushed())?;
+        let mut lost = Vec::new();
+        let mut small = |path: &Path, magic| -> std::io::Result<Option<Vec<u8>>> {
+            let (payload, damaged) = small_file::read(&*fs, path, magic, &dir.join("quarantine"))?;
+            if damaged {
+                lost.push(format!("`{}` is damaged and is not used", path.display()));
+            }
+            Ok(payload)
+        };
+        let tombstones = small(&delete::path(dir), delete::MAGIC)?.and_then(|p| delete::decode(&p)).unwrap_or_default();
+        let metadata = small(&metadata::path(dir), metadata::MAGIC)?;
+        let metadata = metadata.and_then(|p| metadata::Catalogue::decode(&p)).unwrap_or_default();
+        let clock = small(&dir.join("clock"), CLOCK)?.and_then(|p| p.try_into().ok()).map(i64::from_le_bytes);
+        catalog.lost.extend(lost);
+        // Without a clock that was saved, the newest sample that is not in the future tells the time.
+        let newest = catalog.blocks.iter().map(|b| b.stats().max_time).max().or(recovered.head.newest);
+        let believed = clock.or(newest).map_or(now, |t| now.min(Timestamp::from_millis(t)));
+        let last_id = tombstones.iter().map(|t| t.block).fold(catalog.last_id(), u64::max);
         let log = SeriesLog::open(Arc::clone(&fs), series_log::path(dir), &recovered.definitions)?;
         let syncer = Arc::new(Syncer::new(options.fsync));
         let since = (!recovered.segments.is_empty()).then_some(now);
-        let wal = Wal::new(Arc::clone(&fs), wal_dir, Arc::clone(&syncer), recovered.segments, catalog.flushed() + 1);
+        let wal = Wal::new(Arc::clone(&fs), wal_dir, Arc::clone(&syncer), recovered.segments, catalog.flushed() + 2);
         let shared = Arc::new(Shared {
             dir: dir.to_owned(),
             options,
             fs,
             cache,
-            upkeep: Mutex::new(Upkeep::new(catalog.last_id() + 1)),
+            upkeep: Mutex::new(Upkeep::new(last_id + 1, believed)),
             writer: Mutex::new(Writer::new(wal, log, recovered.next_id, since)),
             head: RwLock::new(recovered.head),
             catalog: RwLock::new(Arc::new(catalog)),
+            tombstones: RwLock::new(tombstones.into()),
+            metadata: Mutex::new(metadata),
+            believed: AtomicI64::new(believed.millis()),
             syncer,
             flush_due: AtomicBool::new(false),
             counters: Counters::default(),
@@ -172,25 +229,6 @@ impl Tsdb {
         self.shared.append(batch, ack, now)
     }
 
-    /// Label sets of the series that fulfil all matchers and may have samples in the time.
-    ///
-    /// # Errors
-    /// The store could not be read.
-    pub fn series(&self, matchers: &[Matcher], start: i64, end: i64, limit: usize) -> Result<Vec<Labels>, SourceError> {
-        let select = Select {
-            matchers,
-            start,
-            end,
-            step: 0,
-            window: 0,
-            want: Want::Last,
-            resolution: None,
-            max_series: usize::MAX,
-        };
-        let set = self.select(&select)?;
-        Ok((0..set.len().min(limit)).map(|i| set.labels(i)).collect())
-    }
-
     /// What was found damaged when the store was opened.
     pub fn damage(&self) -> &Damage {
         &self.shared.damage
@@ -205,7 +243,8 @@ impl Tsdb {
         self.shared.writer().closed = true;
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(thread) = thread else { return Ok(()) };
-        let result = self.shared.syncer.sync_now();
+        let saved = self.shared.save_metadata();
+        let result = self.shared.syncer.sync_now().and(saved);
         self.shared.syncer.stop();
         // It does not panic; if it did, the sync above has done its work.
         let _ = thread.join();

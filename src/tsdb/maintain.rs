@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::base::labels::Labels;
-use crate::base::sample::Column;
 use crate::base::time::Timestamp;
 use crate::promql::source::Resolution;
-use crate::tsdb::block::{Block, BlockWriter, Meta};
+use crate::tsdb::block::{Block, Damage};
 use crate::tsdb::catalog;
+use crate::tsdb::compact::{self, Descriptor, Target};
 use crate::tsdb::db::{Shared, Tsdb};
-use crate::tsdb::head::series::Data;
-use crate::tsdb::source::{Merge, read_data};
+use crate::tsdb::guard::Guard;
+use crate::tsdb::rollup;
 
 /// A write-ahead log larger than this is flushed. It bounds the time of a restart.
 const LARGE: u64 = 64 << 20;
@@ -25,8 +25,11 @@ const AGE: Duration = Duration::from_secs(5 * 60);
 const WORTH: u64 = 1 << 20;
 /// No sample waits longer for its block.
 const OLD: Duration = Duration::from_secs(3_600);
-/// Slots that are handled under one lock.
-const PORTION: usize = 2_048;
+/// A day is rolled up this long after its end: by then its samples are in blocks.
+const SETTLED: i64 = 5_400_000;
+const DAY: i64 = 86_400_000;
+/// How far the saved time may lag.
+const SAVE_CLOCK: Duration = Duration::from_secs(600);
 
 /// What upkeep did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,12 +54,30 @@ pub(crate) struct Upkeep {
     /// The next block's number.
     pub(crate) next_id: u64,
     /// A flush that was begun: samples are set aside, segments up to this are to be removed.
-    begun: Option<u64>,
+    pub(crate) begun: Option<u64>,
+    /// The first segment that the begun flush makes superfluous.
+    pub(crate) first_segment: u64,
+    /// The time to go by when something is removed.
+    guard: Guard,
+    /// Where the monotonic clock began.
+    began: Instant,
+    /// The believed time that the file has.
+    saved: Timestamp,
+    /// Whether a lack of space was told.
+    told: bool,
 }
 
 impl Upkeep {
-    pub(crate) const fn new(next_id: u64) -> Self {
-        Self { next_id, begun: None }
+    pub(crate) fn new(next_id: u64, believed: Timestamp) -> Self {
+        Self {
+            next_id,
+            begun: None,
+            first_segment: 1,
+            guard: Guard::new(believed, Duration::ZERO),
+            began: Instant::now(),
+            saved: believed,
+            told: false,
+        }
     }
 
     /// A number for a block.
@@ -64,24 +85,27 @@ impl Upkeep {
         self.next_id += 1;
         self.next_id - 1
     }
+
+    /// Whether a flush was begun and not ended.
+    pub(crate) const fn is_flushing(&self) -> bool {
+        self.begun.is_some()
+    }
 }
 
 impl Tsdb {
-    /// Does what is due: flush, merge, roll up, retire. Returns early when `stop` says so.
+    /// Does what is due: flush, merge, roll up, retire. Returns early when `stop` says so, which is asked
+    /// between steps.
     ///
     /// # Errors
     /// The disk refused. Nothing is lost by that; the next call tries again.
     pub fn maintain(&self, now: Timestamp, stop: &dyn Fn() -> bool) -> io::Result<Work> {
         let shared = self.shared();
         let mut upkeep = shared.upkeep();
-        let mut work = Work::default();
-        if shared.is_flush_due(now) {
-            shared.flush(&mut upkeep, &mut work, stop)?;
-        }
-        Ok(work)
+        let passed = upkeep.began.elapsed();
+        shared.maintain(&mut upkeep, now, passed, stop)
     }
 
-    /// Writes everything in memory into a block.
+    /// Writes everything in memory into blocks.
     ///
     /// # Errors
     /// The disk refused. Nothing is lost by that.
@@ -94,6 +118,32 @@ impl Tsdb {
 }
 
 impl Shared {
+    /// As [`Tsdb::maintain`], with the reading of a monotonic clock.
+    pub(crate) fn maintain(
+        &self,
+        upkeep: &mut Upkeep,
+        now: Timestamp,
+        monotonic: Duration,
+        stop: &dyn Fn() -> bool,
+    ) -> io::Result<Work> {
+        let believed = upkeep.guard.observe(now, monotonic);
+        self.believe(believed);
+        let mut work = Work::default();
+        if self.is_flush_due(now) || upkeep.is_flushing() {
+            self.flush(upkeep, &mut work, stop)?;
+        }
+        self.merge_due(upkeep, believed, &mut work, stop)?;
+        self.roll_up_due(upkeep, believed, &mut work, stop)?;
+        self.retire(believed, &mut work)?;
+        self.drop_tombstones()?;
+        self.save_metadata()?;
+        if believed.since(upkeep.saved) > SAVE_CLOCK || upkeep.saved > believed {
+            self.save_clock(believed)?;
+            upkeep.saved = believed;
+        }
+        Ok(work)
+    }
+
     fn is_flush_due(&self, now: Timestamp) -> bool {
         let writer = self.writer();
         let (bytes, since) = (writer.wal.bytes(), writer.since);
@@ -102,123 +152,203 @@ impl Shared {
         self.flush_due.load(Relaxed) || bytes > LARGE || (bytes > WORTH && age >= AGE) || age >= OLD
     }
 
-    /// Moves what is in memory into a block: block durable and visible, then memory and log forget it.
-    pub(crate) fn flush(&self, upkeep: &mut Upkeep, work: &mut Work, stop: &dyn Fn() -> bool) -> io::Result<()> {
-        let through = match upkeep.begun {
-            // The last try failed; what it set aside still is.
-            Some(through) => through,
-            None => {
-                let mut writer = self.writer();
-                if writer.since.is_none() && !self.flush_due.load(Relaxed) {
+    /// Whether so many bytes may be written without filling the disk.
+    fn has_room(&self, bytes: u64, upkeep: &mut Upkeep) -> bool {
+        let room = self.fs.space(&self.dir).map_or(u64::MAX, |s| s.above_floor());
+        let enough = bytes.saturating_add(bytes / 8) <= room;
+        if !enough && !upkeep.told {
+            warn!(needed = bytes, free = room, "too little space to merge blocks");
+        }
+        upkeep.told = !enough;
+        enough
+    }
+
+    fn merge_due(
+        &self,
+        upkeep: &mut Upkeep,
+        now: Timestamp,
+        work: &mut Work,
+        stop: &dyn Fn() -> bool,
+    ) -> io::Result<()> {
+        loop {
+            let catalog = self.catalog();
+            let all: Vec<Descriptor> = catalog.blocks.iter().map(|b| Descriptor::of(b)).collect();
+            let retention = i64::try_from(self.options.retention.as_millis()).unwrap_or(i64::MAX);
+            let jobs = compact::plan(&all, now.millis(), retention);
+            let Some(job) = jobs.first() else { return Ok(()) };
+            let inputs: Vec<Arc<Block>> =
+                catalog.blocks.iter().filter(|b| job.contains(&b.meta().id)).map(Arc::clone).collect();
+            if !self.has_room(inputs.iter().map(|b| b.stats().bytes).sum(), upkeep) {
+                return Ok(());
+            }
+            if stop() {
+                work.more = true;
+                return Ok(());
+            }
+            // Roll-ups are kept longer than raw samples, each for its time.
+            let keep_from = self.kept_from(inputs.first().map_or(Resolution::Raw, |b| b.meta().resolution), now);
+            self.merge(upkeep, &inputs, keep_from, work)?;
+        }
+    }
+
+    /// Replaces blocks by one.
+    pub(crate) fn merge(
+        &self,
+        upkeep: &mut Upkeep,
+        inputs: &[Arc<Block>],
+        keep_from: i64,
+        work: &mut Work,
+    ) -> io::Result<()> {
+        let dir = catalog::dir(&self.dir);
+        let target = Target { dir: &dir, id: upkeep.take_id(), cache: &self.cache };
+        let mut damage = Damage::default();
+        let merged = compact::merge(inputs, &self.tombstones(), keep_from, target, &mut damage)?;
+        let ids: Vec<u64> = inputs.iter().map(|b| b.meta().id).collect();
+        match merged {
+            Some(block) => self.add_block(block),
+            None => self.set_catalog(self.catalog().without(&ids)),
+        }
+        work.merged += inputs.len();
+        self.counters.merges.fetch_add(1, Relaxed);
+        if damage.is_none() {
+            self.remove_files(inputs)
+        } else {
+            // The new block lacks what could not be read; what is left of the old ones stays for a person.
+            self.counters.damaged.fetch_add(damage.count, Relaxed);
+            damage.notes.iter().for_each(|note| warn!(note, "damage was found when blocks were merged"));
+            inputs.iter().for_each(|b| catalog::set_aside(&*self.fs, &self.dir, b.path()));
+            Ok(())
+        }
+    }
+
+    fn remove_files(&self, blocks: &[Arc<Block>]) -> io::Result<()> {
+        for block in blocks {
+            match self.fs.remove(block.path()) {
+                Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
+                _ => {}
+            }
+        }
+        self.fs.sync_dir(&catalog::dir(&self.dir))
+    }
+
+    /// The first time for which samples of a resolution are kept.
+    fn kept_from(&self, resolution: Resolution, now: Timestamp) -> i64 {
+        let kept = match resolution {
+            Resolution::Raw => self.options.retention,
+            Resolution::FiveMinutes => self.options.rollup_5m,
+            Resolution::Hour => self.options.rollup_1h,
+        };
+        now.minus(kept).millis()
+    }
+
+    /// Computes roll-ups of days that are over, and again of those into which late samples came.
+    fn roll_up_due(
+        &self,
+        upkeep: &mut Upkeep,
+        now: Timestamp,
+        work: &mut Work,
+        stop: &dyn Fn() -> bool,
+    ) -> io::Result<()> {
+        for resolution in [Resolution::FiveMinutes, Resolution::Hour] {
+            let catalog = self.catalog();
+            let kept = catalog.of(Resolution::Raw).map(|b| b.stats().min_time).min();
+            let first = kept.map_or(i64::MAX, |t| t.max(self.kept_from(resolution, now)));
+            let last = now.millis().saturating_sub(SETTLED).div_euclid(DAY);
+            for day in first.saturating_sub(1).div_euclid(DAY)..last {
+                let (after, until) = (day * DAY, (day + 1) * DAY);
+                if !self.is_roll_up_due(resolution, after, until) {
+                    continue;
+                }
+                if stop() {
+                    work.more = true;
                     return Ok(());
                 }
-                self.head_mut().raise_generation();
-                let through = writer.wal.rotate();
-                writer.since = None;
-                upkeep.begun = Some(through);
-                through
+                let catalog = self.catalog();
+                let reach = after.saturating_sub(rollup::REACH);
+                let sources: Vec<Arc<Block>> =
+                    catalog.of(Resolution::Raw).filter(|b| b.overlaps(reach, until)).map(Arc::clone).collect();
+                if !self.has_room(sources.iter().map(|b| b.stats().bytes / 4).sum(), upkeep) {
+                    return Ok(());
+                }
+                self.roll_up(upkeep, &sources, (after, until), resolution, work)?;
             }
-        };
-        let slots = self.head().capacity();
-        for from in (0..slots).step_by(PORTION) {
-            self.head_mut().freeze(from..from + PORTION);
-        }
-        let order = self.order();
-        if stop() {
-            work.more = true;
-            return Ok(());
-        }
-        let id = upkeep.take_id();
-        let block = self.write_block(id, through, &order, work)?;
-        if let Some(block) = block {
-            info!(block = id, samples = block.stats().samples, bytes = block.stats().bytes, "flushed");
-            self.add_block(block);
-        }
-        let mut gone = Vec::new();
-        for from in (0..slots).step_by(PORTION) {
-            gone.extend(self.head_mut().forget_frozen(from..from + PORTION));
-            gone.clear();
-        }
-        upkeep.begun = None;
-        self.flush_due.store(false, Relaxed);
-        self.counters.flushes.fetch_add(1, Relaxed);
-        let mut writer = self.writer();
-        writer.wal.cut(through);
-        work.series_gone += self.head_mut().remove_idle();
-        // Half dead, and large enough to be worth it.
-        if writer.log.definitions() > 2 * self.head().len() as u64 + 20_000
-            && let Err(err) = self.rewrite_series_log(&mut writer)
-        {
-            warn!(error = %err, "cannot write the log of series anew");
         }
         Ok(())
     }
 
-    /// Slots with what is being flushed, sorted by labels. Also tells the head the order.
-    fn order(&self) -> Vec<u32> {
-        let (mut ranked, mut new) = (Vec::new(), Vec::new());
-        let slots = self.head().capacity();
-        for from in (0..slots).step_by(PORTION) {
-            let head = self.head();
-            for slot in from..(from + PORTION).min(slots) {
-                let Some(series) = head.get(slot as u32) else { continue };
-                let entry = (slot as u32, series.id, series.labels.clone());
-                match head.rank(slot as u32) {
-                    Some(rank) => ranked.push((rank, entry)),
-                    None => new.push(entry),
-                }
-            }
-        }
-        ranked.sort_unstable_by_key(|(rank, _)| *rank);
-        let changed = !new.is_empty();
-        new.sort_unstable_by(|a, b| a.2.cmp(&b.2));
-        let mut all: Vec<(u32, u64, Labels)> = Vec::with_capacity(ranked.len() + new.len());
-        let mut new = new.into_iter().peekable();
-        for (_, entry) in ranked {
-            while let Some(before) = new.next_if(|n| n.2 < entry.2) {
-                all.push(before);
-            }
-            all.push(entry);
-        }
-        all.extend(new);
-        if changed {
-            let sorted: Vec<(u32, u64)> = all.iter().map(|(slot, id, _)| (*slot, *id)).collect();
-            self.head_mut().set_order(&sorted);
-        }
-        all.into_iter().map(|(slot, _, _)| slot).collect()
+    /// Whether raw blocks know of a time what no roll-up does.
+    fn is_roll_up_due(&self, resolution: Resolution, after: i64, until: i64) -> bool {
+        let catalog = self.catalog();
+        let covers = |b: &&Arc<Block>| b.meta().covers.is_some_and(|(a, u)| a <= after && u >= until);
+        let known = catalog.of(resolution).filter(covers).max_by_key(|b| b.meta().id).map(|b| b.meta().sequence.1);
+        let mut newer = catalog
+            .of(Resolution::Raw)
+            .filter(|b| b.overlaps(after + 1, until) && known.is_none_or(|known| b.meta().sequence.1 > known));
+        newer.any(|b| !b.select(&[], after + 1, until, &mut Damage::default()).is_empty())
     }
 
-    fn write_block(&self, id: u64, sequence: u64, order: &[u32], work: &mut Work) -> io::Result<Option<Block>> {
-        let meta = Meta {
-            id,
-            resolution: Resolution::Raw,
-            sequence: (sequence, sequence),
-            replaces: Vec::new(),
-            sources: Vec::new(),
-        };
-        let mut block = BlockWriter::create(&catalog::dir(&self.dir), meta, &self.cache)?;
-        let (mut merge, mut column) = (Merge::default(), Column::default());
-        let mut portion: Vec<(Labels, Arc<Data>)> = Vec::new();
-        for slots in order.chunks(256) {
-            portion.clear();
-            let head = self.head();
-            portion.extend(slots.iter().filter_map(|slot| {
-                let series = head.get(*slot)?;
-                Some((series.labels.clone(), Arc::clone(series.frozen.as_ref()?)))
-            }));
-            drop(head);
-            for (labels, data) in &portion {
-                column.clear();
-                merge.begin();
-                read_data(data, i64::MIN, i64::MAX, &mut merge, &mut column).map_err(io::Error::other)?;
-                merge.finish(&mut column, i64::MIN, i64::MAX);
-                work.flushed += column.len() as u64;
-                if !column.is_empty() {
-                    block.series(labels)?;
-                    block.chunk(&column.t, &[&column.v])?;
+    fn roll_up(
+        &self,
+        upkeep: &mut Upkeep,
+        sources: &[Arc<Block>],
+        span: (i64, i64),
+        resolution: Resolution,
+        work: &mut Work,
+    ) -> io::Result<()> {
+        let dir = catalog::dir(&self.dir);
+        let target = Target { dir: &dir, id: upkeep.take_id(), cache: &self.cache };
+        let mut damage = Damage::default();
+        let block = rollup::build(sources, &self.tombstones(), span, resolution, target, &mut damage)?;
+        self.counters.damaged.fetch_add(damage.count, Relaxed);
+        damage.notes.iter().for_each(|note| warn!(note, "damage was found when samples were rolled up"));
+        if let Some(block) = block {
+            // One that stood for the same time only is of no use any more.
+            let old: Vec<Arc<Block>> = self
+                .catalog()
+                .of(resolution)
+                .filter(|b| b.meta().covers.is_some_and(|(a, u)| a >= span.0 && u <= span.1))
+                .map(Arc::clone)
+                .collect();
+            let ids: Vec<u64> = old.iter().map(|b| b.meta().id).collect();
+            self.set_catalog(self.catalog().without(&ids).with(block));
+            self.remove_files(&old)?;
+            work.rolled_up += 1;
+            self.counters.rollups.fetch_add(1, Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Removes blocks that are too old, and the oldest while all together are too large.
+    fn retire(&self, now: Timestamp, work: &mut Work) -> io::Result<()> {
+        let catalog = self.catalog();
+        let (mut gone, mut kept): (Vec<Arc<Block>>, Vec<Arc<Block>>) =
+            catalog.blocks.iter().map(Arc::clone).partition(|b| {
+                let end = b.meta().covers.map_or(b.stats().max_time, |(_, until)| until);
+                end < self.kept_from(b.meta().resolution, now)
+            });
+        if let Some(most) = self.options.max_size {
+            kept.sort_by_key(|b| (b.meta().resolution != Resolution::Raw, b.stats().max_time));
+            let logs = {
+                let writer = self.writer();
+                writer.wal.bytes() + writer.log.bytes()
+            };
+            let mut total = logs + kept.iter().map(|b| b.stats().bytes).sum::<u64>();
+            for block in kept {
+                if total <= most {
+                    break;
                 }
+                total -= block.stats().bytes;
+                gone.push(block);
             }
         }
-        block.finish()
+        if gone.is_empty() {
+            return Ok(());
+        }
+        info!(blocks = gone.len(), "blocks were removed because of age or size");
+        let ids: Vec<u64> = gone.iter().map(|b| b.meta().id).collect();
+        self.set_catalog(self.catalog().without(&ids));
+        work.removed += gone.len();
+        self.counters.retired.fetch_add(gone.len() as u64, Relaxed);
+        self.remove_files(&gone)
     }
 }

@@ -326,7 +326,13 @@ mod tests {
                     // Growth from bucket to bucket is the growth of the samples, restarts accounted for.
                     let (mut before, mut grown, mut all) = (f64::NAN, 0.0, Vec::new());
                     for (t, v) in samples.iter().filter(|(_, v)| !is_stale(*v)) {
-                        grown += if before.is_nan() { *v } else if *v < before { *v } else { v - before };
+                        grown += if before.is_nan() {
+                            *v
+                        } else if *v < before {
+                            *v
+                        } else {
+                            v - before
+                        };
                         before = *v;
                         all.push((*t, grown));
                     }
@@ -359,7 +365,7 @@ mod tests {
         let mut store = Store::new();
         let raw = store.raw(&[(10_000, 1.0), (700_000, 2.0)]);
         let old = store.roll(&[Arc::clone(&raw)], (0, 3_600_000), Resolution::FiveMinutes);
-        let all = Tombstone { matchers: Vec::new(), from: 0, to: 3_600_000, sequence: 1 };
+        let all = Tombstone { matchers: Vec::new(), from: 0, to: 3_600_000, block: 1 };
         let (target, mut damage) = (store.target(), Damage::default());
         let none = build(&[raw], &[all], (0, 3_600_000), Resolution::FiveMinutes, target, &mut damage);
         let none = Arc::new(none.unwrap().unwrap());
@@ -382,10 +388,8 @@ mod tests {
     fn the_newest_roll_up_stands_where_it_covers() {
         #[track_caller]
         fn check(spans: &[(i64, i64)], expected: &[(usize, i64, i64)]) {
-            let metas: Vec<_> = (0..)
-                .zip(spans)
-                .map(|(id, span)| Meta { covers: Some(*span), ..Meta::raw(id, (0, 0)) })
-                .collect();
+            let metas: Vec<_> =
+                (0..).zip(spans).map(|(id, span)| Meta { covers: Some(*span), ..Meta::raw(id, (0, 0)) }).collect();
             let got: Vec<_> = segments(&metas).iter().map(|s| (s.block, s.from, s.to)).collect();
             assert_eq!(got, expected);
         }

@@ -1,96 +1,17 @@
 //! Reading: what memory and blocks know of each series, as one.
 
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
-use std::collections::binary_heap::PeekMut;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::base::labels::Labels;
 use crate::base::sample::Column;
 use crate::promql::source::{Reader, Resolution, Select, SeriesSet, Source, SourceError, Want};
-use crate::tsdb::block::{Block, BlockReader, Damage, SeriesId};
-use crate::tsdb::chunk;
+use crate::tsdb::block::{Block, BlockReader, Damage, Growth};
+use crate::tsdb::compact::Tombstone;
 use crate::tsdb::db::{Shared, Tsdb};
-use crate::tsdb::head::{self, Seen, series::Data};
-
-/// Samples of one series from several places, each rising, made one.
-#[derive(Debug, Default)]
-pub(crate) struct Merge {
-    /// Where the samples of each place end in the column.
-    ends: Vec<usize>,
-    sorted: Vec<(i64, f64)>,
-}
-
-impl Merge {
-    /// Begins a series.
-    pub(crate) fn begin(&mut self) {
-        self.ends.clear();
-    }
-
-    /// Notes that all in `out` after what was there at the last call came from one place. Places come in the
-    /// order in which their samples were written.
-    pub(crate) fn part(&mut self, out: &Column) {
-        if self.ends.last() != Some(&out.len()) && !out.is_empty() {
-            self.ends.push(out.len());
-        }
-    }
-
-    /// Makes `out` rise, each time once with the value written first, and within the time.
-    pub(crate) fn finish(&mut self, out: &mut Column, start: i64, end: i64) {
-        let rising = self.ends.iter().all(|at| *at >= out.len() || *at == 0 || out.t[*at - 1] < out.t[*at]);
-        if !rising {
-            self.sorted.clear();
-            self.sorted.extend(out.iter());
-            // Stable, so that of equal times the first written stays first; fast, because it is made of runs.
-            self.sorted.sort_by_key(|s| s.0);
-            self.sorted.dedup_by_key(|s| s.0);
-            out.clear();
-            self.sorted.iter().for_each(|(t, v)| out.push(*t, *v));
-        }
-        let to = out.t.partition_point(|t| *t <= end);
-        out.t.truncate(to);
-        out.v.truncate(to);
-        let from = out.t.partition_point(|t| *t < start);
-        if from > 0 {
-            out.t.drain(..from);
-            out.v.drain(..from);
-        }
-    }
-}
-
-/// Adds what a part of memory holds of a time.
-pub(crate) fn read_data(
-    data: &Data,
-    start: i64,
-    end: i64,
-    merge: &mut Merge,
-    out: &mut Column,
-) -> Result<(), SourceError> {
-    let chunks = |chunks: &[head::series::Chunk], out: &mut Column, merge: &mut Merge| {
-        for chunk in chunks.iter().filter(|c| c.overlaps(start, end)) {
-            chunk::decode(&chunk.bytes, out).map_err(|e| SourceError::Store(Box::new(e)))?;
-            merge.part(out);
-        }
-        Ok(())
-    };
-    if let Some(sealed) = &data.sealed {
-        chunks(sealed, out, merge)?;
-    }
-    raw(&data.open, start, end, out);
-    merge.part(out);
-    if let Some(late) = &data.late {
-        chunks(&late.sealed, out, merge)?;
-        raw(&late.recent, start, end, out);
-        merge.part(out);
-    }
-    Ok(())
-}
-
-fn raw(samples: &[(i64, f64)], start: i64, end: i64, out: &mut Column) {
-    let to = samples.partition_point(|s| s.0 <= end);
-    let from = samples[..to].partition_point(|s| s.0 < start);
-    samples[from..to].iter().for_each(|(t, v)| out.push(*t, *v));
-}
+use crate::tsdb::head::{self, Seen};
+use crate::tsdb::join::{Entry, Part, join};
+use crate::tsdb::merge::{Merge, read_data};
+use crate::tsdb::resolution::{self, Span};
 
 /// Selected series: what memory and each block know of them.
 struct Selected {
@@ -99,23 +20,15 @@ struct Selected {
     parts: Vec<Part>,
     seen: Vec<Seen>,
     blocks: Vec<Arc<Block>>,
-    start: i64,
-    end: i64,
+    /// For each block, what hides samples of it.
+    hidden: Vec<Vec<Tombstone>>,
+    resolution: Resolution,
+    want: Want,
+    /// Who tells of which time, in order.
+    spans: Vec<Span>,
     /// Found when selecting and when reading.
     damage: Mutex<Damage>,
     lost: Vec<String>,
-}
-
-struct Entry {
-    labels: Labels,
-    /// Where its parts end; they begin where those of the series before end.
-    end: u32,
-}
-
-#[derive(Clone, Copy)]
-enum Part {
-    Block { block: u32, series: SeriesId },
-    Memory(u32),
 }
 
 impl Source for Tsdb {
@@ -129,92 +42,44 @@ impl Shared {
         let (start, end, limit) = (select.start, select.end, select.max_series);
         // Memory first, then the catalogue: whatever a flush moves in between is then seen twice, not never.
         let seen = self.head().snapshot(select.matchers, start, end, limit);
-        let catalog = self.catalog();
+        let (catalog, tombstones) = (self.catalog(), self.tombstones());
         let mut seen = seen.ok_or(SourceError::TooManySeries { limit })?;
         head::sort(&mut seen);
+        let resolution = resolution::choose(select, &catalog);
+        let (blocks, spans) = resolution::spans(resolution, &catalog, start, end);
         let mut damage = Damage::default();
-        let blocks: Vec<Arc<Block>> =
-            catalog.of(Resolution::Raw).filter(|b| b.overlaps(start, end)).map(Arc::clone).collect();
         let mut lists = Vec::with_capacity(blocks.len() + 1);
+        let mut hidden = Vec::with_capacity(blocks.len());
         for (i, block) in blocks.iter().enumerate() {
-            let found = block.select(select.matchers, start, end, &mut damage);
+            let hides: Vec<Tombstone> = tombstones
+                .iter()
+                .filter(|t| t.applies(block.meta()) && block.overlaps(t.from, t.to))
+                .cloned()
+                .collect();
+            let whole = |t: &&Tombstone| t.from <= block.stats().min_time && t.to >= block.stats().max_time;
+            let gone = |labels: &Labels| hides.iter().filter(whole).any(|t| t.matches(labels));
+            let found = block.select(select.matchers, start, end, &mut damage).into_iter();
+            let found = found.filter(|(labels, _)| hides.is_empty() || !gone(labels));
             let part = |series| Part::Block { block: i as u32, series };
-            lists.push(found.into_iter().map(|(labels, series)| (labels, part(series))).collect::<Vec<_>>());
+            lists.push(found.map(|(labels, series)| (labels, part(series))).collect::<Vec<_>>());
+            hidden.push(hides);
         }
         lists.push(seen.iter().enumerate().map(|(i, s)| (s.labels.clone(), Part::Memory(i as u32))).collect());
         let (series, parts) = join(lists, limit).ok_or(SourceError::TooManySeries { limit })?;
-        let lost = catalog.lost.clone();
-        Ok(Selected { series, parts, seen, blocks, start, end, damage: Mutex::new(damage), lost })
+        Ok(Selected {
+            series,
+            parts,
+            seen,
+            blocks,
+            hidden,
+            resolution,
+            want: select.want,
+            spans,
+            damage: Mutex::new(damage),
+            lost: catalog.lost.clone(),
+        })
     }
 }
-
-/// Joins sorted lists of series into one; no more than `most`.
-fn join(lists: Vec<Vec<(Labels, Part)>>, most: usize) -> Option<(Vec<Entry>, Vec<Part>)> {
-    let mut parts = Vec::with_capacity(lists.iter().map(Vec::len).sum());
-    let mut series: Vec<Entry> = Vec::with_capacity(lists.iter().map(Vec::len).max().unwrap_or(0));
-    let mut lists: Vec<_> = lists.into_iter().filter(|l| !l.is_empty()).map(Vec::into_iter).collect();
-    if let [only] = lists.as_mut_slice() {
-        for (labels, part) in only {
-            parts.push(part);
-            series.push(Entry { labels, end: parts.len() as u32 });
-        }
-    } else {
-        // Of equal labels the one of the list written first comes first.
-        let mut heads = BinaryHeap::new();
-        for (i, list) in lists.iter_mut().enumerate() {
-            heads.extend(list.next().map(|(labels, part)| Next { labels, list: i, part }));
-        }
-        while let Some(mut top) = heads.peek_mut() {
-            let part = top.part;
-            let labels = match lists[top.list].next() {
-                Some((labels, part)) => {
-                    top.part = part;
-                    std::mem::replace(&mut top.labels, labels)
-                }
-                None => PeekMut::pop(top).labels,
-            };
-            parts.push(part);
-            match series.last_mut() {
-                Some(last) if last.labels == labels => last.end = parts.len() as u32,
-                _ => series.push(Entry { labels, end: parts.len() as u32 }),
-            }
-            if series.len() > most {
-                return None;
-            }
-        }
-    }
-    (series.len() <= most).then_some((series, parts))
-}
-
-/// The next series of a list.
-struct Next {
-    labels: Labels,
-    list: usize,
-    part: Part,
-}
-
-impl Ord for Next {
-    /// The heap gives the greatest first, so the order is turned round. Most labels are equal to those of
-    /// the other lists, which their text shows at once.
-    fn cmp(&self, other: &Self) -> Ordering {
-        let labels = if self.labels == other.labels { Ordering::Equal } else { other.labels.cmp(&self.labels) };
-        labels.then(other.list.cmp(&self.list))
-    }
-}
-
-impl PartialOrd for Next {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Next {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Next {}
 
 impl SeriesSet for Selected {
     fn len(&self) -> usize {
@@ -226,7 +91,7 @@ impl SeriesSet for Selected {
     }
 
     fn resolution(&self) -> Resolution {
-        Resolution::Raw
+        self.resolution
     }
 
     fn warnings(&self) -> Vec<String> {
@@ -239,6 +104,7 @@ impl SeriesSet for Selected {
             set: self,
             merge: Merge::default(),
             blocks: self.blocks.iter().map(|_| None).collect(),
+            part: Column::default(),
         })
     }
 }
@@ -255,35 +121,100 @@ struct SelectedReader<'a> {
     merge: Merge,
     /// Made when first needed.
     blocks: Vec<Option<BlockReader<'a>>>,
+    /// Samples that are worked on before they go out.
+    part: Column,
 }
 
 impl Reader for SelectedReader<'_> {
     fn read(&mut self, series: usize, out: &mut Column) -> Result<(), SourceError> {
         out.clear();
+        let set = self.set;
+        if let [Span { from, to, rollup: None }] = set.spans[..]
+            && set.resolution == Resolution::Raw
+        {
+            return self.raw(series, from, to, out);
+        }
+        let mut growth = Growth::default();
+        let mut raw = Column::default();
+        for span in &set.spans {
+            match span.rollup {
+                None => {
+                    self.raw(series, span.from, span.to, &mut raw)?;
+                    resolution::fill(&raw, set.resolution, set.want, &mut growth, out);
+                }
+                Some(block) => {
+                    let here = |p: &&Part| matches!(p, Part::Block { block: b, .. } if *b == block);
+                    if let Some(part) = set.parts(series).iter().find(here) {
+                        self.block(series, *part, (span.from, span.to), &mut growth, out);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl SelectedReader<'_> {
+    /// Reads all raw samples of a time.
+    fn raw(&mut self, series: usize, from: i64, to: i64, out: &mut Column) -> Result<(), SourceError> {
+        let set = self.set;
+        out.clear();
         self.merge.begin();
-        let (set, start, end) = (self.set, self.set.start, self.set.end);
         for part in set.parts(series) {
             match *part {
-                Part::Block { block, series } => {
-                    let reader = &mut self.blocks[block as usize];
-                    let reader = reader.get_or_insert_with(|| set.blocks[block as usize].reader());
-                    let mut damage = Damage::default();
-                    reader.read(series, start, end, Want::Last, out, &mut damage);
-                    if !damage.is_none() {
-                        set.damage.lock().unwrap_or_else(PoisonError::into_inner).merge(damage);
+                Part::Block { block, .. } => {
+                    let block = &set.blocks[block as usize];
+                    if block.meta().resolution == Resolution::Raw && block.overlaps(from, to) {
+                        self.block(series, *part, (from, to), &mut Growth::default(), out);
+                        self.merge.part(out);
                     }
-                    self.merge.part(out);
                 }
                 Part::Memory(at) => {
                     let seen = &set.seen[at as usize];
                     if let Some(frozen) = &seen.frozen {
-                        read_data(frozen, start, end, &mut self.merge, out)?;
+                        read_data(frozen, from, to, &mut self.merge, out)?;
                     }
-                    read_data(&seen.live, start, end, &mut self.merge, out)?;
+                    read_data(&seen.live, from, to, &mut self.merge, out)?;
                 }
             }
         }
-        self.merge.finish(out, start, end);
+        self.merge.finish(out, from, to);
         Ok(())
+    }
+
+    /// Adds what a block has of a time, without what is deleted.
+    fn block(&mut self, series: usize, part: Part, (from, to): (i64, i64), growth: &mut Growth, out: &mut Column) {
+        let set = self.set;
+        let Part::Block { block: at, series: id } = part else { return };
+        let block = &set.blocks[at as usize];
+        let reader = self.blocks[at as usize].get_or_insert_with(|| block.reader());
+        let mut damage = Damage::default();
+        let hides = &set.hidden[at as usize];
+        let direct = hides.is_empty();
+        if !direct {
+            self.part.clear();
+        }
+        let into = if direct { &mut *out } else { &mut self.part };
+        if block.meta().resolution != Resolution::Raw && set.want == Want::Increase {
+            reader.read_growth(id, from, to, growth, into, &mut damage);
+        } else {
+            reader.read(
+                id,
+                from,
+                to,
+                if block.meta().resolution == Resolution::Raw { Want::Last } else { set.want },
+                into,
+                &mut damage,
+            );
+        }
+        if !direct {
+            let labels = &set.series[series].labels;
+            hides.iter().filter(|t| t.matches(labels)).for_each(|t| t.hide(&mut self.part));
+            out.t.extend_from_slice(&self.part.t);
+            out.v.extend_from_slice(&self.part.v);
+        }
+        if !damage.is_none() {
+            set.damage.lock().unwrap_or_else(PoisonError::into_inner).merge(damage);
+        }
     }
 }

@@ -32,7 +32,7 @@ pub struct Growth {
 
 impl Growth {
     /// The next value, before which the counter lost so much.
-    fn next(&mut self, value: f64, lost: f64) -> f64 {
+    pub(crate) fn next(&mut self, value: f64, lost: f64) -> f64 {
         if value.is_finite() {
             // What a block did not see, because the sample before was out of its reach, shows here.
             self.lost += if lost == 0.0 && value < self.last { self.last } else { lost };

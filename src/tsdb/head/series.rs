@@ -118,7 +118,14 @@ impl Data {
         self.sealed.iter().flat_map(|s| s.iter()).chain(self.late.iter().flat_map(|l| l.sealed.iter()))
     }
 
-    /// How many samples, were chunks full; cheap.
+    /// Time of the newest sample.
+    pub(crate) fn newest(&self) -> Option<i64> {
+        let open = self.open.last().map(|s| s.0);
+        let late = self.late.as_ref().and_then(|l| l.recent.last()).map(|s| s.0);
+        self.chunks().map(|c| c.max).max().max(open).max(late)
+    }
+
+    /// Bytes of samples that are not compressed.
     pub(crate) fn raw_bytes(&self) -> usize {
         (self.open.len() + self.late.as_ref().map_or(0, |l| l.recent.len())) * size_of::<Sample>()
     }

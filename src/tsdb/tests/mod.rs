@@ -2,6 +2,7 @@
 
 mod flush;
 mod log;
+mod model;
 
 use std::path::Path;
 
@@ -9,7 +10,7 @@ use crate::base::labels::{Labels, LabelsBuf};
 use crate::base::matcher::Matcher;
 use crate::base::sample::Column;
 use crate::base::time::Timestamp;
-use crate::promql::source::{Select, Source, Want};
+use crate::promql::source::{Resolution, Select, Source, Want};
 use crate::tsdb::{Ack, Appended, Batch, Options, Tsdb};
 
 /// A time in November 2025.
@@ -45,8 +46,17 @@ fn select(matchers: &[Matcher], start: i64, end: i64) -> Select<'_> {
     Select { matchers, start, end, step: 0, window: 0, want: Want::Last, resolution: None, max_series: usize::MAX }
 }
 
+fn query_raw(db: &Tsdb, matchers: &[Matcher], start: i64, end: i64) -> Vec<(Labels, Samples)> {
+    read(db, &Select { resolution: Some(Resolution::Raw), ..select(matchers, start, end) })
+}
+
 fn query(db: &Tsdb, matchers: &[Matcher], start: i64, end: i64) -> Vec<(Labels, Samples)> {
-    let set = db.select(&select(matchers, start, end)).unwrap();
+    read(db, &select(matchers, start, end))
+}
+
+fn read(db: &Tsdb, select: &Select<'_>) -> Vec<(Labels, Samples)> {
+    let set = db.select(select).unwrap();
+    assert_eq!(set.warnings(), Vec::<String>::new());
     let mut reader = set.reader();
     let mut column = Column::default();
     let mut found = Vec::new();

@@ -64,7 +64,7 @@ pub(crate) fn path(dir: &Path, number: u64) -> PathBuf {
 impl Wal {
     /// Continues after `closed` segments, in a new one.
     pub(crate) fn new(fs: Arc<dyn Fs>, dir: PathBuf, syncer: Arc<Syncer>, closed: Vec<(u64, u64)>, next: u64) -> Self {
-        let next = closed.last().map_or(next, |(n, _)| next.max(n + 1)).max(1);
+        let next = closed.last().map_or(next, |(n, _)| next.max(n + 1));
         Self {
             fs,
             dir,
@@ -115,6 +115,14 @@ impl Wal {
             self.closed.push((segment.number, segment.len));
         }
         self.next - 1
+    }
+
+    /// Closes the current segment for a flush. Returns the numbers of the first and the last segment that
+    /// the flush makes superfluous, and leaves out the number before the segments that follow.
+    pub(crate) fn rotate_for_flush(&mut self) -> (u64, u64) {
+        let through = self.rotate();
+        self.next += 1;
+        (self.closed.first().map_or(through, |(number, _)| *number), through)
     }
 
     fn open_record(&mut self) -> (u64, u64) {

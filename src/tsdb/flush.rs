@@ -1,0 +1,209 @@
+//! From memory into blocks.
+//!
+//! The steps: set aside what is in memory and close the log's segment, write blocks, show them to readers, let
+//! memory and log forget. A flush is numbered by the last segment that it makes superfluous. Samples are
+//! divided among blocks by day, so that late ones do not stretch the block of the newest; that one is
+//! finished last and carries the flush's number, the others an earlier one that no segment has. So a crash
+//! in between replays all segments, and what then is in blocks twice is read once.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use tracing::{info, warn};
+
+use crate::base::labels::Labels;
+use crate::base::sample::Column;
+use crate::tsdb::block::{Block, BlockWriter, Meta};
+use crate::tsdb::catalog;
+use crate::tsdb::db::Shared;
+use crate::tsdb::head::series::Data;
+use crate::tsdb::maintain::{Upkeep, Work};
+use crate::tsdb::merge::{Merge, read_data};
+
+/// Slots that are handled under one lock.
+const PORTION: usize = 2_048;
+/// Series that are written between two looks into memory.
+const SERIES: usize = 256;
+const DAY: i64 = 86_400_000;
+/// Most blocks of a flush; what is older than that many days before the newest sample shares one.
+const DAYS: i64 = 16;
+
+/// What is being flushed.
+pub(crate) struct Frozen {
+    /// Slots, sorted by labels.
+    order: Vec<u32>,
+    /// Time of the newest sample.
+    newest: Option<i64>,
+}
+
+/// The blocks of one flush, by day.
+struct Days<'a> {
+    shared: &'a Shared,
+    upkeep: &'a mut Upkeep,
+    /// The flush.
+    through: u64,
+    /// The day of the newest sample.
+    last: i64,
+    open: BTreeMap<i64, BlockWriter>,
+    samples: u64,
+}
+
+/// A range of a day begins behind its start and holds its end, as buckets of roll-ups do.
+fn day(t: i64) -> i64 {
+    t.saturating_sub(1).div_euclid(DAY)
+}
+
+impl Days<'_> {
+    fn write(&mut self, labels: &Labels, samples: &Column) -> io::Result<()> {
+        let mut from = 0;
+        while from < samples.len() {
+            let day = day(samples.t[from]).max(self.last.saturating_sub(DAYS));
+            let end = (day.saturating_add(1)).saturating_mul(DAY);
+            let to = from + samples.t[from..].partition_point(|t| *t <= end).max(1);
+            let block = match self.open.get_mut(&day) {
+                Some(block) => block,
+                None => {
+                    // Numbers of segments are given so that the one before those of a flush is free.
+                    let sequence = if day == self.last { self.through } else { self.upkeep.first_segment - 1 };
+                    let meta = Meta::raw(self.upkeep.take_id(), (sequence, sequence));
+                    let block = BlockWriter::create(&catalog::dir(&self.shared.dir), meta, &self.shared.cache)?;
+                    self.open.entry(day).or_insert(block)
+                }
+            };
+            block.series(labels)?;
+            block.chunk(&samples.t[from..to], &[&samples.v[from..to]])?;
+            self.samples += (to - from) as u64;
+            from = to;
+        }
+        Ok(())
+    }
+}
+
+impl Shared {
+    /// Moves what is in memory into a block: block durable and visible, then memory and log forget it.
+    pub(crate) fn flush(&self, upkeep: &mut Upkeep, work: &mut Work, stop: &dyn Fn() -> bool) -> io::Result<()> {
+        let through = match upkeep.begun {
+            // The last try failed; what it set aside still is.
+            Some(through) => through,
+            None => {
+                let mut writer = self.writer();
+                if writer.since.is_none() && !self.flush_due.load(Relaxed) {
+                    return Ok(());
+                }
+                self.head_mut().raise_generation();
+                let (first, through) = writer.wal.rotate_for_flush();
+                writer.since = None;
+                upkeep.first_segment = first;
+                upkeep.begun = Some(through);
+                through
+            }
+        };
+        let slots = self.head().capacity();
+        for from in (0..slots).step_by(PORTION) {
+            self.head_mut().freeze(from..from + PORTION);
+        }
+        let frozen = self.frozen();
+        if stop() {
+            work.more = true;
+            return Ok(());
+        }
+        let blocks = self.write_blocks(upkeep, through, &frozen, work)?;
+        if !blocks.is_empty() {
+            let bytes: u64 = blocks.iter().map(|b| b.stats().bytes).sum();
+            info!(blocks = blocks.len(), bytes, "samples went from memory into blocks");
+        }
+        blocks.into_iter().for_each(|block| self.add_block(block));
+        let mut gone = Vec::new();
+        for from in (0..slots).step_by(PORTION) {
+            gone.extend(self.head_mut().forget_frozen(from..from + PORTION));
+            gone.clear();
+        }
+        upkeep.begun = None;
+        self.flush_due.store(false, Relaxed);
+        self.counters.flushes.fetch_add(1, Relaxed);
+        let mut writer = self.writer();
+        writer.wal.cut(through);
+        work.series_gone += self.head_mut().remove_idle();
+        // Half dead, and large enough to be worth it.
+        if writer.log.definitions() > 2 * self.head().len() as u64 + 20_000
+            && let Err(err) = self.rewrite_series_log(&mut writer)
+        {
+            warn!(error = %err, "cannot write the log of series anew");
+        }
+        Ok(())
+    }
+
+    /// What is set aside. Also tells the head the order of labels.
+    fn frozen(&self) -> Frozen {
+        let (mut ranked, mut new) = (Vec::new(), Vec::new());
+        let mut newest = None;
+        let slots = self.head().capacity();
+        for from in (0..slots).step_by(PORTION) {
+            let head = self.head();
+            for slot in from..(from + PORTION).min(slots) {
+                let Some(series) = head.get(slot as u32) else { continue };
+                newest = newest.max(series.frozen.as_ref().and_then(|f| f.newest()));
+                let entry = (slot as u32, series.id, series.labels.clone());
+                match head.rank(slot as u32) {
+                    Some(rank) => ranked.push((rank, entry)),
+                    None => new.push(entry),
+                }
+            }
+        }
+        ranked.sort_unstable_by_key(|(rank, _)| *rank);
+        let changed = !new.is_empty();
+        new.sort_unstable_by(|a, b| a.2.cmp(&b.2));
+        let mut all: Vec<(u32, u64, Labels)> = Vec::with_capacity(ranked.len() + new.len());
+        let mut new = new.into_iter().peekable();
+        for (_, entry) in ranked {
+            while let Some(before) = new.next_if(|n| n.2 < entry.2) {
+                all.push(before);
+            }
+            all.push(entry);
+        }
+        all.extend(new);
+        if changed {
+            let sorted: Vec<(u32, u64)> = all.iter().map(|(slot, id, _)| (*slot, *id)).collect();
+            self.head_mut().set_order(&sorted);
+        }
+        Frozen { order: all.into_iter().map(|(slot, _, _)| slot).collect(), newest }
+    }
+
+    fn write_blocks(
+        &self,
+        upkeep: &mut Upkeep,
+        through: u64,
+        frozen: &Frozen,
+        work: &mut Work,
+    ) -> io::Result<Vec<Block>> {
+        let Some(newest) = frozen.newest else { return Ok(Vec::new()) };
+        let mut days = Days { shared: self, upkeep, through, last: day(newest), open: BTreeMap::new(), samples: 0 };
+        let (mut merge, mut column) = (Merge::default(), Column::default());
+        let mut portion: Vec<(Labels, Arc<Data>)> = Vec::new();
+        for slots in frozen.order.chunks(SERIES) {
+            portion.clear();
+            let head = self.head();
+            portion.extend(slots.iter().filter_map(|slot| {
+                let series = head.get(*slot)?;
+                Some((series.labels.clone(), Arc::clone(series.frozen.as_ref()?)))
+            }));
+            drop(head);
+            for (labels, data) in &portion {
+                column.clear();
+                merge.begin();
+                read_data(data, i64::MIN, i64::MAX, &mut merge, &mut column).map_err(io::Error::other)?;
+                merge.finish(&mut column, i64::MIN, i64::MAX);
+                days.write(labels, &column)?;
+            }
+        }
+        work.flushed += days.samples;
+        let mut blocks = Vec::new();
+        // The newest day last: its block says that the flush is complete.
+        for (_, block) in days.open {
+            blocks.extend(block.finish()?);
+        }
+        Ok(blocks)
+    }
+}
