@@ -160,6 +160,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         config: config.clone(),
         queries: Arc::clone(&queries),
         intake: Arc::clone(&intake),
+        failing: false,
     };
     let recorder = Recorder::new(recorder::Sources {
         clock,

@@ -179,9 +179,9 @@ enum Place {
     Query,
     /// Between `{` and `}`.
     Braces,
-    /// Behind `[`, before the first number.
+    /// Behind `[`, before the first number or word.
     Duration,
-    /// Behind `[` and a number.
+    /// Behind `[` and a number or word.
     Brackets,
 }
 
@@ -376,7 +376,10 @@ impl Lexer<'_> {
             _ if is_alpha(b) => {
                 let len = self.word_len(false);
                 match duration_word(&self.text[self.pos..self.pos + len]) {
-                    Some(kind) => self.take(len, kind),
+                    Some(kind) => {
+                        self.take(len, kind);
+                        self.place = Place::Brackets;
+                    }
                     None => {
                         let shown = self.shown(self.pos);
                         self.pos += len;
@@ -582,7 +585,8 @@ impl Lexer<'_> {
         loop {
             match self.bytes.get(self.pos) {
                 None | Some(b'\n') => {
-                    self.fail("unterminated quoted string".to_owned(), Some("close it with the quote that opened it"));
+                    let message = wrong.unwrap_or_else(|| "unterminated quoted string".to_owned());
+                    self.fail(message, Some("close it with the quote that opened it"));
                     return;
                 }
                 Some(b'\\') => {

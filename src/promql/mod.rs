@@ -4,7 +4,9 @@
 //! [`source::Source`], which the store implements, and time is an argument.
 
 pub mod ast;
+pub mod caret;
 pub mod check;
+pub mod complete;
 pub mod eval;
 pub mod func;
 pub mod lexer;

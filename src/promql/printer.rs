@@ -7,7 +7,7 @@ use std::fmt::{self, Write};
 use crate::base::labels::METRIC_NAME;
 use crate::base::matcher::{MatchOp, Matcher};
 use crate::promql::ast::{
-    Aggregate, AggregateOp, At, Binary, Call, Duration, DurationExpr, Expr, ExprKind, Extension, Matching,
+    Aggregate, AggregateOp, At, Binary, BinaryOp, Call, Duration, DurationExpr, Expr, ExprKind, Extension, Matching,
     MatrixSelector, Number, Subquery, Unary, VectorSelector,
 };
 use crate::promql::lexer::{self, AGGREGATES};
@@ -41,7 +41,14 @@ impl fmt::Display for Expr {
                 }
                 write!(f, "{})", aggregate.expr)
             }
-            ExprKind::Binary(binary) => write!(f, "{} {} {}", binary.lhs, Operator(binary), binary.rhs),
+            ExprKind::Binary(binary) => {
+                match &binary.lhs.kind {
+                    // A sign would take in the whole power.
+                    ExprKind::Number(n) if n.value.is_infinite() && binary.op == BinaryOp::Pow => f.write_str("Inf"),
+                    _ => write!(f, "{}", binary.lhs),
+                }?;
+                write!(f, " {} {}", Operator(binary), binary.rhs)
+            }
             ExprKind::Unary(Unary { negative, expr }) => write!(f, "{}{expr}", sign(*negative)),
             ExprKind::Paren(expr) => write!(f, "({expr})"),
         }
@@ -56,7 +63,7 @@ impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.duration {
             // Durations are written in whole milliseconds.
-            return f.write_str(&duration_text((self.value * 1e3) as i64));
+            return f.write_str(&duration_text((self.value * 1e3).round() as i64));
         }
         f.write_str(&decimal(self.value))
     }

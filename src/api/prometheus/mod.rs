@@ -3,6 +3,7 @@
 //! Answers are `{"status":"success","data":…}` with Prometheus' `errorType`s and messages. Long answers
 //! are written, and compressed, on a blocking thread.
 
+mod admin;
 mod federate;
 mod json;
 mod names;
@@ -48,13 +49,15 @@ pub(in crate::api) fn table() -> Vec<Route> {
         ("/api/v1/write", &["post"], post(push::write)),
         ("/api/v1/import/prometheus", &["post"], post(push::import)),
         ("/api/v1/read", &["post"], post(push::read)),
+        ("/api/v1/admin/tsdb/delete_series", &["post", "put"], post(admin::delete).put(admin::delete)),
+        ("/api/v1/admin/tsdb/clean_tombstones", &["post", "put"], post(admin::clean).put(admin::clean)),
         ("/federate", &["get"], get(federate::federate)),
     ]
 }
 
 /// Whether the path is one whose parameters may come as a form.
 pub(in crate::api) fn takes_forms(path: &str) -> bool {
-    const FORMS: [&str; 7] = [
+    const FORMS: [&str; 9] = [
         "/api/v1/query",
         "/api/v1/query_range",
         "/api/v1/query_exemplars",
@@ -62,6 +65,8 @@ pub(in crate::api) fn takes_forms(path: &str) -> bool {
         "/api/v1/parse_query",
         "/api/v1/series",
         "/api/v1/labels",
+        "/api/v1/admin/tsdb/delete_series",
+        "/api/v1/admin/tsdb/clean_tombstones",
     ];
     FORMS.contains(&path)
 }

@@ -1,11 +1,6 @@
-//! What senders say of their metrics: type, help, unit. Kept in memory, bounded.
+//! What senders say of their metrics: type, help, unit. The store keeps it.
 
-use std::collections::BTreeMap;
-
-/// Most metrics that are described; further ones are forgotten.
-const MAX_METRICS: usize = 50_000;
-/// Longest help or unit, in bytes; the rest is cut.
-const MAX_TEXT: usize = 1_024;
+use crate::tsdb::metadata::Metadata;
 
 /// The type of a metric.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,44 +58,19 @@ pub struct Meta {
     pub unit: String,
 }
 
-/// Descriptions by metric.
-#[derive(Debug, Default)]
-pub struct Metadata {
-    by_metric: BTreeMap<String, Meta>,
-}
-
-impl Metadata {
-    /// Takes a description; what it does not say stays as it was.
-    pub fn set(&mut self, metric: &str, mut meta: Meta) {
-        for text in [&mut meta.help, &mut meta.unit] {
-            text.truncate(text.floor_char_boundary(MAX_TEXT));
+impl Meta {
+    /// This description with what it does not say taken from an older one.
+    #[must_use]
+    pub fn or(mut self, older: &Metadata) -> Self {
+        if self.kind == Kind::Unknown {
+            self.kind = Kind::from_word(&older.kind).unwrap_or_default();
         }
-        let full = self.by_metric.len() >= MAX_METRICS;
-        match self.by_metric.get_mut(metric) {
-            Some(known) => {
-                if meta.kind != Kind::Unknown {
-                    known.kind = meta.kind;
-                }
-                if !meta.help.is_empty() {
-                    known.help = meta.help;
-                }
-                if !meta.unit.is_empty() {
-                    known.unit = meta.unit;
-                }
+        for (text, old) in [(&mut self.help, &older.help), (&mut self.unit, &older.unit)] {
+            if text.is_empty() {
+                text.push_str(old);
             }
-            None if !full && metric.len() <= MAX_TEXT => {
-                self.by_metric.insert(metric.to_owned(), meta);
-            }
-            None => {}
         }
-    }
-
-    /// At most `limit` descriptions, of one metric or of all, in order of name.
-    pub fn list(&self, metric: Option<&str>, limit: usize) -> Vec<(String, Meta)> {
-        match metric {
-            Some(name) => self.by_metric.get(name).map(|m| (name.to_owned(), m.clone())).into_iter().collect(),
-            None => self.by_metric.iter().take(limit).map(|(k, m)| (k.clone(), m.clone())).collect(),
-        }
+        self
     }
 }
 
@@ -110,22 +80,19 @@ mod tests {
 
     #[test]
     fn a_description_completes_what_is_known() {
-        let mut all = Metadata::default();
-        all.set("a", Meta { kind: Kind::Counter, help: String::new(), unit: "bytes".to_owned() });
-        all.set("a", Meta { kind: Kind::Unknown, help: "ü".repeat(2_000), unit: String::new() });
-        let list = all.list(None, 10);
-        assert_eq!(list.len(), 1);
-        let (_, meta) = &list[0];
-        assert_eq!((meta.kind.word(), meta.unit.as_str(), meta.help.len()), ("counter", "bytes", MAX_TEXT));
-        assert!(all.list(Some("b"), 10).is_empty());
+        let older = Metadata { kind: "counter".into(), help: "old".into(), unit: "bytes".into() };
+        let newer = Meta { kind: Kind::Unknown, help: "new".to_owned(), unit: String::new() };
+        let both = Meta { kind: Kind::Counter, help: "new".to_owned(), unit: "bytes".to_owned() };
+        assert_eq!(newer.or(&older), both);
     }
 
     #[test]
     fn kinds_have_their_numbers_and_words() {
         for (n, (kind, word)) in KINDS.iter().enumerate() {
-            assert_eq!((Kind::from_number(n as u64), Kind::from_word(word)), (*kind, Some(*kind)));
+            assert_eq!((Kind::from_number(n as u64), Kind::from_word(word), kind.word()), (*kind, Some(*kind), *word));
         }
         assert_eq!(Kind::from_number(99), Kind::Unknown);
+        assert_eq!(Kind::from_word("untyped"), Some(Kind::Unknown));
         assert_eq!(Kind::from_word("nonsense"), None);
     }
 }

@@ -28,7 +28,7 @@ use tokio::time::timeout;
 use crate::base::clock::Clock;
 use crate::config::storage::IntakeLimits;
 use crate::engine::intake::exposition::Format;
-use crate::engine::intake::metadata::{Meta, Metadata};
+use crate::engine::intake::metadata::{Kind, Meta};
 use crate::engine::intake::metrics::IntakeMetrics;
 use crate::engine::intake::protobuf::WireError;
 use crate::engine::intake::series::{Admission, Jobs, Refusal};
@@ -171,8 +171,6 @@ pub struct Intake {
     turns: Semaphore,
     /// Work areas for reuse. Leaf data, held to push or pop.
     idle: Mutex<Vec<Work>>,
-    /// Leaf data, held for a map operation per description.
-    metadata: Mutex<Metadata>,
     /// Series of each job; held while a request is decoded, and only with a limit configured.
     jobs: Mutex<Jobs>,
 }
@@ -196,7 +194,6 @@ impl Intake {
             limits: ArcSwap::from_pointee(IntakeLimits::default()),
             turns: Semaphore::new(processors * 2),
             idle: Mutex::default(),
-            metadata: Mutex::default(),
             jobs: Mutex::new(Jobs::new(usize::MAX)),
         }
     }
@@ -208,13 +205,26 @@ impl Intake {
 
     /// Descriptions of metrics, of one or of all, at most `limit`.
     pub fn metadata(&self, metric: Option<&str>, limit: usize) -> Vec<(String, Meta)> {
-        self.metadata.lock().unwrap_or_else(PoisonError::into_inner).list(metric, limit)
+        let Ok(tsdb) = self.store.open() else { return Vec::new() };
+        let found = tsdb.metadata(metric, limit).into_iter();
+        found
+            .map(|(name, m)| {
+                let kind = Kind::from_word(&m.kind).unwrap_or_default();
+                (name.into_string(), Meta { kind, help: m.help.into_string(), unit: m.unit.into_string() })
+            })
+            .collect()
     }
 
-    /// Keeps descriptions.
+    /// Keeps descriptions; without a store they are told again soon.
     pub fn describe(&self, described: impl IntoIterator<Item = (String, Meta)>) {
-        let mut all = self.metadata.lock().unwrap_or_else(PoisonError::into_inner);
-        described.into_iter().for_each(|(metric, meta)| all.set(&metric, meta));
+        let Ok(tsdb) = self.store.open() else { return };
+        for (metric, meta) in described {
+            let meta = match tsdb.metadata(Some(&metric), 1).first() {
+                Some((_, older)) => meta.or(older),
+                None => meta,
+            };
+            tsdb.set_metadata(&metric, meta.kind.word(), &meta.help, &meta.unit);
+        }
     }
 
     /// Takes a body in. Not undone when the caller goes away.

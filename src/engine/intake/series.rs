@@ -130,22 +130,16 @@ impl<'a> Admission<'a> {
         if key.len() > MAX_LABELS {
             return Err(Refusal::TooLong);
         }
-        let (mut named, mut job) = (false, "");
-        for (name, value) in labels.iter() {
-            match name {
-                METRIC_NAME => named = true,
-                "job" => job = value,
-                // Labels are sorted: nothing of interest follows.
-                _ if name > "job" => break,
-                _ => {}
-            }
-        }
-        if !named {
+        // Sorted: whatever follows the metric's name is not it.
+        if labels.iter().map(|(name, _)| name).find(|name| *name >= METRIC_NAME) != Some(METRIC_NAME) {
             return Err(Refusal::NoMetricName);
         }
         self.left = self.left.checked_sub(samples).ok_or(Refusal::RequestLimit)?;
         match &mut self.jobs {
-            Some(jobs) => jobs.admit(job, key).then_some(()).ok_or(Refusal::JobLimit),
+            Some(jobs) => {
+                let job = labels.iter().find(|(name, _)| *name == "job").map_or("", |(_, job)| job);
+                jobs.admit(job, key).then_some(()).ok_or(Refusal::JobLimit)
+            }
             None => Ok(()),
         }
     }

@@ -4,8 +4,8 @@
 //! 2.0: <https://prometheus.io/docs/specs/prw/remote_write_spec_2_0/>.
 //!
 //! A series that is not acceptable is left out and counted with its reason; the others stand. Only a
-//! message that is not protobuf at all is refused as a whole. Measured on one core: 0.13 µs per series
-//! of 11 labels and one sample, of which validation of UTF-8 is 0.02.
+//! message that is not protobuf at all is refused as a whole. Measured on one core: 0.2 µs per series
+//! of 11 labels and one sample, beside 0.02 for snappy and 0.1 for the store.
 
 use std::collections::BTreeMap;
 
@@ -86,7 +86,13 @@ fn series_1(
     let mut reader = Reader::new(message);
     let mut labels_end = 0;
     let mut histograms = 0;
-    while let Some((number, value)) = reader.field()? {
+    loop {
+        if let Some(pair) = short_label(message, &mut reader) {
+            scratch.pairs.push(pair);
+            labels_end = message.len() - reader.rest().len();
+            continue;
+        }
+        let Some((number, value)) = reader.field()? else { break };
         match number {
             1 => {
                 let mut label = Reader::new(value.bytes()?);
@@ -119,28 +125,63 @@ fn series_1(
         Some(text) => Some(text),
         None => std::str::from_utf8(&message[start..end]).ok(),
     };
-    let done = collect(labels, pairs, text);
+    let done = collect(message, labels, pairs, text);
     admit.add(done, labels, samples, batch, decoded);
     Ok(())
+}
+
+/// Takes a label off the front in the form that nearly all have: name before value, each shorter than
+/// 128 bytes, nothing else. Gives where both stand. This is a third of the cost of reading field by
+/// field, and labels are most of what is sent.
+#[inline]
+fn short_label(message: &[u8], reader: &mut Reader<'_>) -> Option<[usize; 4]> {
+    let [0x0a, length @ 0..0x80, rest @ ..] = reader.rest() else { return None };
+    let (label, after) = rest.split_at_checked(usize::from(*length))?;
+    let [0x0a, name @ 0..0x80, rest @ ..] = label else { return None };
+    let [0x12, value @ 0..0x80, text @ ..] = rest.get(usize::from(*name)..)? else { return None };
+    if text.len() != usize::from(*value) {
+        return None;
+    }
+    let end = message.len() - after.len();
+    let value = end - text.len();
+    let start = end - label.len() + 2;
+    *reader = Reader::new(after);
+    Some([start, value - 2, value, end])
+}
+
+/// The first eight bytes of a name as a number that sorts as they do. Equal numbers say nothing.
+#[inline]
+fn prefix(message: &[u8], start: usize, end: usize) -> u64 {
+    match message.get(start..).and_then(|m| m.first_chunk::<8>()) {
+        Some(bytes) => {
+            let spare = 8_usize.saturating_sub(end - start);
+            // A name of no bytes is zero, which shifting by 64 would not give.
+            u64::from_be_bytes(*bytes).checked_shr(8 * spare as u32).map_or(0, |n| n << (8 * spare))
+        }
+        None => 0,
+    }
 }
 
 /// Puts the labels in order; a name that stands twice, an empty one, or bytes that are not UTF-8 are
 /// refused.
 fn collect<'a>(
+    message: &[u8],
     labels: &mut LabelsBuf,
     pairs: &mut [[usize; 4]],
     text: impl Fn(usize, usize) -> Option<&'a str>,
 ) -> Result<(), Refusal> {
     labels.clear();
     let name = |pair: &[usize; 4]| text(pair[0], pair[1]).ok_or(Refusal::NotUtf8);
-    let mut last = "";
+    let (mut last, mut last_prefix) = ("", 0);
     let mut sorted = true;
     for pair in pairs.iter() {
         let name = name(pair)?;
-        if name <= last {
+        let prefix = prefix(message, pair[0], pair[1]);
+        if prefix <= last_prefix && name <= last {
             sorted = false;
             break;
         }
+        last_prefix = prefix;
         labels.push(name, text(pair[2], pair[3]).ok_or(Refusal::NotUtf8)?);
         last = name;
     }

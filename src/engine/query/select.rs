@@ -7,7 +7,7 @@ use crate::base::matcher::Matcher;
 use crate::base::sample::{Column, is_stale};
 use crate::engine::query::metrics::Kind;
 use crate::engine::query::{Queries, QueryError, millis};
-use crate::promql::source::{Resolution, Select, Source, Want};
+use crate::promql::source::{Resolution, Select, Source, SourceError, Want};
 use crate::promql::value::{Cancel, EvalError};
 use crate::tsdb::Tsdb;
 
@@ -71,6 +71,32 @@ impl Queries {
             Ok(found.into_iter().map(|(labels, (t, v))| (labels, t, v)).collect())
         };
         self.in_turn(Kind::Read, None, find).await.map(|(found, _)| found)
+    }
+
+    /// Deletes the samples of series between two times, both inclusive, in milliseconds.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn delete(&self, sets: Vec<Vec<Matcher>>, start: i64, end: i64) -> Result<(), QueryError> {
+        let delete = move |tsdb: &Tsdb, _: &Cancel| {
+            for set in &sets {
+                tsdb.delete_series(set, start, end).map_err(|e| SourceError::Store(Box::new(e)))?;
+            }
+            Ok(())
+        };
+        self.in_turn(Kind::Admin, None, delete).await.map(|_| ())
+    }
+
+    /// Removes what was deleted from the disk.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn clean_tombstones(&self) -> Result<(), QueryError> {
+        let clean = |tsdb: &Tsdb, _: &Cancel| {
+            tsdb.clean_tombstones().map_err(|e| SourceError::Store(Box::new(e)))?;
+            Ok(())
+        };
+        self.in_turn(Kind::Admin, None, clean).await.map(|_| ())
     }
 
     /// Counts series by metric, label and value; lists have at most `limit` rows.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{self, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::base::clock::Clock;
@@ -20,8 +21,10 @@ use crate::engine::reload::Applied;
 use crate::engine::storage::{Store, StoreError};
 use crate::tsdb::{Options, Tsdb};
 
-/// How long after a failure the store is tried to be opened again.
+/// How long after a failure the store is opened, or put in order, again.
 const AGAIN: Duration = Duration::from_secs(30);
+/// How often the store is asked whether something is due, which costs it microseconds.
+const UPKEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// The actor.
 pub struct Keeper {
@@ -39,6 +42,8 @@ pub struct Keeper {
     pub queries: Arc<Queries>,
     /// Gets its limits from the configuration.
     pub intake: Arc<Intake>,
+    /// The last upkeep failed.
+    pub failing: bool,
 }
 
 impl Keeper {
@@ -60,11 +65,19 @@ impl Keeper {
                 () = tokio::time::sleep(AGAIN) => {}
             }
         }
+        let mut upkeep = time::interval(UPKEEP_EVERY);
+        upkeep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 Ok(()) = self.config.changed() => self.configure(),
+                _ = upkeep.tick() => {
+                    let failed = self.maintain(&stop).await;
+                    if failed {
+                        upkeep.reset_after(AGAIN);
+                    }
+                }
             }
         }
         if let Ok(tsdb) = self.store.set(Err(StoreError::Closed)) {
@@ -80,6 +93,32 @@ impl Keeper {
         let config = Arc::clone(&self.config.borrow_and_update().config);
         self.queries.configure(config.query);
         self.intake.configure(config.intake);
+    }
+
+    /// Does what is due: flush, merge, roll up, retire. Says whether that failed; it is complained about
+    /// once per spell.
+    async fn maintain(&mut self, stop: &CancellationToken) -> bool {
+        let Ok(tsdb) = self.store.open() else { return false };
+        loop {
+            let (now, tsdb, stop) = (self.clock.now(), Arc::clone(&tsdb), stop.clone());
+            let work = tokio::task::spawn_blocking(move || tsdb.maintain(now, &|| stop.is_cancelled()));
+            let problem = match work.await {
+                Ok(Ok(work)) if work.more => continue,
+                Ok(Ok(_)) => None,
+                Ok(Err(e)) => Some(Chain(&e).to_string()),
+                Err(e) => Some(format!("it crashed: {e}")),
+            };
+            let failed = problem.is_some();
+            if failed != self.failing {
+                self.failing = failed;
+                if let Some(problem) = &problem {
+                    tracing::error!(error = problem, "upkeep of the series store failed");
+                }
+                let what = problem.map(|p| format!("upkeep of the series store failed: {p}"));
+                let _ = self.board.send(Report::Complaint { part: "storage upkeep", what }).await;
+            }
+            return failed;
+        }
     }
 
     async fn open_store(&self) {

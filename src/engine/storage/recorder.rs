@@ -93,7 +93,6 @@ struct Known {
 impl Recorder {
     /// Starts with nothing written.
     pub fn new(from: Sources) -> Self {
-        from.intake.describe(own_descriptions());
         Self { from, batch: Batch::default(), monitors: HashMap::new(), alerts: HashSet::new(), failing: false }
     }
 
@@ -229,7 +228,8 @@ impl Recorder {
                 Err(e) => tracing::error!(error = %e, line, "our own metrics were not understood"),
             }
         }
-        self.from.intake.describe(described.into_iter().map(|(name, meta)| (name.to_owned(), meta)));
+        let described = described.into_iter().map(|(name, meta)| (name.to_owned(), meta));
+        self.from.intake.describe(described.chain(own_descriptions()));
     }
 
     /// `ALERTS` and `ALERTS_FOR_STATE`; those unchanged only when `all`.

@@ -186,3 +186,8 @@ pub fn place(text: &str, at: usize) -> (usize, usize) {
     let column = before.iter().rev().position(|b| *b == b'\n').unwrap_or(before.len()) + 1;
     (line, column)
 }
+
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod tests;
