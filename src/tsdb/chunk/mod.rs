@@ -6,8 +6,10 @@
 //!
 //! Times and values can also be written apart, so that series scraped together share one column of times.
 
+mod bins;
 mod bits;
 mod blocks;
+mod huffman;
 mod ints;
 mod values;
 
