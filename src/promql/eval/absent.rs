@@ -18,7 +18,7 @@ impl<'a> Evaluator<'a> {
     pub(crate) fn absent(&mut self, call: &'a Call<'a>, grid: Grid) -> Result<Stream<'a>, EvalError> {
         let node = argument(call, 0)?;
         let input = self.vector(node, grid)?;
-        self.absent_of(input, node.inner(), grid)
+        self.absent_of(&input, node.inner(), grid)
     }
 
     /// 1 at the steps where the stream has nothing, with the labels that `node` asks for.
@@ -27,7 +27,7 @@ impl<'a> Evaluator<'a> {
     /// See [`EvalError`].
     pub(crate) fn absent_of(
         &mut self,
-        input: Stream<'a>,
+        input: &Stream<'a>,
         node: &Node<'_>,
         grid: Grid,
     ) -> Result<Stream<'a>, EvalError> {

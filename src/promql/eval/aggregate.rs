@@ -29,8 +29,8 @@ impl<'a> Evaluator<'a> {
         let fold: Box<dyn Fold> = match a.op {
             AggregateOp::Sum => Box::new(Sum::default()),
             AggregateOp::Avg => Box::new(Avg::default()),
-            AggregateOp::Min => Box::new(Extreme::min()),
-            AggregateOp::Max => Box::new(Extreme::max()),
+            AggregateOp::Min => Box::new(Extreme::<false>::default()),
+            AggregateOp::Max => Box::new(Extreme::<true>::default()),
             AggregateOp::Count => Box::new(Count::counting()),
             AggregateOp::Group => Box::new(Count::presence()),
             AggregateOp::Stddev => Box::new(Variance::deviation()),

@@ -128,25 +128,14 @@ impl Fold for Avg {
     }
 }
 
-/// `min` and `max`: NaN only if there is nothing else.
-pub(crate) struct Extreme {
+/// `max`, and `min` if not `MAX`: NaN only if there is nothing else.
+#[derive(Default)]
+pub(crate) struct Extreme<const MAX: bool> {
     width: usize,
     values: Vec<f64>,
-    /// Whether a value takes the place of the one so far.
-    beats: fn(f64, f64) -> bool,
 }
 
-impl Extreme {
-    pub(crate) const fn min() -> Self {
-        Self { width: 0, values: Vec::new(), beats: |v, old| v < old }
-    }
-
-    pub(crate) const fn max() -> Self {
-        Self { width: 0, values: Vec::new(), beats: |v, old| v > old }
-    }
-}
-
-impl Fold for Extreme {
+impl<const MAX: bool> Fold for Extreme<MAX> {
     fn begin(&mut self, groups: usize, width: usize) {
         (self.width, self.values) = (width, vec![ABSENT; groups * width]);
     }
@@ -154,7 +143,8 @@ impl Fold for Extreme {
     fn take(&mut self, group: usize, row: &[f64]) {
         for (old, v) in self.values[group * self.width..].iter_mut().zip(row) {
             // What is absent is a NaN too.
-            if present(*v) && ((self.beats)(*v, *old) || old.is_nan()) {
+            let beats = if MAX { *v > *old } else { *v < *old };
+            if present(*v) && (beats || old.is_nan()) {
                 *old = *v;
             }
         }
@@ -283,13 +273,21 @@ impl Quantile {
 
     /// Computes the steps of a group from `first` on.
     fn steps(&self, group: usize, first: usize, out: &mut [f64]) {
+        // Some steps at a time, so that what a row has in one line of the cache is used at once.
+        const TOGETHER: usize = 8;
         let rows = &self.rows[group];
-        let mut values = Vec::with_capacity(rows.len() / self.width);
-        for (k, place) in (first..).zip(out) {
-            values.clear();
-            values.extend(rows[k..].iter().step_by(self.width).copied().filter(|v| present(*v)));
-            if !values.is_empty() {
-                *place = quantile(self.q.at(k), &mut values);
+        let mut columns: [Vec<f64>; TOGETHER] = std::array::from_fn(|_| Vec::with_capacity(rows.len() / self.width));
+        for (block, places) in out.chunks_mut(TOGETHER).enumerate() {
+            let from = first + block * TOGETHER;
+            columns.iter_mut().for_each(Vec::clear);
+            for row in rows.chunks_exact(self.width) {
+                let values = columns.iter_mut().zip(&row[from..][..places.len()]);
+                values.filter(|(_, v)| present(**v)).for_each(|(column, v)| column.push(*v));
+            }
+            for ((k, place), values) in (from..).zip(places).zip(&mut columns) {
+                if !values.is_empty() {
+                    *place = quantile(self.q.at(k), values);
+                }
             }
         }
     }

@@ -49,6 +49,8 @@ mod sets;
 mod signature;
 mod source;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use crate::promql::eval::duration::Context;
 use crate::promql::eval::evaluator::Evaluator;

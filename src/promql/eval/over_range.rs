@@ -50,7 +50,7 @@ impl<'a> Evaluator<'a> {
             _ => return Err(unexpected(node, Type::Matrix)),
         };
         match call.func {
-            Func::AbsentOverTime => self.absent_of(stream, node, grid),
+            Func::AbsentOverTime => self.absent_of(&stream, node, grid),
             // These act like `offset`.
             Func::FirstOverTime | Func::LastOverTime => Ok(stream),
             _ => stream.unnamed(self, Same::Refuse),

@@ -83,11 +83,6 @@ impl<'a> Stream<'a> {
         Self { width, origin, maps: Vec::new(), dropped: false, one_name }
     }
 
-    /// How many series.
-    pub(crate) fn len(&self) -> usize {
-        self.heads().len()
-    }
-
     /// The series. Their labels still have the metric name if [`dropped`](Self::dropped).
     pub(crate) fn heads(&self) -> &[Head] {
         match &self.origin {
