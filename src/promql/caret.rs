@@ -179,7 +179,11 @@ mod tests {
         check(
             "sum(\n\tfoo bar\n)",
             80,
-            &["  2 |  foo bar", "           ^^^ unexpected identifier \"bar\" in aggregation"],
+            &[
+                "  2 |  foo bar",
+                "           ^^^ unexpected identifier \"bar\" in aggregation",
+                "  hint: an operator or a comma is missing before it",
+            ],
         );
     }
 

@@ -8,7 +8,7 @@ use crate::promql::ast::{
 };
 use crate::promql::func::Func;
 use crate::promql::lexer::quote;
-use crate::promql::parser::Problem;
+use crate::promql::parser::{MOST_PROBLEMS, Problem};
 
 impl Expr {
     /// The type of its value.
@@ -40,7 +40,9 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn problem(&mut self, span: std::ops::Range<usize>, message: impl Into<String>, hint: Option<String>) {
-        self.problems.push(Problem { at: span.start, span, message: message.into(), hint });
+        if self.problems.len() < MOST_PROBLEMS {
+            self.problems.push(Problem { at: span.start, span, message: message.into(), hint });
+        }
     }
 
     fn check(&mut self, expr: &mut Expr) -> Type {

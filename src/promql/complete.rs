@@ -287,7 +287,8 @@ impl<'a> Place<'a> {
             Some(Around::Paren | Around::Aggregate) | None => match last {
                 Some(Kind::Keyword(Keyword::Offset)) => self.durations(&mut out),
                 Some(Kind::At) => {
-                    self.keywords(&mut out, &[("start()", "The query's first time."), ("end()", "Its last.")])
+                    const TIMES: [(&str, &str); 2] = [("start()", "The query's first time."), ("end()", "Its last.")];
+                    self.keywords(&mut out, &TIMES);
                 }
                 Some(Kind::Keyword(
                     Keyword::By
@@ -319,7 +320,7 @@ impl<'a> Place<'a> {
             ("anchored", "Takes the last sample before the range as its first."),
             ("smoothed", "Interpolates at both ends of the range."),
         ];
-        const MODIFIERS: [(&str, &str); 7] = [
+        const MODIFIERS: [(&str, &str); 8] = [
             ("bool", "Answers 0 or 1 instead of filtering."),
             ("on", "Matches by these labels only."),
             ("ignoring", "Matches by all labels but these."),
@@ -327,6 +328,7 @@ impl<'a> Place<'a> {
             ("group_right", "One on the left matches many on the right."),
             ("fill", "Counts a missing side as this value."),
             ("fill_left", "Counts a missing left side as this value."),
+            ("fill_right", "Counts a missing right side as this value."),
         ];
         match before {
             Before::Operand | Before::Aggregation => {
@@ -409,10 +411,7 @@ impl<'a> Place<'a> {
 
     /// With quotes typed already, only what stands between them is replaced.
     fn inside_quotes(&self, out: &mut Completion, index: usize) {
-        let quote = match out.prefix.chars().next() {
-            Some(c @ ('"' | '\'' | '`')) => c,
-            _ => return,
-        };
+        let Some(quote @ ('"' | '\'' | '`')) = out.prefix.chars().next() else { return };
         let cursor = out.span.start + out.prefix.len();
         out.prefix.remove(0);
         out.span.start += 1;

@@ -377,3 +377,79 @@ fn write_pretty(out: &mut String, expr: &Expr, level: usize) -> fmt::Result {
     out.push(')');
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::promql::parser::{Features, parse_query};
+
+    #[track_caller]
+    fn check(text: &str, lines: &[&str]) {
+        let expr = parse_query(text, Features::all()).unwrap();
+        assert_eq!(pretty(&expr), lines.join("\n"));
+    }
+
+    #[test]
+    fn short_expressions_stay_on_their_line() {
+        check("sum(rate(x[5m])) by(a) >bool 1", &["sum by (a) (rate(x[5m])) > bool 1"]);
+        check("-( a+b )", &["-(a + b)"]);
+    }
+
+    #[test]
+    fn long_expressions_are_split_at_operators_and_parentheses() {
+        let long = "a_metric_with_quite_a_long_name{with=\"labels\"}";
+        check(
+            &format!("topk(3, rate({long}[5m])) by (job) / on (job) group_left (x) ({long} + {long} offset 5m)"),
+            &[
+                "  topk by (job) (3, rate(a_metric_with_quite_a_long_name{with=\"labels\"}[5m]))",
+                "/ on (job) group_left (x)",
+                "  (",
+                "      a_metric_with_quite_a_long_name{with=\"labels\"}",
+                "    +",
+                "      a_metric_with_quite_a_long_name{with=\"labels\"} offset 5m",
+                "  )",
+            ],
+        );
+        check(
+            &format!("histogram_quantile(0.99, sum by (le) (rate({long}[5m]) + rate({long}[5m])))"),
+            &[
+                "histogram_quantile(",
+                "  0.99,",
+                "  sum by (le) (",
+                "      rate(a_metric_with_quite_a_long_name{with=\"labels\"}[5m])",
+                "    +",
+                "      rate(a_metric_with_quite_a_long_name{with=\"labels\"}[5m])",
+                "  )",
+                ")",
+            ],
+        );
+    }
+
+    #[test]
+    fn long_subqueries_keep_their_range_behind_the_last_line() {
+        let long = "a_metric_with_quite_a_long_name{with=\"labels\"}";
+        check(
+            &format!("max_over_time((rate({long}[5m]) - rate({long}[1h]))[1d:5m] offset 1h)"),
+            &[
+                "max_over_time(",
+                "  (",
+                "      rate(a_metric_with_quite_a_long_name{with=\"labels\"}[5m])",
+                "    -",
+                "      rate(a_metric_with_quite_a_long_name{with=\"labels\"}[1h])",
+                "  )[1d:5m] offset 1h",
+                ")",
+            ],
+        );
+    }
+
+    #[test]
+    fn numbers_look_as_go_prints_them() {
+        for (value, text) in
+            [(1e6, "1e+06"), (123_456.0, "123456"), (1e-5, "1e-05"), (0.000_1, "0.0001"), (-2.5, "-2.5")]
+        {
+            assert_eq!(general(value), text);
+        }
+        assert_eq!(decimal(1e21), "1000000000000000000000");
+        assert_eq!((general(f64::INFINITY), general(0.0)), ("+Inf".to_owned(), "0".to_owned()));
+    }
+}

@@ -5,10 +5,7 @@ use std::ops::Range;
 use crate::promql::ast::{Expr, ExprKind, Number};
 use crate::promql::lexer::{self, AGGREGATES, Keyword, Kind, Lexed, Token};
 use crate::promql::parser::literal::quote_short;
-use crate::promql::parser::{Features, MAX_DEPTH, Problem};
-
-/// More problems than these are not told apart: nobody reads them.
-const MOST_PROBLEMS: usize = 64;
+use crate::promql::parser::{Features, MAX_DEPTH, MOST_PROBLEMS, Problem};
 
 /// A tree and how many levels it has.
 pub(super) struct Node {

@@ -1,13 +1,12 @@
-//! Expressions: operators by precedence climbing, calls, aggregations, what follows an operand.
+//! Expressions: operators by precedence climbing, calls, aggregations.
 
-use crate::base::nearest::nearest;
 use crate::promql::ast::{
-    Aggregate, AggregateOp, At, Binary, BinaryOp, Call, Duration, Expr, ExprKind, Extension, Group, Grouping, Matching,
-    MatrixSelector, Number, Subquery, Unary, VectorSelector,
+    Aggregate, AggregateOp, Binary, BinaryOp, Call, Expr, ExprKind, Group, Grouping, Matching, Unary,
 };
 use crate::promql::func::Func;
-use crate::promql::lexer::{AGGREGATES, Keyword, Kind, Token, quote};
+use crate::promql::lexer::{Keyword, Kind, Token, quote};
 use crate::promql::parser::cursor::{Node, Parser, aggregate_word};
+use crate::promql::parser::hints::{leftover_hint, operand_hint, unknown_function_hint};
 use crate::promql::parser::literal;
 
 /// How strongly an operator binds.
@@ -39,7 +38,7 @@ pub(super) fn query(p: &mut Parser<'_>) -> Option<Expr> {
     }
     let node = p.binary(0);
     if p.kind() != Kind::End {
-        p.unexpected("", "");
+        p.unexpected_with("", "", leftover_hint(p.kind()));
     }
     Some(node.expr)
 }
@@ -152,7 +151,7 @@ impl Parser<'_> {
     }
 
     /// Takes a sign, if there is one, and says whether it is a minus.
-    fn sign_token(&mut self) -> bool {
+    pub(super) fn sign_token(&mut self) -> bool {
         match self.kind() {
             Kind::Operator(BinaryOp::Sub) => {
                 self.next();
@@ -215,7 +214,7 @@ impl Parser<'_> {
                 self.selector(Some(token))
             }
             _ => {
-                let hint = self.operand_hint(token);
+                let hint = operand_hint(token.kind);
                 self.unexpected_with(self.context, "", hint);
                 // Whoever is around can go on at a closing token or an operator; anything else stands in the way.
                 if !matches!(
@@ -239,20 +238,11 @@ impl Parser<'_> {
         matches!(kind, Kind::Operator(_)) && self.ahead(1).kind == Kind::LeftParen
     }
 
-    fn operand_hint(&self, token: Token) -> Option<String> {
-        match token.kind {
-            Kind::End => Some("the query ends too early".to_owned()),
-            Kind::Operator(_) => Some("an operand is missing before it".to_owned()),
-            Kind::RightParen | Kind::Comma => Some("an expression is missing before it".to_owned()),
-            _ => None,
-        }
-    }
-
     fn paren(&mut self, open: Token) -> Node {
         self.next();
         let inner = self.binary(0);
         if !self.eat(Kind::RightParen) {
-            self.unexpected(self.context, "");
+            self.unexpected_with(self.context, "", leftover_hint(self.kind()));
             self.skip_to(Kind::RightParen);
             while self.eat(Kind::Comma) {
                 self.skip_to(Kind::RightParen);
@@ -289,7 +279,7 @@ impl Parser<'_> {
             height = height.max(arg.height);
             args.push(arg.expr);
             if !matches!(self.kind(), Kind::Comma | Kind::RightParen) {
-                self.unexpected(self.context, "");
+                self.unexpected_with(self.context, "", leftover_hint(self.kind()));
                 self.skip_to(Kind::RightParen);
             }
             let comma = self.token();
@@ -424,181 +414,6 @@ impl Parser<'_> {
         }
         labels
     }
-
-    /// Ranges and modifiers behind an operand.
-    fn postfix(&mut self, mut node: Node) -> Node {
-        loop {
-            match self.kind() {
-                Kind::LeftBracket => node = self.bracket(node),
-                Kind::Keyword(Keyword::Offset) => {
-                    self.next();
-                    match self.offset_duration() {
-                        Some(offset) => self.set_offset(&mut node.expr, offset),
-                        None => self.unexpected("offset", ""),
-                    }
-                }
-                Kind::At => {
-                    self.next();
-                    self.at(&mut node.expr);
-                }
-                Kind::Keyword(word @ (Keyword::Anchored | Keyword::Smoothed)) => {
-                    let token = self.next();
-                    let extension = if word == Keyword::Anchored { Extension::Anchored } else { Extension::Smoothed };
-                    self.set_extension(&mut node.expr, extension, &token);
-                }
-                _ => return node,
-            }
-        }
-    }
-
-    fn bracket(&mut self, node: Node) -> Node {
-        let open = self.next();
-        let range = self.positive_duration();
-        let colon = self.eat(Kind::Colon);
-        let step = match self.kind() {
-            Kind::RightBracket => None,
-            Kind::Number | Kind::Duration | Kind::Keyword(_) | Kind::Operator(_) | Kind::LeftParen if colon => {
-                Some(self.positive_duration())
-            }
-            _ => None,
-        };
-        if !self.eat(Kind::RightBracket) {
-            match (colon, &step) {
-                (false, _) => self.unexpected("subquery or range", "\":\" or \"]\""),
-                (true, None) => {
-                    self.unexpected("subquery selector", "number, duration, step(), range(), or \"]\"");
-                }
-                (true, Some(_)) => self.unexpected("subquery selector", "\"]\""),
-            }
-            self.skip_to(Kind::RightBracket);
-            self.eat(Kind::RightBracket);
-        }
-        let span = node.expr.span.start..self.end();
-        if colon {
-            let Some(height) = self.over(&[node.height], open.span()) else { return node };
-            let kind = ExprKind::Subquery(Subquery { expr: Box::new(node.expr), range, step, offset: None, at: None });
-            return Node { expr: Expr { kind, span }, height };
-        }
-        let brackets = open.start..self.end();
-        let ExprKind::Vector(selector) = node.expr.kind else {
-            let range = &self.text[brackets.clone()];
-            let hint = format!("a range over an expression is a subquery: `{}:]`", range.trim_end_matches(']'));
-            self.problem(brackets, "ranges only allowed for vector selectors", Some(hint));
-            return node;
-        };
-        if selector.offset.is_some() {
-            let hint = Some("write the offset behind the range".to_owned());
-            self.problem(brackets, "no offset modifiers allowed before range", hint);
-        } else if selector.at.is_some() {
-            self.problem(
-                brackets,
-                "no @ modifiers allowed before range",
-                Some("write `@` behind the range".to_owned()),
-            );
-        }
-        Node::leaf(ExprKind::Matrix(MatrixSelector { selector, range }), span)
-    }
-
-    fn set_offset(&mut self, expr: &mut Expr, offset: Duration) {
-        let end = self.end();
-        let (slot, span) = match &mut expr.kind {
-            ExprKind::Vector(selector) | ExprKind::Matrix(MatrixSelector { selector, .. }) => {
-                (&mut selector.offset, &mut expr.span)
-            }
-            ExprKind::Subquery(subquery) => (&mut subquery.offset, &mut expr.span),
-            _ => {
-                let message = "offset modifier must be preceded by an instant vector selector or range vector selector or a subquery";
-                self.problem(expr.span.clone(), message, Some("write it behind the selector inside".to_owned()));
-                return;
-            }
-        };
-        if slot.is_some() {
-            self.problem(expr.span.clone(), "offset may not be set multiple times", None);
-            return;
-        }
-        // No offset is no offset, as in Prometheus.
-        *slot = Some(offset).filter(|o| *o != Duration::Millis(0));
-        span.end = end;
-    }
-
-    /// What follows `@`.
-    fn at(&mut self, expr: &mut Expr) {
-        let token = self.token();
-        let time = match token.kind {
-            Kind::Keyword(word @ (Keyword::Start | Keyword::End)) => {
-                self.next();
-                if !self.eat(Kind::LeftParen) || !self.eat(Kind::RightParen) {
-                    self.unexpected("@", "timestamp");
-                    return;
-                }
-                if word == Keyword::Start { At::Start } else { At::End }
-            }
-            _ => {
-                let negative = self.sign_token();
-                let number = self.token();
-                if !matches!(number.kind, Kind::Number | Kind::Duration) {
-                    self.unexpected("@", "timestamp");
-                    return;
-                }
-                self.next();
-                let Number { value, .. } = self.number(number);
-                let seconds = if negative { -value } else { value };
-                // 2^63 and beyond: also where milliseconds no longer fit, which Prometheus lets wrap around.
-                if !seconds.is_finite() || (seconds * 1e3).abs() >= i64::MAX as f64 {
-                    let message = format!("timestamp out of bounds for @ modifier: {}", fixed(seconds));
-                    self.problem(expr.span.clone(), message, Some("write seconds since the Unix epoch".to_owned()));
-                    return;
-                }
-                At::Time((seconds * 1e3).round() as i64)
-            }
-        };
-        let end = self.end();
-        let (slot, span) = match &mut expr.kind {
-            ExprKind::Vector(selector) | ExprKind::Matrix(MatrixSelector { selector, .. }) => {
-                (&mut selector.at, &mut expr.span)
-            }
-            ExprKind::Subquery(subquery) => (&mut subquery.at, &mut expr.span),
-            _ => {
-                let message =
-                    "@ modifier must be preceded by an instant vector selector or range vector selector or a subquery";
-                self.problem(expr.span.clone(), message, Some("write it behind the selector inside".to_owned()));
-                return;
-            }
-        };
-        if slot.is_some() {
-            self.problem(expr.span.clone(), "@ <timestamp> may not be set multiple times", None);
-            return;
-        }
-        *slot = Some(time);
-        span.end = end;
-    }
-
-    fn set_extension(&mut self, expr: &mut Expr, extension: Extension, token: &Token) {
-        let word = if extension == Extension::Anchored { "anchored" } else { "smoothed" };
-        if !self.features.extended_ranges {
-            self.problem(expr.span.clone(), format!("{word} modifier is experimental and not enabled"), None);
-            return;
-        }
-        let slot = match &mut expr.kind {
-            ExprKind::Vector(VectorSelector { extension, .. }) => extension,
-            ExprKind::Matrix(MatrixSelector { selector, .. }) => &mut selector.extension,
-            ExprKind::Subquery(_) => {
-                self.problem(expr.span.clone(), format!("{word} modifier is not supported for subqueries"), None);
-                return;
-            }
-            _ => {
-                self.problem(expr.span.clone(), format!("{word} modifier not implemented"), None);
-                return;
-            }
-        };
-        if slot.is_some_and(|set| set != extension) {
-            let message = "anchored and smoothed modifiers cannot be used together";
-            self.problem(expr.span.clone(), message, None);
-            return;
-        }
-        *slot = Some(extension);
-        expr.span.end = token.end;
-    }
 }
 
 /// Whether an aggregation takes a first argument besides the vector.
@@ -649,31 +464,4 @@ const fn may_name_label(kind: Kind) -> bool {
         Kind::Keyword(word) => !matches!(word, Keyword::Without),
         _ => false,
     }
-}
-
-/// Go's `%f`.
-fn fixed(value: f64) -> String {
-    if value.is_nan() {
-        "NaN".to_owned()
-    } else if value.is_infinite() {
-        if value > 0.0 { "+Inf".to_owned() } else { "-Inf".to_owned() }
-    } else {
-        format!("{value:.6}")
-    }
-}
-
-/// What was probably meant by the name of no function.
-fn unknown_function_hint(word: &str) -> Option<String> {
-    let renamed = match word.to_ascii_lowercase().as_str() {
-        "holt_winters" => Some("double_exponential_smoothing"),
-        "mean" | "average" => Some("avg"),
-        "median" => Some("quantile(0.5, …)"),
-        "percentile" | "histogram_percentile" => Some("histogram_quantile"),
-        "log" => Some("ln"),
-        "sum_over_range" => Some("sum_over_time"),
-        "stddev_pop" | "std" => Some("stddev"),
-        _ => None,
-    };
-    let names = Func::all().map(Func::name).chain(AGGREGATES.iter().map(|(_, word)| *word));
-    renamed.or_else(|| nearest(word, names)).map(|name| format!("did you mean `{name}`?"))
 }

@@ -81,7 +81,7 @@ pub fn duration_text(millis: i64) -> String {
         let size = size.unsigned_abs();
         // Years and weeks are written only when nothing smaller remains: 90d is easier to read than 12w6d.
         let whole = i < 2;
-        if whole && rest % size != 0 || rest < size {
+        if rest < size || whole && !rest.is_multiple_of(size) {
             continue;
         }
         let done = write!(out, "{}{unit}", rest / size);

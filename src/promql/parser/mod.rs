@@ -16,7 +16,9 @@ use crate::promql::check;
 mod cursor;
 mod duration;
 mod expr;
+mod hints;
 mod literal;
+mod postfix;
 mod selector;
 
 pub use literal::{duration_text, parse_duration};
@@ -24,6 +26,9 @@ pub use literal::{duration_text, parse_duration};
 /// Most levels of a tree, and of brackets in a text. Enough for queries that programs write; each level costs whoever
 /// walks the tree a frame of the stack.
 pub const MAX_DEPTH: u16 = 256;
+
+/// More problems than these are not told apart: nobody reads them.
+pub(in crate::promql) const MOST_PROBLEMS: usize = 64;
 
 /// Parts of the language that Prometheus has behind flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

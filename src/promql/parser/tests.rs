@@ -469,6 +469,8 @@ fn hints_say_what_to_do() {
     check("sum(x)[5m]", "a range over an expression is a subquery: `[5m:]`");
     check("x{a=b}", "quote the value");
     check("a && b", "write `and`");
+    check("a b", "an operator or a comma is missing before it");
+    check("a = 1", "values are compared with `==`, labels inside braces");
     check("floor()", "call it as `floor(instant vector)`");
 }
 
