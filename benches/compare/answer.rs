@@ -120,10 +120,15 @@ fn point(pair: &Value) -> (f64, f64) {
     (pair[0].as_f64().unwrap_or(f64::NAN), value.parse().unwrap_or_else(|_| panic!("{pair} is not a point")))
 }
 
-/// What all versions say alike of a note: falling buckets are told with more numbers by newer ones.
+/// What all versions say alike of a note: newer ones tell falling buckets with more numbers, and leave out a name that
+/// is empty. Of numbers the last digits are left out.
 fn general(note: &str) -> String {
-    let head = note.split(" for monotonicity").next().unwrap_or(note);
-    head.to_owned()
+    let head = note.split(" for monotonicity").next().unwrap_or(note).replace(" for metric name \"\"", "");
+    let short = |word: &str| match word.parse::<f64>() {
+        Ok(v) => format!("{v:.9e}"),
+        Err(_) => word.to_owned(),
+    };
+    head.split(' ').map(short).collect::<Vec<_>>().join(" ")
 }
 
 fn near(a: f64, b: f64) -> bool {

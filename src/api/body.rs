@@ -90,11 +90,7 @@ fn late() -> ApiError {
 
 /// Refusal of a body that is too large.
 pub(super) fn too_large_for(limit: usize) -> ApiError {
-    let size = if limit >= 1 << 20 && limit != 1 << 20 {
-        format!("{} MiB", limit >> 20)
-    } else {
-        format!("{} KiB", limit >> 10)
-    };
+    let size = if limit > 1 << 20 { format!("{} MiB", limit >> 20) } else { format!("{} KiB", limit >> 10) };
     let message = format!("the body is larger than {size}");
     ApiError::with_status(StatusCode::PAYLOAD_TOO_LARGE, Failure::text(Kind::Usage, message))
 }

@@ -2,7 +2,7 @@
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use serde::de::DeserializeOwned;
@@ -22,7 +22,8 @@ pub(super) struct ApiError {
     failure: Failure,
     /// Prometheus' `errorType`, where it is not that of the failure's kind.
     word: Option<&'static str>,
-    header: Option<(HeaderName, HeaderValue)>,
+    /// When to come again, in seconds.
+    retry_after: Option<u16>,
 }
 
 impl ApiError {
@@ -34,7 +35,7 @@ impl ApiError {
 
     /// A refusal whose status says more than its kind.
     pub(super) fn with_status(status: StatusCode, failure: Failure) -> Self {
-        Self { status, failure, word: None, header: None }
+        Self { status, failure, word: None, retry_after: None }
     }
 
     /// A refusal with an `errorType` of its own.
@@ -42,10 +43,10 @@ impl ApiError {
         Self { word: Some(word), ..Self::with_status(status, failure) }
     }
 
-    /// The same with one more header.
+    /// The same with the time after which to come again, in seconds.
     #[must_use]
-    pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.header = Some((name, value));
+    pub(super) fn retry_after(mut self, seconds: u16) -> Self {
+        self.retry_after = Some(seconds);
         self
     }
 
@@ -69,11 +70,9 @@ impl IntoResponse for ApiError {
             hints: self.failure.hints().to_vec(),
         };
         let mut reply = (self.status, axum::Json(body)).into_response();
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        if let Some((name, value)) = self.header {
-            reply.headers_mut().insert(name, value);
+        let busy = (self.status == StatusCode::SERVICE_UNAVAILABLE).then_some(1);
+        if let Some(seconds) = self.retry_after.or(busy) {
+            reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         reply
     }

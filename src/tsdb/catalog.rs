@@ -115,7 +115,8 @@ impl Catalog {
 /// Keeps a file that is no block, out of the way.
 pub(crate) fn set_aside(fs: &dyn Fs, store: &Path, path: &Path) {
     let quarantine = store.join("quarantine");
-    let moved = std::fs::create_dir_all(&quarantine)
+    let moved = fs
+        .create_dir(&quarantine)
         .and_then(|()| path.file_name().map_or(Ok(()), |name| fs.rename(path, &quarantine.join(name))));
     if let Err(err) = moved {
         warn!(block = %path.display(), error = %err, "cannot move a damaged block to the quarantine");

@@ -25,7 +25,7 @@ use crate::tsdb::wal::replay::Damage;
 use crate::tsdb::wal::sync::Syncer;
 
 /// Kind and version of the file with the time that retention goes by.
-const CLOCK: [u8; 8] = *b"WDclock\x01";
+pub(crate) const CLOCK: [u8; 8] = *b"WDclock\x01";
 /// Bytes of decoded indexes of blocks that are kept.
 const INDEX_CACHE: usize = 24 << 20;
 
@@ -164,8 +164,8 @@ impl Tsdb {
     /// The directory cannot be read or written, or holds files of a newer version.
     pub fn open_on(fs: Arc<dyn Fs>, dir: &Path, options: Options, now: Timestamp) -> std::io::Result<Self> {
         let wal_dir = dir.join("wal");
-        std::fs::create_dir_all(&wal_dir)?;
-        std::fs::create_dir_all(catalog::dir(dir))?;
+        fs.create_dir(&wal_dir)?;
+        fs.create_dir(&catalog::dir(dir))?;
         let cache = Cache::new(INDEX_CACHE);
         let mut catalog = Catalog::load(&*fs, dir, &cache)?;
         let recovered = recover(&*fs, dir, catalog.flushed())?;
@@ -207,6 +207,10 @@ impl Tsdb {
             counters: Counters::default(),
             damage: recovered.damage,
         });
+        if shared.fs.is_read_only() {
+            shared.writer().closed = true;
+            return Ok(Self { shared, thread: Mutex::new(None) });
+        }
         let syncer = Arc::clone(&shared.syncer);
         let thread = std::thread::Builder::new().name("tsdb-fsync".to_owned()).spawn(move || syncer.run())?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })

@@ -88,6 +88,9 @@ impl Tsdb {
 impl Shared {
     fn delete(&self, matchers: &[Matcher], from: i64, to: i64) -> Result<(), AppendError> {
         let mut upkeep = self.upkeep();
+        if self.writer().closed {
+            return Err(AppendError::Closed);
+        }
         if upkeep.is_flushing() {
             // What is set aside could not be changed.
             self.flush(&mut upkeep, &mut Work::default(), &|| false).map_err(append_error)?;
@@ -102,9 +105,6 @@ impl Shared {
             }
         }
         let mut writer = self.writer();
-        if writer.closed {
-            return Err(AppendError::Closed);
-        }
         let head = self.head();
         let slots = head.select(matchers);
         let ids: Vec<u64> = slots.iter().filter_map(|slot| head.get(*slot)).map(|s| s.id).collect();
@@ -140,6 +140,9 @@ impl Shared {
     }
 
     fn clean_tombstones(&self, upkeep: &mut Upkeep, work: &mut Work) -> io::Result<()> {
+        if self.fs.is_read_only() {
+            return Err(io::ErrorKind::ReadOnlyFilesystem.into());
+        }
         let tombstones: Arc<[Tombstone]> = self.tombstones();
         for block in &self.catalog().blocks {
             let (meta, stats) = (block.meta(), block.stats());

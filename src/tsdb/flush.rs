@@ -84,6 +84,9 @@ impl Days<'_> {
 impl Shared {
     /// Moves what is in memory into a block: block durable and visible, then memory and log forget it.
     pub(crate) fn flush(&self, upkeep: &mut Upkeep, work: &mut Work, stop: &dyn Fn() -> bool) -> io::Result<()> {
+        if self.fs.is_read_only() {
+            return Err(io::ErrorKind::ReadOnlyFilesystem.into());
+        }
         let through = match upkeep.begun {
             // The last try failed; what it set aside still is.
             Some(through) => through,

@@ -86,11 +86,22 @@ pub trait Fs: fmt::Debug + Send + Sync {
     /// As the operating system says.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 
+    /// Creates a directory, and those above it.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn create_dir(&self, dir: &Path) -> io::Result<()>;
+
     /// Room on the file system that holds `path`.
     ///
     /// # Errors
     /// As the operating system says.
     fn space(&self, path: &Path) -> io::Result<Space>;
+
+    /// Whether nothing can be changed.
+    fn is_read_only(&self) -> bool {
+        false
+    }
 
     /// Replaces a small file by another content: after a crash there is the old one or the new one.
     ///
@@ -146,6 +157,10 @@ impl Fs for Disk {
         File::open(dir)?.sync_all()
     }
 
+    fn create_dir(&self, dir: &Path) -> io::Result<()> {
+        std::fs::create_dir_all(dir)
+    }
+
     fn space(&self, path: &Path) -> io::Result<Space> {
         let stat = nix::sys::statvfs::statvfs(path)?;
         // Widths of these differ between platforms.
@@ -153,6 +168,58 @@ impl Fs for Disk {
         let (unit, free, total) =
             (u64::from(stat.fragment_size()), u64::from(stat.blocks_available()), u64::from(stat.blocks()));
         Ok(Space { free: free.saturating_mul(unit), total: total.saturating_mul(unit) })
+    }
+}
+
+/// A file system on which nothing can be changed, and pretends that it was: for looking at a store.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Peek;
+
+impl Log for Peek {
+    fn write_at(&self, _bytes: &[u8], _at: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn truncate(&self, _len: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Fs for Peek {
+    fn create(&self, _path: &Path) -> io::Result<Arc<dyn Log>> {
+        Ok(Arc::new(Self))
+    }
+
+    fn open(&self, _path: &Path) -> io::Result<Arc<dyn Log>> {
+        Ok(Arc::new(Self))
+    }
+
+    fn rename(&self, _from: &Path, _to: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn remove(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn sync_dir(&self, _dir: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn create_dir(&self, _dir: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn space(&self, _path: &Path) -> io::Result<Space> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+
+    fn is_read_only(&self) -> bool {
+        true
     }
 }
 

@@ -1,8 +1,6 @@
 //! Joins what several places know of series, each sorted by labels.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
-use std::collections::binary_heap::PeekMut;
 
 use crate::base::labels::Labels;
 use crate::tsdb::block::SeriesId;
@@ -30,69 +28,59 @@ pub(crate) enum Part {
 }
 
 /// Joins sorted lists of series into one; nothing if there are more than `most`.
+///
+/// Looks at the next series of all lists in each step: most lists hold the same series, and there are few lists.
 pub(crate) fn join(lists: Vec<Vec<(Labels, Part)>>, most: usize) -> Option<(Vec<Entry>, Vec<Part>)> {
     let mut parts = Vec::with_capacity(lists.iter().map(Vec::len).sum());
     let mut series: Vec<Entry> = Vec::with_capacity(lists.iter().map(Vec::len).max().unwrap_or(0));
-    let mut lists: Vec<_> = lists.into_iter().filter(|l| !l.is_empty()).map(Vec::into_iter).collect();
-    if let [only] = lists.as_mut_slice() {
-        for (labels, part) in only {
-            parts.push(part);
-            series.push(Entry { labels, end: parts.len() as u32 });
-        }
-    } else {
-        // Of equal labels the one of the list written first comes first.
-        let mut heads = BinaryHeap::new();
+    let mut lists: Vec<_> = lists.into_iter().map(|l| l.into_iter().peekable()).collect();
+    let mut least = Vec::with_capacity(lists.len());
+    loop {
+        // The lists whose next series comes first, in the order in which they were written.
+        least.clear();
+        let mut first: Option<&Labels> = None;
         for (i, list) in lists.iter_mut().enumerate() {
-            heads.extend(list.next().map(|(labels, part)| Next { labels, list: i, part }));
+            let Some((labels, _)) = list.peek() else { continue };
+            let order = first.map_or(Ordering::Less, |first| labels.cmp(first));
+            if order.is_lt() {
+                least.clear();
+                first = Some(labels);
+            }
+            if order.is_le() {
+                least.push(i);
+            }
         }
-        while let Some(mut top) = heads.peek_mut() {
-            let part = top.part;
-            let labels = match lists[top.list].next() {
-                Some((labels, part)) => {
-                    top.part = part;
-                    std::mem::replace(&mut top.labels, labels)
-                }
-                None => PeekMut::pop(top).labels,
-            };
+        if least.is_empty() {
+            return Some((series, parts));
+        }
+        if series.len() == most {
+            return None;
+        }
+        let mut name = None;
+        for (labels, part) in least.iter().filter_map(|i| lists[*i].next()) {
             parts.push(part);
-            match series.last_mut() {
-                Some(last) if last.labels == labels => last.end = parts.len() as u32,
-                _ => series.push(Entry { labels, end: parts.len() as u32 }),
-            }
-            if series.len() > most {
-                return None;
-            }
+            name = Some(labels);
         }
-    }
-    (series.len() <= most).then_some((series, parts))
-}
-
-/// The next series of a list.
-struct Next {
-    labels: Labels,
-    list: usize,
-    part: Part,
-}
-
-impl Ord for Next {
-    /// The heap gives the greatest first, so the order is turned round. Most labels are equal to those of
-    /// the other lists, which their text shows at once.
-    fn cmp(&self, other: &Self) -> Ordering {
-        let labels = if self.labels == other.labels { Ordering::Equal } else { other.labels.cmp(&self.labels) };
-        labels.then(other.list.cmp(&self.list))
+        series.extend(name.map(|labels| Entry { labels, end: parts.len() as u32 }));
     }
 }
 
-impl PartialOrd for Next {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn series_come_once_with_parts_in_order_of_lists() {
+        let list = |names: &[&str], block| -> Vec<(Labels, Part)> {
+            let part = |i| Part::Block { block, series: i };
+            names.iter().zip(0..).map(|(n, i)| (Labels::new([("a", *n)]), part(i))).collect()
+        };
+        let lists = || vec![list(&["b", "c"], 0), list(&[], 1), list(&["a", "c", "d"], 2), list(&["c"], 3)];
+        let (series, parts) = join(lists(), 4).unwrap();
+        let names: Vec<_> = series.iter().map(|e| (e.labels.get("a").unwrap(), e.end)).collect();
+        assert_eq!(names, [("a", 1), ("b", 2), ("c", 5), ("d", 6)]);
+        let blocks: Vec<_> = parts.iter().map(|p| if let Part::Block { block, .. } = p { *block } else { 9 }).collect();
+        assert_eq!(blocks, [2, 0, 0, 2, 3, 2]);
+        assert!(join(lists(), 3).is_none());
     }
 }
-
-impl PartialEq for Next {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Next {}

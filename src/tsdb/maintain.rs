@@ -21,10 +21,11 @@ use crate::tsdb::rollup;
 const LARGE: u64 = 64 << 20;
 /// A log whose oldest sample is older than this is flushed, if it is worth a block.
 const AGE: Duration = Duration::from_secs(5 * 60);
-/// A log of fewer bytes is not worth a block, until it is [`OLD`].
-const WORTH: u64 = 1 << 20;
+/// A log of fewer bytes is not worth a block, until it is [`OLD`]: many small blocks make queries slow, and
+/// short chunks large.
+const WORTH: u64 = 8 << 20;
 /// No sample waits longer for its block.
-const OLD: Duration = Duration::from_secs(3_600);
+const OLD: Duration = Duration::from_secs(30 * 60);
 /// A day is rolled up this long after its end: by then its samples are in blocks.
 const SETTLED: i64 = 5_400_000;
 const DAY: i64 = 86_400_000;
@@ -65,6 +66,8 @@ pub(crate) struct Upkeep {
     saved: Timestamp,
     /// Whether a lack of space was told.
     told: bool,
+    /// The newest block and the last day that roll-ups were last thought about.
+    rolled: Option<(u64, i64)>,
 }
 
 impl Upkeep {
@@ -77,6 +80,7 @@ impl Upkeep {
             began: Instant::now(),
             saved: believed,
             told: false,
+            rolled: None,
         }
     }
 
@@ -126,6 +130,9 @@ impl Shared {
         monotonic: Duration,
         stop: &dyn Fn() -> bool,
     ) -> io::Result<Work> {
+        if self.fs.is_read_only() {
+            return Err(io::ErrorKind::ReadOnlyFilesystem.into());
+        }
         let believed = upkeep.guard.observe(now, monotonic);
         self.believe(believed);
         let mut work = Work::default();
@@ -249,11 +256,15 @@ impl Shared {
         work: &mut Work,
         stop: &dyn Fn() -> bool,
     ) -> io::Result<()> {
+        let last = now.millis().saturating_sub(SETTLED).div_euclid(DAY);
+        // Nothing changes but by a new block or a new day.
+        if upkeep.rolled == Some((upkeep.next_id, last)) {
+            return Ok(());
+        }
         for resolution in [Resolution::FiveMinutes, Resolution::Hour] {
             let catalog = self.catalog();
             let kept = catalog.of(Resolution::Raw).map(|b| b.stats().min_time).min();
             let first = kept.map_or(i64::MAX, |t| t.max(self.kept_from(resolution, now)));
-            let last = now.millis().saturating_sub(SETTLED).div_euclid(DAY);
             for day in first.saturating_sub(1).div_euclid(DAY)..last {
                 let (after, until) = (day * DAY, (day + 1) * DAY);
                 if !self.is_roll_up_due(resolution, after, until) {
@@ -273,6 +284,7 @@ impl Shared {
                 self.roll_up(upkeep, &sources, (after, until), resolution, work)?;
             }
         }
+        upkeep.rolled = Some((upkeep.next_id, last));
         Ok(())
     }
 

@@ -15,6 +15,7 @@ mod frame;
 pub mod fs;
 mod guard;
 mod head;
+pub mod inspect;
 mod join;
 mod labels;
 pub mod maintain;
@@ -28,6 +29,7 @@ pub mod rollup;
 mod series_log;
 mod small_file;
 mod source;
+pub mod stats;
 pub mod wal;
 
 pub use crate::tsdb::batch::{Ack, AppendError, Appended, Batch};

@@ -80,7 +80,12 @@ pub(crate) fn recover(fs: &dyn Fs, dir: &Path, flushed: u64) -> io::Result<Recov
                 fs.remove(&path)?;
                 continue;
             }
-            let bytes = std::fs::read(&path)?;
+            let bytes = match std::fs::read(&path) {
+                Ok(bytes) => bytes,
+                // Who looks at the store of a running server may find a segment flushed meanwhile.
+                Err(err) if err.kind() == io::ErrorKind::NotFound && fs.is_read_only() => continue,
+                Err(err) => return Err(err),
+            };
             let (found, bad) = replay::read(&bytes, number, |record| {
                 replayed.apply(record);
                 if replayed.portion.len() >= PORTION {

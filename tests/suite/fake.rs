@@ -17,6 +17,7 @@ use watchdog::client::{Client, Endpoint};
 use watchdog::engine::handle::{Engine, EngineError, EventQuery, Reply};
 use watchdog::engine::intake::Intake;
 use watchdog::engine::query::Queries;
+use watchdog::engine::query::metrics::QueryMetrics;
 use watchdog::engine::storage::Store;
 use watchdog::tsdb::{Options, Tsdb};
 use watchdog::wire::api::{
@@ -190,6 +191,7 @@ pub struct Fake {
     pub pushed: std::sync::Mutex<Vec<(String, Push)>>,
     pub store: Arc<Store>,
     pub queries: Queries,
+    pub query_metrics: QueryMetrics,
     pub intake: Arc<Intake>,
     _metrics: TempDir,
 }
@@ -200,11 +202,12 @@ impl Fake {
         let store = Arc::<Store>::default();
         let tsdb = Tsdb::open(dir.path(), Options::default(), NOW).unwrap();
         drop(store.set(Ok(Arc::new(tsdb))));
-        let clock = Clock::starting_at(NOW);
+        let (clock, query_metrics) = (Clock::starting_at(NOW), QueryMetrics::default());
         Arc::new(Self {
             boards: watch::channel(Arc::new(first)).0,
             pushed: std::sync::Mutex::default(),
-            queries: Queries::new(clock, Arc::clone(&store), Default::default()),
+            queries: Queries::new(clock, Arc::clone(&store), query_metrics.clone()),
+            query_metrics,
             intake: Arc::new(Intake::new(clock, Arc::clone(&store), Default::default())),
             store,
             _metrics: dir,

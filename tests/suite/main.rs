@@ -15,6 +15,7 @@ mod fuzz;
 mod guide;
 mod hostile;
 mod needs;
+mod peer;
 mod prometheus;
 mod promqltest;
 mod reload;

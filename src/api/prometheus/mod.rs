@@ -109,6 +109,9 @@ impl From<QueryError> for ApiError {
                 let hints = e.problems().iter().filter_map(|p| p.hint.clone());
                 Self::new(hints.fold(failure, Failure::hint))
             }
+            QueryError::NoRange(_) => {
+                Self::new(Failure::text(Kind::Usage, format!("invalid parameter \"query\": {text}")))
+            }
             QueryError::Store(_) => Self::new(Failure::text(Kind::Unavailable, text)),
             QueryError::Timeout(_) => {
                 Self::worded(StatusCode::SERVICE_UNAVAILABLE, "timeout", Failure::text(Kind::Unavailable, text))

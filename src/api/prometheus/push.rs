@@ -4,7 +4,7 @@
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
@@ -23,7 +23,7 @@ const WRITTEN: [&str; 3] = [
     "x-prometheus-remote-write-exemplars-written",
 ];
 /// When to come again with a full disk, in seconds.
-const DISK_PATIENCE: &str = "30";
+const DISK_PATIENCE: u16 = 30;
 
 /// Takes a remote write of either version.
 pub(super) async fn write(State(app): State<App>, request: Request) -> Response {
@@ -152,8 +152,7 @@ fn append_error(e: &crate::engine::intake::AppendError) -> ApiError {
     match e {
         AppendError::DiskFull => {
             let failure = Failure::text(Kind::Unavailable, "the disk is full; nothing of this request was kept");
-            ApiError::with_status(StatusCode::INSUFFICIENT_STORAGE, failure)
-                .header(RETRY_AFTER, HeaderValue::from_static(DISK_PATIENCE))
+            ApiError::with_status(StatusCode::INSUFFICIENT_STORAGE, failure).retry_after(DISK_PATIENCE)
         }
         AppendError::Wal(_) => {
             tracing::error!(error = %Chain(e), "pushed samples could not be written");

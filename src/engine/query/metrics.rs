@@ -121,16 +121,25 @@ impl QueryMetrics {
         Counted(gauge)
     }
 
-    /// Queries that are being evaluated or wait.
+    /// Queries of this kind that are being evaluated.
     pub fn active(&self, kind: Kind) -> i64 {
         self.active.get_or_create(&KindLabels { kind: kind.word() }).get()
+    }
+
+    /// Queries whose asker went away before the answer.
+    pub fn cancelled(&self) -> u64 {
+        self.failed.get_or_create(&ReasonLabels { reason: "cancelled" }).get()
+    }
+
+    pub(super) fn abandoned(&self) {
+        self.failed.get_or_create(&ReasonLabels { reason: "cancelled" }).inc();
     }
 
     pub(super) fn ended(&self, kind: Kind, took: Duration, error: Option<&QueryError>) {
         self.took.get_or_create(&KindLabels { kind: kind.word() }).observe(took.as_secs_f64());
         let reason = match error {
             None => return,
-            Some(QueryError::Text(_)) => "text",
+            Some(QueryError::Text(_) | QueryError::NoRange(_)) => "text",
             Some(QueryError::Store(_) | QueryError::Evaluation(EvalError::Source(_))) => "store",
             Some(QueryError::Timeout(_)) => "timeout",
             Some(QueryError::Evaluation(EvalError::Cancelled)) => "cancelled",

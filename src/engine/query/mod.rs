@@ -21,7 +21,7 @@ use crate::base::clock::Clock;
 use crate::config::storage::QueryLimits;
 use crate::engine::query::metrics::{Kind, QueryMetrics};
 use crate::engine::storage::{Store, StoreError};
-use crate::promql::ast::Expr;
+use crate::promql::ast::{Expr, Type};
 use crate::promql::eval::eval;
 use crate::promql::parser::{self, Features};
 use crate::promql::source::{Resolution, SourceError};
@@ -65,6 +65,9 @@ pub enum QueryError {
     /// The text is not a query.
     #[error(transparent)]
     Text(parser::QueryError),
+    /// A query whose value has no steps, over a range.
+    #[error("invalid expression type {0:?} for range query, must be Scalar or instant Vector")]
+    NoRange(&'static str),
     /// There is no store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -108,12 +111,20 @@ impl Active {
     }
 }
 
-/// Ends a query when whoever waits for it goes away.
-struct CancelOnDrop(Cancel);
+/// Ends a query when whoever waits for it goes away, or time is up.
+struct Waiter<'a> {
+    cancel: Cancel,
+    metrics: &'a QueryMetrics,
+    /// Somebody heard how it ended.
+    told: bool,
+}
 
-impl Drop for CancelOnDrop {
+impl Drop for Waiter<'_> {
     fn drop(&mut self) {
-        self.0.cancel();
+        self.cancel.cancel();
+        if !self.told {
+            self.metrics.abandoned();
+        }
     }
 }
 
@@ -163,6 +174,9 @@ impl Queries {
         } else {
             parsed(ask.text, features)?
         };
+        if kind == Kind::Range && !matches!(expr.ty(), Type::Scalar | Type::Vector) {
+            return Err(QueryError::NoRange(expr.ty().text()));
+        }
         let parsing = began.elapsed();
         let limits = self.limits();
         let (at, resolution) = (ask.at, ask.resolution);
@@ -232,14 +246,16 @@ impl Queries {
         let queued = began.elapsed();
         self.metrics.queued(queued);
         let cancel = Cancel::default();
-        let _guard = CancelOnDrop(cancel.clone());
+        let mut waiter = Waiter { cancel: cancel.clone(), metrics: &self.metrics, told: false };
         let running = self.metrics.running(kind);
         let job = spawn_blocking(move || {
             // Held until the work has really ended, not only until nobody waits for it.
             let (_turn, _running) = (turn, running);
             work(&tsdb, &cancel)
         });
-        match timeout_at(deadline, job).await {
+        let ended = timeout_at(deadline, job).await;
+        waiter.told = true;
+        match ended {
             Ok(Ok(done)) => Ok((done?, queued)),
             Ok(Err(_)) => Err(QueryError::Crashed),
             Err(_) => Err(QueryError::Timeout("expression evaluation")),
@@ -259,4 +275,96 @@ fn parsed(text: String, features: Features) -> Result<(String, Expr), QueryError
 
 pub(super) fn millis(d: Duration) -> i64 {
     i64::try_from(d.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::tsdb::Options;
+
+    fn service(concurrency: usize) -> (Queries, tempfile::TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, clock) = (Arc::<Store>::default(), Clock::system());
+        let tsdb = Tsdb::open(dir.path(), Options::default(), clock.now()).unwrap();
+        drop(store.set(Ok(Arc::new(tsdb))));
+        let queries = Queries::new(clock, store, QueryMetrics::default());
+        queries.configure(QueryLimits { concurrency, ..QueryLimits::default() });
+        (queries, dir)
+    }
+
+    #[tokio::test]
+    async fn a_query_whose_asker_goes_away_ends() {
+        let (queries, _dir) = service(1);
+        let ((begun, has_begun), (ended, has_ended)) = (mpsc::channel(), mpsc::channel());
+        let work = move |_: &Tsdb, cancel: &Cancel| {
+            begun.send(()).unwrap();
+            while !cancel.cancelled() {
+                std::thread::yield_now();
+            }
+            ended.send(()).unwrap();
+            Ok(())
+        };
+        {
+            let mut asking = std::pin::pin!(queries.in_turn(Kind::Instant, None, work));
+            while has_begun.try_recv().is_err() {
+                assert!(futures_util::poll!(asking.as_mut()).is_pending());
+                tokio::task::yield_now().await;
+            }
+        }
+        spawn_blocking(move || has_ended.recv()).await.unwrap().unwrap();
+        assert_eq!(queries.metrics.cancelled(), 1);
+        let next = queries.in_turn(Kind::Instant, None, |_, _| Ok(7)).await;
+        assert_eq!(next.unwrap().0, 7, "its turn is free again");
+    }
+
+    #[tokio::test]
+    async fn one_too_many_waits_until_its_time_is_up() {
+        let (queries, _dir) = service(1);
+        let (release, held) = mpsc::channel::<()>();
+        let first = queries.in_turn(Kind::Range, None, move |_, _| {
+            // Ends when the sender is dropped.
+            let _ = held.recv();
+            Ok(())
+        });
+        let second = async {
+            while queries.metrics.active(Kind::Range) == 0 {
+                tokio::task::yield_now().await;
+            }
+            let patience = Some(Duration::from_millis(20));
+            let late = queries.in_turn(Kind::Range, patience, |_, _| Ok(())).await;
+            assert!(matches!(late, Err(QueryError::Timeout("query queue"))), "{late:?}");
+            drop(release);
+        };
+        let (first, ()) = tokio::join!(first, second);
+        first.unwrap();
+    }
+
+    #[tokio::test]
+    async fn time_that_is_up_ends_the_work() {
+        let (queries, _dir) = service(1);
+        let (ended, has_ended) = mpsc::channel();
+        let work = move |_: &Tsdb, cancel: &Cancel| {
+            while !cancel.cancelled() {
+                std::thread::yield_now();
+            }
+            ended.send(()).unwrap();
+            Ok(())
+        };
+        let late = queries.in_turn(Kind::Range, Some(Duration::from_millis(20)), work).await;
+        assert_eq!(late.unwrap_err().to_string(), "query timed out in expression evaluation");
+        spawn_blocking(move || has_ended.recv()).await.unwrap().unwrap();
+        assert_eq!(queries.metrics.cancelled(), 0, "it was told so");
+    }
+
+    #[tokio::test]
+    async fn without_a_store_the_reason_is_told() {
+        let store = Arc::<Store>::default();
+        let queries = Queries::new(Clock::system(), Arc::clone(&store), QueryMetrics::default());
+        let ask = || async { queries.in_turn(Kind::Names, None, |_, _| Ok(())).await.unwrap_err().to_string() };
+        assert_eq!(ask().await, "the series store is being opened");
+        drop(store.set(Err(StoreError::Broken("no space".into()))));
+        assert_eq!(ask().await, "the series store could not be opened: no space");
+    }
 }

@@ -30,13 +30,7 @@ impl Queries {
     /// # Errors
     /// See [`QueryError`].
     pub async fn series(&self, of: Of) -> Result<Limited<Labels>, QueryError> {
-        let find = move |tsdb: &Tsdb| {
-            let mut found = BTreeSet::new();
-            for set in &of.sets {
-                found.extend(tsdb.series(set, of.start, of.end, of.limit.saturating_add(1))?);
-            }
-            Ok(limited(found, of.limit))
-        };
+        let find = move |tsdb: &Tsdb| each(&of, |set, limit| Ok(tsdb.series(set, of.start, of.end, limit)?));
         self.names(find).await
     }
 
@@ -44,18 +38,8 @@ impl Queries {
     ///
     /// # Errors
     /// See [`QueryError`].
-    pub async fn label_names(&self, of: Of) -> Result<Limited<String>, QueryError> {
-        let find = move |tsdb: &Tsdb| {
-            let mut found = BTreeSet::new();
-            each(tsdb, &of, |labels| {
-                for (name, _) in labels.iter() {
-                    if !found.contains(name) {
-                        found.insert(name.to_owned());
-                    }
-                }
-            })?;
-            Ok(limited(found, of.limit))
-        };
+    pub async fn label_names(&self, of: Of) -> Result<Limited<Box<str>>, QueryError> {
+        let find = move |tsdb: &Tsdb| each(&of, |set, limit| Ok(tsdb.label_names(set, of.start, of.end, limit)?));
         self.names(find).await
     }
 
@@ -63,18 +47,9 @@ impl Queries {
     ///
     /// # Errors
     /// See [`QueryError`].
-    pub async fn label_values(&self, name: String, of: Of) -> Result<Limited<String>, QueryError> {
-        let find = move |tsdb: &Tsdb| {
-            let mut found = BTreeSet::new();
-            each(tsdb, &of, |labels| {
-                if let Some(value) = labels.get(&name)
-                    && !found.contains(value)
-                {
-                    found.insert(value.to_owned());
-                }
-            })?;
-            Ok(limited(found, of.limit))
-        };
+    pub async fn label_values(&self, name: String, of: Of) -> Result<Limited<Box<str>>, QueryError> {
+        let find =
+            move |tsdb: &Tsdb| each(&of, |set, limit| Ok(tsdb.label_values(&name, set, of.start, of.end, limit)?));
         self.names(find).await
     }
 
@@ -86,13 +61,23 @@ impl Queries {
     }
 }
 
-fn each(tsdb: &Tsdb, of: &Of, mut look: impl FnMut(&Labels)) -> Result<(), QueryError> {
-    let all = [Vec::new()];
-    let sets = if of.sets.is_empty() { &all[..] } else { &of.sets };
-    for set in sets {
-        tsdb.series(set, of.start, of.end, usize::MAX)?.iter().for_each(&mut look);
+/// What `find` gives for any of the sets, or for all series without any. One more than the limit is asked
+/// for, to know whether there are more.
+fn each<T: Ord>(
+    of: &Of,
+    find: impl Fn(&[Matcher], usize) -> Result<Vec<T>, QueryError>,
+) -> Result<Limited<T>, QueryError> {
+    let limit = of.limit.saturating_add(1);
+    let mut found = BTreeSet::new();
+    match of.sets.as_slice() {
+        [] => found.extend(find(&[], limit)?),
+        sets => {
+            for set in sets {
+                found.extend(find(set, limit)?);
+            }
+        }
     }
-    Ok(())
+    Ok(limited(found, of.limit))
 }
 
 fn limited<T>(found: BTreeSet<T>, limit: usize) -> Limited<T> {

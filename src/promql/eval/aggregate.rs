@@ -78,8 +78,10 @@ impl<'a> Evaluator<'a> {
     fn check_quantile(&mut self, q: &Scalar, span: &Span) {
         let (min, max) = bounds(q);
         let mut book = self.book.at(span);
+        // Prometheus' extremes of values of which one is NaN are NaN themselves.
         if q.values().iter().any(|q| q.is_nan()) {
             book.note(notes::invalid_quantile(f64::NAN));
+            return;
         }
         if max > 1.0 {
             book.note(notes::invalid_quantile(max));

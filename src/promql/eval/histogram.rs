@@ -115,7 +115,7 @@ impl<'a> Evaluator<'a> {
             let name = if delayed { head.labels.metric_name() } else { "" };
             let le = head.labels.get(BUCKET).unwrap_or_default();
             let Some(upper) = histogram::parse_le(le) else {
-                book.note(notes::bad_bucket_label(le, name));
+                book.note(notes::bad_bucket_label(le, head.labels.metric_name()));
                 continue;
             };
             buf.clear();

@@ -111,13 +111,13 @@ impl<'a> Evaluator<'a> {
         if asked.name.is_empty() {
             matchers.push(target_info.clone());
         }
-        // Samples are read at the time at which the series were read, and looked at at the steps.
+        // Info belongs to the time of the samples: the selector's `@` and `offset` move both.
         let at = shifted(grid, when);
         let purpose = Purpose { step: distance(at), window: 0, want: Want::Last, reach: self.lookback, least: 2 };
         let (set, back) = self.select(&matchers, at, 0, purpose)?;
         let heads = (0..set.len()).map(|i| Head { labels: set.labels(i), unnamed: false }).collect();
         let mut rows = Rows::absent(grid.count, heads);
-        let make = Make { samples: Samples::Store(set), what: What::Time(Look { at: grid, back }) };
+        let make = Make { samples: Samples::Store(set), what: What::Time(Look { at, back }) };
         let mut worker = make.worker(&self.meter)?;
         for i in 0..rows.len() {
             let head = rows.heads()[i].clone();

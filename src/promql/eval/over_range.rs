@@ -1,6 +1,7 @@
 //! Functions over ranges of samples: of selected series, or of what a subquery gives.
 
-use crate::promql::ast::{Extension, Type};
+use crate::promql::ast::{Extension, Span, Type};
+use crate::promql::eval::call::argument;
 use crate::promql::eval::evaluator::{Evaluator, Purpose, distance, has_one_name, shifted, unexpected};
 use crate::promql::eval::plan::{Call, Kind, Node, RangeSelector, Subquery};
 use crate::promql::eval::rows::Rows;
@@ -10,6 +11,9 @@ use crate::promql::func::Func;
 use crate::promql::func::window::Grid;
 use crate::promql::source::{Resolution, Want};
 use crate::promql::value::EvalError;
+
+/// Where Prometheus has a note on a subquery stand: it evaluates that before the function, and has forgotten its place.
+static NOWHERE: Span = 0..0;
 
 impl<'a> Evaluator<'a> {
     /// The value of a function that has a range vector among its arguments.
@@ -49,6 +53,9 @@ impl<'a> Evaluator<'a> {
             }
             _ => return Err(unexpected(node, Type::Matrix)),
         };
+        let first = argument(call, 0)?;
+        let stream =
+            stream.noted_at(if matches!(first.inner().kind, Kind::Subquery(_)) { &NOWHERE } else { first.span });
         match call.func {
             Func::AbsentOverTime => self.absent_of(&stream, node, grid),
             // These act like `offset`.

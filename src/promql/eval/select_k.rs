@@ -43,6 +43,7 @@ impl<'a> Evaluator<'a> {
         let groups = Groups::of(&input, a.grouping);
         let n = heads.len();
         let k: Vec<usize> = (0..grid.count).map(|step| size(&how, param.at(step), n)).collect();
+        self.allow(groups.heads.len(), grid.count)?;
         // One heap per step of each group.
         let mut heaps = vec![Heap::default(); groups.heads.len() * grid.count];
         let (mut held, mut kept) = (self.meter.hold(0)?, 0);

@@ -1,5 +1,6 @@
 //! How the row of one series is made from its samples.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::base::sample::{Column, is_stale};
@@ -75,6 +76,17 @@ pub(crate) struct Worker<'m> {
 }
 
 impl<'a> Make<'a> {
+    /// About what a row of so many steps costs, in units of a sample read: samples are taken to come every
+    /// 15 s.
+    pub(crate) fn weight(&self, width: usize) -> usize {
+        let (at, back) = match &self.what {
+            What::Newest(look) | What::Time(look) | What::Smoothed(look) => (look.at, look.back),
+            What::Windows(f) => (f.ends, f.range),
+        };
+        let span = at.at(width.saturating_sub(1)).saturating_sub(at.start).saturating_add(back);
+        2 * width + usize::try_from(span / 15_000).unwrap_or(0).min(1_000_000)
+    }
+
     /// # Errors
     /// None yet; holding nothing is always allowed.
     pub(crate) fn worker<'m>(&'m self, meter: &'m Arc<Meter>) -> Result<Worker<'m>, EvalError>
@@ -137,19 +149,28 @@ impl Worker<'_> {
 
     fn windows(&mut self, f: &Function, head: &Head, out: &mut [f64], notes: &mut Vec<Note>) -> Result<(), EvalError> {
         drop_stale(&mut self.column);
-        let w = Windows { samples: &self.column, range: f.range, ends: f.ends, times: f.times, lookback: f.lookback };
-        self.meter.look(w.iter().map(|w| w.len() as u64).sum());
+        let looked = Cell::new(0);
+        let w = Windows {
+            samples: &self.column,
+            range: f.range,
+            ends: f.ends,
+            times: f.times,
+            lookback: f.lookback,
+            looked: Some(&looked),
+        };
         if matches!(self.make.samples, Samples::Mean(..)) {
             over_time::sum(&w, out);
             drop_stale(&mut self.second);
             self.counts.resize(out.len(), ABSENT);
-            over_time::sum(&Windows { samples: &self.second, ..w }, &mut self.counts);
+            over_time::sum(&Windows { samples: &self.second, looked: None, ..w }, &mut self.counts);
             for (sum, n) in out.iter_mut().zip(&self.counts).filter(|(sum, _)| present(**sum)) {
                 *sum = if present(*n) { *sum / n } else { ABSENT };
             }
+            self.meter.look(looked.get());
             return Ok(());
         }
         range::apply(f.func, &w, &self.params, f.extension, notes, out)?;
+        self.meter.look(looked.get());
         if f.share < 1.0 {
             out.iter_mut().filter(|v| present(**v)).for_each(|v| *v *= f.share);
         }

@@ -5,6 +5,7 @@
 //! over in order, so that results do not depend on how many there are.
 
 use std::ops::Range;
+use std::slice::ChunksMut;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -18,12 +19,12 @@ use crate::promql::eval::source::{Make, Worker};
 use crate::promql::func::notes::{Note, NoteSink};
 use crate::promql::value::EvalError;
 
-/// Series whose rows a thread makes before it hands them over.
-const CHUNK: usize = 16;
+/// Most series whose rows a thread makes before it hands them over, and most values that they are.
+const CHUNK: (usize, usize) = (16, 32_768);
 
-/// Fewer series than this are not worth a second thread: starting one costs about as much as 20 to 50 µs
-/// of work, and a row of two hours is made in 2 to 4 µs.
-const PARALLEL: usize = 64;
+/// Less work than this, in units of [`Make::weight`] (about 4 ns), is not worth a second thread: starting
+/// one costs as much as 20 to 50 µs of work.
+const PARALLEL: usize = 40_000;
 
 /// Changes a row in place; absent places stay absent.
 pub(crate) type Map<'a> = Box<dyn Fn(&mut [f64]) + Send + Sync + 'a>;
@@ -81,6 +82,14 @@ impl<'a> Stream<'a> {
     pub(crate) fn of_heads(width: usize, heads: Vec<Head>, make: Make<'a>, span: &'a Span, one_name: bool) -> Self {
         let origin = Origin::Made(Made { make, heads, span });
         Self { width, origin, maps: Vec::new(), dropped: false, one_name }
+    }
+
+    /// Has the notes that making rows gives stand elsewhere in the query.
+    pub(crate) fn noted_at(mut self, span: &'a Span) -> Self {
+        if let Origin::Made(made) = &mut self.origin {
+            made.span = span;
+        }
+        self
     }
 
     /// The series. Their labels still have the metric name if [`dropped`](Self::dropped).
@@ -167,7 +176,7 @@ impl<'a> Stream<'a> {
                     take(i, &row)
                 })
             }
-            Origin::Made(made) if ev.threads > 1 && made.heads.len() >= PARALLEL => {
+            Origin::Made(made) if made.threads(self.width, ev) > 1 => {
                 made.for_each_in_threads(self.width, &self.maps, ev, take)
             }
             Origin::Made(made) => {
@@ -180,18 +189,31 @@ impl<'a> Stream<'a> {
 }
 
 impl Made<'_> {
+    /// How many threads are worth it.
+    fn threads(&self, width: usize, ev: &Evaluator<'_>) -> usize {
+        let work = self.heads.len().saturating_mul(self.make.weight(width));
+        if work < PARALLEL { 1 } else { ev.threads.min(self.heads.len()) }
+    }
+
+    /// How many series a thread takes at a time.
+    fn chunk(&self, width: usize, threads: usize) -> usize {
+        let (series, values) = CHUNK;
+        (self.heads.len() / (4 * threads)).min(series).min(values / width.max(1)).max(1)
+    }
+
     fn note(&self, ev: &mut Evaluator<'_>, notes: Vec<Note>) {
         let mut sink = ev.book.at(self.span);
         notes.into_iter().for_each(|n| sink.note(n));
     }
 
     fn collect(self, width: usize, maps: &[Map<'_>], ev: &mut Evaluator<'_>) -> Result<Rows, EvalError> {
-        let n = self.heads.len();
+        let threads = self.threads(width, ev);
+        let per_chunk = self.chunk(width, threads);
+        ev.allow(self.heads.len(), width)?;
         let mut rows = Rows::absent(width, self.heads.clone());
         let mut held = ev.meter.hold(0)?;
-        let threads = if n >= PARALLEL { ev.threads.min(n / CHUNK) } else { 1 };
         // One lock per chunk; each chunk is written by the thread that took it.
-        let chunks = Mutex::new(rows.values_mut().chunks_mut((CHUNK * width).max(1)).enumerate());
+        let chunks = Mutex::new(rows.values_mut().chunks_mut((per_chunk * width).max(1)).enumerate());
         let run = || -> Result<Vec<(usize, Note)>, EvalError> {
             let mut found = Vec::new();
             let mut worker = self.make.worker(&ev.meter)?;
@@ -199,7 +221,7 @@ impl Made<'_> {
                 let next = lock(&chunks).next();
                 let Some((c, chunk)) = next else { return Ok(found) };
                 let mut notes: Vec<Note> = Vec::new();
-                for (i, row) in (c * CHUNK..).zip(chunk.chunks_mut(width.max(1))) {
+                for (i, row) in (c * per_chunk..).zip(chunk.chunks_mut(width.max(1))) {
                     worker.row(i, &self.heads[i], row, &mut notes)?;
                     maps.iter().for_each(|map| map(row));
                 }
@@ -239,26 +261,28 @@ impl Made<'_> {
         take: &mut Take<'_>,
     ) -> Result<(), EvalError> {
         let n = self.heads.len();
+        let threads = self.threads(width, ev);
+        let per_chunk = self.chunk(width, threads);
         let next = AtomicUsize::new(0);
         let handover = Handover::new(take);
         let run = || -> Result<(), EvalError> {
             let _guard = StopOnPanic(&handover);
-            let mut buffer = vec![0.0; CHUNK * width];
+            let mut buffer = vec![0.0; per_chunk * width];
             let mut worker = self.make.worker(&ev.meter)?;
             loop {
                 let c = next.fetch_add(1, Ordering::Relaxed);
-                let series = c * CHUNK..n.min((c + 1) * CHUNK);
+                let series = c * per_chunk..n.min((c + 1) * per_chunk);
                 if series.is_empty() {
                     return Ok(());
                 }
                 let mut notes = Vec::new();
-                let made = self.fill(series.clone(), &mut worker, maps, &mut buffer, &mut notes);
+                let made = self.fill(series.clone(), &mut worker, maps, buffer.chunks_mut(width.max(1)), &mut notes);
                 if !handover.pass(c, made.map(|()| ChunkRows { series, values: &buffer, width, notes }))? {
                     return Ok(());
                 }
             }
         };
-        in_threads(ev.threads.min(n / CHUNK), &run)?;
+        in_threads(threads, &run)?;
         let notes = handover.state.into_inner().unwrap_or_else(PoisonError::into_inner).notes;
         self.note(ev, notes);
         Ok(())
@@ -269,11 +293,10 @@ impl Made<'_> {
         series: Range<usize>,
         worker: &mut Worker<'_>,
         maps: &[Map<'_>],
-        buffer: &mut [f64],
+        rows: ChunksMut<'_, f64>,
         notes: &mut Vec<Note>,
     ) -> Result<(), EvalError> {
-        let width = buffer.len() / CHUNK;
-        for (i, row) in series.zip(buffer.chunks_mut(width.max(1))) {
+        for (i, row) in series.zip(rows) {
             worker.row(i, &self.heads[i], row, notes)?;
             maps.iter().for_each(|map| map(row));
         }

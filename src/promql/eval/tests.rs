@@ -207,8 +207,7 @@ fn names_go_away_at_once_unless_that_is_delayed() {
     ]);
     let at = Times::Instant(60_000);
     let names = "{__name__=~\".+\"}";
-    let got =
-        ask(&source, &format!("sum by (__name__, x) (rate({{x=\"1\", __name__=\"a_total\"}}[2m]))"), at, &limits());
+    let got = ask(&source, "sum by (__name__, x) (rate({x=\"1\", __name__=\"a_total\"}[2m]))", at, &limits());
     assert_eq!(vector(&got.unwrap()), [("{x=\"1\"}".to_owned(), 2.0 / 120.0)]);
     for text in
         [format!("rate({names}[2m])"), format!("sum(rate({names}[2m]))"), format!("abs({names})"), format!("-{names}")]
@@ -276,4 +275,15 @@ fn look_back_reaches_two_roll_ups() {
     assert_eq!(vector(&got)[0].1, 24.0);
     let asked = source.asked.lock().unwrap();
     assert_eq!(asked.last(), Some(&(Want::Last, 7_200_000, 7_799_999)));
+}
+
+#[test]
+fn the_deepest_tree_that_is_read_can_be_evaluated() {
+    let source = many(1);
+    let at = Times::Instant(100_000);
+    let nested = |open: &str, close: &str, n: usize| format!("{}m{}", open.repeat(n), close.repeat(n));
+    for text in [nested("abs(", ")", 120), nested("-(", ")", 120), nested("sum(", ")", 120), nested("(1 + ", ")", 120)]
+    {
+        assert_eq!(vector(&ask(&source, &text, at, &limits()).unwrap()).len(), 1);
+    }
 }

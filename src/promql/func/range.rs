@@ -49,6 +49,10 @@ pub fn apply(
         first.ends.count = 1;
         let mut value = [ABSENT];
         compute(func, &first, params, extension, notes, &mut value)?;
+        if let Some(looked) = w.looked {
+            // Every step looks at the same samples.
+            looked.set(looked.get() * w.ends.count as u64);
+        }
         out.fill(value[0]);
         return Ok(());
     }
@@ -226,7 +230,7 @@ mod tests {
         #[test]
         fn one_pass_gives_what_each_window_gives(samples in samples(value()), ends in grid(), range in 1_i64..600_000) {
             let column = column(&samples);
-            let w = Windows { samples: &column, range, ends, times: ends, lookback: 300_000 };
+            let w = Windows { samples: &column, range, ends, times: ends, lookback: 300_000, looked: None };
             for func in EXACT {
                 let got = call(func, &w, &[], None);
                 for (k, got) in got.into_iter().enumerate() {
@@ -246,7 +250,7 @@ mod tests {
         ) {
             let column = column(&samples);
             let ends = Grid { start, step: 20_000, count: 40 };
-            let w = Windows { samples: &column, range: 600_000, ends, times: ends, lookback: 0 };
+            let w = Windows { samples: &column, range: 600_000, ends, times: ends, lookback: 0, looked: None };
             for func in [Func::SumOverTime, Func::AvgOverTime] {
                 let slid = call(func, &w, &[], None);
                 for (k, slid) in slid.into_iter().enumerate() {
@@ -264,7 +268,7 @@ mod tests {
             samples in samples(value()), ends in grid(), range in 1_i64..600_000, a in value(), b in 0.01_f64..0.99,
         ) {
             let column = column(&samples);
-            let w = Windows { samples: &column, range, ends, times: ends, lookback: 300_000 };
+            let w = Windows { samples: &column, range, ends, times: ends, lookback: 300_000, looked: None };
             let mut out = vec![0.0; ends.count];
             for (func, extension) in [
                 (Func::MadOverTime, None),
@@ -293,7 +297,7 @@ mod tests {
             let samples: Vec<_> = values.iter().enumerate().map(|(i, v)| (i as i64 * 10_000, *v)).collect();
             let column = column(&samples);
             let ends = Grid { start: 50_000, step: 0, count: 1 };
-            let w = Windows { samples: &column, range: 60_000, ends, times: ends, lookback: 0 };
+            let w = Windows { samples: &column, range: 60_000, ends, times: ends, lookback: 0, looked: None };
             let params: Vec<_> = params.iter().map(|p| Param::Constant(*p)).collect();
             let got = call(func, &w, &params, None)[0];
             assert!((got - want).abs() < 1e-12 || same(got, want), "{func:?}: {got} is not {want}");
@@ -327,7 +331,7 @@ mod tests {
     fn a_factor_that_does_not_smooth_is_an_error() {
         let column = column(&[(0, 1.0), (1_000, 2.0)]);
         let ends = Grid { start: 1_000, step: 0, count: 1 };
-        let w = Windows { samples: &column, range: 60_000, ends, times: ends, lookback: 0 };
+        let w = Windows { samples: &column, range: 60_000, ends, times: ends, lookback: 0, looked: None };
         let smooth = |w: &Windows<'_>, sf, tf| {
             let params = [Param::Constant(sf), Param::Constant(tf)];
             apply(Func::DoubleExponentialSmoothing, w, &params, None, &mut Vec::new(), &mut [0.0])
@@ -346,7 +350,7 @@ mod tests {
         let column = column(&[(0, 1.0), (10_000, 2.0)]);
         let ends = Grid { start: 10_000, step: 0, count: 3 };
         let times = Grid { start: 10_000, step: 10_000, count: 3 };
-        let w = Windows { samples: &column, range: 60_000, ends, times, lookback: 0 };
+        let w = Windows { samples: &column, range: 60_000, ends, times, lookback: 0, looked: None };
         assert_eq!(call(Func::SumOverTime, &w, &[], None), [3.0; 3]);
         assert_eq!(call(Func::PredictLinear, &w, &[Param::Constant(0.0)], None), [2.0, 3.0, 4.0]);
         let phis = [0.0, 0.5, 1.0];
@@ -357,7 +361,7 @@ mod tests {
     fn a_bad_quantile_is_noted_once_and_only_where_there_are_samples() {
         let column = column(&[(0, 1.0)]);
         let ends = Grid { start: -1_000, step: 1_000, count: 5 };
-        let w = Windows { samples: &column, range: 10_000, ends, times: ends, lookback: 0 };
+        let w = Windows { samples: &column, range: 10_000, ends, times: ends, lookback: 0, looked: None };
         let phis = [7.0, 2.0, 2.0, f64::NAN, 0.5];
         let (mut notes, mut out) = (Vec::<Note>::new(), [0.0; 5]);
         apply(Func::QuantileOverTime, &w, &[Param::Steps(&phis)], None, &mut notes, &mut out).unwrap();
@@ -373,7 +377,7 @@ mod tests {
             let samples: Vec<_> = values.iter().enumerate().map(|(i, v)| (i as i64 * 10_000, *v)).collect();
             let column = column(&samples);
             let ends = Grid { start: end, step: 0, count: 1 };
-            let w = Windows { samples: &column, range: 20_000, ends, times: ends, lookback: 30_000 };
+            let w = Windows { samples: &column, range: 20_000, ends, times: ends, lookback: 30_000, looked: None };
             let got = call(func, &w, &[], Some(extension))[0];
             assert!(same(got, want.unwrap_or(ABSENT)), "{func:?} {extension:?} at {end}: {got}");
         }

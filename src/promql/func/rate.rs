@@ -49,46 +49,78 @@ fn falls(values: &[f64]) -> Vec<usize> {
     falls
 }
 
+/// Steps whose arithmetic is done together.
+const BATCH: usize = 16;
+
+/// What the growth of some windows is computed from, one place per window.
+struct Batch {
+    /// Samples after the first; zero where there are too few.
+    distances: [f64; BATCH],
+    first: [f64; BATCH],
+    growth: [f64; BATCH],
+    /// From the window's start to its first sample, from its last to its end, and between them, in
+    /// milliseconds.
+    to_start: [f64; BATCH],
+    to_end: [f64; BATCH],
+    sampled: [f64; BATCH],
+}
+
 /// Prometheus' extrapolation: the difference of the outermost samples, stretched to the edges of the window
 /// when these are near, else by half the mean distance of samples; a counter not below its zero.
+///
+/// Finding samples and computing with them are apart: the arithmetic is mostly divisions, which a processor
+/// does two at a time, and in half of the time, if no branch lies between them.
 fn extrapolated<const COUNTER: bool>(w: &Windows<'_>, per: f64, out: &mut [f64]) {
     let (t, v) = (&w.samples.t[..], &w.samples.v[..]);
     let falls = if COUNTER { falls(v) } else { Vec::new() };
     let mut next_fall = 0;
-    for (window, out) in w.iter().zip(out) {
-        let Window { lo, hi, start, end } = window;
-        if hi - lo < 2 {
-            *out = ABSENT;
-            continue;
-        }
-        let (first, last) = (lo, hi - 1);
-        let mut result = v[last] - v[first];
-        if COUNTER {
-            while falls.get(next_fall).is_some_and(|f| *f <= first) {
-                next_fall += 1;
+    let mut windows = w.iter();
+    let zeros = [0.0; BATCH];
+    let mut b = Batch { distances: zeros, first: zeros, growth: zeros, to_start: zeros, to_end: zeros, sampled: zeros };
+    for out in out.chunks_mut(BATCH) {
+        for (k, Window { lo, hi, start, end }) in windows.by_ref().take(out.len()).enumerate() {
+            if hi - lo < 2 {
+                b.distances[k] = 0.0;
+                continue;
             }
-            for fall in falls[next_fall..].iter().take_while(|f| **f <= last) {
-                result += v[fall - 1];
+            let (first, last) = (lo, hi - 1);
+            let mut growth = v[last] - v[first];
+            if COUNTER {
+                while falls.get(next_fall).is_some_and(|f| *f <= first) {
+                    next_fall += 1;
+                }
+                for fall in falls[next_fall..].iter().take_while(|f| **f <= last) {
+                    growth += v[fall - 1];
+                }
             }
+            b.distances[k] = (last - first) as f64;
+            (b.first[k], b.growth[k]) = (v[first], growth);
+            b.to_start[k] = (t[first] - start) as f64;
+            b.to_end[k] = (end - t[last]) as f64;
+            b.sampled[k] = (t[last] - t[first]) as f64;
         }
-        let mut to_start = seconds(t[first] - start);
-        let mut to_end = seconds(end - t[last]);
-        let sampled = seconds(t[last] - t[first]);
-        let mean_distance = sampled / (last - first) as f64;
-        let threshold = mean_distance * TOLERANCE;
-        if to_start >= threshold {
-            to_start = mean_distance / 2.0;
-        }
-        if COUNTER && result > 0.0 && v[first] >= 0.0 {
-            let to_zero = sampled * (v[first] / result);
-            if to_zero < to_start {
-                to_start = to_zero;
+        b.extrapolate::<COUNTER>(per, out);
+    }
+}
+
+impl Batch {
+    fn extrapolate<const COUNTER: bool>(&self, per: f64, out: &mut [f64]) {
+        for (k, out) in out.iter_mut().enumerate().take(BATCH) {
+            let (first, growth) = (self.first[k], self.growth[k]);
+            let sampled = self.sampled[k] / 1000.0;
+            let mean_distance = sampled / self.distances[k];
+            let (threshold, half) = (mean_distance * TOLERANCE, mean_distance / 2.0);
+            let (to_start, to_end) = (self.to_start[k] / 1000.0, self.to_end[k] / 1000.0);
+            let mut to_start = if to_start >= threshold { half } else { to_start };
+            if COUNTER {
+                let to_zero = sampled * (first / growth);
+                let sooner = (growth > 0.0) & (first >= 0.0) & (to_zero < to_start);
+                to_start = if sooner { to_zero } else { to_start };
             }
+            let to_end = if to_end >= threshold { half } else { to_end };
+            let value = growth * ((sampled + to_start + to_end) / sampled / per);
+            *out = if self.distances[k] == 0.0 { ABSENT } else { value };
         }
-        if to_end >= threshold {
-            to_end = mean_distance / 2.0;
-        }
-        *out = result * ((sampled + to_start + to_end) / sampled / per);
     }
 }
 

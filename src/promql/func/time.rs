@@ -3,7 +3,7 @@
 
 use crate::promql::func::Func;
 
-const DAY: i64 = 86_400;
+const DAY: i128 = 86_400;
 
 /// What a function of times gives for each of them; nothing for other functions.
 pub fn part(func: Func) -> Option<fn(f64) -> f64> {
@@ -20,16 +20,20 @@ pub fn part(func: Func) -> Option<fn(f64) -> f64> {
     })
 }
 
-/// Whole seconds, cut towards zero. Go leaves open what becomes of NaN and of values beyond 64 bits; on
-/// its most common processors all of them are the smallest number.
-fn seconds(t: f64) -> i64 {
+/// Whole seconds, cut towards zero. Go counts them in 64 bits without a sign from a year so far back that
+/// only the first 257 years that 64 bits can say are before it; times there come out in the far future, among
+/// them all that a float can say and 64 bits cannot, which its most common processors make the smallest number.
+fn seconds(t: f64) -> i128 {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    if (-LIMIT..LIMIT).contains(&t) { t as i64 } else { i64::MIN }
+    /// From the first day of Go's calendar to the epoch.
+    const BEFORE: i128 = 106_751_991_073_400 * 86_400;
+    let seconds = if (-LIMIT..LIMIT).contains(&t) { t as i64 } else { i64::MIN };
+    (i128::from(seconds) + BEFORE).rem_euclid(1 << 64) - BEFORE
 }
 
 /// Days since the epoch.
 fn days(t: f64) -> i64 {
-    seconds(t).div_euclid(DAY)
+    seconds(t).div_euclid(DAY) as i64
 }
 
 /// Sunday is zero; the epoch was a Thursday.
@@ -127,6 +131,14 @@ mod tests {
             assert!((1.0..=12.0).contains(&month) && (1.0..=month_days).contains(&day), "{t}");
             assert!(hour < 24.0 && minute < 60.0 && weekday < 7.0 && (1.0..=366.0).contains(&yearday), "{t}");
         }
+    }
+
+    #[test]
+    fn what_is_no_time_is_far_in_the_future_as_in_go() {
+        for t in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300] {
+            assert_eq!(parts(t), [292_277_026_596.0, 12.0, 4.0, 15.0, 30.0, 0.0, 339.0, 31.0]);
+        }
+        assert_eq!(part(Func::Year).unwrap()(-9.2e18), -291_536_392_293.0);
     }
 
     #[test]

@@ -95,7 +95,11 @@ impl Parser<'_> {
             matching.labels = self.labels();
             if let Kind::Keyword(side @ (Keyword::GroupLeft | Keyword::GroupRight)) = self.kind() {
                 self.next();
-                let include = if self.kind() == Kind::LeftParen { self.labels() } else { Vec::new() };
+                // The labels may be left out before an operand.
+                let modifier =
+                    matches!(self.kind(), Kind::Keyword(Keyword::Fill | Keyword::FillLeft | Keyword::FillRight));
+                let left_out = self.kind() != Kind::LeftParen && (starts_operand(self.kind()) || modifier);
+                let include = if left_out { Vec::new() } else { self.labels() };
                 matching.group = Some(Group { left: side == Keyword::GroupLeft, include });
             }
         } else if let Kind::Keyword(Keyword::GroupLeft | Keyword::GroupRight) = self.kind() {
@@ -287,10 +291,15 @@ impl Parser<'_> {
                 self.eat(Kind::RightParen);
                 return (args, height);
             }
-            if self.kind() == Kind::RightParen {
-                let hint = Some("remove the comma".to_owned());
+            if !starts_operand(self.kind()) {
+                // What cannot be read is reported first, as Prometheus does: it looks ahead.
+                if matches!(self.kind(), Kind::Error(_)) {
+                    self.unexpected("", "");
+                }
+                let hint = Some("remove the comma, or write an argument behind it".to_owned());
                 self.problem(comma.span(), "trailing commas not allowed in function call args", hint);
-                self.next();
+            }
+            if self.eat(Kind::RightParen) {
                 return (args, height);
             }
         }
@@ -434,6 +443,20 @@ pub(super) const fn takes_param(op: AggregateOp) -> bool {
         | AggregateOp::Stddev
         | AggregateOp::Stdvar => false,
     }
+}
+
+/// Whether an expression may begin with a token.
+const fn starts_operand(kind: Kind) -> bool {
+    may_name_metric(kind)
+        || matches!(
+            kind,
+            Kind::LeftParen
+                | Kind::LeftBrace
+                | Kind::Number
+                | Kind::Duration
+                | Kind::String
+                | Kind::Operator(BinaryOp::Add | BinaryOp::Sub)
+        )
 }
 
 /// Whether a token may be the name of a metric.

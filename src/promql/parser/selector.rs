@@ -116,9 +116,11 @@ impl Parser<'_> {
             Ok(matcher) => Some(matcher),
             Err(e) => {
                 let why = e.source().map_or_else(|| e.to_string(), ToString::to_string);
-                // The expression's own report draws carets over several lines; its last line says what is wrong.
-                let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ");
-                self.problem(label.start..value.end, format!("error parsing regexp: {why}"), None);
+                let message = format!(
+                    "error parsing regexp: {}",
+                    regex_problem(&why, literal::unquote(self.word(value)).as_str())
+                );
+                self.problem(label.start..value.end, message, None);
                 // Something that cannot be mistaken for a condition that holds.
                 Some(Matcher::equal(self.word(label), self.word(value)))
             }
@@ -188,5 +190,19 @@ impl Parser<'_> {
         }
         self.next();
         Some((name, literal::unquote(self.word(value))))
+    }
+}
+
+/// What is wrong with a regular expression: in Go's words where they are known.
+fn regex_problem(report: &str, pattern: &str) -> String {
+    // The engine's report draws carets over several lines; the last says what is wrong.
+    match report.lines().last().unwrap_or_default().trim_start_matches("error: ") {
+        "unclosed group" => format!("missing closing ): `^(?s:{pattern})$`"),
+        "unopened group" => format!("unexpected ): `^(?s:{pattern})$`"),
+        "unclosed character class" => match pattern.rfind('[') {
+            Some(at) => format!("missing closing ]: `{})$`", &pattern[at..]),
+            None => "missing closing ]".to_owned(),
+        },
+        other => other.to_owned(),
     }
 }

@@ -318,6 +318,7 @@ fn tokens_in_wrong_places() {
     bad("a:b(x)", "1:4 unexpected \"(\"", "(");
     bad("a - on(b) ignoring(c) d", "1:11 unexpected <ignoring>", "ignoring");
     bad("a * group_left(b) c", "1:5 unexpected <group_left>", "group_left");
+    bad("a + on (x) group_left [", "1:23 unexpected \"[\" in grouping opts, expected \"(\"", "[");
     bad("sum x by (y)", "1:5 unexpected identifier \"x\"", "x");
     bad("sum (x) without (y) by (z)", "1:21 unexpected <by>", "by");
     bad("sum by (x) 5", "1:12 unexpected number \"5\" in aggregation", "5");
@@ -329,12 +330,13 @@ fn tokens_in_wrong_places() {
     bad("sum without(,)(x)", "1:13 unexpected \",\" in grouping opts, expected label", ",");
     bad("sum by (without)(x)", "1:9 unexpected <without> in grouping opts, expected label", "without");
     bad("sum by (a b)(x)", "1:11 unexpected identifier \"b\" in grouping opts, expected \",\" or \")\"", "b");
+    bad("rate(a,,b)", "1:7 trailing commas not allowed in function call args", ",");
     bad("topk(x,)", "1:7 trailing commas not allowed in function call args", ",");
     bad("x{a=b}", "1:5 unexpected identifier \"b\" in label matching, expected string", "b");
     bad("x{a}", "1:4 unexpected \"}\" in label matching, expected label matching operator", "}");
     bad("x{,}", "1:3 unexpected \",\" in label matching, expected identifier or \"}\"", ",");
     bad("x{a=\"b\" c}", "1:9 unexpected identifier \"c\" in label matching, expected \",\" or \"}\"", "c");
-    bad("x{a=~\"(\"}", "1:3 error parsing regexp: unclosed group", "a=~\"(\"");
+    bad("x{a=~\"(\"}", "1:3 error parsing regexp: missing closing ): `^(?s:()$`", "a=~\"(\"");
     let durations = "number, duration, step(), or range()";
     bad("x[]", &format!("1:3 unexpected \"]\" in subquery or range selector, expected {durations}"), "]");
     bad("x[step]", &format!("1:7 unexpected \"]\" in subquery or range selector, expected {durations}"), "]");

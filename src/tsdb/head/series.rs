@@ -125,6 +125,13 @@ impl Data {
         self.chunks().map(|c| c.max).max().max(open).max(late)
     }
 
+    /// Time of the oldest sample.
+    pub(crate) fn oldest(&self) -> Option<i64> {
+        let open = self.open.first().map(|s| s.0);
+        let late = self.late.as_ref().and_then(|l| l.recent.first()).map(|s| s.0);
+        [self.chunks().map(|c| c.min).min(), open, late].into_iter().flatten().min()
+    }
+
     /// Bytes of samples that are not compressed.
     pub(crate) fn raw_bytes(&self) -> usize {
         (self.open.len() + self.late.as_ref().map_or(0, |l| l.recent.len())) * size_of::<Sample>()

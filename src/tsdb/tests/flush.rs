@@ -58,5 +58,5 @@ fn upkeep_flushes_when_the_log_is_old() {
     append(&db, &[(labels("a", 1), vec![(NOW, 1.0)])]);
     let at = |secs: i64| Timestamp::from_millis(NOW + secs * 1_000);
     assert_eq!(db.maintain(at(600), &|| false).unwrap().flushed, 0);
-    assert_eq!(db.maintain(at(3_600), &|| false).unwrap().flushed, 1);
+    assert_eq!(db.maintain(at(1_800), &|| false).unwrap().flushed, 1);
 }

@@ -106,7 +106,7 @@ pub(crate) fn contain(fs: &dyn Fs, path: &Path, bytes: &[u8], bad: &[Step], quar
                 let copy = quarantine.join(format!("{name}.{}", range.start));
                 warn!(file = %path.display(), from = range.start, to = range.end, copy = %copy.display(),
                     "damage was skipped");
-                let kept = std::fs::create_dir_all(quarantine).and_then(|()| {
+                let kept = fs.create_dir(quarantine).and_then(|()| {
                     let file = fs.create(&copy)?;
                     file.write_at(&bytes[range.clone()], 0)
                 });

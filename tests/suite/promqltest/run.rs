@@ -3,7 +3,8 @@
 use watchdog::base::labels::Labels;
 use watchdog::base::matcher::Matcher;
 use watchdog::base::sample::is_stale;
-use watchdog::promql::ast::{Expr, ExprKind, VectorSelector};
+use watchdog::promql::ast::{At, Expr, ExprKind, VectorSelector};
+use watchdog::promql::func::Func;
 use watchdog::promql::parser::{Features, parse_query};
 use watchdog::promql::value::{Notes, Series, Times, Value, VectorSample};
 
@@ -108,8 +109,21 @@ fn selectors<'e>(expr: &'e Expr, found: &mut Vec<&'e VectorSelector>) {
 }
 
 fn check(eval: &Eval, backend: &mut dyn Backend) -> Result<(), String> {
+    check_once(eval, &eval.query, eval.at, backend)?;
+    let Times::Instant(t) = eval.at else { return Ok(()) };
+    check_middle(eval, &eval.query, t, backend)?;
+    // What looks at a fixed time gives the same whenever it is asked.
+    let Some(fixed) = fixed_at(&eval.query, t) else { return Ok(()) };
+    for at in if t == 0 { [-1_000, 0, 0, 0, 1_000] } else { [-10 * t, 0, t / 5, t, 10 * t] } {
+        check_once(eval, &fixed, Times::Instant(at), backend).map_err(|e| format!("{fixed} at {at} ms: {e}"))?;
+        check_middle(eval, &fixed, at, backend).map_err(|e| format!("{fixed} at {at} ms: {e}"))?;
+    }
+    Ok(())
+}
+
+fn check_once(eval: &Eval, query: &str, at: Times, backend: &mut dyn Backend) -> Result<(), String> {
     let expect = &eval.expect;
-    let (value, notes) = match (backend.query(&eval.query, eval.at), &expect.fail) {
+    let (value, notes) = match (backend.query(query, at), &expect.fail) {
         (Err(error), Some(wanted)) if wanted.accepts(&error) => return Ok(()),
         (Err(error), Some(wanted)) => return Err(format!("failed with `{error}`, not {wanted:?}")),
         (Err(error), None) => return Err(format!("failed: {error}")),
@@ -117,15 +131,19 @@ fn check(eval: &Eval, backend: &mut dyn Backend) -> Result<(), String> {
         (Ok(answer), None) => answer,
     };
     annotations(expect, &notes)?;
-    compare(expect, &value, eval.at)?;
-    let Times::Instant(t) = eval.at else { return Ok(()) };
-    let context = ["start()", "end()", "range()", "step()"].iter().any(|f| eval.query.contains(f));
-    if context || expect.ordered || expect.range_vector.is_some() || expect.string.is_some() {
+    compare(expect, &value, at)
+}
+
+/// The middle step of a range must give what the instant gives.
+fn check_middle(eval: &Eval, query: &str, t: i64, backend: &mut dyn Backend) -> Result<(), String> {
+    let expect = &eval.expect;
+    let context = ["start()", "end()", "range()", "step()"].iter().any(|f| query.to_lowercase().contains(f));
+    let other = expect.fail.is_some() || expect.ordered || expect.range_vector.is_some() || expect.string.is_some();
+    if context || other {
         return Ok(());
     }
-    // The middle step of a range must give the same.
     let at = Times::Range { start: t - 60_000, end: t + 60_000, step: 60_000 };
-    let (value, _) = backend.query(&eval.query, at).map_err(|e| format!("as a range: {e}"))?;
+    let (value, _) = backend.query(query, at).map_err(|e| format!("as a range: {e}"))?;
     let Value::Matrix(series) = value else { return Err(format!("a range gave {value:?}")) };
     let middle = |s: &Series| s.points.iter().find(|(at, _)| *at == t).map(|(_, v)| (s.labels.clone(), *v));
     let samples: Vec<VectorSample> =
@@ -134,7 +152,62 @@ fn check(eval: &Eval, backend: &mut dyn Backend) -> Result<(), String> {
         (Some(_), [one]) => Value::Scalar(t, one.v),
         _ => Value::Vector(samples),
     };
-    compare(expect, &value, eval.at).map_err(|e| format!("as a range: {e}"))
+    compare(expect, &value, Times::Instant(t)).map_err(|e| format!("as a range: {e}"))
+}
+
+/// The query with `@ t` at every selector and subquery that has no fixed time yet; nothing if its functions
+/// would still give other results at other times.
+fn fixed_at(query: &str, t: i64) -> Option<String> {
+    let mut expr = parse_query(query, Features::all()).ok()?;
+    fix(&mut expr, t).then(|| expr.to_string())
+}
+
+fn fix(expr: &mut Expr, t: i64) -> bool {
+    match &mut expr.kind {
+        ExprKind::Number(_) | ExprKind::String(_) => true,
+        ExprKind::Vector(v) => {
+            v.at.get_or_insert(At::Time(t));
+            true
+        }
+        ExprKind::Matrix(m) => {
+            m.selector.at.get_or_insert(At::Time(t));
+            true
+        }
+        // What is inside moves with the subquery.
+        ExprKind::Subquery(s) => {
+            s.at.get_or_insert(At::Time(t));
+            steady(&s.expr)
+        }
+        ExprKind::Call(c) => !moves(c.func) && c.args.iter_mut().all(|a| fix(a, t)),
+        ExprKind::Aggregate(a) => a.param.iter_mut().all(|p| fix(p, t)) && fix(&mut a.expr, t),
+        ExprKind::Binary(b) => fix(&mut b.lhs, t) && fix(&mut b.rhs, t),
+        ExprKind::Unary(u) => fix(&mut u.expr, t),
+        ExprKind::Paren(inner) => fix(inner, t),
+    }
+}
+
+fn steady(expr: &Expr) -> bool {
+    fix(&mut expr.clone(), 0)
+}
+
+/// Whether a function looks at the time of the evaluation.
+const fn moves(func: Func) -> bool {
+    matches!(
+        func,
+        Func::DaysInMonth
+            | Func::DayOfMonth
+            | Func::DayOfWeek
+            | Func::DayOfYear
+            | Func::Hour
+            | Func::Minute
+            | Func::Month
+            | Func::Year
+            | Func::PredictLinear
+            | Func::Time
+            | Func::Timestamp
+            | Func::Start
+            | Func::End
+    )
 }
 
 fn annotations(expect: &Expect, notes: &Notes) -> Result<(), String> {
