@@ -68,6 +68,8 @@ pub(crate) struct Upkeep {
     told: bool,
     /// The newest block and the last day that roll-ups were last thought about.
     rolled: Option<(u64, i64)>,
+    /// The number of the next new series when memory was last put in order.
+    ordered: u64,
 }
 
 impl Upkeep {
@@ -81,6 +83,7 @@ impl Upkeep {
             saved: believed,
             told: false,
             rolled: None,
+            ordered: 0,
         }
     }
 
@@ -138,6 +141,12 @@ impl Shared {
         let mut work = Work::default();
         if self.is_flush_due(now) || upkeep.is_flushing() {
             self.flush(upkeep, &mut work, stop)?;
+        }
+        let next_id = self.writer().next_id;
+        if (next_id - upkeep.ordered.min(next_id)).saturating_mul(8) > self.head().len() as u64 {
+            // Queries sort by this order; without it they compare labels.
+            self.frozen();
+            upkeep.ordered = next_id;
         }
         self.merge_due(upkeep, believed, &mut work, stop)?;
         self.roll_up_due(upkeep, believed, &mut work, stop)?;

@@ -167,7 +167,8 @@ fn equal_width(sorted: &[i64], low: i64, high: i64) -> Option<u32> {
     for plain in finest..=most {
         let bins = (high.wrapping_sub(low) as u64 >> plain) as usize + 1;
         let all = n as f32;
-        let entropy: f32 = counts[..bins].iter().filter(|c| **c > 0).map(|c| *c as f32 * (all / *c as f32).log2()).sum();
+        let entropy: f32 =
+            counts[..bins].iter().filter(|c| **c > 0).map(|c| *c as f32 * (all / *c as f32).log2()).sum();
         let cost = entropy + all * plain as f32 + 4.0 * bins as f32;
         if cost < best.0 {
             best = (cost, plain);
@@ -264,11 +265,8 @@ impl<'a> Bins<'a> {
             return Err(Corrupt);
         }
         let bins = usize::from(from.byte()?);
-        let (repeated, run_bins) = if head & RUNS == 0 {
-            (None, 0)
-        } else {
-            (Some(from.varint()?), usize::from(from.byte()?))
-        };
+        let (repeated, run_bins) =
+            if head & RUNS == 0 { (None, 0) } else { (Some(from.varint()?), usize::from(from.byte()?)) };
         if bins > MOST_BINS || run_bins > RUN_BINS {
             return Err(Corrupt);
         }

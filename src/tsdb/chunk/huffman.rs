@@ -36,7 +36,8 @@ fn unlimited(counts: &[u32]) -> Vec<u8> {
         let parent = weights.len();
         let mut sum = 0;
         for _ in 0..2 {
-            let lightest = if leaf < n && (node >= parent || weights[leaf] <= weights[node]) { &mut leaf } else { &mut node };
+            let lightest =
+                if leaf < n && (node >= parent || weights[leaf] <= weights[node]) { &mut leaf } else { &mut node };
             sum += weights[*lightest];
             parents[*lightest] = parent;
             *lightest += 1;

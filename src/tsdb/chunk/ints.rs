@@ -11,8 +11,8 @@
 //! With y = (x − x₀) / g, the residuals of order 0 are y₁ … yₙ₋₁, of order 1 their differences from the
 //! number before, of order 2 the differences of those, from the second on.
 
-use crate::tsdb::chunk::bits::{BLOCK, Cursor, put_varint, unzigzag, width, zigzag};
 use crate::tsdb::chunk::bins::{self, Bins};
+use crate::tsdb::chunk::bits::{BLOCK, Cursor, put_varint, unzigzag, width, zigzag};
 use crate::tsdb::chunk::blocks::{self, Blocks};
 use crate::tsdb::chunk::{Corrupt, Effort};
 
