@@ -1,6 +1,7 @@
 //! Query tests in Prometheus' test language: our own scripts, and Prometheus' where they are at hand.
 
 pub mod backend;
+mod http;
 pub mod memory;
 pub mod run;
 pub mod script;
