@@ -22,8 +22,8 @@ fn fuzz(seeds: &[&[u8]], target: impl Fn(&[u8])) {
         let mut random = fastrand::Rng::with_seed(round);
         let input = damaged(seeds, &mut random);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| target(&input))) {
-            println!("round {round}, input: {}", input.escape_ascii());
-            std::panic::resume_unwind(panic);
+            let what = panic.downcast_ref::<String>().map_or("a panic", String::as_str);
+            panic!("round {round}: {what}, of {}", input.escape_ascii());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `kill -9` at random moments while samples are pushed: what was acknowledged is there after the
 //! restart, once and unchanged.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -17,7 +17,7 @@ const SEED: u64 = 0x5a3b1e5;
 const DAY: i64 = 86_400_000;
 
 /// Pushes one request after the other until the server is gone; gives the first that was not answered.
-fn push(socket: &PathBuf, samples: &Numbered, mut next: i64) -> i64 {
+fn push(socket: &Path, samples: &Numbered, mut next: i64) -> i64 {
     let Ok(mut link) = Link::open(socket) else { return next };
     loop {
         let reply = if next % 2 == 0 { link.import(&samples.text(next)) } else { link.write(&samples.protobuf(next)) };
