@@ -17,7 +17,7 @@ use crate::wire::api::AlertPolicy;
 pub struct Config {
     /// `server:`.
     pub server: Server,
-    /// `storage:`; takes effect at the next start, retention and sizes at once.
+    /// `storage:`; takes effect at once, but for `fsync`, which does at the next start.
     pub storage: Storage,
     /// `query:`.
     pub query: QueryLimits,

@@ -42,7 +42,8 @@ pub struct QueryLimits {
     pub lookback: Duration,
     /// Distance of a subquery's steps that names none.
     pub default_step: Duration,
-    /// Whether experimental functions and syntax are understood.
+    /// Whether what Prometheus has behind feature flags is on: experimental functions and syntax, and
+    /// names that stay until the end of a query.
     pub experimental: bool,
 }
 

@@ -2,6 +2,7 @@
 //!
 //! One value shared by reference; every field is an atomic, so counting never waits.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::engine::intake::metrics::IntakeMetrics;
 use crate::engine::outbox::DeliveryMetrics;
 use crate::engine::query::metrics::QueryMetrics;
+use crate::engine::storage::{self, Store};
 
 /// A gauge of seconds, bytes and other fractions.
 pub type FloatGauge = Gauge<f64, AtomicU64>;
@@ -85,6 +87,8 @@ pub struct Metrics {
     pub queries: QueryMetrics,
     /// Samples from elsewhere and of our own, counted where they are taken in.
     pub intake: IntakeMetrics,
+    /// The series store, whose own numbers are shown, too.
+    pub store: Arc<Store>,
     /// Messages owed.
     pub outbox: Gauge,
     /// Commits of the state database.
@@ -132,6 +136,7 @@ impl Default for Metrics {
             deliveries: DeliveryMetrics::default(),
             queries: QueryMetrics::default(),
             intake: IntakeMetrics::default(),
+            store: Arc::default(),
             outbox: Gauge::default(),
             commit_seconds: Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0]),
             uptime: FloatGauge::default(),
@@ -175,6 +180,7 @@ impl Metrics {
         self.deliveries.register(r);
         self.queries.register(r);
         self.intake.register(r);
+        storage::metrics::register(r, Arc::clone(&self.store));
         r.register("outbox_messages", "Messages owed to receivers", self.outbox.clone());
         r.register_with_unit(
             "db_commit_duration",

@@ -23,7 +23,7 @@ use crate::engine::query::Queries;
 use crate::engine::reload::{Applied, Faults, Reloader, Sources};
 use crate::engine::runner::Runner;
 use crate::engine::scheduler::{Command, Scheduler};
-use crate::engine::storage::Store;
+use crate::engine::storage;
 use crate::engine::storage::keeper::Keeper;
 use crate::engine::storage::recorder::{self, Recorder};
 use crate::engine::systemd::Systemd;
@@ -102,7 +102,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
     let metrics = Arc::new(Metrics::default());
     let permits = Arc::new(Semaphore::new(probe_permits()));
     let dir = data.path().to_owned();
-    let store = Arc::<Store>::default();
+    let store = Arc::clone(&metrics.store);
     let queries = Arc::new(Queries::new(clock, Arc::clone(&store), metrics.queries.clone()));
     let intake = Arc::new(Intake::new(clock, Arc::clone(&store), metrics.intake.clone()));
     let open = tokio::task::spawn_blocking(move || StateDb::open(&dir, clock)).await;
@@ -193,7 +193,9 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         group
     };
     let (store_opened, opened) = oneshot::channel();
-    let storage = group("keeper", Box::new(|stop| Box::pin(store_keeper.run(store_opened, stop))));
+    let mut storage = group("keeper", Box::new(|stop| Box::pin(store_keeper.run(store_opened, stop))));
+    let observed = Arc::clone(&metrics.store);
+    storage.add("store metrics", |stop| storage::metrics::observe(observed, stop));
     // A store that takes longer is waited for by those who need it alone.
     let _ = tokio::time::timeout(STORE_OPENS, opened).await;
     let (applied, watch, mut first_board) = (config.clone(), config.clone(), board.clone());

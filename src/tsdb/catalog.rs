@@ -105,11 +105,6 @@ impl Catalog {
         let named = |b: &Arc<Block>| b.meta().replaces.iter().chain(&b.meta().sources).copied().max();
         self.blocks.iter().map(|b| b.meta().id.max(named(b).unwrap_or(0))).max().unwrap_or(0)
     }
-
-    /// Bytes of all files.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.blocks.iter().map(|b| b.stats().bytes).sum()
-    }
 }
 
 /// Keeps a file that is no block, out of the way.

@@ -327,10 +327,10 @@ fn in_sequence(window: &[&Descriptor], all: &[Descriptor]) -> bool {
     let last = window.iter().map(|b| b.sequence.1).max().unwrap_or_default();
     let from = window.iter().map(|b| b.min_time).min().unwrap_or_default();
     let to = window.iter().map(|b| b.max_time).max().unwrap_or_default();
-    all.iter()
-        .filter(|b| b.resolution == Resolution::Raw && window.iter().all(|w| w.resolution == Resolution::Raw))
-        .filter(|b| window.iter().all(|w| w.id != b.id))
-        .all(|b| b.sequence.1 < first || b.sequence.0 > last || b.max_time < from || b.min_time > to)
+    let others = all.iter().filter(|b| window.iter().all(|w| w.resolution == b.resolution && w.id != b.id));
+    let mut same_time = others.filter(|b| b.min_time <= to && b.max_time >= from);
+    // Of roll-ups the newest stands, which the merged one would be: nothing of its time may stay behind.
+    same_time.all(|b| b.resolution == Resolution::Raw && (b.sequence.1 < first || b.sequence.0 > last))
 }
 
 #[cfg(test)]
@@ -461,6 +461,11 @@ mod tests {
         check(&late, 48, &[&[2, 3, 4, 5, 6, 7, 8, 9]]);
         // Flushes of one window.
         check(&[block(1, 0, 1, 10), block(2, 1, 2, 10), block(3, 2, 3, 10)], 3, &[&[1, 2]]);
+        // Roll-ups of a part of the time that stay behind would be hidden.
+        let roll_up = |b: Descriptor| Descriptor { resolution: Resolution::FiveMinutes, ..b };
+        let days = [roll_up(block(1, 0, 24, 100)), roll_up(block(2, 24, 48, 100))];
+        check(&days, 24 * 11, &[&[1, 2]]);
+        check(&[days[0], days[1], roll_up(block(3, 47, 240, 10))], 24 * 11, &[]);
         // Between these in writing, and of the same time, is one that is not in the window.
         check(&[block(1, 0, 1, 10), block(2, -30, 5, 10), block(3, 1, 2, 10)], 3, &[]);
     }

@@ -139,7 +139,7 @@ impl Shared {
     }
 
     /// What is set aside. Also tells the head the order of labels.
-    fn frozen(&self) -> Frozen {
+    pub(crate) fn frozen(&self) -> Frozen {
         let (mut ranked, mut new) = (Vec::new(), Vec::new());
         let mut newest = None;
         let slots = self.head().capacity();

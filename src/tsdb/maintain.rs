@@ -68,6 +68,8 @@ pub(crate) struct Upkeep {
     told: bool,
     /// The newest block and the last day that roll-ups were last thought about.
     rolled: Option<(u64, i64)>,
+    /// The number of the next new series when memory was last put in order.
+    ordered: u64,
 }
 
 impl Upkeep {
@@ -81,6 +83,7 @@ impl Upkeep {
             saved: believed,
             told: false,
             rolled: None,
+            ordered: 0,
         }
     }
 
@@ -139,6 +142,12 @@ impl Shared {
         if self.is_flush_due(now) || upkeep.is_flushing() {
             self.flush(upkeep, &mut work, stop)?;
         }
+        let next_id = self.writer().next_id;
+        if (next_id - upkeep.ordered.min(next_id)).saturating_mul(8) > self.head().len() as u64 {
+            // Queries sort by this order; without it they compare labels.
+            self.frozen();
+            upkeep.ordered = next_id;
+        }
         self.merge_due(upkeep, believed, &mut work, stop)?;
         self.roll_up_due(upkeep, believed, &mut work, stop)?;
         self.retire(believed, &mut work)?;
@@ -180,7 +189,7 @@ impl Shared {
         loop {
             let catalog = self.catalog();
             let all: Vec<Descriptor> = catalog.blocks.iter().map(|b| Descriptor::of(b)).collect();
-            let retention = i64::try_from(self.options.retention.as_millis()).unwrap_or(i64::MAX);
+            let retention = i64::try_from(self.options().retention.as_millis()).unwrap_or(i64::MAX);
             let jobs = compact::plan(&all, now.millis(), retention);
             let Some(job) = jobs.first() else { return Ok(()) };
             let inputs: Vec<Arc<Block>> =
@@ -241,9 +250,9 @@ impl Shared {
     /// The first time for which samples of a resolution are kept.
     fn kept_from(&self, resolution: Resolution, now: Timestamp) -> i64 {
         let kept = match resolution {
-            Resolution::Raw => self.options.retention,
-            Resolution::FiveMinutes => self.options.rollup_5m,
-            Resolution::Hour => self.options.rollup_1h,
+            Resolution::Raw => self.options().retention,
+            Resolution::FiveMinutes => self.options().rollup_5m,
+            Resolution::Hour => self.options().rollup_1h,
         };
         now.minus(kept).millis()
     }
@@ -338,7 +347,7 @@ impl Shared {
                 let end = b.meta().covers.map_or(b.stats().max_time, |(_, until)| until);
                 end < self.kept_from(b.meta().resolution, now)
             });
-        if let Some(most) = self.options.max_size {
+        if let Some(most) = self.options().max_size {
             kept.sort_by_key(|b| (b.meta().resolution != Resolution::Raw, b.stats().max_time));
             let logs = {
                 let writer = self.writer();

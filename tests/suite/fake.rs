@@ -198,9 +198,13 @@ pub struct Fake {
 
 impl Fake {
     pub fn new(first: Board) -> Arc<Self> {
+        Self::storing(first, Options::default())
+    }
+
+    pub fn storing(first: Board, options: Options) -> Arc<Self> {
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::<Store>::default();
-        let tsdb = Tsdb::open(dir.path(), Options::default(), NOW).unwrap();
+        let tsdb = Tsdb::open(dir.path(), options, NOW).unwrap();
         drop(store.set(Ok(Arc::new(tsdb))));
         let (clock, query_metrics) = (Clock::starting_at(NOW), QueryMetrics::default());
         Arc::new(Self {
@@ -339,6 +343,10 @@ impl House {
     }
 
     pub async fn with(first: Board) -> Self {
+        Self::of(Fake::new(first)).await
+    }
+
+    pub async fn of(engine: Arc<Fake>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let listen = Listen {
             socket: Some(dir.path().join("w.sock")),
@@ -346,7 +354,6 @@ impl House {
         };
         let bound = bind(&listen).await.unwrap();
         let tcp = bound.http().unwrap();
-        let engine = Fake::new(first);
         let server = bound.serve(Arc::clone(&engine) as Arc<dyn Engine>, Clock::starting_at(NOW));
         Self { engine, server, tcp, dir }
     }

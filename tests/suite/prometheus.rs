@@ -428,7 +428,7 @@ async fn a_client_that_hangs_up_ends_its_query() {
     let metrics = &house.engine.query_metrics;
     let until = async |done: &dyn Fn() -> bool| {
         while !done() {
-            tokio::task::yield_now().await
+            tokio::task::yield_now().await;
         }
     };
     timeout(PATIENCE, until(&|| metrics.active(Kind::Instant) == 1)).await.expect("it did not begin");

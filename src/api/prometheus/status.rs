@@ -135,21 +135,21 @@ pub(super) async fn tsdb(State(app): State<App>, headers: HeaderMap, form: Form)
         asked => asked.min(10_000),
     };
     let c = app.engine.queries().cardinality(limit).await?;
-    let list = |rows: &[(String, u64)]| -> Vec<Value> {
+    let list = |rows: &[(Box<str>, u64)]| -> Vec<Value> {
         rows.iter().map(|(name, value)| json!({"name": name, "value": value})).collect()
     };
     let data = json!({
         "headStats": {
             "numSeries": c.series,
-            "numLabelPairs": c.pairs,
+            "numLabelPairs": c.label_pairs,
             "chunkCount": c.chunks,
             "minTime": c.min_time,
             "maxTime": c.max_time,
         },
-        "seriesCountByMetricName": list(&c.by_metric),
+        "seriesCountByMetricName": list(&c.series_by_metric),
         "labelValueCountByLabelName": list(&c.values_by_label),
         "memoryInBytesByLabelName": list(&c.bytes_by_label),
-        "seriesCountByLabelValuePair": list(&c.by_pair),
+        "seriesCountByLabelValuePair": list(&c.series_by_pair),
     });
     success(&headers, &data).await
 }

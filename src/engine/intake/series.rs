@@ -111,13 +111,16 @@ impl<'a> Admission<'a> {
             decoded.refuse(why, samples.len());
             return;
         }
-        batch.series(labels);
+        let mut begun = false;
         for (t, v) in samples {
             if *t > self.latest {
                 decoded.refuse(Refusal::InTheFuture, 1);
-            } else {
-                batch.push(*t, *v);
+                continue;
             }
+            if !std::mem::replace(&mut begun, true) {
+                batch.series(labels);
+            }
+            batch.push(*t, *v);
         }
     }
 

@@ -191,7 +191,7 @@ impl Queries {
                 lookback: millis(lookback),
                 default_step: millis(limits.default_step),
                 resolution,
-                delayed_name_removal: false,
+                delayed_name_removal: limits.experimental,
             };
             let limits = Limits {
                 max_samples: limits.max_samples,

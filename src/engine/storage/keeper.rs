@@ -93,6 +93,9 @@ impl Keeper {
         let config = Arc::clone(&self.config.borrow_and_update().config);
         self.queries.configure(config.query);
         self.intake.configure(config.intake);
+        if let Ok(tsdb) = self.store.open() {
+            tsdb.configure(options(&config.storage));
+        }
     }
 
     /// Does what is due: flush, merge, roll up, retire. Says whether that failed; it is complained about

@@ -4,12 +4,16 @@
 //! is told why.
 
 pub mod keeper;
+pub mod metrics;
 pub mod outcome;
 pub mod recorder;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use arc_swap::ArcSwapOption;
+
 use crate::tsdb::Tsdb;
+use crate::tsdb::stats::Stats;
 
 /// Why the store cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,11 +34,13 @@ pub enum StoreError {
 pub struct Store {
     /// Held for a clone.
     state: RwLock<Result<Arc<Tsdb>, StoreError>>,
+    /// What the store last said of itself.
+    stats: ArcSwapOption<Stats>,
 }
 
 impl Default for Store {
     fn default() -> Self {
-        Self { state: RwLock::new(Err(StoreError::Opening)) }
+        Self { state: RwLock::new(Err(StoreError::Opening)), stats: ArcSwapOption::empty() }
     }
 }
 
@@ -45,6 +51,16 @@ impl Store {
     /// It is not open.
     pub fn open(&self) -> Result<Arc<Tsdb>, StoreError> {
         self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Its numbers as of a second ago or so.
+    pub fn stats(&self) -> Option<Arc<Stats>> {
+        self.stats.load_full()
+    }
+
+    /// Notes its numbers.
+    pub fn observed(&self, stats: Stats) {
+        self.stats.store(Some(Arc::new(stats)));
     }
 
     /// Puts up another state and gives the one before.

@@ -341,3 +341,229 @@ fn own_descriptions() -> impl Iterator<Item = (String, Meta)> {
     .into_iter()
     .map(|(name, help)| (name.to_owned(), Meta { kind: Kind::Gauge, help: help.to_owned(), unit: String::new() }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::BoxFuture;
+    use crate::base::matcher::Matcher;
+    use crate::base::outcome::{Outcome, Sample, Verdict};
+    use crate::base::probe::{Collector, ProbeCx};
+    use crate::base::sample::{Column, is_stale};
+    use crate::base::time::Timestamp;
+    use crate::config::catalog::Probe;
+    use crate::config::model::Schedule;
+    use crate::engine::query::Queries;
+    use crate::engine::query::metrics::QueryMetrics;
+    use crate::promql::source::{Resolution, Select, Source, Want};
+    use crate::tsdb::{Options, Tsdb};
+    use crate::wire::api::ConfigStatus;
+
+    const T: Timestamp = Timestamp::from_millis(1_763_900_000_000);
+
+    #[derive(Debug)]
+    struct Never;
+
+    impl Collector for Never {
+        fn probe<'a>(&'a self, _: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    fn monitor(name: &str, paused: bool) -> Arc<Monitor> {
+        Arc::new(Monitor {
+            name: MonitorName::new(name).unwrap(),
+            probe: Probe { kind: "test", target: "here".to_owned(), collector: Arc::new(Never) },
+            schedule: Schedule::Every(Duration::from_secs(10)),
+            timeout: Duration::from_secs(1),
+            retries: 0,
+            retry_interval: Duration::from_secs(1),
+            labels: Labels::new([("team", "web")]),
+            paused,
+            alert: None,
+            source: String::new(),
+            hash: u64::from(paused),
+        })
+    }
+
+    fn applied(monitors: &[Arc<Monitor>]) -> Applied {
+        let monitors = monitors.iter().map(|m| (m.name.clone(), Arc::clone(m))).collect();
+        let status = ConfigStatus {
+            dir: String::new(),
+            loaded: T,
+            files: 1,
+            monitors: 1,
+            stale: Vec::new(),
+            problems: Vec::new(),
+        };
+        Applied { config: Arc::new(Config { monitors, ..Config::default() }), status: Arc::new(status) }
+    }
+
+    fn result(seconds: u64, samples: Vec<Sample>) -> Arc<ProbeResult> {
+        Arc::new(ProbeResult {
+            at: T.plus(Duration::from_secs(seconds)),
+            verdict: Verdict::Up,
+            reason: None,
+            summary: String::new(),
+            took: Duration::from_millis(5),
+            attempt: 1,
+            phases: Vec::new(),
+            checks: Vec::new(),
+            samples,
+            evidence: None,
+        })
+    }
+
+    /// A recorder over a store of its own, and what holds it up.
+    struct Bench {
+        recorder: Recorder,
+        tsdb: Arc<Tsdb>,
+        config: watch::Sender<Applied>,
+        _board: watch::Sender<Arc<Board>>,
+        complaints: mpsc::Receiver<Report>,
+        _dir: tempfile::TempDir,
+    }
+
+    fn bench(monitors: &[Arc<Monitor>]) -> Bench {
+        let dir = tempfile::tempdir().unwrap();
+        let (clock, metrics) = (Clock::starting_at(T), Arc::new(Metrics::default()));
+        let tsdb = Arc::new(Tsdb::open(dir.path(), Options::default(), T).unwrap());
+        let store = Arc::clone(&metrics.store);
+        drop(store.set(Ok(Arc::clone(&tsdb))));
+        let text = r#"{"rev":1,"at":"2025-11-23T12:13:20.120Z","server":{"instance":"","version":"","pid":1,
+            "started":"2025-11-23T12:13:20.120Z","config_dir":"","http":null},"monitors":[],"alerts":[],"events":[],
+            "engine":{"monitors":0,"lag_p99":0,"missed_slots":0,"outbox":0,"receivers":0,"problems":0,
+            "config_loaded":null,"complaints":[]},"verdict":{"worst":null,"sentence":"","since":null,
+            "first_to_break":null}}"#;
+        let (board, boards) = watch::channel(Arc::new(serde_json::from_str(text).unwrap()));
+        let (config, configs) = watch::channel(applied(monitors));
+        let (complain, complaints) = mpsc::channel(8);
+        let recorder = Recorder::new(Sources {
+            clock,
+            store: Arc::clone(&store),
+            intake: Arc::new(Intake::new(clock, store, metrics.intake.clone())),
+            counts: metrics.intake.clone(),
+            metrics,
+            host: "box".to_owned(),
+            board: boards,
+            complaints: complain,
+            config: configs,
+        });
+        Bench { recorder, tsdb, config, _board: board, complaints, _dir: dir }
+    }
+
+    impl Bench {
+        /// Values of each series of a metric, `end` for a staleness marker.
+        fn values(&self, metric: &str) -> Vec<(Labels, Vec<String>)> {
+            let select = Select {
+                matchers: &[Matcher::equal(METRIC_NAME, metric)],
+                start: 0,
+                end: T.millis() * 2,
+                step: 0,
+                window: 0,
+                want: Want::Last,
+                resolution: Some(Resolution::Raw),
+                max_series: 100,
+            };
+            let set = self.tsdb.select(&select).unwrap();
+            let mut column = Column::default();
+            let mut read = |i| {
+                set.reader().read(i, &mut column).unwrap();
+                column.v.iter().map(|v| if is_stale(*v) { "end".to_owned() } else { v.to_string() }).collect()
+            };
+            (0..set.len()).map(|i| (set.labels(i), read(i))).collect()
+        }
+
+        fn only(&self, metric: &str) -> Vec<String> {
+            let mut all = self.values(metric);
+            assert_eq!(all.len(), 1, "{metric}: {all:?}");
+            all.remove(0).1
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_series_that_a_result_lacks_ends_with_it() {
+        let shop = monitor("shop", false);
+        let mut bench = bench(&[Arc::clone(&shop)]);
+        for (t, samples) in [(1, vec![Sample::new("a", 1.0)]), (2, vec![]), (3, vec![Sample::new("a", 3.0)])] {
+            bench.recorder.result(&Recorded { monitor: Arc::clone(&shop), result: result(t, samples) });
+        }
+        bench.recorder.flush().await;
+        assert_eq!(bench.only("a"), ["1", "end", "3"]);
+        assert_eq!(bench.only("probe_success"), ["1", "1", "1"]);
+        let labels = &bench.values("probe_success")[0].0;
+        let want = r#"{__name__="probe_success", instance="here", monitor="shop", team="web", type="test"}"#;
+        assert_eq!(labels.to_string(), want);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn series_of_a_monitor_that_is_paused_or_removed_end() {
+        let (shop, gone) = (monitor("shop", false), monitor("gone", false));
+        let mut bench = bench(&[Arc::clone(&shop), Arc::clone(&gone)]);
+        for monitor in [&shop, &gone] {
+            bench.recorder.result(&Recorded { monitor: Arc::clone(monitor), result: result(0, Vec::new()) });
+        }
+        bench.recorder.flush().await;
+        time::advance(Duration::from_secs(1)).await;
+        bench.config.send_replace(applied(&[monitor("shop", true)]));
+        bench.recorder.configured();
+        bench.recorder.flush().await;
+        let ended: Vec<_> = bench.values("probe_success").into_iter().map(|(_, values)| values).collect();
+        assert_eq!(ended, [["1", "end"], ["1", "end"]]);
+        let states: Vec<_> = bench.values(STATE).into_iter().map(|(_, values)| values).collect();
+        assert_eq!(states, [["1", "end"], ["1", "4"]], "in order of name: gone, shop");
+        // A probe that was under way when its monitor was paused is not recorded.
+        bench.recorder.result(&Recorded { monitor: shop, result: result(2, Vec::new()) });
+        bench.recorder.flush().await;
+        assert_eq!(bench.values("probe_success")[1].1.len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn our_own_metrics_are_series() {
+        let mut bench = bench(&[]);
+        bench.recorder.own();
+        bench.recorder.flush().await;
+        let found = bench.values("watchdog_config_reloads_total");
+        let want = r#"{__name__="watchdog_config_reloads_total", instance="box", job="watchdog"}"#;
+        assert_eq!((found[0].0.to_string().as_str(), found[0].1.as_slice()), (want, &["0".to_owned()][..]));
+        let described = bench.recorder.from.intake.metadata(Some("watchdog_config_reloads"), 1);
+        assert_eq!(described[0].1.kind, Kind::Counter);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_takes_nothing_is_complained_about_once() {
+        let shop = monitor("shop", false);
+        let mut bench = bench(&[Arc::clone(&shop)]);
+        bench.tsdb.close().unwrap();
+        for t in 0..2 {
+            bench.recorder.result(&Recorded { monitor: Arc::clone(&shop), result: result(t, Vec::new()) });
+            bench.recorder.flush().await;
+        }
+        let Ok(Report::Complaint { part: "samples", what: Some(what) }) = bench.complaints.try_recv() else {
+            panic!("no complaint")
+        };
+        assert_eq!(what, "samples cannot be stored: the store is closed");
+        assert!(bench.complaints.try_recv().is_err(), "once is enough");
+    }
+
+    #[tokio::test]
+    async fn what_is_recorded_can_be_asked_for() {
+        let shop = monitor("shop", false);
+        let mut bench = bench(&[Arc::clone(&shop)]);
+        bench.recorder.result(&Recorded { monitor: shop, result: result(0, Vec::new()) });
+        bench.recorder.flush().await;
+        let store = Arc::clone(&bench.recorder.from.store);
+        let queries = Queries::new(bench.recorder.from.clock, store, QueryMetrics::default());
+        let ask = crate::engine::query::Ask {
+            text: "sum(probe_success)".to_owned(),
+            at: crate::promql::value::Times::Instant(T.millis()),
+            lookback: None,
+            timeout: None,
+            resolution: None,
+        };
+        let crate::promql::value::Value::Vector(all) = queries.ask(ask).await.unwrap().answer.value else {
+            panic!("not a vector")
+        };
+        assert_eq!((all.len(), all[0].v.to_bits()), (1, 1.0_f64.to_bits()));
+    }
+}

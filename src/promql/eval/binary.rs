@@ -3,9 +3,10 @@
 use crate::promql::ast::{BinaryOp, Type};
 use crate::promql::eval::evaluator::Evaluator;
 use crate::promql::eval::plan::Binary;
-use crate::promql::eval::rows::present;
+use crate::promql::eval::rows::{Rows, present};
 use crate::promql::eval::scalar::Scalar;
 use crate::promql::eval::stream::{Map, Same, Stream};
+use crate::promql::func::notes::{Note, NoteSink};
 use crate::promql::func::window::{ABSENT, Grid};
 use crate::promql::value::EvalError;
 
@@ -37,11 +38,29 @@ impl<'a> Evaluator<'a> {
                 (self.vector(&b.rhs, grid)?, scalar, true)
             }
             _ if b.op.is_set() => return Ok(Stream::of(self.set_operator(b, grid)?)),
+            _ if trims(b.op) => {
+                let met = self.matched(b, grid)?;
+                return Ok(self.nothing_trimmed(b, &met));
+            }
             _ => return Ok(Stream::of(self.matched(b, grid)?)),
         };
+        if trims(b.op) {
+            let met = vector.collect(self)?;
+            return Ok(self.nothing_trimmed(b, &met));
+        }
         let outcome = Outcome::of(b.bool_modifier);
         let vector = vector.mapped(with_scalar(b.op, outcome, scalar, swapped));
         if is_arithmetic(b.op) || outcome == Outcome::Bool { vector.unnamed(self, Same::Join) } else { Ok(vector) }
+    }
+
+    /// Trims floats: that gives nothing, and a note if there were any.
+    fn nothing_trimmed(&mut self, b: &Binary<'_>, met: &Rows) -> Stream<'a> {
+        if met.samples() > 0 {
+            let op = b.op.text();
+            let text = format!("incompatible sample types encountered for binary operator \"{op}\": float {op} float");
+            self.book.at(b.lhs.span).note(Note::Info(format!("PromQL info: {text}")));
+        }
+        Stream::of(Rows::new(met.width()))
     }
 
     /// The value of a binary operator between scalars.
@@ -58,6 +77,11 @@ impl<'a> Evaluator<'a> {
 /// Whether the operator computes a new value, of which the metric's name would say something wrong.
 pub(crate) const fn is_arithmetic(op: BinaryOp) -> bool {
     !op.is_comparison() && !op.is_set()
+}
+
+/// Whether the operator is for native histograms only.
+const fn trims(op: BinaryOp) -> bool {
+    matches!(op, BinaryOp::TrimUpper | BinaryOp::TrimLower)
 }
 
 /// What an operator makes of two numbers; [`ABSENT`] if a filter drops the left one.
@@ -82,10 +106,9 @@ pub(crate) fn pair(op: BinaryOp, outcome: Outcome) -> fn(f64, f64) -> f64 {
         (BinaryOp::Less, Outcome::Filter) => |a, b| kept(a, a < b),
         (BinaryOp::GreaterEqual, Outcome::Filter) => |a, b| kept(a, a >= b),
         (BinaryOp::LessEqual, Outcome::Filter) => |a, b| kept(a, a <= b),
-        // The last two trim native histograms; between floats they give nothing.
-        (BinaryOp::And | BinaryOp::Or | BinaryOp::Unless | BinaryOp::TrimUpper | BinaryOp::TrimLower, _) => {
-            |_, _| ABSENT
-        }
+        // What is trimmed are native histograms; of floats only whether any met matters.
+        (BinaryOp::TrimUpper | BinaryOp::TrimLower, _) => |a, _| a,
+        (BinaryOp::And | BinaryOp::Or | BinaryOp::Unless, _) => |_, _| ABSENT,
     }
 }
 

@@ -82,7 +82,9 @@ impl<'a> Evaluator<'a> {
         self.meter.check()?;
         match &node.kind {
             Kind::Once(inner) if grid.count > 1 => {
+                let before = self.meter.looked_at();
                 let rows = self.vector(inner, Grid { count: 1, ..grid })?.collect(self)?;
+                self.meter.look_again(before, grid.count as u64);
                 self.allow(rows.len(), grid.count)?;
                 let rows = rows.repeated(grid.count);
                 let held = self.meter.hold(rows.samples())?;
@@ -117,7 +119,12 @@ impl<'a> Evaluator<'a> {
     pub(crate) fn scalar(&mut self, node: &'a Node<'a>, grid: Grid) -> Result<Scalar, EvalError> {
         match &node.kind {
             Kind::Number(v) => Ok(Scalar::Constant(*v)),
-            Kind::Once(inner) => Ok(Scalar::Constant(self.scalar(inner, Grid { count: 1, ..grid })?.at(0))),
+            Kind::Once(inner) => {
+                let before = self.meter.looked_at();
+                let value = self.scalar(inner, Grid { count: 1, ..grid })?.at(0);
+                self.meter.look_again(before, grid.count as u64);
+                Ok(Scalar::Constant(value))
+            }
             Kind::Sign(negative, inner) => {
                 let value = self.scalar(inner, grid)?;
                 Ok(if *negative { value.map(|v| -v) } else { value })

@@ -87,7 +87,7 @@ impl<'j> Join<'j> {
         let (fill_many, fill_one) = (self.matching.fill_left, self.matching.fill_right);
         if let ([m], [o], None, None) = (&**many, &**one, fill_many, fill_one) {
             // Nearly all pairings: nothing can be met twice.
-            let head = self.head(&many_rows.heads()[*m].labels, &one_rows.heads()[*o].labels);
+            let head = self.head(&many_rows.heads()[*m], &one_rows.heads()[*o].labels);
             let (a, b) = (many_rows.row(*m), one_rows.row(*o));
             let (f, swapped) = (self.f, self.many_is_right);
             let row = self.out.add(head);
@@ -102,13 +102,13 @@ impl<'j> Join<'j> {
         for &m in many {
             for &o in one {
                 let (a, b) = (many_rows.row(m), one_rows.row(o));
-                self.meet(&mut results, &many_rows.heads()[m].labels, &one_rows.heads()[o].labels, |k| (a[k], b[k]))?;
+                self.meet(&mut results, &many_rows.heads()[m], &one_rows.heads()[o].labels, |k| (a[k], b[k]))?;
             }
             if let Some(fill) = fill_one {
-                let (a, labels) = (many_rows.row(m), &many_rows.heads()[m].labels);
+                let (a, head) = (many_rows.row(m), &many_rows.heads()[m]);
                 let lacks = |k: usize| one.iter().all(|&o| !present(one_rows.row(o)[k]));
-                let filled = match_labels(labels, self.matching);
-                self.meet(&mut results, labels, &filled, |k| (a[k], if lacks(k) { fill } else { ABSENT }))?;
+                let filled = match_labels(&head.labels, self.matching);
+                self.meet(&mut results, head, &filled, |k| (a[k], if lacks(k) { fill } else { ABSENT }))?;
             }
         }
         if let Some(fill) = fill_many {
@@ -116,7 +116,9 @@ impl<'j> Join<'j> {
             for &o in one {
                 let (b, labels) = (one_rows.row(o), &one_rows.heads()[o].labels);
                 let filled = match_labels(labels, self.matching);
-                self.meet(&mut results, &filled, labels, |k| (if met[k] { ABSENT } else { fill }, b[k]))?;
+                self.meet(&mut results, &Head { labels: filled, unnamed: false }, labels, |k| {
+                    (if met[k] { ABSENT } else { fill }, b[k])
+                })?;
             }
         }
         Ok(())
@@ -126,7 +128,7 @@ impl<'j> Join<'j> {
     fn meet(
         &mut self,
         results: &mut Results,
-        many: &Labels,
+        many: &Head,
         one: &Labels,
         at: impl Fn(usize) -> (f64, f64),
     ) -> Result<(), EvalError> {
@@ -187,7 +189,7 @@ impl<'j> Join<'j> {
 
     /// The result's labels: those of the side with many, without what the operator or the matching takes
     /// away, and with what `group_left` or `group_right` takes over.
-    fn head(&self, many: &Labels, one: &Labels) -> Head {
+    fn head(&self, many: &Head, one: &Labels) -> Head {
         let bool_modifier = self.outcome == Outcome::Bool;
         let unnamed = is_arithmetic(self.op) || (bool_modifier && !self.delayed);
         let listed = |name: &str| self.matching.labels.iter().any(|l| l == name);
@@ -196,7 +198,7 @@ impl<'j> Join<'j> {
                 && (self.matching.group.is_some() || listed(name) == self.matching.on)
         };
         let mut buf = LabelsBuf::default();
-        many.iter().filter(|(name, _)| kept(name)).for_each(|(name, value)| buf.push(name, value));
+        many.labels.iter().filter(|(name, _)| kept(name)).for_each(|(name, value)| buf.push(name, value));
         for name in self.matching.group.iter().flat_map(|g| &g.include) {
             let after = buf.iter().last().is_none_or(|(last, _)| last < name.as_str());
             match one.get(name).unwrap_or_default() {
@@ -204,7 +206,7 @@ impl<'j> Join<'j> {
                 value => buf.set(name, value),
             }
         }
-        Head { labels: buf.labels(), unnamed: bool_modifier && self.delayed }
+        Head { labels: buf.labels(), unnamed: self.delayed && (bool_modifier || many.unnamed) }
     }
 }
 

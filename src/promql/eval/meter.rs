@@ -50,6 +50,13 @@ impl Meter {
         self.looked_at.fetch_add(samples, Ordering::Relaxed);
     }
 
+    /// Counts the samples looked at since there were `before` as if so many steps had looked at them: a part
+    /// that is evaluated once stands for all steps, and one whose results are looked at again for none.
+    pub(crate) fn look_again(&self, before: u64, steps: u64) {
+        let since = self.looked_at().saturating_sub(before);
+        self.looked_at.store(before.saturating_add(since.saturating_mul(steps)), Ordering::Relaxed);
+    }
+
     /// Counts selected series.
     pub(crate) fn select(&self, series: usize) {
         self.series.fetch_add(series as u64, Ordering::Relaxed);

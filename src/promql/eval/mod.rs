@@ -6,16 +6,16 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`plan`] | resolves times and durations, finds what need be evaluated only once |
-//! | [`evaluator`] | walks the tree; selects series |
-//! | [`source`] | makes the row of one series from its samples |
-//! | [`stream`] | vectors whose rows are made when they are needed, by several threads |
-//! | [`rows`], [`scalar`] | vectors and scalars at all steps |
-//! | [`call`], [`over_range`], [`absent`], [`relabel`], [`histogram`], [`info`] | functions |
-//! | [`aggregate`], [`group`], [`fold`], [`select_k`], [`count_values`] | aggregations |
-//! | [`binary`], [`matching`], [`sets`], [`signature`] | operators |
-//! | [`answer`] | rows become what the caller sees |
-//! | [`meter`], [`notebook`] | limits and statistics; annotations |
+//! | `plan` | resolves times and durations, finds what need be evaluated only once |
+//! | `evaluator` | walks the tree; selects series |
+//! | `source` | makes the row of one series from its samples |
+//! | `stream` | vectors whose rows are made when they are needed, by several threads |
+//! | `rows`, `scalar` | vectors and scalars at all steps |
+//! | `call`, `over_range`, `absent`, `relabel`, `histogram`, `info` | functions |
+//! | `aggregate`, `group`, `fold`, `select_k`, `count_values` | aggregations |
+//! | `binary`, `matching`, `sets`, `signature` | operators |
+//! | `answer` | rows become what the caller sees |
+//! | `meter`, `notebook` | limits and statistics; annotations |
 //!
 //! Semantics are Prometheus' to the digit: look-back and ranges are open on the left, sums are Kahan sums
 //! in the order of the series, and of equal candidates the same one wins. Results do not depend on the

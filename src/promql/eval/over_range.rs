@@ -124,7 +124,10 @@ impl<'a> Evaluator<'a> {
         node: &'a Node<'a>,
         f: Function,
     ) -> Result<Stream<'a>, EvalError> {
+        // The function looks at what the subquery gave; what that looked at does not count, as in Prometheus.
+        let before = self.meter.looked_at();
         let (rows, steps) = self.subquery(subquery, f.ends)?;
+        self.meter.look_again(before, 0);
         let (heads, width) = (rows.heads().to_vec(), f.times.count);
         let make = Make { samples: Samples::Steps(rows, steps), what: What::Windows(f) };
         Ok(Stream::of_heads(width, heads, make, node.span, one_name(&subquery.expr)))

@@ -169,7 +169,18 @@ impl Worker<'_> {
             self.meter.look(looked.get());
             return Ok(());
         }
-        range::apply(f.func, &w, &self.params, f.extension, notes, out)?;
+        let block = steps_at_a_time(&w);
+        for (i, out) in out.chunks_mut(block).enumerate() {
+            if i == 0 && out.len() == f.ends.count {
+                range::apply(f.func, &w, &self.params, f.extension, notes, out)?;
+                break;
+            }
+            self.meter.check()?;
+            let from = |grid: Grid| Grid { start: grid.at(i * block), count: out.len(), ..grid };
+            let w = Windows { ends: from(f.ends), times: from(f.times), ..w };
+            let params: Vec<Param<'_>> = self.params.iter().map(|p| p.from_step(i * block)).collect();
+            range::apply(f.func, &w, &params, f.extension, notes, out)?;
+        }
         self.meter.look(looked.get());
         if f.share < 1.0 {
             out.iter_mut().filter(|v| present(**v)).for_each(|v| *v *= f.share);
@@ -179,6 +190,17 @@ impl Worker<'_> {
         }
         Ok(())
     }
+}
+
+/// How many steps are computed before somebody looks whether the query was cancelled: as many as look at
+/// some million samples.
+fn steps_at_a_time(w: &Windows<'_>) -> usize {
+    const SAMPLES: i64 = 4_000_000;
+    let (Some(first), Some(last)) = (w.samples.t.first(), w.samples.t.last()) else { return usize::MAX };
+    let (span, len) = (last.saturating_sub(*first).max(1), w.samples.len() as i64);
+    // As if samples came at equal distances.
+    let per_window = (len as f64 * (w.range as f64 / span as f64).min(1.0)) as i64;
+    usize::try_from(SAMPLES / per_window.max(1)).unwrap_or(usize::MAX).max(64)
 }
 
 /// Writes `value` of the newest sample at or before each time, unless it is a staleness marker or older than

@@ -197,6 +197,12 @@ fn statistics_count_what_steps_looked_at() {
     check("rate(m[20s])", Times::Instant(50_000), 4);
     check("rate(m[20s])", Times::Range { start: 50_000, end: 70_000, step: 10_000 }, 12);
     check("m[1m]", Times::Instant(50_000), 12);
+    check("m @ 50", Times::Range { start: 0, end: 50_000, step: 10_000 }, 12);
+    check("sum(rate(m[20s] @ 50))", Times::Range { start: 0, end: 50_000, step: 10_000 }, 24);
+    check("predict_linear(m[20s] @ 50, 1)", Times::Range { start: 0, end: 50_000, step: 10_000 }, 24);
+    check("vector(scalar(m{n=\"1\"} @ 50))", Times::Range { start: 0, end: 50_000, step: 10_000 }, 6);
+    check("sum_over_time(m[20s:10s])", Times::Instant(50_000), 4);
+    check("m[20s:10s]", Times::Instant(50_000), 4);
 }
 
 #[test]
@@ -285,5 +291,200 @@ fn the_deepest_tree_that_is_read_can_be_evaluated() {
     for text in [nested("abs(", ")", 120), nested("-(", ")", 120), nested("sum(", ")", 120), nested("(1 + ", ")", 120)]
     {
         assert_eq!(vector(&ask(&source, &text, at, &limits()).unwrap()).len(), 1);
+    }
+}
+
+/// Series that come, go, fall and are marked stale, at times of their own.
+fn odd() -> Memory {
+    let mut random = 7_u64;
+    let mut next = move |n: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % n
+    };
+    let mut series = Vec::new();
+    for (name, kinds) in [("m_total", 4), ("n", 4), ("b_bucket", 3)] {
+        for (i, host) in (0..3 * kinds).map(|i| (i, ["x", "y", "z"][i / kinds])) {
+            let le = ["1", "2", "+Inf"][i % 3];
+            let kind = format!("k{}", i % kinds);
+            let mut labels = vec![("__name__", name), ("host", host)];
+            labels.push(if name == "b_bucket" { ("le", le) } else { ("kind", &kind) });
+            let (mut t, mut v, mut samples) = (next(60_000) as i64, 0.0, Vec::new());
+            while t < 1_200_000 {
+                v = match next(12) {
+                    0 => 0.0,
+                    1 => crate::base::sample::STALE_NAN,
+                    2 if name == "n" => f64::NAN,
+                    n => f64::max(v, 0.0) + n as f64,
+                };
+                samples.push((t, v));
+                let most = if next(9) == 0 { 400_000 } else { 20_000 };
+                t += 5_000 + next(most) as i64;
+            }
+            series.push((Labels::new(labels), samples));
+        }
+    }
+    series.sort_by(|a: &Samples, b| a.0.cmp(&b.0));
+    series.dedup_by(|a, b| a.0 == b.0);
+    Memory::new(series)
+}
+
+/// What a query answers at every step, written so that equal answers are equal texts.
+fn by_step(source: &Memory, text: &str, times: &[i64]) -> Vec<Vec<String>> {
+    let write = |labels: &Labels, v: f64| format!("{labels} {v:?}");
+    let instant = |t: &i64| match ask(source, text, Times::Instant(*t), &limits()).map(|a| a.value) {
+        Ok(Value::Vector(samples)) => {
+            let mut all: Vec<String> = samples.iter().map(|s| write(&s.labels, s.v)).collect();
+            all.sort();
+            all
+        }
+        Ok(Value::Scalar(_, v)) => vec![write(&Labels::default(), v)],
+        other => panic!("{text}: {other:?}"),
+    };
+    times.iter().map(instant).collect()
+}
+
+#[test]
+fn a_range_answers_at_each_step_what_an_instant_does() {
+    let source = odd();
+    let times: Vec<i64> = (0..50).map(|k| 13_000 + k * 24_000).collect();
+    let at = Times::Range { start: times[0], end: times[49], step: 24_000 };
+    for text in [
+        "n",
+        "n offset 1m",
+        "n @ 600",
+        "timestamp(n)",
+        "rate(m_total[2m])",
+        "increase(m_total[90s] offset 30s)",
+        "irate(m_total[2m])",
+        "delta(n[3m])",
+        "resets(m_total[3m]) + changes(m_total[3m])",
+        "rate(m_total[2m] anchored)",
+        "increase(m_total[2m] smoothed)",
+        "n smoothed",
+        "avg_over_time(n[2m])",
+        "stddev_over_time(m_total[4m])",
+        "quantile_over_time(0.3, m_total[4m])",
+        "quantile_over_time(scalar(n{host=\"x\",kind=\"k0\"}) / 20, m_total[4m])",
+        "mad_over_time(n[3m])",
+        "min_over_time(n[2m]) + max_over_time(n[2m]) + last_over_time(n[2m])",
+        "ts_of_max_over_time(n[2m]) - ts_of_first_over_time(n[2m])",
+        "deriv(m_total[3m])",
+        "predict_linear(m_total[3m], 60)",
+        "predict_linear(m_total[3m] @ 600, 60)",
+        "double_exponential_smoothing(m_total[5m], 0.3, 0.3)",
+        "absent(n{host=\"x\",kind=\"k0\"})",
+        "absent_over_time(n{host=\"x\",kind=\"k0\"}[20s])",
+        "present_over_time(n[30s])",
+        "sum by (host) (rate(m_total[2m]))",
+        "avg without (kind) (n)",
+        "stddev(n) + stdvar(n)",
+        "min by (kind) (n) - max by (kind) (n)",
+        "count(n) + count(group by (host) (n))",
+        "topk(3, m_total)",
+        "bottomk by (host) (1, n)",
+        "topk(scalar(count(n)) % 4, m_total)",
+        "limitk(2, n)",
+        "limit_ratio(0.5, n)",
+        "count_values by (host) (\"v\", m_total)",
+        "quantile by (host) (0.7, m_total)",
+        "m_total / on (host, kind) n",
+        "m_total > bool ignoring (kind) group_left sum by (host) (n)",
+        "m_total % ignoring (host) group_left () sum by (kind) (n)",
+        "n == n or m_total",
+        "n and on (host, kind) m_total > 10",
+        "m_total unless on (host, kind) n",
+        "m_total + on (host, kind) fill_left (1) fill_right (2) n",
+        "-n ^ 2",
+        "2 < m_total",
+        "clamp(n, scalar(m_total{host=\"x\",kind=\"k1\"}), 20)",
+        "round(n / 7, 0.1)",
+        "label_replace(n, \"copy\", \"$1\", \"kind\", \"k(.)\") * 0 + 1 or vector(1)",
+        "histogram_quantile(0.6, rate(b_bucket[3m]))",
+        "histogram_fraction(0, 1.5, b_bucket)",
+        "histogram_quantiles(b_bucket, \"q\", 0.1, 0.9)",
+        "max_over_time(rate(m_total[1m])[3m:20s])",
+        "sum_over_time(n[3m:30s] offset 1m)",
+        "avg_over_time(sum by (host) (n)[2m:])",
+        "max_over_time(n[2m:30s] @ 600)",
+        "scalar(n{host=\"x\",kind=\"k0\"}) + time()",
+        "minute() + hour(n)",
+        "vector(time()) + on () group_right n",
+    ] {
+        let Ok(Answer { value: Value::Matrix(series), .. }) = ask(&source, text, at, &limits()) else {
+            panic!("{text}: {:?}", ask(&source, text, at, &limits()).map(|a| a.value));
+        };
+        let mut steps: Vec<Vec<String>> = vec![Vec::new(); times.len()];
+        for s in &series {
+            for (t, v) in &s.points {
+                let step = times.iter().position(|time| time == t).expect("a step of the query");
+                steps[step].push(format!("{} {v:?}", s.labels));
+            }
+        }
+        steps.iter_mut().for_each(|s| s.sort());
+        for ((t, range), instant) in times.iter().zip(steps).zip(by_step(&source, text, &times)) {
+            assert_eq!(range, instant, "{text} at {t} ms");
+        }
+    }
+}
+
+#[test]
+fn long_rows_are_computed_in_parts() {
+    // A window holds 40,000 samples, so that a part is 100 steps.
+    let samples = (0..50_000).map(|k| (k * 1_000, (k % 89) as f64)).collect();
+    let source = Memory::new(vec![(Labels::new([("__name__", "m")]), samples)]);
+    let at = Times::Range { start: 45_000_000, end: 49_999_000, step: 20_000 };
+    let of = |text: &str| match ask(&source, text, at, &limits()).unwrap().value {
+        Value::Matrix(series) => series.into_iter().next().unwrap().points,
+        other => panic!("{other:?}"),
+    };
+    for text in [
+        "sum_over_time(m[40000s])",
+        "predict_linear(m[40000s], time() % 7)",
+        "quantile_over_time(time() % 2, m[40000s])",
+    ] {
+        let points = of(text);
+        assert_eq!(points.len(), 250);
+        for k in [0, 1, 99, 100, 101, 199, 200, 249] {
+            let (t, v) = points[k];
+            let one = ask(&source, text, Times::Instant(t), &limits()).unwrap();
+            assert_eq!(vector(&one)[0].1, v, "{text} at {t}");
+        }
+    }
+}
+
+#[test]
+fn times_at_the_ends_of_all_time_do_no_harm() {
+    let source = Memory::new(vec![(
+        Labels::new([("__name__", "m")]),
+        vec![(i64::MIN, 1.0), (i64::MIN + 1, 2.0), (-1, 3.0), (0, 4.0), (i64::MAX - 1, 5.0), (i64::MAX, 6.0)],
+    )]);
+    let (min, max) = (i64::MIN, i64::MAX);
+    for text in [
+        "m",
+        "m offset 200y",
+        "m offset -200y",
+        "rate(m[200y])",
+        "increase(m[200y] anchored)",
+        "delta(m[1m] smoothed)",
+        "m smoothed",
+        "sum_over_time(m[200y])",
+        "sum_over_time(m[1m:1s])",
+        "sum_over_time(m[1m:1s] offset 200y)",
+        "predict_linear(m[200y], 1)",
+        "m[200y]",
+        "m[1h] anchored",
+        "timestamp(m)",
+        "year(vector(time()))",
+        "info(m)",
+        "max_over_time(m[5m] @ -9223372036854)",
+    ] {
+        for t in [min, min + 1, -1, 0, 1, max - 1, max] {
+            let _ = ask(&source, text, Times::Instant(t), &limits());
+        }
+        for (start, end, step) in
+            [(min, min + 9, 3), (max - 9, max, 3), (min, max, max / 2), (max, min, 1), (0, 9, max)]
+        {
+            let _ = ask(&source, text, Times::Range { start, end, step }, &limits());
+        }
     }
 }

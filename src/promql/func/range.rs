@@ -15,7 +15,15 @@ pub enum Param<'a> {
     Steps(&'a [f64]),
 }
 
-impl Param<'_> {
+impl<'a> Param<'a> {
+    /// The argument of the steps from `first` on.
+    pub fn from_step(&self, first: usize) -> Self {
+        match *self {
+            Self::Constant(v) => Self::Constant(v),
+            Self::Steps(values) => Self::Steps(&values[first..]),
+        }
+    }
+
     /// Its value at a step.
     pub fn at(&self, step: usize) -> f64 {
         match self {

@@ -11,11 +11,15 @@
 //! With y = (x − x₀) / g, the residuals of order 0 are y₁ … yₙ₋₁, of order 1 their differences from the
 //! number before, of order 2 the differences of those, from the second on.
 
+use crate::tsdb::chunk::bins::{self, Bins};
 use crate::tsdb::chunk::bits::{BLOCK, Cursor, put_varint, unzigzag, width, zigzag};
 use crate::tsdb::chunk::blocks::{self, Blocks};
 use crate::tsdb::chunk::{Corrupt, Effort};
 
 const DIVISOR: u8 = 4;
+
+/// Bins are taken when they are smaller than blocks by one part in so many: they take longer to read.
+const BINS_MUST_SAVE: usize = 32;
 
 /// How residuals are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,10 +28,12 @@ enum Packing {
     None = 0,
     /// [`blocks`].
     Blocks = 1,
+    /// [`bins`].
+    Bins = 2,
 }
 
 /// Appends a column, whose length is remembered elsewhere.
-pub(super) fn encode(xs: &[i64], _effort: Effort, out: &mut Vec<u8>) {
+pub(super) fn encode(xs: &[i64], effort: Effort, out: &mut Vec<u8>) {
     let Some(&first) = xs.first() else { return };
     let mut ys: Vec<i64> = xs.iter().map(|x| x.wrapping_sub(first)).collect();
     let divisor = common_divisor(&ys);
@@ -38,22 +44,63 @@ pub(super) fn encode(xs: &[i64], _effort: Effort, out: &mut Vec<u8>) {
     if divisor > 1 {
         divide(&mut ys, divisor);
     }
-    let order = cheapest_order(&ys);
-    let slope = ys[1];
-    let mut residuals = vec![0; ys.len() - 1 - usize::from(order == 2)];
+    let bits = bits_by_order(&ys);
+    let likely = cheapest(bits);
+    let mut residuals = Vec::with_capacity(ys.len());
+    differences(&ys, likely, &mut residuals);
+    if residuals.iter().all(|r| *r == 0) {
+        head(likely, Packing::None, first, divisor, out);
+        if likely == 2 {
+            put_varint(out, zigzag(ys[1]));
+        }
+        return;
+    }
+    let write = |order: u8, packing: Packing, out: &mut Vec<u8>| {
+        head(order, packing, first, divisor, out);
+        if order == 2 {
+            put_varint(out, zigzag(ys[1]));
+        }
+    };
+    if effort == Effort::Fast {
+        write(likely, Packing::Blocks, out);
+        return blocks::encode(&residuals, out);
+    }
+    let (mut packed, mut best) = (Vec::with_capacity(xs.len()), Vec::new());
+    let mut cost = usize::MAX;
+    let mut sorted = Vec::with_capacity(xs.len());
+    for order in 0..3_u8 {
+        // Bits around the median tell well enough which orders are worth trying.
+        if bits[usize::from(order)] > bits[usize::from(likely)].saturating_mul(9) / 8 {
+            continue;
+        }
+        differences(&ys, order, &mut residuals);
+        packed.clear();
+        write(order, Packing::Blocks, &mut packed);
+        blocks::encode(&residuals, &mut packed);
+        if packed.len() < cost {
+            cost = packed.len();
+            best.clone_from(&packed);
+        }
+        if let Some(plan) = bins::plan(&residuals, &mut sorted) {
+            let size = plan.size + plan.size / BINS_MUST_SAVE;
+            if size < cost {
+                cost = size;
+                best.clear();
+                write(order, Packing::Bins, &mut best);
+                plan.write(&mut best);
+            }
+        }
+    }
+    out.extend_from_slice(&best);
+}
+
+/// Residuals of an order.
+fn differences(ys: &[i64], order: u8, residuals: &mut Vec<i64>) {
+    residuals.clear();
     match order {
-        0 => residuals.copy_from_slice(&ys[1..]),
-        1 => residuals.iter_mut().zip(ys.windows(2)).for_each(|(r, w)| *r = w[1].wrapping_sub(w[0])),
-        _ => residuals.iter_mut().zip(ys.windows(3)).for_each(|(r, w)| *r = second(w)),
-    }
-    let packing = if residuals.iter().all(|r| *r == 0) { Packing::None } else { Packing::Blocks };
-    head(order, packing, first, divisor, out);
-    if order == 2 {
-        put_varint(out, zigzag(slope));
-    }
-    match packing {
-        Packing::None => {}
-        Packing::Blocks => blocks::encode(&residuals, out),
+        0 => residuals.extend_from_slice(&ys[1..]),
+        1 => residuals.extend(ys.windows(2).map(|w| w[1].wrapping_sub(w[0]))),
+        _ => residuals.extend(ys.windows(3).map(second)),
     }
 }
 
@@ -94,10 +141,10 @@ fn divide(ys: &mut [i64], divisor: u64) {
     }
 }
 
-/// The order of differences whose residuals need the fewest bits around their median.
-fn cheapest_order(ys: &[i64]) -> u8 {
+/// Bits that the residuals of each order need around their median, all together.
+fn bits_by_order(ys: &[i64]) -> [u64; 3] {
     if ys.len() < 3 {
-        return 1;
+        return [u64::MAX, 0, u64::MAX];
     }
     let step = ys.len().div_ceil(31);
     let median = |mut sample: Vec<i64>| {
@@ -107,16 +154,18 @@ fn cheapest_order(ys: &[i64]) -> u8 {
     let level = median(ys.iter().copied().step_by(step).collect());
     let pace = median(ys.windows(2).step_by(step).map(|w| w[1].wrapping_sub(w[0])).collect());
     let bits = |r: i64| u64::from(width(zigzag(r)));
-    let mut costs = [0_u64; 3];
-    let mut bent = 0;
+    let mut all = [0_u64; 3];
     for w in ys.windows(3) {
-        costs[0] += bits(w[2].wrapping_sub(level));
-        costs[1] += bits(w[2].wrapping_sub(w[1]).wrapping_sub(pace));
-        let r = second(w);
-        bent |= r;
-        costs[2] += bits(r);
+        all[0] += bits(w[2].wrapping_sub(level));
+        all[1] += bits(w[2].wrapping_sub(w[1]).wrapping_sub(pace));
+        all[2] += bits(second(w));
     }
-    if bent == 0 || costs[2] < costs[0].min(costs[1]) { 2 } else { u8::from(costs[1] < costs[0]) }
+    all
+}
+
+/// The order of the fewest bits; of all that rise by the same, the second.
+fn cheapest(bits: [u64; 3]) -> u8 {
+    if bits[2] == 0 || bits[2] < bits[0].min(bits[1]) { 2 } else { u8::from(bits[1] < bits[0]) }
 }
 
 /// Reads `n` numbers and gives them to `sink`, at most [`BLOCK`] at a time.
@@ -132,6 +181,7 @@ pub(super) fn decode(from: &mut Cursor<'_>, n: usize, mut sink: impl FnMut(&[i64
     let packing = match head >> 3 {
         0 => Packing::None,
         1 => Packing::Blocks,
+        2 => Packing::Bins,
         _ => return Err(Corrupt),
     };
     if order == 3 {
@@ -147,11 +197,13 @@ pub(super) fn decode(from: &mut Cursor<'_>, n: usize, mut sink: impl FnMut(&[i64
     }
     let mut numbers = [0_i64; BLOCK];
     let mut blocks = Blocks::new();
+    let mut bins = if packing == Packing::Bins { Some(Bins::new(from, left)?) } else { None };
     while left > 0 {
         let numbers = &mut numbers[..left.min(BLOCK)];
         match packing {
             Packing::None => numbers.fill(0),
             Packing::Blocks => blocks.next(from, numbers)?,
+            Packing::Bins => bins.as_mut().map_or(Err(Corrupt), |b| b.next(numbers))?,
         }
         match order {
             0 => {}

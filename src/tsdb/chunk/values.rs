@@ -2,15 +2,16 @@
 //!
 //! Monitoring values are mostly decimals with few digits: seconds with two or nine, bytes, percentages.
 //! Scaled by the smallest power of ten that makes them whole they become small integers whose differences
-//! pack well. Floats without such a scale are written as multiples of a power of two, or as their bits in
-//! an order that rises with the value. What does not fit the scale of the rest (staleness markers, other
+//! pack well. Sums of decimals, such as the seconds of a histogram, are off by a few units in the last place:
+//! these are a second column. Floats without such a scale are written as multiples of a power of two, or as
+//! their bits in an order that rises with the value. What does not fit the scale of the rest (staleness markers, other
 //! NaNs, infinities, −0, a stray value of more digits) is an exception: it is written beside, and its
 //! place in the column is filled from its neighbours, so that it spoils nothing.
 //!
 //! ```text
-//! tag (1 byte): bits 0–1 scale (0 decimal, 1 binary, 2 bits) · bit 2 exceptions follow · bits 3–7 power of ten
+//! tag (1 byte): bits 0–1 scale (0 decimal, 1 binary, 2 bits, 3 nearly decimal) · bit 2 exceptions follow · bits 3–7 power of ten
 //! binary: power of two (2 bytes, signed)
-//! integers
+//! integers · nearly decimal: units in the last place (integers)
 //! exceptions: count (varint), each: places since the last one (varint) · code (1 byte) · code 0: 8 bytes
 //! ```
 
@@ -47,6 +48,8 @@ enum Scale {
     Binary(i16),
     /// The float whose ordered bits are x.
     Bits,
+    /// x / 10^n, and some units in the last place.
+    Nearly(u8),
 }
 
 /// Appends a column, whose length is remembered elsewhere.
@@ -58,16 +61,17 @@ pub(super) fn encode(values: &[f64], effort: Effort, out: &mut Vec<u8>) {
     let mut exceptions = Vec::new();
     let mut numbers = vec![0; values.len()];
     let scale = choose(values, &mut numbers, &mut exceptions);
-    let (kind, power) = match scale {
-        Scale::Decimal(n) => (0, n),
-        Scale::Binary(_) => (1, 0),
-        Scale::Bits => (2, 0),
-    };
-    out.push(kind | if exceptions.is_empty() { 0 } else { EXCEPTIONS } | power << 3);
-    if let Scale::Binary(n) = scale {
-        out.extend_from_slice(&n.to_le_bytes());
-    }
+    let start = out.len();
+    head(scale, !exceptions.is_empty(), out);
     ints::encode(&numbers, effort, out);
+    let digitless = matches!(scale, Scale::Bits | Scale::Binary(_)) && exceptions.is_empty();
+    if effort == Effort::Dense
+        && digitless
+        && let Some(smaller) = nearly_decimal(values, out.len() - start)
+    {
+        out.truncate(start);
+        out.extend_from_slice(&smaller);
+    }
     if !exceptions.is_empty() {
         put_varint(out, exceptions.len() as u64);
         let mut next = 0;
@@ -84,6 +88,55 @@ pub(super) fn encode(values: &[f64], effort: Effort, out: &mut Vec<u8>) {
             }
         }
     }
+}
+
+fn head(scale: Scale, exceptions: bool, out: &mut Vec<u8>) {
+    let (kind, power) = match scale {
+        Scale::Decimal(n) => (0, n),
+        Scale::Binary(_) => (1, 0),
+        Scale::Bits => (2, 0),
+        Scale::Nearly(n) => (3, n),
+    };
+    out.push(kind | if exceptions { EXCEPTIONS } else { 0 } | power << 3);
+    if let Scale::Binary(n) = scale {
+        out.extend_from_slice(&n.to_le_bytes());
+    }
+}
+
+/// The values as decimals and units in the last place, if that is shorter than `than` bytes.
+fn nearly_decimal(values: &[f64], than: usize) -> Option<Vec<u8>> {
+    /// Rounding errors of many additions are hundreds of units; numbers without digits are off by far more.
+    const MOST_UNITS: u64 = 1 << 12;
+    /// Powers to try from the first that fits on: with large values even too small a power fits.
+    const TRIED: usize = 3;
+    /// Beyond picoseconds any number fits.
+    const FINEST: usize = 13;
+    let encode = |power: usize, effort: Effort| {
+        let (mut numbers, mut units) = (Vec::with_capacity(values.len()), Vec::with_capacity(values.len()));
+        for &v in values {
+            let scaled = v * POWERS[power];
+            let rounded = scaled + MAGIC;
+            let near = (rounded - MAGIC) / POWERS[power];
+            let off = ordered(v.to_bits() as i64).wrapping_sub(ordered(near.to_bits() as i64));
+            if scaled.is_nan() || scaled.abs() >= LIMIT || off.unsigned_abs() > MOST_UNITS {
+                return None;
+            }
+            numbers.push((rounded.to_bits() as i64).wrapping_sub(MAGIC_BITS));
+            units.push(off);
+        }
+        let mut out = Vec::with_capacity(than);
+        head(Scale::Nearly(power as u8), false, &mut out);
+        ints::encode(&numbers, effort, &mut out);
+        ints::encode(&units, effort, &mut out);
+        Some(out)
+    };
+    let fitting = (0..FINEST).filter_map(|power| Some((encode(power, Effort::Fast)?.len(), power)));
+    let (size, power) = fitting.take(TRIED).min()?;
+    // What fast packing does not bring near, frequencies will not bring below.
+    if size > than + than / 8 {
+        return None;
+    }
+    encode(power, Effort::Dense).filter(|out| out.len() < than)
 }
 
 /// Fills `numbers`, and `exceptions` with the places of values that the scale does not reach.
@@ -227,13 +280,23 @@ pub(super) fn decode(from: &mut Cursor<'_>, n: usize, out: &mut Vec<f64>) -> Res
     let start = out.len();
     out.reserve(n);
     match tag & 3 {
-        0 => {
+        scale @ (0 | 3) => {
             let power = *POWERS.get(usize::from(tag >> 3)).ok_or(Corrupt)?;
             let whole = |x: i64| f64::from_bits(x.wrapping_add(MAGIC_BITS) as u64) - MAGIC;
             if power == 1.0 {
                 ints::decode(from, n, |xs| out.extend(xs.iter().map(|x| whole(*x))))?;
             } else {
                 ints::decode(from, n, |xs| out.extend(xs.iter().map(|x| whole(*x) / power)))?;
+            }
+            if scale == 3 {
+                let mut rest = &mut out[start..];
+                ints::decode(from, n, |units| {
+                    let (now, later) = std::mem::take(&mut rest).split_at_mut(units.len());
+                    for (v, off) in now.iter_mut().zip(units) {
+                        *v = f64::from_bits(ordered(ordered(v.to_bits() as i64).wrapping_add(*off)) as u64);
+                    }
+                    rest = later;
+                })?;
             }
         }
         1 => {
@@ -244,8 +307,7 @@ pub(super) fn decode(from: &mut Cursor<'_>, n: usize, out: &mut Vec<f64>) -> Res
             let power = f64::from_bits(((i64::from(power) + 1_023) as u64) << 52);
             ints::decode(from, n, |xs| out.extend(xs.iter().map(|x| *x as f64 * power)))?;
         }
-        2 => ints::decode(from, n, |xs| out.extend(xs.iter().map(|x| f64::from_bits(ordered(*x) as u64))))?,
-        _ => return Err(Corrupt),
+        _ => ints::decode(from, n, |xs| out.extend(xs.iter().map(|x| f64::from_bits(ordered(*x) as u64))))?,
     }
     if tag & EXCEPTIONS != 0 {
         let count = from.varint_to(n)?;

@@ -8,7 +8,6 @@ pub(crate) mod postings;
 pub(crate) mod series;
 pub(crate) mod table;
 
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use ahash::RandomState;
@@ -16,7 +15,7 @@ use ahash::RandomState;
 use crate::base::labels::Labels;
 use crate::base::matcher::Matcher;
 use crate::tsdb::head::postings::Postings;
-use crate::tsdb::head::series::{Data, Sample, Series, Stored};
+use crate::tsdb::head::series::{Data, Series, Stored};
 use crate::tsdb::head::table::Table;
 
 /// A series whose place in the order of labels is not known yet.
@@ -236,11 +235,6 @@ impl Head {
         self.free.extend_from_slice(&gone);
         gone.len()
     }
-
-    /// Samples of the open buffers and of chunks: an estimate of memory in bytes.
-    pub(crate) fn table_bytes(&self) -> usize {
-        self.table.bytes()
-    }
 }
 
 /// Sorts a snapshot by labels.
@@ -255,9 +249,4 @@ pub(crate) fn sort(seen: &mut [Seen]) {
             _ => a.labels.cmp(&b.labels),
         });
     }
-}
-
-/// Raw samples, oldest first, that a snapshot's part holds uncompressed.
-pub(crate) fn raw<'a>(data: &'a Data) -> [&'a [Sample]; 2] {
-    [&data.open, data.late.as_ref().map_or(&[], |l| &l.recent)]
 }

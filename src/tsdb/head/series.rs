@@ -132,11 +132,6 @@ impl Data {
         [self.chunks().map(|c| c.min).min(), open, late].into_iter().flatten().min()
     }
 
-    /// Bytes of samples that are not compressed.
-    pub(crate) fn raw_bytes(&self) -> usize {
-        (self.open.len() + self.late.as_ref().map_or(0, |l| l.recent.len())) * size_of::<Sample>()
-    }
-
     fn push(&mut self, t: i64, v: f64) {
         self.open.push((t, v));
         if self.open.len() >= SEAL {

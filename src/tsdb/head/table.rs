@@ -72,11 +72,6 @@ impl Table {
         }
         entries[at] = entry;
     }
-
-    /// Bytes of memory.
-    pub(crate) fn bytes(&self) -> usize {
-        self.entries.capacity() * 8
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The store as a whole: appended, read back, cut, damaged, reopened.
 
+mod faults;
 mod flush;
+mod keep;
 mod log;
 mod model;
 

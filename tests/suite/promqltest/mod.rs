@@ -1,6 +1,7 @@
 //! Query tests in Prometheus' test language: our own scripts, and Prometheus' where they are at hand.
 
 pub mod backend;
+mod http;
 pub mod memory;
 pub mod run;
 pub mod script;
@@ -53,6 +54,31 @@ fn check(dir: &Path) -> usize {
     }
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
     files.len()
+}
+
+#[test]
+fn a_wrong_expectation_is_noticed() {
+    #[track_caller]
+    fn fails(expectation: &str) {
+        let text = format!("load 1m\n  m{{a=\"1\"}} 1 2\n  m{{a=\"2\"}} 3 4\n\neval {expectation}");
+        let report = run(&script::parse(&text).unwrap(), &mut Memory::new(true, 1));
+        assert_eq!((report.passed, report.skipped, report.failures.len()), (0, 0, 1), "{expectation}");
+    }
+    fails("instant at 1m m");
+    fails("instant at 1m m\n  m{a=\"1\"} 2");
+    fails("instant at 1m m\n  m{a=\"1\"} 2\n  m{a=\"2\"} 4\n  m{a=\"3\"} 4");
+    fails("instant at 1m m{a=\"1\"}\n  m{a=\"1\"} 2.0001");
+    fails("instant at 1m m{a=\"1\"}\n  {a=\"1\"} 2");
+    fails("instant at 1m sort_desc(m)\n  expect ordered\n  m{a=\"1\"} 2\n  m{a=\"2\"} 4");
+    fails("range from 0 to 1m step 1m m{a=\"1\"}\n  m{a=\"1\"} 1 _");
+    fails("range from 0 to 1m step 1m m{a=\"1\"}\n  m{a=\"1\"} 1 2 3");
+    fails("instant at 1m 1\n  2");
+    fails("instant at 1m \"a\"\n  expect string \"b\"");
+    fails("instant at 1m m{a=\"1\"}\n  expect fail");
+    fails("instant at 1m sum(m) + on () m\n  expect fail msg: something else");
+    fails("instant at 1m m{a=\"1\"}\n  expect warn\n  m{a=\"1\"} 2");
+    fails("instant at 1m rate(m{a=\"1\"}[2m])\n  expect no_info\n  {a=\"1\"} 0.016666666666666666");
+    fails("instant at 1m m +\n  m{a=\"1\"} 2");
 }
 
 #[test]

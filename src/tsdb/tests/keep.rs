@@ -1,0 +1,229 @@
+//! What is kept how long, at which resolution, and how it is told.
+
+use std::time::Duration;
+
+use super::*;
+use crate::tsdb::metadata::Metadata;
+
+const HOUR: i64 = 3_600_000;
+const DAY: i64 = 24 * HOUR;
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp::from_millis(ms)
+}
+
+/// Upkeep at a time, with clocks that agree.
+fn maintain(db: &Tsdb, now: i64) -> crate::tsdb::maintain::Work {
+    let shared = db.shared();
+    let passed = Duration::from_millis((now - NOW) as u64);
+    shared.maintain(&mut shared.upkeep(), at(now), passed, &|| false).unwrap()
+}
+
+/// A counter that starts again now and then, every minute, for some days; upkeep in between.
+fn days(db: &Tsdb, days: i64) -> Samples {
+    let all: Samples = (0..days * 1_440).map(|m| (NOW + m * 60_000, (m % 2_000) as f64)).collect();
+    for (i, day) in all.chunks(1_440).enumerate() {
+        let now = NOW + (i as i64 + 1) * DAY;
+        let mut batch = Batch::default();
+        batch.series(&labels("c", 1));
+        day.iter().for_each(|(t, v)| batch.push(*t, *v));
+        db.append(&batch, Ack::Written, at(now)).unwrap();
+        maintain(db, now);
+        maintain(db, now + HOUR);
+    }
+    all
+}
+
+#[test]
+fn roll_ups_with_the_newest_raw_samples_are_what_raw_samples_give() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    let all = days(&db, 12);
+    let end = all[all.len() - 1].0;
+    for resolution in [Resolution::FiveMinutes, Resolution::Hour] {
+        let buckets: Vec<&[(i64, f64)]> = all
+            .chunk_by(|a, b| (a.0 - 1).div_euclid(resolution.millis()) == (b.0 - 1).div_euclid(resolution.millis()))
+            .collect();
+        let mut grown = 0.0;
+        let mut growth: Samples = Vec::new();
+        for (i, (t, v)) in all.iter().enumerate() {
+            grown += if i == 0 {
+                *v
+            } else if *v < all[i - 1].1 {
+                *v
+            } else {
+                v - all[i - 1].1
+            };
+            growth.push((*t, grown));
+        }
+        for want in [Want::Last, Want::Min, Want::Max, Want::Sum, Want::Count, Want::Increase] {
+            let select = Select { resolution: Some(resolution), want, ..select(&[], NOW, end) };
+            let found = read(&db, &select);
+            let values = |b: &&[(i64, f64)]| -> f64 {
+                let v = || b.iter().map(|s| s.1);
+                match want {
+                    Want::Last => b[b.len() - 1].1,
+                    Want::Min => v().fold(f64::INFINITY, f64::min),
+                    Want::Max => v().fold(f64::NEG_INFINITY, f64::max),
+                    Want::Sum => v().sum(),
+                    Want::Count => b.len() as f64,
+                    Want::Increase => growth.iter().find(|g| g.0 == b[b.len() - 1].0).unwrap().1,
+                }
+            };
+            let expected = buckets.iter().map(|b| (b[b.len() - 1].0, values(b))).collect();
+            assert_same(&found, &[(labels("c", 1).labels(), expected)], &format!("{resolution:?} {want:?}"));
+        }
+    }
+}
+
+#[test]
+fn raw_samples_answer_unless_they_are_gone_or_nobody_would_notice() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { retention: Duration::from_secs(9 * 86_400), ..Options::default() };
+    let db = Tsdb::open(dir.path(), options, at(NOW)).unwrap();
+    let all = days(&db, 20);
+    let (start, end) = (NOW, all[all.len() - 1].0);
+    let resolution =
+        |start, step, window| db.select(&Select { step, window, ..select(&[], start, end) }).unwrap().resolution();
+    assert_eq!(resolution(end - DAY, HOUR, 2 * HOUR), Resolution::Raw);
+    assert_eq!(resolution(end - 8 * DAY, HOUR, 0), Resolution::FiveMinutes);
+    assert_eq!(resolution(end - 8 * DAY, 2 * HOUR, 0), Resolution::Hour);
+    assert_eq!(resolution(end - 8 * DAY, 2 * HOUR, HOUR), Resolution::FiveMinutes);
+    assert_eq!(resolution(end - 8 * DAY, 2 * HOUR, 60_000), Resolution::Raw);
+    // Gone.
+    assert_eq!(resolution(start, 60_000, 60_000), Resolution::FiveMinutes);
+    let found = query(&db, &[], start, end);
+    assert_eq!(found[0].1.len(), 20 * 288 + 1);
+    let raw = query_raw(&db, &[], start, end);
+    assert!(raw[0].1.len() < 13 * 1_440, "{}", raw[0].1.len());
+}
+
+#[test]
+fn a_clock_that_jumps_deletes_nothing_and_takes_samples_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { retention: Duration::from_secs(2 * 86_400), ..Options::default() };
+    let db = Tsdb::open(dir.path(), options.clone(), at(NOW)).unwrap();
+    let one = |n: i64| batch(&[(labels("a", 1), vec![(NOW + n * HOUR, n as f64)])]);
+    for n in 0..36 {
+        db.append(&one(n), Ack::Written, at(NOW + n * HOUR)).unwrap();
+        maintain(&db, NOW + n * HOUR);
+    }
+    let before = query_raw(&db, &[], i64::MIN, i64::MAX);
+    assert_eq!(before[0].1.len(), 36);
+    let now = NOW + 36 * HOUR;
+    for jump in [DAY, 365 * DAY, -DAY] {
+        let shared = db.shared();
+        let passed = Duration::from_millis((36 * HOUR) as u64);
+        let work = shared.maintain(&mut shared.upkeep(), at(now + jump), passed, &|| false).unwrap();
+        assert_eq!(work.removed, 0);
+        let done = db.append(&batch(&[(labels("a", 1), vec![(now + jump / 100, 1.0)])]), Ack::Written, at(now + jump));
+        assert_eq!(done.unwrap().stored, 1, "{jump}");
+        maintain(&db, now);
+    }
+    assert_eq!(query_raw(&db, &[], i64::MIN, NOW + 35 * HOUR), before);
+    db.close().unwrap();
+    // Nor after a restart under a wrong clock.
+    let db = Tsdb::open(dir.path(), options, at(now + 365 * DAY)).unwrap();
+    assert_eq!(db.maintain(at(now + 365 * DAY), &|| false).unwrap().removed, 0);
+    assert_eq!(query_raw(&db, &[], i64::MIN, NOW + 35 * HOUR), before);
+}
+
+#[test]
+fn size_takes_the_oldest_raw_samples_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { max_size: Some(60_000), ..Options::default() };
+    let db = Tsdb::open(dir.path(), options, at(NOW)).unwrap();
+    let mut rng = fastrand::Rng::with_seed(1);
+    for day in 0..10_i64 {
+        let samples = (0..1_000).map(|m| (NOW + day * DAY + m * 60_000, rng.f64())).collect();
+        append(&db, &[(labels("noise", 1), samples)]);
+        db.flush().unwrap();
+        maintain(&db, NOW + day * DAY + 20 * HOUR);
+    }
+    let stats = db.stats();
+    let bytes: u64 = stats.blocks.iter().map(|(_, b)| b.bytes).sum();
+    assert!(bytes <= 60_000 && stats.retired > 0, "{stats:?}");
+    let found = query_raw(&db, &[], i64::MIN, i64::MAX);
+    assert!(found[0].1[0].0 > NOW + DAY);
+    assert_eq!(found[0].1.last().unwrap().0, NOW + 9 * DAY + 999 * 60_000);
+}
+
+#[test]
+fn names_values_and_descriptions_come_from_memory_and_blocks() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    append(&db, &[(labels("a", 1), vec![(NOW, 1.0)]), (labels("b", 2), vec![(NOW, 1.0)])]);
+    db.flush().unwrap();
+    append(&db, &[(labels("c", 3), vec![(NOW + 1, 1.0)])]);
+    db.set_metadata("a", "counter", "what a is", "bytes");
+    let check = |db: &Tsdb| {
+        let text = |all: Vec<Box<str>>| all.join(" ");
+        let (from, to) = (NOW - 1, NOW + 1);
+        assert_eq!(text(db.label_names(&[], from, to, 10).unwrap()), "__name__ n");
+        assert_eq!(text(db.label_values("n", &[], from, to, 10).unwrap()), "1 2 3");
+        assert_eq!(text(db.label_values("n", &[], from, to, 2).unwrap()), "1 2");
+        let b = [Matcher::equal("__name__", "b")];
+        assert_eq!(text(db.label_values("n", &b, from, to, 10).unwrap()), "2");
+        assert_eq!(db.series(&b, from, to, 10).unwrap(), [labels("b", 2).labels()]);
+        let a = Metadata { kind: "counter".into(), help: "what a is".into(), unit: "bytes".into() };
+        assert_eq!(db.metadata(None, 10), [("a".into(), a)]);
+    };
+    check(&db);
+    let top = db.cardinality(1);
+    assert_eq!((top.series, top.label_pairs, &*top.values_by_label[0].0), (3, 6, "__name__"));
+    assert_eq!((top.min_time, top.max_time), (Some(NOW + 1), Some(NOW + 1)));
+    drop(db);
+    check(&open(dir.path()));
+}
+
+#[test]
+fn more_series_than_asked_for_are_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    for flush in [false, true] {
+        append(&db, &[(labels("a", 1), vec![(NOW, 1.0)]), (labels("b", 2), vec![(NOW, 1.0)])]);
+        if flush {
+            db.flush().unwrap();
+        }
+        let limited = |max_series| db.select(&Select { max_series, ..select(&[], NOW, NOW) }).map(|s| s.len());
+        assert!(limited(1).is_err());
+        assert_eq!(limited(2).unwrap(), 2);
+    }
+}
+
+#[test]
+fn readers_see_all_of_what_was_there_while_it_moves() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    const SERIES: usize = 300;
+    let scrape = |i: i64| batch(&(0..SERIES).map(|n| (labels("a", n), vec![(NOW + i, i as f64)])).collect::<Vec<_>>());
+    let written = std::sync::atomic::AtomicI64::new(-1);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for i in 0..400 {
+                db.append(&scrape(i), Ack::Written, at(NOW)).unwrap();
+                written.store(i, std::sync::atomic::Ordering::SeqCst);
+            }
+        });
+        scope.spawn(|| {
+            while written.load(std::sync::atomic::Ordering::SeqCst) < 399 {
+                db.flush().unwrap();
+            }
+        });
+        while written.load(std::sync::atomic::Ordering::SeqCst) < 399 {
+            let before = written.load(std::sync::atomic::Ordering::SeqCst);
+            let found = query_raw(&db, &[], i64::MIN, i64::MAX);
+            if before < 0 {
+                continue;
+            }
+            assert_eq!(found.len(), SERIES);
+            let last = found[0].1.len();
+            for (labels, samples) in &found {
+                assert!(samples.len() as i64 > before, "{labels}: {} of {before}", samples.len());
+                assert_eq!(samples.len(), last, "half an append was seen");
+                assert!(samples.iter().enumerate().all(|(i, s)| *s == (NOW + i as i64, i as f64)), "{labels}");
+            }
+        }
+    });
+    assert_eq!(query_raw(&db, &[], i64::MIN, i64::MAX)[0].1.len(), 400);
+}
