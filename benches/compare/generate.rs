@@ -243,7 +243,7 @@ impl Generator {
     fn binary(&self, shape: String, op: &str, a: Ask, b: Ask) -> Ask {
         let plain = ARITHMETIC.contains(&op) && a.plain && b.plain;
         // Without brackets, precedence decides.
-        let bare = plain && (a.text.len() + b.text.len()) % 2 == 0;
+        let bare = plain && (a.text.len() + b.text.len()).is_multiple_of(2);
         let operand = |a: &Ask| if bare { a.text.clone() } else { a.operand() };
         let mut ask = Ask::new(shape, format!("{} {op} {}", operand(&a), operand(&b)), vec![a, b]);
         (ask.binary, ask.plain) = (true, plain);
