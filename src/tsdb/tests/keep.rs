@@ -77,6 +77,26 @@ fn roll_ups_with_the_newest_raw_samples_are_what_raw_samples_give() {
 }
 
 #[test]
+fn late_samples_find_their_way_into_roll_ups() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    let all = days(&db, 5);
+    let end = NOW + 5 * DAY + 2 * HOUR;
+    let counts = || {
+        let want = Want::Count;
+        let select = Select { resolution: Some(Resolution::Hour), want, ..select(&[], NOW, end) };
+        read(&db, &select)[0].1.iter().map(|s| s.1).sum::<f64>()
+    };
+    assert_eq!(counts(), all.len() as f64);
+    let late = vec![(NOW + DAY + 1, 7.0), (NOW + 2 * DAY + 1, 7.0)];
+    append(&db, &[(labels("c", 1), late)]);
+    db.flush().unwrap();
+    assert_eq!(maintain(&db, end).rolled_up, 4);
+    assert_eq!(counts(), all.len() as f64 + 2.0);
+    assert_eq!(maintain(&db, end).rolled_up, 0);
+}
+
+#[test]
 fn raw_samples_answer_unless_they_are_gone_or_nobody_would_notice() {
     let dir = tempfile::tempdir().unwrap();
     let options = Options { retention: Duration::from_secs(9 * 86_400), ..Options::default() };
