@@ -21,7 +21,8 @@ mod labels;
 pub mod maintain;
 mod merge;
 pub mod metadata;
-pub mod nodes;
+#[cfg(test)]
+mod nodes;
 mod open;
 pub mod options;
 mod resolution;

@@ -3,6 +3,8 @@
 //! A host has 500 series. Half are counters, most of them idle or slow; the rest are byte gauges that
 //! wander in pages, constants, states, load averages, durations and a histogram.
 
+use std::f64::consts::SQRT_2;
+
 use crate::base::labels::Labels;
 
 /// Samples of one series of a made-up host.
@@ -40,7 +42,7 @@ impl Kind {
     /// So many values, of which the series is at `seed`.
     pub fn values(self, seed: u64, n: usize) -> Vec<f64> {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let mut normal = move || (0..6).map(|_| rng.f64()).sum::<f64>() / 0.707_1 - 3.0 / 0.707_1;
+        let mut normal = move || (0..6).map(|_| rng.f64()).sum::<f64>() * SQRT_2 - 3.0 * SQRT_2;
         let mut rng = fastrand::Rng::with_seed(seed ^ 0x5555);
         let mut exponential = move || -(1.0 - rng.f64()).ln();
         let mut rng = fastrand::Rng::with_seed(seed ^ 0xaaaa);
@@ -97,12 +99,6 @@ impl Kind {
 }
 
 impl Series {
-    /// What it is like.
-    pub fn kind_name(&self) -> String {
-        let text = format!("{:?}", self.kind);
-        text.split([' ', '(']).next().unwrap_or_default().to_owned()
-    }
-
     /// Its values.
     pub fn values(&self, n: usize) -> Vec<f64> {
         if let Kind::Counter { scale: -1.0, pace, noise } = self.kind {

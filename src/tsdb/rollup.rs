@@ -326,13 +326,7 @@ mod tests {
                     // Growth from bucket to bucket is the growth of the samples, restarts accounted for.
                     let (mut before, mut grown, mut all) = (f64::NAN, 0.0, Vec::new());
                     for (t, v) in samples.iter().filter(|(_, v)| !is_stale(*v)) {
-                        grown += if before.is_nan() {
-                            *v
-                        } else if *v < before {
-                            *v
-                        } else {
-                            v - before
-                        };
+                        grown += if before.is_nan() || *v < before { *v } else { v - before };
                         before = *v;
                         all.push((*t, grown));
                     }

@@ -32,7 +32,7 @@ use crate::tsdb::block::cache::{Kind, Part};
 pub use crate::tsdb::block::damage::Damage;
 use crate::tsdb::block::format::{CRC, Directory, GROUP, MAGIC, Place, TAIL_REACH, TIMES_PAGE, Tail};
 pub use crate::tsdb::block::format::{Meta, Stats};
-use crate::tsdb::block::groups::{Chunks, Times};
+use crate::tsdb::block::groups::{Chunks, Payload, Times};
 pub use crate::tsdb::block::read::{BlockReader, Growth};
 pub use crate::tsdb::block::writer::BlockWriter;
 use crate::tsdb::chunk::Corrupt;
@@ -191,6 +191,16 @@ impl Block {
             for copy in directory.times.iter().flatten() {
                 if self.part(*copy).is_err() {
                     damage.add(|| self.note("a copy of a page of the table of times"));
+                }
+            }
+            for page in 0..directory.times.len() {
+                let Some(page) = self.times_page(page, &mut damage) else { continue };
+                for place in page.entries.iter().flat_map(|e| [Some(e.place), e.copy]).flatten() {
+                    if let Payload::File { offset, len } = place
+                        && self.payload(offset, len).is_err()
+                    {
+                        damage.add(|| self.note("a copy of a column of times"));
+                    }
                 }
             }
             self.verify_values(&directory, &mut damage);

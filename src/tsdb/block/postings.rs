@@ -148,3 +148,50 @@ fn skip_to(ids: &[SeriesId], id: SeriesId) -> &[SeriesId] {
     let window = ids.get(from..to).unwrap_or_default();
     &ids[from + window.partition_point(|x| *x < id)..]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn set_operations_are_those_of_sets() {
+        use std::collections::BTreeSet;
+        let mut rng = fastrand::Rng::with_seed(9);
+        for _ in 0..2_000 {
+            let mut set = |most: usize| -> BTreeSet<SeriesId> {
+                let (n, range) = (rng.usize(0..=most), rng.u32(1..400));
+                (0..n).map(|_| rng.u32(0..range)).collect()
+            };
+            let (a, b) = (set(60), set(300));
+            let other: Vec<_> = b.iter().copied().collect();
+            let mut both: Vec<_> = a.iter().copied().collect();
+            let mut only = both.clone();
+            intersect(&mut both, &other);
+            subtract(&mut only, &other);
+            assert!(both.iter().eq(a.intersection(&b)));
+            assert!(only.iter().eq(a.difference(&b)));
+        }
+    }
+
+    #[test]
+    fn postings_come_back_and_neighbours_are_a_range() {
+        #[track_caller]
+        fn check(ids: &[i64], range: bool) {
+            let mut bytes = Vec::new();
+            Postings::encode(ids, &mut bytes);
+            let postings = Postings::decode(&bytes, ids.len(), 1_000).unwrap();
+            assert_eq!(matches!(postings, Postings::Range(_)), range);
+            let mut out = Vec::new();
+            postings.append_to(&mut out);
+            assert!(out.iter().map(|id| i64::from(*id)).eq(ids.iter().copied()));
+            assert!(Postings::decode(&bytes, ids.len(), ids[ids.len() - 1] as u64).is_err(), "beyond the block");
+        }
+        check(&[7], true);
+        check(&(100..900).collect::<Vec<_>>(), true);
+        check(&[1, 3, 4, 900], false);
+        check(&(0..300).map(|i| i * 3).collect::<Vec<_>>(), false);
+        let mut falling = Vec::new();
+        Postings::encode(&[5, 4, 3], &mut falling);
+        assert!(Postings::decode(&falling, 3, 1_000).is_err());
+    }
+}

@@ -180,7 +180,9 @@ impl<'a> BlockReader<'a> {
             }
             let payload = chunks.values(chunk, self.block.meta().columns(), column);
             let before = out.len();
-            let read = self.chunk(chunks.time(chunk), times, &own, payload, chunks.own(), (from, to), out);
+            let read = self
+                .times(chunks.time(chunk), times, &own)
+                .and_then(|t| self.values(&t, payload, chunks.own(), (from, to), out));
             // Chunks of a series follow each other; those of a damaged table need not.
             let ordered = out.t.get(before).is_none_or(|t| before == start || *t > out.t[before - 1]);
             if read.is_err() || !ordered || times.min < last {
@@ -201,31 +203,28 @@ impl<'a> BlockReader<'a> {
         }
     }
 
-    fn chunk(
+    /// Appends the samples of a chunk with these times.
+    fn values(
         &mut self,
-        number: u32,
-        times: TimesEntry,
-        times_own: &Times,
-        values: Payload,
-        values_own: &[u8],
+        t: &[i64],
+        payload: Payload,
+        own: &[u8],
         (from, to): (i64, i64),
         out: &mut Column,
     ) -> Result<(), Corrupt> {
-        let t = self.times(number, times, times_own)?;
-        let bytes = match values {
-            Payload::Table { start, len } => &values_own[start as usize..(start + len) as usize],
+        let bytes = match payload {
+            Payload::Table { start, len } => &own[start as usize..(start + len) as usize],
             Payload::File { offset, len } => unsealed(self.window.get(self.block, offset, len as usize + CRC)?)?,
         };
-        if from <= times.min && to >= times.max {
-            chunk::decode_values(bytes, t.len(), &mut out.v)?;
-            out.t.extend_from_slice(&t);
-            return Ok(());
-        }
-        self.scratch.clear();
-        chunk::decode_values(bytes, t.len(), &mut self.scratch)?;
         let range = t.partition_point(|t| *t < from)..t.partition_point(|t| *t <= to);
-        out.t.extend_from_slice(&t[range.clone()]);
-        out.v.extend_from_slice(&self.scratch[range]);
+        if range.len() == t.len() {
+            chunk::decode_values(bytes, t.len(), &mut out.v)?;
+        } else {
+            self.scratch.clear();
+            chunk::decode_values(bytes, t.len(), &mut self.scratch)?;
+            out.v.extend_from_slice(&self.scratch[range.clone()]);
+        }
+        out.t.extend_from_slice(&t[range]);
         Ok(())
     }
 

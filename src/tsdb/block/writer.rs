@@ -18,8 +18,9 @@ use crate::tsdb::block::postings::{INLINE_POSTINGS, Postings};
 use crate::tsdb::block::{Block, Cache};
 use crate::tsdb::chunk::{self, Effort, put_varint, zigzag};
 
-/// Samples per chunk: longer ones gain little and make a short read of a long block dearer.
-const CHUNK: usize = 4_096;
+/// Most samples per chunk: six hours at 15 s. Longer ones are smaller by under one percent, and an hour read
+/// from the block of a day would cost the decoding of half a day.
+const CHUNK: usize = 1_536;
 /// Payloads remembered to be referred to again, in bytes. Buckets of a histogram that nothing fell between,
 /// or the columns of a roll-up of a constant, are equal byte for byte.
 const REMEMBERED: usize = 2 << 20;

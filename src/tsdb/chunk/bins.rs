@@ -70,7 +70,7 @@ impl Shape {
     /// Gives bins, plain bits and their number, of residuals and runs in order.
     fn tokens(&self, residuals: &[i64], outliers: &[usize], runs_from: usize, mut token: impl FnMut(usize, u64, u32)) {
         let (mut run, mut outliers) = (0_u64, outliers.iter().peekable());
-        let mut end_run = |run: &mut u64, token: &mut dyn FnMut(usize, u64, u32)| {
+        let end_run = |run: &mut u64, token: &mut dyn FnMut(usize, u64, u32)| {
             while *run > 0 {
                 let plain = (width(*run) - 1).min(RUN_BINS as u32 - 1);
                 let length = (*run).min((2 << plain) - 1);

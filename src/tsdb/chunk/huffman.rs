@@ -22,11 +22,14 @@ pub(super) fn lengths(counts: &[u32]) -> Vec<u8> {
 fn unlimited(counts: &[u32]) -> Vec<u8> {
     let mut lengths = vec![0; counts.len()];
     let mut leaves: Vec<(u32, usize)> = (0..).zip(counts).filter(|(_, c)| **c > 0).map(|(i, c)| (*c, i)).collect();
-    if let [(_, only)] = leaves[..] {
-        lengths[only] = 1;
-        return lengths;
+    match leaves[..] {
+        [] => return lengths,
+        [(_, only)] => {
+            lengths[only] = 1;
+            return lengths;
+        }
+        _ => leaves.sort_unstable(),
     }
-    leaves.sort_unstable();
     // Two queues: leaves by weight, and nodes, which arise by weight. Parents of all, leaves first.
     let n = leaves.len();
     let mut weights: Vec<u32> = leaves.iter().map(|(c, _)| *c).collect();
@@ -152,5 +155,59 @@ impl<'a> BitReader<'a> {
     /// Whether more was read than there was.
     pub(super) const fn overran(&self) -> bool {
         self.at as u64 * 8 - self.fill as u64 > self.bytes.len() as u64 * 8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_of_any_counts_are_short_and_tell_symbols_apart() {
+        let mut rng = fastrand::Rng::with_seed(6);
+        for _ in 0..500 {
+            let n = rng.usize(1..80);
+            // Counts that double make the longest codes.
+            let counts: Vec<u32> = (0..n).map(|_| rng.u32(0..2) << rng.u32(0..16)).collect();
+            let lengths = lengths(&counts);
+            let codes = codes(&lengths).unwrap();
+            let mut taken = [false; 1 << LONGEST];
+            for ((count, length), code) in counts.iter().zip(&lengths).zip(codes) {
+                assert_eq!(*count == 0, *length == 0);
+                assert!(u32::from(*length) <= LONGEST);
+                if *length > 0 {
+                    for place in taken[usize::from(code)..].iter_mut().step_by(1 << length) {
+                        assert!(!std::mem::replace(place, true), "one code begins another");
+                    }
+                }
+            }
+        }
+        assert!(codes(&[1, 1, 1]).is_err(), "more codes than bits tell apart");
+        assert!(codes(&[10]).is_err());
+    }
+
+    #[test]
+    fn bits_come_back_and_behind_them_are_zeros() {
+        let mut rng = fastrand::Rng::with_seed(7);
+        let values: Vec<(u64, u32)> = (0..1_000)
+            .map(|_| {
+                let n = rng.u32(0..=56);
+                (rng.u64(..) & ((1 << n) - 1), n)
+            })
+            .collect();
+        let mut writer = BitWriter::default();
+        values.iter().for_each(|(bits, n)| writer.put(*bits, *n));
+        let bytes = writer.finish();
+        let mut reader = BitReader::new(&bytes);
+        for (bits, n) in values {
+            reader.refill();
+            assert_eq!(reader.peek(n), bits);
+            reader.skip(n);
+        }
+        assert!(!reader.overran());
+        reader.refill();
+        assert_eq!(reader.peek(40), 0);
+        reader.skip(40);
+        assert!(reader.overran());
     }
 }

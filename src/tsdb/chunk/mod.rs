@@ -283,6 +283,53 @@ mod tests {
     }
 
     #[test]
+    fn series_of_every_kind_come_back_and_dense_is_smallest() {
+        use crate::tsdb::nodes::Kind::{Constant, Counter, Duration, Idle, Load, Pages, Random, State, Sum};
+        #[track_caller]
+        fn check(kind: crate::tsdb::nodes::Kind, most: f64) {
+            const N: usize = 480;
+            for n in [1, 2, 3, 24, 63, 64, 65, 66, 129, N] {
+                comes_back(&grid(n), &kind.values(n as u64, n));
+            }
+            let values = kind.values(1, N);
+            let size = |effort| {
+                let mut bytes = Vec::new();
+                encode_values(&values, effort, &mut bytes);
+                bytes.len()
+            };
+            assert!(size(Effort::Dense) <= size(Effort::Fast));
+            // What is measured in the format's description, with room for chance.
+            let per_sample = size(Effort::Dense) as f64 / N as f64;
+            assert!(per_sample < most, "{per_sample} bytes per sample of {kind:?}");
+        }
+        check(Counter { pace: 4e6, noise: 0.4, scale: 1.0 }, 3.1);
+        check(Counter { pace: 30.0, noise: 0.5, scale: 1.0 }, 0.9);
+        check(Counter { pace: 120.0, noise: 0.3, scale: 100.0 }, 1.1);
+        check(Idle { rest: 0.97, pace: 1.0, scale: 1.0 }, 0.12);
+        check(Pages { start: 4e9, step: 300.0, moves: 0.9 }, 1.4);
+        check(Load, 0.7);
+        check(Duration(0.004), 2.9);
+        check(State(0.02), 0.1);
+        check(Constant(3.0), 0.01);
+        check(Sum(0.8), 5.9);
+        check(Random, 7.2);
+    }
+
+    #[test]
+    fn sums_of_decimals_are_nearly_decimal() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        let mut sum = 0.0;
+        let v: Vec<f64> = (0..480)
+            .map(|_| {
+                sum += f64::from(rng.u32(0..100_000_000)) / 1e9;
+                sum
+            })
+            .collect();
+        let len = comes_back(&grid(480), &v);
+        assert!(len < 480 * 9 / 2, "{len} bytes");
+    }
+
+    #[test]
     fn a_short_input_does_not_ask_for_much_memory() {
         let mut bytes = Vec::new();
         put_varint(&mut bytes, u64::from(u32::MAX));

@@ -64,11 +64,13 @@ pub(super) fn encode(values: &[f64], effort: Effort, out: &mut Vec<u8>) {
     let start = out.len();
     head(scale, !exceptions.is_empty(), out);
     ints::encode(&numbers, effort, out);
-    if effort == Effort::Dense && matches!(scale, Scale::Bits | Scale::Binary(_)) && exceptions.is_empty() {
-        if let Some(smaller) = nearly_decimal(values, out.len() - start) {
-            out.truncate(start);
-            out.extend_from_slice(&smaller);
-        }
+    let digitless = matches!(scale, Scale::Bits | Scale::Binary(_)) && exceptions.is_empty();
+    if effort == Effort::Dense
+        && digitless
+        && let Some(smaller) = nearly_decimal(values, out.len() - start)
+    {
+        out.truncate(start);
+        out.extend_from_slice(&smaller);
     }
     if !exceptions.is_empty() {
         put_varint(out, exceptions.len() as u64);
@@ -107,40 +109,34 @@ fn nearly_decimal(values: &[f64], than: usize) -> Option<Vec<u8>> {
     const MOST_UNITS: u64 = 1 << 12;
     /// Powers to try from the first that fits on: with large values even too small a power fits.
     const TRIED: usize = 3;
-    let (mut numbers, mut units) = (Vec::with_capacity(values.len()), Vec::with_capacity(values.len()));
-    let mut best = None;
-    let mut size = than;
-    let mut tried = 0;
-    for (n, &power) in POWERS.iter().enumerate() {
-        numbers.clear();
-        units.clear();
+    /// Beyond picoseconds any number fits.
+    const FINEST: usize = 13;
+    let encode = |power: usize, effort: Effort| {
+        let (mut numbers, mut units) = (Vec::with_capacity(values.len()), Vec::with_capacity(values.len()));
         for &v in values {
-            let scaled = v * power;
+            let scaled = v * POWERS[power];
             let rounded = scaled + MAGIC;
-            let off = ordered(v.to_bits() as i64).wrapping_sub(ordered(((rounded - MAGIC) / power).to_bits() as i64));
+            let near = (rounded - MAGIC) / POWERS[power];
+            let off = ordered(v.to_bits() as i64).wrapping_sub(ordered(near.to_bits() as i64));
             if scaled.is_nan() || scaled.abs() >= LIMIT || off.unsigned_abs() > MOST_UNITS {
-                break;
+                return None;
             }
             numbers.push((rounded.to_bits() as i64).wrapping_sub(MAGIC_BITS));
             units.push(off);
         }
-        if units.len() < values.len() {
-            continue;
-        }
-        let mut out = Vec::with_capacity(size);
-        head(Scale::Nearly(n as u8), false, &mut out);
-        ints::encode(&numbers, Effort::Dense, &mut out);
-        ints::encode(&units, Effort::Dense, &mut out);
-        if out.len() < size {
-            size = out.len();
-            best = Some(out);
-        }
-        tried += 1;
-        if tried == TRIED {
-            break;
-        }
+        let mut out = Vec::with_capacity(than);
+        head(Scale::Nearly(power as u8), false, &mut out);
+        ints::encode(&numbers, effort, &mut out);
+        ints::encode(&units, effort, &mut out);
+        Some(out)
+    };
+    let fitting = (0..FINEST).filter_map(|power| Some((encode(power, Effort::Fast)?.len(), power)));
+    let (size, power) = fitting.take(TRIED).min()?;
+    // What fast packing does not bring near, frequencies will not bring below.
+    if size > than + than / 8 {
+        return None;
     }
-    best
+    encode(power, Effort::Dense).filter(|out| out.len() < than)
 }
 
 /// Fills `numbers`, and `exceptions` with the places of values that the scale does not reach.
