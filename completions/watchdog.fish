@@ -41,7 +41,9 @@ complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "reload" -d 'Load 
 complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "status" -d 'Tell how everything is; exit code 1 when a monitor is down'
 complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "monitor" -d 'Look at monitors, or probe one now'
 complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "alert" -d 'Look at alerts'
+complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "query" -d 'Ask for metrics in PromQL: now, at a time, or over a range'
 complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "probe" -d 'Probe a target once, without a server and without files'
+complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "tsdb" -d 'Look at the store of samples, or delete from it'
 complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "man" -d 'Print the manual page, or write all pages'
 complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -55,18 +57,35 @@ never\t'Never'"
 complete -c watchdog -n "__fish_watchdog_using_subcommand serve" -l strict -d 'Refuse to start when the configuration has errors'
 complete -c watchdog -n "__fish_watchdog_using_subcommand serve" -l json -d 'Print JSON'
 complete -c watchdog -n "__fish_watchdog_using_subcommand serve" -s h -l help -d 'Print help'
-complete -c watchdog -n "__fish_watchdog_using_subcommand tui" -l glyphs -d 'Which characters to draw with' -r -f -a "auto\t'As the locale says'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui; and not __fish_seen_subcommand_from explore help" -l glyphs -d 'Which characters to draw with' -r -f -a "auto\t'As the locale says'
 unicode\t'Lines, blocks and dots of Unicode'
 ascii\t'Nothing beyond ASCII'"
-complete -c watchdog -n "__fish_watchdog_using_subcommand tui" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
-complete -c watchdog -n "__fish_watchdog_using_subcommand tui" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
-complete -c watchdog -n "__fish_watchdog_using_subcommand tui" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
-complete -c watchdog -n "__fish_watchdog_using_subcommand tui" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui; and not __fish_seen_subcommand_from explore help" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui; and not __fish_seen_subcommand_from explore help" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui; and not __fish_seen_subcommand_from explore help" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui; and not __fish_seen_subcommand_from explore help" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c watchdog -n "__fish_watchdog_using_subcommand tui" -l read-only -d 'Offer nothing that changes anything'
-complete -c watchdog -n "__fish_watchdog_using_subcommand tui" -l json -d 'Print JSON'
-complete -c watchdog -n "__fish_watchdog_using_subcommand tui" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui; and not __fish_seen_subcommand_from explore help" -l read-only -d 'Offer nothing that changes anything'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui; and not __fish_seen_subcommand_from explore help" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui; and not __fish_seen_subcommand_from explore help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui; and not __fish_seen_subcommand_from explore help" -a "explore" -d 'Open the chart of a query in PromQL'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui; and not __fish_seen_subcommand_from explore help" -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui; and __fish_seen_subcommand_from explore" -l range -d 'Length of the range, such as `6h` [default: 1h]' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui; and __fish_seen_subcommand_from explore" -l end -d 'End of the range: RFC 3339, Unix seconds, `now-1h` or `-1h` [default: now, and follow it]' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui; and __fish_seen_subcommand_from explore" -l glyphs -d 'Which characters to draw with' -r -f -a "auto\t'As the locale says'
+unicode\t'Lines, blocks and dots of Unicode'
+ascii\t'Nothing beyond ASCII'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui; and __fish_seen_subcommand_from explore" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui; and __fish_seen_subcommand_from explore" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui; and __fish_seen_subcommand_from explore" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui; and __fish_seen_subcommand_from explore" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui; and __fish_seen_subcommand_from explore" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui; and __fish_seen_subcommand_from explore" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui; and __fish_seen_subcommand_from help" -f -a "explore" -d 'Open the chart of a query in PromQL'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tui; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c watchdog -n "__fish_watchdog_using_subcommand init" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
 complete -c watchdog -n "__fish_watchdog_using_subcommand init" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
 complete -c watchdog -n "__fish_watchdog_using_subcommand init" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
@@ -182,6 +201,26 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from help" -f -a "list" -d 'List pending, firing and recently resolved alerts'
 complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l at -d 'Evaluate at this time: RFC 3339, Unix seconds, `now-1h` or `-1h` [default: now]' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l start -d 'Evaluate at every step from this time on' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l end -d 'Last time of a range [default: now]' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l step -d 'Distance of the steps of a range, such as `30s` [default: so that it fills a screen]' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l range -d 'Length of a range that ends at `--end`, such as `1h`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l timeout -d 'Give up after this time, if the server does not earlier' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l limit -d 'At most so many series' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l glyphs -d 'Which characters to draw with' -r -f -a "auto\t'As the locale says'
+unicode\t'Lines, blocks and dots of Unicode'
+ascii\t'Nothing beyond ASCII'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand query" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l chart -d 'Draw the range; the last hour if none is named'
+complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l csv -d 'Print comma-separated values'
+complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand query" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host help" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host help" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
 ascii\t''"
@@ -276,6 +315,29 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "script" -d 'One run of a program, judged as Nagios does'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "host" -d 'This machine'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from delete help" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from delete help" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from delete help" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from delete help" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from delete help" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from delete help" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from delete help" -f -a "delete" -d 'Delete samples of a running server; tells first how many series it would be'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from delete help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from delete" -l start -d 'Only samples from this time on: RFC 3339, Unix seconds, `now-1h` or `-1h`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from delete" -l end -d 'Only samples up to this time' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from delete" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from delete" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from delete" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from delete" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from delete" -l yes -d 'Delete, instead of telling what would be deleted'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from delete" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Delete samples of a running server; tells first how many series it would be'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c watchdog -n "__fish_watchdog_using_subcommand completions" -l dir -d 'Write those of bash, zsh and fish into this directory' -r -F
 complete -c watchdog -n "__fish_watchdog_using_subcommand completions" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
 complete -c watchdog -n "__fish_watchdog_using_subcommand completions" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
@@ -294,18 +356,21 @@ always\t'Always'
 never\t'Never'"
 complete -c watchdog -n "__fish_watchdog_using_subcommand man" -l json -d 'Print JSON'
 complete -c watchdog -n "__fish_watchdog_using_subcommand man" -s h -l help -d 'Print help'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert probe completions man help" -f -a "serve" -d 'Run the engine and its API; needs no terminal'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert probe completions man help" -f -a "tui" -d 'Show the terminal interface of a running server'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert probe completions man help" -f -a "init" -d 'Write a starter configuration that watches this machine'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert probe completions man help" -f -a "check" -d 'Check the configuration and list every mistake with its place; needs no server'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert probe completions man help" -f -a "reload" -d 'Load the configuration directory now'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert probe completions man help" -f -a "status" -d 'Tell how everything is; exit code 1 when a monitor is down'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert probe completions man help" -f -a "monitor" -d 'Look at monitors, or probe one now'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert probe completions man help" -f -a "alert" -d 'Look at alerts'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert probe completions man help" -f -a "probe" -d 'Probe a target once, without a server and without files'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert probe completions man help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert probe completions man help" -f -a "man" -d 'Print the manual page, or write all pages'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert probe completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "serve" -d 'Run the engine and its API; needs no terminal'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "tui" -d 'Show the terminal interface of a running server'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "init" -d 'Write a starter configuration that watches this machine'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "check" -d 'Check the configuration and list every mistake with its place; needs no server'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "reload" -d 'Load the configuration directory now'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "status" -d 'Tell how everything is; exit code 1 when a monitor is down'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "monitor" -d 'Look at monitors, or probe one now'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "alert" -d 'Look at alerts'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "query" -d 'Ask for metrics in PromQL: now, at a time, or over a range'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "probe" -d 'Probe a target once, without a server and without files'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "tsdb" -d 'Look at the store of samples, or delete from it'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "man" -d 'Print the manual page, or write all pages'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from tui" -f -a "explore" -d 'Open the chart of a query in PromQL'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from monitor" -f -a "list" -d 'List monitors, the broken ones first'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from monitor" -f -a "show" -d 'Show everything about one monitor; exit code 1 when it is down'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from monitor" -f -a "run" -d 'Probe a monitor now, outside its schedule; exit code 1 when the probe fails'
@@ -315,3 +380,4 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "tcp" -d 'One TCP connection'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "script" -d 'One run of a program, judged as Nagios does'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "host" -d 'This machine'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from tsdb" -f -a "delete" -d 'Delete samples of a running server; tells first how many series it would be'

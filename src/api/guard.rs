@@ -4,7 +4,8 @@
 //! A page cannot read our replies (no CORS headers are ever sent), but it can send requests to
 //! `localhost`. Three checks stand against that: `Host` must name this machine (DNS rebinding makes a
 //! foreign name resolve to 127.0.0.1), `Origin` must be our own wherever something is changed or a
-//! WebSocket opened, and bodies must be declared JSON, which a form cannot do.
+//! WebSocket opened, and bodies must be declared JSON, which a form cannot do. Prometheus' dialect takes
+//! forms and samples; there the origin decides alone, which browsers send with every `POST`.
 
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
@@ -19,10 +20,15 @@ use hyper::body::Body;
 use tokio::time::Instant;
 
 use crate::api::Peer;
-use crate::api::problem::{ApiError, BODY_LIMIT, body_too_large, not_json};
+use crate::api::body::too_large_for;
+use crate::api::problem::{ApiError, BODY_LIMIT, not_json};
+use crate::api::prometheus;
 use crate::base::failure::{Failure, Kind};
 use crate::base::term_safe::term_safe;
+use crate::engine::intake::MAX_BODY;
 
+/// Paths whose bodies are not JSON, and are larger: samples pushed in.
+const SAMPLES: [&str; 3] = ["/api/v1/write", "/api/v1/import/prometheus", "/api/v1/read"];
 /// Where reports go, each with its token.
 const PUSH: &str = "/api/v1/push/";
 
@@ -102,12 +108,19 @@ fn check_origin(headers: &HeaderMap, host: Option<&str>) -> Result<(), ApiError>
 fn check_body(request: &Request) -> Result<(), ApiError> {
     let headers = request.headers();
     let declared = text(headers, &CONTENT_LENGTH).and_then(|l| l.parse::<u64>().ok());
-    if declared.is_some_and(|length| length > BODY_LIMIT as u64) {
-        return Err(body_too_large());
+    let path = request.uri().path();
+    let samples = SAMPLES.contains(&path);
+    let limit = if samples { MAX_BODY } else { BODY_LIMIT };
+    if declared.is_some_and(|length| length > limit as u64) {
+        return Err(too_large_for(limit));
+    }
+    if samples || prometheus::takes_forms(path) {
+        // Which type it is to be is the handler's business.
+        return Ok(());
     }
     let kind = headers.get(CONTENT_TYPE);
     // `curl -d ''` declares a form even when it is empty; a report's token is proof enough there.
-    if request.body().is_end_stream() && (kind.is_none() || request.uri().path().starts_with(PUSH)) {
+    if request.body().is_end_stream() && (kind.is_none() || path.starts_with(PUSH)) {
         return Ok(());
     }
     let essence = kind.and_then(|k| k.to_str().ok()).and_then(|k| k.split(';').next()).unwrap_or_default();

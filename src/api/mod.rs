@@ -5,9 +5,11 @@
 //! TCP, where a browser could be tricked into asking for us, names and origins are checked.
 
 mod accept;
+mod body;
 mod guard;
 mod listen;
 mod problem;
+mod prometheus;
 mod routes;
 mod stall;
 
@@ -29,6 +31,8 @@ pub use crate::api::listen::{Bound, Listen, bind, check_listen};
 const STREAMS: usize = 64;
 /// Streams that TCP clients may take of these; the rest is for the owner at the socket.
 const TCP_STREAMS: usize = 48;
+/// Memory for bodies of pushes that have arrived, in KiB: a crowd of large ones is told to come again.
+const BODY_MEMORY: usize = 192 << 10;
 /// How long connections may take to finish after the goodbye.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -53,6 +57,8 @@ struct App {
     upgrades: mpsc::Sender<routes::stream::Upgraded>,
     streams: Arc<Semaphore>,
     tcp_streams: Arc<Semaphore>,
+    /// Memory for bodies, in KiB.
+    memory: Arc<Semaphore>,
     closing: Arc<Closing>,
 }
 
@@ -84,6 +90,7 @@ impl Bound {
             upgrades,
             streams: Arc::new(Semaphore::new(STREAMS)),
             tcp_streams: Arc::new(Semaphore::new(TCP_STREAMS)),
+            memory: Arc::new(Semaphore::new(BODY_MEMORY)),
             closing: Arc::clone(&closing),
         };
         let router = routes::router(app);

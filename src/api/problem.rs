@@ -1,43 +1,59 @@
 //! How the API says no: one JSON shape for every error, and extractors whose refusals have it.
 
-use std::time::Duration;
-
-use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
-use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
-use tokio::time::timeout;
 
+use crate::api::body;
 use crate::base::failure::{Chain, Failure, Kind};
 use crate::engine::handle::EngineError;
 use crate::wire::api::ErrorBody;
 
 /// Largest body of a request.
 pub(super) const BODY_LIMIT: usize = 1 << 20;
-/// Longest time for a body to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A refusal on its way to the client.
 #[derive(Debug)]
 pub(super) struct ApiError {
     status: StatusCode,
     failure: Failure,
+    /// Prometheus' `errorType`, where it is not that of the failure's kind.
+    word: Option<&'static str>,
+    /// When to come again, in seconds.
+    retry_after: Option<u16>,
 }
 
 impl ApiError {
     /// A refusal with the status of its kind.
     pub(super) fn new(failure: Failure) -> Self {
         let status = StatusCode::from_u16(failure.kind().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { status, failure }
+        Self::with_status(status, failure)
     }
 
     /// A refusal whose status says more than its kind.
     pub(super) fn with_status(status: StatusCode, failure: Failure) -> Self {
-        Self { status, failure }
+        Self { status, failure, word: None, retry_after: None }
+    }
+
+    /// A refusal with an `errorType` of its own.
+    pub(super) fn worded(status: StatusCode, word: &'static str, failure: Failure) -> Self {
+        Self { word: Some(word), ..Self::with_status(status, failure) }
+    }
+
+    /// The same with the time after which to come again, in seconds.
+    #[must_use]
+    pub(super) fn retry_after(mut self, seconds: u16) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// The status of the reply.
+    #[cfg(test)]
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
     }
 
     fn bad_request(status: StatusCode, message: String) -> Self {
@@ -49,13 +65,14 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let body = ErrorBody {
             status: "error".to_owned(),
-            error_type: self.failure.kind().error_type().to_owned(),
+            error_type: self.word.unwrap_or(self.failure.kind().error_type()).to_owned(),
             error: self.failure.message().to_owned(),
             hints: self.failure.hints().to_vec(),
         };
         let mut reply = (self.status, axum::Json(body)).into_response();
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        let busy = (self.status == StatusCode::SERVICE_UNAVAILABLE).then_some(1);
+        if let Some(seconds) = self.retry_after.or(busy) {
+            reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         reply
     }
@@ -150,7 +167,7 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for Payload<T
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let body = read(request.into_body()).await?;
+        let body = body::read(request.into_body(), BODY_LIMIT).await?;
         if body.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self(T::default()));
         }
@@ -159,30 +176,6 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for Payload<T
             .map(Self)
             .map_err(|e| ApiError::bad_request(StatusCode::BAD_REQUEST, format!("the body is not understood: {e}")))
     }
-}
-
-async fn read(body: Body) -> Result<axum::body::Bytes, ApiError> {
-    match timeout(BODY_TIMEOUT, to_bytes(body, BODY_LIMIT)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(e)) => {
-            let too_large = std::error::Error::source(&e).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
-            Err(if too_large { body_too_large() } else { broken_body(&e) })
-        }
-        Err(_) => {
-            let message = format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs());
-            Err(ApiError::bad_request(StatusCode::REQUEST_TIMEOUT, message))
-        }
-    }
-}
-
-fn broken_body(e: &axum::Error) -> ApiError {
-    ApiError::bad_request(StatusCode::BAD_REQUEST, format!("the body broke off: {}", Chain(e)))
-}
-
-/// Refusal of a body beyond [`BODY_LIMIT`].
-pub(super) fn body_too_large() -> ApiError {
-    let message = format!("the body is larger than {} KiB", BODY_LIMIT >> 10);
-    ApiError::bad_request(StatusCode::PAYLOAD_TOO_LARGE, message)
 }
 
 /// Refusal of a body that is not JSON.
@@ -195,6 +188,8 @@ pub(super) fn not_json(found: Option<&HeaderValue>) -> ApiError {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+
     use super::*;
     use crate::wire::api::Push;
 
@@ -210,7 +205,7 @@ mod tests {
         let begun = tokio::time::Instant::now();
         let endless = Body::from_stream(futures_util::stream::pending::<Result<axum::body::Bytes, std::io::Error>>());
         assert_eq!(refusal(endless).await, StatusCode::REQUEST_TIMEOUT);
-        assert_eq!(begun.elapsed(), BODY_TIMEOUT);
+        assert_eq!(begun.elapsed(), body::ARRIVAL);
     }
 
     #[tokio::test]

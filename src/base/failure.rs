@@ -83,6 +83,7 @@ impl Kind {
 pub struct Failure {
     kind: Kind,
     message: String,
+    excerpt: Vec<String>,
     hints: Vec<String>,
 }
 
@@ -94,13 +95,20 @@ impl Failure {
 
     /// A failure that has no underlying error value.
     pub fn text(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hints: Vec::new() }
+        Self { kind, message: message.into(), excerpt: Vec::new(), hints: Vec::new() }
     }
 
     /// Adds something the person can do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
+        self
+    }
+
+    /// Shows where in what the person wrote: lines to print as they are, one below the other.
+    #[must_use]
+    pub fn excerpt(mut self, lines: Vec<String>) -> Self {
+        self.excerpt = lines;
         self
     }
 
@@ -112,6 +120,11 @@ impl Failure {
     /// What went wrong.
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// Where in what the person wrote.
+    pub fn excerpt_lines(&self) -> &[String] {
+        &self.excerpt
     }
 
     /// What can be done about it.

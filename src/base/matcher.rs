@@ -6,6 +6,8 @@ use std::fmt;
 
 use regex::Regex;
 
+use crate::base::re2::rust_pattern;
+
 /// Largest compiled program of one expression; a larger one is refused with a clear error.
 const REGEX_SIZE: usize = 1 << 20;
 
@@ -94,6 +96,15 @@ impl Matcher {
         Self { name: name.into(), op: MatchOp::Equal, test: Test::OneOf(Box::new([value.clone()])), value }
     }
 
+    /// `name=~"a|b"` for these very values.
+    pub fn one_of<'v>(name: impl Into<Box<str>>, values: impl IntoIterator<Item = &'v str>) -> Self {
+        let mut all: Vec<Box<str>> = values.into_iter().map(Box::from).collect();
+        all.sort_unstable();
+        all.dedup();
+        let value = all.iter().map(|v| regex::escape(v)).collect::<Vec<_>>().join("|").into();
+        Self { name: name.into(), op: MatchOp::Regex, value, test: Test::OneOf(all.into()) }
+    }
+
     /// The label.
     pub fn name(&self) -> &str {
         &self.name
@@ -152,29 +163,31 @@ impl fmt::Display for Matcher {
 
 impl Test {
     fn of(pattern: &str) -> Result<Self, BadRegex> {
-        // The engine decides whether it stands at all; shortcuts come after.
-        let regex = regex::RegexBuilder::new(&format!("^(?s:{pattern})$"))
-            .size_limit(REGEX_SIZE)
-            .build()
-            .map_err(|e| BadRegex { pattern: pattern.to_owned(), source: Box::new(e) })?;
+        // What has none of these characters is a literal; only patterns beyond the shortcuts cost a compilation.
         let plain = |s: &str| !s.contains(|c: char| r"\.+*?()|[]{}^$".contains(c));
         let alternatives = pattern.strip_prefix("(?:").or_else(|| pattern.strip_prefix('('));
         let alternatives = alternatives.and_then(|p| p.strip_suffix(')')).unwrap_or(pattern);
-        Ok(match pattern {
-            ".*" => Self::Anything,
-            ".+" => Self::Something,
-            _ if alternatives.split('|').all(plain) => {
-                let mut all: Vec<Box<str>> = alternatives.split('|').map(Box::from).collect();
-                all.sort_unstable();
-                all.dedup();
-                Self::OneOf(all.into())
-            }
-            _ => match (pattern.strip_suffix(".*"), pattern.strip_suffix(".+")) {
-                (Some(prefix), _) if plain(prefix) => Self::Prefix(prefix.into()),
-                (_, Some(prefix)) if plain(prefix) => Self::LongerThan(prefix.into()),
-                _ => Self::Pattern(regex),
-            },
-        })
+        match pattern {
+            ".*" => return Ok(Self::Anything),
+            ".+" => return Ok(Self::Something),
+            _ => {}
+        }
+        if alternatives.split('|').all(plain) {
+            let mut all: Vec<Box<str>> = alternatives.split('|').map(Box::from).collect();
+            all.sort_unstable();
+            all.dedup();
+            return Ok(Self::OneOf(all.into()));
+        }
+        match (pattern.strip_suffix(".*"), pattern.strip_suffix(".+")) {
+            (Some(prefix), _) if plain(prefix) => return Ok(Self::Prefix(prefix.into())),
+            (_, Some(prefix)) if plain(prefix) => return Ok(Self::LongerThan(prefix.into())),
+            _ => {}
+        }
+        regex::RegexBuilder::new(&format!("^(?s:{})$", rust_pattern(pattern)))
+            .size_limit(REGEX_SIZE)
+            .build()
+            .map(Self::Pattern)
+            .map_err(|e| BadRegex { pattern: pattern.to_owned(), source: Box::new(e) })
     }
 
     fn accepts(&self, value: &str) -> bool {

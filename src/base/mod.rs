@@ -12,6 +12,7 @@ pub mod name;
 pub mod nearest;
 pub mod outcome;
 pub mod probe;
+pub mod re2;
 pub mod sample;
 pub mod secret;
 pub mod term_safe;

@@ -11,7 +11,9 @@ pub mod logs;
 pub mod result;
 pub mod settings;
 pub mod table;
+pub mod times;
 pub mod ui;
+pub mod values;
 
 use std::ffi::OsString;
 use std::panic::{self, AssertUnwindSafe};

@@ -36,7 +36,7 @@ impl Cell {
 /// A table being filled.
 #[derive(Clone, Debug)]
 pub struct Table {
-    header: Vec<&'static str>,
+    header: Vec<String>,
     shrink: Vec<usize>,
     dispensable: Vec<usize>,
     rows: Vec<Vec<Cell>>,
@@ -44,8 +44,15 @@ pub struct Table {
 
 impl Table {
     /// A table with these headings; columns in `shrink` give way when the line is too long.
-    pub fn new(header: &[&'static str], shrink: &[usize]) -> Self {
-        Self { header: header.to_vec(), shrink: shrink.to_vec(), dispensable: Vec::new(), rows: Vec::new() }
+    pub fn new(header: &[&str], shrink: &[usize]) -> Self {
+        let header = header.iter().map(|h| term_safe(h).into_owned()).collect();
+        Self { header, shrink: shrink.to_vec(), dispensable: Vec::new(), rows: Vec::new() }
+    }
+
+    /// Whether it fits into `limit` columns with nothing cut.
+    pub fn fits(&self, limit: Option<usize>) -> bool {
+        let widths = self.widths(None);
+        limit.is_none_or(|limit| widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1) <= limit)
     }
 
     /// Columns that are left out, in this order, when shrinking alone is not enough.
@@ -66,7 +73,7 @@ impl Table {
         let mut builder = Builder::new();
         let shown = |i: &usize| widths[*i] > 0;
         let columns: Vec<usize> = (0..self.header.len()).filter(shown).collect();
-        builder.push_record(columns.iter().map(|i| ui.paint(Role::Dim, fit(self.header[*i], widths[*i]))));
+        builder.push_record(columns.iter().map(|i| ui.paint(Role::Dim, fit(&self.header[*i], widths[*i]))));
         for row in &self.rows {
             builder.push_record(columns.iter().map(|i| ui.paint(row[*i].role, fit(&row[*i].text, widths[*i]))));
         }
@@ -80,7 +87,7 @@ impl Table {
 
     /// The width of each column, the widest shrinkable ones cut first; 0 for those left out.
     fn widths(&self, limit: Option<usize>) -> Vec<usize> {
-        let mut widths: Vec<usize> = self.header.iter().map(|h| h.width().max(1)).collect();
+        let mut widths: Vec<usize> = self.header.iter().map(|h| h.as_str().width().max(1)).collect();
         for row in &self.rows {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = (*width).max(cell.text.width());

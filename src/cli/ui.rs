@@ -14,6 +14,7 @@ use crate::base::message::Severity;
 use crate::base::outcome::Verdict;
 use crate::base::term_safe::{json_safe, term_safe};
 use crate::cli::settings::Environment;
+use crate::tui::{ColorMode, TuiOptions};
 use crate::wire::api::ErrorBody;
 use crate::wire::board::State;
 
@@ -27,6 +28,16 @@ pub enum Color {
     Always,
     /// Never.
     Never,
+}
+
+impl From<Color> for ColorMode {
+    fn from(color: Color) -> Self {
+        match color {
+            Color::Auto => Self::Auto,
+            Color::Always => Self::Always,
+            Color::Never => Self::Never,
+        }
+    }
 }
 
 /// Where output goes.
@@ -132,6 +143,7 @@ pub struct Ui {
     err_color: bool,
     json: bool,
     width: Option<usize>,
+    screens: TuiOptions,
     failed: Option<io::Error>,
 }
 
@@ -154,9 +166,15 @@ impl Ui {
             err_color: decide(streams.err_is_terminal) && !json,
             json,
             width: width.filter(|w| *w > 0),
+            screens: TuiOptions::detect(color.into(), |n| environment.var(n).map(|v| v.to_string_lossy().into_owned())),
             failed: None,
             streams,
         }
+    }
+
+    /// Colours and characters of the terminal, for what is drawn.
+    pub const fn screens(&self) -> &TuiOptions {
+        &self.screens
     }
 
     /// Whether `--json` was given.
@@ -212,6 +230,11 @@ impl Ui {
         Ok(())
     }
 
+    /// Prints JSON that is text already.
+    pub fn json_text(&mut self, text: &str) {
+        self.line(json_safe(text.trim_end()));
+    }
+
     /// Prints a value as JSON on one line, for streams of values.
     ///
     /// # Errors
@@ -243,6 +266,9 @@ impl Ui {
         } else {
             let word = painted(self.err_color, Role::Bad, "error:");
             let mut text = format!("{word} {}", term_safe(failure.message()));
+            for line in failure.excerpt_lines() {
+                text.push_str(&format!("\n  {}", term_safe(line.trim_end())));
+            }
             for hint in failure.hints() {
                 text.push_str(&format!("\n  {} {}", painted(self.err_color, Role::Dim, "hint:"), term_safe(hint)));
             }

@@ -78,25 +78,37 @@ impl Client {
         path_and_query: &str,
         body: &B,
     ) -> Result<T, ClientError> {
-        let body = serde_json::to_vec(body).map_err(|e| ClientError::Reply(e.to_string()))?;
-        let reply = self.exchange(Method::POST, path_and_query, Some(body.into()), POST_TIMEOUT).await?;
+        let bytes = serde_json::to_vec(body).map_err(|e| ClientError::Reply(e.to_string()))?;
+        let body = Body { kind: "application/json", bytes: bytes.into() };
+        let reply = self.exchange(Method::POST, path_and_query, Some(body), POST_TIMEOUT).await?;
         parse(&reply)
+    }
+
+    /// Sends `fields` as a form to `path` and returns the reply's text, which may be empty.
+    ///
+    /// # Errors
+    /// As [`get_text`](Self::get_text).
+    pub async fn post_form(&self, path: &str, fields: &[(&str, String)]) -> Result<String, ClientError> {
+        let body = fields.iter().map(|(name, value)| format!("{}={}", path_segment(name), path_segment(value)));
+        let body = Body { kind: "application/x-www-form-urlencoded", bytes: body.collect::<Vec<_>>().join("&").into() };
+        let reply = self.exchange(Method::POST, path, Some(body), POST_TIMEOUT).await?;
+        String::from_utf8(reply.into()).map_err(|_| ClientError::Reply("it is not UTF-8".to_owned()))
     }
 
     async fn exchange(
         &self,
         method: Method,
         path_and_query: &str,
-        body: Option<Bytes>,
+        body: Option<Body>,
         limit: Duration,
     ) -> Result<Bytes, ClientError> {
         let mut request = Request::builder().method(method).uri(path_and_query).header(HOST, authority(&self.endpoint));
-        request = match body {
-            Some(_) => request.header(CONTENT_TYPE, "application/json").header(ACCEPT, "application/json"),
+        request = match &body {
+            Some(body) => request.header(CONTENT_TYPE, body.kind).header(ACCEPT, "application/json"),
             None => request.header(ACCEPT, "application/json, text/plain;q=0.9, */*;q=0.1"),
         };
         let request = request
-            .body(Full::new(body.unwrap_or_default()))
+            .body(Full::new(body.map(|b| b.bytes).unwrap_or_default()))
             .map_err(|e| ClientError::Reply(format!("`{path_and_query}` is not a path: {e}")))?;
         let (status, reply) = match timeout(limit, self.send(request)).await {
             Ok(done) => done?,
@@ -132,6 +144,12 @@ impl Client {
             }
         }
     }
+}
+
+/// What a request carries.
+struct Body {
+    kind: &'static str,
+    bytes: Bytes,
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ClientError> {

@@ -20,6 +20,8 @@ pub struct Diff {
     pub route: bool,
     /// Whether `server:` differs.
     pub server: bool,
+    /// Whether `storage:`, `query:` or `intake:` differ.
+    pub storage: bool,
 }
 
 impl Diff {
@@ -48,5 +50,6 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
     diff.receivers = receivers(old) != receivers(new);
     diff.route = old.route != new.route;
     diff.server = old.server != new.server;
+    diff.storage = (old.storage, old.query, old.intake) != (new.storage, new.query, new.intake);
     diff
 }

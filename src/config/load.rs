@@ -130,8 +130,15 @@ pub fn load(dir: &Path, catalog: &dyn Catalog, resolver: &dyn Resolver, previous
     let good = main.as_ref().map(|m| Arc::clone(&m.good)).unwrap_or_default();
     problems.extend(kept.values().flat_map(|k| k.sheet.problems.iter().cloned()));
     problems.extend(main.iter().flat_map(|m| m.sheet.problems.iter().cloned()));
-    let config =
-        Config { server: good.server.clone(), receivers: good.receivers.clone(), route: good.route.clone(), monitors };
+    let config = Config {
+        server: good.server.clone(),
+        storage: good.storage,
+        query: good.query,
+        intake: good.intake,
+        receivers: good.receivers.clone(),
+        route: good.route.clone(),
+        monitors,
+    };
     let files = tree.files.len();
     Loaded { config: Arc::new(config), problems: listed(problems), files, stale, dir: dir.to_owned(), kept, main }
 }

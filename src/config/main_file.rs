@@ -1,4 +1,4 @@
-//! `watchdog.yaml` → server, receivers and route; and the folders whose content this version only
+//! `watchdog.yaml` → server, storage, receivers and route; and the folders whose content this version only
 //! acknowledges.
 
 use std::collections::BTreeMap;
@@ -15,12 +15,12 @@ use crate::config::fnv::Fnv;
 use crate::config::model::{Receiver, Server};
 use crate::config::monitors::report_syntax;
 use crate::config::report::{Code, Source};
+use crate::config::storage::{IntakeLimits, QueryLimits, Storage};
 use crate::config::yaml::{self, Node, Value};
 use crate::wire::api::Problem;
 
 /// Keys of the main file that belong to later versions.
-const LATER: [&str; 12] = [
-    "storage",
+const LATER: [&str; 11] = [
     "routes",
     "inhibit",
     "inhibit_rules",
@@ -50,6 +50,12 @@ const LATER_ROUTE: [&str; 8] = [
 pub struct Main {
     /// `server:`.
     pub server: Server,
+    /// `storage:`.
+    pub storage: Storage,
+    /// `query:`.
+    pub query: QueryLimits,
+    /// `intake:`.
+    pub intake: IntakeLimits,
     /// `notifiers:`.
     pub receivers: Vec<Arc<Receiver>>,
     /// `route.receiver`.
@@ -80,6 +86,9 @@ pub fn read(source: &Arc<Source>, catalog: &dyn Catalog, resolver: &dyn Resolver
             main.server = read_server(&mut server);
             server.finish();
         }
+        main.storage = Storage::read(&mut fields);
+        main.query = QueryLimits::read(&mut fields);
+        main.intake = IntakeLimits::read(&mut fields);
         let declared;
         (declared, main.receivers) = receivers(&mut fields, &main.server, catalog);
         if let Some(mut route) = fields.nested("route") {

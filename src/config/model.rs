@@ -9,6 +9,7 @@ use crate::base::labels::Labels;
 use crate::base::message::Notifier;
 use crate::base::name::MonitorName;
 use crate::config::catalog::Probe;
+use crate::config::storage::{IntakeLimits, QueryLimits, Storage};
 use crate::wire::api::AlertPolicy;
 
 /// Everything that the files say.
@@ -16,6 +17,12 @@ use crate::wire::api::AlertPolicy;
 pub struct Config {
     /// `server:`.
     pub server: Server,
+    /// `storage:`; takes effect at once, but for `fsync`, which does at the next start.
+    pub storage: Storage,
+    /// `query:`.
+    pub query: QueryLimits,
+    /// `intake:`.
+    pub intake: IntakeLimits,
     /// `notifiers:`, in the order written.
     pub receivers: Vec<Arc<Receiver>>,
     /// `route.receiver`: who gets everything; `None` means every receiver.

@@ -12,10 +12,13 @@ use crate::base::failure::Chain;
 use crate::base::name::MonitorName;
 use crate::base::nearest::nearest;
 use crate::base::probe::Beat;
-use crate::config::model::{Monitor, Schedule};
+use crate::base::units::Exact;
+use crate::config::model::{Config, Monitor, Schedule};
 use crate::engine::handle::{Engine, EngineError, EventQuery, Reply};
 use crate::engine::ingest::{Detail, IngestInput};
+use crate::engine::intake::Intake;
 use crate::engine::metrics::Metrics;
+use crate::engine::query::Queries;
 use crate::engine::reload::{Applied, ReloadRequest};
 use crate::engine::scheduler::Command;
 use crate::state::{EventFilter, Flush, StateDb};
@@ -50,6 +53,10 @@ pub struct Core {
     pub config: watch::Receiver<Applied>,
     /// Events and reports.
     pub db: StateDb,
+    /// Questions about series.
+    pub queries: Arc<Queries>,
+    /// Samples that others push.
+    pub intake: Arc<Intake>,
     /// Set when the engine goes down: new commands are refused.
     pub stopping: CancellationToken,
 }
@@ -197,6 +204,19 @@ impl Engine for Core {
         })
     }
 
+    fn queries(&self) -> &Queries {
+        &self.queries
+    }
+
+    fn intake(&self) -> &Arc<Intake> {
+        &self.intake
+    }
+
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        let config = Arc::clone(&self.config.borrow().config);
+        settings(&config)
+    }
+
     fn metrics(&self) -> String {
         self.metrics.text()
     }
@@ -204,9 +224,31 @@ impl Engine for Core {
 
 fn schedule_text(schedule: &Schedule) -> String {
     match schedule {
-        Schedule::Every(interval) => format!("every {}", crate::base::units::Exact(*interval)),
+        Schedule::Every(interval) => format!("every {}", Exact(*interval)),
         Schedule::Cron { text, zone, .. } => format!("{text} {}", zone.iana_name().unwrap_or("local time")),
     }
+}
+
+fn settings(Config { storage, query, intake, .. }: &Config) -> Vec<(&'static str, String)> {
+    let time = |d: Duration| Exact(d).to_string();
+    let limit = intake.max_series_per_job.map_or_else(|| "none".to_owned(), |n| n.to_string());
+    vec![
+        ("storage.retention", time(storage.retention)),
+        ("storage.max_size", storage.max_size.to_string()),
+        ("storage.rollups.5m", time(storage.rollup_5m)),
+        ("storage.rollups.1h", time(storage.rollup_1h)),
+        ("storage.fsync", time(storage.fsync)),
+        ("storage.max_series", storage.max_series.to_string()),
+        ("query.timeout", time(query.timeout)),
+        ("query.max_samples", query.max_samples.to_string()),
+        ("query.max_series", query.max_series.to_string()),
+        ("query.concurrency", query.concurrency.to_string()),
+        ("query.lookback", time(query.lookback)),
+        ("query.default_step", time(query.default_step)),
+        ("query.experimental", query.experimental.to_string()),
+        ("intake.max_samples_per_request", intake.max_samples_per_request.to_string()),
+        ("intake.max_series_per_job", limit),
+    ]
 }
 
 /// An event of this server's own life.

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::engine::intake::Intake;
+use crate::engine::query::Queries;
 use crate::wire::api::{ConfigStatus, Events, HistoryPoint, MonitorDetail, ProbeResult, Push, Reloaded};
 use crate::wire::board::{Board, EventKind};
 
@@ -72,6 +74,12 @@ pub trait Engine: Send + Sync {
     fn config(&self) -> Reply<'_, ConfigStatus>;
     /// Loads the configuration directory now.
     fn reload(&self) -> Reply<'_, Reloaded>;
+    /// Questions about series.
+    fn queries(&self) -> &Queries;
+    /// Samples that others push.
+    fn intake(&self) -> &Arc<Intake>;
+    /// Storage, query and intake settings in force, by `section.key`, in order of section.
+    fn settings(&self) -> Vec<(&'static str, String)>;
     /// The engine's own metrics as OpenMetrics text.
     fn metrics(&self) -> String;
 }

@@ -20,6 +20,7 @@ use crate::engine::board::{Facts, Report};
 use crate::engine::evaluator::{EvalInput, SlotResult};
 use crate::engine::history::{History, Journal};
 use crate::engine::metrics::{LagWindow, Metrics};
+use crate::engine::storage::recorder::Recorded;
 use crate::wire::api::{HistoryPoint, ProbeResult};
 use crate::wire::board::STRIP_BUCKET;
 
@@ -32,6 +33,9 @@ const SAVE_EVERY: Duration = Duration::from_secs(1);
 const RINGS_EVERY: Duration = Duration::from_secs(600);
 /// What the journal may hold while the disk does not take it: about 300,000 results.
 const JOURNAL_LIMIT: usize = 16 << 20;
+/// What is held for the series store while it does not take results: about 40 MB, or some minutes of
+/// 1,000 results a second.
+const UNRECORDED_LIMIT: usize = 200_000;
 /// A cron monitor's result speaks for this long on its strip.
 const CRON_COVER: Duration = Duration::from_secs(3_600);
 
@@ -93,6 +97,8 @@ pub struct Outlets {
     pub evaluator: mpsc::Sender<EvalInput>,
     /// Full: the journal keeps what it has and grows.
     pub saves: mpsc::Sender<Save>,
+    /// Full: results are held here, up to a limit; beyond it the oldest are dropped and counted.
+    pub recorder: mpsc::Sender<Vec<Recorded>>,
 }
 
 /// The actor.
@@ -107,6 +113,10 @@ pub struct Ingest {
     strip_bucket: i64,
     /// Monitors with results that the board has not been told of.
     news: HashSet<MonitorName>,
+    /// Results that the recorder has not taken yet.
+    unrecorded: Vec<Recorded>,
+    /// Results for the recorder were dropped.
+    behind: bool,
 }
 
 /// Ingest's two inboxes.
@@ -151,7 +161,19 @@ impl Ingest {
             });
         }
         let (journal, lag) = (Journal::default(), LagWindow::default());
-        Self { clock, metrics, out, kept, journal, journal_size: 0, lag, strip_bucket: 0, news: HashSet::new() }
+        Self {
+            clock,
+            metrics,
+            out,
+            kept,
+            journal,
+            journal_size: 0,
+            lag,
+            strip_bucket: 0,
+            news: HashSet::new(),
+            unrecorded: Vec::new(),
+            behind: false,
+        }
     }
 
     /// Works until `stop`; then takes what is in the inboxes, and hands out everything to be saved.
@@ -183,6 +205,10 @@ impl Ingest {
         while let Ok(input) = from.inputs.try_recv() {
             self.take(input).await;
         }
+        // The recorder outlives ingest, too.
+        if !self.unrecorded.is_empty() {
+            let _ = self.out.recorder.send(std::mem::take(&mut self.unrecorded)).await;
+        }
         // The saver outlives ingest, so waiting for a place in its inbox ends.
         let _ = self.out.saves.send(Save::Rings(self.rings())).await;
     }
@@ -191,6 +217,7 @@ impl Ingest {
         while let Ok(measured) = results.try_recv() {
             self.result(measured).await;
         }
+        self.hand_to_recorder().await;
         if self.news.is_empty() {
             return;
         }
@@ -202,6 +229,30 @@ impl Ingest {
         let facts = facts.collect();
         // Closed inboxes mean shutdown; results are in the history already.
         let _ = self.out.board.send(Report::Facts(facts)).await;
+    }
+
+    /// Never waits: the series store may stand on a slow disk.
+    async fn hand_to_recorder(&mut self) {
+        if self.unrecorded.is_empty() {
+            return;
+        }
+        if let Ok(place) = self.out.recorder.try_reserve() {
+            place.send(std::mem::take(&mut self.unrecorded));
+            if std::mem::take(&mut self.behind) {
+                let _ = self.out.board.send(Report::Complaint { part: "recorder", what: None }).await;
+            }
+            return;
+        }
+        let excess = self.unrecorded.len().saturating_sub(UNRECORDED_LIMIT);
+        if excess > 0 {
+            let lost = self.unrecorded.drain(..excess).map(|r| r.result.samples.len() as u64 + 3).sum();
+            self.metrics.intake.lost(lost);
+            if !std::mem::replace(&mut self.behind, true) {
+                let what = "results are dropped: the series store does not take them fast enough".to_owned();
+                tracing::error!("{what}");
+                let _ = self.out.board.send(Report::Complaint { part: "recorder", what: Some(what) }).await;
+            }
+        }
     }
 
     async fn take(&mut self, input: IngestInput) {
@@ -250,6 +301,7 @@ impl Ingest {
             self.news.insert(monitor.name.clone());
         }
         if last {
+            self.unrecorded.push(Recorded { monitor: Arc::clone(&monitor), result: Arc::clone(&result) });
             let headline = result.reason.as_ref().map_or_else(|| result.summary.clone(), |r| r.message.clone());
             let slot = SlotResult { monitor, at: result.at, verdict: result.verdict, headline };
             let _ = self.out.evaluator.send(EvalInput::Result(slot)).await;

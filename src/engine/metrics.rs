@@ -2,6 +2,7 @@
 //!
 //! One value shared by reference; every field is an atomic, so counting never waits.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -13,7 +14,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::engine::intake::metrics::IntakeMetrics;
 use crate::engine::outbox::DeliveryMetrics;
+use crate::engine::query::metrics::QueryMetrics;
+use crate::engine::storage::{self, Store};
 
 /// A gauge of seconds, bytes and other fractions.
 pub type FloatGauge = Gauge<f64, AtomicU64>;
@@ -79,6 +83,12 @@ pub struct Metrics {
     pub alerts_firing: Gauge,
     /// Delivery attempts, counted by the outbox.
     pub deliveries: DeliveryMetrics,
+    /// Queries, counted by the service that answers them.
+    pub queries: QueryMetrics,
+    /// Samples from elsewhere and of our own, counted where they are taken in.
+    pub intake: IntakeMetrics,
+    /// The series store, whose own numbers are shown, too.
+    pub store: Arc<Store>,
     /// Messages owed.
     pub outbox: Gauge,
     /// Commits of the state database.
@@ -124,6 +134,9 @@ impl Default for Metrics {
             config_problems: Gauge::default(),
             alerts_firing: Gauge::default(),
             deliveries: DeliveryMetrics::default(),
+            queries: QueryMetrics::default(),
+            intake: IntakeMetrics::default(),
+            store: Arc::default(),
             outbox: Gauge::default(),
             commit_seconds: Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0]),
             uptime: FloatGauge::default(),
@@ -165,6 +178,9 @@ impl Metrics {
         r.register("config_problems", "Errors in the configuration files", self.config_problems.clone());
         r.register("alerts_firing", "Alerts that fire", self.alerts_firing.clone());
         self.deliveries.register(r);
+        self.queries.register(r);
+        self.intake.register(r);
+        storage::metrics::register(r, Arc::clone(&self.store));
         r.register("outbox_messages", "Messages owed to receivers", self.outbox.clone());
         r.register_with_unit(
             "db_commit_duration",

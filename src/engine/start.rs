@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -15,12 +15,17 @@ use crate::engine::board::{BoardKeeper, Inlets, Report};
 use crate::engine::core::{Core, server_event};
 use crate::engine::evaluator::{EvalInput, Evaluator};
 use crate::engine::ingest::{self, Ingest, IngestInput, Measured, Outlets};
+use crate::engine::intake::Intake;
 use crate::engine::lock::DataDir;
 use crate::engine::metrics::Metrics;
 use crate::engine::outbox::Outbox;
+use crate::engine::query::Queries;
 use crate::engine::reload::{Applied, Faults, Reloader, Sources};
 use crate::engine::runner::Runner;
 use crate::engine::scheduler::{Command, Scheduler};
+use crate::engine::storage;
+use crate::engine::storage::keeper::Keeper;
+use crate::engine::storage::recorder::{self, Recorder};
 use crate::engine::systemd::Systemd;
 use crate::engine::upkeep::Upkeep;
 use crate::state::{StateDb, StateError};
@@ -33,6 +38,12 @@ const MAX_PROBES: usize = 8_192;
 const RESERVED_FDS: usize = 128;
 /// How long the start waits for the first board.
 const FIRST_BOARD: Duration = Duration::from_secs(2);
+/// How long the start waits for the series store; probing begins without it after that.
+const STORE_OPENS: Duration = Duration::from_secs(5);
+/// The series store's place in the data directory.
+const METRICS_DIR: &str = "metrics";
+/// How long the series store may take to write its last samples out.
+const STORE_CLOSES: Duration = Duration::from_secs(30);
 /// How long each actor may take to end.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -63,6 +74,8 @@ pub struct Running {
     reload: Supervisor,
     scheduler: Supervisor,
     ingest: Supervisor,
+    recorder: Supervisor,
+    keeper: Supervisor,
     evaluator: Supervisor,
     outbox: Supervisor,
     board: Supervisor,
@@ -75,6 +88,7 @@ pub struct Running {
 pub struct Quiet {
     db: StateDb,
     upkeep: Supervisor,
+    keeper: Supervisor,
     _data: DataDir,
 }
 
@@ -88,6 +102,9 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
     let metrics = Arc::new(Metrics::default());
     let permits = Arc::new(Semaphore::new(probe_permits()));
     let dir = data.path().to_owned();
+    let store = Arc::clone(&metrics.store);
+    let queries = Arc::new(Queries::new(clock, Arc::clone(&store), metrics.queries.clone()));
+    let intake = Arc::new(Intake::new(clock, Arc::clone(&store), metrics.intake.clone()));
     let open = tokio::task::spawn_blocking(move || StateDb::open(&dir, clock)).await;
     let opened = open.unwrap_or(Err(StateError::Closed))?;
     let (db, saved) = (opened.db.measured(metrics.commit_seconds.clone()), opened.loaded);
@@ -102,6 +119,8 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
     let (to_board, reports) = mpsc::channel::<Report>(4_096);
     let (decide_board, decided) = mpsc::channel(4_096);
     let (to_saves, saves) = mpsc::channel(4);
+    // Full: ingest holds results itself and drops the oldest in the end; see there.
+    let (to_recorder, recorder_inbox) = mpsc::channel(64);
     let (to_reload, reload_inbox) = mpsc::channel(16);
 
     let server = ServerInfo {
@@ -113,12 +132,14 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         config_dir: sources.dir.display().to_string(),
         http,
     };
+    let host = server.instance.clone();
     let events = saved.events.into_iter().map(Arc::new).collect();
     let (keeper, board) = BoardKeeper::new(clock, Arc::clone(&metrics), server, events);
     let (reloader, config) = Reloader::new(clock, Arc::clone(&metrics), sources, loaded);
     let runner = Runner { clock, permits, metrics: Arc::clone(&metrics), ingest: to_results };
     let scheduler = Scheduler::new(clock, Arc::new(runner), saved.beats.into_iter().collect());
-    let outlets = Outlets { board: to_board.clone(), evaluator: to_evaluator.clone(), saves: to_saves };
+    let outlets =
+        Outlets { board: to_board.clone(), evaluator: to_evaluator.clone(), saves: to_saves, recorder: to_recorder };
     let ingest = Ingest::new(clock, Arc::clone(&metrics), outlets, &saved.rings, &saved.journal);
     let evaluator = Evaluator::new(db.clone(), clock, saved.monitors, saved.alerts, decide_board.clone(), to_outbox);
     let outbox = Outbox::new(db.clone(), clock, saved.owed, saved.deliveries, decide_board, metrics.deliveries.clone());
@@ -130,6 +151,28 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         started,
         config: config.clone(),
     };
+
+    let store_keeper = Keeper {
+        clock,
+        dir: data.path().join(METRICS_DIR),
+        store: Arc::clone(&store),
+        board: to_board.clone(),
+        config: config.clone(),
+        queries: Arc::clone(&queries),
+        intake: Arc::clone(&intake),
+        failing: false,
+    };
+    let recorder = Recorder::new(recorder::Sources {
+        clock,
+        store,
+        intake: Arc::clone(&intake),
+        counts: metrics.intake.clone(),
+        metrics: Arc::clone(&metrics),
+        host,
+        board: board.clone(),
+        complaints: to_board.clone(),
+        config: config.clone(),
+    });
 
     if let Some(what) = opened.degraded {
         tracing::error!(what, "the state database is not what it should be");
@@ -149,6 +192,12 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         group.add(name, start);
         group
     };
+    let (store_opened, opened) = oneshot::channel();
+    let mut storage = group("keeper", Box::new(|stop| Box::pin(store_keeper.run(store_opened, stop))));
+    let observed = Arc::clone(&metrics.store);
+    storage.add("store metrics", |stop| storage::metrics::observe(observed, stop));
+    // A store that takes longer is waited for by those who need it alone.
+    let _ = tokio::time::timeout(STORE_OPENS, opened).await;
     let (applied, watch, mut first_board) = (config.clone(), config.clone(), board.clone());
     let running = Running {
         core: Arc::new(Core {
@@ -160,6 +209,8 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
             reload: to_reload,
             config,
             db: db.clone(),
+            queries,
+            intake,
             stopping: stopping.clone(),
         }),
         clock,
@@ -171,6 +222,8 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         outbox: group("outbox", Box::new(|stop| Box::pin(outbox.run(outbox_inbox, stop)))),
         evaluator: group("evaluator", Box::new(|stop| Box::pin(evaluator.run(evaluator_inbox, stop)))),
         ingest: group("ingest", Box::new(|stop| Box::pin(ingest.run(ingest::Inlets { results, inputs }, stop)))),
+        recorder: group("recorder", Box::new(|stop| Box::pin(recorder.run(recorder_inbox, stop)))),
+        keeper: storage,
         scheduler: group("scheduler", Box::new(|stop| Box::pin(scheduler.run(scheduler_inbox, stop)))),
         reload: {
             let mut group = group("reload", Box::new(|stop| Box::pin(reloader.run(reload_inbox, stop))));
@@ -207,6 +260,8 @@ impl Running {
             ("reload", &mut self.reload),
             ("scheduler", &mut self.scheduler),
             ("ingest", &mut self.ingest),
+            ("recorder", &mut self.recorder),
+            ("keeper", &mut self.keeper),
             ("evaluator", &mut self.evaluator),
             ("outbox", &mut self.outbox),
             ("board", &mut self.board),
@@ -228,6 +283,7 @@ impl Running {
         // 3. Results drain into the evaluator, which judges them after ingest has ended: `absent` must
         //    not be judged because we stopped probing.
         stuck += self.ingest.stop(GRACE).await;
+        stuck += self.recorder.stop(GRACE).await;
         stuck += self.evaluator.stop(GRACE).await;
         // 4. What is in flight to receivers may arrive; the rest stays owed.
         stuck += self.outbox.stop(GRACE * 2).await;
@@ -236,7 +292,7 @@ impl Running {
         if stuck > 0 {
             tracing::warn!(stuck, "parts of the engine did not end in time");
         }
-        Quiet { db: self.db, upkeep: self.upkeep, _data: self._data }
+        Quiet { db: self.db, upkeep: self.upkeep, keeper: self.keeper, _data: self._data }
     }
 }
 
@@ -244,6 +300,10 @@ impl Quiet {
     /// Saves the rest and closes the database; then the data directory is free.
     pub async fn close(self) {
         self.upkeep.stop(GRACE).await;
+        // Nobody asks or writes any more. What was acknowledged is in the log, should this not end in time.
+        if self.keeper.stop(STORE_CLOSES).await > 0 {
+            tracing::warn!("the series store did not close in time");
+        }
         // SQLite's log keeps what was committed: a disk that stalls costs the checkpoint, nothing else.
         if tokio::time::timeout(GRACE, self.db.close()).await.is_err() {
             tracing::warn!("the state database did not close in time");

@@ -284,6 +284,10 @@ pub enum BinaryOp {
     And,
     Or,
     Unless,
+    /// Drops the observations of native histograms above a bound. Means nothing between floats.
+    TrimUpper,
+    /// Drops the observations of native histograms below a bound. Means nothing between floats.
+    TrimLower,
 }
 
 impl BinaryOp {
@@ -306,6 +310,8 @@ impl BinaryOp {
             Self::And => "and",
             Self::Or => "or",
             Self::Unless => "unless",
+            Self::TrimUpper => "</",
+            Self::TrimLower => ">/",
         }
     }
 

@@ -4,6 +4,14 @@
 //! [`source::Source`], which the store implements, and time is an argument.
 
 pub mod ast;
+pub mod caret;
+pub mod check;
+pub mod complete;
+pub mod eval;
 pub mod func;
+pub mod lexer;
+pub mod parser;
+pub mod printer;
 pub mod source;
+pub mod tree_json;
 pub mod value;

@@ -136,7 +136,7 @@ impl Shared {
     /// Defines the series of a batch that are not known, as far as the limit allows.
     fn define(&self, writer: &mut Writer, batch: &Batch) -> Result<(), AppendError> {
         let head = self.head();
-        let room = self.options.max_series.saturating_sub(head.len());
+        let room = self.options().max_series.saturating_sub(head.len());
         drop(head);
         let mut new: Vec<(u64, &str)> = Vec::new();
         let mut seen: HashMap<&str, usize, RandomState> = HashMap::default();

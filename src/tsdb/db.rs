@@ -41,7 +41,8 @@ pub struct Tsdb {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) dir: PathBuf,
-    pub(crate) options: Options,
+    /// May change while the store is open. Held for a copy.
+    options: RwLock<Options>,
     pub(crate) fs: Arc<dyn Fs>,
     pub(crate) cache: Arc<Cache>,
     upkeep: Mutex<Upkeep>,
@@ -132,10 +133,14 @@ impl Shared {
         self.metadata.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn options(&self) -> Options {
+        *self.options.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Samples before this are older than the retention. A clock that ran ahead does not make them so.
     pub(crate) fn horizon(&self, now: Timestamp) -> i64 {
         let believed = Timestamp::from_millis(self.believed.load(Relaxed));
-        now.min(believed).minus(self.options.retention).millis()
+        now.min(believed).minus(self.options().retention).millis()
     }
 
     /// Sets the time that retention goes by.
@@ -192,7 +197,7 @@ impl Tsdb {
         let wal = Wal::new(Arc::clone(&fs), wal_dir, Arc::clone(&syncer), recovered.segments, catalog.flushed() + 2);
         let shared = Arc::new(Shared {
             dir: dir.to_owned(),
-            options,
+            options: RwLock::new(options),
             fs,
             cache,
             upkeep: Mutex::new(Upkeep::new(last_id + 1, believed)),
@@ -218,6 +223,11 @@ impl Tsdb {
 
     pub(crate) fn shared(&self) -> &Shared {
         &self.shared
+    }
+
+    /// Keeps the store otherwise from now on; the time between a write and its fsync stays as it was opened.
+    pub fn configure(&self, options: Options) {
+        *self.shared.options.write().unwrap_or_else(PoisonError::into_inner) = options;
     }
 
     /// Where its files are.

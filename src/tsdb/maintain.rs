@@ -198,7 +198,7 @@ impl Shared {
         loop {
             let catalog = self.catalog();
             let all: Vec<Descriptor> = catalog.blocks.iter().map(|b| Descriptor::of(b)).collect();
-            let retention = i64::try_from(self.options.retention.as_millis()).unwrap_or(i64::MAX);
+            let retention = i64::try_from(self.options().retention.as_millis()).unwrap_or(i64::MAX);
             let jobs = compact::plan(&all, now.millis(), retention);
             let Some(job) = jobs.first() else { return Ok(()) };
             let inputs: Vec<Arc<Block>> =
@@ -259,9 +259,9 @@ impl Shared {
     /// The first time for which samples of a resolution are kept.
     fn kept_from(&self, resolution: Resolution, now: Timestamp) -> i64 {
         let kept = match resolution {
-            Resolution::Raw => self.options.retention,
-            Resolution::FiveMinutes => self.options.rollup_5m,
-            Resolution::Hour => self.options.rollup_1h,
+            Resolution::Raw => self.options().retention,
+            Resolution::FiveMinutes => self.options().rollup_5m,
+            Resolution::Hour => self.options().rollup_1h,
         };
         now.minus(kept).millis()
     }
@@ -359,7 +359,7 @@ impl Shared {
                 let end = b.meta().covers.map_or(b.stats().max_time, |(_, until)| until);
                 end < self.kept_from(b.meta().resolution, now)
             });
-        if let Some(most) = self.options.max_size {
+        if let Some(most) = self.options().max_size {
             kept.sort_by_key(|b| (b.meta().resolution != Resolution::Raw, b.stats().max_time));
             let logs = {
                 let writer = self.writer();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// How a store is kept.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Raw samples older than this are removed.
     pub retention: Duration,

@@ -8,7 +8,10 @@ use crossterm::event::KeyEvent;
 use crate::base::name::MonitorName;
 use crate::base::time::Timestamp;
 use crate::client::Link;
+use crate::tui::state::explore::complete::NamesOf;
+use crate::tui::state::explore::editor::Motion;
 use crate::wire::api::{ConfigStatus, MonitorDetail, ProbeResult, Reloaded};
+use crate::wire::query::{self, Ask};
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -49,6 +52,15 @@ pub(crate) enum Request {
     Run(MonitorName),
     /// Read the configuration again.
     Reload,
+    /// A question in PromQL.
+    Query {
+        /// Which; the answer to an older one is dropped.
+        id: u64,
+        /// The question.
+        ask: Box<Ask>,
+    },
+    /// Names or values of labels, for completion.
+    Names(NamesOf),
 }
 
 /// The answer to the [`Request`] of the same name.
@@ -62,6 +74,10 @@ pub(crate) enum Reply {
     Ran(Box<ProbeResult>),
     /// To `Reload`.
     Reloaded(Box<Reloaded>),
+    /// To `Query`.
+    Queried(Box<query::Reply>),
+    /// To `Names`. Untrusted.
+    Names(Vec<String>),
 }
 
 /// Why there is no reply, for the person. Untrusted.
@@ -76,6 +92,8 @@ pub(crate) struct Failed {
 pub(crate) enum Effect {
     /// Ask the server; the answer comes back as [`Msg::Reply`].
     Ask(Request),
+    /// Give up a [`Request::Query`]; no answer comes.
+    Cancel(u64),
     /// Try to connect now instead of after the pause.
     Retry,
     /// Drop the stream and connect anew: a change was missed, or the peer went silent.
@@ -97,6 +115,8 @@ pub(crate) enum Action {
     GoOverview,
     /// Go to a screen.
     GoMonitors,
+    /// Go to a screen.
+    GoExplore,
     /// Go to a screen.
     GoConfig,
     /// Open or close the help.
@@ -153,4 +173,69 @@ pub(crate) enum Action {
     EraseWord,
     /// Delete all.
     EraseAll,
+    /// Move in the text field.
+    Go(Motion),
+    /// Delete in the text field.
+    Delete(Motion),
+    /// On the screen that explores.
+    Explore(Explore),
+}
+
+/// What a key means while exploring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Explore {
+    /// Begin a line in the text field.
+    NewLine,
+    /// Take the last change back.
+    Undo,
+    /// Make it again.
+    Redo,
+    /// Offer what could come next, or take what is offered.
+    Complete,
+    /// Look through the queries that were run.
+    History,
+    /// Ask for the query.
+    Run,
+    /// Next pane.
+    NextPane,
+    /// Previous pane.
+    PreviousPane,
+    /// Write the query.
+    Edit,
+    /// Begin another query.
+    New,
+    /// Drop the query.
+    Drop,
+    /// Draw the series or not.
+    Hide,
+    /// Draw only the series.
+    Solo,
+    /// List values instead of drawing them, or the other way round.
+    Table,
+    /// Choose a range.
+    RangeMenu,
+    /// Half of the range.
+    ZoomIn,
+    /// Twice the range.
+    ZoomOut,
+    /// Earlier.
+    PanBack,
+    /// Later.
+    PanOn,
+    /// Follow the present.
+    Live,
+    /// Another value axis.
+    Scale,
+    /// Read values at a time.
+    Inspect,
+    /// An earlier time.
+    InspectBack,
+    /// A later time.
+    InspectOn,
+    /// Copy the query.
+    CopyQuery,
+    /// Copy the command that asks the same.
+    CopyCommand,
+    /// Copy the name of the series.
+    CopySeries,
 }

@@ -2,6 +2,7 @@
 //!
 //! The only place of the TUI with side effects besides `term`.
 
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
@@ -75,6 +76,8 @@ struct Loop<'t, S: Server> {
     replies: (mpsc::Sender<Msg>, mpsc::Receiver<Msg>),
     links: mpsc::Receiver<Link>,
     nudge: Arc<Notify>,
+    /// Ways to give up the queries that are being answered.
+    queries: HashMap<u64, CancellationToken>,
     drawn: Option<u64>,
     drawn_at: Instant,
     end: Option<ExitReason>,
@@ -106,6 +109,7 @@ pub(crate) async fn run<S: Server>(
         // Replaced below, after the first picture.
         links: mpsc::channel(1).1,
         nudge: Arc::new(Notify::new()),
+        queries: HashMap::new(),
         drawn: None,
         drawn_at: start,
         end: None,
@@ -133,7 +137,7 @@ impl<S: Server> Loop<'_, S> {
                 biased;
                 kind = signals.recv() => return Ok(ExitReason::Signal(kind.as_raw_value())),
                 event = next(&mut self.input) => self.take(event)?,
-                Some(reply) = self.replies.1.recv() => { self.feed(reply)?; false }
+                Some(reply) = self.replies.1.recv() => { self.take_reply(reply)?; false }
                 link = self.links.recv() => { self.take_link(link)?; false }
                 Some(end) = self.tasks.ended() => {
                     if let Err(e) = end && e.is_panic() {
@@ -159,7 +163,7 @@ impl<S: Server> Loop<'_, S> {
             if let Poll::Ready(event) = ready(&mut self.input).await {
                 urgent |= self.take(event)?;
             } else if let Ok(reply) = self.replies.1.try_recv() {
-                self.feed(reply)?;
+                self.take_reply(reply)?;
             } else if let Ok(link) = self.links.try_recv() {
                 self.take_link(Some(link))?;
             } else {
@@ -167,6 +171,13 @@ impl<S: Server> Loop<'_, S> {
             }
         }
         Ok(urgent)
+    }
+
+    fn take_reply(&mut self, reply: Msg) -> Result<(), TuiError> {
+        if let Msg::Reply(Request::Query { id, .. }, _) = &reply {
+            self.queries.remove(id);
+        }
+        self.feed(reply)
     }
 
     fn take_link(&mut self, link: Option<Link>) -> Result<(), TuiError> {
@@ -229,6 +240,12 @@ impl<S: Server> Loop<'_, S> {
         for effect in effects {
             match effect {
                 Effect::Ask(request) => self.ask(request),
+                Effect::Cancel(id) => {
+                    // Dropping the request closes its connection, which ends the work at the server.
+                    if let Some(query) = self.queries.remove(&id) {
+                        query.cancel();
+                    }
+                }
                 Effect::Retry | Effect::Resync => self.nudge.notify_one(),
                 Effect::Copy(text) => self.terminal.painter.copy(&text)?,
                 Effect::Repaint => {
@@ -244,10 +261,15 @@ impl<S: Server> Loop<'_, S> {
 
     fn ask(&mut self, request: Request) {
         let (server, replies) = (self.server.clone(), self.replies.0.clone());
+        let given_up = CancellationToken::new();
+        if let Request::Query { id, .. } = &request {
+            self.queries.insert(*id, given_up.clone());
+        }
         self.tasks.add("request", |stop| async move {
             let answer = server.ask(request.clone());
             tokio::select! {
                 () = stop.cancelled() => {}
+                () = given_up.cancelled() => {}
                 result = answer => {
                     // Nobody to tell: the screens have ended.
                     let _ = replies.send(Msg::Reply(request, result)).await;
@@ -277,7 +299,8 @@ impl<S: Server> Loop<'_, S> {
         let area = Rect::new(0, 0, columns, rows);
         let mut cells = Buffer::empty(area);
         let cursor = screens::draw(&self.state, &self.theme, area, &mut cells);
-        let caret = matches!(self.state.overlay, Overlay::Typing | Overlay::Help { typing: true, .. });
+        let caret = self.state.is_editing()
+            || matches!(self.state.overlay, Overlay::Typing | Overlay::Help { typing: true, .. });
         self.terminal.painter.show(Picture { cells, cursor, caret })?;
         self.drawn = Some(self.state.rev);
         self.drawn_at = Instant::now();

@@ -13,6 +13,7 @@ use crate::wire::board::{
     AlertRow, AlertState, Board, DeliveryRow, DeliveryState, EngineHealth, Event, EventKind, Headline, MonitorRow,
     ServerInfo, State, strip_cell,
 };
+use crate::wire::query::{Data, Point, Reply, Samples, Series, Stats, Timings, Value};
 
 /// The server's time in all fixtures: 2026-11-23T03:16:42Z.
 pub(crate) fn now() -> Timestamp {
@@ -281,4 +282,27 @@ pub(crate) fn config() -> ConfigStatus {
             },
         ],
     }
+}
+
+/// An answer over the hour before [`now`], a point every half minute: a series for each service.
+pub(crate) fn answer(services: &[&str]) -> Reply {
+    let end = now().millis().div_euclid(30_000) * 30_000;
+    let value = |n: usize, i: i64| {
+        let wave = (i as f64 / (9.0 + n as f64)).sin().abs() * 0.2;
+        // The second one breaks near the end; the first one has a gap.
+        if n == 1 && i > 95 { 0.9 } else { wave + 0.1 * n as f64 }
+    };
+    let series = services.iter().enumerate().map(|(n, service)| Series {
+        metric: Labels::new([("__name__", "p95"), ("job", "shop"), ("service", service)]),
+        values: (0..=120)
+            .filter(|i| n != 0 || !(40..50).contains(i))
+            .map(|i| Point { t: end - (120 - i) * 30_000, v: value(n, i) })
+            .collect(),
+    });
+    let stats = Stats {
+        timings: Timings { exec_total_time: 0.011 },
+        samples: Samples { total_queryable_samples: 24_000, peak_samples: 480 },
+    };
+    let data = Data { value: Value::Matrix(series.collect()), stats: Some(stats), resolution: None };
+    Reply { status: "success".into(), data, warnings: Vec::new(), infos: Vec::new() }
 }

@@ -8,6 +8,7 @@
 mod action;
 mod event;
 mod keys;
+mod print;
 mod screens;
 mod server;
 mod state;
@@ -20,11 +21,14 @@ mod widgets;
 mod fixture;
 
 use std::io;
+use std::time::Duration;
 
 use crate::base::name::MonitorName;
+use crate::base::time::Timestamp;
 use crate::client::Client;
 
 pub use crate::tui::keys::markdown;
+pub use crate::tui::print::{Chart, step as chart_step};
 pub use crate::tui::state::Screen;
 pub use crate::tui::theme::{ColorMode, Depth, Glyphs};
 
@@ -43,6 +47,19 @@ pub struct TuiOptions {
     pub screen: Screen,
     /// Monitor to open over it.
     pub monitor: Option<MonitorName>,
+    /// Query to explore instead.
+    pub explore: Option<Exploration>,
+}
+
+/// What the Explore screen starts with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exploration {
+    /// A query in PromQL, run at once; empty for none.
+    pub query: String,
+    /// Length of the range; an hour if none is named.
+    pub range: Option<Duration>,
+    /// Its end; the present if none is named.
+    pub end: Option<Timestamp>,
 }
 
 impl TuiOptions {
@@ -94,7 +111,10 @@ pub async fn run(client: Client, options: TuiOptions) -> Result<ExitReason, TuiE
     }
     let theme = theme::Theme::new(options.depth, options.glyphs, options.light);
     let place = server::Server::place(&client);
-    let state = state::State::new(place, options.read_only, options.screen, options.monitor);
+    let mut state = state::State::new(place, options.read_only, options.screen, options.monitor);
+    if let Some(x) = &options.explore {
+        update::explore_link(&mut state, &x.query, x.range, x.end);
+    }
     let _hook = term::PanicHook::install();
     let mut terminal = term::Terminal::take()?;
     term::marked(event::run(client, &mut terminal, theme, state)).await

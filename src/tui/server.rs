@@ -9,6 +9,8 @@ use tokio_util::sync::CancellationToken;
 use crate::base::failure::Chain;
 use crate::client::{Client, ClientError, Link, follow, path_segment};
 use crate::tui::action::{Failed, Reply, Request};
+use crate::tui::state::explore::complete::{NAMES, NamesOf};
+use crate::wire::query::Names;
 
 /// Answers requests and follows the board.
 pub(crate) trait Server: Clone + Send + 'static {
@@ -46,6 +48,12 @@ impl Server for Client {
                 let path = format!("/api/v1/monitors/{}/run", path_segment(name.as_str()));
                 self.post(&path, &Nothing {}).await.map(Reply::Ran)
             }
+            Request::Query { ask, .. } => self
+                .post_form(ask.path(), &ask.form())
+                .await
+                .and_then(|text| serde_json::from_str(&text).map_err(|e| ClientError::Reply(e.to_string())))
+                .map(Reply::Queried),
+            Request::Names(of) => self.get::<Names>(&names_path(&of)).await.map(|names| Reply::Names(names.data)),
             Request::Reload => self.post("/api/v1/reload", &Nothing {}).await.map(Reply::Reloaded),
         };
         reply.map_err(|e| failed(&e))
@@ -59,6 +67,36 @@ impl Server for Client {
     ) -> impl Future<Output = ()> + Send {
         follow(self, links, nudge, stop)
     }
+}
+
+/// Where a list of names is.
+fn names_path(of: &NamesOf) -> String {
+    let (path, selector) = match of {
+        NamesOf::Metrics => ("/api/v1/label/__name__/values".to_owned(), &None),
+        NamesOf::Labels(selector) => ("/api/v1/labels".to_owned(), selector),
+        NamesOf::Values(label, selector) => {
+            (format!("/api/v1/label/{}/values", path_segment(&label_path(label))), selector)
+        }
+    };
+    let selector = selector.as_ref().map(|s| format!("&match[]={}", path_segment(s))).unwrap_or_default();
+    format!("{path}?limit={NAMES}{selector}")
+}
+
+/// A label's name as Prometheus takes it in a path: names beyond its old alphabet are written in hex.
+fn label_path(label: &str) -> String {
+    let old = |c: char| c == '_' || c.is_ascii_alphanumeric();
+    if label.chars().all(old) && !label.starts_with(|c: char| c.is_ascii_digit()) {
+        return label.to_owned();
+    }
+    let mut out = "U__".to_owned();
+    for (i, c) in label.chars().enumerate() {
+        match c {
+            '_' => out.push_str("__"),
+            c if c.is_ascii_alphanumeric() && (i > 0 || !c.is_ascii_digit()) => out.push(c),
+            c => out.push_str(&format!("_{:x}_", u32::from(c))),
+        }
+    }
+    out
 }
 
 fn failed(error: &ClientError) -> Failed {

@@ -111,6 +111,49 @@ pub(crate) enum Role {
     Quiet,
     /// A banner that must not be missed.
     Alarm,
+    /// The part of a text that is wrong, and why.
+    Mistake,
+    /// A line of a chart.
+    Series(Stroke),
+    /// The line of a chart that the cursor is on.
+    Picked(Stroke),
+}
+
+/// How a line of a chart differs from the others: by colour, and without colour by its dashes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Stroke {
+    /// Sky, solid.
+    #[default]
+    Solid,
+    /// Orange, dashed.
+    Dashed,
+    /// Purple, dotted.
+    Dotted,
+    /// Green, sparse.
+    Sparse,
+    /// All beyond four: more colours in one chart cannot be told apart.
+    Rest,
+}
+
+impl Stroke {
+    /// Those that can be told apart.
+    pub(crate) const DISTINCT: [Self; 4] = [Self::Solid, Self::Dashed, Self::Dotted, Self::Sparse];
+
+    /// That of the line at a place in the legend.
+    pub(crate) fn at(place: usize) -> Self {
+        Self::DISTINCT.get(place).copied().unwrap_or(Self::Rest)
+    }
+
+    /// Whether the dot at `i` along the line is set.
+    pub(crate) const fn is_on(self, i: usize) -> bool {
+        match self {
+            Self::Solid => true,
+            Self::Dashed => i % 7 < 4,
+            Self::Dotted => i % 4 < 2,
+            Self::Sparse => i.is_multiple_of(4),
+            Self::Rest => i.is_multiple_of(3),
+        }
+    }
 }
 
 /// A state as it is shown.
@@ -160,12 +203,76 @@ impl Theme {
             }
             Role::Unknown => self.paint([(0xF0, 0x46, 0xF0), (0xB9, 0x14, 0xC3)], [207, 127], Color::Magenta, true),
             Role::Pending => self.paint([(0x5A, 0xAF, 0xD7), (0x00, 0x4B, 0x6E)], [74, 23], Color::Cyan, false),
+            Role::Mistake => self.style(Role::DownBar).add_modifier(Modifier::UNDERLINED),
+            Role::Series(stroke) => self.stroke(stroke),
+            Role::Picked(stroke) => self.stroke(stroke).remove_modifier(Modifier::DIM).add_modifier(Modifier::BOLD),
         }
+    }
+
+    /// The numbers of the escape sequence that selects a role's style, for plain output; empty for the plain one.
+    pub(crate) fn codes(&self, role: Role) -> String {
+        let style = self.style(role);
+        let mut codes = Vec::new();
+        for (modifier, code) in
+            [(Modifier::BOLD, "1"), (Modifier::DIM, "2"), (Modifier::UNDERLINED, "4"), (Modifier::REVERSED, "7")]
+        {
+            if style.add_modifier.contains(modifier) {
+                codes.push(code.to_owned());
+            }
+        }
+        match style.fg {
+            Some(Color::Rgb(r, g, b)) => codes.push(format!("38;2;{r};{g};{b}")),
+            Some(Color::Indexed(n)) => codes.push(format!("38;5;{n}")),
+            Some(Color::Red) => codes.push("31".to_owned()),
+            Some(Color::Yellow) => codes.push("33".to_owned()),
+            Some(Color::Magenta) => codes.push("35".to_owned()),
+            Some(Color::Cyan) => codes.push("36".to_owned()),
+            // No role has another; the terminal's own colour needs no code.
+            _ => {}
+        }
+        codes.join(";")
     }
 
     /// The cursor row's style, laid over the row's own.
     pub(crate) fn selected(&self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED).remove_modifier(Modifier::DIM)
+    }
+
+    /// Colours that people who see no red or no green still tell apart (Okabe and Ito).
+    fn stroke(&self, stroke: Stroke) -> Style {
+        match stroke {
+            Stroke::Solid => self.paint([(0x56, 0xB4, 0xE9), (0x00, 0x5F, 0x94)], [74, 25], Color::Cyan, false),
+            Stroke::Dashed => self.paint([(0xE6, 0x9F, 0x00), (0x8C, 0x5A, 0x00)], [214, 94], Color::Yellow, false),
+            Stroke::Dotted => self.paint([(0xCC, 0x79, 0xA7), (0x8C, 0x32, 0x64)], [175, 89], Color::Magenta, false),
+            Stroke::Sparse => self.paint([(0x28, 0xC8, 0x96), (0x00, 0x64, 0x46)], [36, 22], Color::Reset, false),
+            Stroke::Rest => Style::new().add_modifier(Modifier::DIM),
+        }
+    }
+
+    /// The sign of a line of a chart, in its legend.
+    pub(crate) fn swatch(&self, stroke: Stroke) -> char {
+        match stroke {
+            Stroke::Solid => self.pick('─', '-'),
+            Stroke::Dashed => self.pick('╌', '='),
+            Stroke::Dotted => self.pick('┄', ':'),
+            Stroke::Sparse => self.pick('·', '.'),
+            Stroke::Rest => ',',
+        }
+    }
+
+    /// The character of a chart that holds these dots of that line. In letters the lines keep apart by their
+    /// sign, and a character is one dot.
+    pub(crate) fn ink(&self, bits: u8, stroke: Stroke) -> char {
+        match self.glyphs {
+            Glyphs::Unicode => self.dots(bits),
+            Glyphs::Ascii if bits == 0 => ' ',
+            Glyphs::Ascii => self.swatch(stroke),
+        }
+    }
+
+    /// Whether dashes are drawn: in letters the signs differ instead.
+    pub(crate) fn has_dashes(&self) -> bool {
+        self.glyphs == Glyphs::Unicode
     }
 
     fn paint(&self, rgb: [(u8, u8, u8); 2], xterm: [u8; 2], ansi: Color, bold: bool) -> Style {

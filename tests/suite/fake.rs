@@ -15,6 +15,11 @@ use watchdog::base::outcome::{Check, Evidence, Phase, Reason, Sample, Verdict};
 use watchdog::base::time::Timestamp;
 use watchdog::client::{Client, Endpoint};
 use watchdog::engine::handle::{Engine, EngineError, EventQuery, Reply};
+use watchdog::engine::intake::Intake;
+use watchdog::engine::query::Queries;
+use watchdog::engine::query::metrics::QueryMetrics;
+use watchdog::engine::storage::Store;
+use watchdog::tsdb::{Options, Tsdb};
 use watchdog::wire::api::{
     AlertPolicy, ConfigStatus, Events, HistoryPoint, Level, MonitorDetail, ProbeResult, Problem, Push, PushStatus,
     Reloaded,
@@ -184,11 +189,33 @@ pub fn problem() -> Problem {
 pub struct Fake {
     pub boards: watch::Sender<Arc<Board>>,
     pub pushed: std::sync::Mutex<Vec<(String, Push)>>,
+    pub store: Arc<Store>,
+    pub queries: Queries,
+    pub query_metrics: QueryMetrics,
+    pub intake: Arc<Intake>,
+    _metrics: TempDir,
 }
 
 impl Fake {
     pub fn new(first: Board) -> Arc<Self> {
-        Arc::new(Self { boards: watch::channel(Arc::new(first)).0, pushed: std::sync::Mutex::default() })
+        Self::storing(first, Options::default())
+    }
+
+    pub fn storing(first: Board, options: Options) -> Arc<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::<Store>::default();
+        let tsdb = Tsdb::open(dir.path(), options, NOW).unwrap();
+        drop(store.set(Ok(Arc::new(tsdb))));
+        let (clock, query_metrics) = (Clock::starting_at(NOW), QueryMetrics::default());
+        Arc::new(Self {
+            boards: watch::channel(Arc::new(first)).0,
+            pushed: std::sync::Mutex::default(),
+            queries: Queries::new(clock, Arc::clone(&store), query_metrics.clone()),
+            query_metrics,
+            intake: Arc::new(Intake::new(clock, Arc::clone(&store), Default::default())),
+            store,
+            _metrics: dir,
+        })
     }
 
     fn find(&self, name: &str) -> Result<Arc<MonitorRow>, EngineError> {
@@ -285,6 +312,18 @@ impl Engine for Fake {
         })
     }
 
+    fn queries(&self) -> &Queries {
+        &self.queries
+    }
+
+    fn intake(&self) -> &Arc<Intake> {
+        &self.intake
+    }
+
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        vec![("storage.retention", "90d".to_owned()), ("query.timeout", "2m".to_owned())]
+    }
+
     fn metrics(&self) -> String {
         "# TYPE watchdog_up gauge\nwatchdog_up 1\n# EOF\n".to_owned()
     }
@@ -304,6 +343,10 @@ impl House {
     }
 
     pub async fn with(first: Board) -> Self {
+        Self::of(Fake::new(first)).await
+    }
+
+    pub async fn of(engine: Arc<Fake>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let listen = Listen {
             socket: Some(dir.path().join("w.sock")),
@@ -311,7 +354,6 @@ impl House {
         };
         let bound = bind(&listen).await.unwrap();
         let tcp = bound.http().unwrap();
-        let engine = Fake::new(first);
         let server = bound.serve(Arc::clone(&engine) as Arc<dyn Engine>, Clock::starting_at(NOW));
         Self { engine, server, tcp, dir }
     }

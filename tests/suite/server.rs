@@ -57,20 +57,39 @@ impl Place {
 
     /// Starts `serve` and waits for its ready line.
     pub fn serve(&self) -> Server {
+        self.serve_with(|_| ())
+    }
+
+    /// Starts `serve` without waiting.
+    pub fn begin(&self) -> Child {
+        self.spawn(|_| ())
+    }
+
+    fn spawn(&self, change: impl FnOnce(&mut Command)) -> Child {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.dir.path().join("stderr")).unwrap();
-        let mut child = self.command().arg("serve").stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut command = self.command();
+        change(&mut command);
+        command.arg("serve").stdout(Stdio::piped()).stderr(log).spawn().unwrap()
+    }
+
+    /// As [`serve`](Self::serve), with a command that `change` has changed.
+    pub fn serve_with(&self, change: impl FnOnce(&mut Command)) -> Server {
+        let mut child = self.spawn(change);
         let mut ready = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
         if !ready.starts_with("ready") {
             panic!("the server said {ready:?}\n{}", self.log());
         }
-        Server { child, socket: self.socket() }
+        let http = ready.split(' ').find_map(|w| w.strip_prefix("http=")).unwrap().to_owned();
+        Server { child, socket: self.socket(), http }
     }
 }
 
 pub struct Server {
     child: Child,
     socket: PathBuf,
+    /// Where it listens over TCP, if it was asked to.
+    http: String,
 }
 
 impl Server {
@@ -89,6 +108,11 @@ impl Server {
     /// The monitor's line of the board.
     pub fn row(&self, name: &str) -> Option<Value> {
         self.get("/api/v1/board")["monitors"].as_array().unwrap().iter().find(|m| m["name"] == name).cloned()
+    }
+
+    /// Address and port of its TCP listener.
+    pub fn http(&self) -> &str {
+        &self.http
     }
 
     pub fn pid(&self) -> u32 {

@@ -12,15 +12,16 @@ use axum::routing::{MethodRouter, get, post};
 use crate::api::App;
 use crate::api::guard::guard;
 use crate::api::problem::{no_head, no_method, no_route};
+use crate::api::prometheus;
 
 /// The hand-kept description of these routes; a test compares it with the table.
 const OPENAPI: &str = include_str!("../openapi.json");
 
 /// Path, methods, handlers.
-type Route = (&'static str, &'static [&'static str], MethodRouter<App>);
+pub(super) type Route = (&'static str, &'static [&'static str], MethodRouter<App>);
 
 fn table() -> Vec<Route> {
-    vec![
+    let mut own: Vec<Route> = vec![
         ("/api/v1/board", &["get"], get(board::board)),
         ("/api/v1/stream", &["get"], get(stream::stream)),
         ("/api/v1/monitors", &["get"], get(board::monitors)),
@@ -38,7 +39,9 @@ fn table() -> Vec<Route> {
         ("/health", &["get"], get(health::health)),
         ("/health/live", &["get"], get(health::live)),
         ("/health/ready", &["get"], get(health::ready)),
-    ]
+    ];
+    own.extend(prometheus::table());
+    own
 }
 
 /// Every route behind the guard.

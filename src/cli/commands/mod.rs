@@ -7,9 +7,11 @@ pub mod init;
 pub mod man;
 pub mod monitor;
 pub mod probe;
+pub mod query;
 pub mod reload;
 pub mod serve;
 pub mod status;
+pub mod tsdb;
 pub mod tui;
 
 use std::net::SocketAddr;
@@ -62,8 +64,13 @@ pub enum Command {
     /// Look at alerts
     #[command(subcommand)]
     Alert(alert::AlertCommand),
+    /// Ask for metrics in PromQL: now, at a time, or over a range
+    Query(query::QueryArgs),
     /// Probe a target once, without a server and without files
     Probe(Box<probe::ProbeArgs>),
+    /// Look at the store of samples, or delete from it
+    #[command(subcommand)]
+    Tsdb(tsdb::TsdbCommand),
     /// Print the completions of a shell
     Completions(completions::CompletionsArgs),
     /// Print the manual page, or write all pages
@@ -93,6 +100,8 @@ pub fn run(command: Option<Command>, ui: &mut Ui, cx: &Context) -> Done {
         Some(Command::Status(args)) => status::run(&args, ui, cx),
         Some(Command::Monitor(command)) => monitor::run(&command, ui, cx),
         Some(Command::Alert(command)) => alert::run(&command, ui, cx),
+        Some(Command::Query(args)) => query::run(&args, ui, cx),
+        Some(Command::Tsdb(command)) => tsdb::run(&command, ui, cx),
         Some(Command::Completions(args)) => completions::run(&args, ui),
         Some(Command::Man(args)) => man::run(&args, ui),
     }

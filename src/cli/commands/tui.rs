@@ -1,19 +1,26 @@
 //! `watchdog tui`, and `watchdog` alone.
 
-use clap::{Args, ValueEnum};
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::base::failure::{Failure, Kind};
 use crate::base::name::MonitorName;
 use crate::cli::boot::{Plan, boot};
 use crate::cli::commands::status::{self, StatusArgs};
-use crate::cli::ui::{Color, Ui};
+use crate::cli::times::{Time, length, time};
+use crate::cli::ui::Ui;
 use crate::cli::{Answer, Context, Done, connect, logs};
 use crate::client::{Client, Endpoint};
-use crate::tui::{self, ColorMode, ExitReason, TuiError, TuiOptions};
+use crate::tui::{self, ExitReason, Exploration, TuiError, TuiOptions};
 
 /// Arguments of `tui`.
 #[derive(Args, Debug, Default)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct TuiArgs {
+    /// What to open.
+    #[command(subcommand)]
+    pub open: Option<Open>,
     /// Open this monitor
     #[arg(value_name = "MONITOR")]
     pub monitor: Option<String>,
@@ -23,6 +30,30 @@ pub struct TuiArgs {
     /// Offer nothing that changes anything
     #[arg(long)]
     pub read_only: bool,
+}
+
+/// What to open.
+#[derive(Debug, Subcommand)]
+pub enum Open {
+    /// Open the chart of a query in PromQL
+    Explore(ExploreArgs),
+}
+
+/// Arguments of `tui explore`.
+#[derive(Args, Debug)]
+pub struct ExploreArgs {
+    /// The query
+    #[arg(value_name = "EXPR", allow_hyphen_values = true, default_value = "", hide_default_value = true)]
+    pub expr: String,
+    /// Length of the range, such as `6h` [default: 1h]
+    #[arg(long, value_name = "DURATION", value_parser = length)]
+    pub range: Option<Duration>,
+    /// End of the range: RFC 3339, Unix seconds, `now-1h` or `-1h` [default: now, and follow it]
+    #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
+    pub end: Option<Time>,
+    /// Which characters to draw with
+    #[arg(long, value_enum, default_value_t)]
+    pub glyphs: Glyphs,
 }
 
 /// Which characters to draw with.
@@ -37,12 +68,23 @@ pub enum Glyphs {
     Ascii,
 }
 
+impl Glyphs {
+    /// What was asked for, else `found`.
+    pub const fn over(self, found: tui::Glyphs) -> tui::Glyphs {
+        match self {
+            Self::Auto => found,
+            Self::Unicode => tui::Glyphs::Unicode,
+            Self::Ascii => tui::Glyphs::Ascii,
+        }
+    }
+}
+
 /// Shows the interface of a running server, or waits for one to appear.
 ///
 /// # Errors
 /// The terminal broke.
 pub fn run(args: &TuiArgs, ui: &mut Ui, cx: &Context) -> Done {
-    let options = options(args, cx.color)?;
+    let options = options(args, cx)?;
     let shown = connect::block_on_threads(show(connect::client(&cx.settings)?, options));
     end(shown, ui, cx)
 }
@@ -53,7 +95,7 @@ pub fn run(args: &TuiArgs, ui: &mut Ui, cx: &Context) -> Done {
 /// The engine cannot start, or the terminal broke.
 pub fn run_bare(ui: &mut Ui, cx: &Context) -> Done {
     let client = connect::client(&cx.settings)?;
-    let options = options(&TuiArgs::default(), cx.color)?;
+    let options = options(&TuiArgs::default(), cx)?;
     let shown = connect::block_on_threads(async {
         if client.get_text("/health/live").await.is_ok() {
             return show(client, options).await;
@@ -101,17 +143,13 @@ fn end(shown: Result<Shown, Failure>, ui: &mut Ui, cx: &Context) -> Done {
     }
 }
 
-fn options(args: &TuiArgs, color: Color) -> Result<TuiOptions, Failure> {
-    let mode = match color {
-        Color::Auto => ColorMode::Auto,
-        Color::Always => ColorMode::Always,
-        Color::Never => ColorMode::Never,
-    };
-    let mut options = TuiOptions::detect(mode, |name| std::env::var(name).ok());
-    match args.glyphs {
-        Glyphs::Auto => {}
-        Glyphs::Unicode => options.glyphs = tui::Glyphs::Unicode,
-        Glyphs::Ascii => options.glyphs = tui::Glyphs::Ascii,
+fn options(args: &TuiArgs, cx: &Context) -> Result<TuiOptions, Failure> {
+    let mut options = TuiOptions::detect(cx.color.into(), |name| std::env::var(name).ok());
+    options.glyphs = args.glyphs.over(options.glyphs);
+    if let Some(Open::Explore(x)) = &args.open {
+        options.glyphs = x.glyphs.over(options.glyphs);
+        let end = x.end.map(|t| t.resolve(cx.clock.now()));
+        options.explore = Some(Exploration { query: x.expr.clone(), range: x.range, end });
     }
     options.read_only = args.read_only;
     if let Some(name) = &args.monitor {

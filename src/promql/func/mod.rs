@@ -1,8 +1,22 @@
 //! The functions of PromQL: their signatures and, one file per family, what they compute.
 
+pub mod histogram;
+pub mod kahan;
+pub mod label;
+pub mod math;
+pub mod notes;
+pub mod over_time;
+pub mod quantile;
+pub mod range;
+pub mod rate;
+mod table;
+pub mod time;
+pub mod trend;
+pub mod window;
+
 use crate::promql::ast::Type;
 
-/// Every function that Prometheus documents.
+/// Every function that Prometheus documents, in the order of their names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "each is PromQL's own function")]
 pub enum Func {
@@ -56,7 +70,9 @@ pub enum Func {
     Log10,
     Log2,
     MadOverTime,
+    MaxOf,
     MaxOverTime,
+    MinOf,
     MinOverTime,
     Minute,
     Month,

@@ -134,6 +134,7 @@ pub(super) fn tabs(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let tabs = [
         (Screen::Overview, "1 Overview", if fresh { s.facts.firing } else { 0 }),
         (Screen::Monitors, "3 Monitors", if fresh { bad } else { 0 }),
+        (Screen::Explore, "5 Explore", 0),
         (Screen::Config, "0 Config", if fresh { problems } else { 0 }),
     ];
     let mut line = Line::new();
@@ -183,7 +184,7 @@ pub(super) fn footer(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> 
     let input = match &s.overlay {
         Overlay::Typing => Some((s.list.filter.text(), s.list.order.len(), s.facts.total())),
         Overlay::Help { typing: true, query, .. } => Some((query.as_str(), 0, 0)),
-        Overlay::None | Overlay::Menu(_) | Overlay::Help { .. } => None,
+        Overlay::None | Overlay::Menu(_) | Overlay::Ranges(_) | Overlay::Help { .. } => None,
     };
     if let Some((text, hits, all)) = input {
         let tail = match &s.toast {

@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::tui::keys::{BINDS, Bind, Context, labels};
+use crate::tui::state::explore::Focus;
 use crate::tui::state::filter::contains;
 use crate::tui::state::{Overlay, Screen, State};
 use crate::tui::theme::{Role, Theme};
@@ -21,11 +22,15 @@ fn contexts(s: &State) -> Vec<(Context, bool)> {
         (Some(_), _) => Context::Detail,
         (None, Screen::Overview) => Context::Overview,
         (None, Screen::Monitors) => Context::Monitors,
+        (None, Screen::Explore) => Context::Explore,
         (None, Screen::Config) => Context::Config,
     };
     let mut order = Vec::new();
     if !s.is_fresh() {
         order.push((Context::Offline, true));
+    }
+    if here == Context::Explore && s.explore.focus == Focus::Editor {
+        order.extend([(Context::Editor, true), (Context::Popup, true)]);
     }
     order.extend([(here, true), (Context::Move, true), (Context::Global, true)]);
     for context in Context::ALL {

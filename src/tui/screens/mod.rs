@@ -3,6 +3,7 @@
 mod config;
 mod connect;
 mod detail;
+mod explore;
 mod frame;
 mod help;
 mod monitors;
@@ -52,11 +53,15 @@ fn body(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Option<Positi
         match s.screen {
             Screen::Overview => overview::draw(s, theme, area, buf),
             Screen::Monitors => monitors::draw(s, theme, area, buf),
+            Screen::Explore => explore::draw(s, theme, area, buf),
             Screen::Config => config::draw(s, theme, area, buf),
         }
     };
     if let Overlay::Menu(key) = &s.overlay {
         monitors::menu(s, theme, area, buf, *key);
+    }
+    if let Overlay::Ranges(at) = &s.overlay {
+        explore::menu(s, theme, area, buf, *at);
     }
     parked
 }
@@ -66,6 +71,7 @@ pub(crate) fn page(s: &State) -> usize {
     let body = Layout::of(s, full(s)).body;
     match (&s.open, s.screen) {
         (None, Screen::Monitors) if !matches!(s.overlay, Overlay::Help { .. }) => monitors::rows(s, body).max(1),
+        (None, Screen::Explore) if !matches!(s.overlay, Overlay::Help { .. }) => explore::rows(s, body).max(1),
         _ => usize::from(body.height.saturating_sub(1)).max(1),
     }
 }
@@ -94,6 +100,7 @@ pub(crate) fn settle(s: &mut State) {
             s.list.settle(rows);
         }
         Screen::Overview => overview::settle(s, body),
+        Screen::Explore => explore::settle(s, body),
         Screen::Config => config::settle(s, body),
     }
 }

@@ -9,13 +9,15 @@ use super::*;
 use crate::client::Link;
 use crate::tui::action::{Msg, Now, Reply, Request};
 use crate::tui::fixture;
+use crate::tui::state::explore::complete::NamesOf;
 use crate::tui::theme::{Depth, Glyphs};
 use crate::tui::update::update;
 use crate::wire::board::{Board, State as MonitorState};
+use crate::wire::query::{Ask, When};
 use crate::wire::stream::{Delta, Frame};
 
 /// A state that shows `board` as it arrived a moment ago.
-fn live(board: Board, columns: u16, rows: u16) -> State {
+pub(super) fn live(board: Board, columns: u16, rows: u16) -> State {
     let mut s = State::new("/run/watchdog.sock".into(), false, Screen::Overview, None);
     let now = Now { steady: Duration::from_secs(5), wall: fixture::now() };
     for msg in [
@@ -29,7 +31,7 @@ fn live(board: Board, columns: u16, rows: u16) -> State {
     s
 }
 
-fn press(s: &mut State, keys: &str) {
+pub(super) fn press(s: &mut State, keys: &str) {
     for c in keys.chars() {
         let code = match c {
             '\n' => KeyCode::Enter,
@@ -48,26 +50,26 @@ fn answer(s: &mut State, monitor: &str, state: MonitorState) {
 }
 
 /// The server goes silent for `secs`.
-fn silence(s: &mut State, secs: u64) {
+pub(super) fn silence(s: &mut State, secs: u64) {
     let now =
         Now { steady: s.now.steady + Duration::from_secs(secs), wall: s.now.wall.plus(Duration::from_secs(secs)) };
     update(s, Msg::Clock(now));
 }
 
-fn lose(s: &mut State) {
+pub(super) fn lose(s: &mut State) {
     update(s, Msg::Link(Link::Frame(Box::new(Frame::Goodbye { reason: "shutting down (SIGTERM)".into() }))));
     let lost = Link::Lost { reason: "connection reset by peer".into(), attempt: 3, retry_in: Duration::from_secs(3) };
     update(s, Msg::Link(lost));
 }
 
-fn cells(s: &State, theme: &Theme) -> Buffer {
+pub(super) fn cells(s: &State, theme: &Theme) -> Buffer {
     let mut buf = Buffer::empty(Rect::new(0, 0, s.size.0, s.size.1));
     draw(s, theme, buf.area, &mut buf);
     buf
 }
 
 /// The screen as text. Times of day become letters: they depend on the zone of the machine.
-fn text(s: &State, theme: &Theme) -> String {
+pub(super) fn text(s: &State, theme: &Theme) -> String {
     let buf = cells(s, theme);
     let mut out = String::new();
     for y in 0..buf.area.height {
@@ -92,7 +94,7 @@ fn text(s: &State, theme: &Theme) -> String {
     out
 }
 
-fn ascii() -> Theme {
+pub(super) fn ascii() -> Theme {
     Theme::new(Depth::Mono, Glyphs::Ascii, false)
 }
 
@@ -262,7 +264,7 @@ fn incompatible() {
 
 #[test]
 fn nothing_is_fine_on_a_screen_of_old_data() {
-    for keys in ["1", "3", "0", "3\n", "3/ok"] {
+    for keys in ["1", "3", "0", "5up", "3\n", "3\n5", "3/ok"] {
         for silent in [true, false] {
             let mut s = live(fixture::calm(), 120, 40);
             press(&mut s, keys);
@@ -344,7 +346,7 @@ fn hostile_text_never_reaches_a_cell() {
 
 #[test]
 fn every_size_draws_every_screen() {
-    for keys in ["1", "3", "0", "3\n", "3?", "3o", "3/x"] {
+    for keys in ["1", "3", "0", "5", "5?", "5sum(x", "5up\n\x1bt", "3\n", "3?", "3o", "3/x"] {
         let mut s = live(fixture::incident(), 80, 24);
         press(&mut s, keys);
         answer(&mut s, "api-checkout", MonitorState::Down);
@@ -382,7 +384,8 @@ fn ten_thousand_monitors_draw_only_their_window_and_filter() {
 fn some_msg() -> impl Strategy<Value = Msg> {
     let key = prop_oneof![
         prop::sample::select(vec![
-            '1', '3', '0', 'j', 'k', 'g', 'G', '/', 'o', 'O', '<', '>', 'r', 'y', 'n', 'N', '?', 'x', '店'
+            '1', '3', '5', '0', 'j', 'k', 'h', 'l', 'v', 't', ' ', '+', '-', '[', ']', '=', 'e', 'D', 'Y', '(', '{',
+            'g', 'G', '/', 'o', 'O', '<', '>', 'r', 'y', 'n', 'N', '?', 'x', '店'
         ])
         .prop_map(KeyCode::Char),
         prop::sample::select(vec![
@@ -393,6 +396,10 @@ fn some_msg() -> impl Strategy<Value = Msg> {
             KeyCode::PageUp,
             KeyCode::End,
             KeyCode::Home,
+            KeyCode::Tab,
+            KeyCode::BackTab,
+            KeyCode::Left,
+            KeyCode::Right,
             KeyCode::Down
         ]),
     ];
@@ -425,6 +432,15 @@ fn some_msg() -> impl Strategy<Value = Msg> {
         1 => Just(()).prop_map(|()| Msg::Reply(
             Request::Detail(fixture::name("api-checkout")),
             Ok(Reply::Detail(Box::new(fixture::detail("api-checkout", MonitorState::Down))))
+        )),
+        2 => (1..20u64).prop_map(|id| {
+            let when = When::At(None);
+            let ask = Box::new(Ask { query: "up".into(), when, timeout: None, limit: None });
+            Msg::Reply(Request::Query { id, ask }, Ok(Reply::Queried(Box::new(fixture::answer(&["a", "b"])))))
+        }),
+        1 => Just(()).prop_map(|()| Msg::Reply(
+            Request::Names(NamesOf::Metrics),
+            Ok(Reply::Names(vec!["up".into(), "x\u{202e}y".into()]))
         )),
         1 => Just(()).prop_map(|()| Msg::Reply(Request::Config, Ok(Reply::Config(Box::new(fixture::config()))))),
     ]

@@ -1,5 +1,6 @@
 //! Everything the screens show, as one value. Changed by `update` only; drawn by `draw` only.
 
+pub(crate) mod explore;
 pub(crate) mod facts;
 pub(crate) mod filter;
 pub(crate) mod link;
@@ -12,6 +13,7 @@ use crate::base::name::MonitorName;
 use crate::base::time::Timestamp;
 use crate::tui::action::{Effect, Now, Request};
 use crate::tui::keys::Context;
+use crate::tui::state::explore::{Explore, Focus};
 use crate::tui::state::facts::Facts;
 use crate::tui::state::link::{Health, LinkView};
 use crate::tui::state::list::{ListView, SortKey};
@@ -39,6 +41,8 @@ pub enum Screen {
     Overview,
     /// State and latency of each target.
     Monitors,
+    /// Any metric, in PromQL.
+    Explore,
     /// What is loaded, what is wrong with it?
     Config,
 }
@@ -53,6 +57,8 @@ pub(crate) enum Overlay {
     Typing,
     /// The sort menu, with its cursor.
     Menu(SortKey),
+    /// The menu of ranges, with its cursor.
+    Ranges(usize),
     /// Help.
     Help {
         /// First line shown.
@@ -163,6 +169,8 @@ pub(crate) struct State {
     /// Per screen.
     pub(crate) detail: DetailView,
     /// Per screen.
+    pub(crate) explore: Explore,
+    /// Per screen.
     pub(crate) config: ConfigView,
     /// The message at the bottom.
     pub(crate) toast: Option<Toast>,
@@ -235,7 +243,7 @@ impl State {
             },
             Screen::Monitors if self.list.order.is_empty() => None,
             Screen::Monitors => self.list.selected.clone(),
-            Screen::Config => None,
+            Screen::Explore | Screen::Config => None,
         }
     }
 
@@ -252,6 +260,7 @@ impl State {
         match &self.overlay {
             Overlay::Typing | Overlay::Help { typing: true, .. } => return vec![Context::Typing],
             Overlay::Menu(_) => return vec![Context::Menu, Context::Move, Context::Global],
+            Overlay::Ranges(_) => return vec![Context::Ranges, Context::Move, Context::Global],
             Overlay::Help { .. } => return vec![Context::Help, Context::Move, Context::Global],
             Overlay::None => {}
         }
@@ -263,14 +272,26 @@ impl State {
             contexts.push(Context::Global);
             return contexts;
         }
+        if self.is_editing() {
+            let popup = self.explore.popup.is_some().then_some(Context::Popup);
+            return popup.into_iter().chain([Context::Editor]).collect();
+        }
         contexts.push(match (&self.open, self.screen) {
             (Some(_), _) => Context::Detail,
             (None, Screen::Overview) => Context::Overview,
             (None, Screen::Monitors) => Context::Monitors,
+            (None, Screen::Explore) => Context::Explore,
             (None, Screen::Config) => Context::Config,
         });
         contexts.extend([Context::Move, Context::Global]);
         contexts
+    }
+
+    /// Whether keys enter a query.
+    pub(crate) fn is_editing(&self) -> bool {
+        self.board.is_some()
+            && self.overlay == Overlay::None
+            && (self.screen, &self.open, self.explore.focus) == (Screen::Explore, &None, Focus::Editor)
     }
 
     /// How many monitors that are not ok the overview shows.
@@ -350,6 +371,11 @@ impl State {
         }
         effects.extend(self.wanted_detail().map(Effect::Ask));
         effects.extend(self.wanted_config().map(Effect::Ask));
+        if self.screen == Screen::Explore && self.open.is_none() {
+            let now = self.server_now();
+            effects.extend(self.explore.wanted(now, self.now.steady));
+            effects.extend(self.explore.wanted_names(self.now.steady).map(Effect::Ask));
+        }
         effects
     }
 

@@ -5,9 +5,11 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use crate::tui::action::{Action, Effect, Request};
 use crate::tui::keys::{Found, look_up};
 use crate::tui::screens;
+use crate::tui::state::explore::RANGES;
 use crate::tui::state::link::Health;
 use crate::tui::state::list::SortKey;
 use crate::tui::state::{Item, Overlay, Screen, State};
+use crate::tui::update::explore;
 
 /// Longest search in help.
 pub(crate) const QUERY_CHARS: usize = 60;
@@ -56,6 +58,10 @@ fn text(s: &mut State, event: &KeyEvent) {
     if event.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) {
         return;
     }
+    if s.is_editing() {
+        explore::insert(s, c.encode_utf8(&mut [0; 4]));
+        return;
+    }
     match &mut s.overlay {
         Overlay::Typing => {
             s.list.filter.push_str(c.encode_utf8(&mut [0; 4]));
@@ -65,7 +71,7 @@ fn text(s: &mut State, event: &KeyEvent) {
             query.push(c);
             *scroll = 0;
         }
-        Overlay::None | Overlay::Menu(_) | Overlay::Help { .. } => {}
+        Overlay::None | Overlay::Menu(_) | Overlay::Ranges(_) | Overlay::Help { .. } => {}
     }
 }
 
@@ -80,6 +86,7 @@ fn act(s: &mut State, action: Action) -> Vec<Effect> {
     match action {
         Action::GoOverview => go(s, Screen::Overview),
         Action::GoMonitors => go(s, Screen::Monitors),
+        Action::GoExplore => explore::enter(s),
         Action::GoConfig => go(s, Screen::Config),
         Action::Help => {
             s.overlay = Overlay::Help { scroll: 0, query: String::new(), typing: false };
@@ -88,7 +95,7 @@ fn act(s: &mut State, action: Action) -> Vec<Effect> {
         Action::Repaint => return vec![Effect::Repaint],
         Action::Suspend => return vec![Effect::Suspend],
         Action::Retry => return retry(s),
-        Action::Back => back(s),
+        Action::Back => return back(s),
         Action::Down => step(s, 1),
         Action::Up => step(s, -1),
         Action::PageDown => step(s, isize::try_from(screens::page(s)).unwrap_or(1)),
@@ -98,7 +105,7 @@ fn act(s: &mut State, action: Action) -> Vec<Effect> {
         Action::Open => open(s),
         Action::Filter => match &mut s.overlay {
             Overlay::Help { typing, .. } => *typing = true,
-            Overlay::None | Overlay::Typing | Overlay::Menu(_) => s.overlay = Overlay::Typing,
+            Overlay::None | Overlay::Typing | Overlay::Menu(_) | Overlay::Ranges(_) => s.overlay = Overlay::Typing,
         },
         Action::SortMenu => s.overlay = Overlay::Menu(s.list.sort),
         Action::SortNext => sort(s, s.list.sort.step(1), false),
@@ -112,16 +119,25 @@ fn act(s: &mut State, action: Action) -> Vec<Effect> {
         Action::Copy => return copy(s),
         Action::NextItem => neighbour(s, 1),
         Action::PreviousItem => neighbour(s, -1),
+        Action::Accept if s.is_editing() => return explore::accept(s),
         Action::Accept => match &mut s.overlay {
             Overlay::Menu(key) => {
                 let key = *key;
                 s.overlay = Overlay::None;
                 sort(s, key, s.list.reversed);
             }
+            Overlay::Ranges(at) => {
+                let at = *at;
+                s.overlay = Overlay::None;
+                explore::choose(s, at);
+            }
             Overlay::Help { typing, .. } => *typing = false,
             Overlay::Typing | Overlay::None => s.overlay = Overlay::None,
         },
         Action::Erase | Action::EraseWord | Action::EraseAll => erase(s, action),
+        Action::Go(motion) => explore::go(s, motion),
+        Action::Delete(motion) => explore::delete(s, motion),
+        Action::Explore(action) => return explore::act(s, action),
     }
     Vec::new()
 }
@@ -142,7 +158,7 @@ fn retry(s: &mut State) -> Vec<Effect> {
     }
 }
 
-fn back(s: &mut State) {
+fn back(s: &mut State) -> Vec<Effect> {
     match &mut s.overlay {
         Overlay::Typing => {
             s.list.filter.clear();
@@ -153,7 +169,10 @@ fn back(s: &mut State) {
             *typing = false;
             query.clear();
         }
-        Overlay::Menu(_) | Overlay::Help { .. } => s.overlay = Overlay::None,
+        Overlay::Menu(_) | Overlay::Ranges(_) | Overlay::Help { .. } => s.overlay = Overlay::None,
+        Overlay::None if s.screen == Screen::Explore && s.open.is_none() && s.board.is_some() => {
+            return explore::back(s);
+        }
         Overlay::None => {
             if s.open.take().is_some() {
                 s.detail.scroll = 0;
@@ -165,6 +184,7 @@ fn back(s: &mut State) {
             }
         }
     }
+    Vec::new()
 }
 
 /// Moves the cursor, or scrolls where there is none.
@@ -172,6 +192,10 @@ fn step(s: &mut State, by: isize) {
     match &mut s.overlay {
         Overlay::Menu(key) => {
             *key = key.step(by.clamp(-1, 1));
+            return;
+        }
+        Overlay::Ranges(at) => {
+            *at = at.saturating_add_signed(by).min(RANGES.len() - 1);
             return;
         }
         Overlay::Help { scroll, .. } => {
@@ -191,6 +215,7 @@ fn step(s: &mut State, by: isize) {
                 s.list.select(board, s.list.at.saturating_add_signed(by));
             }
         }
+        Screen::Explore => explore::step(s, by),
         Screen::Config => {
             let len = s.config.data.as_ref().map_or(0, |d| d.problems.len());
             s.config.at = s.config.at.saturating_add_signed(by).min(len.saturating_sub(1));
@@ -249,7 +274,14 @@ fn copy(s: &mut State) -> Vec<Effect> {
     } else {
         s.target().map(|name| name.to_string())
     };
-    let Some(text) = text else { return Vec::new() };
+    text.map_or_else(Vec::new, |text| clipboard(s, text))
+}
+
+/// Hands text to the terminal's clipboard.
+pub(crate) fn clipboard(s: &mut State, text: String) -> Vec<Effect> {
+    if text.is_empty() {
+        return Vec::new();
+    }
     if text.len() > crate::tui::term::CLIPBOARD_BYTES {
         s.say("too long for the terminal's clipboard", true);
         return Vec::new();
@@ -276,6 +308,6 @@ fn erase(s: &mut State, action: Action) {
                 query.clear();
             }
         }
-        Overlay::None | Overlay::Menu(_) => {}
+        Overlay::None | Overlay::Menu(_) | Overlay::Ranges(_) => {}
     }
 }

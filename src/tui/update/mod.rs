@@ -1,5 +1,6 @@
 //! The reducer: one message in, the state changed, effects out. Pure: no clock, no I/O, no waiting.
 
+mod explore;
 mod keys;
 mod link;
 mod replies;
@@ -8,6 +9,7 @@ use crate::tui::action::{Effect, Msg, Now};
 use crate::tui::screens;
 use crate::tui::state::{Overlay, State};
 
+pub(crate) use explore::link as explore_link;
 pub(crate) use keys::refused;
 
 /// Takes in one message.
@@ -29,6 +31,8 @@ pub(crate) fn update(s: &mut State, msg: Msg) -> Vec<Effect> {
             // Which request it was is not known; all may be asked again.
             (s.detail.asked, s.config.asked) = (None, false);
             s.running.clear();
+            s.explore.cancel();
+            s.explore.names.forget_requests();
             s.say(format!("a task of the screen crashed ({name}); what it fetched may be missing"), true);
             Vec::new()
         }),
@@ -60,6 +64,10 @@ fn clock(s: &mut State, now: Now) {
 
 /// Pasted text enters text fields; elsewhere it would run as keys.
 fn paste(s: &mut State, text: &str) -> Vec<Effect> {
+    if s.is_editing() {
+        explore::insert(s, text);
+        return Vec::new();
+    }
     match &mut s.overlay {
         Overlay::Typing => {
             s.list.filter.push_str(text);
@@ -69,7 +77,7 @@ fn paste(s: &mut State, text: &str) -> Vec<Effect> {
             query.extend(text.chars().filter(|c| !c.is_control()).take(keys::QUERY_CHARS));
             *scroll = 0;
         }
-        Overlay::None | Overlay::Menu(_) | Overlay::Help { .. } => {
+        Overlay::None | Overlay::Menu(_) | Overlay::Ranges(_) | Overlay::Help { .. } => {
             s.say("pasted text is ignored here: press / for a text field", false);
         }
     }

@@ -3,6 +3,7 @@
 use crate::base::units::Short;
 use crate::tui::action::{Effect, Failed, Reply, Request};
 use crate::tui::state::State;
+use crate::tui::update::explore;
 use crate::wire::api::{Level, ProbeResult, Reloaded};
 
 /// Takes in the end of a request. A reply about something that is no longer on the screen is dropped.
@@ -40,6 +41,8 @@ pub(crate) fn reply(s: &mut State, request: Request, result: Result<Reply, Faile
                 Err(failed) => s.say(format!("{name} was not probed: {}", failed.message), true),
             }
         }
+        (Request::Query { id, ask }, result) => explore::answered(s, id, &ask, result),
+        (Request::Names(of), result) => explore::named(s, &of, result),
         (Request::Reload, result) => match result {
             Ok(Reply::Reloaded(reloaded)) => {
                 let errors = reloaded.problems.iter().any(|p| p.level == Level::Error);

@@ -1,4 +1,4 @@
-//! A line chart on a grid of braille dots: two by four per character.
+//! The latency of one monitor as a line chart.
 //!
 //! Gaps in the data stay gaps; several points in one column show as the span between the smallest and
 //! the largest, so a single spike is never lost.
@@ -9,6 +9,7 @@ use crate::base::outcome::Verdict;
 use crate::base::time::Timestamp;
 use crate::base::units::Short;
 use crate::tui::theme::{Role, Theme};
+use crate::tui::widgets::grid::Grid;
 use crate::tui::widgets::text::{Line, width};
 use crate::wire::api::HistoryPoint;
 use crate::wire::board::{State, strip_cell};
@@ -39,10 +40,10 @@ pub(crate) fn latency(points: &[HistoryPoint], columns: usize, rows: usize, fres
     for pair in points.windows(2) {
         let (a, b) = (place(&pair[0]), place(&pair[1]));
         if pair[1].at.since(pair[0].at) > gap {
-            grid.set(a.0, a.1);
-            grid.set(b.0, b.1);
+            grid.set(a.0, a.1, 0);
+            grid.set(b.0, b.1, 0);
         } else {
-            grid.line(a, b);
+            grid.line(a, b, 0, |_| true);
         }
     }
     let mut lines: Vec<Line> = (0..rows)
@@ -58,7 +59,7 @@ pub(crate) fn latency(points: &[HistoryPoint], columns: usize, rows: usize, fres
                 _ => String::new(),
             };
             let role = if fresh { Role::Text } else { Role::Quiet };
-            Line::new().num(Role::Dim, &label, AXIS - 1, theme).add(Role::Text, " ").add(role, grid.row(row, theme))
+            Line::new().num(Role::Dim, &label, AXIS - 1, theme).add(Role::Text, " ").add(role, grid.text(row, theme))
         })
         .collect();
     lines.push(verdicts(points, first.at, span, cols, fresh, theme));
@@ -134,42 +135,6 @@ pub(crate) fn summary(points: &[HistoryPoint], p95: Option<Duration>) -> String 
         Short(max),
         points.len()
     )
-}
-
-struct Grid {
-    cols: usize,
-    rows: usize,
-    bits: Vec<u8>,
-}
-
-impl Grid {
-    fn new(cols: usize, rows: usize) -> Self {
-        Self { cols, rows, bits: vec![0; cols * rows] }
-    }
-
-    /// Sets a dot; `y` counts from the bottom.
-    fn set(&mut self, x: usize, y: usize) {
-        // Unicode numbers the dots 1 2 3 7 down the left column and 4 5 6 8 down the right one.
-        const DOTS: [[u8; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
-        let y = (self.rows * 4 - 1).saturating_sub(y);
-        if let Some(cell) = self.bits.get_mut(y / 4 * self.cols + (x / 2).min(self.cols - 1)) {
-            *cell |= DOTS[y % 4][x % 2];
-        }
-    }
-
-    fn line(&mut self, a: (usize, usize), b: (usize, usize)) {
-        let steps = a.0.abs_diff(b.0).max(a.1.abs_diff(b.1)).max(1);
-        let at = |from: usize, to: usize, i: usize| {
-            (from as f64 + (to as f64 - from as f64) * i as f64 / steps as f64).round() as usize
-        };
-        for i in 0..=steps {
-            self.set(at(a.0, b.0, i), at(a.1, b.1, i));
-        }
-    }
-
-    fn row(&self, row: usize, theme: &Theme) -> String {
-        self.bits.iter().skip(row * self.cols).take(self.cols).map(|b| theme.dots(*b)).collect()
-    }
 }
 
 #[cfg(test)]

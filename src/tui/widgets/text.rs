@@ -253,6 +253,17 @@ impl Line {
         self.width
     }
 
+    /// The pieces, from left to right; made safe already.
+    pub(crate) fn spans(&self) -> impl Iterator<Item = (Role, &str)> {
+        self.spans.iter().map(|(role, text)| (*role, text.as_str()))
+    }
+
+    /// The text alone.
+    #[cfg(test)]
+    pub(crate) fn text(&self) -> String {
+        self.spans().map(|(_, text)| text).collect()
+    }
+
     /// Draws into row `row` of `area`; what does not fit is cut and the cut marked.
     pub(crate) fn draw(&self, buf: &mut Buffer, theme: &Theme, area: Rect, row: u16) {
         if row >= area.height {

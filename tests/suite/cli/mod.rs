@@ -2,9 +2,11 @@
 
 mod generated;
 mod process;
+mod query;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use watchdog::base::clock::Clock;
@@ -45,14 +47,17 @@ async fn run(house: &House, arguments: &str) -> Ran {
 }
 
 async fn run_with(house: &House, arguments: &str, vars: &[(&str, &str)]) -> Ran {
-    let home = house.dir.path().to_str().unwrap();
-    let socket = house.socket();
-    let mut all = vec![("HOME", home), ("WATCHDOG_SOCKET", socket.to_str().unwrap())];
+    // Words are separated by blanks, `_` stands for a blank inside one.
+    run_at(house.dir.path(), arguments.split(' ').map(|w| w.replace('_', " ").into()).collect(), vars).await
+}
+
+/// Runs a command against the server whose socket is in `dir`.
+async fn run_at(dir: &Path, arguments: Vec<OsString>, vars: &[(&str, &str)]) -> Ran {
+    let socket = dir.join("w.sock");
+    let mut all = vec![("HOME", dir.to_str().unwrap()), ("WATCHDOG_SOCKET", socket.to_str().unwrap())];
     all.extend(vars);
     let environment = Environment::of(&all);
-    // Words are separated by blanks, `_` stands for a blank inside one.
-    let arguments: Vec<OsString> =
-        ["watchdog"].into_iter().chain(arguments.split(' ')).map(|w| w.replace('_', " ").into()).collect();
+    let arguments: Vec<OsString> = std::iter::once("watchdog".into()).chain(arguments).collect();
     let (out, err) = (Captured::default(), Captured::default());
     let (o, e) = (out.clone(), err.clone());
     let work = move || {

@@ -134,7 +134,7 @@ fn a_broken_main_file_keeps_the_last_good_one() {
 #[test]
 fn what_this_version_does_not_do_is_said_and_the_rest_runs() {
     let site = Site::new();
-    site.write("watchdog.yaml", "storage: {retention: 90d}\nserver: {listen: 127.0.0.1:1}\n")
+    site.write("watchdog.yaml", "backup: {to: /mnt}\nserver: {listen: 127.0.0.1:1}\n")
         .write(
             "monitors.d/a.yaml",
             "monitors: [{name: a, type: tcp, host: x, depends_on: [b]}]\nuse: [{template: t}]\n",

@@ -11,4 +11,5 @@ mod model;
 mod references;
 mod scale;
 mod starter;
+mod storage;
 mod yaml;

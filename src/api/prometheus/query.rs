@@ -1,0 +1,97 @@
+//! `query`, `query_range` and what else takes a query's text.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::HeaderMap;
+use serde_json::Value as Json;
+
+use crate::api::App;
+use crate::api::problem::ApiError;
+use crate::api::prometheus::json::{self, ShowStats};
+use crate::api::prometheus::params::{Form, bad};
+use crate::api::prometheus::{success, written};
+use crate::engine::query::{Ask, Done};
+use crate::promql::parser::parse_query;
+use crate::promql::printer;
+use crate::promql::tree_json::tree_json;
+use crate::promql::value::{Times, Value};
+
+/// Most steps of a range: enough for a screen full of pixels, and Prometheus' own limit.
+const MAX_POINTS: i64 = 11_000;
+/// An answer with more points is written on a blocking thread: a point takes about 50 ns.
+const LONG: usize = 2_000;
+
+pub(super) async fn instant(State(app): State<App>, headers: HeaderMap, form: Form) -> Result<Response, ApiError> {
+    let limit = form.limit("limit")?;
+    let at = form.time("time")?.unwrap_or(app.clock.now().millis());
+    let ask = ask(&form, Times::Instant(at))?;
+    let done = app.engine.queries().ask(ask).await?;
+    answer(&headers, &form, done, limit).await
+}
+
+pub(super) async fn range(State(app): State<App>, headers: HeaderMap, form: Form) -> Result<Response, ApiError> {
+    let limit = form.limit("limit")?;
+    let (start, end) = (form.need_time("start")?, form.need_time("end")?);
+    if end < start {
+        return Err(bad("invalid parameter \"end\": end timestamp must not be before start time"));
+    }
+    let step = form.duration("step")?;
+    let step = step.ok_or_else(|| bad("invalid parameter \"step\": cannot parse \"\" to a valid duration"))?;
+    if step <= 0 {
+        return Err(bad(
+            "invalid parameter \"step\": zero or negative query resolution step widths are not accepted. \
+             Try a positive integer",
+        ));
+    }
+    if (end - start) / step > MAX_POINTS {
+        return Err(bad("exceeded maximum resolution of 11,000 points per timeseries. \
+             Try decreasing the query resolution (?step=XX)"));
+    }
+    let ask = ask(&form, Times::Range { start, end, step })?;
+    let done = app.engine.queries().ask(ask).await?;
+    answer(&headers, &form, done, limit).await
+}
+
+fn ask(form: &Form, at: Times) -> Result<Ask, ApiError> {
+    Ok(Ask {
+        text: form.query(),
+        at,
+        lookback: form.positive("lookback_delta")?.filter(|d| !d.is_zero()),
+        timeout: form.positive("timeout")?,
+        resolution: form.resolution()?,
+    })
+}
+
+async fn answer(headers: &HeaderMap, form: &Form, done: Done, limit: usize) -> Result<Response, ApiError> {
+    let stats = if form.get("stats").is_some() { ShowStats::Yes } else { ShowStats::No };
+    let long = match &done.answer.value {
+        Value::Scalar(..) | Value::String(..) => false,
+        Value::Vector(all) => all.len() > LONG / 4,
+        Value::Matrix(all) => all.iter().map(|s| s.points.len()).sum::<usize>() > LONG,
+    };
+    written(headers, long, move || json::answer(&done, limit, stats)).await
+}
+
+/// No exemplars are kept.
+pub(super) async fn exemplars(headers: HeaderMap, form: Form) -> Result<Response, ApiError> {
+    let (start, end) = (form.need_time("start")?, form.need_time("end")?);
+    if end < start {
+        return Err(bad("invalid parameter \"end\": end timestamp must not be before start timestamp"));
+    }
+    let features = crate::promql::parser::Features::all();
+    parse_query(&form.query(), features).map_err(crate::engine::query::QueryError::Text)?;
+    written(&headers, false, || br#"{"status":"success","data":[]}"#.to_vec()).await
+}
+
+pub(super) async fn format(State(app): State<App>, headers: HeaderMap, form: Form) -> Result<Response, ApiError> {
+    let expr = parse_query(&form.query(), app.engine.queries().features());
+    let expr = expr.map_err(crate::engine::query::QueryError::Text)?;
+    let text = printer::pretty(&expr);
+    success(&headers, &Json::String(text)).await
+}
+
+pub(super) async fn parse(State(app): State<App>, headers: HeaderMap, form: Form) -> Result<Response, ApiError> {
+    let expr = parse_query(&form.query(), app.engine.queries().features());
+    let expr = expr.map_err(crate::engine::query::QueryError::Text)?;
+    success(&headers, &tree_json(&expr)).await
+}

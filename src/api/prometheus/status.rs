@@ -1,0 +1,155 @@
+//! What Prometheus tells of itself, told of this server: build, settings, targets, rules, cardinality.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::HeaderMap;
+use serde_json::{Value, json};
+
+use crate::api::App;
+use crate::api::problem::ApiError;
+use crate::api::prometheus::params::Form;
+use crate::api::prometheus::success;
+use crate::base::units::Exact;
+use crate::wire::board::{MonitorRow, State as MonitorState};
+
+/// The version whose API and query language this is; clients decide by it what they may ask for.
+const DIALECT: &str = "3.5.0";
+
+pub(super) async fn build(headers: HeaderMap) -> Result<Response, ApiError> {
+    let data = json!({
+        "version": DIALECT,
+        "revision": concat!("watchdog-", env!("CARGO_PKG_VERSION")),
+        "branch": "",
+        "buildUser": "",
+        "buildDate": "",
+        "goVersion": "",
+        "application": "watchdog",
+    });
+    success(&headers, &data).await
+}
+
+/// Monitors, as Prometheus shows what it scrapes.
+pub(super) async fn targets(State(app): State<App>, headers: HeaderMap, form: Form) -> Result<Response, ApiError> {
+    let board = app.engine.board().borrow().clone();
+    let pool = form.get("scrapePool").map(str::to_owned);
+    let wanted = |m: &&std::sync::Arc<MonitorRow>| pool.as_ref().is_none_or(|p| *p == m.r#type);
+    let (paused, active): (Vec<_>, Vec<_>) =
+        board.monitors.iter().filter(wanted).partition(|m| m.state == MonitorState::Paused);
+    let state = form.get("state").unwrap_or("any");
+    let active: Vec<Value> = match state {
+        "dropped" => Vec::new(),
+        _ => active.into_iter().map(|m| target(m)).collect(),
+    };
+    let dropped: Vec<Value> = match state {
+        "active" => Vec::new(),
+        _ => paused.into_iter().map(|m| json!({"discoveredLabels": discovered(m), "scrapePool": m.r#type})).collect(),
+    };
+    let counts = json!({});
+    success(&headers, &json!({"activeTargets": active, "droppedTargets": dropped, "droppedTargetCounts": counts})).await
+}
+
+fn discovered(m: &MonitorRow) -> Value {
+    json!({"__address__": m.target, "monitor": m.name, "type": m.r#type})
+}
+
+fn target(m: &MonitorRow) -> Value {
+    let mut labels: serde_json::Map<String, Value> = m.labels.iter().map(|(k, v)| (k.to_owned(), v.into())).collect();
+    labels.insert("monitor".to_owned(), m.name.as_str().into());
+    labels.insert("type".to_owned(), m.r#type.clone().into());
+    if !m.target.is_empty() {
+        labels.insert("instance".to_owned(), m.target.clone().into());
+    }
+    let (health, error) = match m.state {
+        MonitorState::Up | MonitorState::Degraded => ("up", ""),
+        MonitorState::Down => ("down", m.headline.as_str()),
+        MonitorState::Unknown | MonitorState::Pending | MonitorState::Paused => ("unknown", m.headline.as_str()),
+    };
+    json!({
+        "discoveredLabels": discovered(m),
+        "labels": labels,
+        "scrapePool": m.r#type,
+        "scrapeUrl": m.target,
+        "globalUrl": m.target,
+        "lastError": error,
+        "lastScrape": m.last.map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), |t| t.to_string()),
+        "lastScrapeDuration": m.took.unwrap_or_default().as_secs_f64(),
+        "health": health,
+        "scrapeInterval": m.interval.map_or_else(String::new, |d| Exact(d).to_string()),
+        "scrapeTimeout": "",
+    })
+}
+
+/// Recording and alerting rules are not evaluated by this version; monitors' own alerts are not rules
+/// in PromQL, and show under `alerts`.
+pub(super) async fn rules(headers: HeaderMap) -> Result<Response, ApiError> {
+    success(&headers, &json!({"groups": []})).await
+}
+
+/// The settings of storage, queries and intake as they are in force.
+pub(super) async fn config(State(app): State<App>, headers: HeaderMap) -> Result<Response, ApiError> {
+    let mut yaml = String::new();
+    let mut section = "";
+    for (key, value) in app.engine.settings() {
+        let (part, name) = key.split_once('.').unwrap_or(("", key));
+        if part != section {
+            yaml.push_str(part);
+            yaml.push_str(":\n");
+            section = part;
+        }
+        yaml.push_str(&format!("  {name}: {value}\n"));
+    }
+    success(&headers, &json!({"yaml": yaml})).await
+}
+
+pub(super) async fn flags(State(app): State<App>, headers: HeaderMap) -> Result<Response, ApiError> {
+    let all: serde_json::Map<String, Value> =
+        app.engine.settings().into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
+    success(&headers, &Value::Object(all)).await
+}
+
+pub(super) async fn runtime(State(app): State<App>, headers: HeaderMap) -> Result<Response, ApiError> {
+    let board = app.engine.board().borrow().clone();
+    let retention = app.engine.settings().into_iter().find(|(key, _)| *key == "storage.retention");
+    let data = json!({
+        "startTime": board.server.started,
+        "CWD": "",
+        "hostname": board.server.instance,
+        "serverTime": app.clock.now(),
+        "reloadConfigSuccess": board.engine.problems == 0,
+        "lastConfigTime": board.engine.config_loaded,
+        "corruptionCount": 0,
+        "goroutineCount": 0,
+        "GOMAXPROCS": std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get),
+        "GOMEMLIMIT": 0,
+        "GOGC": "",
+        "GODEBUG": "",
+        "storageRetention": retention.map(|(_, value)| value).unwrap_or_default(),
+    });
+    success(&headers, &data).await
+}
+
+/// Where the series come from: for whoever looks for what has too many.
+pub(super) async fn tsdb(State(app): State<App>, headers: HeaderMap, form: Form) -> Result<Response, ApiError> {
+    let limit = match form.limit("limit")? {
+        usize::MAX => 10,
+        asked => asked.min(10_000),
+    };
+    let c = app.engine.queries().cardinality(limit).await?;
+    let list = |rows: &[(Box<str>, u64)]| -> Vec<Value> {
+        rows.iter().map(|(name, value)| json!({"name": name, "value": value})).collect()
+    };
+    let data = json!({
+        "headStats": {
+            "numSeries": c.series,
+            "numLabelPairs": c.label_pairs,
+            "chunkCount": c.chunks,
+            "minTime": c.min_time,
+            "maxTime": c.max_time,
+        },
+        "seriesCountByMetricName": list(&c.series_by_metric),
+        "labelValueCountByLabelName": list(&c.values_by_label),
+        "memoryInBytesByLabelName": list(&c.bytes_by_label),
+        "seriesCountByLabelValuePair": list(&c.series_by_pair),
+    });
+    success(&headers, &data).await
+}

@@ -1,0 +1,367 @@
+//! Remote write: the protobuf messages of both versions → [`Batch`].
+//!
+//! 1.0: <https://prometheus.io/docs/specs/prw/remote_write_spec/>,
+//! 2.0: <https://prometheus.io/docs/specs/prw/remote_write_spec_2_0/>.
+//!
+//! A series that is not acceptable is left out and counted with its reason; the others stand. Only a
+//! message that is not protobuf at all is refused as a whole. Measured on one core: 0.2 µs per series
+//! of 11 labels and one sample, beside 0.02 for snappy and 0.1 for the store.
+
+use std::collections::BTreeMap;
+
+use crate::base::labels::{LabelsBuf, METRIC_NAME};
+use crate::engine::intake::metadata::{Kind, Meta};
+use crate::engine::intake::protobuf::{Reader, WireError};
+use crate::engine::intake::series::{Admission, Refusal};
+use crate::tsdb::Batch;
+
+/// What is needed while decoding; reusable without allocating.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    labels: LabelsBuf,
+    /// Where names and values stand: start and end of each, within the bytes that hold the labels.
+    pairs: Vec<[usize; 4]>,
+    samples: Vec<(i64, f64)>,
+    refs: Vec<u32>,
+}
+
+/// What a request held.
+#[derive(Debug, Default)]
+pub struct Decoded {
+    /// Series that were left out, and why: how many samples each reason cost.
+    pub refused: BTreeMap<Refusal, u64>,
+    /// Native histograms, which are not kept.
+    pub histograms: u64,
+    /// Exemplars, which are not kept.
+    pub exemplars: u64,
+    /// Descriptions of metrics.
+    pub metadata: Vec<(String, Meta)>,
+}
+
+impl Decoded {
+    /// Counts samples that are not kept.
+    pub fn refuse(&mut self, why: Refusal, samples: usize) {
+        *self.refused.entry(why).or_default() += samples as u64;
+    }
+}
+
+/// Most descriptions taken from one request.
+const MAX_METADATA: usize = 10_000;
+
+/// Decodes a `prometheus.WriteRequest`.
+///
+/// # Errors
+/// The message is not well formed; `batch` then holds what came before.
+pub fn version_1(
+    message: &[u8],
+    scratch: &mut Scratch,
+    admit: &mut Admission<'_>,
+    batch: &mut Batch,
+) -> Result<Decoded, WireError> {
+    let mut decoded = Decoded::default();
+    let mut reader = Reader::new(message);
+    while let Some((number, value)) = reader.field()? {
+        match number {
+            1 => series_1(value.bytes()?, scratch, admit, batch, &mut decoded)?,
+            3 => metadata_1(value.bytes()?, &mut decoded)?,
+            _ => {}
+        }
+    }
+    Ok(decoded)
+}
+
+fn series_1(
+    message: &[u8],
+    scratch: &mut Scratch,
+    admit: &mut Admission<'_>,
+    batch: &mut Batch,
+    decoded: &mut Decoded,
+) -> Result<(), WireError> {
+    scratch.pairs.clear();
+    scratch.samples.clear();
+    let place = |part: &[u8]| {
+        let start = part.as_ptr().addr() - message.as_ptr().addr();
+        (start, start + part.len())
+    };
+    let mut reader = Reader::new(message);
+    let mut labels_end = 0;
+    let mut histograms = 0;
+    loop {
+        if let Some(pair) = short_label(message, &mut reader) {
+            scratch.pairs.push(pair);
+            labels_end = message.len() - reader.rest().len();
+            continue;
+        }
+        let Some((number, value)) = reader.field()? else { break };
+        match number {
+            1 => {
+                let mut label = Reader::new(value.bytes()?);
+                let mut pair = [0; 4];
+                while let Some((number, value)) = label.field()? {
+                    match number {
+                        1 => (pair[0], pair[1]) = place(value.bytes()?),
+                        2 => (pair[2], pair[3]) = place(value.bytes()?),
+                        _ => {}
+                    }
+                }
+                scratch.pairs.push(pair);
+                labels_end = message.len() - reader.rest().len();
+            }
+            2 => scratch.samples.push(sample(value.bytes()?)?),
+            3 => decoded.exemplars += 1,
+            4 => histograms += 1,
+            _ => {}
+        }
+    }
+    decoded.histograms += histograms;
+    let Scratch { labels, pairs, samples, .. } = scratch;
+    if samples.is_empty() {
+        return Ok(());
+    }
+    // All at once: between the texts stand tags and lengths, which are ASCII as long as the texts are
+    // shorter than 128 bytes. Where they are not, each text is checked by itself.
+    let whole = std::str::from_utf8(&message[..labels_end]).ok();
+    let text = |start: usize, end: usize| match whole.and_then(|w| w.get(start..end)) {
+        Some(text) => Some(text),
+        None => std::str::from_utf8(&message[start..end]).ok(),
+    };
+    let done = collect(message, labels, pairs, text);
+    admit.add(done, labels, samples, batch, decoded);
+    Ok(())
+}
+
+/// Takes a label off the front in the form that nearly all have: name before value, each shorter than
+/// 128 bytes, nothing else. Gives where both stand. This is a third of the cost of reading field by
+/// field, and labels are most of what is sent.
+#[inline]
+fn short_label(message: &[u8], reader: &mut Reader<'_>) -> Option<[usize; 4]> {
+    let [0x0a, length @ 0..0x80, rest @ ..] = reader.rest() else { return None };
+    let (label, after) = rest.split_at_checked(usize::from(*length))?;
+    let [0x0a, name @ 0..0x80, rest @ ..] = label else { return None };
+    let [0x12, value @ 0..0x80, text @ ..] = rest.get(usize::from(*name)..)? else { return None };
+    if text.len() != usize::from(*value) {
+        return None;
+    }
+    let end = message.len() - after.len();
+    let value = end - text.len();
+    let start = end - label.len() + 2;
+    *reader = Reader::new(after);
+    Some([start, value - 2, value, end])
+}
+
+/// The first eight bytes of a name as a number that sorts as they do. Equal numbers say nothing.
+#[inline]
+fn prefix(message: &[u8], start: usize, end: usize) -> u64 {
+    match message.get(start..).and_then(|m| m.first_chunk::<8>()) {
+        Some(bytes) => {
+            let spare = 8_usize.saturating_sub(end - start);
+            // A name of no bytes is zero, which shifting by 64 would not give.
+            u64::from_be_bytes(*bytes).checked_shr(8 * spare as u32).map_or(0, |n| n << (8 * spare))
+        }
+        None => 0,
+    }
+}
+
+/// Puts the labels in order; a name that stands twice, an empty one, or bytes that are not UTF-8 are
+/// refused.
+fn collect<'a>(
+    message: &[u8],
+    labels: &mut LabelsBuf,
+    pairs: &mut [[usize; 4]],
+    text: impl Fn(usize, usize) -> Option<&'a str>,
+) -> Result<(), Refusal> {
+    labels.clear();
+    let name = |pair: &[usize; 4]| text(pair[0], pair[1]).ok_or(Refusal::NotUtf8);
+    let (mut last, mut last_prefix) = ("", 0);
+    let mut sorted = true;
+    for pair in pairs.iter() {
+        let name = name(pair)?;
+        let prefix = prefix(message, pair[0], pair[1]);
+        if prefix <= last_prefix && name <= last {
+            sorted = false;
+            break;
+        }
+        last_prefix = prefix;
+        labels.push(name, text(pair[2], pair[3]).ok_or(Refusal::NotUtf8)?);
+        last = name;
+    }
+    if sorted {
+        return Ok(());
+    }
+    // Senders sort, so this is rare. An empty name is not greater than nothing and lands here, too.
+    labels.clear();
+    for pair in pairs.iter() {
+        if name(pair)?.is_empty() {
+            return Err(Refusal::EmptyLabelName);
+        }
+    }
+    pairs.sort_by(|a, b| text(a[0], a[1]).cmp(&text(b[0], b[1])));
+    let mut last = "";
+    for pair in pairs.iter() {
+        let name = name(pair)?;
+        if name == last {
+            return Err(Refusal::DuplicateLabel);
+        }
+        labels.push(name, text(pair[2], pair[3]).ok_or(Refusal::NotUtf8)?);
+        last = name;
+    }
+    Ok(())
+}
+
+fn sample(message: &[u8]) -> Result<(i64, f64), WireError> {
+    let mut reader = Reader::new(message);
+    let (mut t, mut v) = (0, 0.0);
+    while let Some((number, value)) = reader.field()? {
+        match number {
+            1 => v = value.double()?,
+            2 => t = value.varint()?.cast_signed(),
+            _ => {}
+        }
+    }
+    Ok((t, v))
+}
+
+fn metadata_1(message: &[u8], decoded: &mut Decoded) -> Result<(), WireError> {
+    let (mut meta, mut metric) = (Meta::default(), String::new());
+    let mut reader = Reader::new(message);
+    while let Some((number, value)) = reader.field()? {
+        match number {
+            1 => meta.kind = Kind::from_number(value.varint()?),
+            2 => metric = lossy(value.bytes()?),
+            4 => meta.help = lossy(value.bytes()?),
+            5 => meta.unit = lossy(value.bytes()?),
+            _ => {}
+        }
+    }
+    if !metric.is_empty() && decoded.metadata.len() < MAX_METADATA {
+        decoded.metadata.push((metric, meta));
+    }
+    Ok(())
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Decodes an `io.prometheus.write.v2.Request`.
+///
+/// # Errors
+/// The message is not well formed; `batch` then holds what came before.
+pub fn version_2(
+    message: &[u8],
+    scratch: &mut Scratch,
+    admit: &mut Admission<'_>,
+    batch: &mut Batch,
+) -> Result<Decoded, WireError> {
+    let mut decoded = Decoded::default();
+    // The symbols come first in practice, but fields of a message may stand in any order.
+    let mut symbols: Vec<Result<&str, Refusal>> = Vec::new();
+    let mut reader = Reader::new(message);
+    while let Some((number, value)) = reader.field()? {
+        if number == 4 {
+            symbols.push(std::str::from_utf8(value.bytes()?).map_err(|_| Refusal::NotUtf8));
+        }
+    }
+    let mut reader = Reader::new(message);
+    while let Some((number, value)) = reader.field()? {
+        if number == 5 {
+            series_2(value.bytes()?, &symbols, scratch, admit, batch, &mut decoded)?;
+        }
+    }
+    Ok(decoded)
+}
+
+fn series_2(
+    message: &[u8],
+    symbols: &[Result<&str, Refusal>],
+    scratch: &mut Scratch,
+    admit: &mut Admission<'_>,
+    batch: &mut Batch,
+    decoded: &mut Decoded,
+) -> Result<(), WireError> {
+    let Scratch { labels, samples, refs, .. } = scratch;
+    samples.clear();
+    refs.clear();
+    let mut meta = None;
+    let mut reader = Reader::new(message);
+    while let Some((number, value)) = reader.field()? {
+        match number {
+            1 => match value {
+                // Packed, as every current writer does; one by one is allowed, too.
+                crate::engine::intake::protobuf::Field::Varint(n) => refs.push(symbol_ref(n)),
+                other => {
+                    let mut packed = Reader::new(other.bytes()?);
+                    while !packed.is_empty() {
+                        refs.push(symbol_ref(packed.varint()?));
+                    }
+                }
+            },
+            2 => samples.push(sample(value.bytes()?)?),
+            3 => decoded.histograms += 1,
+            4 => decoded.exemplars += 1,
+            5 => meta = Some(metadata_2(value.bytes()?, symbols)?),
+            _ => {}
+        }
+    }
+    let done = collect_2(labels, refs, symbols);
+    if done.is_ok()
+        && let Some(meta) = meta.filter(|m| *m != Meta::default())
+        && decoded.metadata.len() < MAX_METADATA
+        && let Some((_, name)) = labels.iter().find(|(k, _)| *k == METRIC_NAME)
+        && decoded.metadata.last().is_none_or(|(last, _)| last != name)
+    {
+        decoded.metadata.push((name.to_owned(), meta));
+    }
+    if !samples.is_empty() {
+        admit.add(done, labels, samples, batch, decoded);
+    }
+    Ok(())
+}
+
+/// A reference that does not fit leads nowhere, which is found out when it is followed.
+fn symbol_ref(n: u64) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+fn collect_2(labels: &mut LabelsBuf, refs: &[u32], symbols: &[Result<&str, Refusal>]) -> Result<(), Refusal> {
+    labels.clear();
+    let symbol = |n: u32| symbols.get(n as usize).copied().unwrap_or(Err(Refusal::BadSymbol));
+    let (pairs, odd) = refs.as_chunks::<2>();
+    if !odd.is_empty() {
+        return Err(Refusal::BadSymbol);
+    }
+    let mut last = "";
+    for [name, value] in pairs {
+        let (name, value) = (symbol(*name)?, symbol(*value)?);
+        if name.is_empty() {
+            return Err(Refusal::EmptyLabelName);
+        }
+        if name > last {
+            labels.push(name, value);
+            last = name;
+        } else if labels.iter().any(|(k, _)| k == name) {
+            return Err(Refusal::DuplicateLabel);
+        } else {
+            labels.set(name, value);
+        }
+    }
+    Ok(())
+}
+
+fn metadata_2(message: &[u8], symbols: &[Result<&str, Refusal>]) -> Result<Meta, WireError> {
+    let mut meta = Meta::default();
+    let symbol = |n: u64| {
+        let found = usize::try_from(n).ok().and_then(|n| symbols.get(n)?.ok());
+        found.unwrap_or_default().to_owned()
+    };
+    let mut reader = Reader::new(message);
+    while let Some((number, value)) = reader.field()? {
+        match number {
+            1 => meta.kind = Kind::from_number(value.varint()?),
+            3 => meta.help = symbol(value.varint()?),
+            4 => meta.unit = symbol(value.varint()?),
+            _ => {}
+        }
+    }
+    Ok(meta)
+}

@@ -1,0 +1,370 @@
+//! Answers questions about series: PromQL, and which series, labels and values there are.
+//!
+//! At most as many at a time as the configuration allows; further ones wait their turn, and the wait
+//! counts against their deadline. Evaluation runs on blocking threads, never on those that serve
+//! connections. When the asker goes away, or time is up, the evaluation ends within a millisecond or so.
+
+pub mod metrics;
+pub mod names;
+pub mod select;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout_at};
+
+use crate::base::clock::Clock;
+use crate::config::storage::QueryLimits;
+use crate::engine::query::metrics::{Kind, QueryMetrics};
+use crate::engine::storage::{Store, StoreError};
+use crate::promql::ast::{Expr, Type};
+use crate::promql::eval::eval;
+use crate::promql::parser::{self, Features};
+use crate::promql::source::{Resolution, SourceError};
+use crate::promql::value::{Answer, Cancel, EvalError, Limits, Query, Times};
+use crate::tsdb::Tsdb;
+
+/// A longer query is parsed on a blocking thread: parsing takes about 20 ns per byte.
+const LONG_TEXT: usize = 16 << 10;
+
+/// A question in PromQL.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// The query.
+    pub text: String,
+    /// When.
+    pub at: Times,
+    /// How far instant selectors look back, if not as configured.
+    pub lookback: Option<Duration>,
+    /// Longest time, if shorter than configured.
+    pub timeout: Option<Duration>,
+    /// The resolution to read, or the store's choice.
+    pub resolution: Option<Resolution>,
+}
+
+/// The answer to a question in PromQL.
+#[derive(Debug)]
+pub struct Done {
+    /// The value and what it cost.
+    pub answer: Answer,
+    /// Waiting for a turn.
+    pub queued: Duration,
+    /// Reading the text.
+    pub parsing: Duration,
+    /// Evaluation.
+    pub evaluation: Duration,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// The text is not a query.
+    #[error(transparent)]
+    Text(parser::QueryError),
+    /// A query whose value has no steps, over a range.
+    #[error("invalid expression type {0:?} for range query, must be Scalar or instant Vector")]
+    NoRange(&'static str),
+    /// There is no store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Time was up.
+    #[error("query timed out in {0}")]
+    Timeout(&'static str),
+    /// Too much, or not computable, or the store failed.
+    #[error(transparent)]
+    Evaluation(#[from] EvalError),
+    /// A mistake of ours.
+    #[error("the evaluation crashed")]
+    Crashed,
+}
+
+impl From<SourceError> for QueryError {
+    fn from(e: SourceError) -> Self {
+        Self::Evaluation(EvalError::Source(e))
+    }
+}
+
+/// Everything that can be asked of the store.
+#[derive(Debug)]
+pub struct Queries {
+    clock: Clock,
+    store: Arc<Store>,
+    metrics: QueryMetrics,
+    threads: usize,
+    active: ArcSwap<Active>,
+}
+
+/// The limits in force, and the turns they allow. Queries of before a change keep their turns.
+#[derive(Debug)]
+struct Active {
+    limits: QueryLimits,
+    turns: Arc<Semaphore>,
+}
+
+impl Active {
+    fn new(limits: QueryLimits) -> Self {
+        Self { limits, turns: Arc::new(Semaphore::new(limits.concurrency)) }
+    }
+}
+
+/// Ends a query when whoever waits for it goes away, or time is up.
+struct Waiter<'a> {
+    cancel: Cancel,
+    metrics: &'a QueryMetrics,
+    /// Somebody heard how it ended.
+    told: bool,
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+        if !self.told {
+            self.metrics.abandoned();
+        }
+    }
+}
+
+impl Queries {
+    /// A service for `store`.
+    pub fn new(clock: Clock, store: Arc<Store>, metrics: QueryMetrics) -> Self {
+        Self {
+            clock,
+            store,
+            metrics,
+            threads: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            active: ArcSwap::from_pointee(Active::new(QueryLimits::default())),
+        }
+    }
+
+    /// Sets other limits from now on.
+    pub fn configure(&self, limits: QueryLimits) {
+        if self.active.load().limits != limits {
+            self.active.store(Arc::new(Active::new(limits)));
+        }
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> QueryLimits {
+        self.active.load().limits
+    }
+
+    /// What the parser understands.
+    pub fn features(&self) -> Features {
+        if self.limits().experimental { Features::all() } else { Features::stable() }
+    }
+
+    /// Answers a question in PromQL. Dropping the future ends the evaluation.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub async fn ask(&self, ask: Ask) -> Result<Done, QueryError> {
+        let kind = match ask.at {
+            Times::Instant(_) => Kind::Instant,
+            Times::Range { .. } => Kind::Range,
+        };
+        let began = Instant::now();
+        let features = self.features();
+        let (text, expr) = if ask.text.len() > LONG_TEXT {
+            let text = ask.text;
+            spawn_blocking(move || parsed(text, features)).await.map_err(|_| QueryError::Crashed)??
+        } else {
+            parsed(ask.text, features)?
+        };
+        if kind == Kind::Range && !matches!(expr.ty(), Type::Scalar | Type::Vector) {
+            return Err(QueryError::NoRange(expr.ty().text()));
+        }
+        let parsing = began.elapsed();
+        let limits = self.limits();
+        let (at, resolution) = (ask.at, ask.resolution);
+        let lookback = ask.lookback.unwrap_or(limits.lookback);
+        let threads = self.threads;
+        let work = move |tsdb: &Tsdb, cancel: &Cancel| {
+            let began = Instant::now();
+            let query = Query {
+                expr: &expr,
+                text: &text,
+                at,
+                lookback: millis(lookback),
+                default_step: millis(limits.default_step),
+                resolution,
+                delayed_name_removal: limits.experimental,
+            };
+            let limits = Limits {
+                max_samples: limits.max_samples,
+                max_series: limits.max_series,
+                threads,
+                cancel: cancel.clone(),
+            };
+            let answer = eval(&query, tsdb, &limits)?;
+            Ok((answer, began.elapsed()))
+        };
+        let done = self.in_turn(kind, ask.timeout, work).await;
+        done.map(|((answer, evaluation), queued)| {
+            self.metrics.samples(answer.stats.samples);
+            Done { answer, queued, parsing, evaluation }
+        })
+    }
+
+    /// Runs `work` on a blocking thread once it is its turn. Gives how long that took, too.
+    ///
+    /// # Errors
+    /// Time was up, there is no store, or those of `work`.
+    pub async fn in_turn<T: Send + 'static>(
+        &self,
+        kind: Kind,
+        patience: Option<Duration>,
+        work: impl FnOnce(&Tsdb, &Cancel) -> Result<T, QueryError> + Send + 'static,
+    ) -> Result<(T, Duration), QueryError> {
+        let began = Instant::now();
+        let done = self.run(began, kind, patience, work).await;
+        self.metrics.ended(kind, began.elapsed(), done.as_ref().err());
+        done
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        began: Instant,
+        kind: Kind,
+        patience: Option<Duration>,
+        work: impl FnOnce(&Tsdb, &Cancel) -> Result<T, QueryError> + Send + 'static,
+    ) -> Result<(T, Duration), QueryError> {
+        let tsdb = self.store.open()?;
+        let active = self.active.load_full();
+        let most = active.limits.timeout;
+        let deadline = began + patience.map_or(most, |asked| asked.min(most));
+        let waiting = self.metrics.waiting();
+        let turn: OwnedSemaphorePermit = match timeout_at(deadline, Arc::clone(&active.turns).acquire_owned()).await {
+            Ok(Ok(turn)) => turn,
+            // Never closed: only time can have been up.
+            Ok(Err(_)) | Err(_) => return Err(QueryError::Timeout("query queue")),
+        };
+        drop(waiting);
+        let queued = began.elapsed();
+        self.metrics.queued(queued);
+        let cancel = Cancel::default();
+        let mut waiter = Waiter { cancel: cancel.clone(), metrics: &self.metrics, told: false };
+        let running = self.metrics.running(kind);
+        let job = spawn_blocking(move || {
+            // Held until the work has really ended, not only until nobody waits for it.
+            let (_turn, _running) = (turn, running);
+            work(&tsdb, &cancel)
+        });
+        let ended = timeout_at(deadline, job).await;
+        waiter.told = true;
+        match ended {
+            Ok(Ok(done)) => Ok((done?, queued)),
+            Ok(Err(_)) => Err(QueryError::Crashed),
+            Err(_) => Err(QueryError::Timeout("expression evaluation")),
+        }
+    }
+
+    /// Now, by the engine's clock.
+    pub fn now(&self) -> crate::base::time::Timestamp {
+        self.clock.now()
+    }
+}
+
+fn parsed(text: String, features: Features) -> Result<(String, Expr), QueryError> {
+    let expr = parser::parse_query(&text, features).map_err(QueryError::Text)?;
+    Ok((text, expr))
+}
+
+pub(super) fn millis(d: Duration) -> i64 {
+    i64::try_from(d.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::tsdb::Options;
+
+    fn service(concurrency: usize) -> (Queries, tempfile::TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, clock) = (Arc::<Store>::default(), Clock::system());
+        let tsdb = Tsdb::open(dir.path(), Options::default(), clock.now()).unwrap();
+        drop(store.set(Ok(Arc::new(tsdb))));
+        let queries = Queries::new(clock, store, QueryMetrics::default());
+        queries.configure(QueryLimits { concurrency, ..QueryLimits::default() });
+        (queries, dir)
+    }
+
+    #[tokio::test]
+    async fn a_query_whose_asker_goes_away_ends() {
+        let (queries, _dir) = service(1);
+        let ((begun, has_begun), (ended, has_ended)) = (mpsc::channel(), mpsc::channel());
+        let work = move |_: &Tsdb, cancel: &Cancel| {
+            begun.send(()).unwrap();
+            while !cancel.cancelled() {
+                std::thread::yield_now();
+            }
+            ended.send(()).unwrap();
+            Ok(())
+        };
+        {
+            let mut asking = std::pin::pin!(queries.in_turn(Kind::Instant, None, work));
+            while has_begun.try_recv().is_err() {
+                assert!(futures_util::poll!(asking.as_mut()).is_pending());
+                tokio::task::yield_now().await;
+            }
+        }
+        spawn_blocking(move || has_ended.recv()).await.unwrap().unwrap();
+        assert_eq!(queries.metrics.cancelled(), 1);
+        let next = queries.in_turn(Kind::Instant, None, |_, _| Ok(7)).await;
+        assert_eq!(next.unwrap().0, 7, "its turn is free again");
+    }
+
+    #[tokio::test]
+    async fn one_too_many_waits_until_its_time_is_up() {
+        let (queries, _dir) = service(1);
+        let (release, held) = mpsc::channel::<()>();
+        let first = queries.in_turn(Kind::Range, None, move |_, _| {
+            // Ends when the sender is dropped.
+            let _ = held.recv();
+            Ok(())
+        });
+        let second = async {
+            while queries.metrics.active(Kind::Range) == 0 {
+                tokio::task::yield_now().await;
+            }
+            let patience = Some(Duration::from_millis(20));
+            let late = queries.in_turn(Kind::Range, patience, |_, _| Ok(())).await;
+            assert!(matches!(late, Err(QueryError::Timeout("query queue"))), "{late:?}");
+            drop(release);
+        };
+        let (first, ()) = tokio::join!(first, second);
+        first.unwrap();
+    }
+
+    #[tokio::test]
+    async fn time_that_is_up_ends_the_work() {
+        let (queries, _dir) = service(1);
+        let (ended, has_ended) = mpsc::channel();
+        let work = move |_: &Tsdb, cancel: &Cancel| {
+            while !cancel.cancelled() {
+                std::thread::yield_now();
+            }
+            ended.send(()).unwrap();
+            Ok(())
+        };
+        let late = queries.in_turn(Kind::Range, Some(Duration::from_millis(20)), work).await;
+        assert_eq!(late.unwrap_err().to_string(), "query timed out in expression evaluation");
+        spawn_blocking(move || has_ended.recv()).await.unwrap().unwrap();
+        assert_eq!(queries.metrics.cancelled(), 0, "it was told so");
+    }
+
+    #[tokio::test]
+    async fn without_a_store_the_reason_is_told() {
+        let store = Arc::<Store>::default();
+        let queries = Queries::new(Clock::system(), Arc::clone(&store), QueryMetrics::default());
+        let ask = || async { queries.in_turn(Kind::Names, None, |_, _| Ok(())).await.unwrap_err().to_string() };
+        assert_eq!(ask().await, "the series store is being opened");
+        drop(store.set(Err(StoreError::Broken("no space".into()))));
+        assert_eq!(ask().await, "the series store could not be opened: no space");
+    }
+}

@@ -1,0 +1,101 @@
+//! One probe's result → samples, under the names that exporters use (DESIGN of series: blackbox_exporter's).
+//!
+//! Every sample bears `monitor`, `type`, `instance` and the monitor's own labels. Where a measured value
+//! has a label of the same name, it becomes `exported_…`, as Prometheus does.
+
+use crate::base::labels::{Labels, LabelsBuf, METRIC_NAME};
+use crate::base::outcome::Verdict;
+use crate::config::model::Monitor;
+use crate::wire::api::ProbeResult;
+
+/// `watchdog_monitor_state` of a monitor that is switched off.
+pub const PAUSED: f64 = 4.0;
+/// The series that says where a monitor stands.
+pub const STATE: &str = "watchdog_monitor_state";
+
+/// The labels that all samples of a monitor bear.
+pub fn labels_of(monitor: &Monitor) -> Labels {
+    let mut buf = monitor.labels.to_buf();
+    buf.set("instance", &monitor.probe.target);
+    buf.set("monitor", monitor.name.as_str());
+    buf.set("type", monitor.probe.kind);
+    buf.labels()
+}
+
+/// Gives each sample of a result: its labels and its value.
+pub fn samples(base: &Labels, result: &ProbeResult, mut add: impl FnMut(&LabelsBuf, f64)) {
+    let (success, state) = match result.verdict {
+        Verdict::Up => (1.0, 1.0),
+        Verdict::Degraded => (1.0, 2.0),
+        Verdict::Down => (0.0, 0.0),
+        Verdict::Unknown => (0.0, 3.0),
+    };
+    let own = [("probe_success", success), ("probe_duration_seconds", result.took.as_secs_f64()), (STATE, state)];
+    let mut buf = base.to_buf();
+    for (name, value) in own {
+        buf.set(METRIC_NAME, name);
+        add(&buf, value);
+    }
+    for sample in result.samples.iter().filter(|s| !s.name.is_empty()) {
+        buf.clone_from(&base.to_buf());
+        buf.set(METRIC_NAME, &sample.name);
+        for (name, value) in sample.labels.iter().filter(|(name, _)| !name.is_empty() && name != METRIC_NAME) {
+            match base.get(name) {
+                Some(_) => buf.set(&format!("exported_{name}"), value),
+                None => buf.set(name, value),
+            }
+        }
+        add(&buf, sample.value);
+    }
+}
+
+/// The labels of a monitor's series of this name.
+pub fn series(base: &Labels, name: &str) -> LabelsBuf {
+    let mut buf = base.to_buf();
+    buf.set(METRIC_NAME, name);
+    buf
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::base::outcome::Sample;
+    use crate::base::time::Timestamp;
+
+    #[test]
+    fn a_result_becomes_series_with_the_monitors_labels() {
+        let base = Labels::new([("instance", "http://x"), ("monitor", "shop"), ("team", "web"), ("type", "http")]);
+        let result = ProbeResult {
+            at: Timestamp::EPOCH,
+            verdict: Verdict::Degraded,
+            reason: None,
+            summary: String::new(),
+            took: Duration::from_millis(250),
+            attempt: 1,
+            phases: Vec::new(),
+            checks: Vec::new(),
+            samples: vec![
+                Sample::new("probe_http_duration_seconds", 0.1).label("phase", "connect"),
+                Sample::new("x", 2.0).label("instance", "inner").label("", "nothing"),
+            ],
+            evidence: None,
+        };
+        let mut found = Vec::new();
+        samples(&base, &result, |labels, v| found.push(format!("{} {v}", labels.labels())));
+        let rest = r#"instance="http://x", monitor="shop""#;
+        assert_eq!(
+            found,
+            [
+                format!(r#"{{__name__="probe_success", {rest}, team="web", type="http"}} 1"#),
+                format!(r#"{{__name__="probe_duration_seconds", {rest}, team="web", type="http"}} 0.25"#),
+                format!(r#"{{__name__="watchdog_monitor_state", {rest}, team="web", type="http"}} 2"#),
+                format!(
+                    r#"{{__name__="probe_http_duration_seconds", {rest}, phase="connect", team="web", type="http"}} 0.1"#
+                ),
+                format!(r#"{{__name__="x", exported_instance="inner", {rest}, team="web", type="http"}} 2"#),
+            ]
+        );
+    }
+}

@@ -1,0 +1,569 @@
+//! Writes what the engine itself knows into the store: results of probes, alerts, and its own metrics.
+//!
+//! A series that a monitor had with its last result and lacks now gets a staleness marker, and so do all
+//! series of a monitor that was paused or removed: they end at once instead of five minutes later.
+//! Nobody waits for this actor. While the disk is slow its inbox fills, and what ingest cannot hand over
+//! is dropped there and counted.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{self, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use crate::base::clock::Clock;
+use crate::base::failure::Chain;
+use crate::base::labels::{Labels, LabelsBuf, METRIC_NAME};
+use crate::base::name::MonitorName;
+use crate::base::sample::STALE_NAN;
+use crate::config::model::{Config, Monitor};
+use crate::engine::board::Report;
+use crate::engine::intake::Intake;
+use crate::engine::intake::exposition::{Format, Line, Parser};
+use crate::engine::intake::metadata::{Kind, Meta};
+use crate::engine::intake::metrics::IntakeMetrics;
+use crate::engine::metrics::Metrics;
+use crate::engine::reload::Applied;
+use crate::engine::storage::outcome::{self, PAUSED, STATE};
+use crate::engine::storage::{Store, StoreError};
+use crate::tsdb::{Ack, Appended, Batch};
+use crate::wire::api::ProbeResult;
+use crate::wire::board::{AlertState, Board};
+
+/// How often alerts, paused monitors and the engine's own metrics are written.
+const OWN_EVERY: Duration = Duration::from_secs(15);
+/// What is held while the store is being opened, in samples.
+const PENDING: usize = 500_000;
+
+/// A result to be stored.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// The monitor.
+    pub monitor: Arc<Monitor>,
+    /// What was found.
+    pub result: Arc<ProbeResult>,
+}
+
+/// What the recorder is given.
+pub struct Sources {
+    /// The wall clock.
+    pub clock: Clock,
+    /// Where samples go.
+    pub store: Arc<Store>,
+    /// Told of descriptions.
+    pub intake: Arc<Intake>,
+    /// Counts what is stored and lost.
+    pub counts: IntakeMetrics,
+    /// The engine's own metrics, written as series.
+    pub metrics: Arc<Metrics>,
+    /// The name of this machine, for `instance`.
+    pub host: String,
+    /// Alerts are read here.
+    pub board: watch::Receiver<Arc<Board>>,
+    /// Told when samples cannot be stored, and when they can again.
+    pub complaints: mpsc::Sender<Report>,
+    /// Which monitors exist and run.
+    pub config: watch::Receiver<Applied>,
+}
+
+/// The actor.
+pub struct Recorder {
+    from: Sources,
+    batch: Batch,
+    monitors: HashMap<MonitorName, Known>,
+    /// Series of alerts as last written.
+    alerts: HashSet<Labels>,
+    failing: bool,
+}
+
+/// The series of one monitor.
+#[derive(Default)]
+struct Known {
+    base: Labels,
+    /// Hash of the definition that `base` is of.
+    hash: u64,
+    /// Each series with the number of the result that had it last.
+    series: HashMap<Labels, u64, ahash::RandomState>,
+    results: u64,
+    paused: bool,
+}
+
+impl Recorder {
+    /// Starts with nothing written.
+    pub fn new(from: Sources) -> Self {
+        Self { from, batch: Batch::default(), monitors: HashMap::new(), alerts: HashSet::new(), failing: false }
+    }
+
+    /// Works until `stop`; then writes what is in the inbox.
+    pub async fn run(mut self, mut inbox: mpsc::Receiver<Vec<Recorded>>, stop: CancellationToken) {
+        let mut own = time::interval(OWN_EVERY);
+        own.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.configured();
+        loop {
+            // Receiving and waiting for a change are cancel-safe.
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                _ = own.tick() => self.own(),
+                Ok(()) = self.from.config.changed() => self.configured(),
+                Ok(()) = self.from.board.changed() => {
+                    self.from.board.mark_unchanged();
+                    self.write_alerts(false);
+                }
+                Some(results) = inbox.recv() => {
+                    results.iter().for_each(|r| self.result(r));
+                    while let Ok(more) = inbox.try_recv() {
+                        more.iter().for_each(|r| self.result(r));
+                    }
+                }
+            }
+            self.flush().await;
+        }
+        while let Ok(results) = inbox.try_recv() {
+            results.iter().for_each(|r| self.result(r));
+        }
+        self.flush().await;
+    }
+
+    fn result(&mut self, Recorded { monitor, result }: &Recorded) {
+        let known = self.monitors.entry(monitor.name.clone()).or_default();
+        if known.paused {
+            // It was paused while this probe ran; its series have ended.
+            return;
+        }
+        if known.hash != monitor.hash || known.base.is_empty() {
+            (known.base, known.hash) = (outcome::labels_of(monitor), monitor.hash);
+        }
+        known.results += 1;
+        let (t, this) = (result.at.millis(), known.results);
+        let (series, batch) = (&mut known.series, &mut self.batch);
+        outcome::samples(&known.base, result, |labels, value| {
+            match series.get_mut(labels.as_key()) {
+                Some(last) => *last = this,
+                None => drop(series.insert(labels.labels(), this)),
+            }
+            batch.series(labels);
+            batch.push(t, value);
+        });
+        series.retain(|labels, last| {
+            let there = *last == this;
+            if !there {
+                end(batch, labels, t);
+            }
+            there
+        });
+    }
+
+    /// Ends the series of monitors that are gone or paused.
+    fn configured(&mut self) {
+        let config: Arc<Config> = Arc::clone(&self.from.config.borrow_and_update().config);
+        let t = self.from.clock.now().millis();
+        let batch = &mut self.batch;
+        self.monitors.retain(|name, known| {
+            let there = config.monitors.contains_key(name);
+            if !there {
+                known.series.keys().for_each(|labels| end(batch, labels, t));
+            }
+            there
+        });
+        for (name, monitor) in &config.monitors {
+            match self.monitors.get_mut(name) {
+                None if !monitor.paused => {}
+                None => {
+                    let base = outcome::labels_of(monitor);
+                    let known = Known { base, hash: monitor.hash, paused: true, ..Known::default() };
+                    self.monitors.insert(name.clone(), known);
+                }
+                Some(known) => {
+                    if monitor.paused && !known.paused {
+                        for labels in known.series.drain().map(|(labels, _)| labels) {
+                            if labels.metric_name() != STATE {
+                                end(batch, &labels, t);
+                            }
+                        }
+                    }
+                    known.paused = monitor.paused;
+                    if known.hash != monitor.hash {
+                        (known.base, known.hash) = (outcome::labels_of(monitor), monitor.hash);
+                    }
+                }
+            }
+        }
+        self.write_paused();
+    }
+
+    fn write_paused(&mut self) {
+        let t = self.from.clock.now().millis();
+        for known in self.monitors.values_mut().filter(|k| k.paused) {
+            let labels = outcome::series(&known.base, STATE);
+            self.batch.series(&labels);
+            self.batch.push(t, PAUSED);
+            known.series.insert(labels.labels(), known.results);
+        }
+    }
+
+    /// Everything that is written at intervals.
+    fn own(&mut self) {
+        self.write_paused();
+        self.write_alerts(true);
+        let now = self.from.clock.now();
+        let text = self.from.metrics.text();
+        let mut described: HashMap<&str, Meta> = HashMap::new();
+        let mut parser = Parser::new(Format::OpenMetrics);
+        let mut labels = LabelsBuf::default();
+        for line in text.lines() {
+            match parser.line(line, &mut labels) {
+                Ok(Line::Sample(value, _)) => {
+                    labels.set("instance", &self.from.host);
+                    labels.set("job", "watchdog");
+                    self.batch.series(&labels);
+                    self.batch.push(now.millis(), value);
+                }
+                Ok(Line::Type(name, kind)) => described.entry(name).or_default().kind = kind,
+                Ok(Line::Help(name, help)) => described.entry(name).or_default().help = help.into_owned(),
+                Ok(Line::Unit(name, unit)) => unit.clone_into(&mut described.entry(name).or_default().unit),
+                Ok(Line::End | Line::Nothing) => {}
+                Err(e) => tracing::error!(error = %e, line, "our own metrics were not understood"),
+            }
+        }
+        let described = described.into_iter().map(|(name, meta)| (name.to_owned(), meta));
+        self.from.intake.describe(described.chain(own_descriptions()));
+    }
+
+    /// `ALERTS` and `ALERTS_FOR_STATE`; those unchanged only when `all`.
+    fn write_alerts(&mut self, all: bool) {
+        let board = Arc::clone(&self.from.board.borrow());
+        let t = self.from.clock.now().millis();
+        let mut now = HashSet::with_capacity(self.alerts.len());
+        for alert in &board.alerts {
+            let state = match alert.state {
+                AlertState::Pending => "pending",
+                AlertState::Firing => "firing",
+                AlertState::Resolved => continue,
+            };
+            let mut labels = alert.labels.to_buf();
+            labels.set(METRIC_NAME, "ALERTS_FOR_STATE");
+            self.alert(labels.labels(), alert.starts_at.millis() as f64 / 1e3, t, all, &mut now);
+            labels.set(METRIC_NAME, "ALERTS");
+            labels.set("alertstate", state);
+            self.alert(labels.labels(), 1.0, t, all, &mut now);
+        }
+        for gone in self.alerts.difference(&now) {
+            end(&mut self.batch, gone, t);
+        }
+        self.alerts = now;
+    }
+
+    fn alert(&mut self, labels: Labels, value: f64, t: i64, all: bool, now: &mut HashSet<Labels>) {
+        if all || !self.alerts.contains(&labels) {
+            self.batch.series(&labels.to_buf());
+            self.batch.push(t, value);
+        }
+        now.insert(labels);
+    }
+
+    /// Hands everything to the store. Waits for the disk.
+    async fn flush(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        let tsdb = match self.from.store.open() {
+            Ok(tsdb) => tsdb,
+            // It will be there soon, or a later call finds out that it will not.
+            Err(StoreError::Opening) if self.batch.len() < PENDING => return,
+            // The keeper complains about a broken store, and a closed one means the end.
+            Err(_) => return self.lose(),
+        };
+        let (batch, now) = (std::mem::take(&mut self.batch), self.from.clock.now());
+        let work = move || {
+            let done = tsdb.append(&batch, Ack::Written, now);
+            (batch, done)
+        };
+        let problem = match tokio::task::spawn_blocking(work).await {
+            Ok((batch, Ok(appended))) => {
+                self.batch = batch;
+                self.batch.clear();
+                self.count(&appended);
+                None
+            }
+            Ok((batch, Err(e))) => {
+                self.batch = batch;
+                self.lose();
+                Some(Chain(&e).to_string())
+            }
+            Err(e) => {
+                tracing::error!(error = %e, "storing samples crashed");
+                Some("storing samples crashed".to_owned())
+            }
+        };
+        if problem.is_some() != self.failing {
+            self.failing = problem.is_some();
+            if let Some(problem) = &problem {
+                tracing::error!(error = problem, "samples cannot be stored");
+            }
+            let what = problem.map(|p| format!("samples cannot be stored: {p}"));
+            // The board outlives this actor.
+            let _ = self.from.complaints.send(Report::Complaint { part: "samples", what }).await;
+        }
+    }
+
+    fn count(&self, appended: &Appended) {
+        self.from.counts.recorded(appended.stored);
+        let refused = appended.duplicates + appended.too_old + appended.over_limit;
+        if refused > 0 {
+            self.from.counts.lost(refused);
+            tracing::debug!(?appended, "the store refused samples of our own");
+        }
+    }
+
+    fn lose(&mut self) {
+        self.from.counts.lost(self.batch.len() as u64);
+        self.batch.clear();
+    }
+}
+
+/// Marks the end of a series.
+fn end(batch: &mut Batch, labels: &Labels, t: i64) {
+    batch.series(&labels.to_buf());
+    batch.push(t, STALE_NAN);
+}
+
+fn own_descriptions() -> impl Iterator<Item = (String, Meta)> {
+    [
+        ("probe_success", "1 when the target is up or degraded"),
+        ("probe_duration_seconds", "How long the whole probe took"),
+        (STATE, "0 down, 1 up, 2 degraded, 3 unknown, 4 paused"),
+        ("ALERTS", "1 for every alert that is pending or fires"),
+        ("ALERTS_FOR_STATE", "When the alert began, in seconds since 1970"),
+    ]
+    .into_iter()
+    .map(|(name, help)| (name.to_owned(), Meta { kind: Kind::Gauge, help: help.to_owned(), unit: String::new() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::BoxFuture;
+    use crate::base::matcher::Matcher;
+    use crate::base::outcome::{Outcome, Sample, Verdict};
+    use crate::base::probe::{Collector, ProbeCx};
+    use crate::base::sample::{Column, is_stale};
+    use crate::base::time::Timestamp;
+    use crate::config::catalog::Probe;
+    use crate::config::model::Schedule;
+    use crate::engine::query::Queries;
+    use crate::engine::query::metrics::QueryMetrics;
+    use crate::promql::source::{Resolution, Select, Source, Want};
+    use crate::tsdb::{Options, Tsdb};
+    use crate::wire::api::ConfigStatus;
+
+    const T: Timestamp = Timestamp::from_millis(1_763_900_000_000);
+
+    #[derive(Debug)]
+    struct Never;
+
+    impl Collector for Never {
+        fn probe<'a>(&'a self, _: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    fn monitor(name: &str, paused: bool) -> Arc<Monitor> {
+        Arc::new(Monitor {
+            name: MonitorName::new(name).unwrap(),
+            probe: Probe { kind: "test", target: "here".to_owned(), collector: Arc::new(Never) },
+            schedule: Schedule::Every(Duration::from_secs(10)),
+            timeout: Duration::from_secs(1),
+            retries: 0,
+            retry_interval: Duration::from_secs(1),
+            labels: Labels::new([("team", "web")]),
+            paused,
+            alert: None,
+            source: String::new(),
+            hash: u64::from(paused),
+        })
+    }
+
+    fn applied(monitors: &[Arc<Monitor>]) -> Applied {
+        let monitors = monitors.iter().map(|m| (m.name.clone(), Arc::clone(m))).collect();
+        let status = ConfigStatus {
+            dir: String::new(),
+            loaded: T,
+            files: 1,
+            monitors: 1,
+            stale: Vec::new(),
+            problems: Vec::new(),
+        };
+        Applied { config: Arc::new(Config { monitors, ..Config::default() }), status: Arc::new(status) }
+    }
+
+    fn result(seconds: u64, samples: Vec<Sample>) -> Arc<ProbeResult> {
+        Arc::new(ProbeResult {
+            at: T.plus(Duration::from_secs(seconds)),
+            verdict: Verdict::Up,
+            reason: None,
+            summary: String::new(),
+            took: Duration::from_millis(5),
+            attempt: 1,
+            phases: Vec::new(),
+            checks: Vec::new(),
+            samples,
+            evidence: None,
+        })
+    }
+
+    /// A recorder over a store of its own, and what holds it up.
+    struct Bench {
+        recorder: Recorder,
+        tsdb: Arc<Tsdb>,
+        config: watch::Sender<Applied>,
+        _board: watch::Sender<Arc<Board>>,
+        complaints: mpsc::Receiver<Report>,
+        _dir: tempfile::TempDir,
+    }
+
+    fn bench(monitors: &[Arc<Monitor>]) -> Bench {
+        let dir = tempfile::tempdir().unwrap();
+        let (clock, metrics) = (Clock::starting_at(T), Arc::new(Metrics::default()));
+        let tsdb = Arc::new(Tsdb::open(dir.path(), Options::default(), T).unwrap());
+        let store = Arc::clone(&metrics.store);
+        drop(store.set(Ok(Arc::clone(&tsdb))));
+        let text = r#"{"rev":1,"at":"2025-11-23T12:13:20.120Z","server":{"instance":"","version":"","pid":1,
+            "started":"2025-11-23T12:13:20.120Z","config_dir":"","http":null},"monitors":[],"alerts":[],"events":[],
+            "engine":{"monitors":0,"lag_p99":0,"missed_slots":0,"outbox":0,"receivers":0,"problems":0,
+            "config_loaded":null,"complaints":[]},"verdict":{"worst":null,"sentence":"","since":null,
+            "first_to_break":null}}"#;
+        let (board, boards) = watch::channel(Arc::new(serde_json::from_str(text).unwrap()));
+        let (config, configs) = watch::channel(applied(monitors));
+        let (complain, complaints) = mpsc::channel(8);
+        let recorder = Recorder::new(Sources {
+            clock,
+            store: Arc::clone(&store),
+            intake: Arc::new(Intake::new(clock, store, metrics.intake.clone())),
+            counts: metrics.intake.clone(),
+            metrics,
+            host: "box".to_owned(),
+            board: boards,
+            complaints: complain,
+            config: configs,
+        });
+        Bench { recorder, tsdb, config, _board: board, complaints, _dir: dir }
+    }
+
+    impl Bench {
+        /// Values of each series of a metric, `end` for a staleness marker.
+        fn values(&self, metric: &str) -> Vec<(Labels, Vec<String>)> {
+            let select = Select {
+                matchers: &[Matcher::equal(METRIC_NAME, metric)],
+                start: 0,
+                end: T.millis() * 2,
+                step: 0,
+                window: 0,
+                want: Want::Last,
+                resolution: Some(Resolution::Raw),
+                max_series: 100,
+            };
+            let set = self.tsdb.select(&select).unwrap();
+            let mut column = Column::default();
+            let mut read = |i| {
+                set.reader().read(i, &mut column).unwrap();
+                column.v.iter().map(|v| if is_stale(*v) { "end".to_owned() } else { v.to_string() }).collect()
+            };
+            (0..set.len()).map(|i| (set.labels(i), read(i))).collect()
+        }
+
+        fn only(&self, metric: &str) -> Vec<String> {
+            let mut all = self.values(metric);
+            assert_eq!(all.len(), 1, "{metric}: {all:?}");
+            all.remove(0).1
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_series_that_a_result_lacks_ends_with_it() {
+        let shop = monitor("shop", false);
+        let mut bench = bench(&[Arc::clone(&shop)]);
+        for (t, samples) in [(1, vec![Sample::new("a", 1.0)]), (2, vec![]), (3, vec![Sample::new("a", 3.0)])] {
+            bench.recorder.result(&Recorded { monitor: Arc::clone(&shop), result: result(t, samples) });
+        }
+        bench.recorder.flush().await;
+        assert_eq!(bench.only("a"), ["1", "end", "3"]);
+        assert_eq!(bench.only("probe_success"), ["1", "1", "1"]);
+        let labels = &bench.values("probe_success")[0].0;
+        let want = r#"{__name__="probe_success", instance="here", monitor="shop", team="web", type="test"}"#;
+        assert_eq!(labels.to_string(), want);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn series_of_a_monitor_that_is_paused_or_removed_end() {
+        let (shop, gone) = (monitor("shop", false), monitor("gone", false));
+        let mut bench = bench(&[Arc::clone(&shop), Arc::clone(&gone)]);
+        for monitor in [&shop, &gone] {
+            bench.recorder.result(&Recorded { monitor: Arc::clone(monitor), result: result(0, Vec::new()) });
+        }
+        bench.recorder.flush().await;
+        time::advance(Duration::from_secs(1)).await;
+        bench.config.send_replace(applied(&[monitor("shop", true)]));
+        bench.recorder.configured();
+        bench.recorder.flush().await;
+        let ended: Vec<_> = bench.values("probe_success").into_iter().map(|(_, values)| values).collect();
+        assert_eq!(ended, [["1", "end"], ["1", "end"]]);
+        let states: Vec<_> = bench.values(STATE).into_iter().map(|(_, values)| values).collect();
+        assert_eq!(states, [["1", "end"], ["1", "4"]], "in order of name: gone, shop");
+        // A probe that was under way when its monitor was paused is not recorded.
+        bench.recorder.result(&Recorded { monitor: shop, result: result(2, Vec::new()) });
+        bench.recorder.flush().await;
+        assert_eq!(bench.values("probe_success")[1].1.len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn our_own_metrics_are_series() {
+        let mut bench = bench(&[]);
+        bench.recorder.own();
+        bench.recorder.flush().await;
+        let found = bench.values("watchdog_config_reloads_total");
+        let want = r#"{__name__="watchdog_config_reloads_total", instance="box", job="watchdog"}"#;
+        assert_eq!((found[0].0.to_string().as_str(), found[0].1.as_slice()), (want, &["0".to_owned()][..]));
+        let described = bench.recorder.from.intake.metadata(Some("watchdog_config_reloads"), 1);
+        assert_eq!(described[0].1.kind, Kind::Counter);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_takes_nothing_is_complained_about_once() {
+        let shop = monitor("shop", false);
+        let mut bench = bench(&[Arc::clone(&shop)]);
+        bench.tsdb.close().unwrap();
+        for t in 0..2 {
+            bench.recorder.result(&Recorded { monitor: Arc::clone(&shop), result: result(t, Vec::new()) });
+            bench.recorder.flush().await;
+        }
+        let Ok(Report::Complaint { part: "samples", what: Some(what) }) = bench.complaints.try_recv() else {
+            panic!("no complaint")
+        };
+        assert_eq!(what, "samples cannot be stored: the store is closed");
+        assert!(bench.complaints.try_recv().is_err(), "once is enough");
+    }
+
+    #[tokio::test]
+    async fn what_is_recorded_can_be_asked_for() {
+        let shop = monitor("shop", false);
+        let mut bench = bench(&[Arc::clone(&shop)]);
+        bench.recorder.result(&Recorded { monitor: shop, result: result(0, Vec::new()) });
+        bench.recorder.flush().await;
+        let store = Arc::clone(&bench.recorder.from.store);
+        let queries = Queries::new(bench.recorder.from.clock, store, QueryMetrics::default());
+        let ask = crate::engine::query::Ask {
+            text: "sum(probe_success)".to_owned(),
+            at: crate::promql::value::Times::Instant(T.millis()),
+            lookback: None,
+            timeout: None,
+            resolution: None,
+        };
+        let crate::promql::value::Value::Vector(all) = queries.ask(ask).await.unwrap().answer.value else {
+            panic!("not a vector")
+        };
+        assert_eq!((all.len(), all[0].v.to_bits()), (1, 1.0_f64.to_bits()));
+    }
+}

@@ -1,0 +1,117 @@
+//! What a query may use and has used. Shared by all threads that evaluate it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use crate::promql::value::{Cancel, EvalError, Limits};
+
+/// Counts samples against the limit.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    max_samples: usize,
+    cancel: Cancel,
+    held: AtomicUsize,
+    peak: AtomicUsize,
+    looked_at: AtomicU64,
+    series: AtomicU64,
+}
+
+/// Samples in memory; dropping it says that they are gone.
+#[derive(Debug)]
+pub(crate) struct Held {
+    meter: Arc<Meter>,
+    samples: usize,
+}
+
+impl Meter {
+    pub(crate) fn new(limits: &Limits) -> Arc<Self> {
+        Arc::new(Self {
+            max_samples: limits.max_samples,
+            cancel: limits.cancel.clone(),
+            held: AtomicUsize::new(0),
+            peak: AtomicUsize::new(0),
+            looked_at: AtomicU64::new(0),
+            series: AtomicU64::new(0),
+        })
+    }
+
+    /// Counts samples as held.
+    ///
+    /// # Errors
+    /// They are more than the limit allows.
+    pub(crate) fn hold(self: &Arc<Self>, samples: usize) -> Result<Held, EvalError> {
+        let mut held = Held { meter: Arc::clone(self), samples: 0 };
+        held.grow(samples)?;
+        Ok(held)
+    }
+
+    /// Counts samples that steps looked at.
+    pub(crate) fn look(&self, samples: u64) {
+        self.looked_at.fetch_add(samples, Ordering::Relaxed);
+    }
+
+    /// Counts the samples looked at since there were `before` as if so many steps had looked at them: a part
+    /// that is evaluated once stands for all steps, and one whose results are looked at again for none.
+    pub(crate) fn look_again(&self, before: u64, steps: u64) {
+        let since = self.looked_at().saturating_sub(before);
+        self.looked_at.store(before.saturating_add(since.saturating_mul(steps)), Ordering::Relaxed);
+    }
+
+    /// Counts selected series.
+    pub(crate) fn select(&self, series: usize) {
+        self.series.fetch_add(series as u64, Ordering::Relaxed);
+    }
+
+    /// # Errors
+    /// The query was ended from outside.
+    pub(crate) fn check(&self) -> Result<(), EvalError> {
+        if self.cancel.cancelled() { Err(EvalError::Cancelled) } else { Ok(()) }
+    }
+
+    /// Samples that all steps looked at.
+    pub(crate) fn looked_at(&self) -> u64 {
+        self.looked_at.load(Ordering::Relaxed)
+    }
+
+    /// Most samples held at one time.
+    pub(crate) fn peak(&self) -> u64 {
+        self.peak.load(Ordering::Relaxed) as u64
+    }
+
+    /// Series selected.
+    pub(crate) fn series(&self) -> u64 {
+        self.series.load(Ordering::Relaxed)
+    }
+}
+
+impl Held {
+    /// Counts more samples.
+    ///
+    /// # Errors
+    /// They are more than the limit allows.
+    pub(crate) fn grow(&mut self, samples: usize) -> Result<(), EvalError> {
+        self.samples += samples;
+        let now = self.meter.held.fetch_add(samples, Ordering::Relaxed) + samples;
+        self.meter.peak.fetch_max(now, Ordering::Relaxed);
+        if now > self.meter.max_samples { Err(EvalError::TooManySamples) } else { Ok(()) }
+    }
+
+    /// Counts so many samples instead.
+    ///
+    /// # Errors
+    /// They are more than the limit allows.
+    pub(crate) fn set(&mut self, samples: usize) -> Result<(), EvalError> {
+        if samples >= self.samples {
+            return self.grow(samples - self.samples);
+        }
+        self.meter.held.fetch_sub(self.samples - samples, Ordering::Relaxed);
+        self.samples = samples;
+        Ok(())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.meter.held.fetch_sub(self.samples, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,163 @@
+//! Pictures of the Explore screen.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use crate::tui::action::{Effect, Failed, Msg, Reply, Request};
+use crate::tui::fixture;
+use crate::tui::screens::tests::{ascii, cells, live, lose, press, text};
+use crate::tui::state::State;
+use crate::tui::state::explore::complete::NamesOf;
+use crate::tui::theme::{Depth, Glyphs, Theme};
+use crate::tui::update::update;
+
+/// Types `keys` on the screen and answers every question with these services.
+fn explored(columns: u16, rows: u16, keys: &str, services: &[&str]) -> State {
+    let mut s = live(fixture::calm(), columns, rows);
+    press(&mut s, "5");
+    for c in keys.chars() {
+        let code = match c {
+            '\n' => KeyCode::Enter,
+            '\x1b' => KeyCode::Esc,
+            '\t' => KeyCode::Tab,
+            c => KeyCode::Char(c),
+        };
+        let effects = update(&mut s, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)));
+        answer(&mut s, effects, services);
+    }
+    s
+}
+
+fn answer(s: &mut State, effects: Vec<Effect>, services: &[&str]) {
+    for effect in effects {
+        let Effect::Ask(request) = effect else { continue };
+        let reply = match &request {
+            Request::Query { .. } => Reply::Queried(Box::new(fixture::answer(services))),
+            Request::Names(NamesOf::Metrics) => {
+                Reply::Names(["p50", "p95", "probe_duration_seconds", "up"].map(str::to_owned).to_vec())
+            }
+            Request::Names(NamesOf::Labels(_)) => {
+                Reply::Names(["job", "server", "service"].map(str::to_owned).to_vec())
+            }
+            Request::Names(NamesOf::Values(..)) => Reply::Names(["checkout", "search"].map(str::to_owned).to_vec()),
+            _ => continue,
+        };
+        let more = update(s, Msg::Reply(request, Ok(reply)));
+        answer(s, more, services);
+    }
+}
+
+fn snapshot(title: &str, keys: &str, services: &[&str]) {
+    for (columns, rows) in [(80, 24), (140, 40), (40, 12)] {
+        let s = explored(columns, rows, keys, services);
+        insta::assert_snapshot!(format!("{title}_{columns}x{rows}"), text(&s, &Theme::default()));
+    }
+}
+
+#[test]
+fn nothing_asked_yet() {
+    snapshot("empty", "", &[]);
+}
+
+#[test]
+fn a_chart_with_its_legend() {
+    snapshot("chart", "p95\n\x1bj", &["search", "checkout"]);
+}
+
+#[test]
+fn a_mistake_while_it_is_written() {
+    snapshot("mistake", "rate(p95[5m)", &[]);
+}
+
+#[test]
+fn offers_for_a_label() {
+    snapshot("labels", "sum by (service) (rate(p95{serv", &[]);
+}
+
+#[test]
+fn offers_for_a_value_and_for_functions() {
+    let s = explored(80, 24, "p95{service=\"", &[]);
+    insta::assert_snapshot!("values", text(&s, &Theme::default()));
+    let s = explored(80, 24, "sum(p", &[]);
+    insta::assert_snapshot!("metrics", text(&s, &Theme::default()));
+}
+
+#[test]
+fn several_queries_hidden_series_and_a_time_read() {
+    snapshot("several", "p95\n\x1bnp50 > 0.2\n\x1b vhhhhhhhhhhhhhhhhhhhh", &["search", "checkout"]);
+}
+
+#[test]
+fn many_series_as_a_table() {
+    let services: Vec<String> = (0..30).map(|i| format!("service-{i:02}")).collect();
+    let services: Vec<&str> = services.iter().map(String::as_str).collect();
+    let s = explored(80, 24, "p95\n\x1bojjj", &services);
+    insta::assert_snapshot!("table", text(&s, &Theme::default()));
+    let s = explored(80, 24, "p95\n\x1bjjj\n", &services);
+    insta::assert_snapshot!("solo", text(&s, &Theme::default()));
+}
+
+#[test]
+fn the_menu_of_ranges() {
+    let s = explored(80, 24, "p95\n\x1btjj", &["search"]);
+    insta::assert_snapshot!("ranges", text(&s, &Theme::default()));
+}
+
+#[test]
+fn letters_only() {
+    let s = explored(80, 24, "p95\n\x1b", &["search", "checkout", "cart"]);
+    insta::assert_snapshot!("ascii", text(&s, &ascii()));
+}
+
+#[test]
+fn an_error_of_the_server_and_a_remark() {
+    let mut s = live(fixture::calm(), 80, 24);
+    let ask = |s: &mut State, keys: &str| -> Request {
+        for c in keys.chars() {
+            update(s, Msg::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)));
+        }
+        let effects = update(s, Msg::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)));
+        effects.into_iter().find_map(|e| if let Effect::Ask(r) = e { Some(r) } else { None }).unwrap()
+    };
+    let request = ask(&mut s, "5up");
+    let mut reply = fixture::answer(&["search"]);
+    reply.warnings = vec!["PromQL warning: this is one".into()];
+    reply.data.resolution = Some("5m".into());
+    update(&mut s, Msg::Reply(request, Ok(Reply::Queried(Box::new(reply)))));
+    let request = ask(&mut s, " + foo");
+    insta::assert_snapshot!("loading", text(&s, &Theme::default()));
+    let failed = Failed { message: "query processing would load too many samples into memory".into() };
+    update(&mut s, Msg::Reply(request, Err(failed)));
+    insta::assert_snapshot!("error", text(&s, &Theme::default()));
+}
+
+#[test]
+fn old_data_has_no_colour() {
+    let theme = Theme::new(Depth::True, Glyphs::Unicode, false);
+    let mut s = explored(80, 24, "p95\n\x1b", &["search", "checkout"]);
+    let colored =
+        |s: &State| cells(s, &theme).content().iter().filter(|c| c.fg != ratatui::buffer::Cell::EMPTY.fg).count();
+    assert!(colored(&s) > 50);
+    lose(&mut s);
+    assert_eq!(colored(&s), 0, "{}", text(&s, &theme));
+    assert!(text(&s, &theme).contains("NOT current"));
+}
+
+#[test]
+fn names_of_series_cannot_command_the_terminal() {
+    let evil = "\x1b]52;c;aGk=\x07\u{202e}x\u{9b}2J";
+    for keys in ["p95\n\x1b", "p95\n\x1bo", "p95\n\x1bnup{a=\""] {
+        let s = explored(140, 40, keys, &[evil, "b"]);
+        for cell in cells(&s, &Theme::default()).content() {
+            assert_eq!(cell.symbol(), crate::base::term_safe::term_safe(cell.symbol()));
+        }
+    }
+}
+
+#[test]
+fn without_colour_the_mistake_is_underlined() {
+    use ratatui::style::Modifier;
+    let s = explored(80, 24, "rate(p95[5m)", &[]);
+    let shown = cells(&s, &Theme::default());
+    let underlined = (0..80).filter(|x| shown[(*x, 3)].modifier.contains(Modifier::UNDERLINED)).count();
+    assert!(underlined > 0);
+}
