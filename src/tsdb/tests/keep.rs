@@ -47,13 +47,8 @@ fn roll_ups_with_the_newest_raw_samples_are_what_raw_samples_give() {
         let mut grown = 0.0;
         let mut growth: Samples = Vec::new();
         for (i, (t, v)) in all.iter().enumerate() {
-            grown += if i == 0 {
-                *v
-            } else if *v < all[i - 1].1 {
-                *v
-            } else {
-                v - all[i - 1].1
-            };
+            let restarted = i == 0 || *v < all[i - 1].1;
+            grown += if restarted { *v } else { v - all[i - 1].1 };
             growth.push((*t, grown));
         }
         for want in [Want::Last, Want::Min, Want::Max, Want::Sum, Want::Count, Want::Increase] {
@@ -122,7 +117,7 @@ fn raw_samples_answer_unless_they_are_gone_or_nobody_would_notice() {
 fn a_clock_that_jumps_deletes_nothing_and_takes_samples_in() {
     let dir = tempfile::tempdir().unwrap();
     let options = Options { retention: Duration::from_secs(2 * 86_400), ..Options::default() };
-    let db = Tsdb::open(dir.path(), options.clone(), at(NOW)).unwrap();
+    let db = Tsdb::open(dir.path(), options, at(NOW)).unwrap();
     let one = |n: i64| batch(&[(labels("a", 1), vec![(NOW + n * HOUR, n as f64)])]);
     for n in 0..36 {
         db.append(&one(n), Ack::Written, at(NOW + n * HOUR)).unwrap();
