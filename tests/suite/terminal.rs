@@ -227,7 +227,7 @@ fn a_link_explores_what_the_probes_left_and_stays_live() {
     let place = place(MONITORS);
     let server = place.serve();
     let mut terminal = Terminal::start(&place, &["tui", "explore", "probe_success", "--range", "1m"], 24, 80);
-    terminal.shows(&["[5 Explore]", "SERIES 2", "monitor=\"broken\"", "monitor=\"good\""]);
+    terminal.shows(&["[5 Explore]", "SERIES 2", "echo all is well", "sh -c exit 2"]);
     terminal.press("e\x15sum(prob");
     terminal.shows(&["─ COMPLETE", "probe_duration_seconds"]);
     terminal.press("\t)\r");

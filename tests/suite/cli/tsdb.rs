@@ -29,13 +29,14 @@ fn place() -> TempDir {
 }
 
 async fn run(dir: &Path, arguments: &[&str]) -> Ran {
-    let all = ["tsdb"].iter().chain(arguments).chain(&["--data-dir", dir.to_str().unwrap()]);
-    run_at(dir, all.map(|a| (*a).into()).collect(), &[]).await
+    let all = [&["tsdb"], arguments, &["--data-dir", dir.to_str().unwrap()]].concat();
+    run_at(dir, all.into_iter().map(Into::into).collect(), &[]).await
 }
 
 /// The newest segment of the write-ahead log.
 fn segment(dir: &Path) -> PathBuf {
-    let mut all: Vec<PathBuf> = std::fs::read_dir(dir.join("metrics/wal")).unwrap().map(|e| e.unwrap().path()).collect();
+    let mut all: Vec<PathBuf> =
+        std::fs::read_dir(dir.join("metrics/wal")).unwrap().map(|e| e.unwrap().path()).collect();
     all.sort();
     all.into_iter().max_by_key(|p| std::fs::metadata(p).unwrap().len()).unwrap()
 }

@@ -67,7 +67,8 @@ pub fn run(_: &InspectArgs, ui: &mut Ui, cx: &Context) -> Done {
         let text = ui.paint(Role::Strong, text);
         ui.line(text);
     };
-    title(ui, &format!("write-ahead log: {} segments", found.segments.len()));
+    let plural = if found.segments.len() == 1 { "" } else { "s" };
+    title(ui, &format!("write-ahead log: {} segment{plural}", found.segments.len()));
     if !report.segments.is_empty() {
         segments(&report).print(ui);
     }
@@ -77,8 +78,10 @@ pub fn run(_: &InspectArgs, ui: &mut Ui, cx: &Context) -> Done {
     }
     let raw: Vec<&BlockLine> = report.blocks.iter().filter(|b| b.resolution == Some(Resolution::Raw.text())).collect();
     let (bytes, samples): (u64, u64) = (raw.iter().map(|b| b.bytes).sum(), raw.iter().map(|b| b.samples).sum());
-    let per = per_sample(bytes, samples);
-    ui.line(format_args!("raw blocks: {samples} samples in {}, {per} bytes per sample, index included", size(bytes)));
+    if samples > 0 {
+        let per = per_sample(bytes, samples);
+        ui.line(format_args!("raw blocks: {samples} samples in {}, {per} bytes each, index included", size(bytes)));
+    }
     if let Some(log) = &found.series_log {
         ui.line(format_args!("series: {} definitions in {}", log.definitions, size(log.bytes)));
     }
@@ -87,7 +90,8 @@ pub fn run(_: &InspectArgs, ui: &mut Ui, cx: &Context) -> Done {
         ui.line(format_args!("deletions not yet carried out in all blocks: {}", report.deletions));
     }
     for (path, bytes) in &found.quarantine {
-        let line = ui.paint(Role::Warn, format!("set aside because it is damaged: {} ({})", path.display(), size(*bytes)));
+        let line =
+            ui.paint(Role::Warn, format!("set aside because it is damaged: {} ({})", path.display(), size(*bytes)));
         ui.line(line);
     }
     if let Some(clock) = found.clock {
