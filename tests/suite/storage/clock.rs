@@ -17,21 +17,32 @@ fn library() -> Option<PathBuf> {
 }
 
 /// The server's clock, moved from outside.
-struct Clock {
+pub struct Clock {
     library: PathBuf,
     file: PathBuf,
 }
 
 impl Clock {
+    /// The true time for now, if there is a way to change it.
+    pub fn new(place: &Place) -> Option<Self> {
+        let library = library();
+        if !needs::met(library.is_some(), "libfaketime, to move the server's clock") {
+            return None;
+        }
+        let clock = Self { library: library?, file: place.config().with_file_name("clock") };
+        clock.jump(0);
+        Some(clock)
+    }
+
     /// Away from the true time by this many hours.
-    fn jump(&self, hours: i64) {
+    pub fn jump(&self, hours: i64) {
         // Renamed into place: the server reads the file at every look at the clock.
         let new = self.file.with_extension("new");
         fs::write(&new, format!("{hours:+}h\n")).unwrap();
         fs::rename(new, &self.file).unwrap();
     }
 
-    fn apply(&self, command: &mut Command) {
+    pub fn apply(&self, command: &mut Command) {
         command
             .env("LD_PRELOAD", &self.library)
             .env("FAKETIME_TIMESTAMP_FILE", &self.file)
@@ -42,13 +53,8 @@ impl Clock {
 
 #[test]
 fn a_clock_that_jumps_by_a_day_deletes_nothing_and_stops_nothing() {
-    let library = library();
-    if !needs::met(library.is_some(), "libfaketime, to move the server's clock") {
-        return;
-    }
     let place = Place::new();
-    let clock = Clock { library: library.unwrap(), file: place.config().with_file_name("clock") };
-    clock.jump(0);
+    let Some(clock) = Clock::new(&place) else { return };
     let begun = now_ms();
     let server = place.serve_with(|c| clock.apply(c));
     let socket = place.socket();

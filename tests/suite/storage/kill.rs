@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use super::clock::Clock;
 use super::numbered::{Faults, Numbered};
 use super::{Link, now_ms};
 use crate::server::Place;
 
 const ROUNDS: u32 = 25;
+/// Rounds with a block each.
+const FLUSHES: u32 = 10;
 /// Overrides [`ROUNDS`], for a night's worth.
 const ROUNDS_VARIABLE: &str = "KILL_ROUNDS";
 const SEED: u64 = 0x5a3b1e5;
@@ -63,4 +66,32 @@ fn kill_9_loses_repeats_and_changes_no_acknowledged_sample() {
     let server = place.serve();
     assert_eq!(samples.check(&place.socket(), 0, acked), Faults::default(), "all, after an ordered stop");
     server.kill();
+}
+
+#[test]
+fn kill_9_while_memory_goes_into_blocks_loses_nothing_either() {
+    let mut random = fastrand::Rng::with_seed(SEED);
+    let place = Place::new();
+    let Some(clock) = Clock::new(&place) else { return };
+    let samples = Numbered::new(now_ms() - 30 * DAY);
+    let (mut acked, mut hours) = (0, 0);
+    for round in 0..FLUSHES {
+        let server = place.serve_with(|c| clock.apply(c));
+        assert_eq!(samples.check(&place.socket(), 0, acked), Faults::default(), "round {round}");
+        let mut link = Link::open(&place.socket()).unwrap();
+        for _ in 0..20 {
+            assert!(link.write(&samples.protobuf(acked)).unwrap().status < 300);
+            acked += 1;
+        }
+        // Old enough for a block, which is looked for once a second.
+        hours += 2;
+        clock.jump(hours);
+        thread::sleep(Duration::from_millis(random.u64(0..1_500)));
+        server.kill();
+    }
+    let blocks = std::fs::read_dir(place.data().join("metrics/blocks")).unwrap().count();
+    assert!(blocks > 0, "no block was written: the test proves nothing");
+    let server = place.serve();
+    assert_eq!(samples.check(&place.socket(), 0, acked), Faults::default(), "at the end");
+    assert_eq!(server.stop(), 0);
 }
