@@ -170,7 +170,8 @@ impl Shared {
         let (bytes, since) = (writer.wal.bytes(), writer.since);
         drop(writer);
         let age = since.map_or(Duration::ZERO, |since| now.since(since));
-        let due = self.flush_due.load(Relaxed) || bytes > LARGE || (bytes > WORTH && age >= AGE) || age >= OLD;
+        let asked = self.flush_due.load(Relaxed) || (self.syncer.is_broken() && since.is_some());
+        let due = asked || bytes > LARGE || (bytes > WORTH && age >= AGE) || age >= OLD;
         // A block is smaller than its log: a flush makes room.
         due || (bytes > WORTH_WHEN_SCARCE
             && since.is_some()
@@ -212,22 +213,29 @@ impl Shared {
             }
             // Roll-ups are kept longer than raw samples, each for its time.
             let keep_from = self.kept_from(inputs.first().map_or(Resolution::Raw, |b| b.meta().resolution), now);
-            self.merge(upkeep, &inputs, keep_from, work)?;
+            if let Err(err) = self.merge(upkeep, &inputs, keep_from, work, stop) {
+                if err.kind() != io::ErrorKind::Interrupted {
+                    return Err(err);
+                }
+                work.more = true;
+                return Ok(());
+            }
         }
     }
 
-    /// Replaces blocks by one.
+    /// Replaces blocks by one; interrupted when `stop` says so.
     pub(crate) fn merge(
         &self,
         upkeep: &mut Upkeep,
         inputs: &[Arc<Block>],
         keep_from: i64,
         work: &mut Work,
+        stop: &dyn Fn() -> bool,
     ) -> io::Result<()> {
         let dir = catalog::dir(&self.dir);
         let target = Target { dir: &dir, id: upkeep.take_id(), cache: &self.cache };
         let mut damage = Damage::default();
-        let merged = compact::merge(inputs, &self.tombstones(), keep_from, target, &mut damage)?;
+        let merged = compact::merge_until(inputs, &self.tombstones(), keep_from, target, &mut damage, stop)?;
         let ids: Vec<u64> = inputs.iter().map(|b| b.meta().id).collect();
         match merged {
             Some(block) => self.add_block(block),
