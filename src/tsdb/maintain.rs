@@ -166,7 +166,9 @@ impl Shared {
     }
 
     fn is_flush_due(&self, now: Timestamp) -> bool {
-        let writer = self.writer();
+        let mut writer = self.writer();
+        // After a clock went back, age counts from there.
+        writer.since = writer.since.map(|since| since.min(now));
         let (bytes, since) = (writer.wal.bytes(), writer.since);
         drop(writer);
         // Segments that could not be removed are no reason: all in them is in blocks.
