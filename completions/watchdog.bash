@@ -142,6 +142,15 @@ _watchdog() {
             watchdog__subcmd__help__subcmd__tsdb,delete)
                 cmd="watchdog__subcmd__help__subcmd__tsdb__subcmd__delete"
                 ;;
+            watchdog__subcmd__help__subcmd__tsdb,dump)
+                cmd="watchdog__subcmd__help__subcmd__tsdb__subcmd__dump"
+                ;;
+            watchdog__subcmd__help__subcmd__tsdb,inspect)
+                cmd="watchdog__subcmd__help__subcmd__tsdb__subcmd__inspect"
+                ;;
+            watchdog__subcmd__help__subcmd__tsdb,verify)
+                cmd="watchdog__subcmd__help__subcmd__tsdb__subcmd__verify"
+                ;;
             watchdog__subcmd__help__subcmd__tui,explore)
                 cmd="watchdog__subcmd__help__subcmd__tui__subcmd__explore"
                 ;;
@@ -208,14 +217,32 @@ _watchdog() {
             watchdog__subcmd__tsdb,delete)
                 cmd="watchdog__subcmd__tsdb__subcmd__delete"
                 ;;
+            watchdog__subcmd__tsdb,dump)
+                cmd="watchdog__subcmd__tsdb__subcmd__dump"
+                ;;
             watchdog__subcmd__tsdb,help)
                 cmd="watchdog__subcmd__tsdb__subcmd__help"
+                ;;
+            watchdog__subcmd__tsdb,inspect)
+                cmd="watchdog__subcmd__tsdb__subcmd__inspect"
+                ;;
+            watchdog__subcmd__tsdb,verify)
+                cmd="watchdog__subcmd__tsdb__subcmd__verify"
                 ;;
             watchdog__subcmd__tsdb__subcmd__help,delete)
                 cmd="watchdog__subcmd__tsdb__subcmd__help__subcmd__delete"
                 ;;
+            watchdog__subcmd__tsdb__subcmd__help,dump)
+                cmd="watchdog__subcmd__tsdb__subcmd__help__subcmd__dump"
+                ;;
             watchdog__subcmd__tsdb__subcmd__help,help)
                 cmd="watchdog__subcmd__tsdb__subcmd__help__subcmd__help"
+                ;;
+            watchdog__subcmd__tsdb__subcmd__help,inspect)
+                cmd="watchdog__subcmd__tsdb__subcmd__help__subcmd__inspect"
+                ;;
+            watchdog__subcmd__tsdb__subcmd__help,verify)
+                cmd="watchdog__subcmd__tsdb__subcmd__help__subcmd__verify"
                 ;;
             watchdog__subcmd__tui,explore)
                 cmd="watchdog__subcmd__tui__subcmd__explore"
@@ -764,7 +791,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__help__subcmd__tsdb)
-            opts="delete"
+            opts="inspect verify dump delete"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -778,6 +805,48 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__help__subcmd__tsdb__subcmd__delete)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        watchdog__subcmd__help__subcmd__tsdb__subcmd__dump)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        watchdog__subcmd__help__subcmd__tsdb__subcmd__inspect)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        watchdog__subcmd__help__subcmd__tsdb__subcmd__verify)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1736,7 +1805,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__tsdb)
-            opts="-c -h --config-dir --data-dir --socket --json --color --help delete help"
+            opts="-c -h --config-dir --data-dir --socket --json --color --help inspect verify dump delete help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1811,8 +1880,54 @@ _watchdog() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        watchdog__subcmd__tsdb__subcmd__dump)
+            opts="-c -h --start --end --resolution --config-dir --data-dir --socket --json --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --start)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --end)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resolution)
+                    COMPREPLY=($(compgen -W "raw 5m 1h" -- "${cur}"))
+                    return 0
+                    ;;
+                --config-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --data-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         watchdog__subcmd__tsdb__subcmd__help)
-            opts="delete help"
+            opts="inspect verify dump delete help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1839,6 +1954,20 @@ _watchdog() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        watchdog__subcmd__tsdb__subcmd__help__subcmd__dump)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         watchdog__subcmd__tsdb__subcmd__help__subcmd__help)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -1846,6 +1975,102 @@ _watchdog() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        watchdog__subcmd__tsdb__subcmd__help__subcmd__inspect)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        watchdog__subcmd__tsdb__subcmd__help__subcmd__verify)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        watchdog__subcmd__tsdb__subcmd__inspect)
+            opts="-c -h --config-dir --data-dir --socket --json --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --data-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        watchdog__subcmd__tsdb__subcmd__verify)
+            opts="-c -h --config-dir --data-dir --socket --json --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --data-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -315,16 +315,48 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "script" -d 'One run of a program, judged as Nagios does'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "host" -d 'This machine'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from delete help" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
-complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from delete help" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
-complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from delete help" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
-complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from delete help" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from inspect verify dump delete help" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from inspect verify dump delete help" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from inspect verify dump delete help" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from inspect verify dump delete help" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from delete help" -l json -d 'Print JSON'
-complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from delete help" -s h -l help -d 'Print help'
-complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from delete help" -f -a "delete" -d 'Delete samples of a running server; tells first how many series it would be'
-complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from delete help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from inspect verify dump delete help" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from inspect verify dump delete help" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from inspect verify dump delete help" -f -a "inspect" -d 'List the files of the store and what is in them; needs no server'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from inspect verify dump delete help" -f -a "verify" -d 'Check every file; exit code 1 when one is damaged; needs no server'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from inspect verify dump delete help" -f -a "dump" -d 'Print the samples of series; needs no server'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from inspect verify dump delete help" -f -a "delete" -d 'Delete samples of a running server; tells first how many series it would be'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from inspect verify dump delete help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from inspect" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from inspect" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from inspect" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from inspect" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from inspect" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from inspect" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from verify" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from verify" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from verify" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from verify" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from verify" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from dump" -l start -d 'Only samples from this time on: RFC 3339, Unix seconds, `now-1h` or `-1h`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from dump" -l end -d 'Only samples up to this time' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from dump" -l resolution -d 'Samples as written, or roll-ups' -r -f -a "raw\t'As written'
+5m\t'The last value of every five minutes'
+1h\t'The last value of every hour'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from dump" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from dump" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from dump" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from dump" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from dump" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from dump" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from delete" -l start -d 'Only samples from this time on: RFC 3339, Unix seconds, `now-1h` or `-1h`' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from delete" -l end -d 'Only samples up to this time' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from delete" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
@@ -336,6 +368,9 @@ never\t'Never'"
 complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from delete" -l yes -d 'Delete, instead of telling what would be deleted'
 complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from delete" -l json -d 'Print JSON'
 complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from help" -f -a "inspect" -d 'List the files of the store and what is in them; needs no server'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Check every file; exit code 1 when one is damaged; needs no server'
+complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from help" -f -a "dump" -d 'Print the samples of series; needs no server'
 complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Delete samples of a running server; tells first how many series it would be'
 complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c watchdog -n "__fish_watchdog_using_subcommand completions" -l dir -d 'Write those of bash, zsh and fish into this directory' -r -F
@@ -380,4 +415,7 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "tcp" -d 'One TCP connection'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "script" -d 'One run of a program, judged as Nagios does'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "host" -d 'This machine'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from tsdb" -f -a "inspect" -d 'List the files of the store and what is in them; needs no server'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from tsdb" -f -a "verify" -d 'Check every file; exit code 1 when one is damaged; needs no server'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from tsdb" -f -a "dump" -d 'Print the samples of series; needs no server'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from tsdb" -f -a "delete" -d 'Delete samples of a running server; tells first how many series it would be'

@@ -96,6 +96,7 @@ fn node(all: &mut Vec<Series>, rng: &mut fastrand::Rng, instance: &str, offset: 
             push("node_cpu_seconds_total", &[("cpu", cpu), ("mode", mode)], values);
         }
     }
+    let mut infos = Vec::new();
     let phase = rng.f64() * TAU;
     let wave = |i: usize| (i as f64 / 77.0 + phase).sin();
     let n = count(offset);
@@ -109,7 +110,16 @@ fn node(all: &mut Vec<Series>, rng: &mut fastrand::Rng, instance: &str, offset: 
     }
     push("up", &[], (0..n).map(|_| f64::from(u8::from(rng.f64() > 0.05))).collect());
     push("node_uname_info", &[("release", "6.1.0-10"), ("nodename", &instance[..6])], vec![1.0; n]);
+    // A host that was updated halfway, and is known under both versions for a while.
+    let versions = [("1.4.2", 0, n * 5 / 9), ("1.5.0", n / 2, n)];
+    for (version, from, to) in versions {
+        let labels =
+            sorted("target_info", &[("instance", instance), ("job", "node"), ("version", version), ("os", "linux")]);
+        let samples = (from..to).map(|i| (offset + i as i64 * 15_000, 1.0)).collect();
+        infos.push(Series { labels, samples });
+    }
     push("temperature_celsius", &[("sensor", "Ä \"x\"\\")], (0..n).map(|i| wave(i) * 20.0 - 5.0).collect());
+    all.extend(infos);
 }
 
 /// Five buckets, their sum and count; of one host they fall now and then, of another `+Inf` is missing.

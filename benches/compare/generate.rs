@@ -174,6 +174,10 @@ pub struct Generator {
     base: i64,
     /// Those of [`OPTIONAL`] that can be asked.
     optional: Vec<&'static str>,
+    /// Whether there is `info`.
+    info: bool,
+    /// Whether there are `limitk` and `limit_ratio`.
+    limit: bool,
 }
 
 impl Generator {
@@ -183,7 +187,8 @@ impl Generator {
             let more = if *name == "double_exponential_smoothing" { ",0.5,0.5" } else { "" };
             understood(&format!("{name}(up[1m]{more})"))
         };
-        Self { base, optional: OPTIONAL.into_iter().filter(probe).collect() }
+        let optional = OPTIONAL.into_iter().filter(probe).collect();
+        Self { base, optional, info: understood("info(up)"), limit: understood("limit_ratio(0.5, up)") }
     }
 
     /// A query of at most this depth.
@@ -238,7 +243,7 @@ impl Generator {
     fn binary(&self, shape: String, op: &str, a: Ask, b: Ask) -> Ask {
         let plain = ARITHMETIC.contains(&op) && a.plain && b.plain;
         // Without brackets, precedence decides.
-        let bare = plain && (a.text.len() + b.text.len()) % 2 == 0;
+        let bare = plain && (a.text.len() + b.text.len()).is_multiple_of(2);
         let operand = |a: &Ask| if bare { a.text.clone() } else { a.operand() };
         let mut ask = Ask::new(shape, format!("{} {op} {}", operand(&a), operand(&b)), vec![a, b]);
         (ask.binary, ask.plain) = (true, plain);
@@ -260,7 +265,8 @@ impl Generator {
             return self.selector(rng, metric);
         }
         let depth = depth - 1;
-        match rng.u8(0..24) {
+        match rng.u8(0..25) {
+            24 => self.experimental(rng, depth, metric),
             0..=6 => self.over_time(rng, depth, metric),
             7..=9 => self.aggregation(rng, depth, metric),
             10 | 11 => {
@@ -519,6 +525,27 @@ impl Generator {
         let regex = pick(rng, &["(.*)", "(.).*", "host-(.*):(.*)", "(.*)o(.*)", ""]);
         let text = format!("label_replace({}, \"{to}\", \"{template}\", \"{from}\", \"{regex}\")", of.text);
         Ask::new("label_replace", text, vec![of])
+    }
+
+    /// Functions and aggregations that must be enabled.
+    fn experimental(&self, rng: &mut Rng, depth: u32, metric: &Metric) -> Ask {
+        let of = self.vector_of(rng, depth, metric);
+        // Prometheus 3.5 reads the information of the time that `offset` names, and then looks for that of now.
+        if self.info && rng.bool() && !of.text.contains('@') && !of.text.contains("offset") {
+            let which =
+                pick(rng, &["", ", {version=~\"1.5.*\"}", ", {os=\"linux\"}", ", {version=~\".+\"}", ", {none=\"\"}"]);
+            return Ask::new("info", format!("info({}{which})", of.text), vec![of]);
+        }
+        if !self.limit {
+            return of;
+        }
+        let grouping = self.grouping(rng, metric);
+        let (name, k) = match rng.bool() {
+            // Fewer than there are would be those that come first, in an order that is nobody's promise.
+            true => ("limitk", pick(rng, &["0", "100"])),
+            false => ("limit_ratio", pick(rng, &["0.5", "-0.5", "0.1", "-0.9", "1", "0", "2"])),
+        };
+        Ask::new(name, format!("{name}{grouping}({k}, {})", of.text), vec![of])
     }
 
     fn limits(&self, rng: &mut Rng, depth: u32, metric: &Metric) -> Ask {

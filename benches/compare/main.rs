@@ -3,7 +3,7 @@
 //! ```text
 //! prometheus --web.enable-remote-write-receiver --web.listen-address=127.0.0.1:9102 \
 //!     --enable-feature=promql-experimental-functions --storage.tsdb.path=/tmp/p --config.file=/dev/null &
-//! watchdog serve --listen 127.0.0.1:9101 --data-dir /tmp/w &
+//! watchdog serve --listen 127.0.0.1:9101 --data-dir /tmp/w &   # with `query: {experimental: true}`
 //! cargo bench --bench compare -- --prometheus http://127.0.0.1:9102 --watchdog http://127.0.0.1:9101 \
 //!     --seed 1 --queries 10000
 //! ```

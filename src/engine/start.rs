@@ -41,7 +41,7 @@ const FIRST_BOARD: Duration = Duration::from_secs(2);
 /// How long the start waits for the series store; probing begins without it after that.
 const STORE_OPENS: Duration = Duration::from_secs(5);
 /// The series store's place in the data directory.
-const METRICS_DIR: &str = "metrics";
+pub const METRICS_DIR: &str = "metrics";
 /// How long the series store may take to write its last samples out.
 const STORE_CLOSES: Duration = Duration::from_secs(30);
 /// How long each actor may take to end.

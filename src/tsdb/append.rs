@@ -74,7 +74,8 @@ impl Shared {
         now: Timestamp,
         horizon: i64,
     ) -> Result<(Appended, u64), AppendError> {
-        if self.fs.space(&self.dir).is_ok_and(|s| s.above_floor() == 0) {
+        // What is in the log must still find room in a block; only then is the log's room freed.
+        if self.fs.space(&self.dir).is_ok_and(|s| s.above_floor() <= writer.wal.bytes()) {
             return Err(AppendError::DiskFull);
         }
         if self.syncer.take_rotate() {

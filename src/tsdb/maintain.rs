@@ -10,10 +10,11 @@ use tracing::{info, warn};
 
 use crate::base::time::Timestamp;
 use crate::promql::source::Resolution;
-use crate::tsdb::block::{Block, Damage};
+use crate::tsdb::block::{Block, Damage, Meta};
 use crate::tsdb::catalog;
 use crate::tsdb::compact::{self, Descriptor, Target};
 use crate::tsdb::db::{Shared, Tsdb};
+use crate::tsdb::fs::Space;
 use crate::tsdb::guard::Guard;
 use crate::tsdb::rollup;
 
@@ -24,6 +25,8 @@ const AGE: Duration = Duration::from_secs(5 * 60);
 /// A log of fewer bytes is not worth a block, until it is [`OLD`]: many small blocks make queries slow, and
 /// short chunks large.
 const WORTH: u64 = 8 << 20;
+/// The same, when the disk is nearly full.
+const WORTH_WHEN_SCARCE: u64 = 1 << 20;
 /// No sample waits longer for its block.
 const OLD: Duration = Duration::from_secs(30 * 60);
 /// A day is rolled up this long after its end: by then its samples are in blocks.
@@ -148,8 +151,10 @@ impl Shared {
             self.frozen();
             upkeep.ordered = next_id;
         }
-        self.merge_due(upkeep, believed, &mut work, stop)?;
-        self.roll_up_due(upkeep, believed, &mut work, stop)?;
+        // Late samples show in blocks that come from a flush: roll-ups see them before they are merged.
+        if self.roll_up_due(upkeep, believed, &mut work, stop)? {
+            self.merge_due(upkeep, believed, &mut work, stop)?;
+        }
         self.retire(believed, &mut work)?;
         self.drop_tombstones()?;
         self.save_metadata()?;
@@ -165,12 +170,16 @@ impl Shared {
         let (bytes, since) = (writer.wal.bytes(), writer.since);
         drop(writer);
         let age = since.map_or(Duration::ZERO, |since| now.since(since));
-        self.flush_due.load(Relaxed) || bytes > LARGE || (bytes > WORTH && age >= AGE) || age >= OLD
+        let due = self.flush_due.load(Relaxed) || bytes > LARGE || (bytes > WORTH && age >= AGE) || age >= OLD;
+        // A block is smaller than its log: a flush makes room.
+        due || (bytes > WORTH_WHEN_SCARCE
+            && since.is_some()
+            && self.fs.space(&self.dir).is_ok_and(|s| s.above_floor() / 2 <= bytes))
     }
 
     /// Whether so many bytes may be written without filling the disk.
     fn has_room(&self, bytes: u64, upkeep: &mut Upkeep) -> bool {
-        let room = self.fs.space(&self.dir).map_or(u64::MAX, |s| s.above_floor());
+        let room = self.fs.space(&self.dir).map_or(u64::MAX, Space::above_floor);
         let enough = bytes.saturating_add(bytes / 8) <= room;
         if !enough && !upkeep.told {
             warn!(needed = bytes, free = room, "too little space to merge blocks");
@@ -257,18 +266,19 @@ impl Shared {
         now.minus(kept).millis()
     }
 
-    /// Computes roll-ups of days that are over, and again of those into which late samples came.
+    /// Computes roll-ups of days that are over, and again of those into which late samples came. Whether it
+    /// is through.
     fn roll_up_due(
         &self,
         upkeep: &mut Upkeep,
         now: Timestamp,
         work: &mut Work,
         stop: &dyn Fn() -> bool,
-    ) -> io::Result<()> {
+    ) -> io::Result<bool> {
         let last = now.millis().saturating_sub(SETTLED).div_euclid(DAY);
         // Nothing changes but by a new block or a new day.
         if upkeep.rolled == Some((upkeep.next_id, last)) {
-            return Ok(());
+            return Ok(true);
         }
         for resolution in [Resolution::FiveMinutes, Resolution::Hour] {
             let catalog = self.catalog();
@@ -281,20 +291,20 @@ impl Shared {
                 }
                 if stop() {
                     work.more = true;
-                    return Ok(());
+                    return Ok(false);
                 }
                 let catalog = self.catalog();
                 let reach = after.saturating_sub(rollup::REACH);
                 let sources: Vec<Arc<Block>> =
                     catalog.of(Resolution::Raw).filter(|b| b.overlaps(reach, until)).map(Arc::clone).collect();
                 if !self.has_room(sources.iter().map(|b| b.stats().bytes / 4).sum(), upkeep) {
-                    return Ok(());
+                    return Ok(false);
                 }
                 self.roll_up(upkeep, &sources, (after, until), resolution, work)?;
             }
         }
         upkeep.rolled = Some((upkeep.next_id, last));
-        Ok(())
+        Ok(true)
     }
 
     /// Whether raw blocks know of a time what no roll-up does.
@@ -302,9 +312,11 @@ impl Shared {
         let catalog = self.catalog();
         let covers = |b: &&Arc<Block>| b.meta().covers.is_some_and(|(a, u)| a <= after && u >= until);
         let known = catalog.of(resolution).filter(covers).max_by_key(|b| b.meta().id).map(|b| b.meta().sequence.1);
+        // A merged block is made of what was looked at when it was flushed.
+        let fresh = |meta: &Meta, known| meta.sequence.0 == meta.sequence.1 && meta.sequence.1 > known;
         let mut newer = catalog
             .of(Resolution::Raw)
-            .filter(|b| b.overlaps(after + 1, until) && known.is_none_or(|known| b.meta().sequence.1 > known));
+            .filter(|b| b.overlaps(after + 1, until) && known.is_none_or(|known| fresh(b.meta(), known)));
         newer.any(|b| !b.select(&[], after + 1, until, &mut Damage::default()).is_empty())
     }
 

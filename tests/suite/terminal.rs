@@ -223,6 +223,23 @@ fn the_screens_are_live_and_follow_the_keys() {
 }
 
 #[test]
+fn a_link_explores_what_the_probes_left_and_stays_live() {
+    let place = place(MONITORS);
+    let server = place.serve();
+    let mut terminal = Terminal::start(&place, &["tui", "explore", "probe_success", "--range", "1m"], 24, 80);
+    terminal.shows(&["[5 Explore]", "SERIES 2", "echo all is well", "sh -c exit 2"]);
+    terminal.press("e\x15sum(prob");
+    terminal.shows(&["─ COMPLETE", "probe_duration_seconds"]);
+    terminal.press("\t)\r");
+    terminal.shows(&["sum(probe_duration_seconds)", "SERIES 1"]);
+    terminal.press("\x1b");
+    terminal.shows(&["e edit"]);
+    terminal.press("q");
+    assert_eq!(terminal.ended(), 0);
+    assert_eq!(server.stop(), 0);
+}
+
+#[test]
 fn without_colours_the_cursor_is_seen_all_the_same() {
     let place = place(MONITORS);
     let _server = place.serve();

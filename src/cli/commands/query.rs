@@ -141,7 +141,10 @@ pub fn run(args: &QueryArgs, ui: &mut Ui, cx: &Context) -> Done {
         }
         (value, when) => {
             let ages = match when {
-                When::At(at) if is_selector(&expr) => connect::block_on(ages(&client, &ask, at.unwrap_or(now)))?,
+                When::At(at) if is_selector(&expr) => {
+                    // The values are what was asked for; without their ages they are still worth printing.
+                    connect::block_on(ages(&client, &ask, at.unwrap_or(now))).unwrap_or_default()
+                }
                 When::At(_) | When::Range { .. } => HashMap::new(),
             };
             table(ui, value, matches!(when, When::Range { .. }), &|metric| ages.get(&nameless(metric)).copied());

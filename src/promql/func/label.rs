@@ -140,10 +140,9 @@ fn group<'t>(name: &str, captures: &Captures<'t>) -> &'t str {
 
 /// The order of `sort_by_label`: by the values of these labels in natural order, then by all labels.
 pub fn by_labels(a: &Labels, b: &Labels, names: &[&str]) -> Ordering {
-    let value = |labels: &Labels, name: &str| labels.get(name).unwrap_or_default().to_owned();
     names
         .iter()
-        .map(|name| natural(&value(a, name), &value(b, name)))
+        .map(|name| natural(a.get(name).unwrap_or_default(), b.get(name).unwrap_or_default()))
         .find(|order| order.is_ne())
         .unwrap_or_else(|| a.cmp(b))
 }

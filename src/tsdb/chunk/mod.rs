@@ -224,7 +224,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #![proptest_config(ProptestConfig::with_cases(600))]
         #[test]
         fn any_samples_come_back(v in column(), t in rising()) {
             comes_back(&t[..v.len()], &v);

@@ -210,10 +210,7 @@ impl Postings {
                 }
                 (found, false) => {
                     let refused = self.union(m.name(), |v| !m.matches(v));
-                    let mut found = match found {
-                        Some(found) => found,
-                        None => return self.rest(matchers, all(), holds),
-                    };
+                    let Some(mut found) = found else { return self.rest(matchers, all(), holds) };
                     remove_common(&mut found, &refused);
                     found
                 }

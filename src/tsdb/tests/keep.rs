@@ -47,13 +47,8 @@ fn roll_ups_with_the_newest_raw_samples_are_what_raw_samples_give() {
         let mut grown = 0.0;
         let mut growth: Samples = Vec::new();
         for (i, (t, v)) in all.iter().enumerate() {
-            grown += if i == 0 {
-                *v
-            } else if *v < all[i - 1].1 {
-                *v
-            } else {
-                v - all[i - 1].1
-            };
+            let restarted = i == 0 || *v < all[i - 1].1;
+            grown += if restarted { *v } else { v - all[i - 1].1 };
             growth.push((*t, grown));
         }
         for want in [Want::Last, Want::Min, Want::Max, Want::Sum, Want::Count, Want::Increase] {
@@ -74,6 +69,26 @@ fn roll_ups_with_the_newest_raw_samples_are_what_raw_samples_give() {
             assert_same(&found, &[(labels("c", 1).labels(), expected)], &format!("{resolution:?} {want:?}"));
         }
     }
+}
+
+#[test]
+fn late_samples_find_their_way_into_roll_ups() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    let all = days(&db, 5);
+    let end = NOW + 5 * DAY + 2 * HOUR;
+    let counts = || {
+        let want = Want::Count;
+        let select = Select { resolution: Some(Resolution::Hour), want, ..select(&[], NOW, end) };
+        read(&db, &select)[0].1.iter().map(|s| s.1).sum::<f64>()
+    };
+    assert_eq!(counts(), all.len() as f64);
+    let late = vec![(NOW + DAY + 1, 7.0), (NOW + 2 * DAY + 1, 7.0)];
+    append(&db, &[(labels("c", 1), late)]);
+    db.flush().unwrap();
+    assert_eq!(maintain(&db, end).rolled_up, 4);
+    assert_eq!(counts(), all.len() as f64 + 2.0);
+    assert_eq!(maintain(&db, end).rolled_up, 0);
 }
 
 #[test]
@@ -102,7 +117,7 @@ fn raw_samples_answer_unless_they_are_gone_or_nobody_would_notice() {
 fn a_clock_that_jumps_deletes_nothing_and_takes_samples_in() {
     let dir = tempfile::tempdir().unwrap();
     let options = Options { retention: Duration::from_secs(2 * 86_400), ..Options::default() };
-    let db = Tsdb::open(dir.path(), options.clone(), at(NOW)).unwrap();
+    let db = Tsdb::open(dir.path(), options, at(NOW)).unwrap();
     let one = |n: i64| batch(&[(labels("a", 1), vec![(NOW + n * HOUR, n as f64)])]);
     for n in 0..36 {
         db.append(&one(n), Ack::Written, at(NOW + n * HOUR)).unwrap();

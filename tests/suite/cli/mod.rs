@@ -3,6 +3,7 @@
 mod generated;
 mod process;
 mod query;
+mod tsdb;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
