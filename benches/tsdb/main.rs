@@ -157,7 +157,6 @@ fn ingest(o: &Options, server: &Server) -> Written {
     let mut stream = Stream::new(o.series, o.start() * 1_000, o.interval * 1_000, o.seed);
     let requests = Requests::new(&stream, o.batch);
     let url = Url::new(&server.write);
-    let mut client = Client::connect(&url.host).unwrap_or_else(|e| panic!("{}: {e}", server.write));
     let cpu = process::cpu(server.pid);
     let mut done =
         Written { samples: 0, bytes: 0, wall: Duration::ZERO, longest: Duration::ZERO, put_off: 0, cpu: 0.0, disk: 0 };
@@ -172,6 +171,8 @@ fn ingest(o: &Options, server: &Server) -> Written {
             left -= 1;
         }
         done.bytes += bytes;
+        // Anew: making requests takes long enough for a server to close what is idle.
+        let mut client = Client::connect(&url.host).unwrap_or_else(|e| panic!("{}: {e}", server.write));
         let begun = Instant::now();
         for request in &ready {
             send(&mut client, &url, request, &mut done);

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::server::{PATIENCE, exchange};
+use crate::server::{PATIENCE, exchange, wait_for};
 
 mod clock;
 mod damage;
@@ -71,8 +71,12 @@ pub fn query(socket: &Path, expr: &str, time_ms: i64) -> Vec<(Value, Vec<(i64, f
     let escaped: String = expr.bytes().map(|b| format!("%{b:02X}")).collect();
     let path =
         format!("/api/v1/query?query={escaped}&time={}.{:03}", time_ms.div_euclid(1_000), time_ms.rem_euclid(1_000));
-    let reply = exchange(socket, "GET", &path, "");
-    let reply: Value = serde_json::from_str(&reply).unwrap_or_else(|e| panic!("{expr}: {e}: {reply}"));
+    // A server says that it is ready before a store that takes long is open.
+    let reply = wait_for("the store", || {
+        let reply = exchange(socket, "GET", &path, "");
+        let reply: Value = serde_json::from_str(&reply).unwrap_or_else(|e| panic!("{expr}: {e}: {reply}"));
+        (reply["errorType"] != "unavailable").then_some(reply)
+    });
     assert_eq!(reply["status"], "success", "{expr}: {reply}");
     let sample = |p: &Value| {
         let ms = p[0].as_f64().unwrap() * 1e3;
