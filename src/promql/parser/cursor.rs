@@ -36,7 +36,7 @@ pub(super) struct Parser<'a> {
     depth: u16,
     /// What Prometheus says where: its grammar reports a mistake in the innermost rule that is prepared for one.
     pub(super) context: &'static str,
-    /// Parts of duration expressions so far; bounds their height.
+    /// Parts of the duration expression so far; bounds its height.
     pub(super) durations: u16,
 }
 

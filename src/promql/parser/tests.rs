@@ -537,6 +537,14 @@ fn durations_have_ordered_units() {
     }
 }
 
+#[test]
+fn only_the_parts_of_one_duration_are_counted() {
+    let text = vec!["rate(x[5m] offset 1m)"; 200].join(" + ");
+    assert!(parse_query(&text, Features::all()).is_ok());
+    let text = format!("x[{}]", vec!["1m"; 300].join(" + "));
+    assert!(parse_query(&text, Features::all()).is_err());
+}
+
 /// Texts that make every kind of node as deep as it goes.
 #[test]
 fn no_text_exhausts_the_stack() {
