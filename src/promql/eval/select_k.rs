@@ -33,8 +33,18 @@ impl<'a> Evaluator<'a> {
             AggregateOp::Bottomk => How::Best(Order::Smallest),
             _ => How::Best(Order::Largest),
         };
-        if !self.check(&how, param, span)? {
-            return Ok(Rows::new(grid.count, &self.meter));
+        let checked = self.check(&how, param, span);
+        if !matches!(checked, Ok(true)) {
+            // Nothing is chosen, but the input may have notes; and where there is none, no parameter is wrong.
+            let mut any = false;
+            input.for_each(self, &mut |_, row| {
+                any = any || row.iter().any(|v| present(*v));
+                Ok(())
+            })?;
+            return match checked {
+                Err(wrong) if any => Err(wrong),
+                _ => Ok(Rows::new(grid.count, &self.meter)),
+            };
         }
         let heads: Vec<Head> = match input.dropped() {
             true => input.heads().iter().map(|h| Head { labels: names::without_name(&h.labels), ..*h }).collect(),
