@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::base::labels::Labels;
 use crate::base::sample::Column;
 use crate::promql::eval::eval;
-use crate::promql::parser::{Features, parse_query};
+use crate::promql::parser::{Features, MAX_DEPTH, parse_query};
 use crate::promql::source::{Reader, Resolution, Select, SeriesSet, Source, SourceError, Want};
 use crate::promql::value::{Answer, Cancel, EvalError, Limits, Query, Times, Value};
 
@@ -348,10 +348,28 @@ fn look_back_reaches_two_roll_ups() {
 fn the_deepest_tree_that_is_read_can_be_evaluated() {
     let source = many(1);
     let at = Times::Instant(100_000);
-    let nested = |open: &str, close: &str, n: usize| format!("{}m{}", open.repeat(n), close.repeat(n));
-    for text in [nested("abs(", ")", 120), nested("-(", ")", 120), nested("sum(", ")", 120), nested("(1 + ", ")", 120)]
-    {
-        assert_eq!(vector(&ask(&source, &text, at, &limits()).unwrap()).len(), 1);
+    for (open, close) in [
+        ("abs(", ")"),
+        ("-(", ")"),
+        ("sum(", ")"),
+        ("(1 + ", ")"),
+        ("m + (", ")"),
+        ("m or (", ")"),
+        ("max_over_time((", ")[1m:10s])"),
+        ("topk(1, ", ")"),
+        ("", " + m"),
+        ("", " or m"),
+    ] {
+        let nested = |n: usize| format!("{}m{}", open.repeat(n), close.repeat(n));
+        let read = |n: &usize| parse_query(&nested(*n), Features::all()).is_ok();
+        let deepest = (1..=usize::from(MAX_DEPTH)).rev().find(read).unwrap();
+        assert!(deepest >= usize::from(MAX_DEPTH) / 3, "{open}…{close}: {deepest}");
+        let mut text = nested(deepest);
+        if open.contains("over_time") {
+            // Each level looks back further.
+            text = text.replace("[1m:10s]", "[1s:1s]");
+        }
+        assert_eq!(vector(&ask(&source, &text, at, &limits()).unwrap()).len(), 1, "{open}…{close}");
     }
 }
 
