@@ -87,12 +87,7 @@ impl Rows {
         &mut self.values[series * self.width..][..self.width]
     }
 
-    /// All values, row after row.
-    pub(crate) fn values(&self) -> &[f64] {
-        &self.values
-    }
-
-    /// All values, to be changed.
+    /// All values, row after row, to be changed.
     pub(crate) fn values_mut(&mut self) -> &mut [f64] {
         &mut self.values
     }

@@ -63,6 +63,9 @@ pub(crate) struct Function {
     pub(crate) share: f64,
 }
 
+/// Steps of a subquery that are copied before somebody looks whether the query was cancelled.
+const CHECK_EVERY: usize = 65_536;
+
 /// Makes rows; one per thread.
 pub(crate) struct Worker<'m> {
     make: &'m Make<'m>,
@@ -136,8 +139,14 @@ impl Worker<'_> {
                 self.column.clear();
                 // A time and a value each.
                 self.held.take_to(2 * rows.width())?;
-                let places = rows.row(series).iter().enumerate().filter(|(_, v)| present(**v));
-                places.for_each(|(k, v)| self.column.push(grid.at(k), *v));
+                for (k, v) in rows.row(series).iter().enumerate() {
+                    if k % CHECK_EVERY == 0 {
+                        self.meter.check()?;
+                    }
+                    if present(*v) {
+                        self.column.push(grid.at(k), *v);
+                    }
+                }
             }
             (Samples::Store(_) | Samples::Mean(..), readers) => {
                 for (reader, column) in readers.iter_mut().zip([&mut self.column, &mut self.second]) {
