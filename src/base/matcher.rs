@@ -141,6 +141,11 @@ impl Matcher {
         }
     }
 
+    /// Whether its pattern had to be compiled, which takes time and up to some megabytes.
+    pub const fn is_compiled(&self) -> bool {
+        matches!(self.test, Test::Pattern(_))
+    }
+
     /// Whether it accepts every value, and so selects nothing.
     pub fn accepts_all(&self) -> bool {
         matches!((&self.test, self.op.negative()), (Test::Anything, false))

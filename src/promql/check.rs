@@ -2,6 +2,8 @@
 //!
 //! Messages and their order are Prometheus' (`checkAST`); hints are ours.
 
+use ahash::AHashSet;
+
 use crate::base::labels::METRIC_NAME;
 use crate::promql::ast::{
     Aggregate, AggregateOp, Binary, Call, Duration, Expr, ExprKind, Matching, Type, Unary, VectorSelector,
@@ -171,7 +173,8 @@ impl Checker<'_> {
         }
         let Matching { on, labels, group, fill_left, fill_right } = binary.matching.take().unwrap_or_default();
         if let (true, Some(group)) = (on, &group) {
-            for label in labels.iter().filter(|label| group.include.contains(label)) {
+            let included: AHashSet<&String> = group.include.iter().collect();
+            for label in labels.iter().filter(|label| included.contains(label)) {
                 let message = format!("label {} must not occur in ON and GROUP clause at once", quote(label));
                 self.problem(place.clone(), message, None);
             }

@@ -36,9 +36,9 @@ impl<'a> Evaluator<'a> {
             there.iter_mut().zip(row).for_each(|(t, v)| *t |= present(*v));
             Ok(())
         })?;
-        let mut out = Rows::new(grid.count);
+        let mut out = Rows::new(grid.count, &self.meter);
         if there.iter().any(|t| !t) {
-            let row = out.add(Head { labels: asked_labels(node), unnamed: false });
+            let row = out.add(Head { labels: asked_labels(node), unnamed: false })?;
             row.iter_mut().zip(there).for_each(|(v, t)| *v = if t { ABSENT } else { 1.0 });
         }
         Ok(Stream::of(out))

@@ -1,5 +1,7 @@
 //! Aggregations: rows are folded into their groups one by one, as they are made.
 
+use std::sync::Arc;
+
 use crate::promql::ast::{AggregateOp, Span};
 use crate::promql::eval::evaluator::Evaluator;
 use crate::promql::eval::fold::{Avg, Count, Extreme, Fold, Quantile, Sum, Variance};
@@ -36,8 +38,13 @@ impl<'a> Evaluator<'a> {
             AggregateOp::Stddev => Box::new(Variance::deviation()),
             AggregateOp::Stdvar => Box::new(Variance::default()),
             AggregateOp::Quantile => {
-                let (q, span) = param;
-                let out = self.fold(a, input, grid, Box::new(Quantile::new(q.clone(), self.threads)))?;
+                let (q, span) = (Arc::new(param.0), param.1);
+                let out = self.fold(
+                    a,
+                    input,
+                    grid,
+                    Box::new(Quantile::new(Arc::clone(&q), self.threads, Arc::clone(&self.meter))),
+                )?;
                 // A note has the place of whoever gave it last, and Prometheus looks at the parameter last.
                 self.check_quantile(&q, span);
                 return Ok(Stream::of(out));
@@ -59,23 +66,27 @@ impl<'a> Evaluator<'a> {
         mut fold: Box<dyn Fold>,
     ) -> Result<Rows, EvalError> {
         let groups = Groups::of(&input, a.grouping);
-        self.allow(groups.heads.len(), grid.count)?;
+        let places = groups.heads.len().saturating_mul(grid.count);
+        let mut held = self.meter.take(places.saturating_mul(fold.weight()))?;
         fold.begin(groups.heads.len(), grid.count);
-        let mut held = self.meter.hold(0)?;
         input.for_each(self, &mut |series, row| {
             fold.take(groups.of[series], row);
             held.set(fold.held())
         })?;
         drop(input);
+        held.take(places)?;
         let values = fold.finish();
-        let mut out = Rows::new(grid.count);
+        self.meter.check()?;
+        held.give_back();
+        held.take(places)?;
+        let mut out = Rows::new(grid.count, &self.meter);
         for (head, row) in groups.heads.into_iter().zip(values.chunks_exact(grid.count)) {
             if row.iter().any(|v| present(*v)) {
-                out.push(head, row);
+                out.push(head, row)?;
             }
         }
-        held.set(out.samples())?;
-        Ok(out.holding(held))
+        drop((values, held));
+        out.counted()
     }
 
     fn check_quantile(&mut self, q: &Scalar, span: &Span) {

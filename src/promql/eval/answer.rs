@@ -55,10 +55,11 @@ impl<'a> Evaluator<'a> {
         }
         let count = usize::try_from(end.saturating_sub(start) / step).unwrap_or(usize::MAX).saturating_add(1);
         let grid = Grid { start, step, count };
-        self.allow(1, count)?;
+        self.meter.allow(count)?;
         match root.ty() {
             Type::Scalar => {
                 let value = self.scalar(root, grid)?;
+                let _held = self.meter.take(2 * count)?;
                 let points = (0..count).map(|k| (grid.at(k), value.at(k))).collect();
                 Ok(Value::Matrix(vec![Series { labels: Labels::default(), points }]))
             }
@@ -98,7 +99,7 @@ impl<'a> Evaluator<'a> {
         let (start, end) = (at.start.saturating_sub(range.range), at.start);
         let mut reader = set.reader();
         let mut column = Column::default();
-        let mut held = self.meter.hold(0)?;
+        let mut held = self.meter.held();
         let mut all = Vec::new();
         for i in 0..set.len() {
             self.meter.check()?;

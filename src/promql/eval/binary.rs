@@ -60,7 +60,7 @@ impl<'a> Evaluator<'a> {
             let text = format!("incompatible sample types encountered for binary operator \"{op}\": float {op} float");
             self.book.at(b.lhs.span).note(Note::Info(format!("PromQL info: {text}")));
         }
-        Stream::of(Rows::new(met.width()))
+        Stream::of(Rows::new(met.width(), &self.meter))
     }
 
     /// The value of a binary operator between scalars.
@@ -70,7 +70,7 @@ impl<'a> Evaluator<'a> {
     pub(crate) fn scalar_binary(&mut self, b: &'a Binary<'a>, grid: Grid) -> Result<Scalar, EvalError> {
         let (lhs, rhs) = (self.scalar(&b.lhs, grid)?, self.scalar(&b.rhs, grid)?);
         let f = pair(b.op, Outcome::Bool);
-        Ok(lhs.zip(&rhs, grid.count, f))
+        Ok(lhs.zip(rhs, f))
     }
 }
 
@@ -146,7 +146,7 @@ fn with_scalar<'a>(op: BinaryOp, outcome: Outcome, scalar: Scalar, swapped: bool
 fn each<'a>(scalar: Scalar, f: impl Fn(f64, f64) -> f64 + Send + Sync + 'a) -> Map<'a> {
     Box::new(move |row| match &scalar {
         Scalar::Constant(s) => row.iter_mut().filter(|v| present(**v)).for_each(|v| *v = f(*v, *s)),
-        Scalar::Steps(all) => {
+        Scalar::Steps(all, _) => {
             row.iter_mut().zip(all).filter(|(v, _)| present(**v)).for_each(|(v, s)| *v = f(*v, *s));
         }
     })

@@ -1,5 +1,6 @@
 //! Function calls: which of the ways to evaluate a function takes, and the functions of single values.
 
+use crate::base::labels::Labels;
 use crate::promql::ast::Type;
 use crate::promql::eval::evaluator::{Evaluator, unexpected};
 use crate::promql::eval::plan::{Call, Kind, Node};
@@ -25,7 +26,7 @@ impl<'a> Evaluator<'a> {
         }
         if let Some(f) = time::part(call.func) {
             return match call.args.is_empty() {
-                true => Ok(Stream::of(one_series(grid, |k| f(grid.at(k) as f64 / 1000.0)))),
+                true => self.one_series(grid, |k| f(grid.at(k) as f64 / 1000.0)),
                 false => self.each(call, grid, values(f)),
             };
         }
@@ -49,7 +50,7 @@ impl<'a> Evaluator<'a> {
             Func::Timestamp => self.timestamp(call, grid),
             Func::Vector => {
                 let value = self.argument(call, 0, grid)?;
-                Ok(Stream::of(one_series(grid, |k| value.at(k))))
+                self.one_series(grid, |k| value.at(k))
             }
             Func::Absent => self.absent(call, grid),
             Func::LabelReplace => self.label_replace(call, grid),
@@ -63,7 +64,7 @@ impl<'a> Evaluator<'a> {
             | Func::HistogramSum => {
                 // These look at native histograms only, of which there are none.
                 self.vector(argument(call, 0)?, grid)?.collect(self)?;
-                Ok(Stream::of(Rows::new(grid.count)))
+                Ok(Stream::of(Rows::new(grid.count, &self.meter)))
             }
             Func::Info => self.info(call, grid),
             other => Err(EvalError::Execution(format!("`{}` is not a function of vectors", other.name()))),
@@ -77,7 +78,10 @@ impl<'a> Evaluator<'a> {
     pub(crate) fn scalar_call(&mut self, call: &'a Call<'a>, grid: Grid) -> Result<Scalar, EvalError> {
         let seconds = |ms: i64| Ok(Scalar::Constant(ms as f64 / 1000.0));
         match call.func {
-            Func::Time => Ok(Scalar::Steps((0..grid.count).map(|k| grid.at(k) as f64 / 1000.0).collect())),
+            Func::Time => {
+                let held = self.meter.take(grid.count)?;
+                Ok(Scalar::Steps((0..grid.count).map(|k| grid.at(k) as f64 / 1000.0).collect(), held))
+            }
             Func::Pi => Ok(Scalar::Constant(std::f64::consts::PI)),
             Func::Start => seconds(self.whole.start),
             Func::End => seconds(self.whole.end),
@@ -86,10 +90,11 @@ impl<'a> Evaluator<'a> {
             Func::MinOf | Func::MaxOf => {
                 let f = if call.func == Func::MinOf { math::minimum } else { math::maximum };
                 let (a, b) = (self.argument(call, 0, grid)?, self.argument(call, 1, grid)?);
-                Ok(a.zip(&b, grid.count, f))
+                Ok(a.zip(b, f))
             }
             Func::Scalar => {
                 let input = self.vector(argument(call, 0)?, grid)?;
+                let mut held = self.meter.take(3 * grid.count)?;
                 let mut found = vec![(0_u32, f64::NAN); grid.count];
                 input.for_each(self, &mut |_, row| {
                     for ((n, value), v) in found.iter_mut().zip(row).filter(|(_, v)| present(**v)) {
@@ -98,7 +103,11 @@ impl<'a> Evaluator<'a> {
                     Ok(())
                 })?;
                 let single = |(n, v): (u32, f64)| if n == 1 { v } else { f64::NAN };
-                Ok(Scalar::Steps(found.into_iter().map(single).collect()))
+                let values: Vec<f64> = found.iter().copied().map(single).collect();
+                drop(found);
+                held.give_back();
+                held.take(grid.count)?;
+                Ok(Scalar::Steps(values, held))
             }
             other => Err(EvalError::Execution(format!("`{}` does not give a scalar", other.name()))),
         }
@@ -115,6 +124,14 @@ impl<'a> Evaluator<'a> {
     /// Applies a function of single values to the vector that is the first argument.
     fn each(&mut self, call: &'a Call<'a>, grid: Grid, map: Map<'a>) -> Result<Stream<'a>, EvalError> {
         self.vector(argument(call, 0)?, grid)?.mapped(map).unnamed(self, Same::Join)
+    }
+
+    /// One series without labels.
+    fn one_series(&self, grid: Grid, value: impl Fn(usize) -> f64) -> Result<Stream<'a>, EvalError> {
+        let mut rows = Rows::new(grid.count, &self.meter);
+        let row = rows.add(Head { labels: Labels::default(), unnamed: false })?;
+        row.iter_mut().enumerate().for_each(|(k, v)| *v = value(k));
+        Ok(Stream::of(rows))
     }
 
     fn timestamp(&mut self, call: &'a Call<'a>, grid: Grid) -> Result<Stream<'a>, EvalError> {
@@ -147,14 +164,6 @@ pub(crate) fn text<'a>(call: &'a Call<'a>, i: usize) -> Result<&'a str, EvalErro
         Kind::Text(text) => Ok(text),
         _ => Err(unexpected(node, Type::String)),
     }
-}
-
-/// One series without labels.
-pub(crate) fn one_series(grid: Grid, value: impl Fn(usize) -> f64) -> Rows {
-    let mut rows = Rows::new(grid.count);
-    let row = rows.add(Head { labels: crate::base::labels::Labels::default(), unnamed: false });
-    row.iter_mut().enumerate().for_each(|(k, v)| *v = value(k));
-    rows
 }
 
 fn values<'a>(f: fn(f64) -> f64) -> Map<'a> {

@@ -30,9 +30,8 @@ impl<'a> Evaluator<'a> {
         let shown = !a.grouping.is_some_and(|g| g.without && g.labels.iter().any(|l| l == label));
         let labels: Vec<Labels> = input.heads().iter().map(|h| h.labels.clone()).collect();
         let mut places: AHashMap<Labels, usize> = AHashMap::new();
-        let mut out = Rows::new(grid.count);
+        let mut out = Rows::new(grid.count, &self.meter);
         let mut buf = LabelsBuf::default();
-        let mut held = self.meter.hold(0)?;
         input.for_each(self, &mut |series, row| {
             by.write(&labels[series], &mut buf);
             buf.set(label, "");
@@ -48,20 +47,25 @@ impl<'a> Evaluator<'a> {
                         if shown {
                             buf.set(label, &text(*v));
                         }
-                        *places.entry(buf.labels()).or_insert_with_key(|labels| {
-                            out.add(Head { labels: labels.clone(), unnamed: false });
-                            out.len() - 1
-                        })
+                        match places.get(buf.as_key()) {
+                            Some(place) => *place,
+                            None => {
+                                let labels = buf.labels();
+                                out.add(Head { labels: labels.clone(), unnamed: false })?;
+                                places.insert(labels, out.len() - 1);
+                                out.len() - 1
+                            }
+                        }
                     }
                 };
                 last = Some((bits, place));
                 let n = &mut out.row_mut(place)[step];
                 *n = if present(*n) { *n + 1.0 } else { 1.0 };
             }
-            held.set(out.values().len())
+            Ok(())
         })?;
-        held.set(out.samples())?;
-        Ok(out.holding(held))
+        drop(input);
+        out.counted()
     }
 }
 

@@ -30,16 +30,11 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) delayed: bool,
     pub(crate) threads: usize,
     max_series: usize,
-    max_places: usize,
     pub(crate) meter: Arc<Meter>,
     pub(crate) book: NoteBook,
     /// The coarsest resolution that was read.
     pub(crate) coarsest: Option<Resolution>,
 }
-
-/// A dense row has a place for every step, whether there is a sample or not; so many places per sample that
-/// may be held are allowed, for series that come and go.
-const PLACES_PER_SAMPLE: usize = 4;
 
 /// What a selection is for.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +62,6 @@ impl<'a> Evaluator<'a> {
             delayed: query.delayed_name_removal,
             threads: limits.threads.max(1),
             max_series: limits.max_series,
-            max_places: limits.max_samples.saturating_mul(PLACES_PER_SAMPLE),
             meter: Meter::new(limits),
             book: NoteBook::default(),
             coarsest: None,
@@ -85,10 +79,7 @@ impl<'a> Evaluator<'a> {
                 let before = self.meter.looked_at();
                 let rows = self.vector(inner, Grid { count: 1, ..grid })?.collect(self)?;
                 self.meter.look_again(before, grid.count as u64);
-                self.allow(rows.len(), grid.count)?;
-                let rows = rows.repeated(grid.count);
-                let held = self.meter.hold(rows.samples())?;
-                Ok(Stream::of(rows.holding(held)))
+                Ok(Stream::of(rows.repeated(grid.count)?.counted()?))
             }
             Kind::Once(inner) => self.vector(inner, grid),
             Kind::Instant(selector) => self.instant(selector, node, grid, What::Newest),
@@ -224,12 +215,6 @@ impl<'a> Evaluator<'a> {
             self.book.add(Note::Info(format!("answered from {} roll-ups", resolution.text())));
         }
         self.coarsest = self.coarsest.max(Some(resolution));
-    }
-
-    /// # Errors
-    /// So many rows of so many steps are more than the limit of samples lets a query hold.
-    pub(crate) fn allow(&self, rows: usize, width: usize) -> Result<(), EvalError> {
-        if rows.saturating_mul(width) > self.max_places { Err(EvalError::TooManySamples) } else { Ok(()) }
     }
 }
 

@@ -1,6 +1,9 @@
 //! How the rows of a group become one row. Values are added in the order of the series, with the same
 //! operations as in Prometheus, so that results are the same to the last bit.
 
+use std::sync::Arc;
+
+use crate::promql::eval::meter::Meter;
 use crate::promql::eval::rows::present;
 use crate::promql::eval::scalar::Scalar;
 use crate::promql::func::kahan;
@@ -9,6 +12,11 @@ use crate::promql::func::window::ABSENT;
 
 /// Folds rows into groups.
 pub(crate) trait Fold: Send {
+    /// How many places of eight bytes it has per group and step, besides what [`take`](Self::take) adds.
+    fn weight(&self) -> usize {
+        1
+    }
+
     /// Makes room for so many groups of so many steps.
     fn begin(&mut self, groups: usize, width: usize);
 
@@ -33,6 +41,10 @@ pub(crate) struct Sum {
 const NOTHING: kahan::Sum = kahan::Sum { sum: ABSENT, lost: 0.0 };
 
 impl Fold for Sum {
+    fn weight(&self) -> usize {
+        size_of::<kahan::Sum>() / 8
+    }
+
     fn begin(&mut self, groups: usize, width: usize) {
         (self.width, self.sums) = (width, vec![NOTHING; groups * width]);
     }
@@ -109,6 +121,10 @@ impl Mean {
 }
 
 impl Fold for Avg {
+    fn weight(&self) -> usize {
+        size_of::<Mean>() / 8
+    }
+
     fn begin(&mut self, groups: usize, width: usize) {
         let empty = Mean { sum: kahan::Sum::default(), count: 0.0, incremental: false };
         (self.width, self.places) = (width, vec![empty; groups * width]);
@@ -220,6 +236,10 @@ impl Variance {
 }
 
 impl Fold for Variance {
+    fn weight(&self) -> usize {
+        size_of::<Moments>() / 8
+    }
+
     fn begin(&mut self, groups: usize, width: usize) {
         (self.width, self.places) = (width, vec![Moments::default(); groups * width]);
     }
@@ -255,8 +275,9 @@ impl Fold for Variance {
 
 /// `quantile`: all rows of a group are needed at once.
 pub(crate) struct Quantile {
-    q: Scalar,
+    q: Arc<Scalar>,
     threads: usize,
+    meter: Arc<Meter>,
     width: usize,
     /// Rows of each group, one after the other.
     rows: Vec<Vec<f64>>,
@@ -267,17 +288,20 @@ pub(crate) struct Quantile {
 const PARALLEL_VALUES: usize = 20_000;
 
 impl Quantile {
-    pub(crate) const fn new(q: Scalar, threads: usize) -> Self {
-        Self { q, threads, width: 0, rows: Vec::new(), held: 0 }
+    pub(crate) const fn new(q: Arc<Scalar>, threads: usize, meter: Arc<Meter>) -> Self {
+        Self { q, threads, meter, width: 0, rows: Vec::new(), held: 0 }
     }
 
-    /// Computes the steps of a group from `first` on.
+    /// Computes the steps of a group from `first` on, or not all of them if the query was cancelled.
     fn steps(&self, group: usize, first: usize, out: &mut [f64]) {
         // Some steps at a time, so that what a row has in one line of the cache is used at once.
         const TOGETHER: usize = 8;
         let rows = &self.rows[group];
         let mut columns: [Vec<f64>; TOGETHER] = std::array::from_fn(|_| Vec::with_capacity(rows.len() / self.width));
         for (block, places) in out.chunks_mut(TOGETHER).enumerate() {
+            if self.meter.check().is_err() {
+                return;
+            }
             let from = first + block * TOGETHER;
             columns.iter_mut().for_each(Vec::clear);
             for row in rows.chunks_exact(self.width) {
@@ -294,6 +318,10 @@ impl Quantile {
 }
 
 impl Fold for Quantile {
+    fn weight(&self) -> usize {
+        0
+    }
+
     fn begin(&mut self, groups: usize, width: usize) {
         (self.width, self.rows) = (width, vec![Vec::new(); groups]);
     }

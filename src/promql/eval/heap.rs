@@ -29,6 +29,18 @@ impl Order {
 pub(crate) struct Heap(Vec<(f64, usize)>);
 
 impl Heap {
+    /// Room for so many entries is made at once.
+    pub(crate) const FIRST: usize = 4;
+    /// Bytes of an entry.
+    pub(crate) const ENTRY: usize = size_of::<(f64, usize)>();
+
+    fn push(&mut self, k: usize, entry: (f64, usize)) {
+        if self.0.capacity() == 0 {
+            self.0.reserve_exact(k.min(Self::FIRST));
+        }
+        self.0.push(entry);
+    }
+
     /// The entries, in no order that means anything.
     pub(crate) fn entries(&self) -> &[(f64, usize)] {
         &self.0
@@ -54,7 +66,7 @@ impl Heap {
     pub(crate) fn append(&mut self, k: usize, value: f64, series: usize) -> bool {
         let room = self.0.len() < k;
         if room {
-            self.0.push((value, series));
+            self.push(k, (value, series));
         }
         room
     }
@@ -62,7 +74,7 @@ impl Heap {
     /// Keeps an entry if it is among the best `k` so far. Gives whether there is one more.
     pub(crate) fn offer(&mut self, order: Order, k: usize, value: f64, series: usize) -> bool {
         if self.0.len() < k {
-            self.0.push((value, series));
+            self.push(k, (value, series));
             self.up(order);
             return true;
         }

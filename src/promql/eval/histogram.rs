@@ -1,10 +1,11 @@
 //! Functions of classic histograms: series per bucket are gathered by their other labels.
 
-use ahash::AHashMap;
+use ahash::{AHashMap, AHashSet};
 
 use crate::base::labels::{Labels, LabelsBuf};
 use crate::promql::eval::call::{argument, text};
 use crate::promql::eval::evaluator::Evaluator;
+use crate::promql::eval::meter::Meter;
 use crate::promql::eval::names;
 use crate::promql::eval::plan::{Call, Node};
 use crate::promql::eval::rows::{Head, Rows, present};
@@ -12,8 +13,8 @@ use crate::promql::eval::scalar::Scalar;
 use crate::promql::eval::stream::Stream;
 use crate::promql::func::Func;
 use crate::promql::func::histogram::{self, Bucket};
-use crate::promql::func::notes::{self, ForcedMonotonicity, NoteSink};
-use crate::promql::func::window::Grid;
+use crate::promql::func::notes::{self, ForcedMonotonicity, MOST_NOTES, NoteSink};
+use crate::promql::func::window::{ABSENT, Grid};
 use crate::promql::value::EvalError;
 
 /// The label that holds a bucket's upper bound.
@@ -37,24 +38,24 @@ impl<'a> Evaluator<'a> {
             Func::HistogramFraction => {
                 let (lower, upper) = (self.argument(call, 0, grid)?, self.argument(call, 1, grid)?);
                 let (rows, histograms) = self.histograms(argument(call, 2)?, grid)?;
-                let mut out = Rows::new(grid.count);
+                let mut out = Rows::new(grid.count, &self.meter);
                 for h in &histograms {
-                    h.evaluate(&rows, out.add(h.head.clone()), |k, buckets| {
+                    h.evaluate(&rows, out.add(h.head.clone())?, &self.meter, |k, buckets| {
                         histogram::fraction(lower.at(k), upper.at(k), buckets)
-                    });
+                    })?;
                 }
                 out
             }
             Func::HistogramQuantiles => {
                 let label = text(call, 1)?;
-                let mut out = Rows::new(grid.count);
+                let mut out = Rows::new(grid.count, &self.meter);
                 let qs = (2..call.args.len()).map(|i| self.argument(call, i, grid)).collect::<Result<Vec<_>, _>>()?;
                 let (rows, histograms) = self.histograms(argument(call, 0)?, grid)?;
                 for (i, q) in qs.iter().enumerate() {
                     self.check_quantile_argument(call, i + 2, q)?;
                     for h in &histograms {
-                        let row = self.quantiles_of(h, &rows, q, argument(call, 1)?, grid);
-                        labelled(&mut out, &h.head, label, q, &row);
+                        let row = self.quantiles_of(h, &rows, q, argument(call, 1)?, grid)?;
+                        labelled(&mut out, &h.head, label, q, &row)?;
                     }
                 }
                 out
@@ -63,42 +64,53 @@ impl<'a> Evaluator<'a> {
                 let q = self.argument(call, 0, grid)?;
                 let (rows, histograms) = self.histograms(argument(call, 1)?, grid)?;
                 self.check_quantile_argument(call, 0, &q)?;
-                let mut out = Rows::new(grid.count);
+                let mut out = Rows::new(grid.count, &self.meter);
                 for h in &histograms {
-                    let row = self.quantiles_of(h, &rows, &q, argument(call, 1)?, grid);
-                    out.push(h.head.clone(), &row);
+                    let row = self.quantiles_of(h, &rows, &q, argument(call, 1)?, grid)?;
+                    out.push(h.head.clone(), &row)?;
                 }
                 out
             }
         };
         // Histograms of different names may have become the same.
-        let out = out.joined()?;
-        let held = self.meter.hold(out.samples())?;
-        Ok(Stream::of(out.holding(held)))
+        Ok(Stream::of(out.joined()?.counted()?))
     }
 
     /// Notes what is no quantile: after the notes of the other arguments, as Prometheus does.
     fn check_quantile_argument(&mut self, call: &'a Call<'a>, i: usize, q: &Scalar) -> Result<(), EvalError> {
         let mut book = self.book.at(argument(call, i)?.span);
-        q.values().iter().filter(|q| !notes::is_quantile(**q)).for_each(|q| book.note(notes::invalid_quantile(*q)));
+        // The parameter may be another one at each step.
+        let mut seen: AHashSet<u64> = AHashSet::new();
+        for q in q.values().iter().filter(|q| !notes::is_quantile(**q)) {
+            if seen.len() <= MOST_NOTES && seen.insert(q.to_bits()) {
+                book.note(notes::invalid_quantile(*q));
+            }
+        }
         Ok(())
     }
 
-    fn quantiles_of(&mut self, h: &Histogram, rows: &Rows, q: &Scalar, at: &Node<'_>, grid: Grid) -> Vec<f64> {
-        let mut row = vec![crate::promql::func::window::ABSENT; grid.count];
+    fn quantiles_of(
+        &mut self,
+        h: &Histogram,
+        rows: &Rows,
+        q: &Scalar,
+        at: &Node<'_>,
+        grid: Grid,
+    ) -> Result<Vec<f64>, EvalError> {
+        let mut row = vec![ABSENT; grid.count];
         let mut forced: Option<ForcedMonotonicity> = None;
-        h.evaluate(rows, &mut row, |k, buckets| {
+        h.evaluate(rows, &mut row, &self.meter, |k, buckets| {
             let (value, fixed) = histogram::quantile(q.at(k), buckets);
             if let Some(fixed) = fixed {
                 let this = ForcedMonotonicity::new(fixed, grid.at(k));
                 forced = Some(forced.map_or(this, |f| f.merge(this)));
             }
             value
-        });
+        })?;
         if let Some(forced) = forced {
             self.book.forced(at.span, &h.name, forced);
         }
-        row
+        Ok(row)
     }
 
     /// Gathers series into histograms.
@@ -110,6 +122,7 @@ impl<'a> Evaluator<'a> {
         let mut found: Vec<Histogram> = Vec::new();
         let mut buf = LabelsBuf::default();
         for (i, (head, row)) in rows.iter().enumerate() {
+            self.meter.check()?;
             if !row.iter().any(|v| present(*v)) {
                 continue;
             }
@@ -141,9 +154,21 @@ impl<'a> Evaluator<'a> {
 
 impl Histogram {
     /// Computes a value from the buckets of each step that has any.
-    fn evaluate(&self, rows: &Rows, out: &mut [f64], mut f: impl FnMut(usize, &mut Vec<Bucket>) -> f64) {
+    ///
+    /// # Errors
+    /// The query was cancelled.
+    fn evaluate(
+        &self,
+        rows: &Rows,
+        out: &mut [f64],
+        meter: &Meter,
+        mut f: impl FnMut(usize, &mut Vec<Bucket>) -> f64,
+    ) -> Result<(), EvalError> {
         let mut buckets = Vec::with_capacity(self.buckets.len());
         for (k, place) in out.iter_mut().enumerate() {
+            if k % 64 == 0 {
+                meter.check()?;
+            }
             buckets.clear();
             let counts = self.buckets.iter().map(|(upper, i)| Bucket { upper: *upper, count: rows.row(*i)[k] });
             buckets.extend(counts.filter(|b| present(b.count)));
@@ -151,26 +176,31 @@ impl Histogram {
                 *place = f(k, &mut buckets);
             }
         }
+        Ok(())
     }
 }
 
 /// Adds a row under the label of its quantile, which may be another one at each step.
-fn labelled(out: &mut Rows, head: &Head, label: &str, q: &Scalar, row: &[f64]) {
-    let mut places: Vec<(u64, usize)> = Vec::new();
+///
+/// # Errors
+/// See [`Rows::add`].
+fn labelled(out: &mut Rows, head: &Head, label: &str, q: &Scalar, row: &[f64]) -> Result<(), EvalError> {
+    let mut places: AHashMap<u64, usize> = AHashMap::new();
     for (k, v) in row.iter().enumerate().filter(|(_, v)| present(**v)) {
         let q = q.at(k);
-        let place = match places.iter().find(|(bits, _)| *bits == q.to_bits()) {
-            Some((_, place)) => *place,
+        let place = match places.get(&q.to_bits()) {
+            Some(place) => *place,
             None => {
                 let mut labels = head.labels.to_buf();
                 labels.set(label, &open_metrics_float(q));
-                out.add(Head { labels: labels.labels(), unnamed: head.unnamed });
-                places.push((q.to_bits(), out.len() - 1));
+                out.add(Head { labels: labels.labels(), unnamed: head.unnamed })?;
+                places.insert(q.to_bits(), out.len() - 1);
                 out.len() - 1
             }
         };
         out.row_mut(place)[k] = *v;
     }
+    Ok(())
 }
 
 /// OpenMetrics' canonical form: a number that looks whole gets `.0`.

@@ -10,6 +10,7 @@ use crate::base::matcher::Matcher;
 use crate::promql::ast::Type;
 use crate::promql::eval::call::argument;
 use crate::promql::eval::evaluator::{Evaluator, Purpose, distance, shifted, unexpected};
+use crate::promql::eval::meter::Meter;
 use crate::promql::eval::plan::{Call, Kind, Node, Selector, When};
 use crate::promql::eval::rows::{Head, Rows, present};
 use crate::promql::eval::source::{Look, Make, Samples, What};
@@ -72,18 +73,16 @@ impl<'a> Evaluator<'a> {
             let of_name = signatures.entry(head.labels.metric_name().to_owned()).or_default();
             of_name.entry(identity(&head.labels)).or_default().push(i);
         }
-        let mut out = Rows::new(grid.count);
+        let mut out = Rows::new(grid.count, &self.meter);
         for ((head, row), plain) in base.iter().zip(&plain) {
             if *plain {
-                out.push(head.clone(), row);
+                out.push(head.clone(), row)?;
                 continue;
             }
-            enrich(&mut out, head, row, &info, &signatures, &asked)?;
+            enrich(&self.meter, &mut out, head, row, &info, &signatures, &asked)?;
         }
         drop((base, info));
-        let out = out.joined()?;
-        let held = self.meter.hold(out.samples())?;
-        Ok(Stream::of(out.holding(held)))
+        Ok(Stream::of(out.joined()?.counted()?))
     }
 
     /// Info series that any of the series may need; values are the times of their samples, in seconds.
@@ -105,7 +104,7 @@ impl<'a> Evaluator<'a> {
             }
         }
         if matchers.is_empty() {
-            return Ok(Rows::new(grid.count));
+            return Ok(Rows::new(grid.count, &self.meter));
         }
         matchers.extend(asked.data.iter().chain(&asked.name).map(|m| (*m).clone()));
         if asked.name.is_empty() {
@@ -116,7 +115,7 @@ impl<'a> Evaluator<'a> {
         let purpose = Purpose { step: distance(at), window: 0, want: Want::Last, reach: self.lookback, least: 2 };
         let (set, back) = self.select(&matchers, at, 0, purpose)?;
         let heads = (0..set.len()).map(|i| Head { labels: set.labels(i), unnamed: false }).collect();
-        let mut rows = Rows::absent(grid.count, heads);
+        let mut rows = Rows::absent(grid.count, heads, &self.meter)?;
         let make = Make { samples: Samples::Store(set), what: What::Time(Look { at, back }) };
         let mut worker = make.worker(&self.meter)?;
         for i in 0..rows.len() {
@@ -129,6 +128,7 @@ impl<'a> Evaluator<'a> {
 
 /// Adds a series with the labels of its info series, which may be others at each step.
 fn enrich(
+    meter: &Meter,
     out: &mut Rows,
     head: &Head,
     row: &[f64],
@@ -140,8 +140,11 @@ fn enrich(
     let candidates: Vec<&[usize]> =
         signatures.values().filter_map(|of_name| of_name.get(&identity)).map(Vec::as_slice).collect();
     let bare_is_wanted = asked.data.iter().all(|m| m.matches(""));
-    let mut places: Vec<(Vec<usize>, usize)> = Vec::new();
+    let mut places: AHashMap<Vec<usize>, usize> = AHashMap::new();
     for (k, v) in row.iter().enumerate().filter(|(_, v)| present(**v)) {
+        if k % 64 == 0 {
+            meter.check()?;
+        }
         let mut chosen = Vec::with_capacity(candidates.len());
         for series in &candidates {
             chosen.extend(newest(info, series, k)?);
@@ -149,12 +152,12 @@ fn enrich(
         if chosen.is_empty() && !bare_is_wanted {
             continue;
         }
-        let place = match places.iter().find(|(c, _)| *c == chosen) {
-            Some((_, place)) => *place,
+        let place = match places.get(&chosen) {
+            Some(place) => *place,
             None => {
                 let labels = with_info(&head.labels, &chosen, info, asked)?;
-                out.add(Head { labels, unnamed: head.unnamed });
-                places.push((chosen, out.len() - 1));
+                out.add(Head { labels, unnamed: head.unnamed })?;
+                places.insert(chosen, out.len() - 1);
                 out.len() - 1
             }
         };

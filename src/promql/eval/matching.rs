@@ -4,10 +4,15 @@
 //! is computed per pair, and steps are looked at singly only where more than one series of a side has the
 //! same signature.
 
+use std::collections::hash_map::Entry;
+
+use ahash::AHashMap;
+
 use crate::base::labels::{Labels, LabelsBuf};
 use crate::promql::ast::{BinaryOp, Group, Matching};
 use crate::promql::eval::binary::{Outcome, is_arithmetic, pair};
 use crate::promql::eval::evaluator::Evaluator;
+use crate::promql::eval::meter::Meter;
 use crate::promql::eval::names;
 use crate::promql::eval::plan::Binary;
 use crate::promql::eval::rows::{Head, Rows, present};
@@ -34,20 +39,16 @@ impl<'a> Evaluator<'a> {
             many_is_right: matches!(matching.group, Some(Group { left: false, .. })),
             left: &left,
             right: &right,
-            out: Rows::new(grid.count),
+            out: Rows::new(grid.count, &self.meter),
+            meter: &self.meter,
+            any_of_many: None,
         };
-        for (i, pairing) in pairings(left.heads(), right.heads(), matching).iter().enumerate() {
-            if i % 64 == 0 {
-                self.meter.check()?;
-                self.allow(join.out.len(), grid.count)?;
-            }
+        for pairing in &pairings(&left, &right, matching) {
             join.pairing(pairing)?;
         }
         let out = join.out;
         drop((left, right));
-        let out = out.joined()?;
-        let held = self.meter.hold(out.samples())?;
-        Ok(out.holding(held))
+        out.joined()?.counted()
     }
 }
 
@@ -62,12 +63,15 @@ struct Join<'j> {
     left: &'j Rows,
     right: &'j Rows,
     out: Rows,
+    meter: &'j Meter,
+    /// At which steps the side with many has anything; computed when it is asked for.
+    any_of_many: Option<Vec<bool>>,
 }
 
-/// The results of one signature, by their labels.
+/// The results of one signature.
 struct Results {
-    /// Labels, the row among the output, and at which steps two samples met, kept or not.
-    rows: Vec<(Labels, usize, Vec<bool>)>,
+    /// By their labels: the row among the output, and at which steps two samples met, kept or not.
+    rows: AHashMap<Labels, (usize, Vec<bool>)>,
     /// At which steps any pair met.
     met: Vec<bool>,
 }
@@ -90,7 +94,7 @@ impl<'j> Join<'j> {
             let head = self.head(&many_rows.heads()[*m], &one_rows.heads()[*o].labels);
             let (a, b) = (many_rows.row(*m), one_rows.row(*o));
             let (f, swapped) = (self.f, self.many_is_right);
-            let row = self.out.add(head);
+            let row = self.out.add(head)?;
             for (place, (a, b)) in row.iter_mut().zip(a.iter().zip(b)) {
                 if present(*a) && present(*b) {
                     *place = if swapped { f(*b, *a) } else { f(*a, *b) };
@@ -98,25 +102,31 @@ impl<'j> Join<'j> {
             }
             return Ok(());
         }
-        let mut results = Results { rows: Vec::new(), met: vec![false; self.out.width()] };
+        let mut results = Results { rows: AHashMap::new(), met: vec![false; self.out.width()] };
+        // No step has samples of two series of the side with one, so that all of these are no more than one row.
+        let width = self.out.width();
+        let steps_of = |o: usize| (0..width).filter(|k| present(one_rows.row(o)[*k])).collect::<Vec<_>>();
+        let one: Vec<(usize, Vec<usize>)> = one.iter().map(|&o| (o, steps_of(o))).collect();
+        let mut lacking = vec![true; width];
+        one.iter().flat_map(|(_, steps)| steps).for_each(|k| lacking[*k] = false);
+        let lacking: Vec<usize> = (0..width).filter(|k| lacking[*k]).collect();
         for &m in many {
-            for &o in one {
-                let (a, b) = (many_rows.row(m), one_rows.row(o));
-                self.meet(&mut results, &many_rows.heads()[m], &one_rows.heads()[o].labels, |k| (a[k], b[k]))?;
+            let (a, head) = (many_rows.row(m), &many_rows.heads()[m]);
+            for (o, steps) in &one {
+                let b = one_rows.row(*o);
+                self.meet(&mut results, head, &one_rows.heads()[*o].labels, steps, |k| (a[k], b[k]))?;
             }
             if let Some(fill) = fill_one {
-                let (a, head) = (many_rows.row(m), &many_rows.heads()[m]);
-                let lacks = |k: usize| one.iter().all(|&o| !present(one_rows.row(o)[k]));
                 let filled = match_labels(&head.labels, self.matching);
-                self.meet(&mut results, head, &filled, |k| (a[k], if lacks(k) { fill } else { ABSENT }))?;
+                self.meet(&mut results, head, &filled, &lacking, |k| (a[k], fill))?;
             }
         }
         if let Some(fill) = fill_many {
             let met = results.met.clone();
-            for &o in one {
-                let (b, labels) = (one_rows.row(o), &one_rows.heads()[o].labels);
+            for (o, steps) in &one {
+                let (b, labels) = (one_rows.row(*o), &one_rows.heads()[*o].labels);
                 let filled = match_labels(labels, self.matching);
-                self.meet(&mut results, &Head { labels: filled, unnamed: false }, labels, |k| {
+                self.meet(&mut results, &Head { labels: filled, unnamed: false }, labels, steps, |k| {
                     (if met[k] { ABSENT } else { fill }, b[k])
                 })?;
             }
@@ -124,31 +134,36 @@ impl<'j> Join<'j> {
         Ok(())
     }
 
-    /// Computes a row from the values that `at` gives for each step: of the side with many, and of the one.
+    /// Computes a row from the values that `at` gives for these steps: of the side with many, and of the one.
     fn meet(
         &mut self,
         results: &mut Results,
         many: &Head,
         one: &Labels,
+        steps: &[usize],
         at: impl Fn(usize) -> (f64, f64),
     ) -> Result<(), EvalError> {
-        let width = self.out.width();
+        self.meter.check()?;
+        let meet = |k: &&usize| {
+            let (a, b) = at(**k);
+            present(a) && present(b)
+        };
+        let mut steps = steps.iter().filter(meet).peekable();
+        if steps.peek().is_none() {
+            return Ok(());
+        }
         let head = self.head(many, one);
-        let place = match results.rows.iter().position(|(labels, ..)| *labels == head.labels) {
-            Some(place) => place,
-            None => {
-                results.rows.push((head.labels.clone(), self.out.len(), vec![false; width]));
-                self.out.add(head);
-                results.rows.len() - 1
+        let (row, seen) = match results.rows.entry(head.labels.clone()) {
+            Entry::Occupied(old) => old.into_mut(),
+            Entry::Vacant(new) => {
+                let row = self.out.len();
+                self.out.add(head)?;
+                new.insert((row, vec![false; self.out.width()]))
             }
         };
-        let (_, row, seen) = &mut results.rows[place];
         let row = self.out.row_mut(*row);
-        for k in 0..width {
+        for &k in steps {
             let (a, b) = at(k);
-            if !present(a) || !present(b) {
-                continue;
-            }
             if self.matching.group.is_none() && std::mem::replace(&mut results.met[k], true) {
                 return Err(failed(
                     "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)",
@@ -165,15 +180,22 @@ impl<'j> Join<'j> {
 
     /// # Errors
     /// Two series of the side that must have one per signature have a sample at the same step.
-    fn one_is_one(&self, one: &[usize]) -> Result<(), EvalError> {
+    fn one_is_one(&mut self, one: &[usize]) -> Result<(), EvalError> {
         let (many_rows, one_rows) = self.sides();
         let fills = self.matching.fill_left.is_some() || self.matching.fill_right.is_some();
         for k in 0..self.out.width() {
+            if k % 64 == 0 {
+                self.meter.check()?;
+            }
             let mut there = one.iter().filter(|&&o| present(one_rows.row(o)[k]));
             let (Some(&first), Some(&second)) = (there.next(), there.next()) else { continue };
             // A step without anything on the other side is not looked at.
-            let other = (0..many_rows.len()).any(|m| present(many_rows.row(m)[k]));
-            if !other && !fills {
+            let other = self.any_of_many.get_or_insert_with(|| {
+                let mut any = vec![false; many_rows.width()];
+                many_rows.iter().for_each(|(_, row)| any.iter_mut().zip(row).for_each(|(a, v)| *a |= present(*v)));
+                any
+            });
+            if !other[k] && !fills {
                 continue;
             }
             let side = if self.many_is_right { "left" } else { "right" };

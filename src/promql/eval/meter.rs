@@ -1,26 +1,35 @@
 //! What a query may use and has used. Shared by all threads that evaluate it.
+//!
+//! Samples count as in Prometheus. A dense row has a place for every step, whether there is a sample or not, so
+//! memory is counted by places: whoever makes a buffer takes them before, and gives them back with it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::promql::value::{Cancel, EvalError, Limits};
 
-/// Counts samples against the limit.
+/// As many places as one of Prometheus' samples takes memory: series that come and go may be held too.
+const PLACES_PER_SAMPLE: usize = 2;
+
+/// Counts samples and places against the limits.
 #[derive(Debug)]
 pub(crate) struct Meter {
     max_samples: usize,
     cancel: Cancel,
     held: AtomicUsize,
+    /// Of eight bytes each.
+    places: AtomicUsize,
     peak: AtomicUsize,
     looked_at: AtomicU64,
     series: AtomicU64,
 }
 
-/// Samples in memory; dropping it says that they are gone.
+/// Samples and places in memory; dropping it says that they are gone.
 #[derive(Debug)]
 pub(crate) struct Held {
     meter: Arc<Meter>,
     samples: usize,
+    places: usize,
 }
 
 impl Meter {
@@ -29,20 +38,36 @@ impl Meter {
             max_samples: limits.max_samples,
             cancel: limits.cancel.clone(),
             held: AtomicUsize::new(0),
+            places: AtomicUsize::new(0),
             peak: AtomicUsize::new(0),
             looked_at: AtomicU64::new(0),
             series: AtomicU64::new(0),
         })
     }
 
-    /// Counts samples as held.
+    /// Nothing held yet.
+    pub(crate) fn held(self: &Arc<Self>) -> Held {
+        Held { meter: Arc::clone(self), samples: 0, places: 0 }
+    }
+
+    /// Takes places for a buffer.
     ///
     /// # Errors
     /// They are more than the limit allows.
-    pub(crate) fn hold(self: &Arc<Self>, samples: usize) -> Result<Held, EvalError> {
-        let mut held = Held { meter: Arc::clone(self), samples: 0 };
-        held.grow(samples)?;
+    pub(crate) fn take(self: &Arc<Self>, places: usize) -> Result<Held, EvalError> {
+        let mut held = self.held();
+        held.take(places)?;
         Ok(held)
+    }
+
+    /// # Errors
+    /// So many steps are more than a query may have places.
+    pub(crate) fn allow(&self, steps: usize) -> Result<(), EvalError> {
+        if steps > self.max_places() { Err(EvalError::TooManySamples) } else { Ok(()) }
+    }
+
+    const fn max_places(&self) -> usize {
+        self.max_samples.saturating_mul(PLACES_PER_SAMPLE)
     }
 
     /// Counts samples that steps looked at.
@@ -85,6 +110,35 @@ impl Meter {
 }
 
 impl Held {
+    /// The meter that counts it.
+    pub(crate) const fn meter(&self) -> &Arc<Meter> {
+        &self.meter
+    }
+
+    /// Takes more places, before they are allocated.
+    ///
+    /// # Errors
+    /// They are more than the limit allows.
+    pub(crate) fn take(&mut self, places: usize) -> Result<(), EvalError> {
+        self.meter.allow(places)?;
+        self.places += places;
+        let now = self.meter.places.fetch_add(places, Ordering::Relaxed) + places;
+        self.meter.allow(now)
+    }
+
+    /// Has at least so many places.
+    ///
+    /// # Errors
+    /// They are more than the limit allows.
+    pub(crate) fn take_to(&mut self, places: usize) -> Result<(), EvalError> {
+        self.take(places.saturating_sub(self.places))
+    }
+
+    /// Gives all places back: what they were for is gone.
+    pub(crate) fn give_back(&mut self) {
+        self.meter.places.fetch_sub(std::mem::take(&mut self.places), Ordering::Relaxed);
+    }
+
     /// Counts more samples.
     ///
     /// # Errors
@@ -112,6 +166,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
+        self.give_back();
         self.meter.held.fetch_sub(self.samples, Ordering::Relaxed);
     }
 }

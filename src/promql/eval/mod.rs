@@ -52,6 +52,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+use crate::promql::ast::{Expr, ExprKind};
 use crate::promql::eval::duration::Context;
 use crate::promql::eval::evaluator::Evaluator;
 use crate::promql::source::Source;
@@ -62,6 +63,37 @@ use crate::promql::value::{Answer, EvalError, Limits, Query, Stats};
 /// # Errors
 /// See [`EvalError`]; an error ends the whole query, there are no partial answers.
 pub fn eval(query: &Query<'_>, source: &dyn Source, limits: &Limits) -> Result<Answer, EvalError> {
+    let levels = levels(query.expr);
+    if levels <= SHALLOW {
+        return on_this_stack(query, source, limits);
+    }
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(levels * LEVEL);
+        let failed = |e| EvalError::Execution(format!("no thread for a query of {levels} levels: {e}"));
+        let thread = thread.spawn_scoped(scope, || on_this_stack(query, source, limits)).map_err(failed)?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// Trees of so many levels are evaluated on the stack of the caller, who has at least the 2 MiB of most threads.
+const SHALLOW: usize = 50;
+
+/// Bytes of stack per level, about twice of what an unoptimized program takes; what is not touched is not paid for.
+const LEVEL: usize = 64 * 1024;
+
+fn levels(expr: &Expr) -> usize {
+    1 + match &expr.kind {
+        ExprKind::Number(_) | ExprKind::String(_) | ExprKind::Vector(_) | ExprKind::Matrix(_) => 0,
+        ExprKind::Subquery(subquery) => levels(&subquery.expr),
+        ExprKind::Call(call) => call.args.iter().map(levels).max().unwrap_or(0),
+        ExprKind::Aggregate(a) => levels(&a.expr).max(a.param.as_deref().map_or(0, levels)),
+        ExprKind::Binary(b) => levels(&b.lhs).max(levels(&b.rhs)),
+        ExprKind::Unary(unary) => levels(&unary.expr),
+        ExprKind::Paren(inner) => levels(inner),
+    }
+}
+
+fn on_this_stack(query: &Query<'_>, source: &dyn Source, limits: &Limits) -> Result<Answer, EvalError> {
     let root = plan::plan(query.expr, &Context::new(query.at))?;
     let mut ev = Evaluator::new(query, source, limits);
     let value = ev.answer(&root, query.at)?;

@@ -1,7 +1,9 @@
 //! The annotations of a query: each text once, with the place in the query that caused it last.
 
+use ahash::AHashMap;
+
 use crate::promql::ast::Span;
-use crate::promql::func::notes::{ForcedMonotonicity, Note, NoteSink};
+use crate::promql::func::notes::{ForcedMonotonicity, MOST_NOTES, Note, NoteSink};
 use crate::promql::value::Notes;
 
 /// Collects annotations.
@@ -9,8 +11,14 @@ use crate::promql::value::Notes;
 pub(crate) struct NoteBook {
     /// With the byte of the query's text where its subject begins, if it has one.
     notes: Vec<(Note, Option<usize>)>,
+    /// Where each note stands among them.
+    places: AHashMap<Note, usize>,
     /// Falling buckets, by the name of their metric, with where they were met last.
     forced: Vec<(String, ForcedMonotonicity, usize)>,
+    /// Where each name stands among them.
+    names: AHashMap<String, usize>,
+    /// Notes came when there were too many.
+    left_out: bool,
 }
 
 /// Takes the notes of one place in the query.
@@ -33,17 +41,26 @@ impl NoteBook {
 
     /// Adds that buckets of a metric had to be fixed: one note tells all of it.
     pub(crate) fn forced(&mut self, span: &Span, name: &str, forced: ForcedMonotonicity) {
-        match self.forced.iter_mut().find(|(n, ..)| n == name) {
-            Some((_, all, at)) => (*all, *at) = (all.merge(forced), span.start),
-            None => self.forced.push((name.to_owned(), forced, span.start)),
+        if let Some(place) = self.names.get(name) {
+            let (_, all, at) = &mut self.forced[*place];
+            (*all, *at) = (all.merge(forced), span.start);
+        } else if self.forced.len() < MOST_NOTES {
+            self.names.insert(name.to_owned(), self.forced.len());
+            self.forced.push((name.to_owned(), forced, span.start));
+        } else {
+            self.left_out = true;
         }
     }
 
     /// Prometheus tells annotations apart by their text alone; a later one takes the place of an earlier.
     fn put(&mut self, note: Note, at: Option<usize>) {
-        match self.notes.iter_mut().find(|(n, _)| *n == note) {
-            Some((_, old)) => *old = at,
-            None => self.notes.push((note, at)),
+        if let Some(place) = self.places.get(&note) {
+            self.notes[*place].1 = at;
+        } else if self.notes.len() < MOST_NOTES {
+            self.places.insert(note.clone(), self.notes.len());
+            self.notes.push((note, at));
+        } else {
+            self.left_out = true;
         }
     }
 
@@ -57,6 +74,9 @@ impl NoteBook {
                 Note::Warning(text) => notes.warnings.push(text + &place),
                 Note::Info(text) => notes.infos.push(text + &place),
             }
+        }
+        if self.left_out {
+            notes.warnings.push(format!("there are more than {MOST_NOTES} annotations: the others are left out"));
         }
         notes
     }
@@ -87,6 +107,19 @@ mod tests {
         book.at(&(0..1)).note(note());
         book.at(&(5..6)).note(note());
         assert_eq!(book.finish("a +\nbcd").infos, ["PromQL info: x (2:2)"]);
+    }
+
+    #[test]
+    fn too_many_notes_are_left_out_and_that_is_told() {
+        let mut book = NoteBook::default();
+        for _ in 0..2 {
+            (0..MOST_NOTES).for_each(|i| book.add(Note::Info(i.to_string())));
+        }
+        assert!(!book.left_out);
+        (0..100_000).for_each(|i| book.add(Note::Info(i.to_string())));
+        let notes = book.finish("");
+        assert_eq!(notes.infos.len(), MOST_NOTES);
+        assert_eq!(notes.warnings, ["there are more than 1000 annotations: the others are left out"]);
     }
 
     #[test]

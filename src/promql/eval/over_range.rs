@@ -147,9 +147,9 @@ impl<'a> Evaluator<'a> {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         let steps = Grid { start: first, step, count };
         if count == 0 {
-            return Ok((Rows::new(0), steps));
+            return Ok((Rows::new(0, &self.meter), steps));
         }
-        self.allow(1, count)?;
+        self.meter.allow(count)?;
         Ok((self.rows(&s.expr, steps)?, steps))
     }
 }

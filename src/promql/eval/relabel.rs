@@ -68,9 +68,12 @@ impl<'a> Evaluator<'a> {
             Func::SortByLabelDesc => order.sort_by(|&a, &b| by_labels(labels(b), labels(a), &names)),
             _ => order.sort_by(|&a, &b| by_labels(labels(a), labels(b), &names)),
         }
-        let mut out = Rows::new(1);
-        order.into_iter().for_each(|i| out.push(rows.heads()[i].clone(), rows.row(i)));
-        Ok(Stream::of(out))
+        let mut out = Rows::new(1, &self.meter);
+        for i in order {
+            out.push(rows.heads()[i].clone(), rows.row(i))?;
+        }
+        drop(rows);
+        Ok(Stream::of(out.counted()?))
     }
 }
 

@@ -3,11 +3,13 @@
 //! All rows lie in one buffer, a row has one place per step, and a place without a sample holds
 //! [`ABSENT`]. No two series have the same labels.
 
+use std::sync::Arc;
+
 use ahash::AHashMap;
 
 use crate::base::labels::Labels;
 use crate::base::sample::is_stale;
-use crate::promql::eval::meter::Held;
+use crate::promql::eval::meter::{Held, Meter};
 use crate::promql::func::window::ABSENT;
 use crate::promql::value::EvalError;
 
@@ -35,20 +37,24 @@ pub(crate) struct Rows {
     width: usize,
     heads: Vec<Head>,
     values: Vec<f64>,
-    /// What these rows count for among the samples that the query holds.
-    held: Option<Held>,
+    /// What these rows count for among what the query holds.
+    held: Held,
 }
 
 impl Rows {
     /// A vector without series over so many steps.
-    pub(crate) const fn new(width: usize) -> Self {
-        Self { width, heads: Vec::new(), values: Vec::new(), held: None }
+    pub(crate) fn new(width: usize, meter: &Arc<Meter>) -> Self {
+        Self { width, heads: Vec::new(), values: Vec::new(), held: meter.held() }
     }
 
     /// Series whose values are all still absent.
-    pub(crate) fn absent(width: usize, heads: Vec<Head>) -> Self {
+    ///
+    /// # Errors
+    /// They are more than the query may hold.
+    pub(crate) fn absent(width: usize, heads: Vec<Head>, meter: &Arc<Meter>) -> Result<Self, EvalError> {
+        let held = meter.take(width.saturating_mul(heads.len()))?;
         let values = vec![ABSENT; width * heads.len()];
-        Self { width, heads, values, held: None }
+        Ok(Self { width, heads, values, held })
     }
 
     /// How many series, those without samples included.
@@ -81,12 +87,7 @@ impl Rows {
         &mut self.values[series * self.width..][..self.width]
     }
 
-    /// All values, row after row.
-    pub(crate) fn values(&self) -> &[f64] {
-        &self.values
-    }
-
-    /// All values, to be changed.
+    /// All values, row after row, to be changed.
     pub(crate) fn values_mut(&mut self) -> &mut [f64] {
         &mut self.values
     }
@@ -97,18 +98,32 @@ impl Rows {
     }
 
     /// Adds a series without samples and gives its row.
-    pub(crate) fn add(&mut self, head: Head) -> &mut [f64] {
+    ///
+    /// # Errors
+    /// It is more than the query may hold, or the query was cancelled.
+    pub(crate) fn add(&mut self, head: Head) -> Result<&mut [f64], EvalError> {
+        self.take_row()?;
         let from = self.values.len();
         self.heads.push(head);
         self.values.resize(from + self.width, ABSENT);
-        &mut self.values[from..]
+        Ok(&mut self.values[from..])
     }
 
     /// Adds a series.
-    pub(crate) fn push(&mut self, head: Head, row: &[f64]) {
+    ///
+    /// # Errors
+    /// It is more than the query may hold, or the query was cancelled.
+    pub(crate) fn push(&mut self, head: Head, row: &[f64]) -> Result<(), EvalError> {
         debug_assert_eq!(row.len(), self.width, "one place per step");
+        self.take_row()?;
         self.heads.push(head);
         self.values.extend_from_slice(row);
+        Ok(())
+    }
+
+    fn take_row(&mut self) -> Result<(), EvalError> {
+        self.held.meter().check()?;
+        self.held.take(self.width)
     }
 
     /// How many places have a sample.
@@ -116,22 +131,28 @@ impl Rows {
         self.values.iter().filter(|v| present(**v)).count()
     }
 
-    /// Lets these rows count as held until they are dropped.
-    #[must_use]
-    pub(crate) fn holding(mut self, held: Held) -> Self {
-        self.held = Some(held);
-        self
+    /// Lets the samples of these rows count as held until they are dropped.
+    ///
+    /// # Errors
+    /// They are more than the query may hold.
+    pub(crate) fn counted(mut self) -> Result<Self, EvalError> {
+        let samples = self.samples();
+        self.held.set(samples)?;
+        Ok(self)
     }
 
     /// The same value at every one of `width` steps, where this has one.
-    #[must_use]
-    pub(crate) fn repeated(self, width: usize) -> Self {
+    ///
+    /// # Errors
+    /// They are more than the query may hold.
+    pub(crate) fn repeated(mut self, width: usize) -> Result<Self, EvalError> {
         if self.width == width {
-            return self;
+            return Ok(self);
         }
+        self.held.take(width.saturating_mul(self.values.len()))?;
         debug_assert_eq!(self.width, 1, "only what was evaluated once can be repeated");
         let values = self.values.iter().flat_map(|v| std::iter::repeat_n(*v, width)).collect();
-        Self { width, heads: self.heads, values, held: self.held }
+        Ok(Self { width, heads: self.heads, values, held: self.held })
     }
 
     /// Makes the series different again after their labels changed: those that became the same are joined
@@ -141,12 +162,11 @@ impl Rows {
     /// A step has.
     pub(crate) fn joined(self) -> Result<Self, EvalError> {
         let Some(target) = self.collisions() else { return Ok(self) };
-        let mut out = Self::new(self.width);
-        out.held = self.held;
-        let width = self.width;
-        for ((head, row), to) in self.heads.into_iter().zip(self.values.chunks_exact(width)).zip(target) {
+        let Self { width, heads, values, held } = self;
+        let mut out = Self::new(width, held.meter());
+        for ((head, row), to) in heads.into_iter().zip(values.chunks_exact(width)).zip(target) {
             if to == out.len() {
-                out.push(head, row);
+                out.push(head, row)?;
                 continue;
             }
             for (place, v) in out.row_mut(to).iter_mut().zip(row).filter(|(_, v)| present(**v)) {
@@ -156,7 +176,8 @@ impl Rows {
                 *place = *v;
             }
         }
-        Ok(out)
+        drop((values, held));
+        out.counted()
     }
 
     /// For each series the place among the different ones of the first with the same labels; nothing when

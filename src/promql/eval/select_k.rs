@@ -34,7 +34,9 @@ impl<'a> Evaluator<'a> {
             _ => How::Best(Order::Largest),
         };
         if !self.check(&how, param, span)? {
-            return Ok(Rows::new(grid.count));
+            // The input may have notes all the same.
+            input.for_each(self, &mut |_, _| Ok(()))?;
+            return Ok(Rows::new(grid.count, &self.meter));
         }
         let heads: Vec<Head> = match input.dropped() {
             true => input.heads().iter().map(|h| Head { labels: names::without_name(&h.labels), ..*h }).collect(),
@@ -43,10 +45,12 @@ impl<'a> Evaluator<'a> {
         let groups = Groups::of(&input, a.grouping);
         let n = heads.len();
         let k: Vec<usize> = (0..grid.count).map(|step| size(&how, param.at(step), n)).collect();
-        self.allow(groups.heads.len(), grid.count)?;
-        // One heap per step of each group.
+        // One heap per step of each group, and its first entries.
+        let most = k.iter().max().copied().unwrap_or(0).min(Heap::FIRST);
+        let places = groups.heads.len().saturating_mul(grid.count);
+        let mut held = self.meter.take(places.saturating_mul((size_of::<Heap>() + most * Heap::ENTRY) / 8))?;
         let mut heaps = vec![Heap::default(); groups.heads.len() * grid.count];
-        let (mut held, mut kept) = (self.meter.hold(0)?, 0);
+        let mut kept = 0;
         input.for_each(self, &mut |series, row| {
             let place = if how == How::Ratio { share(&heads[series].labels) } else { 0.0 };
             let heaps = &mut heaps[groups.of[series] * grid.count..][..grid.count];
@@ -60,9 +64,15 @@ impl<'a> Evaluator<'a> {
             held.set(kept)
         })?;
         drop(input);
-        let out = if grid.count == 1 { ranked(heaps, &how, &heads) } else { spread(&heaps, &heads, grid.count) };
-        held.set(out.samples())?;
-        Ok(out.holding(held))
+        let mut out = Rows::new(grid.count, &self.meter);
+        if grid.count == 1 {
+            ranked(&mut out, heaps, &how, &heads)?;
+        } else {
+            spread(&mut out, &heaps, &heads)?;
+            drop(heaps);
+        }
+        drop(held);
+        out.counted()
     }
 
     /// Refuses parameters that are not numbers, and notes odd ones. False if nothing can be chosen.
@@ -128,30 +138,29 @@ fn is_chosen(ratio: f64, place: f64) -> bool {
 }
 
 /// A single step: groups in order, the best of each first.
-fn ranked(heaps: Vec<Heap>, how: &How, heads: &[Head]) -> Rows {
-    let mut out = Rows::new(1);
+fn ranked(out: &mut Rows, heaps: Vec<Heap>, how: &How, heads: &[Head]) -> Result<(), EvalError> {
     for heap in heaps {
         let entries = match how {
             How::Best(order) => heap.into_ranked(*order),
             How::First | How::Ratio => heap.into_entries(),
         };
-        entries.into_iter().for_each(|(v, series)| out.push(heads[series].clone(), &[v]));
+        entries.into_iter().try_for_each(|(v, series)| out.push(heads[series].clone(), &[v]))?;
     }
-    out
+    Ok(())
 }
 
 /// All steps: the series that were chosen at any, with the values of those steps.
-fn spread(heaps: &[Heap], heads: &[Head], width: usize) -> Rows {
+fn spread(out: &mut Rows, heaps: &[Heap], heads: &[Head]) -> Result<(), EvalError> {
+    let width = out.width();
     let mut places = vec![usize::MAX; heads.len()];
-    let mut out = Rows::new(width);
     for (i, heap) in heaps.iter().enumerate() {
         for &(v, series) in heap.entries() {
             if places[series] == usize::MAX {
                 places[series] = out.len();
-                out.add(heads[series].clone());
+                out.add(heads[series].clone())?;
             }
             out.row_mut(places[series])[i % width] = v;
         }
     }
-    out
+    Ok(())
 }

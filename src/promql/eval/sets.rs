@@ -17,14 +17,15 @@ impl<'a> Evaluator<'a> {
         let (left, right) = (self.rows(&b.lhs, grid)?, self.rows(&b.rhs, grid)?);
         let default = Matching::default();
         let matching = b.matching.unwrap_or(&default);
-        let mut out = Rows::new(grid.count);
+        let mut out = Rows::new(grid.count, &self.meter);
         let mut kept = vec![ABSENT; grid.count];
         let mut there = vec![false; grid.count];
-        let pairs = pairings(left.heads(), right.heads(), matching);
+        let pairs = pairings(&left, &right, matching);
         if b.op == BinaryOp::Or {
-            left.iter().for_each(|(head, row)| out.push(head.clone(), row));
+            left.iter().try_for_each(|(head, row)| out.push(head.clone(), row))?;
         }
         for pair in &pairs {
+            self.meter.check()?;
             // `or` takes from the right what the left lacks; the others take from the left.
             let (from, of, other, others, wanted) = match b.op {
                 BinaryOp::Or => (&right, &pair.right, &left, &pair.left, false),
@@ -39,13 +40,11 @@ impl<'a> Evaluator<'a> {
                 let row = from.row(i).iter().zip(&there);
                 kept.iter_mut().zip(row).for_each(|(k, (v, t))| *k = if *t == wanted { *v } else { ABSENT });
                 if kept.iter().any(|v| present(*v)) {
-                    out.push(from.heads()[i].clone(), &kept);
+                    out.push(from.heads()[i].clone(), &kept)?;
                 }
             }
         }
         drop((left, right));
-        let out = out.joined()?;
-        let held = self.meter.hold(out.samples())?;
-        Ok(out.holding(held))
+        out.joined()?.counted()
     }
 }

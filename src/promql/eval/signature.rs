@@ -4,7 +4,7 @@ use ahash::AHashMap;
 
 use crate::base::labels::{Labels, LabelsBuf, METRIC_NAME};
 use crate::promql::ast::Matching;
-use crate::promql::eval::rows::Head;
+use crate::promql::eval::rows::{Rows, present};
 
 /// Series of both sides with the same signature, as numbers of rows.
 #[derive(Debug, Default)]
@@ -13,14 +13,17 @@ pub(crate) struct Pairing {
     pub(crate) right: Vec<usize>,
 }
 
-/// Groups the series of both sides, in the order in which signatures first appear.
-pub(crate) fn pairings(left: &[Head], right: &[Head], matching: &Matching) -> Vec<Pairing> {
+/// Groups the series of both sides that have samples, in the order in which signatures first appear.
+pub(crate) fn pairings(left: &Rows, right: &Rows, matching: &Matching) -> Vec<Pairing> {
     let mut places: AHashMap<Labels, usize> = AHashMap::with_capacity(left.len());
     let mut pairings: Vec<Pairing> = Vec::with_capacity(left.len());
     let mut buf = LabelsBuf::default();
     let chosen = Chosen::new(matching);
-    let sides = left.iter().map(|h| (h, true)).enumerate().chain(right.iter().map(|h| (h, false)).enumerate());
-    for (i, (head, is_left)) in sides {
+    let sides = left.iter().map(|r| (r, true)).enumerate().chain(right.iter().map(|r| (r, false)).enumerate());
+    for (i, ((head, row), is_left)) in sides {
+        if !row.iter().any(|v| present(*v)) {
+            continue;
+        }
         chosen.write(&head.labels, &mut buf);
         let place = match places.get(buf.as_key()) {
             Some(place) => *place,

@@ -63,6 +63,9 @@ pub(crate) struct Function {
     pub(crate) share: f64,
 }
 
+/// Steps of a subquery that are copied before somebody looks whether the query was cancelled.
+const CHECK_EVERY: usize = 65_536;
+
 /// Makes rows; one per thread.
 pub(crate) struct Worker<'m> {
     make: &'m Make<'m>,
@@ -103,7 +106,7 @@ impl<'a> Make<'a> {
             What::Newest(_) | What::Time(_) | What::Smoothed(_) => Vec::new(),
         };
         let (column, second) = (Column::default(), Column::default());
-        Ok(Worker { make: self, readers, params, meter, column, second, counts: Vec::new(), held: meter.hold(0)? })
+        Ok(Worker { make: self, readers, params, meter, column, second, counts: Vec::new(), held: meter.held() })
     }
 }
 
@@ -134,8 +137,16 @@ impl Worker<'_> {
         match (&self.make.samples, &mut *self.readers) {
             (Samples::Steps(rows, grid), _) => {
                 self.column.clear();
-                let places = rows.row(series).iter().enumerate().filter(|(_, v)| present(**v));
-                places.for_each(|(k, v)| self.column.push(grid.at(k), *v));
+                // A time and a value each.
+                self.held.take_to(2 * rows.width())?;
+                for (k, v) in rows.row(series).iter().enumerate() {
+                    if k % CHECK_EVERY == 0 {
+                        self.meter.check()?;
+                    }
+                    if present(*v) {
+                        self.column.push(grid.at(k), *v);
+                    }
+                }
             }
             (Samples::Store(_) | Samples::Mean(..), readers) => {
                 for (reader, column) in readers.iter_mut().zip([&mut self.column, &mut self.second]) {
@@ -200,7 +211,7 @@ fn steps_at_a_time(w: &Windows<'_>) -> usize {
     let (span, len) = (last.saturating_sub(*first).max(1), w.samples.len() as i64);
     // As if samples came at equal distances.
     let per_window = (len as f64 * (w.range as f64 / span as f64).min(1.0)) as i64;
-    usize::try_from(SAMPLES / per_window.max(1)).unwrap_or(usize::MAX).max(64)
+    usize::try_from(SAMPLES / per_window.max(1)).unwrap_or(usize::MAX).max(1)
 }
 
 /// Writes `value` of the newest sample at or before each time, unless it is a staleness marker or older than

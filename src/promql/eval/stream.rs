@@ -169,6 +169,7 @@ impl<'a> Stream<'a> {
         match &self.origin {
             Origin::Rows(rows) if self.maps.is_empty() => (0..rows.len()).try_for_each(|i| take(i, rows.row(i))),
             Origin::Rows(rows) => {
+                let _held = ev.meter.take(self.width)?;
                 let mut row = vec![0.0; self.width];
                 (0..rows.len()).try_for_each(|i| {
                     row.copy_from_slice(rows.row(i));
@@ -209,9 +210,7 @@ impl Made<'_> {
     fn collect(self, width: usize, maps: &[Map<'_>], ev: &mut Evaluator<'_>) -> Result<Rows, EvalError> {
         let threads = self.threads(width, ev);
         let per_chunk = self.chunk(width, threads);
-        ev.allow(self.heads.len(), width)?;
-        let mut rows = Rows::absent(width, self.heads.clone());
-        let mut held = ev.meter.hold(0)?;
+        let mut rows = Rows::absent(width, self.heads.clone(), &ev.meter)?;
         // One lock per chunk; each chunk is written by the thread that took it.
         let chunks = Mutex::new(rows.values_mut().chunks_mut((per_chunk * width).max(1)).enumerate());
         let run = || -> Result<Vec<(usize, Note)>, EvalError> {
@@ -231,8 +230,7 @@ impl Made<'_> {
         let mut notes = in_threads(threads, &run)?.concat();
         notes.sort_by_key(|(c, _)| *c);
         self.note(ev, notes.into_iter().map(|(_, n)| n).collect());
-        held.grow(rows.samples())?;
-        Ok(rows.holding(held))
+        rows.counted()
     }
 
     fn for_each(
@@ -242,6 +240,7 @@ impl Made<'_> {
         meter: &Arc<Meter>,
         take: &mut Take<'_>,
     ) -> Result<Vec<Note>, EvalError> {
+        let _held = meter.take(width)?;
         let mut row = vec![0.0; width];
         let mut notes: Vec<Note> = Vec::new();
         let mut worker = self.make.worker(meter)?;
@@ -267,6 +266,7 @@ impl Made<'_> {
         let handover = Handover::new(take);
         let run = || -> Result<(), EvalError> {
             let _guard = StopOnPanic(&handover);
+            let _held = ev.meter.take(per_chunk * width)?;
             let mut buffer = vec![0.0; per_chunk * width];
             let mut worker = self.make.worker(&ev.meter)?;
             loop {

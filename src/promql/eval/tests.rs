@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::base::labels::Labels;
 use crate::base::sample::Column;
 use crate::promql::eval::eval;
-use crate::promql::parser::{Features, parse_query};
+use crate::promql::parser::{Features, MAX_DEPTH, parse_query};
 use crate::promql::source::{Reader, Resolution, Select, SeriesSet, Source, SourceError, Want};
 use crate::promql::value::{Answer, Cancel, EvalError, Limits, Query, Times, Value};
 
@@ -177,6 +177,52 @@ fn limits_end_a_query() {
 }
 
 #[test]
+fn what_a_query_would_allocate_is_refused_before() {
+    let bucket = "label_replace(vector(1), \"le\", \"+Inf\", \"\", \"\")";
+    let sums = format!("{}time(){}", "(time() + ".repeat(6), ")".repeat(6));
+    for text in [
+        // A series per step.
+        "max_over_time(count_values(\"v\", vector(time()))[1d:1s])".to_owned(),
+        format!("max_over_time(histogram_quantiles({bucket}, \"q\", time())[1d:1s])"),
+        // Many long buffers at a time.
+        format!("max_over_time(vector({sums})[10m:1ms])"),
+        "max_over_time(avg(vector(time()))[10m:1ms])".to_owned(),
+        "max_over_time(topk(3, vector(time()))[10m:1ms])".to_owned(),
+        "max_over_time((m == 1e9)[10m:1ms])".to_owned(),
+    ] {
+        let got = ask(&many(20), &text, Times::Instant(600_000), &limits());
+        assert!(matches!(got, Err(EvalError::TooManySamples)), "{text}: {got:?}");
+    }
+    // What is given back may be taken again.
+    let sums = format!("{}time(){}", "(time() + ".repeat(6), ")".repeat(6));
+    let text = format!("max_over_time(vector({sums})[1m:1ms])");
+    assert_eq!(vector(&ask(&many(1), &text, Times::Instant(600_000), &limits()).unwrap())[0].1, 4200.0);
+}
+
+#[test]
+fn series_without_samples_meet_nobody() {
+    let got = ask(&many(5_000), "(m == 1e9) + on () (m == 1e9)", TEN_MINUTES, &limits()).unwrap();
+    assert_eq!(got.value, Value::Matrix(Vec::new()));
+}
+
+#[test]
+fn series_that_take_turns_are_one_side_of_an_operator() {
+    // Series `t{n="0"}` to `t{n="39"}`, each with samples of three steps of its own.
+    let labels = |i: i64| Labels::new([("__name__", "t"), ("n", &*format!("{i:02}"))]);
+    let end = crate::base::sample::STALE_NAN;
+    let samples = |i: i64| (0..4).map(|k| ((3 * i + k) * 5_000, if k < 3 { i as f64 } else { end })).collect();
+    let source = Memory::new((0..40).map(|i| (labels(i), samples(i))).collect());
+    let at = Times::Range { start: 0, end: 599_000, step: 5_000 };
+    for text in ["t + on () t", "t + on () group_left (n) t", "t + on () group_right t", "t + on () fill (7) t"] {
+        let Value::Matrix(series) = ask(&source, text, at, &limits()).unwrap().value else { panic!("no matrix") };
+        let mut points: Vec<(i64, f64)> = series.into_iter().flat_map(|s| s.points).collect();
+        points.sort_by_key(|(t, _)| *t);
+        let wanted: Vec<(i64, f64)> = (0..120).map(|k| (k * 5_000, 2.0 * (k / 3) as f64)).collect();
+        assert_eq!(points, wanted, "{text}");
+    }
+}
+
+#[test]
 fn a_cancelled_query_stops() {
     let cancelled = limits();
     cancelled.cancel.cancel();
@@ -203,6 +249,15 @@ fn statistics_count_what_steps_looked_at() {
     check("vector(scalar(m{n=\"1\"} @ 50))", Times::Range { start: 0, end: 50_000, step: 10_000 }, 6);
     check("sum_over_time(m[20s:10s])", Times::Instant(50_000), 4);
     check("m[20s:10s]", Times::Instant(50_000), 4);
+}
+
+#[test]
+fn what_nothing_is_chosen_from_gives_its_notes() {
+    let at = Times::Instant(100_000);
+    for text in ["topk(0, rate(m[1m]))", "limitk(0, rate(m[1m]))", "limit_ratio(0, rate(m[1m]))"] {
+        let got = ask(&many(2), text, at, &limits()).unwrap();
+        assert_eq!(got.notes.infos.len(), 1, "{text}: {:?}", got.notes);
+    }
 }
 
 #[test]
@@ -287,10 +342,28 @@ fn look_back_reaches_two_roll_ups() {
 fn the_deepest_tree_that_is_read_can_be_evaluated() {
     let source = many(1);
     let at = Times::Instant(100_000);
-    let nested = |open: &str, close: &str, n: usize| format!("{}m{}", open.repeat(n), close.repeat(n));
-    for text in [nested("abs(", ")", 120), nested("-(", ")", 120), nested("sum(", ")", 120), nested("(1 + ", ")", 120)]
-    {
-        assert_eq!(vector(&ask(&source, &text, at, &limits()).unwrap()).len(), 1);
+    for (open, close) in [
+        ("abs(", ")"),
+        ("-(", ")"),
+        ("sum(", ")"),
+        ("(1 + ", ")"),
+        ("m + (", ")"),
+        ("m or (", ")"),
+        ("max_over_time((", ")[1m:10s])"),
+        ("topk(1, ", ")"),
+        ("", " + m"),
+        ("", " or m"),
+    ] {
+        let nested = |n: usize| format!("{}m{}", open.repeat(n), close.repeat(n));
+        let read = |n: &usize| parse_query(&nested(*n), Features::all()).is_ok();
+        let deepest = (1..=usize::from(MAX_DEPTH)).rev().find(read).unwrap();
+        assert!(deepest >= usize::from(MAX_DEPTH) / 3, "{open}…{close}: {deepest}");
+        let mut text = nested(deepest);
+        if open.contains("over_time") {
+            // Each level looks back further.
+            text = text.replace("[1m:10s]", "[1s:1s]");
+        }
+        assert_eq!(vector(&ask(&source, &text, at, &limits()).unwrap()).len(), 1, "{open}…{close}");
     }
 }
 

@@ -5,13 +5,16 @@ use crate::promql::func::Func;
 use crate::promql::func::histogram::Forced;
 
 /// An annotation without its place.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Note {
     /// The answer may be wrong.
     Warning(String),
     /// The query may not be what was meant.
     Info(String),
 }
+
+/// Most notes of a query that are told: nobody reads more.
+pub(crate) const MOST_NOTES: usize = 1_000;
 
 /// Takes notes; the same one may come many times.
 pub trait NoteSink {
@@ -20,9 +23,9 @@ pub trait NoteSink {
 }
 
 impl NoteSink for Vec<Note> {
-    /// Keeps each note once.
+    /// Keeps each note once, and one more than are told at most.
     fn note(&mut self, note: Note) {
-        if !self.contains(&note) {
+        if self.len() <= MOST_NOTES && !self.contains(&note) {
             self.push(note);
         }
     }

@@ -36,8 +36,10 @@ pub(super) struct Parser<'a> {
     depth: u16,
     /// What Prometheus says where: its grammar reports a mistake in the innermost rule that is prepared for one.
     pub(super) context: &'static str,
-    /// Parts of duration expressions so far; bounds their height.
+    /// Parts of the duration expression so far; bounds its height.
     pub(super) durations: u16,
+    /// Regular expressions so far that had to be compiled.
+    pub(super) patterns: usize,
 }
 
 /// Runs a rule over a text.
@@ -53,6 +55,7 @@ pub(super) fn run<T>(text: &str, features: Features, rule: impl FnOnce(&mut Pars
         depth: 0,
         context: "",
         durations: 0,
+        patterns: 0,
     };
     let result = rule(&mut parser);
     (result, parser.problems)
@@ -176,9 +179,13 @@ impl<'a> Parser<'a> {
         result
     }
 
-    /// Gives up: nothing behind this is read.
     pub(super) fn too_deep(&mut self, span: Range<usize>) {
-        self.problem(span, "expression is nested too deeply", Some(format!("use at most {MAX_DEPTH} levels")));
+        self.give_up(span, "expression is nested too deeply", format!("use at most {MAX_DEPTH} levels"));
+    }
+
+    /// Gives up: nothing behind this is read.
+    pub(super) fn give_up(&mut self, span: Range<usize>, message: &str, hint: String) {
+        self.problem(span, message, Some(hint));
         self.pos = self.lexed.tokens.len().saturating_sub(1);
         self.reported = Some(self.pos);
     }

@@ -28,6 +28,7 @@ impl Parser<'_> {
     /// The length of a range or step: more than nothing. Behind a mistake it is one second.
     pub(super) fn positive_duration(&mut self) -> Duration {
         const CONTEXT: &str = "subquery or range selector";
+        self.durations = 0;
         let Some(read) = self.duration_binary(CONTEXT, 0) else { return Duration::Millis(1_000) };
         if let DurationExpr::Number(number) = read.expr
             && number.value <= 0.0
@@ -41,6 +42,7 @@ impl Parser<'_> {
     /// What follows `offset`.
     pub(super) fn offset_duration(&mut self) -> Option<Duration> {
         const CONTEXT: &str = "offset";
+        self.durations = 0;
         let token = self.token();
         let signed = matches!(token.kind, Kind::Operator(BinaryOp::Add | BinaryOp::Sub));
         let operand = if signed { self.ahead(1) } else { token };

@@ -10,6 +10,9 @@ use crate::promql::parser::cursor::{Node, Parser};
 use crate::promql::parser::expr::may_name_metric;
 use crate::promql::parser::literal;
 
+/// Most regular expressions of a text that must be compiled. Each takes time and memory before anything is evaluated.
+const MAX_PATTERNS: usize = 100;
+
 /// `metric{a="b"}` and nothing else, as labels.
 pub(super) fn metric(p: &mut Parser<'_>) -> Labels {
     let labels = p.series(|_, _| true);
@@ -113,7 +116,14 @@ impl Parser<'_> {
         }
         self.next();
         match Matcher::new(name, op, literal::unquote(self.word(value))) {
-            Ok(matcher) => Some(matcher),
+            Ok(matcher) => {
+                self.patterns += usize::from(matcher.is_compiled());
+                if self.patterns > MAX_PATTERNS {
+                    let hint = format!("use at most {MAX_PATTERNS}; lists like `a|b` and ends like `a.*` do not count");
+                    self.give_up(label.start..value.end, "too many regular expressions", hint);
+                }
+                Some(matcher)
+            }
             Err(e) => {
                 let why = e.source().map_or_else(|| e.to_string(), ToString::to_string);
                 let message = format!(

@@ -537,6 +537,26 @@ fn durations_have_ordered_units() {
     }
 }
 
+#[test]
+fn only_the_parts_of_one_duration_are_counted() {
+    let text = vec!["rate(x[5m] offset 1m)"; 200].join(" + ");
+    assert!(parse_query(&text, Features::all()).is_ok());
+    let text = format!("x[{}]", vec!["1m"; 300].join(" + "));
+    assert!(parse_query(&text, Features::all()).is_err());
+}
+
+#[test]
+fn regular_expressions_that_must_be_compiled_are_limited() {
+    let query = |pattern: &str, n: usize| vec![format!("x{{a=~\"{pattern}\"}}"); n].join(" or ");
+    assert!(parse_query(&query("a.c", 100), Features::all()).is_ok());
+    assert!(parse_query(&query("a.*", 200), Features::all()).is_ok());
+    let many = parse_query(&query("a.c", 10_000), Features::all()).unwrap_err();
+    assert_eq!(many.problems().len(), 1);
+    assert_eq!(many.problems()[0].message, "too many regular expressions");
+    let many = parse_selector(&format!("{{{}}}", vec!["a=~\"a.c\""; 101].join(",")));
+    assert_eq!(many.unwrap_err().problems()[0].message, "too many regular expressions");
+}
+
 /// Texts that make every kind of node as deep as it goes.
 #[test]
 fn no_text_exhausts_the_stack() {
