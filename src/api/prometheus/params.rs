@@ -32,8 +32,8 @@ impl<S: Send + Sync> FromRequest<S> for Form {
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let mut pairs = Vec::new();
         let (parts, body) = request.into_parts();
-        // As in Go's `ParseForm`, what the body says comes first.
-        if parts.method == Method::POST {
+        // As in Go's `ParseForm`: POST and PUT bring a form, and what it says comes first.
+        if parts.method == Method::POST || parts.method == Method::PUT {
             let kind = parts.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
             let form = kind.split(';').next().unwrap_or_default().trim();
             let bytes = body::read(body, BODY_LIMIT).await?;
@@ -191,6 +191,16 @@ mod tests {
         assert_eq!(f.all("match[]"), ["a", "b"]);
         assert_eq!((f.get("empty"), f.get("flag"), f.get("none")), (None, None, None));
         assert!(decode(b"a=%ff", &mut Vec::new()).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_body_counts_with_post_and_put() {
+        for (method, want) in [(Method::POST, Some("1")), (Method::PUT, Some("1")), (Method::GET, Some("2"))] {
+            let request = http::Request::builder().method(&method).uri("/x?start=2");
+            let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+            let form = Form::from_request(request.body(axum::body::Body::from("start=1")).unwrap(), &()).await.unwrap();
+            assert_eq!(form.get("start"), want, "{method}");
+        }
     }
 
     #[test]
