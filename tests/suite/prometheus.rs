@@ -433,7 +433,7 @@ async fn a_client_that_hangs_up_ends_its_query() {
     };
     timeout(PATIENCE, until(&|| metrics.active(Kind::Instant) == 1)).await.expect("it did not begin");
     drop(stream);
-    timeout(PATIENCE, until(&|| metrics.cancelled() == 1)).await.expect("it was not cancelled");
+    timeout(PATIENCE, until(&|| metrics.failed("cancelled") == 1)).await.expect("it was not cancelled");
     timeout(PATIENCE, until(&|| metrics.active(Kind::Instant) == 0)).await.expect("it did not end");
     house.stop().await;
 }

@@ -126,9 +126,9 @@ impl QueryMetrics {
         self.active.get_or_create(&KindLabels { kind: kind.word() }).get()
     }
 
-    /// Queries whose asker went away before the answer.
-    pub fn cancelled(&self) -> u64 {
-        self.failed.get_or_create(&ReasonLabels { reason: "cancelled" }).get()
+    /// Queries without an answer for this reason.
+    pub fn failed(&self, reason: &'static str) -> u64 {
+        self.failed.get_or_create(&ReasonLabels { reason }).get()
     }
 
     pub(super) fn abandoned(&self) {

@@ -167,16 +167,8 @@ impl Queries {
             Times::Range { .. } => Kind::Range,
         };
         let began = Instant::now();
-        let features = self.features();
-        let (text, expr) = if ask.text.len() > LONG_TEXT {
-            let text = ask.text;
-            spawn_blocking(move || parsed(text, features)).await.map_err(|_| QueryError::Crashed)??
-        } else {
-            parsed(ask.text, features)?
-        };
-        if kind == Kind::Range && !matches!(expr.ty(), Type::Scalar | Type::Vector) {
-            return Err(QueryError::NoRange(expr.ty().text()));
-        }
+        let read = self.read(kind, &ask).await;
+        let (text, expr) = read.inspect_err(|e| self.metrics.ended(kind, began.elapsed(), Some(e)))?;
         let parsing = began.elapsed();
         let limits = self.limits();
         let (at, resolution) = (ask.at, ask.resolution);
@@ -209,6 +201,19 @@ impl Queries {
         })
     }
 
+    async fn read(&self, kind: Kind, ask: &Ask) -> Result<(String, Expr), QueryError> {
+        let (text, features) = (ask.text.clone(), self.features());
+        let (text, expr) = if text.len() > LONG_TEXT {
+            spawn_blocking(move || parsed(text, features)).await.map_err(|_| QueryError::Crashed)??
+        } else {
+            parsed(text, features)?
+        };
+        if kind == Kind::Range && !matches!(expr.ty(), Type::Scalar | Type::Vector) {
+            return Err(QueryError::NoRange(expr.ty().text()));
+        }
+        Ok((text, expr))
+    }
+
     /// Runs `work` on a blocking thread once it is its turn. Gives how long that took, too.
     ///
     /// # Errors
@@ -236,17 +241,20 @@ impl Queries {
         let active = self.active.load_full();
         let most = active.limits.timeout;
         let deadline = began + patience.map_or(most, |asked| asked.min(most));
+        let cancel = Cancel::default();
+        let mut waiter = Waiter { cancel: cancel.clone(), metrics: &self.metrics, told: false };
         let waiting = self.metrics.waiting();
         let turn: OwnedSemaphorePermit = match timeout_at(deadline, Arc::clone(&active.turns).acquire_owned()).await {
             Ok(Ok(turn)) => turn,
             // Never closed: only time can have been up.
-            Ok(Err(_)) | Err(_) => return Err(QueryError::Timeout("query queue")),
+            Ok(Err(_)) | Err(_) => {
+                waiter.told = true;
+                return Err(QueryError::Timeout("query queue"));
+            }
         };
         drop(waiting);
         let queued = began.elapsed();
         self.metrics.queued(queued);
-        let cancel = Cancel::default();
-        let mut waiter = Waiter { cancel: cancel.clone(), metrics: &self.metrics, told: false };
         let running = self.metrics.running(kind);
         let job = spawn_blocking(move || {
             // Held until the work has really ended, not only until nobody waits for it.
@@ -314,7 +322,7 @@ mod tests {
             }
         }
         spawn_blocking(move || has_ended.recv()).await.unwrap().unwrap();
-        assert_eq!(queries.metrics.cancelled(), 1);
+        assert_eq!(queries.metrics.failed("cancelled"), 1);
         let next = queries.in_turn(Kind::Instant, None, |_, _| Ok(7)).await;
         assert_eq!(next.unwrap().0, 7, "its turn is free again");
     }
@@ -342,6 +350,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_leaves_the_queue_and_what_is_no_query_count() {
+        let (queries, _dir) = service(1);
+        let (release, held) = mpsc::channel::<()>();
+        let mut first = std::pin::pin!(queries.in_turn(Kind::Range, None, move |_, _| {
+            // Ends when the sender is dropped.
+            let _ = held.recv();
+            Ok(())
+        }));
+        assert!(futures_util::poll!(first.as_mut()).is_pending());
+        {
+            let mut second = std::pin::pin!(queries.in_turn(Kind::Range, None, |_, _| Ok(())));
+            assert!(futures_util::poll!(second.as_mut()).is_pending());
+        }
+        assert_eq!(queries.metrics.failed("cancelled"), 1);
+        drop(release);
+        first.await.unwrap();
+        for (text, at) in [("up +", Times::Instant(0)), ("up[5m]", Times::Range { start: 0, end: 1, step: 1 })] {
+            let ask = Ask { text: text.into(), at, lookback: None, timeout: None, resolution: None };
+            queries.ask(ask).await.unwrap_err();
+        }
+        assert_eq!((queries.metrics.failed("text"), queries.metrics.failed("cancelled")), (2, 1));
+    }
+
+    #[tokio::test]
     async fn time_that_is_up_ends_the_work() {
         let (queries, _dir) = service(1);
         let (ended, has_ended) = mpsc::channel();
@@ -355,7 +387,7 @@ mod tests {
         let late = queries.in_turn(Kind::Range, Some(Duration::from_millis(20)), work).await;
         assert_eq!(late.unwrap_err().to_string(), "query timed out in expression evaluation");
         spawn_blocking(move || has_ended.recv()).await.unwrap().unwrap();
-        assert_eq!(queries.metrics.cancelled(), 0, "it was told so");
+        assert_eq!(queries.metrics.failed("cancelled"), 0, "it was told so");
     }
 
     #[tokio::test]
