@@ -337,6 +337,30 @@ async fn queries_are_refused_in_prometheus_words() {
 }
 
 #[tokio::test]
+async fn long_texts_are_read_up_to_a_limit() {
+    let house = House::start().await;
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let post =
+        async |path: &str, body: String| send(&house, &format!("POST /api/v1/{path}"), &form, body.as_bytes()).await;
+    for (length, status) in [(64 << 10, 200), ((64 << 10) + 1, 400)] {
+        for path in ["query", "format_query", "parse_query", "query_exemplars"] {
+            let text = format!("start=0&end=1&query=up{}", "+".repeat(length - 2));
+            let reply = post(path, text).await;
+            assert_eq!(reply.status, status, "{path}: {}", reply.json());
+        }
+        for path in ["series", "labels", "admin/tsdb/delete_series"] {
+            let text = format!("match[]=up&match[]=up{}", "+".repeat(length - 4));
+            let reply = post(path, text).await;
+            assert_eq!(reply.status / 100, status / 100, "{path}: {}", reply.head);
+        }
+    }
+    let error = post("query", format!("query={}", "x".repeat(70_000))).await.json();
+    assert_eq!(error["errorType"], "bad_data");
+    assert_eq!(error["error"], "invalid parameter \"query\": the text has 70000 bytes, more than 65536");
+    house.stop().await;
+}
+
+#[tokio::test]
 async fn forms_formats_and_small_answers() {
     let house = House::start().await;
     let form = [("content-type", "application/x-www-form-urlencoded")];

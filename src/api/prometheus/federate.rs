@@ -17,7 +17,7 @@ use crate::base::labels::{Labels, METRIC_NAME};
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub(super) async fn federate(State(app): State<App>, headers: HeaderMap, form: Form) -> Result<Response, ApiError> {
-    let sets = form.selectors()?;
+    let sets = form.selectors(app.engine.queries()).await?;
     if sets.is_empty() {
         return Err(bad("no match[] parameter provided"));
     }

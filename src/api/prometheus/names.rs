@@ -14,14 +14,14 @@ use crate::engine::query::names::Of;
 /// A list of more entries is written on a blocking thread.
 const LONG: usize = 1_000;
 
-fn of(form: &Form) -> Result<Of, ApiError> {
-    let sets = form.selectors()?;
+async fn of(app: &App, form: &Form) -> Result<Of, ApiError> {
+    let sets = form.selectors(app.engine.queries()).await?;
     let (start, end) = form.span()?;
     Ok(Of { sets, start, end, limit: form.limit("limit")? })
 }
 
 pub(super) async fn series(State(app): State<App>, headers: HeaderMap, form: Form) -> Result<Response, ApiError> {
-    let of = of(&form)?;
+    let of = of(&app, &form).await?;
     if of.sets.is_empty() {
         return Err(bad("no match[] parameter provided"));
     }
@@ -30,7 +30,7 @@ pub(super) async fn series(State(app): State<App>, headers: HeaderMap, form: For
 }
 
 pub(super) async fn labels(State(app): State<App>, headers: HeaderMap, form: Form) -> Result<Response, ApiError> {
-    let (found, more) = app.engine.queries().label_names(of(&form)?).await?;
+    let (found, more) = app.engine.queries().label_names(of(&app, &form).await?).await?;
     written(&headers, found.len() > LONG, move || list(&found, more, |out, name| json::string(out, name))).await
 }
 
@@ -44,7 +44,7 @@ pub(super) async fn values(
     if name.is_empty() {
         return Err(bad("invalid label name: \"\""));
     }
-    let (found, more) = app.engine.queries().label_values(name, of(&form)?).await?;
+    let (found, more) = app.engine.queries().label_values(name, of(&app, &form).await?).await?;
     written(&headers, found.len() > LONG, move || list(&found, more, |out, value| json::string(out, value))).await
 }
 

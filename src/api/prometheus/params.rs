@@ -13,6 +13,7 @@ use crate::api::problem::{ApiError, BODY_LIMIT};
 use crate::base::failure::{Failure, Kind};
 use crate::base::matcher::Matcher;
 use crate::base::time::Timestamp;
+use crate::engine::query::{Queries, QueryError};
 use crate::promql::parser::{parse_duration, parse_series_selectors};
 use crate::promql::source::Resolution;
 
@@ -138,8 +139,14 @@ impl Form {
     }
 
     /// The sets of matchers under `match[]`.
-    pub(super) fn selectors(&self) -> Result<Vec<Vec<Matcher>>, ApiError> {
-        parse_series_selectors(&self.all("match[]")).map_err(|e| invalid("match[]", e))
+    pub(super) async fn selectors(&self, queries: &Queries) -> Result<Vec<Vec<Matcher>>, ApiError> {
+        let texts: Vec<String> = self.all("match[]").into_iter().map(str::to_owned).collect();
+        let length = texts.iter().map(String::len).sum();
+        let sets = queries.reading(length, move || parse_series_selectors(&texts)).await;
+        sets.map_err(|e| match e {
+            QueryError::Text(_) | QueryError::TooLong(_) => invalid("match[]", e),
+            other => other.into(),
+        })
     }
 
     /// `start` and `end` of questions about names: everything, if not said.

@@ -28,8 +28,10 @@ use crate::promql::source::{Resolution, SourceError};
 use crate::promql::value::{Answer, Cancel, EvalError, Limits, Query, Times};
 use crate::tsdb::Tsdb;
 
-/// A longer query is parsed on a blocking thread: parsing takes about 20 ns per byte.
-const LONG_TEXT: usize = 16 << 10;
+/// Longest text of a query, or of all selectors of a request, in bytes.
+pub const MAX_TEXT: usize = 64 << 10;
+/// Up to here reading a text is not worth another thread: it takes about 20 µs.
+const SHORT_TEXT: usize = 1 << 10;
 
 /// A question in PromQL.
 #[derive(Clone, Debug)]
@@ -65,6 +67,9 @@ pub enum QueryError {
     /// The text is not a query.
     #[error(transparent)]
     Text(parser::QueryError),
+    /// The text is longer than [`MAX_TEXT`].
+    #[error("the text has {0} bytes, more than {MAX_TEXT}")]
+    TooLong(usize),
     /// A query whose value has no steps, over a range.
     #[error("invalid expression type {0:?} for range query, must be Scalar or instant Vector")]
     NoRange(&'static str),
@@ -166,15 +171,15 @@ impl Queries {
             Times::Instant(_) => Kind::Instant,
             Times::Range { .. } => Kind::Range,
         };
-        let began = Instant::now();
-        let read = self.read(kind, &ask).await;
-        let (text, expr) = read.inspect_err(|e| self.metrics.ended(kind, began.elapsed(), Some(e)))?;
-        let parsing = began.elapsed();
+        let Ask { text, at, lookback, timeout, resolution } = ask;
+        let features = self.features();
+        let read = Text { text, kind, features }.read_if_short();
+        let read = read.inspect_err(|e| self.metrics.ended(kind, Duration::ZERO, Some(e)))?;
         let limits = self.limits();
-        let (at, resolution) = (ask.at, ask.resolution);
-        let lookback = ask.lookback.unwrap_or(limits.lookback);
+        let lookback = lookback.unwrap_or(limits.lookback);
         let threads = self.threads;
         let work = move |tsdb: &Tsdb, cancel: &Cancel| {
+            let Parsed { text, expr, took: parsing } = read.or_else(Text::read)?;
             let began = Instant::now();
             let query = Query {
                 expr: &expr,
@@ -192,26 +197,33 @@ impl Queries {
                 cancel: cancel.clone(),
             };
             let answer = eval(&query, tsdb, &limits)?;
-            Ok((answer, began.elapsed()))
+            Ok((answer, parsing, began.elapsed()))
         };
-        let done = self.in_turn(kind, ask.timeout, work).await;
-        done.map(|((answer, evaluation), queued)| {
+        let done = self.in_turn(kind, timeout, work).await;
+        done.map(|((answer, parsing, evaluation), queued)| {
             self.metrics.samples(answer.stats.samples);
             Done { answer, queued, parsing, evaluation }
         })
     }
 
-    async fn read(&self, kind: Kind, ask: &Ask) -> Result<(String, Expr), QueryError> {
-        let (text, features) = (ask.text.clone(), self.features());
-        let (text, expr) = if text.len() > LONG_TEXT {
-            spawn_blocking(move || parsed(text, features)).await.map_err(|_| QueryError::Crashed)??
-        } else {
-            parsed(text, features)?
+    /// Reads a text of `length` bytes: a short one at once, a longer one on a blocking thread in its turn.
+    ///
+    /// # Errors
+    /// It is too long, or those of `read`.
+    pub async fn reading<T: Send + 'static>(
+        &self,
+        length: usize,
+        read: impl FnOnce() -> Result<T, parser::QueryError> + Send + 'static,
+    ) -> Result<T, QueryError> {
+        let began = Instant::now();
+        let read = || read().map_err(QueryError::Text);
+        let done = match length {
+            ..=SHORT_TEXT => read(),
+            ..=MAX_TEXT => self.run(began, Kind::Text, None, move |_| read()).await.map(|(done, _)| done),
+            _ => Err(QueryError::TooLong(length)),
         };
-        if kind == Kind::Range && !matches!(expr.ty(), Type::Scalar | Type::Vector) {
-            return Err(QueryError::NoRange(expr.ty().text()));
-        }
-        Ok((text, expr))
+        self.metrics.ended(Kind::Text, began.elapsed(), done.as_ref().err());
+        done
     }
 
     /// Runs `work` on a blocking thread once it is its turn. Gives how long that took, too.
@@ -225,7 +237,10 @@ impl Queries {
         work: impl FnOnce(&Tsdb, &Cancel) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<(T, Duration), QueryError> {
         let began = Instant::now();
-        let done = self.run(began, kind, patience, work).await;
+        let done = match self.store.open() {
+            Ok(tsdb) => self.run(began, kind, patience, move |cancel| work(&tsdb, cancel)).await,
+            Err(e) => Err(e.into()),
+        };
         self.metrics.ended(kind, began.elapsed(), done.as_ref().err());
         done
     }
@@ -235,9 +250,8 @@ impl Queries {
         began: Instant,
         kind: Kind,
         patience: Option<Duration>,
-        work: impl FnOnce(&Tsdb, &Cancel) -> Result<T, QueryError> + Send + 'static,
+        work: impl FnOnce(&Cancel) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<(T, Duration), QueryError> {
-        let tsdb = self.store.open()?;
         let active = self.active.load_full();
         let most = active.limits.timeout;
         let deadline = began + patience.map_or(most, |asked| asked.min(most));
@@ -259,7 +273,7 @@ impl Queries {
         let job = spawn_blocking(move || {
             // Held until the work has really ended, not only until nobody waits for it.
             let (_turn, _running) = (turn, running);
-            work(&tsdb, &cancel)
+            work(&cancel)
         });
         let ended = timeout_at(deadline, job).await;
         waiter.told = true;
@@ -276,9 +290,37 @@ impl Queries {
     }
 }
 
-fn parsed(text: String, features: Features) -> Result<(String, Expr), QueryError> {
-    let expr = parser::parse_query(&text, features).map_err(QueryError::Text)?;
-    Ok((text, expr))
+/// A query that was not read yet.
+struct Text {
+    text: String,
+    kind: Kind,
+    features: Features,
+}
+
+struct Parsed {
+    text: String,
+    expr: Expr,
+    took: Duration,
+}
+
+impl Text {
+    /// Reads a short text, gives a longer one back.
+    fn read_if_short(self) -> Result<Result<Parsed, Self>, QueryError> {
+        match self.text.len() {
+            ..=SHORT_TEXT => self.read().map(Ok),
+            ..=MAX_TEXT => Ok(Err(self)),
+            length => Err(QueryError::TooLong(length)),
+        }
+    }
+
+    fn read(self) -> Result<Parsed, QueryError> {
+        let began = Instant::now();
+        let expr = parser::parse_query(&self.text, self.features).map_err(QueryError::Text)?;
+        if self.kind == Kind::Range && !matches!(expr.ty(), Type::Scalar | Type::Vector) {
+            return Err(QueryError::NoRange(expr.ty().text()));
+        }
+        Ok(Parsed { text: self.text, expr, took: began.elapsed() })
+    }
 }
 
 pub(super) fn millis(d: Duration) -> i64 {
@@ -366,11 +408,20 @@ mod tests {
         assert_eq!(queries.metrics.failed("cancelled"), 1);
         drop(release);
         first.await.unwrap();
-        for (text, at) in [("up +", Times::Instant(0)), ("up[5m]", Times::Range { start: 0, end: 1, step: 1 })] {
-            let ask = Ask { text: text.into(), at, lookback: None, timeout: None, resolution: None };
+        let range = Times::Range { start: 0, end: 1, step: 1 };
+        let long = |text: &str, len: usize| text.to_owned() + &" ".repeat(len);
+        let bad = [
+            ("up +".to_owned(), Times::Instant(0)),
+            ("up[5m]".to_owned(), range),
+            (long("up +", SHORT_TEXT), Times::Instant(0)),
+            (long("up[5m]", SHORT_TEXT), range),
+            (long("up", MAX_TEXT), range),
+        ];
+        for (text, at) in bad {
+            let ask = Ask { text, at, lookback: None, timeout: None, resolution: None };
             queries.ask(ask).await.unwrap_err();
         }
-        assert_eq!((queries.metrics.failed("text"), queries.metrics.failed("cancelled")), (2, 1));
+        assert_eq!((queries.metrics.failed("text"), queries.metrics.failed("cancelled")), (5, 1));
     }
 
     #[tokio::test]
