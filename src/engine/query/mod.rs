@@ -101,6 +101,8 @@ pub struct Queries {
     metrics: QueryMetrics,
     threads: usize,
     active: ArcSwap<Active>,
+    /// The turn of what changes the store.
+    changing: Arc<Semaphore>,
 }
 
 /// The limits in force, and the turns they allow. Queries of before a change keep their turns.
@@ -142,6 +144,7 @@ impl Queries {
             metrics,
             threads: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
             active: ArcSwap::from_pointee(Active::new(QueryLimits::default())),
+            changing: Arc::new(Semaphore::new(1)),
         }
     }
 
@@ -242,6 +245,28 @@ impl Queries {
             Err(e) => Err(e.into()),
         };
         self.metrics.ended(kind, began.elapsed(), done.as_ref().err());
+        done
+    }
+
+    /// Changes the store on a blocking thread: one after another, as long as it takes, beside the queries.
+    async fn alone(
+        &self,
+        change: impl FnOnce(&Tsdb) -> Result<(), QueryError> + Send + 'static,
+    ) -> Result<(), QueryError> {
+        let began = Instant::now();
+        let done = async {
+            let tsdb = self.store.open()?;
+            // Never closed.
+            let turn = Arc::clone(&self.changing).acquire_owned().await.map_err(|_| QueryError::Crashed)?;
+            let running = self.metrics.running(Kind::Admin);
+            let job = spawn_blocking(move || {
+                let (_turn, _running) = (turn, running);
+                change(&tsdb)
+            });
+            job.await.map_err(|_| QueryError::Crashed)?
+        };
+        let done = done.await;
+        self.metrics.ended(Kind::Admin, began.elapsed(), done.as_ref().err());
         done
     }
 
@@ -422,6 +447,23 @@ mod tests {
             queries.ask(ask).await.unwrap_err();
         }
         assert_eq!((queries.metrics.failed("text"), queries.metrics.failed("cancelled")), (5, 1));
+    }
+
+    #[tokio::test]
+    async fn deletion_waits_for_no_query() {
+        let (queries, _dir) = service(1);
+        let (release, held) = mpsc::channel::<()>();
+        let mut query = std::pin::pin!(queries.in_turn(Kind::Range, None, move |_, _| {
+            // Ends when the sender is dropped.
+            let _ = held.recv();
+            Ok(())
+        }));
+        assert!(futures_util::poll!(query.as_mut()).is_pending());
+        let all = crate::promql::parser::parse_series_selectors(&["{__name__!=''}"]).unwrap();
+        queries.delete(all, 0, 1).await.unwrap();
+        queries.clean_tombstones().await.unwrap();
+        drop(release);
+        query.await.unwrap();
     }
 
     #[tokio::test]
