@@ -6,7 +6,7 @@ use http::HeaderMap;
 
 use crate::api::App;
 use crate::api::problem::ApiError;
-use crate::api::prometheus::json::{self, ShowStats};
+use crate::api::prometheus::json;
 use crate::api::prometheus::params::{Form, bad};
 use crate::api::prometheus::{LONG_TEXT, written};
 use crate::engine::query::{Ask, Done};
@@ -65,7 +65,7 @@ fn ask(form: &Form, at: Times) -> Result<Ask, ApiError> {
 }
 
 async fn answer(headers: &HeaderMap, form: &Form, done: Done, limit: usize) -> Result<Response, ApiError> {
-    let stats = if form.get("stats").is_some() { ShowStats::Yes } else { ShowStats::No };
+    let stats = form.get("stats").is_some();
     let long = match &done.answer.value {
         Value::Scalar(..) | Value::String(..) => false,
         Value::Vector(all) => all.len() > LONG / 4,
