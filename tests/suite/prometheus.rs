@@ -248,6 +248,11 @@ async fn text_is_imported_with_its_mistakes_named() {
     assert_eq!((reply.status, &body["data"]["samples"]), (400, &json!(3)), "{body}");
     assert_eq!(body["data"]["lines"], json!([{"line": 5, "error": "the value is missing"}]));
     assert_eq!(data(&house, "/api/v1/metadata?metric=a").await["a"][0]["help"], "Things.");
+    assert_eq!(data(&house, "/api/v1/metadata?metric=a&limit=-1").await["a"][0]["help"], "Things.");
+    assert_eq!(data(&house, "/api/v1/metadata?limit=0").await, json!({}));
+    assert_eq!(get(&house, "/api/v1/metadata?limit=few").await["error"], "limit must be a number");
+    let nothing = send(&house, "GET /federate", &[], b"").await;
+    assert_eq!((nothing.status, nothing.body.len()), (200, 0));
     let names = data(&house, "/api/v1/label/__name__/values").await;
     assert_eq!(names, json!(["a", "my.name"]));
     assert_eq!(data(&house, "/api/v1/label/U__my_20_label/values").await, json!(["ü"]));

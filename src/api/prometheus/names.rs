@@ -1,5 +1,7 @@
 //! Which series, labels, values and metrics there are.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
@@ -88,9 +90,13 @@ fn list<T>(found: &[T], more: bool, write: impl Fn(&mut Vec<u8>, &T)) -> Vec<u8>
 
 pub(super) async fn metadata(State(app): State<App>, headers: HeaderMap, form: Form) -> Result<Response, ApiError> {
     // One description per metric is kept, so `limit_per_metric` has nothing to cut.
-    form.limit("limit_per_metric")?;
-    let all = app.engine.intake().metadata(form.get("metric"), form.limit("limit")?);
+    form.number("limit_per_metric")?;
+    // Zero is no metric at all here, as for Prometheus; what is below is no limit.
+    let limit = form.number("limit")?.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+    let intake = Arc::clone(app.engine.intake());
+    let metric = form.get("metric").map(str::to_owned);
     let write = move || {
+        let all = intake.metadata(metric.as_deref(), limit);
         let mut out = Vec::with_capacity(64 + all.len() * 128);
         out.extend_from_slice(json::SUCCESS);
         out.push(b'{');

@@ -130,6 +130,12 @@ impl Form {
         }
     }
 
+    /// A whole number, in the words of Prometheus' metadata.
+    pub(super) fn number(&self, name: &str) -> Result<Option<i64>, ApiError> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| bad(format!("{name} must be a number")))
+    }
+
     /// The resolution asked for.
     pub(super) fn resolution(&self) -> Result<Option<Resolution>, ApiError> {
         let Some(text) = self.get("resolution") else { return Ok(None) };
