@@ -222,7 +222,7 @@ impl Queries {
         let read = || read().map_err(QueryError::Text);
         let done = match length {
             ..=SHORT_TEXT => read(),
-            ..=MAX_TEXT => self.run(began, Kind::Text, None, move |_| read()).await.map(|(done, _)| done),
+            n if n <= MAX_TEXT => self.run(began, Kind::Text, None, move |_| read()).await.map(|(done, _)| done),
             _ => Err(QueryError::TooLong(length)),
         };
         self.metrics.ended(Kind::Text, began.elapsed(), done.as_ref().err());
@@ -333,7 +333,7 @@ impl Text {
     fn read_if_short(self) -> Result<Result<Parsed, Self>, QueryError> {
         match self.text.len() {
             ..=SHORT_TEXT => self.read().map(Ok),
-            ..=MAX_TEXT => Ok(Err(self)),
+            n if n <= MAX_TEXT => Ok(Err(self)),
             length => Err(QueryError::TooLong(length)),
         }
     }
