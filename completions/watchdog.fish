@@ -204,7 +204,7 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l at -d 'Evaluate at this time: RFC 3339, Unix seconds, `now-1h` or `-1h` [default: now]' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l start -d 'Evaluate at every step from this time on' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l end -d 'Last time of a range [default: now]' -r
-complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l step -d 'Distance of the steps of a range, such as `30s` [default: so that it fills a screen]' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l step -d 'Distance of the steps of a range, such as `30s` [default: about 100 steps, with `--chart` one per column]' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l range -d 'Length of a range that ends at `--end`, such as `1h`' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l timeout -d 'Give up after this time, if the server does not earlier' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l limit -d 'At most so many series' -r

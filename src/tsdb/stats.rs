@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::base::labels::METRIC_NAME;
 use crate::promql::source::Resolution;
+use crate::promql::value::Cancel;
 use crate::tsdb::batch::Appended;
 use crate::tsdb::db::Tsdb;
 use crate::tsdb::fs::Space;
@@ -161,12 +162,13 @@ impl Tsdb {
         }
     }
 
-    /// What the series in memory are, with the `most` greatest of each kind. Goes through all of them.
-    pub fn cardinality(&self, most: usize) -> Cardinality {
+    /// What the series in memory are, with the `most` greatest of each kind. Goes through all of them, and ends
+    /// early, with what was counted, when it is cancelled.
+    pub fn cardinality(&self, most: usize, cancel: &Cancel) -> Cardinality {
         let shared = self.shared();
         let head = shared.head();
         let mut all = Cardinality { series: head.len() as u64, ..Cardinality::default() };
-        for series in head.slots().filter_map(|slot| head.get(slot)) {
+        for series in head.slots().take_while(|_| !cancel.cancelled()).filter_map(|slot| head.get(slot)) {
             for data in series.frozen.as_deref().into_iter().chain([&series.live]) {
                 all.chunks += data.chunks().count() as u64 + u64::from(!data.open.is_empty());
                 all.max_time = all.max_time.max(data.newest());
@@ -175,11 +177,11 @@ impl Tsdb {
         }
         let postings = head.postings();
         let mut pairs: Vec<(&str, &str, u64)> = Vec::new();
-        for (name, values, bytes) in postings.cardinality() {
+        for (name, values, bytes) in postings.cardinality().take_while(|_| !cancel.cancelled()) {
             all.label_pairs += values as u64;
             all.values_by_label.push((name.into(), values as u64));
             all.bytes_by_label.push((name.into(), bytes as u64));
-            for (value, series) in postings.values_of(name) {
+            for (value, series) in postings.values_of(name).take_while(|_| !cancel.cancelled()) {
                 if name == METRIC_NAME {
                     all.series_by_metric.push((value.into(), series as u64));
                 }

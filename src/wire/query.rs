@@ -273,9 +273,8 @@ pub fn value_text(v: f64) -> String {
     } else if v.is_infinite() {
         if v > 0.0 { "+Inf".to_owned() } else { "-Inf".to_owned() }
     } else {
-        let exponent = if v == 0.0 { 0 } else { v.abs().log10().floor() as i32 };
-        // Where Go's `%g`-like formatting with the shortest precision changes to exponents.
-        if (-4..21).contains(&exponent) { format!("{v}") } else { go_exponent(v) }
+        // Beyond these the API writes exponents.
+        if v == 0.0 || (1e-6..1e21).contains(&v.abs()) { format!("{v}") } else { go_exponent(v) }
     }
 }
 
@@ -473,6 +472,9 @@ mod tests {
         }
         check(0.0, "0");
         check(-0.5, "-0.5");
+        check(0.000_015, "0.000015");
+        check(0.000_001, "0.000001");
+        check(-0.000_000_1, "-1e-07");
         check(1.0, "1");
         check(123_456_789.0, "123456789");
         check(1e21, "1e+21");

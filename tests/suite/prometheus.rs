@@ -248,6 +248,11 @@ async fn text_is_imported_with_its_mistakes_named() {
     assert_eq!((reply.status, &body["data"]["samples"]), (400, &json!(3)), "{body}");
     assert_eq!(body["data"]["lines"], json!([{"line": 5, "error": "the value is missing"}]));
     assert_eq!(data(&house, "/api/v1/metadata?metric=a").await["a"][0]["help"], "Things.");
+    assert_eq!(data(&house, "/api/v1/metadata?metric=a&limit=-1").await["a"][0]["help"], "Things.");
+    assert_eq!(data(&house, "/api/v1/metadata?limit=0").await, json!({}));
+    assert_eq!(get(&house, "/api/v1/metadata?limit=few").await["error"], "limit must be a number");
+    let nothing = send(&house, "GET /federate", &[], b"").await;
+    assert_eq!((nothing.status, nothing.body.len()), (200, 0));
     let names = data(&house, "/api/v1/label/__name__/values").await;
     assert_eq!(names, json!(["a", "my.name"]));
     assert_eq!(data(&house, "/api/v1/label/U__my_20_label/values").await, json!(["ü"]));
@@ -333,6 +338,30 @@ async fn queries_are_refused_in_prometheus_words() {
     bad("/api/v1/series?match[]=a&start=2&end=1", "end timestamp must not be before start").await;
     assert_eq!(import(&house, "a{x=\"1\",y=\"1\"} 1\na{x=\"1\",y=\"2\"} 1\n").await.status, 200);
     check("/api/v1/query?query=a*on(x)a", 422, "execution", "many-to-many matching not allowed").await;
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn long_texts_are_read_up_to_a_limit() {
+    let house = House::start().await;
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let post =
+        async |path: &str, body: String| send(&house, &format!("POST /api/v1/{path}"), &form, body.as_bytes()).await;
+    for (length, status) in [(64 << 10, 200), ((64 << 10) + 1, 400)] {
+        for path in ["query", "format_query", "parse_query", "query_exemplars"] {
+            let text = format!("start=0&end=1&query=up{}", "+".repeat(length - 2));
+            let reply = post(path, text).await;
+            assert_eq!(reply.status, status, "{path}: {}", reply.json());
+        }
+        for path in ["series", "labels", "admin/tsdb/delete_series"] {
+            let text = format!("match[]=up&match[]=up{}", "+".repeat(length - 4));
+            let reply = post(path, text).await;
+            assert_eq!(reply.status / 100, status / 100, "{path}: {}", reply.head);
+        }
+    }
+    let error = post("query", format!("query={}", "x".repeat(70_000))).await.json();
+    assert_eq!(error["errorType"], "bad_data");
+    assert_eq!(error["error"], "invalid parameter \"query\": the text has 70000 bytes, more than 65536");
     house.stop().await;
 }
 
@@ -433,7 +462,7 @@ async fn a_client_that_hangs_up_ends_its_query() {
     };
     timeout(PATIENCE, until(&|| metrics.active(Kind::Instant) == 1)).await.expect("it did not begin");
     drop(stream);
-    timeout(PATIENCE, until(&|| metrics.cancelled() == 1)).await.expect("it was not cancelled");
+    timeout(PATIENCE, until(&|| metrics.failed("cancelled") == 1)).await.expect("it was not cancelled");
     timeout(PATIENCE, until(&|| metrics.active(Kind::Instant) == 0)).await.expect("it did not end");
     house.stop().await;
 }

@@ -9,7 +9,7 @@ use crate::api::prometheus::nothing;
 use crate::api::prometheus::params::{Form, bad};
 
 pub(super) async fn delete(State(app): State<App>, form: Form) -> Result<Response, ApiError> {
-    let sets = form.selectors()?;
+    let sets = form.selectors(app.engine.queries()).await?;
     if sets.is_empty() {
         return Err(bad("no match[] parameter provided"));
     }

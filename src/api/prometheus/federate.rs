@@ -10,36 +10,41 @@ use crate::api::App;
 use crate::api::body::{packed, reply, takes_gzip};
 use crate::api::problem::ApiError;
 use crate::api::prometheus::json::float;
-use crate::api::prometheus::params::{Form, bad};
+use crate::api::prometheus::params::Form;
 use crate::base::failure::{Failure, Kind};
 use crate::base::labels::{Labels, METRIC_NAME};
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub(super) async fn federate(State(app): State<App>, headers: HeaderMap, form: Form) -> Result<Response, ApiError> {
-    let sets = form.selectors()?;
-    if sets.is_empty() {
-        return Err(bad("no match[] parameter provided"));
-    }
+    // Without any there is nothing to tell, which is no mistake for Prometheus either.
+    let sets = form.selectors(app.engine.queries()).await?;
     let now = app.clock.now().millis();
     let found = app.engine.queries().newest(sets, now).await?;
     let gzip = takes_gzip(&headers);
-    let write = move || {
-        let mut out = Vec::with_capacity(found.len() * 96);
-        let mut last = "";
-        for (labels, t, v) in &found {
-            let name = labels.metric_name();
-            if name != last {
-                let _ = writeln!(out, "# TYPE {} untyped", quoted_name(name));
-                last = name;
-            }
-            line(&mut out, labels, *t, *v);
-        }
-        packed(out, gzip)
-    };
+    let write = move || packed(exposition(found), gzip);
     let failed = |_| ApiError::new(Failure::text(Kind::Internal, "the answer could not be written"));
     let body = tokio::task::spawn_blocking(write).await.map_err(failed)?;
     Ok(reply(body, TEXT))
+}
+
+/// Series by metric, each of which is declared once; those without a name cannot be told.
+fn exposition(mut found: Vec<(Labels, i64, f64)>) -> Vec<u8> {
+    // In order of labels, names that come before `__name__` would tear metrics apart.
+    found.retain(|(labels, ..)| !labels.metric_name().is_empty());
+    found.sort_by(|(a, ..), (b, ..)| a.metric_name().cmp(b.metric_name()));
+    let mut out = Vec::with_capacity(found.len() * 96);
+    let mut last = "";
+    for (labels, t, v) in &found {
+        let name = labels.metric_name();
+        if name != last {
+            // Writing to a vector cannot fail.
+            let _ = writeln!(out, "# TYPE {} untyped", quoted_name(name));
+            last = name;
+        }
+        line(&mut out, labels, *t, *v);
+    }
+    out
 }
 
 fn is_plain(name: &str, colon: bool) -> bool {
@@ -87,6 +92,20 @@ fn line(out: &mut Vec<u8>, labels: &Labels, t: i64, v: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_metric_is_declared_once() {
+        let series = [
+            &[("A", "1"), ("__name__", "b")][..],
+            &[("A", "2"), ("__name__", "a")],
+            &[("__name__", "b")],
+            &[("x", "nameless")],
+        ];
+        let found = series.map(|pairs| (Labels::new(pairs.iter().copied()), 0, 1.0));
+        let want = "# TYPE a untyped\na{A=\"2\",instance=\"\"} 1 0\n\
+                    # TYPE b untyped\nb{A=\"1\",instance=\"\"} 1 0\nb{instance=\"\"} 1 0\n";
+        assert_eq!(String::from_utf8(exposition(found.to_vec())).unwrap(), want);
+    }
 
     #[test]
     fn lines_are_exposition_text() {

@@ -11,19 +11,14 @@ use crate::promql::value::{Value, VectorSample};
 /// What every answer begins with.
 pub(super) const SUCCESS: &[u8] = br#"{"status":"success","data":"#;
 
-/// Which statistics an answer shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ShowStats {
-    No,
-    /// `stats=…`
-    Yes,
-}
-
 /// The warning of an answer that the `limit` of the request cut.
 pub(super) const TRUNCATED: &str = "results truncated due to limit";
 
-/// An answer to a query, whole.
-pub(super) fn answer(done: &Done, limit: usize, stats: ShowStats) -> Vec<u8> {
+/// Most warnings, and most infos, that an answer tells; Prometheus' number.
+const MOST_NOTES: usize = 10;
+
+/// An answer to a query, whole; `stats` says whether with what it cost.
+pub(super) fn answer(done: &Done, limit: usize, stats: bool) -> Vec<u8> {
     let value = &done.answer.value;
     let points = match value {
         Value::Scalar(..) | Value::String(..) => 1,
@@ -37,16 +32,25 @@ pub(super) fn answer(done: &Done, limit: usize, stats: ShowStats) -> Vec<u8> {
         out.extend_from_slice(b",\"resolution\":");
         string(&mut out, coarse.text());
     }
-    if stats != ShowStats::No {
+    if stats {
         self::stats(&mut out, done);
     }
     out.push(b'}');
     let notes = &done.answer.notes;
     let cut = cut.then_some(TRUNCATED);
-    texts(&mut out, "warnings", notes.warnings.iter().map(String::as_str).chain(cut));
-    texts(&mut out, "infos", notes.infos.iter().map(String::as_str));
+    some_notes(&mut out, "warning", cut.into_iter().chain(notes.warnings.iter().map(String::as_str)));
+    some_notes(&mut out, "info", notes.infos.iter().map(String::as_str));
     out.push(b'}');
     out
+}
+
+/// The first notes of a kind, and how many more there are.
+fn some_notes<'a>(out: &mut Vec<u8>, kind: &str, notes: impl Iterator<Item = &'a str> + Clone) {
+    let more = notes.clone().skip(MOST_NOTES).count();
+    let more = (more > 0).then(|| format!("{more} more {kind} annotations omitted"));
+    let mut told: Vec<&str> = notes.take(MOST_NOTES).collect();
+    told.extend(more.as_deref());
+    texts(out, &format!("{kind}s"), told);
 }
 
 /// Writes `{"resultType":…,"result":…`, without the closing brace; says whether the limit cut it.
@@ -282,6 +286,21 @@ mod tests {
         check(1_500, "1.500");
         check(-1_007, "-1.007");
         check(0, "0");
+    }
+
+    #[test]
+    fn ten_notes_of_a_kind_are_told() {
+        #[track_caller]
+        fn check(n: usize, want: &str) {
+            let all: Vec<String> = (0..n).map(|i| i.to_string()).collect();
+            let mut out = Vec::new();
+            some_notes(&mut out, "info", all.iter().map(String::as_str));
+            assert_eq!(String::from_utf8(out).unwrap(), want);
+        }
+        let ten = r#","infos":["0","1","2","3","4","5","6","7","8","9""#;
+        check(0, "");
+        check(10, &format!("{ten}]"));
+        check(12, &format!("{ten},\"2 more info annotations omitted\"]"));
     }
 
     #[test]

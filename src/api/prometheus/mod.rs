@@ -25,6 +25,8 @@ use crate::promql::value::EvalError;
 
 /// Every reply but federation's.
 const JSON: &str = "application/json";
+/// A longer text is written and compressed on a blocking thread, in bytes.
+const LONG_TEXT: usize = 32 << 10;
 
 /// The routes of this dialect.
 pub(in crate::api) fn table() -> Vec<Route> {
@@ -96,7 +98,7 @@ async fn success(headers: &HeaderMap, data: &serde_json::Value) -> Result<Respon
     let mut body = json::SUCCESS.to_vec();
     body.extend_from_slice(data.to_string().as_bytes());
     body.push(b'}');
-    written(headers, false, move || body).await
+    written(headers, body.len() > LONG_TEXT, move || body).await
 }
 
 impl From<QueryError> for ApiError {
@@ -109,7 +111,7 @@ impl From<QueryError> for ApiError {
                 let hints = e.problems().iter().filter_map(|p| p.hint.clone());
                 Self::new(hints.fold(failure, Failure::hint))
             }
-            QueryError::NoRange(_) => {
+            QueryError::TooLong(_) | QueryError::NoRange(_) => {
                 Self::new(Failure::text(Kind::Usage, format!("invalid parameter \"query\": {text}")))
             }
             QueryError::Store(_) => Self::new(Failure::text(Kind::Unavailable, text)),

@@ -1,5 +1,7 @@
 //! Which series, labels, values and metrics there are.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
@@ -14,14 +16,14 @@ use crate::engine::query::names::Of;
 /// A list of more entries is written on a blocking thread.
 const LONG: usize = 1_000;
 
-fn of(form: &Form) -> Result<Of, ApiError> {
-    let sets = form.selectors()?;
+async fn of(app: &App, form: &Form) -> Result<Of, ApiError> {
+    let sets = form.selectors(app.engine.queries()).await?;
     let (start, end) = form.span()?;
     Ok(Of { sets, start, end, limit: form.limit("limit")? })
 }
 
 pub(super) async fn series(State(app): State<App>, headers: HeaderMap, form: Form) -> Result<Response, ApiError> {
-    let of = of(&form)?;
+    let of = of(&app, &form).await?;
     if of.sets.is_empty() {
         return Err(bad("no match[] parameter provided"));
     }
@@ -30,7 +32,7 @@ pub(super) async fn series(State(app): State<App>, headers: HeaderMap, form: For
 }
 
 pub(super) async fn labels(State(app): State<App>, headers: HeaderMap, form: Form) -> Result<Response, ApiError> {
-    let (found, more) = app.engine.queries().label_names(of(&form)?).await?;
+    let (found, more) = app.engine.queries().label_names(of(&app, &form).await?).await?;
     written(&headers, found.len() > LONG, move || list(&found, more, |out, name| json::string(out, name))).await
 }
 
@@ -44,7 +46,7 @@ pub(super) async fn values(
     if name.is_empty() {
         return Err(bad("invalid label name: \"\""));
     }
-    let (found, more) = app.engine.queries().label_values(name, of(&form)?).await?;
+    let (found, more) = app.engine.queries().label_values(name, of(&app, &form).await?).await?;
     written(&headers, found.len() > LONG, move || list(&found, more, |out, value| json::string(out, value))).await
 }
 
@@ -88,9 +90,13 @@ fn list<T>(found: &[T], more: bool, write: impl Fn(&mut Vec<u8>, &T)) -> Vec<u8>
 
 pub(super) async fn metadata(State(app): State<App>, headers: HeaderMap, form: Form) -> Result<Response, ApiError> {
     // One description per metric is kept, so `limit_per_metric` has nothing to cut.
-    form.limit("limit_per_metric")?;
-    let all = app.engine.intake().metadata(form.get("metric"), form.limit("limit")?);
+    form.number("limit_per_metric")?;
+    // Zero is no metric at all here, as for Prometheus; what is below is no limit.
+    let limit = form.number("limit")?.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+    let intake = Arc::clone(app.engine.intake());
+    let metric = form.get("metric").map(str::to_owned);
     let write = move || {
+        let all = intake.metadata(metric.as_deref(), limit);
         let mut out = Vec::with_capacity(64 + all.len() * 128);
         out.extend_from_slice(json::SUCCESS);
         out.push(b'{');

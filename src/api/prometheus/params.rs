@@ -13,6 +13,7 @@ use crate::api::problem::{ApiError, BODY_LIMIT};
 use crate::base::failure::{Failure, Kind};
 use crate::base::matcher::Matcher;
 use crate::base::time::Timestamp;
+use crate::engine::query::{Queries, QueryError};
 use crate::promql::parser::{parse_duration, parse_series_selectors};
 use crate::promql::source::Resolution;
 
@@ -32,8 +33,8 @@ impl<S: Send + Sync> FromRequest<S> for Form {
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let mut pairs = Vec::new();
         let (parts, body) = request.into_parts();
-        // As in Go's `ParseForm`, what the body says comes first.
-        if parts.method == Method::POST {
+        // As in Go's `ParseForm`: POST and PUT bring a form, and what it says comes first.
+        if parts.method == Method::POST || parts.method == Method::PUT {
             let kind = parts.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
             let form = kind.split(';').next().unwrap_or_default().trim();
             let bytes = body::read(body, BODY_LIMIT).await?;
@@ -129,6 +130,12 @@ impl Form {
         }
     }
 
+    /// A whole number, in the words of Prometheus' metadata.
+    pub(super) fn number(&self, name: &str) -> Result<Option<i64>, ApiError> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| bad(format!("{name} must be a number")))
+    }
+
     /// The resolution asked for.
     pub(super) fn resolution(&self) -> Result<Option<Resolution>, ApiError> {
         let Some(text) = self.get("resolution") else { return Ok(None) };
@@ -138,8 +145,14 @@ impl Form {
     }
 
     /// The sets of matchers under `match[]`.
-    pub(super) fn selectors(&self) -> Result<Vec<Vec<Matcher>>, ApiError> {
-        parse_series_selectors(&self.all("match[]")).map_err(|e| invalid("match[]", e))
+    pub(super) async fn selectors(&self, queries: &Queries) -> Result<Vec<Vec<Matcher>>, ApiError> {
+        let texts: Vec<String> = self.all("match[]").into_iter().map(str::to_owned).collect();
+        let length = texts.iter().map(String::len).sum();
+        let sets = queries.reading(length, move || parse_series_selectors(&texts)).await;
+        sets.map_err(|e| match e {
+            QueryError::Text(_) | QueryError::TooLong(_) => invalid("match[]", e),
+            other => other.into(),
+        })
     }
 
     /// `start` and `end` of questions about names: everything, if not said.
@@ -191,6 +204,16 @@ mod tests {
         assert_eq!(f.all("match[]"), ["a", "b"]);
         assert_eq!((f.get("empty"), f.get("flag"), f.get("none")), (None, None, None));
         assert!(decode(b"a=%ff", &mut Vec::new()).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_body_counts_with_post_and_put() {
+        for (method, want) in [(Method::POST, Some("1")), (Method::PUT, Some("1")), (Method::GET, Some("2"))] {
+            let request = http::Request::builder().method(&method).uri("/x?start=2");
+            let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+            let form = Form::from_request(request.body(axum::body::Body::from("start=1")).unwrap(), &()).await.unwrap();
+            assert_eq!(form.get("start"), want, "{method}");
+        }
     }
 
     #[test]

@@ -3,15 +3,15 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
-use serde_json::Value as Json;
 
 use crate::api::App;
 use crate::api::problem::ApiError;
-use crate::api::prometheus::json::{self, ShowStats};
+use crate::api::prometheus::json;
 use crate::api::prometheus::params::{Form, bad};
-use crate::api::prometheus::{success, written};
+use crate::api::prometheus::{LONG_TEXT, written};
 use crate::engine::query::{Ask, Done};
-use crate::promql::parser::parse_query;
+use crate::promql::ast::Expr;
+use crate::promql::parser::{Features, parse_query};
 use crate::promql::printer;
 use crate::promql::tree_json::tree_json;
 use crate::promql::value::{Times, Value};
@@ -20,6 +20,8 @@ use crate::promql::value::{Times, Value};
 const MAX_POINTS: i64 = 11_000;
 /// An answer with more points is written on a blocking thread: a point takes about 50 ns.
 const LONG: usize = 2_000;
+/// Longest formatted query, in bytes.
+const MAX_PRETTY: usize = 4 << 20;
 
 pub(super) async fn instant(State(app): State<App>, headers: HeaderMap, form: Form) -> Result<Response, ApiError> {
     let limit = form.limit("limit")?;
@@ -63,7 +65,7 @@ fn ask(form: &Form, at: Times) -> Result<Ask, ApiError> {
 }
 
 async fn answer(headers: &HeaderMap, form: &Form, done: Done, limit: usize) -> Result<Response, ApiError> {
-    let stats = if form.get("stats").is_some() { ShowStats::Yes } else { ShowStats::No };
+    let stats = form.get("stats").is_some();
     let long = match &done.answer.value {
         Value::Scalar(..) | Value::String(..) => false,
         Value::Vector(all) => all.len() > LONG / 4,
@@ -73,25 +75,47 @@ async fn answer(headers: &HeaderMap, form: &Form, done: Done, limit: usize) -> R
 }
 
 /// No exemplars are kept.
-pub(super) async fn exemplars(headers: HeaderMap, form: Form) -> Result<Response, ApiError> {
+pub(super) async fn exemplars(State(app): State<App>, headers: HeaderMap, form: Form) -> Result<Response, ApiError> {
     let (start, end) = (form.need_time("start")?, form.need_time("end")?);
     if end < start {
         return Err(bad("invalid parameter \"end\": end timestamp must not be before start timestamp"));
     }
-    let features = crate::promql::parser::Features::all();
-    parse_query(&form.query(), features).map_err(crate::engine::query::QueryError::Text)?;
+    parsed(&app, &form, Features::all(), |_| ()).await?;
     written(&headers, false, || br#"{"status":"success","data":[]}"#.to_vec()).await
 }
 
 pub(super) async fn format(State(app): State<App>, headers: HeaderMap, form: Form) -> Result<Response, ApiError> {
-    let expr = parse_query(&form.query(), app.engine.queries().features());
-    let expr = expr.map_err(crate::engine::query::QueryError::Text)?;
-    let text = printer::pretty(&expr);
-    success(&headers, &Json::String(text)).await
+    let features = app.engine.queries().features();
+    let text = parsed(&app, &form, features, printer::pretty).await?;
+    // Deeply nested, a query is indented to many times its length.
+    if text.len() > MAX_PRETTY {
+        return Err(bad(format!("the formatted query would have {} bytes, more than {MAX_PRETTY}", text.len())));
+    }
+    let long = text.len() > LONG_TEXT;
+    let write = move || {
+        let mut out = json::SUCCESS.to_vec();
+        json::string(&mut out, &text);
+        out.push(b'}');
+        out
+    };
+    written(&headers, long, write).await
 }
 
 pub(super) async fn parse(State(app): State<App>, headers: HeaderMap, form: Form) -> Result<Response, ApiError> {
-    let expr = parse_query(&form.query(), app.engine.queries().features());
-    let expr = expr.map_err(crate::engine::query::QueryError::Text)?;
-    success(&headers, &tree_json(&expr)).await
+    let features = app.engine.queries().features();
+    let tree = parsed(&app, &form, features, |expr| tree_json(expr).to_string()).await?;
+    let long = tree.len() > LONG_TEXT;
+    written(&headers, long, move || [json::SUCCESS, tree.as_bytes(), b"}"].concat()).await
+}
+
+/// What `make` makes of the query.
+async fn parsed<T: Send + 'static>(
+    app: &App,
+    form: &Form,
+    features: Features,
+    make: fn(&Expr) -> T,
+) -> Result<T, ApiError> {
+    let text = form.query();
+    let made = app.engine.queries().reading(text.len(), move || parse_query(&text, features).map(|expr| make(&expr)));
+    Ok(made.await?)
 }

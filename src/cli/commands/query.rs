@@ -43,7 +43,7 @@ pub struct QueryArgs {
     /// Last time of a range [default: now]
     #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
     pub end: Option<Time>,
-    /// Distance of the steps of a range, such as `30s` [default: so that it fills a screen]
+    /// Distance of the steps of a range, such as `30s` [default: about 100 steps, with `--chart` one per column]
     #[arg(long, value_name = "DURATION", value_parser = length)]
     pub step: Option<Duration>,
     /// Length of a range that ends at `--end`, such as `1h`

@@ -55,13 +55,14 @@ impl Queries {
     /// # Errors
     /// See [`ReadError`].
     pub async fn remote_read(&self, body: Bytes) -> Result<Vec<u8>, ReadError> {
-        let mut message = Vec::new();
-        unsnap(&body, &mut message)?;
-        let wanted = request(&message)?;
         let limits = self.limits();
-        let work = move |tsdb: &Tsdb, cancel: &Cancel| {
-            Ok(answer(&wanted, tsdb, limits.max_series, limits.max_samples, cancel))
+        let read = move |tsdb: &Tsdb, cancel: &Cancel| {
+            let mut message = Vec::new();
+            unsnap(&body, &mut message)?;
+            let wanted = request(&message)?;
+            answer(&wanted, tsdb, limits.max_series, limits.max_samples, cancel)
         };
+        let work = move |tsdb: &Tsdb, cancel: &Cancel| Ok(read(tsdb, cancel));
         let (answered, _) = self.in_turn(Kind::Read, None, work).await?;
         answered
     }

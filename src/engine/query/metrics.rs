@@ -25,6 +25,8 @@ pub enum Kind {
     Read,
     /// Cardinality and deletion.
     Admin,
+    /// Formatting and parsing, and selectors.
+    Text,
 }
 
 impl Kind {
@@ -35,6 +37,7 @@ impl Kind {
             Self::Names => "names",
             Self::Read => "read",
             Self::Admin => "admin",
+            Self::Text => "text",
         }
     }
 }
@@ -126,9 +129,9 @@ impl QueryMetrics {
         self.active.get_or_create(&KindLabels { kind: kind.word() }).get()
     }
 
-    /// Queries whose asker went away before the answer.
-    pub fn cancelled(&self) -> u64 {
-        self.failed.get_or_create(&ReasonLabels { reason: "cancelled" }).get()
+    /// Queries without an answer for this reason.
+    pub fn failed(&self, reason: &'static str) -> u64 {
+        self.failed.get_or_create(&ReasonLabels { reason }).get()
     }
 
     pub(super) fn abandoned(&self) {
@@ -139,7 +142,7 @@ impl QueryMetrics {
         self.took.get_or_create(&KindLabels { kind: kind.word() }).observe(took.as_secs_f64());
         let reason = match error {
             None => return,
-            Some(QueryError::Text(_) | QueryError::NoRange(_)) => "text",
+            Some(QueryError::Text(_) | QueryError::TooLong(_) | QueryError::NoRange(_)) => "text",
             Some(QueryError::Store(_) | QueryError::Evaluation(EvalError::Source(_))) => "store",
             Some(QueryError::Timeout(_)) => "timeout",
             Some(QueryError::Evaluation(EvalError::Cancelled)) => "cancelled",

@@ -28,8 +28,10 @@ use crate::promql::source::{Resolution, SourceError};
 use crate::promql::value::{Answer, Cancel, EvalError, Limits, Query, Times};
 use crate::tsdb::Tsdb;
 
-/// A longer query is parsed on a blocking thread: parsing takes about 20 ns per byte.
-const LONG_TEXT: usize = 16 << 10;
+/// Longest text of a query, or of all selectors of a request, in bytes.
+pub const MAX_TEXT: usize = 64 << 10;
+/// Up to here reading a text is not worth another thread: it takes about 20 µs.
+const SHORT_TEXT: usize = 1 << 10;
 
 /// A question in PromQL.
 #[derive(Clone, Debug)]
@@ -65,6 +67,9 @@ pub enum QueryError {
     /// The text is not a query.
     #[error(transparent)]
     Text(parser::QueryError),
+    /// The text is longer than [`MAX_TEXT`].
+    #[error("the text has {0} bytes, more than {MAX_TEXT}")]
+    TooLong(usize),
     /// A query whose value has no steps, over a range.
     #[error("invalid expression type {0:?} for range query, must be Scalar or instant Vector")]
     NoRange(&'static str),
@@ -96,6 +101,8 @@ pub struct Queries {
     metrics: QueryMetrics,
     threads: usize,
     active: ArcSwap<Active>,
+    /// The turn of what changes the store.
+    changing: Arc<Semaphore>,
 }
 
 /// The limits in force, and the turns they allow. Queries of before a change keep their turns.
@@ -137,6 +144,7 @@ impl Queries {
             metrics,
             threads: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
             active: ArcSwap::from_pointee(Active::new(QueryLimits::default())),
+            changing: Arc::new(Semaphore::new(1)),
         }
     }
 
@@ -166,23 +174,15 @@ impl Queries {
             Times::Instant(_) => Kind::Instant,
             Times::Range { .. } => Kind::Range,
         };
-        let began = Instant::now();
+        let Ask { text, at, lookback, timeout, resolution } = ask;
         let features = self.features();
-        let (text, expr) = if ask.text.len() > LONG_TEXT {
-            let text = ask.text;
-            spawn_blocking(move || parsed(text, features)).await.map_err(|_| QueryError::Crashed)??
-        } else {
-            parsed(ask.text, features)?
-        };
-        if kind == Kind::Range && !matches!(expr.ty(), Type::Scalar | Type::Vector) {
-            return Err(QueryError::NoRange(expr.ty().text()));
-        }
-        let parsing = began.elapsed();
+        let read = Text { text, kind, features }.read_if_short();
+        let read = read.inspect_err(|e| self.metrics.ended(kind, Duration::ZERO, Some(e)))?;
         let limits = self.limits();
-        let (at, resolution) = (ask.at, ask.resolution);
-        let lookback = ask.lookback.unwrap_or(limits.lookback);
+        let lookback = lookback.unwrap_or(limits.lookback);
         let threads = self.threads;
         let work = move |tsdb: &Tsdb, cancel: &Cancel| {
+            let Parsed { text, expr, took: parsing } = read.or_else(Text::read)?;
             let began = Instant::now();
             let query = Query {
                 expr: &expr,
@@ -200,13 +200,33 @@ impl Queries {
                 cancel: cancel.clone(),
             };
             let answer = eval(&query, tsdb, &limits)?;
-            Ok((answer, began.elapsed()))
+            Ok((answer, parsing, began.elapsed()))
         };
-        let done = self.in_turn(kind, ask.timeout, work).await;
-        done.map(|((answer, evaluation), queued)| {
+        let done = self.in_turn(kind, timeout, work).await;
+        done.map(|((answer, parsing, evaluation), queued)| {
             self.metrics.samples(answer.stats.samples);
             Done { answer, queued, parsing, evaluation }
         })
+    }
+
+    /// Reads a text of `length` bytes: a short one at once, a longer one on a blocking thread in its turn.
+    ///
+    /// # Errors
+    /// It is too long, or those of `read`.
+    pub async fn reading<T: Send + 'static>(
+        &self,
+        length: usize,
+        read: impl FnOnce() -> Result<T, parser::QueryError> + Send + 'static,
+    ) -> Result<T, QueryError> {
+        let began = Instant::now();
+        let read = || read().map_err(QueryError::Text);
+        let done = match length {
+            ..=SHORT_TEXT => read(),
+            n if n <= MAX_TEXT => self.run(began, Kind::Text, None, move |_| read()).await.map(|(done, _)| done),
+            _ => Err(QueryError::TooLong(length)),
+        };
+        self.metrics.ended(Kind::Text, began.elapsed(), done.as_ref().err());
+        done
     }
 
     /// Runs `work` on a blocking thread once it is its turn. Gives how long that took, too.
@@ -220,8 +240,33 @@ impl Queries {
         work: impl FnOnce(&Tsdb, &Cancel) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<(T, Duration), QueryError> {
         let began = Instant::now();
-        let done = self.run(began, kind, patience, work).await;
+        let done = match self.store.open() {
+            Ok(tsdb) => self.run(began, kind, patience, move |cancel| work(&tsdb, cancel)).await,
+            Err(e) => Err(e.into()),
+        };
         self.metrics.ended(kind, began.elapsed(), done.as_ref().err());
+        done
+    }
+
+    /// Changes the store on a blocking thread: one after another, as long as it takes, beside the queries.
+    async fn alone(
+        &self,
+        change: impl FnOnce(&Tsdb) -> Result<(), QueryError> + Send + 'static,
+    ) -> Result<(), QueryError> {
+        let began = Instant::now();
+        let done = async {
+            let tsdb = self.store.open()?;
+            // Never closed.
+            let turn = Arc::clone(&self.changing).acquire_owned().await.map_err(|_| QueryError::Crashed)?;
+            let running = self.metrics.running(Kind::Admin);
+            let job = spawn_blocking(move || {
+                let (_turn, _running) = (turn, running);
+                change(&tsdb)
+            });
+            job.await.map_err(|_| QueryError::Crashed)?
+        };
+        let done = done.await;
+        self.metrics.ended(Kind::Admin, began.elapsed(), done.as_ref().err());
         done
     }
 
@@ -230,28 +275,30 @@ impl Queries {
         began: Instant,
         kind: Kind,
         patience: Option<Duration>,
-        work: impl FnOnce(&Tsdb, &Cancel) -> Result<T, QueryError> + Send + 'static,
+        work: impl FnOnce(&Cancel) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<(T, Duration), QueryError> {
-        let tsdb = self.store.open()?;
         let active = self.active.load_full();
         let most = active.limits.timeout;
         let deadline = began + patience.map_or(most, |asked| asked.min(most));
+        let cancel = Cancel::default();
+        let mut waiter = Waiter { cancel: cancel.clone(), metrics: &self.metrics, told: false };
         let waiting = self.metrics.waiting();
         let turn: OwnedSemaphorePermit = match timeout_at(deadline, Arc::clone(&active.turns).acquire_owned()).await {
             Ok(Ok(turn)) => turn,
             // Never closed: only time can have been up.
-            Ok(Err(_)) | Err(_) => return Err(QueryError::Timeout("query queue")),
+            Ok(Err(_)) | Err(_) => {
+                waiter.told = true;
+                return Err(QueryError::Timeout("query queue"));
+            }
         };
         drop(waiting);
         let queued = began.elapsed();
         self.metrics.queued(queued);
-        let cancel = Cancel::default();
-        let mut waiter = Waiter { cancel: cancel.clone(), metrics: &self.metrics, told: false };
         let running = self.metrics.running(kind);
         let job = spawn_blocking(move || {
             // Held until the work has really ended, not only until nobody waits for it.
             let (_turn, _running) = (turn, running);
-            work(&tsdb, &cancel)
+            work(&cancel)
         });
         let ended = timeout_at(deadline, job).await;
         waiter.told = true;
@@ -268,9 +315,37 @@ impl Queries {
     }
 }
 
-fn parsed(text: String, features: Features) -> Result<(String, Expr), QueryError> {
-    let expr = parser::parse_query(&text, features).map_err(QueryError::Text)?;
-    Ok((text, expr))
+/// A query that was not read yet.
+struct Text {
+    text: String,
+    kind: Kind,
+    features: Features,
+}
+
+struct Parsed {
+    text: String,
+    expr: Expr,
+    took: Duration,
+}
+
+impl Text {
+    /// Reads a short text, gives a longer one back.
+    fn read_if_short(self) -> Result<Result<Parsed, Self>, QueryError> {
+        match self.text.len() {
+            ..=SHORT_TEXT => self.read().map(Ok),
+            n if n <= MAX_TEXT => Ok(Err(self)),
+            length => Err(QueryError::TooLong(length)),
+        }
+    }
+
+    fn read(self) -> Result<Parsed, QueryError> {
+        let began = Instant::now();
+        let expr = parser::parse_query(&self.text, self.features).map_err(QueryError::Text)?;
+        if self.kind == Kind::Range && !matches!(expr.ty(), Type::Scalar | Type::Vector) {
+            return Err(QueryError::NoRange(expr.ty().text()));
+        }
+        Ok(Parsed { text: self.text, expr, took: began.elapsed() })
+    }
 }
 
 pub(super) fn millis(d: Duration) -> i64 {
@@ -314,7 +389,7 @@ mod tests {
             }
         }
         spawn_blocking(move || has_ended.recv()).await.unwrap().unwrap();
-        assert_eq!(queries.metrics.cancelled(), 1);
+        assert_eq!(queries.metrics.failed("cancelled"), 1);
         let next = queries.in_turn(Kind::Instant, None, |_, _| Ok(7)).await;
         assert_eq!(next.unwrap().0, 7, "its turn is free again");
     }
@@ -342,6 +417,56 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_leaves_the_queue_and_what_is_no_query_count() {
+        let (queries, _dir) = service(1);
+        let (release, held) = mpsc::channel::<()>();
+        let mut first = std::pin::pin!(queries.in_turn(Kind::Range, None, move |_, _| {
+            // Ends when the sender is dropped.
+            let _ = held.recv();
+            Ok(())
+        }));
+        assert!(futures_util::poll!(first.as_mut()).is_pending());
+        {
+            let mut second = std::pin::pin!(queries.in_turn(Kind::Range, None, |_, _| Ok(())));
+            assert!(futures_util::poll!(second.as_mut()).is_pending());
+        }
+        assert_eq!(queries.metrics.failed("cancelled"), 1);
+        drop(release);
+        first.await.unwrap();
+        let range = Times::Range { start: 0, end: 1, step: 1 };
+        let long = |text: &str, len: usize| text.to_owned() + &" ".repeat(len);
+        let bad = [
+            ("up +".to_owned(), Times::Instant(0)),
+            ("up[5m]".to_owned(), range),
+            (long("up +", SHORT_TEXT), Times::Instant(0)),
+            (long("up[5m]", SHORT_TEXT), range),
+            (long("up", MAX_TEXT), range),
+        ];
+        for (text, at) in bad {
+            let ask = Ask { text, at, lookback: None, timeout: None, resolution: None };
+            queries.ask(ask).await.unwrap_err();
+        }
+        assert_eq!((queries.metrics.failed("text"), queries.metrics.failed("cancelled")), (5, 1));
+    }
+
+    #[tokio::test]
+    async fn deletion_waits_for_no_query() {
+        let (queries, _dir) = service(1);
+        let (release, held) = mpsc::channel::<()>();
+        let mut query = std::pin::pin!(queries.in_turn(Kind::Range, None, move |_, _| {
+            // Ends when the sender is dropped.
+            let _ = held.recv();
+            Ok(())
+        }));
+        assert!(futures_util::poll!(query.as_mut()).is_pending());
+        let all = crate::promql::parser::parse_series_selectors(&["{__name__!=''}"]).unwrap();
+        queries.delete(all, 0, 1).await.unwrap();
+        queries.clean_tombstones().await.unwrap();
+        drop(release);
+        query.await.unwrap();
+    }
+
+    #[tokio::test]
     async fn time_that_is_up_ends_the_work() {
         let (queries, _dir) = service(1);
         let (ended, has_ended) = mpsc::channel();
@@ -355,7 +480,7 @@ mod tests {
         let late = queries.in_turn(Kind::Range, Some(Duration::from_millis(20)), work).await;
         assert_eq!(late.unwrap_err().to_string(), "query timed out in expression evaluation");
         spawn_blocking(move || has_ended.recv()).await.unwrap().unwrap();
-        assert_eq!(queries.metrics.cancelled(), 0, "it was told so");
+        assert_eq!(queries.metrics.failed("cancelled"), 0, "it was told so");
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@ use crate::base::labels::Labels;
 use crate::base::matcher::Matcher;
 use crate::engine::query::metrics::Kind;
 use crate::engine::query::{Queries, QueryError};
+use crate::promql::value::{Cancel, EvalError};
 use crate::tsdb::Tsdb;
 
 /// Which series are meant: those of any set of matchers, or all of them without any.
@@ -30,7 +31,9 @@ impl Queries {
     /// # Errors
     /// See [`QueryError`].
     pub async fn series(&self, of: Of) -> Result<Limited<Labels>, QueryError> {
-        let find = move |tsdb: &Tsdb| each(&of, |set, limit| Ok(tsdb.series(set, of.start, of.end, limit)?));
+        let find = move |tsdb: &Tsdb, cancel: &Cancel| {
+            each(&of, |set, limit| Ok(tsdb.series(set, of.start, of.end, limit, cancel)?))
+        };
         self.names(find).await
     }
 
@@ -39,7 +42,9 @@ impl Queries {
     /// # Errors
     /// See [`QueryError`].
     pub async fn label_names(&self, of: Of) -> Result<Limited<Box<str>>, QueryError> {
-        let find = move |tsdb: &Tsdb| each(&of, |set, limit| Ok(tsdb.label_names(set, of.start, of.end, limit)?));
+        let find = move |tsdb: &Tsdb, cancel: &Cancel| {
+            each(&of, |set, limit| Ok(tsdb.label_names(set, of.start, of.end, limit, cancel)?))
+        };
         self.names(find).await
     }
 
@@ -48,16 +53,22 @@ impl Queries {
     /// # Errors
     /// See [`QueryError`].
     pub async fn label_values(&self, name: String, of: Of) -> Result<Limited<Box<str>>, QueryError> {
-        let find =
-            move |tsdb: &Tsdb| each(&of, |set, limit| Ok(tsdb.label_values(&name, set, of.start, of.end, limit)?));
+        let find = move |tsdb: &Tsdb, cancel: &Cancel| {
+            each(&of, |set, limit| Ok(tsdb.label_values(&name, set, of.start, of.end, limit, cancel)?))
+        };
         self.names(find).await
     }
 
     async fn names<T: Send + 'static>(
         &self,
-        find: impl FnOnce(&Tsdb) -> Result<T, QueryError> + Send + 'static,
+        find: impl FnOnce(&Tsdb, &Cancel) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<T, QueryError> {
-        self.in_turn(Kind::Names, None, move |tsdb, _| find(tsdb)).await.map(|(found, _)| found)
+        let find = move |tsdb: &Tsdb, cancel: &Cancel| {
+            let found = find(tsdb, cancel)?;
+            // What was found until then is not all.
+            if cancel.cancelled() { Err(EvalError::Cancelled.into()) } else { Ok(found) }
+        };
+        self.in_turn(Kind::Names, None, find).await.map(|(found, _)| found)
     }
 }
 

@@ -56,13 +56,13 @@ impl Queries {
     /// # Errors
     /// See [`QueryError`].
     pub async fn delete(&self, sets: Vec<Vec<Matcher>>, start: i64, end: i64) -> Result<(), QueryError> {
-        let delete = move |tsdb: &Tsdb, _: &Cancel| {
+        let delete = move |tsdb: &Tsdb| {
             for set in &sets {
                 tsdb.delete_series(set, start, end).map_err(|e| SourceError::Store(Box::new(e)))?;
             }
             Ok(())
         };
-        self.in_turn(Kind::Admin, None, delete).await.map(|_| ())
+        self.alone(delete).await
     }
 
     /// Removes what was deleted from the disk.
@@ -70,11 +70,11 @@ impl Queries {
     /// # Errors
     /// See [`QueryError`].
     pub async fn clean_tombstones(&self) -> Result<(), QueryError> {
-        let clean = |tsdb: &Tsdb, _: &Cancel| {
+        let clean = |tsdb: &Tsdb| {
             tsdb.clean_tombstones().map_err(|e| SourceError::Store(Box::new(e)))?;
             Ok(())
         };
-        self.in_turn(Kind::Admin, None, clean).await.map(|_| ())
+        self.alone(clean).await
     }
 
     /// Counts series in memory by metric, label and value; lists have at most `limit` rows.
@@ -82,7 +82,10 @@ impl Queries {
     /// # Errors
     /// See [`QueryError`].
     pub async fn cardinality(&self, limit: usize) -> Result<Cardinality, QueryError> {
-        let count = move |tsdb: &Tsdb, _: &Cancel| Ok(tsdb.cardinality(limit));
+        let count = move |tsdb: &Tsdb, cancel: &Cancel| {
+            let counted = tsdb.cardinality(limit, cancel);
+            if cancel.cancelled() { Err(EvalError::Cancelled.into()) } else { Ok(counted) }
+        };
         self.in_turn(Kind::Admin, None, count).await.map(|(found, _)| found)
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::promql::value::Cancel;
 use crate::tsdb::metadata::Metadata;
 
 const HOUR: i64 = 3_600_000;
@@ -174,17 +175,17 @@ fn names_values_and_descriptions_come_from_memory_and_blocks() {
     let check = |db: &Tsdb| {
         let text = |all: Vec<Box<str>>| all.join(" ");
         let (from, to) = (NOW - 1, NOW + 1);
-        assert_eq!(text(db.label_names(&[], from, to, 10).unwrap()), "__name__ n");
-        assert_eq!(text(db.label_values("n", &[], from, to, 10).unwrap()), "1 2 3");
-        assert_eq!(text(db.label_values("n", &[], from, to, 2).unwrap()), "1 2");
+        assert_eq!(text(db.label_names(&[], from, to, 10, &Cancel::default()).unwrap()), "__name__ n");
+        assert_eq!(text(db.label_values("n", &[], from, to, 10, &Cancel::default()).unwrap()), "1 2 3");
+        assert_eq!(text(db.label_values("n", &[], from, to, 2, &Cancel::default()).unwrap()), "1 2");
         let b = [Matcher::equal("__name__", "b")];
-        assert_eq!(text(db.label_values("n", &b, from, to, 10).unwrap()), "2");
-        assert_eq!(db.series(&b, from, to, 10).unwrap(), [labels("b", 2).labels()]);
+        assert_eq!(text(db.label_values("n", &b, from, to, 10, &Cancel::default()).unwrap()), "2");
+        assert_eq!(db.series(&b, from, to, 10, &Cancel::default()).unwrap(), [labels("b", 2).labels()]);
         let a = Metadata { kind: "counter".into(), help: "what a is".into(), unit: "bytes".into() };
         assert_eq!(db.metadata(None, 10), [("a".into(), a)]);
     };
     check(&db);
-    let top = db.cardinality(1);
+    let top = db.cardinality(1, &Cancel::default());
     assert_eq!((top.series, top.label_pairs, &*top.values_by_label[0].0), (3, 6, "__name__"));
     assert_eq!((top.min_time, top.max_time), (Some(NOW + 1), Some(NOW + 1)));
     drop(db);

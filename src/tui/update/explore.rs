@@ -14,7 +14,7 @@ use crate::tui::state::{Overlay, Screen, State};
 use crate::wire::query::Ask;
 
 /// Goes to the screen; from a monitor, with the query that draws it.
-pub(crate) fn enter(s: &mut State) {
+pub(crate) fn enter(s: &mut State) -> Vec<Effect> {
     let name = s.open.take();
     let monitor = name.as_ref().map(|n| n.as_str().replace('\\', "\\\\").replace('"', "\\\""));
     if s.screen != Screen::Explore {
@@ -24,10 +24,12 @@ pub(crate) fn enter(s: &mut State) {
     if let Some(monitor) = monitor {
         let query = format!("probe_duration_seconds{{monitor=\"{monitor}\"}}");
         s.explore.remember(&query);
-        s.explore.open(&query);
-    } else if s.explore.queries.iter().all(QueryBox::is_blank) {
+        return s.explore.open(&query);
+    }
+    if s.explore.queries.iter().all(QueryBox::is_blank) {
         s.explore.focus = Focus::Editor;
     }
+    Vec::new()
 }
 
 /// Goes back to where the screen was entered from.
@@ -333,7 +335,8 @@ pub(crate) fn link(s: &mut State, query: &str, span: Option<Duration>, end: Opti
     s.explore.range.end = end;
     if !query.trim().is_empty() {
         s.explore.remember(query);
-        s.explore.open(query);
+        let given_up = s.explore.open(query);
+        debug_assert!(given_up.is_empty(), "the interface begins with this");
     }
 }
 
@@ -520,6 +523,20 @@ mod tests {
     }
 
     #[test]
+    fn the_query_of_a_monitor_takes_the_place_of_what_runs() {
+        let mut s = live();
+        let effects = press(&mut s, "5up\n");
+        reply(&mut s, &effects, &["a"]);
+        press(&mut s, "\x1b ");
+        assert_eq!(s.explore.hidden.len(), 1);
+        let (id, _) = asked(&press(&mut s, "+"));
+        press(&mut s, "3\n");
+        let effects = press(&mut s, "5");
+        assert!(effects.contains(&Effect::Cancel(id)), "{effects:?}");
+        assert!(s.explore.hidden.is_empty());
+    }
+
+    #[test]
     fn zooming_keeps_the_end_or_the_inspected_time_in_view() {
         let mut s = live();
         let effects = press(&mut s, "5up\n");
@@ -553,7 +570,7 @@ mod tests {
         let effects = at(&mut s, 60);
         reply(&mut s, &effects, &["a", "b", "c"]);
         assert_eq!(s.explore.row, 2);
-        let drawn: Vec<bool> = s.explore.series().map(|(_, line)| s.explore.is_drawn(&line.key)).collect();
+        let drawn: Vec<bool> = s.explore.series().map(|(_, line)| s.explore.drawn()(&line.key)).collect();
         assert_eq!(drawn, [true, true, false], "what was hidden stays hidden");
     }
 

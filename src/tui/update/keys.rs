@@ -86,7 +86,7 @@ fn act(s: &mut State, action: Action) -> Vec<Effect> {
     match action {
         Action::GoOverview => go(s, Screen::Overview),
         Action::GoMonitors => go(s, Screen::Monitors),
-        Action::GoExplore => explore::enter(s),
+        Action::GoExplore => return explore::enter(s),
         Action::GoConfig => go(s, Screen::Config),
         Action::Help => {
             s.overlay = Overlay::Help { scroll: 0, query: String::new(), typing: false };

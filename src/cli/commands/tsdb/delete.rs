@@ -68,7 +68,7 @@ pub fn run(args: &DeleteArgs, ui: &mut Ui, cx: &Context) -> Done {
     form.extend(end.map(|t| ("end", seconds(t))));
     let client = connect::client(&cx.settings)?;
     let series = connect::block_on(async {
-        let series = series(&client, &form, args).await?;
+        let series = series(&client, &form).await?;
         if args.yes && !series.is_empty() {
             client.post_form("/api/v1/admin/tsdb/delete_series", &form).await.map_err(connect::failure)?;
         }
@@ -102,13 +102,8 @@ pub fn run(args: &DeleteArgs, ui: &mut Ui, cx: &Context) -> Done {
 }
 
 /// The series that would lose samples.
-async fn series(client: &Client, form: &[(&str, String)], args: &DeleteArgs) -> Result<Vec<Labels>, Failure> {
-    let mut form = form.to_vec();
-    // Without a start Prometheus' dialect would look at the last hours only.
-    if args.start.is_none() {
-        form.push(("start", "0".to_owned()));
-    }
-    let text = client.post_form("/api/v1/series", &form).await.map_err(connect::failure)?;
+async fn series(client: &Client, form: &[(&str, String)]) -> Result<Vec<Labels>, Failure> {
+    let text = client.post_form("/api/v1/series", form).await.map_err(connect::failure)?;
     let reply: SeriesReply =
         serde_json::from_str(&text).map_err(|e| connect::failure(ClientError::Reply(e.to_string())))?;
     Ok(reply.data)

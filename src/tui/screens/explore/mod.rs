@@ -114,7 +114,8 @@ fn chart(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
         }
         return;
     };
-    let curves = x.series().enumerate().filter(|(_, (_, line))| x.is_drawn(&line.key)).map(|(i, (_, line))| {
+    let is_drawn = x.drawn();
+    let curves = x.series().enumerate().filter(|(_, (_, line))| is_drawn(&line.key)).map(|(i, (_, line))| {
         let picked = focused && i == x.row;
         let alone = x.solo.as_ref() == Some(&line.key);
         let stroke = x.stroke(&line.key);
@@ -179,7 +180,8 @@ fn table(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Option<Posit
     }
     let x = &s.explore;
     let columns = usize::from(area.width);
-    let (all, drawn) = (x.rows(), x.series().filter(|(_, line)| x.is_drawn(&line.key)).count());
+    let is_drawn = x.drawn();
+    let (all, drawn) = (x.rows(), x.series().filter(|(_, line)| is_drawn(&line.key)).count());
     let title = if drawn == all { format!("SERIES {all}") } else { format!("SERIES {drawn} of {all}") };
     let more: usize = x.queries.iter().filter_map(|q| q.ran.as_ref()).map(|r| r.more).sum();
     let tail = match (more, x.table) {
@@ -198,7 +200,7 @@ fn table(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Option<Posit
         let name = if lettered { format!("{} {name}", letter(query)) } else { name.clone() };
         let step = x.queries.get(query).and_then(|q| q.ran.as_ref()).map_or(1, |r| r.step);
         let last = x.inspect.map_or(line.stats.last, |at| line.value_at(at, step));
-        let stroke = x.is_drawn(&line.key).then(|| x.stroke(&line.key));
+        let stroke = is_drawn(&line.key).then(|| x.stroke(&line.key));
         let entry = Entry { stroke, name: &name, stats: Stats { last, ..line.stats }, picked };
         legend::row(&entry, is_current(s, query), columns, theme).draw(buf, theme, area, row);
         if picked {

@@ -220,11 +220,14 @@ impl Explore {
         &mut self.queries[self.at]
     }
 
-    /// Puts a query into the first field and asks for it at once.
-    pub(crate) fn open(&mut self, text: &str) {
+    /// Puts a query into the first field, to be asked for at once in place of what is being answered.
+    pub(crate) fn open(&mut self, text: &str) -> Vec<Effect> {
+        let given_up = self.cancel();
         self.queries = vec![QueryBox::new(text)];
         (self.at, self.focus, self.popup) = (0, Focus::Results, None);
         (self.solo, self.inspect, self.pending) = (None, None, Some(Why::Run));
+        self.hidden.clear();
+        given_up
     }
 
     /// The distance of two points, in milliseconds.
@@ -369,13 +372,11 @@ impl Explore {
         Some((answers().map(|r| r.from).min()?, answers().map(|r| r.to).max()?))
     }
 
-    /// Whether a series is drawn.
-    pub(crate) fn is_drawn(&self, key: &SeriesKey) -> bool {
-        match &self.solo {
-            // A series that is gone does not keep the others away.
-            Some(solo) if self.series().any(|(_, line)| line.key == *solo) => solo == key,
-            Some(_) | None => !self.hidden.contains(key),
-        }
+    /// Tells which series are drawn.
+    pub(crate) fn drawn(&self) -> impl Fn(&SeriesKey) -> bool {
+        // A series that is gone does not keep the others away.
+        let solo = self.solo.as_ref().filter(|solo| self.series().any(|(_, line)| line.key == **solo));
+        move |key| solo.map_or_else(|| !self.hidden.contains(key), |solo| solo == key)
     }
 
     /// Whether an answer to a new question is awaited.
