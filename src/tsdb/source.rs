@@ -45,7 +45,7 @@ impl Shared {
         let (catalog, tombstones) = (self.catalog(), self.tombstones());
         let mut seen = seen.ok_or(SourceError::TooManySeries { limit })?;
         head::sort(&mut seen);
-        let resolution = resolution::choose(select, &catalog);
+        let resolution = resolution::choose(select, &catalog, self.raw_from());
         let (blocks, spans) = resolution::spans(resolution, &catalog, start, end);
         let mut damage = Damage::default();
         let mut lists = Vec::with_capacity(blocks.len() + 1);
