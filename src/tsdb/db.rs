@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 
+use tracing::warn;
+
 use crate::base::time::Timestamp;
 use crate::tsdb::append::Writer;
 use crate::tsdb::batch::{Ack, AppendError, Appended, Batch};
@@ -16,7 +18,7 @@ use crate::tsdb::fs::{Disk, Fs};
 use crate::tsdb::head::Head;
 use crate::tsdb::maintain::Upkeep;
 use crate::tsdb::metadata;
-use crate::tsdb::open::recover;
+use crate::tsdb::open::{recover, remove_unfinished, sync};
 use crate::tsdb::options::Options;
 use crate::tsdb::series_log::{self, SeriesLog};
 use crate::tsdb::small_file;
@@ -189,6 +191,7 @@ impl Tsdb {
         fs.create_dir(&wal_dir)?;
         fs.create_dir(&catalog::dir(dir))?;
         let cache = Cache::new(INDEX_CACHE);
+        remove_unfinished(&*fs, dir)?;
         let mut catalog = Catalog::load(&*fs, dir, &cache)?;
         let recovered = recover(&*fs, dir, catalog.flushed())?;
         let mut lost = Vec::new();
@@ -214,6 +217,10 @@ impl Tsdb {
         let last_id = tombstones.iter().map(|t| t.block).fold(catalog.last_id(), u64::max);
         let log = SeriesLog::open(Arc::clone(&fs), series_log::path(dir), &recovered.definitions)?;
         let syncer = Arc::new(Syncer::new(options.fsync));
+        if let Err(err) = sync(&*fs, dir, &recovered.segments) {
+            warn!(error = %err, "the disk does not confirm what the write-ahead log holds: it goes into blocks soon");
+            syncer.ask_rotate();
+        }
         let since = (!recovered.segments.is_empty()).then_some(now);
         let wal = Wal::new(Arc::clone(&fs), wal_dir, Arc::clone(&syncer), recovered.segments, catalog.flushed() + 2);
         let shared = Arc::new(Shared {
