@@ -244,23 +244,23 @@ impl Shared {
             if inputs.iter().any(cuts) {
                 self.cut_raw(upkeep, keep_from)?;
             }
-            if let Err(err) = self.merge(upkeep, &inputs, keep_from, work, stop) {
+            if let Err(err) = self.merge(upkeep.take_id(), &inputs, keep_from, work, stop) {
                 return if err.kind() == io::ErrorKind::Interrupted { Ok(()) } else { Err(err) };
             }
         }
     }
 
-    /// Replaces blocks by one; interrupted when `stop` says so.
+    /// Replaces blocks by one of this number; interrupted when `stop` says so.
     pub(crate) fn merge(
         &self,
-        upkeep: &mut Upkeep,
+        id: u64,
         inputs: &[Arc<Block>],
         keep_from: i64,
         work: &mut Work,
         stop: &dyn Fn() -> bool,
     ) -> io::Result<()> {
         let dir = catalog::dir(&self.dir);
-        let target = Target { dir: &dir, id: upkeep.take_id(), cache: &self.cache };
+        let target = Target { dir: &dir, id, cache: &self.cache };
         let mut damage = Damage::default();
         let merged = compact::merge_until(inputs, &self.tombstones(), keep_from, target, &mut damage, stop)?;
         let ids: Vec<u64> = inputs.iter().map(|b| b.meta().id).collect();
@@ -334,7 +334,9 @@ impl Shared {
                 if !self.has_room(sources.iter().map(|b| b.stats().bytes / 4).sum(), upkeep) {
                     return Ok(false);
                 }
-                self.roll_up(upkeep, &sources, (after, until), resolution, work)?;
+                if let Err(err) = self.roll_up(upkeep, &sources, (after, until), resolution, work, stop) {
+                    return if err.kind() == io::ErrorKind::Interrupted { Ok(false) } else { Err(err) };
+                }
             }
         }
         upkeep.rolled = Some((upkeep.next_id, last));
@@ -366,11 +368,12 @@ impl Shared {
         span: (i64, i64),
         resolution: Resolution,
         work: &mut Work,
+        stop: &dyn Fn() -> bool,
     ) -> io::Result<()> {
         let dir = catalog::dir(&self.dir);
         let target = Target { dir: &dir, id: upkeep.take_id(), cache: &self.cache };
         let mut damage = Damage::default();
-        let block = rollup::build(sources, &self.tombstones(), span, resolution, target, &mut damage)?;
+        let block = rollup::build(sources, &self.tombstones(), span, resolution, target, &mut damage, stop)?;
         self.counters.damaged.fetch_add(damage.count, Relaxed);
         damage.notes.iter().for_each(|note| warn!(note, "damage was found when samples were rolled up"));
         if let Some(block) = block {

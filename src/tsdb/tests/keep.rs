@@ -92,6 +92,33 @@ fn late_samples_find_their_way_into_roll_ups() {
 }
 
 #[test]
+fn cleaning_keeps_the_order_of_roll_ups() {
+    let dir = tempfile::tempdir().unwrap();
+    // Roll-ups of three days become one.
+    let options = Options { retention: Duration::from_secs(30 * 86_400), ..Options::default() };
+    let db = Tsdb::open(dir.path(), options, at(NOW)).unwrap();
+    days(&db, 12);
+    let end = NOW + 12 * DAY + 2 * HOUR;
+    append(&db, &[(labels("c", 1), vec![(NOW + 5 * DAY + 1, 7.0)])]);
+    db.flush().unwrap();
+    assert_eq!(maintain(&db, end).rolled_up, 2);
+    let counts = || {
+        let select = Select { resolution: Some(Resolution::FiveMinutes), want: Want::Count, ..select(&[], NOW, end) };
+        read(&db, &select)
+    };
+    let shared = db.shared();
+    let wide = |b: &std::sync::Arc<crate::tsdb::block::Block>| b.meta().covers.is_some_and(|(a, u)| u - a > DAY);
+    assert!(shared.catalog().of(Resolution::FiveMinutes).any(wide));
+    // Each day in turn, so that also those beside the newer roll-up are.
+    for day in 3..8 {
+        db.delete_series(&[], NOW + day * DAY + HOUR, NOW + day * DAY + 2 * HOUR).unwrap();
+        let before = counts();
+        db.clean_tombstones().unwrap();
+        assert_same(&counts(), &before, &format!("day {day}"));
+    }
+}
+
+#[test]
 fn raw_samples_answer_unless_they_are_gone_or_nobody_would_notice() {
     let dir = tempfile::tempdir().unwrap();
     let options = Options { retention: Duration::from_secs(9 * 86_400), ..Options::default() };
