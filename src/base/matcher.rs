@@ -188,9 +188,12 @@ impl Test {
             (_, Some(prefix)) if plain(prefix) => return Ok(Self::LongerThan(prefix.into())),
             _ => {}
         }
-        regex::RegexBuilder::new(&format!("^(?s:{})$", rust_pattern(pattern)))
-            .size_limit(REGEX_SIZE)
-            .build()
+        let pattern_here = rust_pattern(pattern);
+        let build = |text: &str| regex::RegexBuilder::new(text).size_limit(REGEX_SIZE).build();
+        // One that closes the group around it, and opens another, stands only there.
+        let alone = if pattern.contains(')') { build(&pattern_here).map(drop) } else { Ok(()) };
+        alone
+            .and_then(|()| build(&format!("^(?s:{pattern_here})$")))
             .map(Self::Pattern)
             .map_err(|e| BadRegex { pattern: pattern.to_owned(), source: Box::new(e) })
     }
@@ -244,7 +247,7 @@ mod tests {
 
     #[test]
     fn what_is_not_a_pattern_is_refused() {
-        for bad in ["(", "a)", "[", "(?P<x", "(a{1000}){1000}"] {
+        for bad in ["(", "a)", "a)|(b", "a)(?:b", "[", "(?P<x", "(a{1000}){1000}"] {
             assert!(Matcher::new("l", MatchOp::Regex, bad).is_err(), "{bad}");
         }
     }

@@ -27,13 +27,23 @@ pub(crate) struct Writer {
     /// When the oldest sample that is in no block was taken in.
     pub(crate) since: Option<Timestamp>,
     pub(crate) closed: bool,
+    /// Definitions were written that nobody was asked to sync.
+    defined: bool,
     /// Slot and number of each series of the batch; reused.
     places: Vec<Option<(u32, u64)>>,
 }
 
 impl Writer {
     pub(crate) const fn new(wal: Wal, log: SeriesLog, next_id: u64, since: Option<Timestamp>) -> Self {
-        Self { wal, log, next_id, since, closed: false, places: Vec::new() }
+        Self { wal, log, next_id, since, closed: false, defined: false, places: Vec::new() }
+    }
+
+    /// Writes what was given to the write-ahead log since it [began](Wal::begin). Definitions are synced with
+    /// it, also those of an append before that failed after them. Returns the position to wait for.
+    pub(crate) fn commit(&mut self) -> io::Result<u64> {
+        let position = self.wal.commit(self.defined.then(|| self.log.file()))?;
+        self.defined = false;
+        Ok(position)
     }
 }
 
@@ -100,8 +110,7 @@ impl Shared {
                 writer.wal.samples(*id, &young);
             }
         }
-        let definitions = (unknown > 0).then(|| writer.log.file());
-        let position = writer.wal.commit(definitions).map_err(append_error)?;
+        let position = writer.commit().map_err(append_error)?;
         writer.since.get_or_insert(now);
         let mut head = self.head_mut();
         for ((_, samples), place) in batch.iter().zip(&writer.places) {
@@ -155,6 +164,7 @@ impl Shared {
             return Ok(());
         }
         writer.log.add(new.iter().copied()).map_err(append_error)?;
+        writer.defined = true;
         writer.next_id += new.len() as u64;
         // Labels are built before readers are kept waiting.
         let labels: Vec<Labels> = new.iter().map(|(_, key)| Labels::from_key(key)).collect();

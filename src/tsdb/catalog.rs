@@ -95,6 +95,15 @@ impl Catalog {
         self.blocks.iter().filter(move |b| b.meta().resolution == resolution)
     }
 
+    /// From which time on no raw sample was removed, as far as the blocks tell: before the oldest of them
+    /// there may be roll-ups of what is gone.
+    pub(crate) fn raw_from(&self) -> i64 {
+        let oldest = self.of(Resolution::Raw).map(|b| b.stats().min_time).min().unwrap_or(i64::MAX);
+        let rolled = self.blocks.iter().filter(|b| b.meta().resolution != Resolution::Raw);
+        let gone = rolled.map(|b| b.stats().max_time).filter(|t| *t < oldest).max();
+        gone.map_or(i64::MIN, |t| t.saturating_add(1))
+    }
+
     /// The last flush that a block holds: the samples of all up to it are in blocks, or were retired.
     pub(crate) fn flushed(&self) -> u64 {
         self.blocks.iter().map(|b| b.meta().sequence.1).max().unwrap_or(0)

@@ -97,7 +97,7 @@ pub fn merge_until(
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "blocks that are merged have one resolution"));
     }
     if resolution != Resolution::Raw {
-        return rollup::merge(inputs, tombstones, keep_from, target, damage);
+        return rollup::merge(inputs, tombstones, keep_from, target, damage, stop);
     }
     let mut merger = Merger::new(inputs, tombstones);
     let mut meta = Meta::raw(target.id, sequences(inputs));

@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 
+use tracing::warn;
+
 use crate::base::time::Timestamp;
 use crate::tsdb::append::Writer;
 use crate::tsdb::batch::{Ack, AppendError, Appended, Batch};
-use crate::tsdb::block::{Block, Cache};
+use crate::tsdb::block::{Block, Cache, Stats};
 use crate::tsdb::catalog::{self, Catalog};
 use crate::tsdb::compact::Tombstone;
 use crate::tsdb::delete;
@@ -16,7 +18,7 @@ use crate::tsdb::fs::{Disk, Fs};
 use crate::tsdb::head::Head;
 use crate::tsdb::maintain::Upkeep;
 use crate::tsdb::metadata;
-use crate::tsdb::open::recover;
+use crate::tsdb::open::{recover, remove_unfinished, sync};
 use crate::tsdb::options::Options;
 use crate::tsdb::series_log::{self, SeriesLog};
 use crate::tsdb::small_file;
@@ -54,6 +56,8 @@ pub(crate) struct Shared {
     metadata: Mutex<metadata::Catalogue>,
     /// The time, in milliseconds, that retention goes by.
     believed: AtomicI64,
+    /// From this time on no raw sample was removed because of age or size.
+    raw_from: AtomicI64,
     /// What lies in the logs only is not durable: flush soon.
     pub(crate) flush_due: AtomicBool,
     pub(crate) counters: Counters,
@@ -148,10 +152,25 @@ impl Shared {
         self.believed.store(time.millis(), Relaxed);
     }
 
-    pub(crate) fn save_clock(&self, believed: Timestamp) -> std::io::Result<()> {
-        let bytes = small_file::encode(CLOCK, &believed.millis().to_le_bytes());
-        self.fs.replace(&self.dir.join("clock"), &bytes)
+    /// The time from which on no raw sample was removed because of age or size.
+    pub(crate) fn raw_from(&self) -> i64 {
+        self.raw_from.load(Relaxed)
     }
+
+    pub(crate) fn set_raw_from(&self, from: i64) {
+        self.raw_from.fetch_max(from, Relaxed);
+    }
+
+    pub(crate) fn save_clock(&self) -> std::io::Result<()> {
+        let payload = [&self.believed, &self.raw_from].map(|time| time.load(Relaxed).to_le_bytes()).concat();
+        self.fs.replace(&self.dir.join("clock"), &small_file::encode(CLOCK, &payload))
+    }
+}
+
+/// What the payload of the file `clock` says: the time, and the first time of which all raw samples are kept.
+fn read_clock(payload: &[u8]) -> Option<(i64, Option<i64>)> {
+    let (clock, rest) = payload.split_first_chunk()?;
+    Some((i64::from_le_bytes(*clock), rest.try_into().ok().map(i64::from_le_bytes)))
 }
 
 impl Tsdb {
@@ -172,6 +191,7 @@ impl Tsdb {
         fs.create_dir(&wal_dir)?;
         fs.create_dir(&catalog::dir(dir))?;
         let cache = Cache::new(INDEX_CACHE);
+        remove_unfinished(&*fs, dir)?;
         let mut catalog = Catalog::load(&*fs, dir, &cache)?;
         let recovered = recover(&*fs, dir, catalog.flushed())?;
         let mut lost = Vec::new();
@@ -185,14 +205,22 @@ impl Tsdb {
         let tombstones = small(&delete::path(dir), delete::MAGIC)?.and_then(|p| delete::decode(&p)).unwrap_or_default();
         let metadata = small(&metadata::path(dir), metadata::MAGIC)?;
         let metadata = metadata.and_then(|p| metadata::Catalogue::decode(&p)).unwrap_or_default();
-        let clock = small(&dir.join("clock"), CLOCK)?.and_then(|p| p.try_into().ok()).map(i64::from_le_bytes);
+        let clock = small(&dir.join("clock"), CLOCK)?.and_then(|p| read_clock(&p));
         catalog.lost.extend(lost);
-        // Without a clock that was saved, the newest sample that is not in the future tells the time.
-        let newest = catalog.blocks.iter().map(|b| b.stats().max_time).max().or(recovered.head.newest);
+        let raw_from = clock.and_then(|(_, from)| from).unwrap_or_else(|| catalog.raw_from());
+        // Without a clock that can be, the newest sample that is not in the future tells the time.
+        let times = |of: fn(&Stats) -> i64| catalog.blocks.iter().map(move |b| of(b.stats()));
+        let newest = times(|s| s.max_time).chain(recovered.head.newest).max();
+        let oldest = times(|s| s.min_time).min();
+        let clock = clock.map(|(clock, _)| clock).filter(|clock| oldest.is_none_or(|oldest| *clock >= oldest));
         let believed = clock.or(newest).map_or(now, |t| now.min(Timestamp::from_millis(t)));
         let last_id = tombstones.iter().map(|t| t.block).fold(catalog.last_id(), u64::max);
         let log = SeriesLog::open(Arc::clone(&fs), series_log::path(dir), &recovered.definitions)?;
         let syncer = Arc::new(Syncer::new(options.fsync));
+        if let Err(err) = sync(&*fs, dir, &recovered.segments) {
+            warn!(error = %err, "the disk does not confirm what the write-ahead log holds: it goes into blocks soon");
+            syncer.ask_rotate();
+        }
         let since = (!recovered.segments.is_empty()).then_some(now);
         let wal = Wal::new(Arc::clone(&fs), wal_dir, Arc::clone(&syncer), recovered.segments, catalog.flushed() + 2);
         let shared = Arc::new(Shared {
@@ -207,6 +235,7 @@ impl Tsdb {
             tombstones: RwLock::new(tombstones.into()),
             metadata: Mutex::new(metadata),
             believed: AtomicI64::new(believed.millis()),
+            raw_from: AtomicI64::new(raw_from),
             syncer,
             flush_due: AtomicBool::new(false),
             counters: Counters::default(),

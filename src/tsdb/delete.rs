@@ -11,6 +11,7 @@ use crate::base::matcher::{MatchOp, Matcher};
 use crate::promql::source::Resolution;
 use crate::tsdb::append::append_error;
 use crate::tsdb::batch::AppendError;
+use crate::tsdb::block::Block;
 use crate::tsdb::compact::Tombstone;
 use crate::tsdb::db::{Shared, Tsdb};
 use crate::tsdb::frame::{Input, put_bytes, put_varint, unzigzag, zigzag};
@@ -114,7 +115,7 @@ impl Shared {
         }
         writer.wal.begin().map_err(append_error)?;
         writer.wal.deletion(&ids, from, to);
-        let position = writer.wal.commit(None).map_err(append_error)?;
+        let position = writer.commit().map_err(append_error)?;
         let mut head = self.head_mut();
         slots.iter().for_each(|slot| head.delete(*slot, from, to));
         drop(head);
@@ -144,13 +145,29 @@ impl Shared {
             return Err(io::ErrorKind::ReadOnlyFilesystem.into());
         }
         let tombstones: Arc<[Tombstone]> = self.tombstones();
-        for block in &self.catalog().blocks {
+        let catalog = self.catalog();
+        let mut blocks: Vec<&Arc<Block>> = catalog.blocks.iter().collect();
+        blocks.sort_by_key(|b| b.meta().id);
+        let mut written: Vec<&Arc<Block>> = Vec::new();
+        for block in blocks {
             let (meta, stats) = (block.meta(), block.stats());
             let hidden =
                 tombstones.iter().any(|t| t.applies(meta) && t.from <= stats.max_time && t.to >= stats.min_time);
-            if hidden && (meta.resolution != Resolution::Raw || stats.samples > 0) {
-                self.merge(upkeep, std::slice::from_ref(block), i64::MIN, work, &|| false)?;
+            // Of roll-ups the newest stands: one that stood before another must do so afterwards.
+            let stands_before = |b: &&Arc<Block>| {
+                let shared = |(a, u): (i64, i64), (after, until): (i64, i64)| a < until && u > after;
+                let both = b.meta().covers.zip(meta.covers);
+                b.meta().resolution == meta.resolution && both.is_some_and(|(x, y)| shared(x, y))
+            };
+            if hidden && (meta.resolution != Resolution::Raw || stats.samples > 0) || written.iter().any(stands_before)
+            {
+                written.push(block);
             }
+        }
+        let numbered: Vec<_> = written.into_iter().map(|block| (upkeep.take_id(), block)).collect();
+        // The newest first, so that they stand also if the others fail.
+        for (id, block) in numbered.into_iter().rev() {
+            self.merge(id, std::slice::from_ref(block), i64::MIN, work, &|| false)?;
         }
         self.drop_tombstones()
     }

@@ -204,12 +204,20 @@ impl Shared {
                 days.write(labels, &column)?;
             }
         }
-        work.flushed += days.samples;
-        let mut blocks = Vec::new();
+        let samples = days.samples;
+        let mut blocks: Vec<Block> = Vec::new();
         // The newest day last: its block says that the flush is complete.
         for (_, block) in days.open {
-            blocks.extend(block.finish()?);
+            match block.finish() {
+                Ok(block) => blocks.extend(block),
+                Err(err) => {
+                    // The next try writes all of them again.
+                    blocks.iter().for_each(|block| drop(self.fs.remove(block.path())));
+                    return Err(err);
+                }
+            }
         }
+        work.flushed += samples;
         Ok(blocks)
     }
 }

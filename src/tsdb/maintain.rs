@@ -32,6 +32,9 @@ const OLD: Duration = Duration::from_secs(30 * 60);
 /// A day is rolled up this long after its end: by then its samples are in blocks.
 const SETTLED: i64 = 5_400_000;
 const DAY: i64 = 86_400_000;
+/// Raw samples of so many last days are not removed for size: alerts and dashboards need them more than the
+/// files need to be small.
+const SPARED: i64 = 2 * DAY;
 /// How far the saved time may lag.
 const SAVE_CLOCK: Duration = Duration::from_secs(600);
 
@@ -50,6 +53,14 @@ pub struct Work {
     pub series_gone: usize,
     /// Whether there is more to do at once: a flush became due meanwhile. Never after `stop` said so.
     pub more: bool,
+}
+
+/// The time, as told and as believed: what is only put in another form goes by the one, what is removed by
+/// the other.
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    wall: Timestamp,
+    believed: Timestamp,
 }
 
 /// What upkeep remembers between its calls. Whoever holds it is the only one that changes blocks.
@@ -141,9 +152,17 @@ impl Shared {
         }
         let believed = upkeep.guard.observe(now, monotonic);
         self.believe(believed);
+        let times = Times { wall: now, believed };
         let mut work = Work::default();
+        // A step that fails keeps none from being done but merging: above all not retirement, which makes room.
+        let mut failed: Option<io::Error> = None;
+        let mut note = |result: io::Result<()>| {
+            if let Err(err) = result {
+                failed.get_or_insert(err);
+            }
+        };
         if self.is_flush_due(now) || upkeep.is_flushing() {
-            self.flush(upkeep, &mut work, stop)?;
+            note(self.flush(upkeep, &mut work, stop));
         }
         let next_id = self.writer().next_id;
         if (next_id - upkeep.ordered.min(next_id)).saturating_mul(8) > self.head().len() as u64 {
@@ -152,17 +171,21 @@ impl Shared {
             upkeep.ordered = next_id;
         }
         // Late samples show in blocks that come from a flush: roll-ups see them before they are merged.
-        if self.roll_up_due(upkeep, believed, &mut work, stop)? {
-            self.merge_due(upkeep, believed, &mut work, stop)?;
+        match self.roll_up_due(upkeep, times, &mut work, stop) {
+            Ok(true) => note(self.merge_due(upkeep, times, &mut work, stop)),
+            result => note(result.map(|_| ())),
         }
-        self.retire(believed, &mut work)?;
-        self.drop_tombstones()?;
-        self.save_metadata()?;
+        note(self.retire(upkeep, believed, &mut work));
+        note(self.drop_tombstones());
+        note(self.save_metadata());
         if believed.since(upkeep.saved) > SAVE_CLOCK || upkeep.saved > believed {
-            self.save_clock(believed)?;
-            upkeep.saved = believed;
+            let saved = self.save_clock();
+            if saved.is_ok() {
+                upkeep.saved = believed;
+            }
+            note(saved);
         }
-        Ok(work)
+        failed.map_or(Ok(work), Err)
     }
 
     fn is_flush_due(&self, now: Timestamp) -> bool {
@@ -199,46 +222,45 @@ impl Shared {
         enough
     }
 
-    fn merge_due(
-        &self,
-        upkeep: &mut Upkeep,
-        now: Timestamp,
-        work: &mut Work,
-        stop: &dyn Fn() -> bool,
-    ) -> io::Result<()> {
+    fn merge_due(&self, upkeep: &mut Upkeep, times: Times, work: &mut Work, stop: &dyn Fn() -> bool) -> io::Result<()> {
         loop {
             let catalog = self.catalog();
             let all: Vec<Descriptor> = catalog.blocks.iter().map(|b| Descriptor::of(b)).collect();
             let retention = i64::try_from(self.options().retention.as_millis()).unwrap_or(i64::MAX);
-            let jobs = compact::plan(&all, now.millis(), retention);
+            let jobs = compact::plan(&all, times.wall.millis(), retention);
             let Some(job) = jobs.first() else { return Ok(()) };
             let inputs: Vec<Arc<Block>> =
                 catalog.blocks.iter().filter(|b| job.contains(&b.meta().id)).map(Arc::clone).collect();
             if !self.has_room(inputs.iter().map(|b| b.stats().bytes).sum(), upkeep) {
                 return Ok(());
             }
-            if self.must_pause(now, work, stop) {
+            if self.must_pause(times.wall, work, stop) {
                 return Ok(());
             }
             // Roll-ups are kept longer than raw samples, each for its time.
-            let keep_from = self.kept_from(inputs.first().map_or(Resolution::Raw, |b| b.meta().resolution), now);
-            if let Err(err) = self.merge(upkeep, &inputs, keep_from, work, stop) {
+            let keep_from =
+                self.kept_from(inputs.first().map_or(Resolution::Raw, |b| b.meta().resolution), times.believed);
+            let cuts = |b: &Arc<Block>| b.meta().resolution == Resolution::Raw && b.stats().min_time < keep_from;
+            if inputs.iter().any(cuts) {
+                self.cut_raw(upkeep, keep_from)?;
+            }
+            if let Err(err) = self.merge(upkeep.take_id(), &inputs, keep_from, work, stop) {
                 return if err.kind() == io::ErrorKind::Interrupted { Ok(()) } else { Err(err) };
             }
         }
     }
 
-    /// Replaces blocks by one; interrupted when `stop` says so.
+    /// Replaces blocks by one of this number; interrupted when `stop` says so.
     pub(crate) fn merge(
         &self,
-        upkeep: &mut Upkeep,
+        id: u64,
         inputs: &[Arc<Block>],
         keep_from: i64,
         work: &mut Work,
         stop: &dyn Fn() -> bool,
     ) -> io::Result<()> {
         let dir = catalog::dir(&self.dir);
-        let target = Target { dir: &dir, id: upkeep.take_id(), cache: &self.cache };
+        let target = Target { dir: &dir, id, cache: &self.cache };
         let mut damage = Damage::default();
         let merged = compact::merge_until(inputs, &self.tombstones(), keep_from, target, &mut damage, stop)?;
         let ids: Vec<u64> = inputs.iter().map(|b| b.meta().id).collect();
@@ -284,11 +306,11 @@ impl Shared {
     fn roll_up_due(
         &self,
         upkeep: &mut Upkeep,
-        now: Timestamp,
+        times: Times,
         work: &mut Work,
         stop: &dyn Fn() -> bool,
     ) -> io::Result<bool> {
-        let last = now.millis().saturating_sub(SETTLED).div_euclid(DAY);
+        let last = times.wall.millis().saturating_sub(SETTLED).div_euclid(DAY);
         // Nothing changes but by a new block or a new day.
         if upkeep.rolled == Some((upkeep.next_id, last)) {
             return Ok(true);
@@ -296,13 +318,13 @@ impl Shared {
         for resolution in [Resolution::FiveMinutes, Resolution::Hour] {
             let catalog = self.catalog();
             let kept = catalog.of(Resolution::Raw).map(|b| b.stats().min_time).min();
-            let first = kept.map_or(i64::MAX, |t| t.max(self.kept_from(resolution, now)));
+            let first = kept.map_or(i64::MAX, |t| t.max(self.kept_from(resolution, times.believed)));
             for day in first.saturating_sub(1).div_euclid(DAY)..last {
                 let (after, until) = (day * DAY, (day + 1) * DAY);
                 if !self.is_roll_up_due(resolution, after, until) {
                     continue;
                 }
-                if self.must_pause(now, work, stop) {
+                if self.must_pause(times.wall, work, stop) {
                     return Ok(false);
                 }
                 let catalog = self.catalog();
@@ -312,7 +334,9 @@ impl Shared {
                 if !self.has_room(sources.iter().map(|b| b.stats().bytes / 4).sum(), upkeep) {
                     return Ok(false);
                 }
-                self.roll_up(upkeep, &sources, (after, until), resolution, work)?;
+                if let Err(err) = self.roll_up(upkeep, &sources, (after, until), resolution, work, stop) {
+                    return if err.kind() == io::ErrorKind::Interrupted { Ok(false) } else { Err(err) };
+                }
             }
         }
         upkeep.rolled = Some((upkeep.next_id, last));
@@ -323,6 +347,11 @@ impl Shared {
     fn is_roll_up_due(&self, resolution: Resolution, after: i64, until: i64) -> bool {
         let catalog = self.catalog();
         let covers = |b: &&Arc<Block>| b.meta().covers.is_some_and(|(a, u)| a <= after && u >= until);
+        // Of raw samples that are partly gone a worse roll-up would come, and it would replace the one that there is.
+        let raw_from = self.raw_from();
+        if until < raw_from || (after.saturating_add(1) < raw_from && catalog.of(resolution).any(|b| covers(&b))) {
+            return false;
+        }
         let known = catalog.of(resolution).filter(covers).max_by_key(|b| b.meta().id).map(|b| b.meta().sequence.1);
         // A merged block is made of what was looked at when it was flushed.
         let fresh = |meta: &Meta, known| meta.sequence.0 == meta.sequence.1 && meta.sequence.1 > known;
@@ -339,11 +368,12 @@ impl Shared {
         span: (i64, i64),
         resolution: Resolution,
         work: &mut Work,
+        stop: &dyn Fn() -> bool,
     ) -> io::Result<()> {
         let dir = catalog::dir(&self.dir);
         let target = Target { dir: &dir, id: upkeep.take_id(), cache: &self.cache };
         let mut damage = Damage::default();
-        let block = rollup::build(sources, &self.tombstones(), span, resolution, target, &mut damage)?;
+        let block = rollup::build(sources, &self.tombstones(), span, resolution, target, &mut damage, stop)?;
         self.counters.damaged.fetch_add(damage.count, Relaxed);
         damage.notes.iter().for_each(|note| warn!(note, "damage was found when samples were rolled up"));
         if let Some(block) = block {
@@ -363,21 +393,40 @@ impl Shared {
         Ok(())
     }
 
-    /// Removes blocks that are too old, and the oldest while all together are too large.
-    fn retire(&self, now: Timestamp, work: &mut Work) -> io::Result<()> {
+    /// Notes, before it happens, that raw samples before a time are no longer all there.
+    fn cut_raw(&self, upkeep: &mut Upkeep, from: i64) -> io::Result<()> {
+        if from <= self.raw_from() {
+            return Ok(());
+        }
+        self.set_raw_from(from);
+        self.save_clock().inspect_err(|_| {
+            // Upkeep saves it soon.
+            upkeep.saved = Timestamp::from_millis(0);
+        })
+    }
+
+    /// Removes blocks that are too old, and while all together are too large those that are most of the way
+    /// to it: roll-ups, which are kept longer, do not push out the newest samples.
+    fn retire(&self, upkeep: &mut Upkeep, now: Timestamp, work: &mut Work) -> io::Result<()> {
         let catalog = self.catalog();
+        let end = |b: &Block| b.meta().covers.map_or(b.stats().max_time, |(_, until)| until);
         let (mut gone, mut kept): (Vec<Arc<Block>>, Vec<Arc<Block>>) =
-            catalog.blocks.iter().map(Arc::clone).partition(|b| {
-                let end = b.meta().covers.map_or(b.stats().max_time, |(_, until)| until);
-                end < self.kept_from(b.meta().resolution, now)
-            });
+            catalog.blocks.iter().map(Arc::clone).partition(|b| end(b) < self.kept_from(b.meta().resolution, now));
         if let Some(most) = self.options().max_size {
-            kept.sort_by_key(|b| (b.meta().resolution != Resolution::Raw, b.stats().max_time));
             let logs = {
                 let writer = self.writer();
                 writer.wal.bytes() + writer.log.bytes()
             };
             let mut total = logs + kept.iter().map(|b| b.stats().bytes).sum::<u64>();
+            let spared = now.millis().saturating_sub(SPARED);
+            kept.retain(|b| b.meta().resolution != Resolution::Raw || end(b) < spared);
+            // The part that is left of the time for which it is kept.
+            let left = |b: &Block| {
+                let from = self.kept_from(b.meta().resolution, now);
+                let kept = now.millis().saturating_sub(from).max(1);
+                end(b).saturating_sub(from) as f64 / kept as f64
+            };
+            kept.sort_by(|a, b| left(a).total_cmp(&left(b)));
             for block in kept {
                 if total <= most {
                     break;
@@ -390,10 +439,14 @@ impl Shared {
             return Ok(());
         }
         info!(blocks = gone.len(), "blocks were removed because of age or size");
+        let raw = gone.iter().filter(|b| b.meta().resolution == Resolution::Raw);
+        let last = raw.map(|b| b.stats().max_time.saturating_add(1)).max();
+        // A disk that is too full for saving it needs the removal most.
+        let marked = last.map_or(Ok(()), |from| self.cut_raw(upkeep, from));
         let ids: Vec<u64> = gone.iter().map(|b| b.meta().id).collect();
         self.set_catalog(self.catalog().without(&ids));
         work.removed += gone.len();
         self.counters.retired.fetch_add(gone.len() as u64, Relaxed);
-        self.remove_files(&gone)
+        self.remove_files(&gone).and(marked)
     }
 }

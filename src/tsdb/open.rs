@@ -11,6 +11,7 @@ use crate::tsdb::fs::Fs;
 use crate::tsdb::head::Head;
 use crate::tsdb::head::postings::Postings;
 use crate::tsdb::series_log::{self, Loaded};
+use crate::tsdb::wal;
 use crate::tsdb::wal::record::Record;
 use crate::tsdb::wal::replay::{self, Damage};
 
@@ -114,6 +115,31 @@ pub(crate) fn recover(fs: &dyn Fs, dir: &Path, flushed: u64) -> io::Result<Recov
         );
     }
     Ok(Recovered { head: replayed.head, definitions, segments, next_id: replayed.next_id, damage })
+}
+
+/// Makes durable what was read: a process that died may have left it to the kernel's memory only, and what is
+/// served from now on must not be gone after the machine dies.
+///
+/// # Errors
+/// The disk does not confirm it.
+pub(crate) fn sync(fs: &dyn Fs, dir: &Path, segments: &[(u64, u64)]) -> io::Result<()> {
+    fs.open(&series_log::path(dir))?.sync()?;
+    let wal = dir.join("wal");
+    for (number, _) in segments {
+        fs.open(&wal::path(&wal, *number))?.sync()?;
+    }
+    fs.sync_dir(&wal)
+}
+
+/// Removes what a process that died while it replaced a file left of that.
+pub(crate) fn remove_unfinished(fs: &dyn Fs, dir: &Path) -> io::Result<()> {
+    for name in ["series", "tombstones", "metadata", "clock"] {
+        match fs.remove(&dir.join(name).with_extension("tmp")) {
+            Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 struct Known {

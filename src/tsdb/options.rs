@@ -7,7 +7,8 @@ use std::time::Duration;
 pub struct Options {
     /// Raw samples older than this are removed.
     pub retention: Duration,
-    /// The oldest raw samples are removed when all files together are larger, in bytes.
+    /// When all files together are larger, in bytes, what has used most of the time for which it is kept is
+    /// removed; raw samples of the last two days are not.
     pub max_size: Option<u64>,
     /// How long five-minute roll-ups are kept.
     pub rollup_5m: Duration,

@@ -24,8 +24,8 @@ pub(crate) struct Span {
     pub(crate) rollup: Option<u32>,
 }
 
-/// The resolution that answers.
-pub(crate) fn choose(select: &Select<'_>, catalog: &Catalog) -> Resolution {
+/// The resolution that answers, when raw samples are complete from a time on.
+pub(crate) fn choose(select: &Select<'_>, catalog: &Catalog, raw_from: i64) -> Resolution {
     if let Some(asked) = select.resolution {
         return asked;
     }
@@ -44,12 +44,11 @@ pub(crate) fn choose(select: &Select<'_>, catalog: &Catalog) -> Resolution {
             return found;
         }
     }
-    // The oldest raw sample is the first of its roll-ups, too; those of older ones say that raw ones are gone.
-    let oldest = catalog.of(Resolution::Raw).map(|b| b.stats().min_time).min().unwrap_or(i64::MAX);
-    if select.start < oldest {
+    // Of older ones a few may be there, which came late; roll-ups tell more.
+    if select.start < raw_from {
         let reach = |r| catalog.of(r).filter(|b| b.stats().samples > 0).map(|b| b.stats().min_time).min();
-        let five = tells(Resolution::FiveMinutes, oldest);
-        let hour = tells(Resolution::Hour, oldest);
+        let five = tells(Resolution::FiveMinutes, raw_from);
+        let hour = tells(Resolution::Hour, raw_from);
         let five_suffices = reach(Resolution::FiveMinutes).is_some_and(|five| {
             five <= select.start
                 || reach(Resolution::Hour).is_none_or(|hour| hour.saturating_add(Resolution::Hour.millis()) >= five)

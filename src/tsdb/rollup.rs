@@ -96,7 +96,8 @@ impl Buckets {
 /// covers the time also when there are no samples.
 ///
 /// # Errors
-/// The block cannot be written, or the time does not begin and end with a bucket.
+/// The block cannot be written, the time does not begin and end with a bucket, or `stop`, asked between series,
+/// said so: [`Interrupted`](io::ErrorKind::Interrupted).
 pub fn build(
     sources: &[Arc<Block>],
     tombstones: &[Tombstone],
@@ -104,6 +105,7 @@ pub fn build(
     resolution: Resolution,
     target: Target<'_>,
     damage: &mut Damage,
+    stop: &dyn Fn() -> bool,
 ) -> io::Result<Option<Block>> {
     let width = resolution.millis();
     let fits = |t: i64| width > 0 && t.rem_euclid(width) == 0;
@@ -115,13 +117,16 @@ pub fn build(
         resolution,
         sequence: sequences(sources),
         replaces: Vec::new(),
-        sources: sources.iter().map(|b| b.meta().id).collect(),
+        sources: Vec::new(),
         covers: Some((after, until)),
     };
     let mut writer = BlockWriter::create(target.dir, meta, target.cache)?;
     let mut merger = Merger::new(sources, tombstones);
     let (mut samples, mut buckets) = (Column::default(), Buckets::default());
     while let Some(series) = merger.next(damage) {
+        if stop() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
         merger.samples(&series, (after.saturating_sub(REACH), until), &mut samples, damage);
         buckets.fill(&samples, after, width);
         buckets.write(&series, &mut writer)?;
@@ -167,6 +172,7 @@ pub(super) fn merge(
     keep_from: i64,
     target: Target<'_>,
     damage: &mut Damage,
+    stop: &dyn Fn() -> bool,
 ) -> io::Result<Option<Block>> {
     let segments = segments(inputs.iter().map(|b| b.meta()));
     let (Some(first), Some(last)) = (segments.first(), segments.last()) else { return Ok(None) };
@@ -174,21 +180,21 @@ pub(super) fn merge(
         // It would cover time of which it knows nothing, and hide who does.
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "roll-ups that are merged join"));
     }
-    let mut sources: Vec<u64> = inputs.iter().flat_map(|b| b.meta().sources.iter().copied()).collect();
-    sources.sort_unstable();
-    sources.dedup();
     let meta = Meta {
         id: target.id,
         resolution: inputs[first.block].meta().resolution,
         sequence: sequences(inputs),
         replaces: inputs.iter().map(|b| b.meta().id).collect(),
-        sources,
+        sources: Vec::new(),
         covers: Some((first.from.saturating_sub(1), last.to)),
     };
     let mut writer = BlockWriter::create(target.dir, meta, target.cache)?;
     let mut merger = Merger::new(inputs, tombstones);
     let (mut column, mut buckets) = (Column::default(), Buckets::default());
     while let Some(series) = merger.next(damage) {
+        if stop() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
         buckets.clear();
         for segment in segments.iter().filter(|s| s.to >= keep_from) {
             let time = (segment.from.max(keep_from), segment.to);
@@ -248,7 +254,7 @@ mod tests {
 
         fn roll(&mut self, sources: &[Arc<Block>], span: (i64, i64), resolution: Resolution) -> Arc<Block> {
             let mut damage = Damage::default();
-            let block = build(sources, &[], span, resolution, self.target(), &mut damage).unwrap().unwrap();
+            let block = build(sources, &[], span, resolution, self.target(), &mut damage, &|| false).unwrap().unwrap();
             assert!(damage.is_none());
             Arc::new(block)
         }
@@ -350,7 +356,7 @@ mod tests {
         assert_eq!(max[3], (1_200_000, 1_000.0));
         assert_eq!(max[4], (1_500_000, 25.0));
         let target = store.target();
-        let merged = merge(&[old, new], &[], i64::MIN, target, &mut Damage::default()).unwrap().unwrap();
+        let merged = merge(&[old, new], &[], i64::MIN, target, &mut Damage::default(), &|| false).unwrap().unwrap();
         assert_eq!(read(&[Arc::new(merged)], Want::Max), max);
     }
 
@@ -361,7 +367,7 @@ mod tests {
         let old = store.roll(&[Arc::clone(&raw)], (0, 3_600_000), Resolution::FiveMinutes);
         let all = Tombstone { matchers: Vec::new(), from: 0, to: 3_600_000, block: 1 };
         let (target, mut damage) = (store.target(), Damage::default());
-        let none = build(&[raw], &[all], (0, 3_600_000), Resolution::FiveMinutes, target, &mut damage);
+        let none = build(&[raw], &[all], (0, 3_600_000), Resolution::FiveMinutes, target, &mut damage, &|| false);
         let none = Arc::new(none.unwrap().unwrap());
         assert!(none.is_empty());
         assert_eq!(read(&[old, none], Want::Last), []);

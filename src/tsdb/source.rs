@@ -42,10 +42,12 @@ impl Shared {
         let (start, end, limit) = (select.start, select.end, select.max_series);
         // Memory first, then the catalogue: whatever a flush moves in between is then seen twice, not never.
         let seen = self.head().snapshot(select.matchers, start, end, limit);
-        let (catalog, tombstones) = (self.catalog(), self.tombstones());
+        // Tombstones before it: one that a merge made superfluous meanwhile is not missed by the older blocks.
+        let tombstones = self.tombstones();
+        let catalog = self.catalog();
         let mut seen = seen.ok_or(SourceError::TooManySeries { limit })?;
         head::sort(&mut seen);
-        let resolution = resolution::choose(select, &catalog);
+        let resolution = resolution::choose(select, &catalog, self.raw_from());
         let (blocks, spans) = resolution::spans(resolution, &catalog, start, end);
         let mut damage = Damage::default();
         let mut lists = Vec::with_capacity(blocks.len() + 1);

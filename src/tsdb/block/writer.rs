@@ -243,10 +243,10 @@ impl BlockWriter {
         self.file.get_ref().sync_all()?;
         fs::rename(&self.temp, &self.path)?;
         self.finished = true;
-        if let Some(dir) = self.path.parent() {
-            File::open(dir)?.sync_all()?;
-        }
-        Block::open(&self.path, &self.cache).map(Some).map_err(io::Error::other)
+        let named = self.path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all());
+        let block = named.and_then(|()| Block::open(&self.path, &self.cache).map_err(io::Error::other));
+        // Nobody would know of it, until a restart finds it beside what was written in its place.
+        block.map(Some).inspect_err(|_| drop(fs::remove_file(&self.path)))
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::tsdb::AppendError;
@@ -25,11 +25,13 @@ enum Fault {
 struct Faulty {
     fault: Fault,
     count: Arc<AtomicU64>,
+    /// Names of the files that were synced.
+    synced: Arc<Mutex<Vec<String>>>,
 }
 
 impl Faulty {
     fn new(fault: Fault) -> Arc<Self> {
-        Arc::new(Self { fault, count: Arc::default() })
+        Arc::new(Self { fault, count: Arc::default(), synced: Arc::default() })
     }
 
     fn check(&self) -> io::Result<()> {
@@ -43,7 +45,13 @@ impl Faulty {
 
     fn wrap(&self, path: &Path, file: Arc<dyn Log>) -> Arc<dyn Log> {
         let dead = matches!(self.fault, Fault::Fsync) && path.extension().is_some_and(|e| e == "wal");
-        Arc::new(FaultyLog { file, dead, fs: Self { fault: self.fault, count: Arc::clone(&self.count) } })
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let fs = Self { fault: self.fault, count: Arc::clone(&self.count), synced: Arc::clone(&self.synced) };
+        Arc::new(FaultyLog { file, dead, name, fs })
+    }
+
+    fn take_synced(&self) -> Vec<String> {
+        std::mem::take(&mut *self.synced.lock().unwrap())
     }
 }
 
@@ -52,6 +60,7 @@ struct FaultyLog {
     file: Arc<dyn Log>,
     /// It cannot be synced.
     dead: bool,
+    name: String,
     fs: Faulty,
 }
 
@@ -71,6 +80,7 @@ impl Log for FaultyLog {
     }
 
     fn sync(&self) -> io::Result<()> {
+        self.fs.synced.lock().unwrap().push(self.name.clone());
         // Which thread comes first is not known; operations that are counted must be.
         if self.dead { Err(io::Error::other("injected")) } else { Ok(()) }
     }
@@ -248,6 +258,50 @@ fn a_failed_fsync_is_told_and_the_file_is_left() {
     assert_eq!(everything(&db)[0].1, expected);
     drop(db);
     assert_eq!(everything(&open(dir.path()))[0].1, expected);
+}
+
+#[test]
+fn definitions_whose_append_failed_are_synced_with_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let now = Timestamp::from_millis(NOW);
+    drop(open(dir.path()));
+    let opening = Faulty::new(Fault::Once(u64::MAX, io::ErrorKind::Other));
+    drop(Tsdb::open_on(Arc::clone(&opening) as Arc<dyn Fs>, dir.path(), Options::default(), now).unwrap());
+    // Three operations make a segment, the fourth writes the definition, the fifth the samples.
+    let fails = opening.count.load(Ordering::SeqCst) + 5;
+    let fs = Faulty::new(Fault::Once(fails, io::ErrorKind::Other));
+    let db = Tsdb::open_on(Arc::clone(&fs) as Arc<dyn Fs>, dir.path(), Options::default(), now).unwrap();
+    let one = batch(&[(labels("a", 1), vec![(NOW, 1.0)])]);
+    db.append(&one, Ack::Written, now).unwrap_err();
+    assert_eq!(db.shared().writer().log.definitions(), 1);
+    fs.take_synced();
+    db.append(&one, Ack::Synced, now).unwrap();
+    assert_eq!(fs.take_synced()[0], "series");
+}
+
+#[test]
+fn what_is_replayed_is_durable() {
+    let dir = tempfile::tempdir().unwrap();
+    append(&open(dir.path()), &[(labels("a", 1), vec![(NOW, 1.0)])]);
+    let fs = Faulty::new(Fault::Once(u64::MAX, io::ErrorKind::Other));
+    let now = Timestamp::from_millis(NOW);
+    let db = Tsdb::open_on(Arc::clone(&fs) as Arc<dyn Fs>, dir.path(), Options::default(), now).unwrap();
+    let synced = fs.take_synced();
+    assert!(synced.len() == 2 && synced[0] == "series" && synced[1].ends_with(".wal"), "{synced:?}");
+    drop(db);
+    // A disk that does not confirm it gets a flush.
+    let db = Tsdb::open_on(Faulty::new(Fault::Fsync), dir.path(), Options::default(), now).unwrap();
+    assert_eq!(db.maintain(now, &|| false).unwrap().flushed, 1);
+}
+
+#[test]
+fn what_a_killed_replacement_left_is_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(dir.path()));
+    let left = ["series.tmp", "tombstones.tmp", "metadata.tmp", "clock.tmp"].map(|name| dir.path().join(name));
+    left.iter().for_each(|path| std::fs::write(path, "half").unwrap());
+    drop(open(dir.path()));
+    assert!(left.iter().all(|path| !path.exists()));
 }
 
 fn files(dir: &Path) -> Vec<PathBuf> {

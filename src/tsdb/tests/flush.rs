@@ -64,3 +64,19 @@ fn upkeep_flushes_when_the_log_is_old() {
     assert_eq!(db.maintain(at(-86_400), &|| false).unwrap().flushed, 0);
     assert_eq!(db.maintain(at(-86_400 + 1_800), &|| false).unwrap().flushed, 1);
 }
+
+#[test]
+fn a_failed_flush_leaves_no_blocks() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    append(&db, &[(labels("a", 1), vec![(NOW, 1.0), (NOW + 86_400_000, 2.0)])]);
+    // The second of the two blocks cannot have its name.
+    let blocks = dir.path().join("blocks");
+    let path = blocks.join(format!("{:016x}.block", db.shared().upkeep().next_id + 1));
+    std::fs::create_dir(&path).unwrap();
+    db.flush().unwrap_err();
+    assert_eq!(blocks.read_dir().unwrap().count(), 1);
+    std::fs::remove_dir(&path).unwrap();
+    assert_eq!(db.flush().unwrap().flushed, 2);
+    assert_eq!(blocks.read_dir().unwrap().count(), 2);
+}

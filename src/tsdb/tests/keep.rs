@@ -93,6 +93,33 @@ fn late_samples_find_their_way_into_roll_ups() {
 }
 
 #[test]
+fn cleaning_keeps_the_order_of_roll_ups() {
+    let dir = tempfile::tempdir().unwrap();
+    // Roll-ups of three days become one.
+    let options = Options { retention: Duration::from_secs(30 * 86_400), ..Options::default() };
+    let db = Tsdb::open(dir.path(), options, at(NOW)).unwrap();
+    days(&db, 12);
+    let end = NOW + 12 * DAY + 2 * HOUR;
+    append(&db, &[(labels("c", 1), vec![(NOW + 5 * DAY + 1, 7.0)])]);
+    db.flush().unwrap();
+    assert_eq!(maintain(&db, end).rolled_up, 2);
+    let counts = || {
+        let select = Select { resolution: Some(Resolution::FiveMinutes), want: Want::Count, ..select(&[], NOW, end) };
+        read(&db, &select)
+    };
+    let shared = db.shared();
+    let wide = |b: &std::sync::Arc<crate::tsdb::block::Block>| b.meta().covers.is_some_and(|(a, u)| u - a > DAY);
+    assert!(shared.catalog().of(Resolution::FiveMinutes).any(wide));
+    // Each day in turn, so that also those beside the newer roll-up are.
+    for day in 3..8 {
+        db.delete_series(&[], NOW + day * DAY + HOUR, NOW + day * DAY + 2 * HOUR).unwrap();
+        let before = counts();
+        db.clean_tombstones().unwrap();
+        assert_same(&counts(), &before, &format!("day {day}"));
+    }
+}
+
+#[test]
 fn raw_samples_answer_unless_they_are_gone_or_nobody_would_notice() {
     let dir = tempfile::tempdir().unwrap();
     let options = Options { retention: Duration::from_secs(9 * 86_400), ..Options::default() };
@@ -162,6 +189,96 @@ fn size_takes_the_oldest_raw_samples_first() {
     let found = query_raw(&db, &[], i64::MIN, i64::MAX);
     assert!(found[0].1[0].0 > NOW + DAY);
     assert_eq!(found[0].1.last().unwrap().0, NOW + 9 * DAY + 999 * 60_000);
+}
+
+#[test]
+fn roll_ups_do_not_push_out_the_newest_samples() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { max_size: Some(20_000), ..Options::default() };
+    let db = Tsdb::open(dir.path(), options, at(NOW)).unwrap();
+    let mut rng = fastrand::Rng::with_seed(1);
+    for day in 0..8_i64 {
+        let samples = (0..1_000).map(|m| (NOW + day * DAY + m * 60_000, rng.f64())).collect();
+        append(&db, &[(labels("noise", 1), samples)]);
+        db.flush().unwrap();
+        maintain(&db, NOW + day * DAY + 20 * HOUR);
+        let newest = query_raw(&db, &[], NOW + day * DAY, i64::MAX);
+        assert_eq!(newest.first().map_or(0, |(_, samples)| samples.len()), 1_000, "day {day}");
+    }
+    assert!(db.stats().retired > 0);
+}
+
+#[test]
+fn a_late_sample_does_not_stand_for_those_that_are_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    let all = days(&db, 8);
+    let end = NOW + 8 * DAY + 2 * HOUR;
+    // The size leaves no room for raw samples that are not among the newest.
+    let blocks = db.shared().catalog().blocks.clone();
+    let writer = db.shared().writer();
+    let logs = writer.wal.bytes() + writer.log.bytes();
+    drop(writer);
+    let old = |b: &&std::sync::Arc<crate::tsdb::block::Block>| {
+        b.meta().resolution == Resolution::Raw && b.stats().max_time < end - 2 * DAY
+    };
+    let size = |blocks: &mut dyn Iterator<Item = &std::sync::Arc<crate::tsdb::block::Block>>| -> u64 {
+        blocks.map(|b| b.stats().bytes).sum()
+    };
+    let most = logs + size(&mut blocks.iter()) - size(&mut blocks.iter().filter(old));
+    db.configure(Options { max_size: Some(most), ..Options::default() });
+    assert!(maintain(&db, end).removed > 0);
+    db.configure(Options::default());
+    let (from, to) = (NOW + 2 * DAY, NOW + 2 * DAY + 2 * HOUR);
+    assert_eq!(query_raw(&db, &[], from, to), []);
+    let check = |db: &Tsdb| {
+        let select = Select { resolution: Some(Resolution::Hour), want: Want::Count, ..select(&[], NOW, end) };
+        assert_eq!(read(db, &select)[0].1.iter().map(|s| s.1).sum::<f64>(), all.len() as f64);
+        assert_eq!(query(db, &[], from, to)[0].1.len(), 24);
+    };
+    check(&db);
+    append(&db, &[(labels("c", 1), vec![(from + HOUR + 1, 7.0), (NOW - DAY, 7.0)])]);
+    db.flush().unwrap();
+    assert_eq!(maintain(&db, end).rolled_up, 0);
+    check(&db);
+    drop(db);
+    check(&open(dir.path()));
+}
+
+#[test]
+fn a_step_that_fails_does_not_keep_what_is_too_old() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    append(&db, &[(labels("a", 1), vec![(NOW, 1.0)])]);
+    db.flush().unwrap();
+    let now = NOW + 100 * DAY;
+    append(&db, &[(labels("a", 1), vec![(now, 1.0)])]);
+    let shared = db.shared();
+    // The next block cannot have its name.
+    let path = dir.path().join(format!("blocks/{:016x}.block", shared.upkeep().next_id));
+    std::fs::create_dir(&path).unwrap();
+    let passed = Duration::from_millis((now - NOW) as u64);
+    shared.maintain(&mut shared.upkeep(), at(now), passed, &|| false).unwrap_err();
+    assert_eq!(db.stats().retired, 1);
+    std::fs::remove_dir(&path).unwrap();
+    assert_eq!(maintain(&db, now).flushed, 1);
+}
+
+#[test]
+fn a_clock_that_is_not_believed_yet_is_good_enough_for_rolling_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    append(&db, &[(labels("a", 1), (0..2_000).map(|m| (NOW + m * 60_000, 1.0)).collect())]);
+    db.flush().unwrap();
+    let shared = db.shared();
+    let work = shared.maintain(&mut shared.upkeep(), at(NOW + 9 * DAY), Duration::ZERO, &|| false).unwrap();
+    assert!(work.rolled_up > 0);
+    // A saved clock from before all samples was wrong.
+    shared.believe(at(0));
+    shared.save_clock().unwrap();
+    drop(db);
+    let db = Tsdb::open(dir.path(), Options::default(), at(NOW + 9 * DAY)).unwrap();
+    assert_eq!(db.shared().horizon(at(i64::MAX)), NOW + 1_999 * 60_000 - 90 * DAY);
 }
 
 #[test]

@@ -41,6 +41,8 @@ pub(crate) struct Wal {
     /// Segments that are complete: number and length.
     closed: Vec<(u64, u64)>,
     next: u64,
+    /// The last segment that was made superfluous, whether it could be removed or not.
+    flushed: u64,
     /// Bytes written in all.
     written: u64,
     buffer: Vec<u8>,
@@ -72,6 +74,7 @@ impl Wal {
             current: None,
             closed,
             next,
+            flushed: 0,
             written: 0,
             buffer: Vec::new(),
             encoder: Encoder::default(),
@@ -122,7 +125,8 @@ impl Wal {
     pub(crate) fn rotate_for_flush(&mut self) -> (u64, u64) {
         let through = self.rotate();
         self.next += 1;
-        (self.closed.first().map_or(through, |(number, _)| *number), through)
+        let first = self.closed.iter().map(|(number, _)| *number).find(|number| *number > self.flushed);
+        (first.unwrap_or(through), through)
     }
 
     fn open_record(&mut self) -> (u64, u64) {
@@ -165,14 +169,15 @@ impl Wal {
         self.close_record();
     }
 
-    /// Writes the append. Returns the position that is durable once all of it is.
+    /// Writes the append, and hands on definitions to be synced before it. Returns the position that is durable
+    /// once all of it is.
     ///
     /// # Errors
     /// Nothing of it stays.
     pub(crate) fn commit(&mut self, definitions: Option<&Arc<dyn Log>>) -> io::Result<u64> {
         self.close_record();
         let Some(segment) = &mut self.current else { return Ok(self.written) };
-        if self.buffer.is_empty() {
+        if self.buffer.is_empty() && definitions.is_none() {
             return Ok(self.written);
         }
         if let Err(err) = segment.file.write_at(&self.buffer, segment.len) {
@@ -192,6 +197,7 @@ impl Wal {
 
     /// Removes the segments up to a number: a block holds their samples.
     pub(crate) fn cut(&mut self, through: u64) {
+        self.flushed = self.flushed.max(through);
         self.closed.retain(|&(number, _)| {
             if number > through {
                 return true;
@@ -220,5 +226,29 @@ impl Wal {
     /// Bytes written since the start.
     pub(crate) const fn written(&self) -> u64 {
         self.written
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::tsdb::fs::Disk;
+
+    #[test]
+    fn a_flush_begins_after_the_one_before_even_if_that_left_segments() {
+        let dir = tempfile::tempdir().unwrap();
+        let syncer = Arc::new(Syncer::new(Duration::ZERO));
+        let mut wal = Wal::new(Arc::new(Disk), dir.path().to_owned(), syncer, Vec::new(), 2);
+        wal.begin().unwrap();
+        assert_eq!(wal.rotate_for_flush(), (2, 2));
+        // What is not a file is not removed.
+        std::fs::remove_file(path(dir.path(), 2)).unwrap();
+        std::fs::create_dir(path(dir.path(), 2)).unwrap();
+        wal.cut(2);
+        assert_eq!(wal.segments(), 1);
+        wal.begin().unwrap();
+        assert_eq!(wal.rotate_for_flush(), (4, 4));
     }
 }
