@@ -76,6 +76,21 @@ pub fn merge(
     target: Target<'_>,
     damage: &mut Damage,
 ) -> io::Result<Option<Block>> {
+    merge_until(inputs, tombstones, keep_from, target, damage, &|| false)
+}
+
+/// As [`merge`], given up when `stop`, asked between series, says so.
+///
+/// # Errors
+/// The result cannot be written, or [`Interrupted`](io::ErrorKind::Interrupted): then nothing has changed.
+pub fn merge_until(
+    inputs: &[Arc<Block>],
+    tombstones: &[Tombstone],
+    keep_from: i64,
+    target: Target<'_>,
+    damage: &mut Damage,
+    stop: &dyn Fn() -> bool,
+) -> io::Result<Option<Block>> {
     let Some(first) = inputs.first() else { return Ok(None) };
     let resolution = first.meta().resolution;
     if inputs.iter().any(|b| b.meta().resolution != resolution) {
@@ -90,6 +105,9 @@ pub fn merge(
     let mut writer = BlockWriter::create(target.dir, meta, target.cache)?;
     let mut samples = Column::default();
     while let Some(series) = merger.next(damage) {
+        if stop() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
         merger.samples(&series, (keep_from, i64::MAX), &mut samples, damage);
         if !samples.is_empty() {
             writer.series(&series.labels)?;

@@ -149,7 +149,7 @@ impl Shared {
             let hidden =
                 tombstones.iter().any(|t| t.applies(meta) && t.from <= stats.max_time && t.to >= stats.min_time);
             if hidden && (meta.resolution != Resolution::Raw || stats.samples > 0) {
-                self.merge(upkeep, std::slice::from_ref(block), i64::MIN, work)?;
+                self.merge(upkeep, std::slice::from_ref(block), i64::MIN, work, &|| false)?;
             }
         }
         self.drop_tombstones()

@@ -108,11 +108,10 @@ impl Shared {
             self.head_mut().freeze(from..from + PORTION);
         }
         let frozen = self.frozen();
-        if stop() {
-            work.more = true;
-            return Ok(());
-        }
-        let blocks = self.write_blocks(upkeep, through, &frozen, work)?;
+        let blocks = match self.write_blocks(upkeep, through, &frozen, work, stop) {
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            result => result?,
+        };
         if !blocks.is_empty() {
             let bytes: u64 = blocks.iter().map(|b| b.stats().bytes).sum();
             info!(blocks = blocks.len(), bytes, "samples went from memory into blocks");
@@ -180,12 +179,16 @@ impl Shared {
         through: u64,
         frozen: &Frozen,
         work: &mut Work,
+        stop: &dyn Fn() -> bool,
     ) -> io::Result<Vec<Block>> {
         let Some(newest) = frozen.newest else { return Ok(Vec::new()) };
         let mut days = Days { shared: self, upkeep, through, last: day(newest), open: BTreeMap::new(), samples: 0 };
         let (mut merge, mut column) = (Merge::default(), Column::default());
         let mut portion: Vec<(Labels, Arc<Data>)> = Vec::new();
         for slots in frozen.order.chunks(SERIES) {
+            if stop() {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
             portion.clear();
             let head = self.head();
             portion.extend(slots.iter().filter_map(|slot| {

@@ -48,7 +48,7 @@ pub struct Work {
     pub removed: usize,
     /// Series that left memory.
     pub series_gone: usize,
-    /// Whether there is more to do at once.
+    /// Whether there is more to do at once: a flush became due meanwhile. Never after `stop` said so.
     pub more: bool,
 }
 
@@ -166,15 +166,26 @@ impl Shared {
     }
 
     fn is_flush_due(&self, now: Timestamp) -> bool {
-        let writer = self.writer();
+        let mut writer = self.writer();
+        // After a clock went back, age counts from there.
+        writer.since = writer.since.map(|since| since.min(now));
         let (bytes, since) = (writer.wal.bytes(), writer.since);
         drop(writer);
+        // Segments that could not be removed are no reason: all in them is in blocks.
+        if since.is_none() && !self.flush_due.load(Relaxed) {
+            return false;
+        }
         let age = since.map_or(Duration::ZERO, |since| now.since(since));
-        let due = self.flush_due.load(Relaxed) || bytes > LARGE || (bytes > WORTH && age >= AGE) || age >= OLD;
+        let asked = self.flush_due.load(Relaxed) || self.syncer.is_broken();
+        let due = asked || bytes > LARGE || (bytes > WORTH && age >= AGE) || age >= OLD;
         // A block is smaller than its log: a flush makes room.
-        due || (bytes > WORTH_WHEN_SCARCE
-            && since.is_some()
-            && self.fs.space(&self.dir).is_ok_and(|s| s.above_floor() / 2 <= bytes))
+        due || (bytes > WORTH_WHEN_SCARCE && self.fs.space(&self.dir).is_ok_and(|s| s.above_floor() / 2 <= bytes))
+    }
+
+    /// Whether long work must give way: to the end, or to a flush, after which there is more to do.
+    fn must_pause(&self, now: Timestamp, work: &mut Work, stop: &dyn Fn() -> bool) -> bool {
+        work.more = !stop() && self.is_flush_due(now);
+        stop() || work.more
     }
 
     /// Whether so many bytes may be written without filling the disk.
@@ -206,28 +217,30 @@ impl Shared {
             if !self.has_room(inputs.iter().map(|b| b.stats().bytes).sum(), upkeep) {
                 return Ok(());
             }
-            if stop() {
-                work.more = true;
+            if self.must_pause(now, work, stop) {
                 return Ok(());
             }
             // Roll-ups are kept longer than raw samples, each for its time.
             let keep_from = self.kept_from(inputs.first().map_or(Resolution::Raw, |b| b.meta().resolution), now);
-            self.merge(upkeep, &inputs, keep_from, work)?;
+            if let Err(err) = self.merge(upkeep, &inputs, keep_from, work, stop) {
+                return if err.kind() == io::ErrorKind::Interrupted { Ok(()) } else { Err(err) };
+            }
         }
     }
 
-    /// Replaces blocks by one.
+    /// Replaces blocks by one; interrupted when `stop` says so.
     pub(crate) fn merge(
         &self,
         upkeep: &mut Upkeep,
         inputs: &[Arc<Block>],
         keep_from: i64,
         work: &mut Work,
+        stop: &dyn Fn() -> bool,
     ) -> io::Result<()> {
         let dir = catalog::dir(&self.dir);
         let target = Target { dir: &dir, id: upkeep.take_id(), cache: &self.cache };
         let mut damage = Damage::default();
-        let merged = compact::merge(inputs, &self.tombstones(), keep_from, target, &mut damage)?;
+        let merged = compact::merge_until(inputs, &self.tombstones(), keep_from, target, &mut damage, stop)?;
         let ids: Vec<u64> = inputs.iter().map(|b| b.meta().id).collect();
         match merged {
             Some(block) => self.add_block(block),
@@ -289,8 +302,7 @@ impl Shared {
                 if !self.is_roll_up_due(resolution, after, until) {
                     continue;
                 }
-                if stop() {
-                    work.more = true;
+                if self.must_pause(now, work, stop) {
                     return Ok(false);
                 }
                 let catalog = self.catalog();

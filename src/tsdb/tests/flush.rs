@@ -59,4 +59,8 @@ fn upkeep_flushes_when_the_log_is_old() {
     let at = |secs: i64| Timestamp::from_millis(NOW + secs * 1_000);
     assert_eq!(db.maintain(at(600), &|| false).unwrap().flushed, 0);
     assert_eq!(db.maintain(at(1_800), &|| false).unwrap().flushed, 1);
+    // A clock that goes back a day does not put a flush off for a day.
+    db.append(&batch(&[(labels("a", 1), vec![(NOW + 1, 1.0)])]), Ack::Written, at(1_800)).unwrap();
+    assert_eq!(db.maintain(at(-86_400), &|| false).unwrap().flushed, 0);
+    assert_eq!(db.maintain(at(-86_400 + 1_800), &|| false).unwrap().flushed, 1);
 }

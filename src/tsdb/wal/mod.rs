@@ -183,7 +183,7 @@ impl Wal {
         }
         segment.len += self.buffer.len() as u64;
         self.written += self.buffer.len() as u64;
-        self.syncer.wrote(definitions.into_iter().chain([&segment.file]), self.written);
+        self.syncer.wrote(definitions, &segment.file, self.written);
         if self.buffer.capacity() > BUFFER {
             self.buffer = Vec::new();
         }

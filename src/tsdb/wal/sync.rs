@@ -70,8 +70,8 @@ impl Syncer {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that bytes were written to these files, up to a position.
-    pub(crate) fn wrote<'a>(&self, files: impl IntoIterator<Item = &'a Arc<dyn Log>>, written: u64) {
+    /// Notes that bytes were written to a segment, up to a position, and perhaps definitions before that.
+    pub(crate) fn wrote(&self, definitions: Option<&Arc<dyn Log>>, segment: &Arc<dyn Log>, written: u64) {
         let mut state = self.lock();
         if state.rotate {
             // The file was found dead while these bytes were on their way into it.
@@ -83,10 +83,14 @@ impl Syncer {
             return;
         }
         let idle = state.dirty.is_empty();
-        for file in files {
-            if !state.dirty.iter().any(|d| Arc::ptr_eq(d, file)) {
-                state.dirty.push(Arc::clone(file));
-            }
+        let known = |state: &State, file| state.dirty.iter().any(|d| Arc::ptr_eq(d, file));
+        if let Some(file) = definitions
+            && !known(&state, file)
+        {
+            state.dirty.insert(0, Arc::clone(file));
+        }
+        if !known(&state, segment) {
+            state.dirty.push(Arc::clone(segment));
         }
         state.written = written;
         drop(state);
@@ -98,6 +102,11 @@ impl Syncer {
     /// Whether an fsync failed since the last call.
     pub(crate) fn take_rotate(&self) -> bool {
         std::mem::take(&mut self.lock().rotate)
+    }
+
+    /// Whether an fsync failed and the writer has not moved on yet.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.lock().rotate
     }
 
     /// Makes the next [`take_rotate`](Self::take_rotate) answer yes.
