@@ -20,6 +20,7 @@
 //! * a day: `--series 2000 --scrapes 5760 --minutes 10 --stop 1`
 //! * a month, coarser: `--series 1000 --scrapes 8640 --interval 300 --step 3600 --window 1200`
 //! * a year: `--series 100 --scrapes 35040 --interval 900 --step 21600 --window 3600`
+//! * the same stream asked for again, later: `--ingest 0 --end END`, with the end that the first run printed
 //! * growth: `--scrapes 40 --queries 0` with `--series 1000`, `10000`, `100000`, `1000000`
 //!
 //! Requests are made before they are sent, so that the sender costs next to nothing; it has one
@@ -71,6 +72,7 @@ struct Options {
     step: i64,
     window: i64,
     repeat: usize,
+    ingest: bool,
     queries: bool,
     settle: u64,
     minutes: u64,
@@ -91,6 +93,7 @@ impl Options {
             step: 60,
             window: 300,
             repeat: 30,
+            ingest: true,
             queries: true,
             settle: 15,
             minutes: 0,
@@ -126,6 +129,7 @@ impl Options {
             ("--step", _) => self.step = number(),
             ("--window", _) => self.window = number(),
             ("--repeat", _) => self.repeat = usize::try_from(number()).unwrap(),
+            ("--ingest", _) => self.ingest = number() != 0,
             ("--queries", _) => self.queries = number() != 0,
             ("--settle", _) => self.settle = number().cast_unsigned(),
             ("--minutes", _) => self.minutes = number().cast_unsigned(),
@@ -222,7 +226,7 @@ fn main() {
     let begun = Instant::now();
     let mut written = Vec::new();
     let mut settled = Vec::new();
-    for server in &o.servers {
+    for server in o.servers.iter().filter(|_| o.ingest) {
         let cpu = process::cpu(server.pid);
         written.push(ingest(&o, server));
         thread::sleep(Duration::from_secs(o.settle));
@@ -231,14 +235,16 @@ fn main() {
     let per_million = |cpu: f64, w: &Written| format!("{:.2}", cpu / w.samples as f64 * 1e6);
     let per_sample = |bytes: u64, w: &Written| format!("{:.2}", bytes as f64 / w.samples as f64);
     let all = || written.iter().zip(&settled);
-    row("samples/s accepted", written.iter().map(|w| format!("{:.0}", w.samples as f64 / w.wall.as_secs_f64())));
-    row("longest answer, ms", written.iter().map(|w| format!("{:.0}", w.longest.as_secs_f64() * 1e3)));
-    row("requests put off", written.iter().map(|w| w.put_off.to_string()));
-    row("bytes per sample sent", written.iter().map(|w| per_sample(w.bytes as u64, w)));
-    row("CPU s per 1M samples, while sending", written.iter().map(|w| per_million(w.cpu, w)));
-    row(&format!("CPU s per 1M samples, {} s later", o.settle), all().map(|(w, s)| per_million(s.0, w)));
-    row("bytes per sample on disk, at once", written.iter().map(|w| per_sample(w.disk, w)));
-    row(&format!("bytes per sample on disk, {} s later", o.settle), all().map(|(w, s)| per_sample(s.1, w)));
+    if o.ingest {
+        row("samples/s accepted", written.iter().map(|w| format!("{:.0}", w.samples as f64 / w.wall.as_secs_f64())));
+        row("longest answer, ms", written.iter().map(|w| format!("{:.0}", w.longest.as_secs_f64() * 1e3)));
+        row("requests put off", written.iter().map(|w| w.put_off.to_string()));
+        row("bytes per sample sent", written.iter().map(|w| per_sample(w.bytes as u64, w)));
+        row("CPU s per 1M samples, while sending", written.iter().map(|w| per_million(w.cpu, w)));
+        row(&format!("CPU s per 1M samples, {} s later", o.settle), all().map(|(w, s)| per_million(s.0, w)));
+        row("bytes per sample on disk, at once", written.iter().map(|w| per_sample(w.disk, w)));
+        row(&format!("bytes per sample on disk, {} s later", o.settle), all().map(|(w, s)| per_sample(s.1, w)));
+    }
     let peaks = || row("peak RSS so far, MB", o.servers.iter().map(|s| format!("{:.0}", process::peak(s.pid) / 1e6)));
     peaks();
     if o.queries {
