@@ -149,7 +149,10 @@ fn append_error(e: &crate::engine::intake::AppendError) -> ApiError {
     use crate::engine::intake::AppendError;
     match e {
         AppendError::DiskFull => {
-            let failure = Failure::text(Kind::Unavailable, "the disk is full; nothing of this request was kept");
+            let failure = Failure::text(
+                Kind::Unavailable,
+                "the disk is full; of text, the beginning may have been kept, of remote write nothing was",
+            );
             ApiError::with_status(StatusCode::INSUFFICIENT_STORAGE, failure).retry_after(DISK_PATIENCE)
         }
         AppendError::Wal(_) => {
