@@ -35,19 +35,26 @@ pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
     }
 }
 
-/// A body and the share of memory that it takes until it is dropped.
-pub(super) struct Held {
-    pub(super) bytes: Bytes,
-    pub(super) share: Option<OwnedSemaphorePermit>,
+/// A body and its share of memory: one lives as long as the other.
+struct Held {
+    bytes: Vec<u8>,
+    _share: Option<OwnedSemaphorePermit>,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// Reads a large body piece by piece, taking `memory` (counted in KiB) only for what has arrived, so
-/// that a slow or lying sender holds none back.
+/// that a slow or lying sender holds none back. The share is given back when the last clone of the bytes
+/// is dropped, whoever has it by then: work goes on when its caller has hung up.
 pub(super) async fn read_counted(
     mut body: Body,
     limit: usize,
     memory: &std::sync::Arc<Semaphore>,
-) -> Result<Held, ApiError> {
+) -> Result<Bytes, ApiError> {
     let arrive = async {
         let mut bytes = Vec::new();
         let mut share: Option<OwnedSemaphorePermit> = None;
@@ -74,7 +81,7 @@ pub(super) async fn read_counted(
             }
             bytes.extend_from_slice(&data);
         }
-        Ok(Held { bytes: Bytes::from(bytes), share })
+        Ok(Bytes::from_owner(Held { bytes, _share: share }))
     };
     timeout(ARRIVAL, arrive).await.unwrap_or_else(|_| Err(late()))
 }
@@ -140,7 +147,7 @@ mod tests {
     async fn memory_is_taken_for_what_arrived_and_given_back() {
         let memory = Arc::new(Semaphore::new(64));
         let held = read_counted(Body::from(vec![0; 40_000]), 1 << 20, &memory).await.ok().unwrap();
-        assert_eq!((held.bytes.len(), memory.available_permits()), (40_000, 64 - 40));
+        assert_eq!((held.len(), memory.available_permits()), (40_000, 64 - 40));
         let second = read_counted(Body::from(vec![0; 40_000]), 1 << 20, &memory).await;
         assert_eq!(second.err().unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(memory.available_permits(), 24);

@@ -286,7 +286,7 @@ impl Tsdb {
         self.shared.writer().closed = true;
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(thread) = thread else { return Ok(()) };
-        let saved = self.shared.save_metadata();
+        let saved = self.shared.save_metadata_now();
         let result = self.shared.syncer.sync_now().and(saved);
         self.shared.syncer.stop();
         // It does not panic; if it did, the sync above has done its work.

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::tsdb::db::{Shared, Tsdb};
 use crate::tsdb::frame::{Input, put_bytes};
@@ -14,6 +17,10 @@ pub(crate) const MAGIC: [u8; 8] = *b"WDmetad\x01";
 const MOST: usize = 100_000;
 /// Longest name, help or unit in bytes; longer help is cut, longer others are not kept.
 const LONGEST: usize = 1_024;
+
+/// The file is written at most this often while the store is open: senders that contradict each other change
+/// it for ever.
+const SAVE_EVERY: Duration = Duration::from_secs(60);
 
 /// What a metric is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +39,8 @@ pub(crate) struct Catalogue {
     metrics: BTreeMap<Box<str>, Metadata>,
     /// Whether the file lacks something.
     changed: bool,
+    /// When the file was written.
+    saved: Option<Instant>,
 }
 
 /// Where the file is.
@@ -53,7 +62,7 @@ impl Catalogue {
             let (kind, help, unit) = (input.text()?.into(), input.text()?.into(), input.text()?.into());
             metrics.insert(name, Metadata { kind, help, unit });
         }
-        Some(Self { metrics, changed: false })
+        Some(Self { metrics, changed: false, saved: None })
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -65,13 +74,16 @@ impl Catalogue {
     }
 
     fn set(&mut self, metric: &str, kind: &str, help: &str, unit: &str) {
+        if [metric, kind, unit].iter().any(|text| text.len() > LONGEST) {
+            return;
+        }
         let help = cut(help);
         if let Some(known) = self.metrics.get_mut(metric) {
             if (&*known.kind, &*known.help, &*known.unit) != (kind, help, unit) {
                 *known = Metadata { kind: kind.into(), help: help.into(), unit: unit.into() };
                 self.changed = true;
             }
-        } else if self.metrics.len() < MOST && [metric, kind, unit].iter().all(|text| text.len() <= LONGEST) {
+        } else if self.metrics.len() < MOST {
             let new = Metadata { kind: kind.into(), help: help.into(), unit: unit.into() };
             self.metrics.insert(metric.into(), new);
             self.changed = true;
@@ -80,8 +92,8 @@ impl Catalogue {
 }
 
 impl Tsdb {
-    /// Notes what a metric is; the newest word stands. It is on disk after the next [`maintain`](Self::maintain)
-    /// or [`close`](Self::close).
+    /// Notes what a metric is; the newest word stands. It is on disk a minute later, if
+    /// [`maintain`](Self::maintain) is called, and after [`close`](Self::close).
     pub fn set_metadata(&self, metric: &str, kind: &str, help: &str, unit: &str) {
         self.shared().metadata().set(metric, kind, help, unit);
     }
@@ -99,8 +111,16 @@ impl Tsdb {
 }
 
 impl Shared {
-    /// Writes the file if something changed.
+    /// Writes the file if something changed and it was not written just now.
     pub(crate) fn save_metadata(&self) -> io::Result<()> {
+        match self.metadata().saved.is_some_and(|at| at.elapsed() < SAVE_EVERY) {
+            true => Ok(()),
+            false => self.save_metadata_now(),
+        }
+    }
+
+    /// Writes the file if something changed.
+    pub(crate) fn save_metadata_now(&self) -> io::Result<()> {
         let mut all = self.metadata();
         if !all.changed {
             return Ok(());
@@ -108,6 +128,27 @@ impl Shared {
         let bytes = small_file::encode(MAGIC, &all.encode());
         all.changed = false;
         drop(all);
-        self.fs.replace(&path(&self.dir), &bytes).inspect_err(|_| self.metadata().changed = true)
+        let result = self.fs.replace(&path(&self.dir), &bytes);
+        let mut all = self.metadata();
+        match result {
+            Ok(()) => all.saved = Some(Instant::now()),
+            Err(_) => all.changed = true,
+        }
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_long_changes_nothing_known() {
+        let mut all = Catalogue::default();
+        all.set("a", "gauge", "help", "bytes");
+        let long = "x".repeat(LONGEST + 1);
+        all.set("a", &long, "help", "");
+        all.set("a", "gauge", "help", &long);
+        assert_eq!((&*all.metrics["a"].kind, &*all.metrics["a"].unit), ("gauge", "bytes"));
     }
 }

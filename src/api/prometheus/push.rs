@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
 use crate::api::App;
-use crate::api::body::{Held, read_counted};
+use crate::api::body::read_counted;
 use crate::api::problem::ApiError;
 use crate::api::prometheus::nothing;
 use crate::base::failure::{Chain, Failure, Kind};
@@ -106,10 +106,8 @@ fn text_encoding(headers: &HeaderMap) -> Result<Encoding, ApiError> {
 
 async fn take(app: &App, encoding: Encoding, request: Request) -> Result<Taken, ApiError> {
     let ack = ack(&request)?;
-    let Held { bytes, share } = read_counted(request.into_body(), MAX_BODY, &app.memory).await?;
-    let taken = app.engine.intake().take(bytes, encoding, ack).await;
-    drop(share);
-    Ok(taken?)
+    let body = read_counted(request.into_body(), MAX_BODY, &app.memory).await?;
+    Ok(app.engine.intake().take(body, encoding, ack).await?)
 }
 
 /// `?ack=fsync`, or the header of the same meaning, for who must know that the disk has it.
@@ -151,7 +149,10 @@ fn append_error(e: &crate::engine::intake::AppendError) -> ApiError {
     use crate::engine::intake::AppendError;
     match e {
         AppendError::DiskFull => {
-            let failure = Failure::text(Kind::Unavailable, "the disk is full; nothing of this request was kept");
+            let failure = Failure::text(
+                Kind::Unavailable,
+                "the disk is full; of text, the beginning may have been kept, of remote write nothing was",
+            );
             ApiError::with_status(StatusCode::INSUFFICIENT_STORAGE, failure).retry_after(DISK_PATIENCE)
         }
         AppendError::Wal(_) => {
@@ -166,10 +167,8 @@ fn append_error(e: &crate::engine::intake::AppendError) -> ApiError {
 /// Answers a remote read with samples; chunks, which only Prometheus' own format could fill, are not
 /// offered, so every client falls back to these.
 pub(super) async fn read(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
-    let Held { bytes, share } = read_counted(request.into_body(), crate::api::problem::BODY_LIMIT, &app.memory).await?;
-    let answer = app.engine.queries().remote_read(bytes).await;
-    drop(share);
-    let body = match answer {
+    let body = read_counted(request.into_body(), crate::api::problem::BODY_LIMIT, &app.memory).await?;
+    let body = match app.engine.queries().remote_read(body).await {
         Ok(body) => body,
         Err(read::ReadError::Query(e)) => return Err(e.into()),
         Err(read::ReadError::Request(e)) => return Err(e.into()),

@@ -168,7 +168,7 @@ pub struct Intake {
     store: Arc<Store>,
     metrics: IntakeMetrics,
     limits: ArcSwap<IntakeLimits>,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
     /// Work areas for reuse. Leaf data, held to push or pop.
     idle: Mutex<Vec<Work>>,
     /// Series of each job; held while a request is decoded, and only with a limit configured.
@@ -192,7 +192,7 @@ impl Intake {
             store,
             metrics,
             limits: ArcSwap::from_pointee(IntakeLimits::default()),
-            turns: Semaphore::new(processors * 2),
+            turns: Arc::new(Semaphore::new(processors * 2)),
             idle: Mutex::default(),
             jobs: Mutex::new(Jobs::new(usize::MAX)),
         }
@@ -239,11 +239,14 @@ impl Intake {
 
     async fn take_in_turn(self: &Arc<Self>, body: Bytes, encoding: Encoding, ack: Ack) -> Result<Taken, IntakeError> {
         let tsdb = self.store.open()?;
-        let turn = timeout(PATIENCE, self.turns.acquire()).await;
+        let turn = timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await;
         // Never closed, so the inner error cannot happen; the outer one is the time-out.
-        let Ok(Ok(_turn)) = turn else { return Err(IntakeError::Overloaded) };
+        let Ok(Ok(turn)) = turn else { return Err(IntakeError::Overloaded) };
         let intake = Arc::clone(self);
         let work = move || {
+            // Held, as the body with its share of memory is, until the work has really ended, not only
+            // until nobody waits for it.
+            let (_turn, body) = (turn, body);
             let mut work = intake.idle.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
             let taken = match encoding {
                 Encoding::RemoteWrite1 | Encoding::RemoteWrite2 => {
@@ -359,7 +362,44 @@ fn gunzip(body: &[u8], out: &mut Vec<u8>) -> Result<(), IntakeError> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
+    use crate::base::time::Timestamp;
+    use crate::tsdb::Options;
+
+    fn intake(dir: &std::path::Path) -> Arc<Intake> {
+        let clock = Clock::system();
+        let tsdb = Tsdb::open(dir, Options::default(), Timestamp::from_millis(0)).unwrap();
+        let store = Arc::new(Store::default());
+        let _ = store.set(Ok(Arc::new(tsdb)));
+        Arc::new(Intake::new(clock, store, IntakeMetrics::default()))
+    }
+
+    #[tokio::test]
+    async fn a_turn_and_the_body_are_held_until_the_work_ends_whoever_hangs_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let intake = intake(dir.path());
+        let turns = intake.turns.available_permits();
+        let memory = Arc::new(());
+        struct Owner {
+            _memory: Arc<()>,
+        }
+        impl AsRef<[u8]> for Owner {
+            fn as_ref(&self) -> &[u8] {
+                b"a 1\n"
+            }
+        }
+        let body = Bytes::from_owner(Owner { _memory: Arc::clone(&memory) });
+        // The work cannot begin without a work area.
+        let gate = intake.idle.lock().unwrap();
+        let text = Encoding::Text { format: Format::Text, gzip: false };
+        assert!(intake.take(body, text, Ack::Written).now_or_never().is_none());
+        assert_eq!((intake.turns.available_permits(), Arc::strong_count(&memory)), (turns - 1, 2));
+        drop(gate);
+        let _all = intake.turns.acquire_many(turns as u32).await.unwrap();
+        assert_eq!(Arc::strong_count(&memory), 1);
+    }
 
     #[test]
     fn a_lie_about_the_size_reserves_nothing() {

@@ -8,7 +8,7 @@ use crate::engine::intake::write::Decoded;
 use crate::tsdb::Batch;
 
 /// Longest encoded label set, in bytes.
-const MAX_LABELS: usize = 64 << 10;
+pub(super) const MAX_LABELS: usize = 64 << 10;
 /// Samples may be this far ahead of our clock. Generous on purpose: when it is our clock that is
 /// wrong, refusing everybody's samples would make a second fault of the first.
 const AHEAD_MS: i64 = 7 * 86_400_000;

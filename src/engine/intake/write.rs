@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use crate::base::labels::{LabelsBuf, METRIC_NAME};
 use crate::engine::intake::metadata::{Kind, Meta};
 use crate::engine::intake::protobuf::{Reader, WireError};
-use crate::engine::intake::series::{Admission, Refusal};
+use crate::engine::intake::series::{Admission, MAX_LABELS, Refusal};
 use crate::tsdb::Batch;
 
 /// What is needed while decoding; reusable without allocating.
@@ -88,7 +88,7 @@ fn series_1(
     let mut histograms = 0;
     loop {
         if let Some(pair) = short_label(message, &mut reader) {
-            scratch.pairs.push(pair);
+            push_bounded(&mut scratch.pairs, pair, MAX_LABELS);
             labels_end = message.len() - reader.rest().len();
             continue;
         }
@@ -104,7 +104,7 @@ fn series_1(
                         _ => {}
                     }
                 }
-                scratch.pairs.push(pair);
+                push_bounded(&mut scratch.pairs, pair, MAX_LABELS);
                 labels_end = message.len() - reader.rest().len();
             }
             2 => scratch.samples.push(sample(value.bytes()?)?),
@@ -128,6 +128,14 @@ fn series_1(
     let done = collect(message, labels, pairs, text);
     admit.add(done, labels, samples, batch, decoded);
     Ok(())
+}
+
+/// Keeps at most one more than `most`, which is enough to know that they are too many: the sender must not
+/// decide how much memory that takes.
+fn push_bounded<T>(all: &mut Vec<T>, one: T, most: usize) {
+    if all.len() <= most {
+        all.push(one);
+    }
 }
 
 /// Takes a label off the front in the form that nearly all have: name before value, each shorter than
@@ -171,6 +179,10 @@ fn collect<'a>(
     text: impl Fn(usize, usize) -> Option<&'a str>,
 ) -> Result<(), Refusal> {
     labels.clear();
+    // Before they are sorted, which many long names would make dear.
+    if pairs.len() > MAX_LABELS || pairs.iter().map(|p| p[1] - p[0] + p[3] - p[2]).sum::<usize>() > MAX_LABELS {
+        return Err(Refusal::TooLong);
+    }
     let name = |pair: &[usize; 4]| text(pair[0], pair[1]).ok_or(Refusal::NotUtf8);
     let (mut last, mut last_prefix) = ("", 0);
     let mut sorted = true;
@@ -288,11 +300,11 @@ fn series_2(
         match number {
             1 => match value {
                 // Packed, as every current writer does; one by one is allowed, too.
-                crate::engine::intake::protobuf::Field::Varint(n) => refs.push(symbol_ref(n)),
+                crate::engine::intake::protobuf::Field::Varint(n) => push_bounded(refs, symbol_ref(n), 2 * MAX_LABELS),
                 other => {
                     let mut packed = Reader::new(other.bytes()?);
                     while !packed.is_empty() {
-                        refs.push(symbol_ref(packed.varint()?));
+                        push_bounded(refs, symbol_ref(packed.varint()?), 2 * MAX_LABELS);
                     }
                 }
             },
@@ -323,27 +335,37 @@ fn symbol_ref(n: u64) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-fn collect_2(labels: &mut LabelsBuf, refs: &[u32], symbols: &[Result<&str, Refusal>]) -> Result<(), Refusal> {
+fn collect_2(labels: &mut LabelsBuf, refs: &mut [u32], symbols: &[Result<&str, Refusal>]) -> Result<(), Refusal> {
     labels.clear();
     let symbol = |n: u32| symbols.get(n as usize).copied().unwrap_or(Err(Refusal::BadSymbol));
-    let (pairs, odd) = refs.as_chunks::<2>();
+    if refs.len() > 2 * MAX_LABELS {
+        return Err(Refusal::TooLong);
+    }
+    let (pairs, odd) = refs.as_chunks_mut::<2>();
     if !odd.is_empty() {
         return Err(Refusal::BadSymbol);
     }
-    let mut last = "";
-    for [name, value] in pairs {
+    let (mut last, mut length, mut sorted) = ("", 0, true);
+    for [name, value] in pairs.iter() {
         let (name, value) = (symbol(*name)?, symbol(*value)?);
         if name.is_empty() {
             return Err(Refusal::EmptyLabelName);
         }
-        if name > last {
-            labels.push(name, value);
-            last = name;
-        } else if labels.iter().any(|(k, _)| k == name) {
-            return Err(Refusal::DuplicateLabel);
-        } else {
-            labels.set(name, value);
+        length += name.len() + value.len();
+        if length > MAX_LABELS {
+            return Err(Refusal::TooLong);
         }
+        sorted &= name > last;
+        last = name;
+    }
+    if !sorted {
+        pairs.sort_unstable_by(|a, b| symbol(a[0]).cmp(&symbol(b[0])));
+        if pairs.windows(2).any(|two| symbol(two[0][0]) == symbol(two[1][0])) {
+            return Err(Refusal::DuplicateLabel);
+        }
+    }
+    for [name, value] in pairs.iter() {
+        labels.push(symbol(*name)?, symbol(*value)?);
     }
     Ok(())
 }
@@ -364,4 +386,29 @@ fn metadata_2(message: &[u8], symbols: &[Result<&str, Refusal>]) -> Result<Meta,
         }
     }
     Ok(meta)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_by_reference_are_sorted_and_bounded() {
+        let long = "x".repeat(MAX_LABELS / 2);
+        let symbols = [Ok(""), Ok("b"), Ok("a"), Ok(long.as_str()), Err(Refusal::NotUtf8)];
+        let check = |refs: &[u32], want: Result<&[(&str, &str)], Refusal>| {
+            let mut labels = LabelsBuf::default();
+            let done = collect_2(&mut labels, &mut refs.to_vec(), &symbols);
+            assert_eq!(done.map(|()| labels.iter().collect::<Vec<_>>()), want.map(<[_]>::to_vec));
+        };
+        check(&[1, 2, 2, 1], Ok(&[("a", "b"), ("b", "a")]));
+        check(&[2, 0, 1, 0], Ok(&[("a", ""), ("b", "")]));
+        check(&[1, 2, 2, 1, 1, 1], Err(Refusal::DuplicateLabel));
+        check(&[0, 1], Err(Refusal::EmptyLabelName));
+        check(&[1, 4], Err(Refusal::NotUtf8));
+        check(&[1, 9], Err(Refusal::BadSymbol));
+        check(&[1], Err(Refusal::BadSymbol));
+        check(&[3, 3, 1, 2], Err(Refusal::TooLong));
+        check(&vec![1; 2 * MAX_LABELS + 2], Err(Refusal::TooLong));
+    }
 }

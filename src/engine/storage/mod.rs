@@ -21,7 +21,7 @@ pub enum StoreError {
     /// A large one takes some seconds.
     #[error("the series store is being opened")]
     Opening,
-    /// It stays so until the next start.
+    /// It is tried again every half a minute.
     #[error("the series store could not be opened: {0}")]
     Broken(Arc<str>),
     /// The server goes down.

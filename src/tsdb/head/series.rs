@@ -1,6 +1,7 @@
 //! One series in memory: an open buffer, sealed chunks, what came late, and what is being flushed.
 //!
-//! A time occurs once in all of `live`; the first value written stays.
+//! Of a time that was written more than once the first value stands, which readers see to. Writing looks for
+//! it where that is cheap, so that what is sent again takes no room and a conflict is told.
 
 use std::sync::Arc;
 
@@ -12,6 +13,11 @@ use crate::tsdb::chunk::{self, Corrupt, Effort};
 pub(crate) const SEAL: usize = 120;
 /// Late samples before they are compressed. They come unordered, so chunks of them overlap: few are better.
 const SEAL_LATE: usize = 480;
+/// A late sample that falls into more sealed late chunks than this is not looked for in them. Samples in no
+/// order at all fall into every chunk: looking would take the square of their number, with all writers waiting.
+const LATE_PROBES: usize = 8;
+/// As many of the newest sealed late chunks are asked whether a late sample falls into them.
+const LATE_CHUNKS: usize = 256;
 
 /// A time in milliseconds and a value.
 pub(crate) type Sample = (i64, f64);
@@ -141,17 +147,27 @@ impl Data {
         }
     }
 
-    /// The value at a time, if there is one.
+    /// The value at a time, if there is one and it is cheap to find.
     fn find(&self, t: i64) -> Option<f64> {
         if let Ok(i) = self.open.binary_search_by_key(&t, |s| s.0) {
             return Some(self.open[i].1);
         }
-        if let Some(late) = &self.late
-            && let Ok(i) = late.recent.binary_search_by_key(&t, |s| s.0)
+        if let Some(sealed) = &self.sealed
+            && let Some(chunk) = sealed.get(sealed.partition_point(|c| c.max < t)).filter(|c| c.min <= t)
+            && let Some(v) = chunk.find(t)
         {
+            return Some(v);
+        }
+        let late = self.late.as_ref()?;
+        if let Ok(i) = late.recent.binary_search_by_key(&t, |s| s.0) {
             return Some(late.recent[i].1);
         }
-        self.chunks().filter(|c| c.overlaps(t, t)).find_map(|c| c.find(t))
+        let newest = &late.sealed[late.sealed.len().saturating_sub(LATE_CHUNKS)..];
+        let around = || newest.iter().filter(|c| c.overlaps(t, t));
+        match around().nth(LATE_PROBES) {
+            Some(_) => None,
+            None => around().find_map(|c| c.find(t)),
+        }
     }
 
     fn push_late(&mut self, t: i64, v: f64) {
@@ -265,7 +281,11 @@ impl Series {
             let newest = late.sealed.iter().map(|c| c.max).chain(late.recent.last().map(|s| s.0)).max();
             if let Some(t) = newest {
                 self.deleted = false;
-                self.last = (t, self.live.find(t).unwrap_or_default());
+                match self.live.find(t) {
+                    Some(v) => self.last = (t, v),
+                    // Its value is not known, so what comes for that time is late, too.
+                    None => (self.last, self.deleted) = ((t, 0.0), true),
+                }
             }
         }
         self.frozen = Some(Arc::new(std::mem::take(&mut self.live)));
@@ -284,5 +304,47 @@ impl Series {
         self.live.delete(from, to)?;
         self.deleted |= (from..=to).contains(&self.last.0);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tsdb::merge::{Merge, read_data};
+
+    #[test]
+    fn samples_in_no_order_are_read_once_each_with_the_first_value() {
+        let mut series = Series::new(Labels::default(), 1, 0);
+        series.push(1_000_000, 0.0, 0);
+        let mut expected = std::collections::BTreeMap::from([(1_000_000, 0.0)]);
+        let mut told = 0;
+        // A stride that is coprime to the range: each time once, all over the place; then each once more.
+        for n in 0..40_000 {
+            let (t, v) = (n * 7_919 % 20_000, n as f64);
+            let stored = series.push(t, v, 0);
+            told += usize::from(stored == Stored::Conflict);
+            expected.entry(t).or_insert(v);
+        }
+        // What fell into many chunks was not looked for there.
+        assert!(told < 20_000);
+        let (mut merge, mut column) = (Merge::default(), Column::default());
+        read_data(&series.live, i64::MIN, i64::MAX, &mut merge, &mut column).unwrap();
+        merge.finish(&mut column, i64::MIN, i64::MAX);
+        assert!(column.iter().eq(expected));
+    }
+
+    #[test]
+    fn what_is_sent_again_is_told_where_it_is_cheap_to_find() {
+        let mut series = Series::new(Labels::default(), 1, 0);
+        let in_order: Vec<i64> = (0..1_000).map(|n| 100_000 + n * 10).collect();
+        let late: Vec<i64> = (0..2_000).collect();
+        for t in in_order.iter().chain(&late) {
+            series.push(*t, 1.0, 0);
+        }
+        for t in in_order.iter().chain(&late) {
+            assert_eq!(series.push(*t, 1.0, 0), Stored::Same, "{t}");
+            assert_eq!(series.push(*t, 2.0, 0), Stored::Conflict, "{t}");
+        }
+        assert_eq!(series.push(100_005, 2.0, 0), Stored::Late);
     }
 }
