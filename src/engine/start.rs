@@ -161,6 +161,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         queries: Arc::clone(&queries),
         intake: Arc::clone(&intake),
         failing: false,
+        unsynced: false,
     };
     let recorder = Recorder::new(recorder::Sources {
         clock,

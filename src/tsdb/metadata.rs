@@ -113,10 +113,9 @@ impl Tsdb {
 impl Shared {
     /// Writes the file if something changed and it was not written just now.
     pub(crate) fn save_metadata(&self) -> io::Result<()> {
-        match self.metadata().saved.is_some_and(|at| at.elapsed() < SAVE_EVERY) {
-            true => Ok(()),
-            false => self.save_metadata_now(),
-        }
+        // The lock ends with the statement.
+        let recent = self.metadata().saved.is_some_and(|at| at.elapsed() < SAVE_EVERY);
+        if recent { Ok(()) } else { self.save_metadata_now() }
     }
 
     /// Writes the file if something changed.

@@ -171,7 +171,7 @@ pub struct Intake {
     turns: Arc<Semaphore>,
     /// Work areas for reuse. Leaf data, held to push or pop.
     idle: Mutex<Vec<Work>>,
-    /// Series of each job; held while a request is decoded, and only with a limit configured.
+    /// Series of each job; held for one series, and only with a limit configured.
     jobs: Mutex<Jobs>,
 }
 
@@ -274,9 +274,8 @@ impl Intake {
         match limits.max_series_per_job {
             None => decode(&mut Admission::new(now, limits.max_samples_per_request, None)),
             Some(limit) => {
-                let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-                jobs.prepare(limit, now);
-                decode(&mut Admission::new(now, limits.max_samples_per_request, Some(&mut jobs)))
+                self.jobs.lock().unwrap_or_else(PoisonError::into_inner).prepare(limit, now);
+                decode(&mut Admission::new(now, limits.max_samples_per_request, Some(&self.jobs)))
             }
         }
     }

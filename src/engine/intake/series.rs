@@ -1,6 +1,7 @@
 //! Which series are let in: the rules on labels, times and numbers that hold however samples come.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
 
 use crate::base::labels::{LabelsBuf, METRIC_NAME};
 use crate::base::time::Timestamp;
@@ -14,6 +15,8 @@ pub(super) const MAX_LABELS: usize = 64 << 10;
 const AHEAD_MS: i64 = 7 * 86_400_000;
 /// A series counts against its job for one to two of these.
 const GENERATION_MS: i64 = 3_600_000;
+/// Jobs that are counted by themselves; further ones count as one, without a name.
+const MOST_JOBS: usize = 10_000;
 
 /// Why samples were not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,12 +92,13 @@ pub struct Admission<'a> {
     latest: i64,
     /// Samples that are left of the request's share.
     left: usize,
-    jobs: Option<&'a mut Jobs>,
+    /// Locked for a moment per series: appends, and waits for the disk, lie between them.
+    jobs: Option<&'a Mutex<Jobs>>,
 }
 
 impl<'a> Admission<'a> {
     /// A gate for a request that comes `now` and may have `samples`.
-    pub fn new(now: Timestamp, samples: usize, jobs: Option<&'a mut Jobs>) -> Self {
+    pub fn new(now: Timestamp, samples: usize, jobs: Option<&'a Mutex<Jobs>>) -> Self {
         Self { latest: now.millis().saturating_add(AHEAD_MS), left: samples, jobs }
     }
 
@@ -138,9 +142,10 @@ impl<'a> Admission<'a> {
             return Err(Refusal::NoMetricName);
         }
         self.left = self.left.checked_sub(samples).ok_or(Refusal::RequestLimit)?;
-        match &mut self.jobs {
+        match self.jobs {
             Some(jobs) => {
                 let job = labels.iter().find(|(name, _)| *name == "job").map_or("", |(_, job)| job);
+                let mut jobs = jobs.lock().unwrap_or_else(PoisonError::into_inner);
                 jobs.admit(job, key).then_some(()).ok_or(Refusal::JobLimit)
             }
             None => Ok(()),
@@ -184,6 +189,8 @@ impl Jobs {
 
     fn admit(&mut self, job: &str, key: &str) -> bool {
         let hash = self.hasher.hash_one(key);
+        let full = self.by_job.len() >= MOST_JOBS && !self.by_job.contains_key(job);
+        let job = if full { "" } else { job };
         let seen = match self.by_job.get_mut(job) {
             Some(seen) => seen,
             None => self.by_job.entry(job.into()).or_default(),
@@ -216,5 +223,16 @@ mod tests {
         jobs.prepare(2, Timestamp::from_millis(GENERATION_MS * 12));
         assert!(jobs.admit("a", "3"), "1 was not seen for an hour");
         assert!(!jobs.admit("a", "4"));
+    }
+
+    #[test]
+    fn jobs_without_end_count_as_one() {
+        let mut jobs = Jobs::new(2);
+        for n in 0..MOST_JOBS {
+            assert!(jobs.admit(&n.to_string(), &n.to_string()));
+        }
+        assert!(jobs.admit("x", "1") && jobs.admit("y", "2") && !jobs.admit("z", "3"));
+        assert!(jobs.admit("0", "another"));
+        assert_eq!(jobs.by_job.len(), MOST_JOBS + 1);
     }
 }

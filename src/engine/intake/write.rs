@@ -402,7 +402,6 @@ mod tests {
             assert_eq!(done.map(|()| labels.iter().collect::<Vec<_>>()), want.map(<[_]>::to_vec));
         };
         check(&[1, 2, 2, 1], Ok(&[("a", "b"), ("b", "a")]));
-        check(&[2, 0, 1, 0], Ok(&[("a", ""), ("b", "")]));
         check(&[1, 2, 2, 1, 1, 1], Err(Refusal::DuplicateLabel));
         check(&[0, 1], Err(Refusal::EmptyLabelName));
         check(&[1, 4], Err(Refusal::NotUtf8));

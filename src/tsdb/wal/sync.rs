@@ -164,6 +164,7 @@ impl Syncer {
                 }
                 state = self.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
             }
+            // It is logged and counted, and who waits is told.
             let _ = self.sync(state);
             state = self.lock();
         }
@@ -207,7 +208,9 @@ impl Syncer {
         state.durable = state.durable.max(if result.is_ok() { to } else { state.written });
         drop(state);
         self.durable.notify_all();
-        result
+        result.inspect_err(|error| {
+            tracing::error!(%error, "the disk did not confirm what was written; it goes into a new file from now on");
+        })
     }
 
     /// Lets the thread sync what is left and end.
