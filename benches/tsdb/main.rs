@@ -19,7 +19,8 @@
 //!
 //! * a day: `--series 2000 --scrapes 5760 --minutes 10 --stop 1`
 //! * a month, coarser: `--series 1000 --scrapes 8640 --interval 300 --step 3600 --window 1200`
-//! * a year: `--series 100 --scrapes 35040 --interval 900 --step 21600 --window 3600`
+//! * a year: `--series 100 --scrapes 35040 --interval 900 --step 21600 --window 3600`; Watchdog then needs
+//!   `storage: {retention: 2y}`
 //! * the same stream asked for again, later: `--ingest 0 --end END`, with the end that the first run printed
 //! * growth: `--scrapes 40 --queries 0` with `--series 1000`, `10000`, `100000`, `1000000`
 //!
