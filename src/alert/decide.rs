@@ -8,7 +8,8 @@ use std::fmt;
 use crate::alert::instance::{Instance, Phase};
 use crate::alert::rule::{Fingerprint, Words};
 use crate::base::labels::Labels;
-use crate::base::message::{Message, Status};
+use crate::base::message::Status;
+use crate::base::notification::{Notification, NotifiedAlert};
 use crate::base::time::Timestamp;
 
 /// What the decision needs to know of a receiver.
@@ -105,21 +106,24 @@ pub fn resolved(receivers: &[Candidate<'_>], told: &[String]) -> Vec<Decision> {
 
 /// The message to one receiver about `alert` in its present phase; `None` while there is nothing to
 /// say. `words` are the alert's own, or what is said at its end.
-pub fn message(alert: &Instance, words: &Words, receiver: &str) -> Option<Message> {
+pub fn message(alert: &Instance, words: &Words, receiver: &str) -> Option<Notification> {
     let (status, starts_at, ends_at) = match alert.phase {
         Phase::Inactive | Phase::Pending { .. } => return None,
         Phase::Firing { starts_at, .. } => (Status::Firing, starts_at, None),
         Phase::Resolved { starts_at, ends_at } => (Status::Resolved, starts_at, Some(ends_at)),
     };
-    Some(Message {
-        idempotency_key: idempotency_key(receiver, alert.fingerprint, starts_at, status),
-        receiver: receiver.to_owned(),
+    let told = NotifiedAlert {
         status,
+        fingerprint: alert.fingerprint.to_string(),
         labels: words.labels.clone(),
         annotations: words.annotations.clone(),
         starts_at,
         ends_at,
-    })
+        value: None,
+        generator_url: None,
+    };
+    let key = idempotency_key(receiver, alert.fingerprint, starts_at, status);
+    Some(Notification::single(key, thread(receiver, alert.fingerprint, starts_at), receiver, told))
 }
 
 /// The key of one decision: the same after any restart, another one for another episode. Safe in an
@@ -127,6 +131,12 @@ pub fn message(alert: &Instance, words: &Words, receiver: &str) -> Option<Messag
 pub fn idempotency_key(receiver: &str, alert: Fingerprint, starts_at: Timestamp, status: Status) -> String {
     let receiver = Labels::new([("receiver", receiver)]).fingerprint();
     format!("{alert}-{}-{}-{receiver:016x}", starts_at.millis(), status.as_str())
+}
+
+/// What all messages of one episode to one receiver share.
+pub fn thread(receiver: &str, alert: Fingerprint, starts_at: Timestamp) -> String {
+    let receiver = Labels::new([("receiver", receiver)]).fingerprint();
+    format!("{alert}-{}-{receiver:016x}", starts_at.millis())
 }
 
 #[cfg(test)]

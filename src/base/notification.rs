@@ -85,6 +85,30 @@ pub enum Reason {
 }
 
 impl Notification {
+    /// About one alert only, which is a group of its own: the group's labels are the alert's.
+    pub fn single(key: String, thread: String, notifier: &str, alert: NotifiedAlert) -> Self {
+        let reason = match alert.status {
+            Status::Firing => Reason::FirstTime,
+            Status::Resolved => Reason::Resolved,
+        };
+        Self {
+            key,
+            thread,
+            receiver: notifier.to_owned(),
+            notifier: notifier.to_owned(),
+            group_key: format!("{{}}:{}", alert.labels),
+            group_labels: alert.labels.clone(),
+            reason,
+            alerts: vec![alert],
+            omitted: 0,
+        }
+    }
+
+    /// When the first of its alerts began.
+    pub fn starts_at(&self) -> Timestamp {
+        self.alerts.iter().map(|a| a.starts_at).min().unwrap_or(Timestamp::EPOCH)
+    }
+
     /// Firing while any alert is.
     pub fn status(&self) -> Status {
         if self.firing().next().is_some() { Status::Firing } else { Status::Resolved }
@@ -163,7 +187,7 @@ pub struct Receipt {
 /// Contract: returns within 10 s or may be dropped at any await point; a message is sent with the
 /// notification's `key` or `thread` wherever the channel has a place for it; no secret appears in an
 /// error or in `Debug`.
-pub trait Channel: Send + Sync + std::fmt::Debug {
+pub trait Notifier: Send + Sync + std::fmt::Debug {
     /// Delivers the notification.
     fn deliver<'a>(&'a self, delivery: Delivery<'a>) -> BoxFuture<'a, Result<Receipt, DeliveryError>>;
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::base::message::Notifier;
+use crate::base::notification::Notifier;
 use crate::base::probe::Collector;
 use crate::config::fields::Fields;
 use crate::config::model::Server;

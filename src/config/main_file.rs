@@ -6,8 +6,8 @@ use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::base::message::Notifier;
 use crate::base::nearest::nearest;
+use crate::base::notification::Notifier;
 use crate::config::catalog::Catalog;
 use crate::config::cx::{Cx, Resolver};
 use crate::config::fields::Fields;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::labels::Labels;
-use crate::base::message::Notifier;
 use crate::base::name::MonitorName;
+use crate::base::notification::Notifier;
 use crate::config::catalog::Probe;
 use crate::config::storage::{IntakeLimits, QueryLimits, Storage};
 use crate::wire::api::AlertPolicy;

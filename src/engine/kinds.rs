@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::base::message::Notifier;
+use crate::base::notification::Notifier;
 use crate::collect::kinds::KINDS;
 use crate::config::catalog::{Catalog, Probe};
 use crate::config::fields::Fields;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::base::message::Notifier;
+use crate::base::notification::Notifier;
 use crate::config::fields::Fields;
 use crate::config::model::Server;
 
@@ -33,7 +33,8 @@ pub(crate) mod testing {
 
     use super::KINDS;
     use crate::base::labels::Labels;
-    use crate::base::message::{Message, Notifier, Status};
+    use crate::base::message::{DeliveryError, Status};
+    use crate::base::notification::{Delivery, Notification, NotifiedAlert, Notifier, Receipt};
     use crate::base::time::Timestamp;
     use crate::config::fields::{Cx, Fields, Resolver};
     use crate::config::model::Server;
@@ -60,23 +61,33 @@ pub(crate) mod testing {
         (notifier, cx.into_problems().into_iter().map(|p| p.message).collect())
     }
 
-    /// A firing message.
-    pub fn firing() -> Message {
-        Message {
-            idempotency_key: "shop-1-ops".into(),
-            receiver: "ops".into(),
+    /// A firing one about one alert.
+    pub fn firing() -> Notification {
+        let alert = NotifiedAlert {
             status: Status::Firing,
+            fingerprint: "fe6993caee5e5b46".into(),
             labels: Labels::new([("alertname", "MonitorDown"), ("monitor", "shop"), ("severity", "critical")]),
             annotations: Labels::new([("summary", "shop is down"), ("description", "got <b>500</b> & more")]),
             starts_at: Timestamp::from_millis(1_763_900_000_120),
             ends_at: None,
-        }
+            value: None,
+            generator_url: None,
+        };
+        Notification::single("shop-1-firing-ops".into(), "shop-1-ops".into(), "ops", alert)
     }
 
     /// Its end, a quarter of an hour later.
-    pub fn resolved() -> Message {
-        let ends_at = Some(Timestamp::from_millis(1_763_900_900_000));
-        Message { status: Status::Resolved, ends_at, ..firing() }
+    pub fn resolved() -> Notification {
+        let mut n = firing();
+        n.key = "shop-1-resolved-ops".into();
+        n.alerts[0].status = Status::Resolved;
+        n.alerts[0].ends_at = Some(Timestamp::from_millis(1_763_900_900_000));
+        n
+    }
+
+    /// Delivers the first of its thread.
+    pub async fn deliver(to: &dyn Notifier, notification: &Notification) -> Result<Receipt, DeliveryError> {
+        to.deliver(Delivery { notification, previous: None }).await
     }
 
     /// One request that a receiver got.

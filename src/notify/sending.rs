@@ -14,7 +14,7 @@ use crate::base::clock::Clock;
 use crate::base::failure::Chain;
 use crate::base::message::DeliveryError;
 
-/// What [`crate::base::message::Notifier`] promises.
+/// What [`crate::base::notification::Notifier`] promises.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a reply that are read.
 const MAX_REPLY: usize = 64 * 1024;

@@ -8,7 +8,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::base::BoxFuture;
-use crate::base::message::{DeliveryError, Message, Notifier, Status};
+use crate::base::message::{DeliveryError, Status};
+use crate::base::notification::{Delivery, Notification, NotifiedAlert, Notifier, Receipt};
 use crate::base::secret::Secret;
 use crate::base::term_safe;
 use crate::base::time::Timestamp;
@@ -111,9 +112,9 @@ struct Parameters {
 }
 
 impl Notifier for Telegram {
-    fn deliver<'a>(&'a self, message: &'a Message) -> BoxFuture<'a, Result<(), DeliveryError>> {
+    fn deliver<'a>(&'a self, delivery: Delivery<'a>) -> BoxFuture<'a, Result<Receipt, DeliveryError>> {
         Box::pin(async move {
-            let text = text(message);
+            let text = text(delivery.notification);
             let body = SendMessage {
                 chat_id: &self.chat_id,
                 text: &text,
@@ -122,7 +123,8 @@ impl Notifier for Telegram {
             };
             let request = client().await?.post(self.endpoint.reveal().clone()).json(&body);
             let reply = send(request, MAX_TIMEOUT).await?;
-            self.judge(&reply)
+            self.judge(&reply)?;
+            Ok(Receipt::default())
         })
     }
 }
@@ -149,8 +151,18 @@ impl Telegram {
 }
 
 /// The message in Telegram's HTML.
-fn text(message: &Message) -> String {
+fn text(said: &Notification) -> String {
     let mut out = Html::default();
+    for (n, alert) in said.alerts.iter().enumerate() {
+        if n > 0 {
+            out.plain("\n\n", 2);
+        }
+        block(&mut out, alert);
+    }
+    out.text
+}
+
+fn block(out: &mut Html, message: &NotifiedAlert) {
     let label = |name| message.labels.get(name);
     let alert = label("alertname").unwrap_or("alert");
     let (mark, word) = match message.status {
@@ -186,7 +198,6 @@ fn text(message: &Message) -> String {
         let lasted = Short(end.since(message.starts_at));
         out.plain(&format!("\nuntil {} ({lasted})", readable(end)), 60);
     }
-    out.text
 }
 
 /// `2025-11-23 12:13:20 UTC`: whoever reads it may be in any time zone.
@@ -242,7 +253,7 @@ mod tests {
 
     use super::*;
     use crate::base::labels::Labels;
-    use crate::notify::kinds::testing::{build, firing, receiver, resolved};
+    use crate::notify::kinds::testing::{build, deliver, firing, receiver, resolved};
 
     /// The length as Telegram counts it: entities resolved, tags gone, UTF-16.
     fn telegram_length(html: &str) -> usize {
@@ -275,11 +286,9 @@ mod tests {
             description in "\\PC{0,6000}",
             monitor in "[ -~]{1,200}",
         ) {
-            let message = Message {
-                annotations: Labels::new([("summary", summary), ("description", description)]),
-                labels: Labels::new([("alertname", "X".to_owned()), ("monitor", monitor)]),
-                ..firing()
-            };
+            let mut message = firing();
+            message.alerts[0].annotations = Labels::new([("summary", summary), ("description", description)]);
+            message.alerts[0].labels = Labels::new([("alertname", "X".to_owned()), ("monitor", monitor)]);
             prop_assert!(telegram_length(&text(&message)) <= MAX_TEXT);
         }
     }
@@ -292,7 +301,7 @@ mod tests {
     async fn a_message_arrives_at_the_bots_address() {
         let to = receiver(200, &[], r#"{"ok":true}"#).await;
         let bot = build("telegram", &yaml(&to.url)).0.unwrap();
-        bot.deliver(&firing()).await.unwrap();
+        deliver(&*bot, &firing()).await.unwrap();
         let got = to.got.lock().unwrap().clone();
         assert_eq!(got[0].path, "/bot12345:AAbbCCdd_ee/sendMessage");
         assert_eq!(got[0].body["chat_id"], "-100");
@@ -306,7 +315,7 @@ mod tests {
             receiver(429, &[], r#"{"ok":false,"description":"Too Many Requests","parameters":{"retry_after":31}}"#)
                 .await;
         let bot = build("telegram", &yaml(&to.url)).0.unwrap();
-        match bot.deliver(&firing()).await {
+        match deliver(&*bot, &firing()).await {
             Err(DeliveryError::Retry { after, .. }) => assert_eq!(after, Some(Duration::from_secs(31))),
             other => panic!("{other:?}"),
         }
@@ -316,7 +325,7 @@ mod tests {
     async fn a_wrong_token_is_permanent_and_stays_secret() {
         let to = receiver(401, &[], r#"{"description":"Unauthorized: 12345:AAbbCCdd_ee"}"#).await;
         let bot = build("telegram", &yaml(&to.url)).0.unwrap();
-        match bot.deliver(&firing()).await {
+        match deliver(&*bot, &firing()).await {
             Err(DeliveryError::Permanent(err)) => {
                 let text = err.to_string();
                 assert!(text.contains("is the bot's token right?") && !text.contains("AAbb"), "{text}");

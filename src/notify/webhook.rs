@@ -1,7 +1,6 @@
 //! `type: webhook`: Alertmanager's JSON payload, version 4, as a POST.
 //!
-//! Receivers written for Alertmanager work unchanged. A message is one alert, which is what
-//! Alertmanager sends with `group_by: ['...']`: the group's labels are the alert's own.
+//! Receivers written for Alertmanager work unchanged.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +10,8 @@ use serde::Serialize;
 
 use crate::base::BoxFuture;
 use crate::base::labels::Labels;
-use crate::base::message::{DeliveryError, Message, Notifier};
+use crate::base::message::DeliveryError;
+use crate::base::notification::{Delivery, Notification, NotifiedAlert, Notifier, Receipt};
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
 use crate::config::fields::Fields;
@@ -70,13 +70,14 @@ pub fn read(server: &Server, fields: &mut Fields<'_>) -> Option<Arc<dyn Notifier
 }
 
 impl Notifier for Webhook {
-    fn deliver<'a>(&'a self, message: &'a Message) -> BoxFuture<'a, Result<(), DeliveryError>> {
+    fn deliver<'a>(&'a self, delivery: Delivery<'a>) -> BoxFuture<'a, Result<Receipt, DeliveryError>> {
         Box::pin(async move {
+            let said = delivery.notification;
             let mut request = client()
                 .await?
                 .post(self.url.reveal().clone())
-                .header("Idempotency-Key", message.idempotency_key.as_str())
-                .json(&payload(message, &self.external_url));
+                .header("Idempotency-Key", said.key.as_str())
+                .json(&payload(said, &self.external_url));
             // `headers` replaces what stands there already; `header` would send both.
             request = request.headers(self.headers.iter().map(|(n, v)| (n.clone(), v.reveal().clone())).collect());
             let reply = send(request, self.timeout).await?;
@@ -87,7 +88,8 @@ impl Notifier for Webhook {
                 // `Bearer abc`: what is echoed is the word behind the scheme.
                 secrets.extend(value.split_once(' ').map(|(_, credentials)| credentials.trim()));
             }
-            reply.accepted(reply.excerpt(&secrets), None)
+            reply.accepted(reply.excerpt(&secrets), None)?;
+            Ok(Receipt::default())
         })
     }
 }
@@ -96,16 +98,16 @@ impl Notifier for Webhook {
 #[serde(rename_all = "camelCase")]
 struct Payload<'a> {
     version: &'static str,
-    group_key: String,
-    truncated_alerts: u64,
+    group_key: &'a str,
+    truncated_alerts: usize,
     status: &'static str,
     receiver: &'a str,
     group_labels: &'a Labels,
-    common_labels: &'a Labels,
-    common_annotations: &'a Labels,
+    common_labels: Labels,
+    common_annotations: Labels,
     #[serde(rename = "externalURL")]
     external_url: &'a str,
-    alerts: [Alert<'a>; 1],
+    alerts: Vec<Alert<'a>>,
 }
 
 #[derive(Serialize)]
@@ -117,37 +119,41 @@ struct Alert<'a> {
     starts_at: Timestamp,
     ends_at: String,
     #[serde(rename = "generatorURL")]
-    generator_url: &'static str,
-    fingerprint: String,
+    generator_url: &'a str,
+    fingerprint: &'a str,
 }
 
-fn payload<'a>(message: &'a Message, external_url: &'a str) -> Payload<'a> {
+fn payload<'a>(said: &'a Notification, external_url: &'a str) -> Payload<'a> {
     Payload {
         version: "4",
-        group_key: format!("{{}}:{}", message.labels),
-        truncated_alerts: 0,
-        status: message.status.as_str(),
-        receiver: &message.receiver,
-        group_labels: &message.labels,
-        common_labels: &message.labels,
-        common_annotations: &message.annotations,
+        group_key: &said.group_key,
+        truncated_alerts: said.omitted,
+        status: said.status().as_str(),
+        receiver: &said.receiver,
+        group_labels: &said.group_labels,
+        common_labels: said.common_labels(),
+        common_annotations: said.common_annotations(),
         external_url,
-        alerts: [Alert {
-            status: message.status.as_str(),
-            labels: &message.labels,
-            annotations: &message.annotations,
-            starts_at: message.starts_at,
-            ends_at: message.ends_at.map_or_else(|| NEVER.to_owned(), |t| t.to_string()),
-            generator_url: "",
-            fingerprint: format!("{:016x}", message.labels.fingerprint()),
-        }],
+        alerts: said.alerts.iter().map(alert).collect(),
+    }
+}
+
+fn alert(a: &NotifiedAlert) -> Alert<'_> {
+    Alert {
+        status: a.status.as_str(),
+        labels: &a.labels,
+        annotations: &a.annotations,
+        starts_at: a.starts_at,
+        ends_at: a.ends_at.map_or_else(|| NEVER.to_owned(), |t| t.to_string()),
+        generator_url: a.generator_url.as_deref().unwrap_or_default(),
+        fingerprint: &a.fingerprint,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notify::kinds::testing::{build, firing, receiver, resolved};
+    use crate::notify::kinds::testing::{build, deliver, firing, receiver, resolved};
 
     #[test]
     fn the_payload_is_alertmanagers() {
@@ -206,11 +212,11 @@ mod tests {
         let (hook, problems) = build("webhook", &yaml);
         assert!(problems.is_empty(), "{problems:?}");
         let hook = hook.unwrap();
-        hook.deliver(&firing()).await.unwrap();
+        deliver(&*hook, &firing()).await.unwrap();
         let got = to.got.lock().unwrap().clone();
         assert_eq!(got.len(), 1);
         assert_eq!(got[0].path, "/hook");
-        assert_eq!(got[0].headers["idempotency-key"], "shop-1-ops");
+        assert_eq!(got[0].headers["idempotency-key"], "shop-1-firing-ops");
         assert_eq!(got[0].headers["content-type"], "application/json");
         assert_eq!(got[0].headers["x-key"], "resolved-K");
         assert_eq!(got[0].body["alerts"][0]["labels"]["monitor"], "shop");
@@ -221,7 +227,7 @@ mod tests {
     async fn a_busy_receiver_names_its_pause() {
         let to = receiver(503, &[("retry-after", "42")], "come \x1b[31mlater").await;
         let (hook, _) = build("webhook", &format!("{{url: \"{}\"}}", to.url));
-        match hook.unwrap().deliver(&firing()).await {
+        match deliver(&*hook.unwrap(), &firing()).await {
             Err(DeliveryError::Retry { after, err }) => {
                 assert_eq!(after, Some(Duration::from_secs(42)));
                 assert_eq!(err.to_string(), "the receiver answered 503 Service Unavailable: come \\x1b[31mlater");
@@ -234,7 +240,7 @@ mod tests {
     async fn what_a_receiver_echoes_is_not_logged() {
         let to = receiver(400, &[], "bad key resolved-K at /hook/resolved-U").await;
         let yaml = format!("{{url: \"{}/hook/${{env:U}}\", headers: {{X-Key: \"${{env:K}}\"}}}}", to.url);
-        match build("webhook", &yaml).0.unwrap().deliver(&firing()).await {
+        match deliver(&*build("webhook", &yaml).0.unwrap(), &firing()).await {
             Err(DeliveryError::Permanent(err)) => {
                 assert_eq!(err.to_string(), "the receiver answered 400 Bad Request: bad key *** at ***");
             }
@@ -246,7 +252,7 @@ mod tests {
     async fn a_bearer_s_token_is_not_logged_without_its_scheme() {
         let to = receiver(401, &[], "no such token: resolved-K").await;
         let yaml = format!("{{url: \"{}\", headers: {{Authorization: \"Bearer ${{env:K}}\"}}}}", to.url);
-        match build("webhook", &yaml).0.unwrap().deliver(&firing()).await {
+        match deliver(&*build("webhook", &yaml).0.unwrap(), &firing()).await {
             Err(DeliveryError::Permanent(err)) => {
                 assert_eq!(err.to_string(), "the receiver answered 401 Unauthorized: no such token: ***");
             }
@@ -258,7 +264,7 @@ mod tests {
     async fn a_header_of_one_s_own_replaces_ours() {
         let to = receiver(200, &[], "").await;
         let yaml = format!("{{url: \"{}\", headers: {{Content-Type: application/cloudevents+json}}}}", to.url);
-        build("webhook", &yaml).0.unwrap().deliver(&firing()).await.unwrap();
+        deliver(&*build("webhook", &yaml).0.unwrap(), &firing()).await.unwrap();
         let got = to.got.lock().unwrap().clone();
         assert_eq!(got[0].headers["content-type"], "application/cloudevents+json");
         assert_eq!(got[0].header_lines["content-type"], 1);
@@ -269,7 +275,7 @@ mod tests {
     async fn a_receiver_that_is_gone_is_tried_again_without_telling_its_address() {
         let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let (hook, _) = build("webhook", &format!("{{url: \"http://{closed}/secret-token\"}}"));
-        match hook.unwrap().deliver(&firing()).await {
+        match deliver(&*hook.unwrap(), &firing()).await {
             Err(DeliveryError::Retry { after: None, err }) => {
                 let text = crate::base::failure::Chain(&*err).to_string();
                 assert!(!text.contains("secret-token"), "{text}");

@@ -154,6 +154,14 @@ impl StateDb {
         self.query(rows::owed).await
     }
 
+    /// What `receiver` called the message of `thread` that it took last.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn remote(&self, receiver: String, thread: String) -> Result<Option<String>, StateError> {
+        self.query(move |db| rows::remote(db, &receiver, &thread)).await
+    }
+
     /// Events, newest first.
     ///
     /// # Errors

@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::alert::instance::Instance;
 use crate::alert::monitor::MonitorStatus;
 use crate::alert::rule::Fingerprint;
-use crate::base::message::Message;
 use crate::base::name::MonitorName;
+use crate::base::notification::{Notification, Receipt};
 use crate::base::probe::Beat;
 use crate::base::time::Timestamp;
 use crate::wire::board::{DeliveryRow, Event, EventKind};
@@ -62,7 +62,7 @@ impl NewEvent {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Owed {
     /// What to say.
-    pub message: Arc<Message>,
+    pub notification: Arc<Notification>,
     /// The alert it is about.
     pub alert: Fingerprint,
     /// When it was decided.
@@ -86,7 +86,7 @@ pub struct Committed {
 /// How an attempt to deliver ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attempt {
-    /// The message's idempotency key.
+    /// The notification's key.
     pub key: String,
     /// Attempts so far, this one included.
     pub attempts: u32,
@@ -94,6 +94,8 @@ pub struct Attempt {
     pub at: Timestamp,
     /// How long it took; `None` when nothing was tried.
     pub took: Option<Duration>,
+    /// What the receiver answered, when it took the message.
+    pub receipt: Option<Receipt>,
     /// What is to become of the message.
     pub after: After,
     /// What went wrong. Untrusted.

@@ -29,6 +29,8 @@ const MESSAGES_KEPT: i64 = 100_000;
 const PRUNE_BATCH: i64 = 500;
 /// Bytes of an error or a detail kept; both hold text from outside.
 const TEXT_KEPT: usize = 2_048;
+/// Longest name that a receiver may give a message.
+const REMOTE_KEPT: usize = 1_024;
 /// Events loaded at start, for the board.
 const EVENTS_LOADED: usize = 50;
 
@@ -46,7 +48,7 @@ pub(crate) fn commit(db: &Connection, changes: &[Change]) -> rusqlite::Result<Co
             Change::Event(event) => out.events.push(put_event(db, event)?),
             Change::Owe(owed) => {
                 if !owe(db, owed)? {
-                    out.withheld.push(owed.message.idempotency_key.clone());
+                    out.withheld.push(owed.notification.key.clone());
                 }
             }
         }
@@ -90,14 +92,19 @@ pub(crate) fn record(db: &Connection, attempts: &[Attempt]) -> rusqlite::Result<
             After::Dead => (DeliveryState::Dead, None),
         };
         let error = a.error.as_deref().map(capped);
+        let detail = a.receipt.as_ref().and_then(|r| r.detail.as_deref()).map(capped);
+        // A name that is cut names nothing.
+        let remote = a.receipt.as_ref().and_then(|r| r.remote.as_deref()).filter(|r| r.len() <= REMOTE_KEPT);
         let outbox = db
             .prepare_cached(
                 "UPDATE outbox SET attempts = ?2, next_attempt = coalesce(?3, next_attempt), state = ?4,
-                 last_attempt = ?5, last_error = ?6 WHERE key = ?1 RETURNING id",
+                 last_attempt = ?5, last_error = ?6, remote = coalesce(?7, remote), detail = coalesce(?8, detail)
+                 WHERE key = ?1 RETURNING id",
             )?
-            .query_row(params![a.key, a.attempts, next, delivery_word(state), a.at.millis(), error], |r| {
-                r.get::<_, i64>(0)
-            })
+            .query_row(
+                params![a.key, a.attempts, next, delivery_word(state), a.at.millis(), error, remote, detail],
+                |r| r.get::<_, i64>(0),
+            )
             .optional()?;
         let Some(outbox) = outbox else {
             out.unknown.push(a.key.clone());
@@ -122,8 +129,8 @@ pub(crate) fn owed(db: &Connection) -> rusqlite::Result<Vec<Owed>> {
     let mut skipped = 0;
     collect(statement.query([])?, &mut skipped, |r| {
         Ok(Some(Owed {
-            message: match serde_json::from_str(&r.get::<_, String>(0)?) {
-                Ok(message) => Arc::new(message),
+            notification: match serde_json::from_str(&r.get::<_, String>(0)?) {
+                Ok(notification) => Arc::new(notification),
                 Err(_) => return Ok(None),
             },
             alert: match Fingerprint::parse(&r.get::<_, String>(1)?) {
@@ -135,6 +142,15 @@ pub(crate) fn owed(db: &Connection) -> rusqlite::Result<Vec<Owed>> {
             next_attempt: time(r, 4)?,
         }))
     })
+}
+
+/// What the receiver called the message of this thread that it took last.
+pub(crate) fn remote(db: &Connection, receiver: &str, thread: &str) -> rusqlite::Result<Option<String>> {
+    db.prepare_cached(
+        "SELECT remote FROM outbox WHERE thread = ?1 AND receiver = ?2 AND remote IS NOT NULL ORDER BY id DESC LIMIT 1",
+    )?
+    .query_row([thread, receiver], |r| r.get(0))
+    .optional()
 }
 
 pub(crate) fn events(db: &Connection, filter: &EventFilter) -> rusqlite::Result<Vec<Event>> {
@@ -262,40 +278,39 @@ fn put_event(db: &Connection, event: &NewEvent) -> rusqlite::Result<Event> {
 
 /// Stores a message to deliver; `false` when it must not be sent.
 fn owe(db: &Connection, owed: &Owed) -> rusqlite::Result<bool> {
-    let m = &owed.message;
+    let (n, status) = (&owed.notification, owed.notification.status());
     let fingerprint = owed.alert.to_string();
-    if m.status == Status::Resolved {
+    if status == Status::Resolved {
         // The receiver refused the firing for good: it has nothing to be relieved of.
         let dead = db
             .prepare_cached(
                 "SELECT 1 FROM outbox WHERE fingerprint = ?1 AND receiver = ?2 AND starts_at = ?3
                  AND status = 'firing' AND state = 'dead'",
             )?
-            .exists(params![fingerprint, m.receiver, m.starts_at.millis()])?;
+            .exists(params![fingerprint, n.notifier, n.starts_at().millis()])?;
         if dead {
             return Ok(false);
         }
     }
     let added = db
         .prepare_cached(
-            "INSERT INTO outbox (key, receiver, fingerprint, status, starts_at, message, created, attempts, next_attempt)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (key) DO NOTHING",
+            "INSERT INTO outbox (key, receiver, thread, fingerprint, status, starts_at, message, created, attempts,
+             next_attempt) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (key) DO NOTHING",
         )?
         .execute(params![
-            m.idempotency_key,
-            m.receiver,
+            n.key,
+            n.notifier,
+            n.thread,
             fingerprint,
-            m.status.as_str(),
-            m.starts_at.millis(),
-            json(&**m)?,
+            status.as_str(),
+            n.starts_at().millis(),
+            json(&**n)?,
             owed.created.millis(),
             owed.attempts,
             owed.next_attempt.millis(),
         ])?;
     if added == 0 {
-        return db
-            .prepare_cached("SELECT 1 FROM outbox WHERE key = ?1 AND state = 'owed'")?
-            .exists([&m.idempotency_key]);
+        return db.prepare_cached("SELECT 1 FROM outbox WHERE key = ?1 AND state = 'owed'")?.exists([&n.key]);
     }
     let id = db.last_insert_rowid();
     if id % (PRUNE_BATCH / 2) == 0 {

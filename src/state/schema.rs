@@ -3,7 +3,8 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Migration `n` (counting from 1) takes the schema from version `n - 1` to `n`.
-pub(crate) const MIGRATIONS: &[&str] = &["
+pub(crate) const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE monitor (
   name      TEXT PRIMARY KEY,
   verdict   TEXT NOT NULL,
@@ -82,7 +83,34 @@ CREATE TABLE history_journal (
   id   INTEGER PRIMARY KEY AUTOINCREMENT,
   data BLOB NOT NULL
 ) STRICT;
-"];
+",
+    "
+-- Messages of one alert each become notifications of a group; threads are what may be updated in place.
+ALTER TABLE outbox ADD COLUMN thread TEXT NOT NULL DEFAULT '';
+ALTER TABLE outbox ADD COLUMN remote TEXT;
+ALTER TABLE outbox ADD COLUMN detail TEXT;
+CREATE INDEX outbox_by_thread ON outbox (thread, receiver, id) WHERE remote IS NOT NULL;
+
+UPDATE outbox SET thread = replace(key, '-' || status || '-', '-');
+UPDATE outbox SET message = json_object(
+  'key', key,
+  'thread', thread,
+  'receiver', receiver,
+  'notifier', receiver,
+  'group_key', '{}:{}',
+  'group_labels', json_extract(message, '$.labels'),
+  'reason', CASE status WHEN 'firing' THEN 'first_time' ELSE 'resolved' END,
+  'alerts', json_array(json_object(
+    'status', status,
+    'fingerprint', fingerprint,
+    'labels', json_extract(message, '$.labels'),
+    'annotations', json_extract(message, '$.annotations'),
+    'starts_at', json_extract(message, '$.starts_at'),
+    'ends_at', json_extract(message, '$.ends_at')
+  ))
+) WHERE state = 'owed' AND json_valid(message);
+",
+];
 
 /// The version a database has.
 pub(crate) fn version(db: &Connection) -> rusqlite::Result<i64> {

@@ -8,7 +8,8 @@ use crate::alert::instance::{Instance, Phase};
 use crate::alert::monitor::MonitorStatus;
 use crate::alert::rule::{Fingerprint, Words};
 use crate::base::labels::Labels;
-use crate::base::message::{Message, Severity, Status};
+use crate::base::message::{Severity, Status};
+use crate::base::notification::{Notification, NotifiedAlert, Receipt};
 use crate::base::outcome::Verdict;
 use crate::base::probe::Beat;
 use crate::base::time::Timestamp;
@@ -53,16 +54,19 @@ fn event(n: i64) -> NewEvent {
 }
 
 fn owed(status: Status) -> Owed {
-    let message = Message {
-        idempotency_key: format!("key-{}", status.as_str()),
-        receiver: "ops".to_owned(),
+    let told = NotifiedAlert {
         status,
+        fingerprint: Fingerprint(7).to_string(),
         labels: Labels::new([("alertname", "MonitorDown")]),
         annotations: Labels::default(),
         starts_at: at(5),
         ends_at: None,
+        value: None,
+        generator_url: None,
     };
-    Owed { message: Arc::new(message), alert: Fingerprint(7), created: at(9), attempts: 0, next_attempt: at(9) }
+    let key = format!("key-{}", status.as_str());
+    let notification = Arc::new(Notification::single(key, "key".to_owned(), "ops", told));
+    Owed { notification, alert: Fingerprint(7), created: at(9), attempts: 0, next_attempt: at(9) }
 }
 
 fn attempt(status: Status, attempts: u32, after: After) -> Attempt {
@@ -71,6 +75,7 @@ fn attempt(status: Status, attempts: u32, after: After) -> Attempt {
         attempts,
         at: at(10),
         took: Some(Duration::from_millis(42)),
+        receipt: None,
         after,
         error: (after != After::Delivered).then(|| "500".to_owned()),
         event: None,
@@ -168,6 +173,50 @@ async fn the_end_of_an_alert_that_was_refused_is_not_owed() {
 }
 
 #[tokio::test]
+async fn what_the_receiver_called_the_last_message_of_a_thread_is_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = reopen(dir.path()).db;
+    let remote = || db.remote("ops".to_owned(), "key".to_owned());
+    db.commit(Arc::new([Change::Owe(owed(Status::Firing)), Change::Owe(owed(Status::Resolved))])).await.unwrap();
+    assert_eq!(remote().await.unwrap(), None);
+    for (status, name, known) in [
+        (Status::Firing, Some("42".to_owned()), "42"),
+        (Status::Resolved, None, "42"),
+        (Status::Resolved, Some("x".repeat(9_000)), "42"),
+        (Status::Resolved, Some("43".to_owned()), "43"),
+    ] {
+        let receipt = Some(Receipt { remote: name, detail: Some("200".to_owned()) });
+        db.record(Arc::new([Attempt { receipt, ..attempt(status, 1, After::Delivered) }])).await.unwrap();
+        assert_eq!(remote().await.unwrap().as_deref(), Some(known));
+    }
+    assert_eq!(db.remote("hook".to_owned(), "key".to_owned()).await.unwrap(), None);
+    db.close().await;
+}
+
+#[test]
+fn what_the_first_version_owed_is_still_owed() {
+    let mut db = Connection::open_in_memory().unwrap();
+    schema::migrate(&mut db, &schema::MIGRATIONS[..1]).unwrap();
+    db.execute_batch(
+        r#"INSERT INTO outbox (key, receiver, fingerprint, status, starts_at, message, created, next_attempt) VALUES
+        ('0000000000000007-5-firing-0de336ddbd64e4a4', 'ops', '0000000000000007', 'firing', 5,
+        '{"idempotency_key":"0000000000000007-5-firing-0de336ddbd64e4a4","receiver":"ops","status":"firing",
+          "labels":{"alertname":"MonitorDown"},"annotations":{"summary":"a \"b\""},
+          "starts_at":"1970-01-01T00:00:00.005Z","ends_at":null}', 9, 9),
+        ('x', 'ops', '0000000000000008', 'firing', 5, 'torn', 9, 9)"#,
+    )
+    .unwrap();
+    schema::migrate(&mut db, schema::MIGRATIONS).unwrap();
+    let all = rows::owed(&db).unwrap();
+    assert_eq!(all.len(), 1);
+    let n = &all[0].notification;
+    assert_eq!((n.thread.as_str(), n.notifier.as_str()), ("0000000000000007-5-0de336ddbd64e4a4", "ops"));
+    assert_eq!((n.status(), n.starts_at()), (Status::Firing, at(5)));
+    assert_eq!(n.alerts[0].annotations.get("summary"), Some("a \"b\""));
+    assert_eq!(n.alerts[0].labels.get("alertname"), Some("MonitorDown"));
+}
+
+#[tokio::test]
 async fn events_are_paged_newest_first_and_filtered() {
     let dir = tempfile::tempdir().unwrap();
     let db = reopen(dir.path()).db;
@@ -234,8 +283,8 @@ async fn a_newer_database_is_refused_untouched() {
     rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let before = std::fs::read(&path).unwrap();
     let error = StateDb::open(dir.path(), Clock::system()).unwrap_err();
-    assert!(matches!(error, StateError::Newer { found: 99, known: 1, .. }), "{error}");
-    assert!(error.to_string().contains("version 99") && error.to_string().contains("up to 1"), "{error}");
+    assert!(matches!(error, StateError::Newer { found: 99, known: 2, .. }), "{error}");
+    assert!(error.to_string().contains("version 99") && error.to_string().contains("up to 2"), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
 
@@ -246,16 +295,16 @@ async fn an_upgrade_keeps_a_copy_that_the_older_binary_can_use() {
     db.commit(Arc::new([Change::Event(event(1))])).await.unwrap();
     db.close().await;
     let newer = [schema::MIGRATIONS, &["CREATE TABLE later (x)"]].concat();
-    let copy = dir.path().join("db/watchdog.db.v1");
+    let copy = dir.path().join("db/watchdog.db.v2");
     // Left by an upgrade that was killed.
     std::fs::write(&copy, "half a copy").unwrap();
     let disk = open::open_with(&dir.path().join("db"), at(0), &newer).unwrap();
     assert_eq!(disk.degraded, None);
     assert_eq!(disk.loaded.events.len(), 1);
-    assert_eq!(schema::version(&disk.writer).unwrap(), 2);
+    assert_eq!(schema::version(&disk.writer).unwrap(), 3);
     drop(disk);
     let error = StateDb::open(dir.path(), Clock::system()).unwrap_err();
-    assert!(error.to_string().contains("`watchdog.db.v1`"), "{error}");
+    assert!(error.to_string().contains("`watchdog.db.v2`"), "{error}");
     assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
     std::fs::rename(&copy, dir.path().join("db/watchdog.db")).unwrap();
     let Opened { db, loaded, degraded } = reopen(dir.path());

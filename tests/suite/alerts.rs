@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 use watchdog::base::BoxFuture;
 use watchdog::base::clock::Clock;
 use watchdog::base::labels::Labels;
-use watchdog::base::message::{DeliveryError, Message, Notifier, Severity, Status};
+use watchdog::base::message::{DeliveryError, Severity, Status};
 use watchdog::base::name::MonitorName;
+use watchdog::base::notification::{Delivery, Notifier, Receipt};
 use watchdog::base::outcome::{Outcome, Verdict};
 use watchdog::base::probe::{Collector, ProbeCx};
 use watchdog::base::time::Timestamp;
@@ -97,17 +98,18 @@ impl World {
 struct Sink(Arc<World>);
 
 impl Notifier for Sink {
-    fn deliver<'a>(&'a self, m: &'a Message) -> BoxFuture<'a, Result<(), DeliveryError>> {
+    fn deliver<'a>(&'a self, d: Delivery<'a>) -> BoxFuture<'a, Result<Receipt, DeliveryError>> {
+        let n = d.notification;
         Box::pin(async move {
             if fastrand::u8(..4) == 0 {
                 return Err(DeliveryError::Retry { after: None, err: "status 500".into() });
             }
-            let starts_at = m.starts_at.millis().to_string();
-            let monitor = m.labels.get("monitor").unwrap();
-            self.0.note(&[&m.receiver, monitor, m.status.as_str(), &starts_at, &m.idempotency_key]);
+            let starts_at = n.starts_at().millis().to_string();
+            let monitor = n.alerts[0].labels.get("monitor").unwrap();
+            self.0.note(&[&n.notifier, monitor, n.status().as_str(), &starts_at, &n.key]);
             // The answer is under way: a kill here is what makes a duplicate.
             time::sleep(Duration::from_micros(fastrand::u64(..1_500))).await;
-            Ok(())
+            Ok(Receipt::default())
         })
     }
 }

@@ -8,7 +8,8 @@ use tokio::time::{Instant, timeout};
 use watchdog::base::clock::Clock;
 use watchdog::base::failure::Chain;
 use watchdog::base::labels::Labels;
-use watchdog::base::message::{DeliveryError, Message, Status};
+use watchdog::base::message::{DeliveryError, Status};
+use watchdog::base::notification::{Delivery, Notification, NotifiedAlert};
 use watchdog::base::outcome::{Outcome, Verdict};
 use watchdog::base::probe::ProbeCx;
 use watchdog::base::time::Timestamp;
@@ -271,16 +272,18 @@ async fn escape_sequences_stay_text_and_are_made_safe_for_terminals() {
     }
 }
 
-fn message() -> Message {
-    Message {
-        idempotency_key: "key-1".into(),
-        receiver: "ops".into(),
+fn notification() -> Notification {
+    let alert = NotifiedAlert {
         status: Status::Firing,
+        fingerprint: "0000000000000001".into(),
         labels: Labels::new([("alertname", "X"), ("monitor", "m")]),
         annotations: Labels::new([("summary", "\u{1b}]0;x\u{7}<script>&")]),
         starts_at: Timestamp::from_millis(1_763_900_000_000),
         ends_at: None,
-    }
+        value: None,
+        generator_url: None,
+    };
+    Notification::single("key-1".into(), "thread-1".into(), "ops", alert)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -299,10 +302,10 @@ async fn a_hostile_receiver_neither_hangs_nor_fills_memory_nor_learns_more() {
         let text = format!("{{url: \"{}\", timeout: 500ms}}", evil.url(path));
         let hook = fields(&text, |f| Kinds.notifier("webhook", &Server::default(), f));
         let start = Instant::now();
-        let result = hook.deliver(&message()).await;
+        let result = hook.deliver(Delivery { notification: &notification(), previous: None }).await;
         assert!(start.elapsed() < Duration::from_millis(500) + SLACK, "{path}");
         match (path, result) {
-            ("/endless" | "/bomb", Ok(())) => {}
+            ("/endless" | "/bomb", Ok(_)) => {}
             (_, Err(DeliveryError::Retry { err, .. })) if again => {
                 assert!(!Chain(&*err).to_string().contains(path), "{err}");
             }
@@ -318,8 +321,13 @@ async fn a_delivery_may_be_dropped_at_any_moment() {
     let bot = format!("{{bot_token: \"1:abcdefgh\", chat_id: \"1\", api_url: \"http://{}\"}}", evil.at);
     for (kind, text) in [("webhook", format!("{{url: \"{}\"}}", evil.url("/gzip"))), ("telegram", bot)] {
         let notifier = fields(&text, |f| Kinds.notifier(kind, &Server::default(), f));
+        let notification = notification();
         for micros in (0..4_000).step_by(500) {
-            let _ = timeout(Duration::from_micros(micros), notifier.deliver(&message())).await;
+            let _ = timeout(
+                Duration::from_micros(micros),
+                notifier.deliver(Delivery { notification: &notification, previous: None }),
+            )
+            .await;
         }
         assert!(!format!("{notifier:?}").contains("abcdefgh"));
     }

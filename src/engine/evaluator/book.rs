@@ -393,9 +393,9 @@ fn owe(alert: &Instance, said: &Words, decisions: &[Decision], now: Timestamp, o
         match decision {
             Decision::Send(receiver, why) => {
                 tracing::debug!(monitor = %alert.monitor, receiver, reason = %why, "notification decided");
-                let Some(message) = decide::message(alert, said, receiver) else { continue };
+                let Some(notification) = decide::message(alert, said, receiver) else { continue };
                 let owed = Owed {
-                    message: Arc::new(message),
+                    notification: Arc::new(notification),
                     alert: alert.fingerprint,
                     created: now,
                     attempts: 0,

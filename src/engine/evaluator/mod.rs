@@ -233,8 +233,7 @@ impl Evaluator {
         for event in settled.events {
             self.tell_board(BoardInput::Event(Arc::new(event))).await;
         }
-        let owed: Vec<_> =
-            owed.into_iter().filter(|o| !settled.withheld.contains(&o.message.idempotency_key)).collect();
+        let owed: Vec<_> = owed.into_iter().filter(|o| !settled.withheld.contains(&o.notification.key)).collect();
         if !owed.is_empty() {
             self.tell_outbox(OutboxInput::Owed(owed)).await;
         }

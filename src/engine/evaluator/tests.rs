@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::base::BoxFuture;
 use crate::base::labels::Labels;
-use crate::base::message::{DeliveryError, Message, Notifier, Severity, Status};
+use crate::base::message::{DeliveryError, Severity, Status};
+use crate::base::notification::{Delivery, Notification, Notifier, Receipt};
 use crate::base::outcome::Outcome;
 use crate::base::probe::{Collector, ProbeCx};
 use crate::config::catalog::Probe;
@@ -25,7 +26,7 @@ impl Collector for Never {
 }
 
 impl Notifier for Never {
-    fn deliver<'a>(&'a self, _: &'a Message) -> BoxFuture<'a, Result<(), DeliveryError>> {
+    fn deliver<'a>(&'a self, _: Delivery<'a>) -> BoxFuture<'a, Result<Receipt, DeliveryError>> {
         Box::pin(std::future::pending())
     }
 }
@@ -79,9 +80,8 @@ struct Said {
 
 impl Said {
     fn keys(&self) -> Vec<String> {
-        let key =
-            |o: &Owed| format!("{} {} {}", o.message.receiver, o.message.status.as_str(), o.message.starts_at.millis());
-        self.messages.iter().map(key).collect()
+        let key = |n: &Notification| format!("{} {} {}", n.notifier, n.status().as_str(), n.starts_at().millis());
+        self.messages.iter().map(|o| key(&o.notification)).collect()
     }
 
     fn alerts(&self) -> Vec<(AlertState, String)> {
@@ -179,9 +179,9 @@ async fn a_target_that_breaks_and_recovers_is_told_once_each() {
     let start = 1_000_002;
     let want = ["ops firing", "hook firing", "ops resolved", "hook resolved"].map(|w| format!("{w} {start}"));
     assert_eq!(said.keys(), want);
-    let end = &said.messages[2].message;
+    let end = &said.messages[2].notification.alerts[0];
     assert_eq!(end.annotations.get("summary"), Some("shop is up again"));
-    assert_eq!(end.labels, said.messages[0].message.labels);
+    assert_eq!(end.labels, said.messages[0].notification.alerts[0].labels);
     assert_eq!(said.alerts(), [(AlertState::Resolved, "shop".to_owned())]);
     assert_eq!(said.last_status("shop"), Some((State::Up, 0)));
     let words: Vec<_> = said.events().into_iter().map(|(_, what, _)| what).collect();
@@ -229,10 +229,10 @@ async fn a_removed_monitor_and_one_without_alert_are_resolved_once() {
     }
     rig.results(&silent, "ddd").await;
     let said = rig.stop().await;
-    let ends: Vec<_> = said.messages.iter().filter(|m| m.message.status == Status::Resolved).collect();
+    let ends: Vec<_> = said.messages.iter().filter(|m| m.notification.status() == Status::Resolved).collect();
     assert_eq!(ends.len(), 2);
     for end in ends {
-        assert_eq!(end.message.annotations.get("reason"), Some("removed"));
+        assert_eq!(end.notification.alerts[0].annotations.get("reason"), Some("removed"));
     }
 }
 
@@ -274,7 +274,7 @@ async fn labels_severity_and_policy_may_change_while_firing() {
     rig.results(&changed, "ddu").await;
     let said = rig.stop().await;
     assert_eq!(said.keys(), ["ops firing 1000001", "ops resolved 1000001"]);
-    assert_eq!(said.messages[1].message.labels, said.messages[0].message.labels);
+    assert_eq!(said.messages[1].notification.alerts[0].labels, said.messages[0].notification.alerts[0].labels);
 }
 
 #[tokio::test]
@@ -485,7 +485,7 @@ fn a_resolved_alert_is_shown_for_a_quarter_of_an_hour() {
 #[tokio::test]
 async fn broken_files_are_told_once_even_over_a_restart() {
     let dir = tempfile::tempdir().unwrap();
-    let statuses = |said: &Said| said.messages.iter().map(|m| m.message.status).collect::<Vec<_>>();
+    let statuses = |said: &Said| said.messages.iter().map(|m| m.notification.status()).collect::<Vec<_>>();
     let mut rig = Rig::start(dir.path());
     rig.config_with(config(&[], &["ops"]), 2).await;
     while !matches!(rig.board.recv().await.unwrap(), BoardInput::Alerts(rows) if !rows.is_empty()) {}
@@ -497,7 +497,7 @@ async fn broken_files_are_told_once_even_over_a_restart() {
             break owed;
         }
     };
-    let message = &owed[0].message;
+    let message = &owed[0].notification.alerts[0];
     assert_eq!((owed.len(), message.status), (1, Status::Firing));
     assert_eq!(
         message.labels.to_string(),
@@ -521,7 +521,7 @@ async fn broken_files_are_told_once_even_over_a_restart() {
     rig.config(config(&[], &["ops"])).await;
     let said = rig.stop().await;
     assert_eq!(statuses(&said), [Status::Resolved]);
-    assert_eq!(said.messages[0].message.annotations.get("reason"), Some("recovered"));
+    assert_eq!(said.messages[0].notification.alerts[0].annotations.get("reason"), Some("recovered"));
 }
 
 #[tokio::test]

@@ -9,7 +9,8 @@ use tokio::time::{self, Instant};
 
 use crate::base::clock::Clock;
 use crate::base::failure::Chain;
-use crate::base::message::{DeliveryError, Message};
+use crate::base::message::DeliveryError;
+use crate::base::notification::{self, Notification, Receipt};
 use crate::base::term_safe::term_safe;
 use crate::base::units::Exact;
 use crate::config::model::Receiver;
@@ -42,19 +43,24 @@ impl Delivery {
     pub(crate) async fn run(self) -> Ended {
         let Self { receiver, item, policy, clock, db, metrics } = self;
         let Item { owed, expires, .. } = item;
+        let said = &*owed.notification;
+        // Without an answer the message is new rather than late.
+        let previous = time::timeout(policy.record, db.remote(said.notifier.clone(), said.thread.clone())).await;
+        let previous = previous.ok().and_then(Result::ok).flatten();
         let (at, start) = (clock.now(), Instant::now());
         let attempts = owed.attempts.saturating_add(1);
+        let asked = notification::Delivery { notification: said, previous: previous.as_deref() };
         // Called inside the guarded future: a notifier may panic before it returns one.
-        let send = AssertUnwindSafe(async { receiver.notifier.deliver(&owed.message).await }).catch_unwind();
+        let send = AssertUnwindSafe(async { receiver.notifier.deliver(asked).await }).catch_unwind();
         let outcome = match time::timeout(policy.timeout, send).await {
-            Ok(Ok(Ok(()))) => Ok(()),
+            Ok(Ok(Ok(receipt))) => Ok(receipt),
             Ok(Ok(Err(e))) => Err(Failed::from_error(&e)),
             Ok(Err(_)) => Err(Failed::again("the notifier panicked".to_owned())),
             Err(_) => Err(Failed::again(format!("no answer within {}", Exact(policy.timeout)))),
         };
         let took = start.elapsed();
         let (after, next) = match &outcome {
-            Ok(()) => (After::Delivered, Next::Done),
+            Ok(_) => (After::Delivered, Next::Done),
             Err(failed) if failed.permanent || Instant::now() >= expires => (After::Dead, Next::Dead),
             Err(failed) => {
                 let wait = policy.backoff.delay(attempts).max(failed.after.unwrap_or_default());
@@ -62,7 +68,10 @@ impl Delivery {
                 (After::Retry(clock.now().plus(wait)), Next::Retry(Instant::now() + wait))
             }
         };
-        let error = outcome.err().map(|f| f.text);
+        let (receipt, error) = match outcome {
+            Ok(receipt) => (Some(receipt).filter(|r| *r != Receipt::default()), None),
+            Err(failed) => (None, Some(failed.text)),
+        };
         let word = match after {
             After::Delivered => "sent",
             After::Retry(_) => "failed",
@@ -73,9 +82,8 @@ impl Delivery {
             let error = term_safe(error);
             tracing::warn!(receiver = receiver.name, attempts, %error, given_up = word == "dead", "delivery failed");
         }
-        let event = event(&owed.message, after, attempts, clock, error.as_deref());
-        let attempt =
-            Attempt { key: owed.message.idempotency_key.clone(), attempts, at, took: Some(took), after, error, event };
+        let event = event(said, after, attempts, clock, error.as_deref());
+        let attempt = Attempt { key: said.key.clone(), attempts, at, took: Some(took), receipt, after, error, event };
         let record = db.record(Arc::new([attempt.clone()]));
         let recorded = time::timeout(policy.record, record).await.ok().and_then(Result::ok);
         Ended { owed, attempt, next, recorded }
@@ -103,10 +111,11 @@ impl Failed {
 }
 
 /// What a person is told: that it was delivered, or given up.
-fn event(message: &Message, after: After, attempts: u32, clock: Clock, error: Option<&str>) -> Option<NewEvent> {
-    let name = message.labels.get("alertname").unwrap_or("alert");
-    let about = message.labels.get("monitor").map(|m| format!(" of {m}")).unwrap_or_default();
-    let mut detail = format!("{name}{about} {}", message.status.as_str());
+fn event(said: &Notification, after: After, attempts: u32, clock: Clock, error: Option<&str>) -> Option<NewEvent> {
+    let common = said.common_labels();
+    let name = common.get("alertname").unwrap_or("alert");
+    let about = common.get("monitor").map(|m| format!(" of {m}")).unwrap_or_default();
+    let mut detail = format!("{name}{about} {}", said.status().as_str());
     let what = match after {
         After::Retry(_) => return None,
         After::Delivered => "delivered",
@@ -118,5 +127,5 @@ fn event(message: &Message, after: After, attempts: u32, clock: Clock, error: Op
     if let Some(error) = error {
         detail.push_str(&format!(": {error}"));
     }
-    Some(NewEvent { at: clock.now(), kind: EventKind::Delivery, subject: message.receiver.clone(), what, detail })
+    Some(NewEvent { at: clock.now(), kind: EventKind::Delivery, subject: said.notifier.clone(), what, detail })
 }

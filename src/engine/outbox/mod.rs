@@ -1,5 +1,5 @@
 //! Delivers what was decided: at least once, in order per alert and receiver, always under the same
-//! idempotency key.
+//! key.
 //!
 //! Each receiver has its own queue, so one that hangs delays nobody else. A delivery is recorded
 //! before the next message of that alert leaves. What cannot be recorded because the database fails
@@ -217,7 +217,7 @@ impl Outbox {
         };
         let left = self.policy.ttl.saturating_sub(wall.since(owed.created));
         let width = self.policy.width;
-        let receiver = owed.message.receiver.clone();
+        let receiver = owed.notification.notifier.clone();
         let lane = self.lanes.entry(receiver).or_insert_with(|| Lane {
             receiver: None,
             gone: false,
@@ -282,10 +282,11 @@ impl Outbox {
         let mut rows = Vec::new();
         for Item { owed, .. } in items {
             self.unrecorded.push(Attempt {
-                key: owed.message.idempotency_key.clone(),
+                key: owed.notification.key.clone(),
                 attempts: owed.attempts,
                 at: now,
                 took: None,
+                receipt: None,
                 after: After::Dead,
                 error: Some(error.to_owned()),
                 event: event.take(),
@@ -338,7 +339,7 @@ impl Outbox {
             }
             Report::Delivery(ended) => {
                 let Ended { owed, attempt, next, recorded } = *ended;
-                let receiver = owed.message.receiver.clone();
+                let receiver = owed.notification.notifier.clone();
                 let state = match attempt.after {
                     After::Delivered => DeliveryState::Delivered,
                     After::Retry(_) => DeliveryState::Owed,
@@ -430,10 +431,10 @@ impl Outbox {
 fn delivery_row(owed: &Owed, state: DeliveryState, at: Timestamp, attempts: u32, error: Option<String>) -> BoardInput {
     BoardInput::Delivery {
         fingerprint: owed.alert.to_string(),
-        starts_at: owed.message.starts_at,
+        starts_at: owed.notification.starts_at(),
         row: DeliveryRow {
-            receiver: owed.message.receiver.clone(),
-            status: owed.message.status,
+            receiver: owed.notification.notifier.clone(),
+            status: owed.notification.status(),
             state,
             at,
             attempts,

@@ -74,16 +74,16 @@ impl Queue {
 
     /// Adds a message; one that is here already is left alone. Returns it when it must not be sent.
     pub(crate) fn push(&mut self, item: Item) -> Option<Item> {
-        let (alert, message) = (item.owed.alert, &item.owed.message);
-        match message.status {
+        let (alert, said) = (item.owed.alert, &item.owed.notification);
+        match said.status() {
             Status::Firing => {
                 self.untold.remove(&alert);
             }
-            Status::Resolved if self.untold.get(&alert) == Some(&message.starts_at) => return Some(item),
+            Status::Resolved if self.untold.get(&alert) == Some(&said.starts_at()) => return Some(item),
             Status::Resolved => {}
         }
         let line = self.lines.entry(alert).or_insert_with(|| Line { items: VecDeque::new(), place: None });
-        if line.items.iter().any(|i| i.owed.message.idempotency_key == message.idempotency_key) {
+        if line.items.iter().any(|i| i.owed.notification.key == said.key) {
             return None;
         }
         let first = line.items.is_empty();
@@ -133,10 +133,12 @@ impl Queue {
             Next::Dead => {
                 let head = line.items.pop_front();
                 self.len -= 1;
-                if let Some(m) = head.map(|h| h.owed.message).filter(|m| m.status == Status::Firing) {
-                    self.untold.insert(alert, m.starts_at);
+                let head = head.map(|h| h.owed.notification);
+                if let Some(starts_at) = head.filter(|n| n.status() == Status::Firing).map(|n| n.starts_at()) {
+                    self.untold.insert(alert, starts_at);
                     while let Some(end) = line.items.pop_front_if(|i| {
-                        i.owed.message.status == Status::Resolved && i.owed.message.starts_at == m.starts_at
+                        let said = &i.owed.notification;
+                        said.status() == Status::Resolved && said.starts_at() == starts_at
                     }) {
                         self.len -= 1;
                         pointless.push(end);
@@ -191,23 +193,25 @@ mod tests {
 
     use super::*;
     use crate::base::labels::Labels;
-    use crate::base::message::Message;
+    use crate::base::notification::{Notification, NotifiedAlert};
 
     const S: Duration = Duration::from_secs(1);
 
     fn item(alert: u64, status: Status, episode: i64, due: Instant) -> Item {
         let starts_at = Timestamp::from_millis(episode);
-        let message = Message {
-            idempotency_key: format!("{alert}-{episode}-{}", status.as_str()),
-            receiver: "ops".to_owned(),
+        let told = NotifiedAlert {
             status,
+            fingerprint: Fingerprint(alert).to_string(),
             labels: Labels::default(),
             annotations: Labels::default(),
             starts_at,
             ends_at: None,
+            value: None,
+            generator_url: None,
         };
+        let key = format!("{alert}-{episode}-{}", status.as_str());
         let owed = Owed {
-            message: Arc::new(message),
+            notification: Arc::new(Notification::single(key, format!("{alert}-{episode}"), "ops", told)),
             alert: Fingerprint(alert),
             created: starts_at,
             attempts: 0,
@@ -217,7 +221,7 @@ mod tests {
     }
 
     fn key(item: Option<Item>) -> String {
-        item.map(|i| i.owed.message.idempotency_key.clone()).unwrap_or_default()
+        item.map(|i| i.owed.notification.key.clone()).unwrap_or_default()
     }
 
     #[tokio::test(start_paused = true)]

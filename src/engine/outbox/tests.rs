@@ -8,7 +8,8 @@ use super::*;
 use crate::alert::rule::Fingerprint;
 use crate::base::BoxFuture;
 use crate::base::labels::Labels;
-use crate::base::message::{DeliveryError, Message, Notifier, Status};
+use crate::base::message::{DeliveryError, Status};
+use crate::base::notification::{self, Notification, NotifiedAlert, Notifier, Receipt};
 use crate::state::{Change, Loaded, Opened};
 
 #[derive(Clone, Copy, Debug)]
@@ -48,13 +49,13 @@ impl Script {
 struct Handle(Arc<Script>);
 
 impl Notifier for Handle {
-    fn deliver<'a>(&'a self, message: &'a Message) -> BoxFuture<'a, Result<(), DeliveryError>> {
-        let key = message.idempotency_key.clone();
+    fn deliver<'a>(&'a self, d: notification::Delivery<'a>) -> BoxFuture<'a, Result<Receipt, DeliveryError>> {
+        let key = d.notification.key.clone();
         self.0.asked.lock().unwrap().push((key, Instant::now()));
         let act = self.0.acts.lock().unwrap().pop().unwrap_or(Act::Accept);
         Box::pin(async move {
             match act {
-                Act::Accept => Ok(()),
+                Act::Accept => Ok(Receipt::default()),
                 Act::Fail => Err(DeliveryError::Retry { after: None, err: "status 500".into() }),
                 Act::RetryAfter(d) => Err(DeliveryError::Retry { after: Some(d), err: "status 429".into() }),
                 Act::Refuse => Err(DeliveryError::Permanent("status 401".into())),
@@ -166,16 +167,19 @@ impl Rig {
 
 fn owed(receiver: &str, alert: u64, status: Status) -> Owed {
     let now = Clock::system().now();
-    let message = Message {
-        idempotency_key: format!("{receiver}-{alert}-{}", status.as_str()),
-        receiver: receiver.to_owned(),
+    let told = NotifiedAlert {
         status,
+        fingerprint: Fingerprint(alert).to_string(),
         labels: Labels::new([("alertname", "MonitorDown"), ("monitor", "shop")]),
         annotations: Labels::default(),
         starts_at: Timestamp::from_millis(5),
         ends_at: None,
+        value: None,
+        generator_url: None,
     };
-    Owed { message: Arc::new(message), alert: Fingerprint(alert), created: now, attempts: 0, next_attempt: now }
+    let (key, thread) = (format!("{receiver}-{alert}-{}", status.as_str()), format!("{receiver}-{alert}"));
+    let notification = Arc::new(Notification::single(key, thread, receiver, told));
+    Owed { notification, alert: Fingerprint(alert), created: now, attempts: 0, next_attempt: now }
 }
 
 fn events(said: &[BoardInput]) -> Vec<(String, String)> {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use watchdog::base::BoxFuture;
-use watchdog::base::message::{DeliveryError, Message, Notifier};
+use watchdog::base::message::DeliveryError;
 use watchdog::base::name::MonitorName;
+use watchdog::base::notification::{Delivery, Notifier, Receipt};
 use watchdog::base::outcome::Outcome;
 use watchdog::base::probe::{Collector, ProbeCx};
 use watchdog::config::catalog::{Catalog, Probe};
@@ -27,8 +28,8 @@ impl Collector for Nothing {
 }
 
 impl Notifier for Nothing {
-    fn deliver<'a>(&'a self, _: &'a Message) -> BoxFuture<'a, Result<(), DeliveryError>> {
-        Box::pin(async { Ok(()) })
+    fn deliver<'a>(&'a self, _: Delivery<'a>) -> BoxFuture<'a, Result<Receipt, DeliveryError>> {
+        Box::pin(async { Ok(Receipt::default()) })
     }
 }
 
