@@ -109,8 +109,6 @@ pub struct Instance {
     pub phase: Phase,
     /// What it says. While firing and after, what it said when it fired.
     pub words: Arc<Words>,
-    /// Receivers that were told, or are owed, that it fires: those who must hear its end.
-    pub told: Vec<String>,
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@
 //! [`escalate`], all in Alertmanager's [`matchers`]. Nothing here does I/O or reads a clock: the caller owns time
 //! and storage.
 
-pub mod decide;
 pub mod escalate;
 pub mod files;
 pub mod inhibit;

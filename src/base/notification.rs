@@ -109,6 +109,11 @@ impl Notification {
         self.alerts.iter().map(|a| a.starts_at).min().unwrap_or(Timestamp::EPOCH)
     }
 
+    /// What messages to one notifier must not overtake each other by: a hash of the group's key.
+    pub fn line(&self) -> u64 {
+        Labels::new([("group", self.group_key.as_str())]).fingerprint()
+    }
+
     /// Firing while any alert is.
     pub fn status(&self) -> Status {
         if self.firing().next().is_some() { Status::Firing } else { Status::Resolved }

@@ -122,7 +122,13 @@ impl Core {
 
     async fn page(&self, query: EventQuery) -> Result<Events, EngineError> {
         let limit = query.limit.clamp(1, PAGE);
-        let filter = EventFilter { before: query.before, limit, kind: query.kind, subject: query.subject };
+        let filter = EventFilter {
+            before: query.before,
+            limit,
+            kind: query.kind,
+            subject: query.subject,
+            ..EventFilter::default()
+        };
         let events: Vec<Event> = self.db.events(filter).await.map_err(|e| EngineError::Store(Box::new(e)))?;
         let next = events.last().map(|e| e.id).filter(|_| events.len() == limit);
         Ok(Events { events, next })
@@ -258,5 +264,5 @@ fn settings(Config { storage, query, intake, .. }: &Config) -> Vec<(&'static str
 
 /// An event of this server's own life.
 pub fn server_event(clock: &Clock, what: &'static str, detail: String) -> crate::state::NewEvent {
-    crate::state::NewEvent { at: clock.now(), kind: EventKind::Server, subject: "watchdog".to_owned(), what, detail }
+    crate::state::NewEvent::new(clock.now(), EventKind::Server, "watchdog", what, detail)
 }

@@ -13,7 +13,7 @@ use crate::base::failure::Chain;
 use crate::config::load::Loaded;
 use crate::engine::board::{BoardKeeper, Inlets, Report};
 use crate::engine::core::{Core, server_event};
-use crate::engine::evaluator::{EvalInput, Evaluator};
+use crate::engine::evaluator::{EvalInput, Evaluator, Saved};
 use crate::engine::ingest::{self, Ingest, IngestInput, Measured, Outlets};
 use crate::engine::intake::Intake;
 use crate::engine::lock::DataDir;
@@ -141,8 +141,18 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
     let outlets =
         Outlets { board: to_board.clone(), evaluator: to_evaluator.clone(), saves: to_saves, recorder: to_recorder };
     let ingest = Ingest::new(clock, Arc::clone(&metrics), outlets, &saved.rings, &saved.journal);
-    let evaluator = Evaluator::new(db.clone(), clock, saved.monitors, saved.alerts, decide_board.clone(), to_outbox);
-    let outbox = Outbox::new(db.clone(), clock, saved.owed, saved.deliveries, decide_board, metrics.deliveries.clone());
+    let remembered = Saved { monitors: saved.monitors, alerts: saved.alerts, alerting: saved.alerting };
+    let evaluator = Evaluator::new(db.clone(), clock, remembered, decide_board.clone(), to_outbox);
+    let outbox = Outbox::new(
+        db.clone(),
+        clock,
+        saved.owed,
+        saved.deliveries,
+        decide_board,
+        to_evaluator.clone(),
+        metrics.deliveries.clone(),
+    )
+    .with_unsettled(saved.unsettled);
     let upkeep = Upkeep {
         db: db.clone(),
         board: to_board.clone(),

@@ -5,6 +5,7 @@
 //! corrupt database is set aside, never deleted, and never stops the engine: [`StateDb::open`] then
 //! returns an empty one and says so. The format is described in `docs/formats/state.md`.
 
+mod alerting;
 mod lane;
 mod open;
 mod record;
@@ -20,10 +21,14 @@ use tokio::time::Instant;
 
 use crate::base::clock::Clock;
 use crate::base::name::MonitorName;
+use crate::base::notification::Notification;
+use crate::base::time::Timestamp;
 use crate::state::lane::Lane;
 pub use crate::state::record::{
-    After, Attempt, Change, Committed, EventFilter, Flush, Loaded, NewEvent, Owed, PastDelivery, Recorded,
+    After, Attempt, Change, Committed, DeliveryFilter, EventFilter, Flush, Loaded, NewEvent, NotifierStats, Owed,
+    PastDelivery, Recorded,
 };
+use crate::wire::alerting::Deliveries;
 use crate::wire::board::Event;
 
 /// Why the state database did not do what was asked.
@@ -160,6 +165,30 @@ impl StateDb {
     /// The database cannot be read.
     pub async fn remote(&self, receiver: String, thread: String) -> Result<Option<String>, StateError> {
         self.query(move |db| rows::remote(db, &receiver, &thread)).await
+    }
+
+    /// A page of what was said to whom, newest first.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn deliveries(&self, filter: DeliveryFilter) -> Result<Deliveries, StateError> {
+        self.query(move |db| alerting::deliveries(db, &filter)).await
+    }
+
+    /// The message of a delivery, by its id.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn delivered(&self, id: i64) -> Result<Option<Notification>, StateError> {
+        self.query(move |db| alerting::delivered(db, id)).await
+    }
+
+    /// What a notifier did since `since`.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn notifier_stats(&self, notifier: String, since: Timestamp) -> Result<NotifierStats, StateError> {
+        self.query(move |db| alerting::stats(db, &notifier, since)).await
     }
 
     /// Events, newest first.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::alert::dispatch;
 use crate::alert::instance::Instance;
 use crate::alert::monitor::MonitorStatus;
 use crate::alert::rule::Fingerprint;
@@ -27,6 +28,10 @@ pub enum Change {
     Event(NewEvent),
     /// A message to deliver.
     Owe(Owed),
+    /// A row of the dispatcher's.
+    Alerting(dispatch::Change),
+    /// That this message was given up has been dealt with.
+    Settled(String),
 }
 
 /// An event that has no id yet.
@@ -42,9 +47,22 @@ pub struct NewEvent {
     pub what: &'static str,
     /// One sentence. Untrusted.
     pub detail: String,
+    /// The alerts it belongs to.
+    pub alerts: Vec<Fingerprint>,
 }
 
 impl NewEvent {
+    /// An event that belongs to no alert.
+    pub fn new(at: Timestamp, kind: EventKind, subject: impl Into<String>, what: &'static str, detail: String) -> Self {
+        Self { at, kind, subject: subject.into(), what, detail, alerts: Vec::new() }
+    }
+
+    /// The same, as part of the story of these alerts.
+    #[must_use]
+    pub fn about(self, alerts: impl IntoIterator<Item = Fingerprint>) -> Self {
+        Self { alerts: alerts.into_iter().collect(), ..self }
+    }
+
     /// The event under its id.
     pub fn numbered(&self, id: i64) -> Event {
         Event {
@@ -63,8 +81,6 @@ impl NewEvent {
 pub struct Owed {
     /// What to say.
     pub notification: Arc<Notification>,
-    /// The alert it is about.
-    pub alert: Fingerprint,
     /// When it was decided.
     pub created: Timestamp,
     /// Attempts so far.
@@ -146,6 +162,38 @@ pub struct EventFilter {
     pub kind: Option<EventKind>,
     /// Only about this monitor, receiver or file.
     pub subject: Option<String>,
+    /// Only those that belong to this alert.
+    pub alert: Option<Fingerprint>,
+    /// Only events since then.
+    pub since: Option<Timestamp>,
+}
+
+/// Which deliveries to return.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeliveryFilter {
+    /// Only those with a lower id.
+    pub before: Option<i64>,
+    /// At most this many.
+    pub limit: usize,
+    /// Only to this notifier.
+    pub notifier: Option<String>,
+    /// Only those that got this far.
+    pub state: Option<DeliveryState>,
+    /// Only those that tell of this alert.
+    pub alert: Option<Fingerprint>,
+}
+
+/// What one notifier did of late.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NotifierStats {
+    /// Delivered since the asked-for time.
+    pub delivered: u64,
+    /// Given up since then.
+    pub dead: u64,
+    /// The last success, and how long it took.
+    pub last_ok: Option<(Timestamp, Duration)>,
+    /// The last failure.
+    pub last_error: Option<(Timestamp, String)>,
 }
 
 /// The last thing said to one receiver about one alert.
@@ -166,8 +214,12 @@ pub struct Loaded {
     pub monitors: Vec<(MonitorName, MonitorStatus)>,
     /// Alerts that are pending, firing or resolved.
     pub alerts: Vec<Instance>,
+    /// The dispatcher's rows.
+    pub alerting: Vec<dispatch::Record>,
     /// Messages owed, oldest first.
     pub owed: Vec<Owed>,
+    /// Messages that were given up, which nobody has dealt with yet.
+    pub unsettled: Vec<Arc<Notification>>,
     /// What was last said about those alerts, per receiver.
     pub deliveries: Vec<PastDelivery>,
     /// The last report of each heartbeat monitor.

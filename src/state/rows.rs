@@ -16,10 +16,11 @@ use crate::base::name::MonitorName;
 use crate::base::outcome::Verdict;
 use crate::base::probe::Beat;
 use crate::base::time::Timestamp;
+use crate::state::alerting;
 use crate::state::record::{
-    After, Attempt, Change, Committed, EventFilter, Flush, Loaded, NewEvent, Owed, PastDelivery, Recorded,
+    After, Attempt, Change, Committed, EventFilter, Flush, Loaded, NewEvent, Owed, Recorded,
 };
-use crate::wire::board::{DeliveryRow, DeliveryState, Event, EventKind};
+use crate::wire::board::{DeliveryState, Event, EventKind};
 
 /// Events kept.
 const EVENTS_KEPT: i64 = 100_000;
@@ -51,6 +52,8 @@ pub(crate) fn commit(db: &Connection, changes: &[Change]) -> rusqlite::Result<Co
                     out.withheld.push(owed.notification.key.clone());
                 }
             }
+            Change::Alerting(change) => alerting::put(db, change)?,
+            Change::Settled(key) => alerting::settled(db, key)?,
         }
     }
     Ok(out)
@@ -124,7 +127,7 @@ pub(crate) fn record(db: &Connection, attempts: &[Attempt]) -> rusqlite::Result<
 
 pub(crate) fn owed(db: &Connection) -> rusqlite::Result<Vec<Owed>> {
     let mut statement = db.prepare_cached(
-        "SELECT message, fingerprint, created, attempts, next_attempt FROM outbox WHERE state = 'owed' ORDER BY id",
+        "SELECT message, created, attempts, next_attempt FROM outbox WHERE state = 'owed' ORDER BY id",
     )?;
     let mut skipped = 0;
     collect(statement.query([])?, &mut skipped, |r| {
@@ -133,13 +136,9 @@ pub(crate) fn owed(db: &Connection) -> rusqlite::Result<Vec<Owed>> {
                 Ok(notification) => Arc::new(notification),
                 Err(_) => return Ok(None),
             },
-            alert: match Fingerprint::parse(&r.get::<_, String>(1)?) {
-                Some(alert) => alert,
-                None => return Ok(None),
-            },
-            created: time(r, 2)?,
-            attempts: r.get(3)?,
-            next_attempt: time(r, 4)?,
+            created: time(r, 1)?,
+            attempts: r.get(2)?,
+            next_attempt: time(r, 3)?,
         }))
     })
 }
@@ -164,6 +163,14 @@ pub(crate) fn events(db: &Connection, filter: &EventFilter) -> rusqlite::Result<
         args.push(Box::new(subject.clone()));
         sql.push_str(&format!(" AND subject = ?{}", args.len()));
     }
+    if let Some(since) = filter.since {
+        args.push(Box::new(since.millis()));
+        sql.push_str(&format!(" AND at >= ?{}", args.len()));
+    }
+    if let Some(alert) = filter.alert {
+        args.push(Box::new(alert.to_string()));
+        sql.push_str(&format!(" AND id IN (SELECT event FROM event_alert WHERE fingerprint = ?{})", args.len()));
+    }
     args.push(Box::new(i64::try_from(filter.limit).unwrap_or(i64::MAX)));
     sql.push_str(&format!(" ORDER BY id DESC LIMIT ?{}", args.len()));
     let mut statement = db.prepare_cached(&sql)?;
@@ -179,7 +186,7 @@ pub(crate) fn load(db: &Connection) -> rusqlite::Result<Loaded> {
     let mut statement = db.prepare("SELECT name, verdict, since, failures, successes, last FROM monitor")?;
     let monitors = collect(statement.query([])?, &mut skipped, monitor)?;
     let mut statement = db.prepare(
-        "SELECT fingerprint, rule, monitor, state, since, starts_at, ends_at, severity, labels, annotations, told
+        "SELECT fingerprint, rule, monitor, state, since, starts_at, ends_at, severity, labels, annotations
          FROM alert",
     )?;
     let alerts = collect(statement.query([])?, &mut skipped, alert)?;
@@ -195,17 +202,14 @@ pub(crate) fn load(db: &Connection) -> rusqlite::Result<Loaded> {
     })?;
     let mut statement = db.prepare("SELECT data FROM history_journal ORDER BY id")?;
     let journal = collect(statement.query([])?, &mut skipped, |r| Ok(Some(r.get(0)?)))?;
-    let mut statement = db.prepare(
-        "SELECT o.fingerprint, o.receiver, o.starts_at, o.status, o.state, coalesce(o.last_attempt, o.created),
-                o.attempts, o.last_error
-         FROM alert a JOIN outbox o ON o.fingerprint = a.fingerprint AND o.starts_at = a.starts_at
-         ORDER BY o.id",
-    )?;
-    let deliveries = collect(statement.query([])?, &mut skipped, past_delivery)?;
+    let deliveries = alerting::past(db, &mut skipped)?;
+    let (alerting, odd) = alerting::load(db)?;
+    skipped += odd;
+    let unsettled = alerting::unsettled(db)?;
     let (owed, total) = (owed(db)?, count(db, "SELECT count(*) FROM outbox WHERE state = 'owed'")?);
     skipped += total.saturating_sub(owed.len());
     let events = events(db, &EventFilter { limit: EVENTS_LOADED, ..EventFilter::default() })?;
-    Ok(Loaded { monitors, alerts, owed, deliveries, beats, events, rings, journal, skipped })
+    Ok(Loaded { monitors, alerts, alerting, owed, unsettled, deliveries, beats, events, rings, journal, skipped })
 }
 
 fn put_monitor(db: &Connection, name: &MonitorName, status: &MonitorStatus) -> rusqlite::Result<()> {
@@ -258,7 +262,7 @@ fn put_alert(db: &Connection, alert: &Instance) -> rusqlite::Result<()> {
         alert.words.severity.as_str(),
         json(&alert.words.labels)?,
         json(&alert.words.annotations)?,
-        json(&alert.told)?,
+        "[]",
     ])
     .map(drop)
 }
@@ -268,6 +272,12 @@ fn put_event(db: &Connection, event: &NewEvent) -> rusqlite::Result<Event> {
         params![event.at.millis(), event_word(event.kind), event.subject, event.what, capped(&event.detail)],
     )?;
     let id = db.last_insert_rowid();
+    if !event.alerts.is_empty() {
+        let mut insert = db.prepare_cached("INSERT OR IGNORE INTO event_alert (fingerprint, event) VALUES (?1, ?2)")?;
+        for alert in &event.alerts {
+            insert.execute(params![alert.to_string(), id])?;
+        }
+    }
     // Ids grow by one, so the newest 100,000 are those above `id - 100,000`.
     if id % (PRUNE_BATCH / 2) == 0 {
         db.prepare_cached("DELETE FROM event WHERE id <= ?1 AND id < (SELECT min(id) FROM event) + ?2")?
@@ -279,29 +289,16 @@ fn put_event(db: &Connection, event: &NewEvent) -> rusqlite::Result<Event> {
 /// Stores a message to deliver; `false` when it must not be sent.
 fn owe(db: &Connection, owed: &Owed) -> rusqlite::Result<bool> {
     let (n, status) = (&owed.notification, owed.notification.status());
-    let fingerprint = owed.alert.to_string();
-    if status == Status::Resolved {
-        // The receiver refused the firing for good: it has nothing to be relieved of.
-        let dead = db
-            .prepare_cached(
-                "SELECT 1 FROM outbox WHERE fingerprint = ?1 AND receiver = ?2 AND starts_at = ?3
-                 AND status = 'firing' AND state = 'dead'",
-            )?
-            .exists(params![fingerprint, n.notifier, n.starts_at().millis()])?;
-        if dead {
-            return Ok(false);
-        }
-    }
     let added = db
         .prepare_cached(
-            "INSERT INTO outbox (key, receiver, thread, fingerprint, status, starts_at, message, created, attempts,
+            "INSERT INTO outbox (key, receiver, thread, line, status, starts_at, message, created, attempts,
              next_attempt) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (key) DO NOTHING",
         )?
         .execute(params![
             n.key,
             n.notifier,
             n.thread,
-            fingerprint,
+            format!("{:016x}", n.line()),
             status.as_str(),
             n.starts_at().millis(),
             json(&**n)?,
@@ -313,6 +310,7 @@ fn owe(db: &Connection, owed: &Owed) -> rusqlite::Result<bool> {
         return db.prepare_cached("SELECT 1 FROM outbox WHERE key = ?1 AND state = 'owed'")?.exists([&n.key]);
     }
     let id = db.last_insert_rowid();
+    alerting::put_alerts(db, id, n)?;
     if id % (PRUNE_BATCH / 2) == 0 {
         db.prepare_cached(
             "DELETE FROM outbox WHERE state <> 'owed' AND id <= ?1 AND id IN
@@ -323,7 +321,7 @@ fn owe(db: &Connection, owed: &Owed) -> rusqlite::Result<bool> {
     Ok(true)
 }
 
-fn collect<T>(
+pub(super) fn collect<T>(
     mut rows: rusqlite::Rows<'_>,
     skipped: &mut usize,
     read: impl Fn(&Row<'_>) -> rusqlite::Result<Option<T>>,
@@ -363,38 +361,19 @@ fn alert(r: &Row<'_>) -> rusqlite::Result<Option<Instance>> {
         severity(r.get_ref(7)?.as_str()?),
         serde_json::from_str::<Labels>(r.get_ref(8)?.as_str()?),
         serde_json::from_str::<Labels>(r.get_ref(9)?.as_str()?),
-        serde_json::from_str::<Vec<String>>(r.get_ref(10)?.as_str()?),
     );
-    let (Some(fingerprint), Some(monitor), Some(severity), Ok(labels), Ok(annotations), Ok(told)) = parts else {
+    let (Some(fingerprint), Some(monitor), Some(severity), Ok(labels), Ok(annotations)) = parts else {
         return Ok(None);
     };
     let words = Arc::new(Words { severity, labels, annotations });
-    Ok(Some(Instance { fingerprint, rule: r.get(1)?, monitor, phase, words, told }))
-}
-
-fn past_delivery(r: &Row<'_>) -> rusqlite::Result<Option<PastDelivery>> {
-    let status = match r.get_ref(3)?.as_str()? {
-        "firing" => Status::Firing,
-        "resolved" => Status::Resolved,
-        _ => return Ok(None),
-    };
-    let state = match r.get_ref(4)?.as_str()? {
-        "owed" => DeliveryState::Owed,
-        "delivered" => DeliveryState::Delivered,
-        "dead" => DeliveryState::Dead,
-        _ => return Ok(None),
-    };
-    let Some(alert) = Fingerprint::parse(r.get_ref(0)?.as_str()?) else { return Ok(None) };
-    let row =
-        DeliveryRow { receiver: r.get(1)?, status, state, at: time(r, 5)?, attempts: r.get(6)?, error: r.get(7)? };
-    Ok(Some(PastDelivery { alert, starts_at: time(r, 2)?, row }))
+    Ok(Some(Instance { fingerprint, rule: r.get(1)?, monitor, phase, words }))
 }
 
 fn count(db: &Connection, sql: &str) -> rusqlite::Result<usize> {
     db.query_row(sql, [], |r| r.get(0))
 }
 
-fn time(r: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+pub(super) fn time(r: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
     r.get(column).map(Timestamp::from_millis)
 }
 
@@ -402,7 +381,7 @@ fn name(r: &Row<'_>, column: usize) -> rusqlite::Result<Option<MonitorName>> {
     Ok(MonitorName::new(r.get_ref(column)?.as_str()?).ok())
 }
 
-fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
+pub(super) fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
     serde_json::to_string(value).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))
 }
 
@@ -428,12 +407,16 @@ fn severity(word: &str) -> Option<Severity> {
     [Severity::Info, Severity::Warning, Severity::Critical].into_iter().find(|s| s.as_str() == word)
 }
 
-const fn delivery_word(s: DeliveryState) -> &'static str {
+pub(super) const fn delivery_word(s: DeliveryState) -> &'static str {
     match s {
         DeliveryState::Owed => "owed",
         DeliveryState::Delivered => "delivered",
         DeliveryState::Dead => "dead",
     }
+}
+
+pub(super) fn delivery_state(word: &str) -> Option<DeliveryState> {
+    [DeliveryState::Owed, DeliveryState::Delivered, DeliveryState::Dead].into_iter().find(|s| delivery_word(*s) == word)
 }
 
 const fn event_word(k: EventKind) -> &'static str {

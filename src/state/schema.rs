@@ -110,6 +110,37 @@ UPDATE outbox SET message = json_object(
   ))
 ) WHERE state = 'owed' AND json_valid(message);
 ",
+    "
+-- Notifications tell of many alerts; the dispatcher's rows; events that belong to alerts.
+ALTER TABLE outbox RENAME COLUMN fingerprint TO line;
+ALTER TABLE outbox ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
+UPDATE outbox SET settled = 1 WHERE state = 'dead';
+CREATE INDEX outbox_unsettled ON outbox (id) WHERE state = 'dead' AND settled = 0;
+
+CREATE TABLE outbox_alert (
+  fingerprint TEXT NOT NULL,
+  outbox      INTEGER NOT NULL REFERENCES outbox (id) ON DELETE CASCADE,
+  starts_at   INTEGER NOT NULL,
+  status      TEXT NOT NULL CHECK (status IN ('firing', 'resolved')),
+  PRIMARY KEY (fingerprint, outbox)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX outbox_alert_by_outbox ON outbox_alert (outbox);
+INSERT INTO outbox_alert (fingerprint, outbox, starts_at, status) SELECT line, id, starts_at, status FROM outbox;
+
+CREATE TABLE alerting (
+  kind TEXT NOT NULL,
+  id   TEXT NOT NULL,
+  data TEXT NOT NULL,
+  PRIMARY KEY (kind, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE event_alert (
+  fingerprint TEXT NOT NULL,
+  event       INTEGER NOT NULL REFERENCES event (id) ON DELETE CASCADE,
+  PRIMARY KEY (fingerprint, event)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX event_alert_by_event ON event_alert (event);
+",
 ];
 
 /// The version a database has.

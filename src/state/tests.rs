@@ -50,7 +50,7 @@ fn alert(phase: Phase) -> Instance {
 fn event(n: i64) -> NewEvent {
     let subject = if n % 2 == 0 { "shop" } else { "db" };
     let kind = EventKind::State;
-    NewEvent { at: at(n), kind, subject: subject.to_owned(), what: "down", detail: format!("event {n}") }
+    NewEvent::new(at(n), kind, subject, "down", format!("event {n}"))
 }
 
 fn owed(status: Status) -> Owed {

@@ -1,11 +1,11 @@
-//! The states themselves and the decisions that follow from results and configurations: no I/O, no
-//! clock, no waiting.
+//! Where every monitor stands, and the alerts that its `alert:` block and the files raise: no I/O, no
+//! clock, no waiting. Who is told of them is the dispatcher's to decide.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::alert::decide::{self, Candidate, Decision};
+use crate::alert::dispatch::{AlertUpdate, Origin};
 use crate::alert::files;
 use crate::alert::instance::{self, Instance, Phase, Transition};
 use crate::alert::monitor::{self, MonitorStatus, StateChange};
@@ -16,45 +16,24 @@ use crate::base::term_safe::term_safe;
 use crate::base::time::Timestamp;
 use crate::base::units::Short;
 use crate::config::model::{Config, Monitor};
+use crate::engine::evaluator::decisions::Decisions;
+use crate::engine::evaluator::shown::Shown;
 use crate::engine::evaluator::{BoardInput, SlotResult};
 use crate::engine::reload::Faults;
-use crate::state::{Change, NewEvent, Owed};
+use crate::state::{Change, NewEvent};
 use crate::wire::board::{AlertRow, AlertState, EventKind, State};
 
-/// Resolved alerts stay on screens this long: who comes back from a coffee sees what happened.
-const RESOLVED_SHOWN: Duration = Duration::from_secs(15 * 60);
 /// Bytes of a reason that go into messages and events.
 const REASON_KEPT: usize = 1_024;
-
-/// What one drain of the inbox decided.
-#[derive(Debug, Default)]
-pub(crate) struct Decisions {
-    pub(crate) changes: Vec<Change>,
-    pub(crate) board: Vec<BoardInput>,
-    pub(crate) owed: Vec<Owed>,
-}
-
-impl Decisions {
-    pub(crate) fn event(&mut self, event: NewEvent) {
-        self.changes.push(Change::Event(event));
-    }
-}
 
 #[derive(Debug)]
 pub(crate) struct Book {
     entries: HashMap<MonitorName, Entry>,
     /// Remembered from before the start, and not in any configuration yet.
     orphans: HashMap<MonitorName, Entry>,
-    receivers: Vec<(String, bool)>,
-    route: Option<String>,
     /// What is wrong with the configuration files, and the alert about it.
     faults: Option<Faults>,
     files_alert: Option<Instance>,
-    /// What screens show, removed monitors included.
-    rows: HashMap<Fingerprint, Arc<AlertRow>>,
-    rows_changed: bool,
-    /// When the first of them is no longer shown.
-    expiry: Option<Timestamp>,
     /// Monitors whose counters differ from those on disk; each at most once, see `Entry::dirty`.
     dirty: Vec<MonitorName>,
 }
@@ -84,14 +63,18 @@ impl Entry {
 }
 
 impl Book {
-    pub(crate) fn new(monitors: Vec<(MonitorName, MonitorStatus)>, alerts: Vec<Instance>, now: Timestamp) -> Self {
+    pub(crate) fn new(
+        monitors: Vec<(MonitorName, MonitorStatus)>,
+        alerts: Vec<Instance>,
+        shown: &mut Shown,
+        now: Timestamp,
+    ) -> Self {
         let mut orphans: HashMap<MonitorName, Entry> =
             monitors.into_iter().map(|(name, status)| (name, Entry { status, ..Entry::default() })).collect();
-        let mut rows = HashMap::new();
         let mut files_alert = None;
         for alert in alerts {
-            if !is_past(alert.phase, now) {
-                rows.extend(row(&alert).map(|r| (alert.fingerprint, Arc::new(r))));
+            if let Some(row) = row(&alert) {
+                shown.restore(row, now);
             }
             if alert.fingerprint == files::fingerprint() {
                 files_alert = Some(alert);
@@ -100,18 +83,7 @@ impl Book {
             let monitor = alert.monitor.clone();
             orphans.entry(monitor).or_default().alert = Some(alert);
         }
-        Self {
-            entries: HashMap::new(),
-            orphans,
-            receivers: Vec::new(),
-            route: None,
-            faults: None,
-            files_alert,
-            rows_changed: !rows.is_empty(),
-            rows,
-            expiry: None,
-            dirty: Vec::new(),
-        }
+        Self { entries: HashMap::new(), orphans, faults: None, files_alert, dirty: Vec::new() }
     }
 
     /// Folds one result. Costs one look-up and no allocation when nothing changes.
@@ -123,6 +95,10 @@ impl Book {
         let (status, change) = monitor::step(before, result.verdict, result.at);
         entry.status = status;
         let reason = capped(&result.headline);
+        let broken = |s: &MonitorStatus| s.failures > 0;
+        if broken(&before) != broken(&status) {
+            out.monitors.push((name.to_string(), broken(&status)));
+        }
         if let Some(change) = change {
             let state = State::from(change.to).as_str();
             tracing::info!(monitor = %name, state, reason = %term_safe(reason), "a monitor changed its state");
@@ -144,8 +120,6 @@ impl Book {
 
     /// Takes over a configuration: new monitors begin, where they are remembered, as they were.
     pub(crate) fn configure(&mut self, config: &Config, complete: bool, now: Timestamp, out: &mut Decisions) {
-        self.receivers = config.receivers.iter().map(|r| (r.name.clone(), r.send_resolved)).collect();
-        self.route.clone_from(&config.route);
         for (name, monitor) in &config.monitors {
             self.place(name, monitor, now, out);
         }
@@ -155,7 +129,6 @@ impl Book {
             self.entries.remove(&name);
             out.changes.push(Change::MonitorGone(name));
         }
-        self.tell_untold(now, out);
         if !complete {
             return;
         }
@@ -194,6 +167,11 @@ impl Book {
         }
         if !known || was_paused != monitor.paused {
             out.board.push(entry.shown(name));
+            out.monitors.push((name.to_string(), entry.status.failures > 0));
+            // What fired before the start fires still, whatever the dispatcher remembers.
+            if let Some(alert) = entry.alert.as_ref().filter(|a| matches!(a.phase, Phase::Firing { .. })) {
+                out.updates.extend(update(alert, &alert.words));
+            }
         }
         if entry.rule.is_none() {
             let why = if monitor.paused { Over::Paused } else { Over::Removed };
@@ -235,7 +213,6 @@ impl Book {
                 monitor: files::subject(),
                 phase: Phase::Inactive,
                 words: words.clone()?,
-                told: Vec::new(),
             })
         }) else {
             return;
@@ -243,7 +220,7 @@ impl Book {
         let words = words.unwrap_or_else(|| Arc::new(files::over(&alert.words)));
         let reason = self.faults.as_ref().map(|f| capped(&f.first).to_owned()).unwrap_or_default();
         let turn = Turn { phase, transition, now, reason: &reason, words: Some(words) };
-        self.files_alert = self.carry_out(alert, turn, out);
+        self.files_alert = Self::carry_out(alert, turn, out);
     }
 
     /// Carries out a transition of a monitor's alert.
@@ -265,7 +242,6 @@ impl Book {
                 monitor: name.clone(),
                 phase: Phase::Inactive,
                 words: words.clone()?,
-                told: Vec::new(),
             })
         }) else {
             return;
@@ -274,71 +250,35 @@ impl Book {
             Transition::Resolved(why) => Some(Arc::new(alert.words.over(name, why, reason))),
             Transition::Pending | Transition::Fired | Transition::Cancelled => words,
         };
-        let alert = self.carry_out(alert, Turn { phase, transition, now, reason, words }, out);
+        let alert = Self::carry_out(alert, Turn { phase, transition, now, reason, words }, out);
         if let Some(entry) = self.entries.get_mut(name) {
             entry.alert = alert;
         }
     }
 
-    /// Tells of what fired while there was nobody to tell, such as at a start with a broken
-    /// `watchdog.yaml`.
-    fn tell_untold(&mut self, now: Timestamp, out: &mut Decisions) {
-        let decisions = decide::firing(&self.candidates(), self.route.as_deref());
-        let monitors = self.entries.values_mut().filter_map(|e| e.alert.as_mut());
-        for alert in monitors.chain(&mut self.files_alert) {
-            if !matches!(alert.phase, Phase::Firing { .. }) || !alert.told.is_empty() {
-                continue;
-            }
-            alert.told = owe(alert, &alert.words, &decisions, now, out);
-            if !alert.told.is_empty() {
-                out.changes.extend(
-                    alert_event(alert, Transition::Fired, now, "nobody was told yet", &alert.told, None)
-                        .map(Change::Event),
-                );
-                out.changes.push(Change::Alert(alert.clone()));
-            }
-        }
-    }
-
-    fn candidates(&self) -> Vec<Candidate<'_>> {
-        self.receivers.iter().map(|(name, send_resolved)| Candidate { name, send_resolved: *send_resolved }).collect()
-    }
-
-    /// Decides who is told of a turn and puts it down; gives the alert back while there is one.
-    fn carry_out(&mut self, mut alert: Instance, turn: Turn<'_>, out: &mut Decisions) -> Option<Instance> {
+    /// Puts down a turn and passes it on to the dispatcher; gives the alert back while there is one.
+    fn carry_out(mut alert: Instance, turn: Turn<'_>, out: &mut Decisions) -> Option<Instance> {
         let Turn { phase, transition, now, reason, words } = turn;
         alert.phase = phase;
         tracing::info!(monitor = %alert.monitor, alert = alert.rule, transition = ?transition, "an alert changed its state");
-        let candidates = self.candidates();
-        let (decisions, said) = match transition {
+        let said = match transition {
             Transition::Pending | Transition::Fired => {
-                alert.told.clear();
                 if let Some(words) = words {
                     alert.words = words;
                 }
-                let fired = transition == Transition::Fired;
-                let decisions = if fired { decide::firing(&candidates, self.route.as_deref()) } else { Vec::new() };
-                (decisions, alert.words.clone())
+                alert.words.clone()
             }
-            Transition::Cancelled => (Vec::new(), alert.words.clone()),
-            Transition::Resolved(_) => {
-                (decide::resolved(&candidates, &alert.told), words.unwrap_or_else(|| alert.words.clone()))
-            }
+            Transition::Cancelled => alert.words.clone(),
+            Transition::Resolved(_) => words.unwrap_or_else(|| alert.words.clone()),
         };
-        let told = owe(&alert, &said, &decisions, now, out);
-        let held = decisions.iter().find_map(|d| match d {
-            Decision::Hold(why) if told.is_empty() => Some(why.to_string()),
-            Decision::Hold(_) | Decision::Send(..) => None,
-        });
-        out.changes.extend(alert_event(&alert, transition, now, reason, &told, held.as_deref()).map(Change::Event));
-        if transition == Transition::Fired {
-            alert.told = told;
+        if matches!(transition, Transition::Fired | Transition::Resolved(_)) {
+            out.updates.extend(update(&alert, &said));
         }
+        out.changes.extend(alert_event(&alert, transition, now, reason).map(Change::Event));
         match row(&alert) {
-            Some(row) => self.rows.insert(alert.fingerprint, Arc::new(row)),
-            None => self.rows.remove(&alert.fingerprint),
-        };
-        self.rows_changed = true;
+            Some(row) => out.rows.push(row),
+            None => out.gone.push(alert.fingerprint),
+        }
         out.changes.push(Change::Alert(alert.clone()));
         (phase != Phase::Inactive).then_some(alert)
     }
@@ -359,56 +299,26 @@ impl Book {
         out
     }
 
-    /// The shown alerts in order of urgency, if they are not those of the last call.
-    pub(crate) fn alerts_if_changed(&mut self, now: Timestamp) -> Option<Vec<Arc<AlertRow>>> {
-        let expired = self.expiry.is_some_and(|at| now >= at);
-        if !std::mem::take(&mut self.rows_changed) && !expired {
-            return None;
-        }
-        self.rows.retain(|_, r| r.state != AlertState::Resolved || now.since(r.since) < RESOLVED_SHOWN);
-        let resolved = self.rows.values().filter(|r| r.state == AlertState::Resolved);
-        self.expiry = resolved.map(|r| r.since.plus(RESOLVED_SHOWN)).min();
-        let mut rows: Vec<_> = self.rows.values().cloned().collect();
-        rows.sort_by_cached_key(|r| {
-            let rank = match r.state {
-                AlertState::Firing => 0,
-                AlertState::Pending => 1,
-                AlertState::Resolved => 2,
-            };
-            (rank, std::cmp::Reverse(r.severity), r.starts_at, r.monitor.clone())
-        });
-        Some(rows)
-    }
-
-    /// Time until the shown alerts differ from those last returned; `None` while nothing is to come.
-    pub(crate) fn next_show(&self, now: Timestamp) -> Option<Duration> {
-        if self.rows_changed { Some(Duration::ZERO) } else { self.expiry.map(|at| at.since(now)) }
-    }
 }
 
-/// Owes the messages that were decided; gives the receivers.
-fn owe(alert: &Instance, said: &Words, decisions: &[Decision], now: Timestamp, out: &mut Decisions) -> Vec<String> {
-    let mut told = Vec::new();
-    for decision in decisions {
-        match decision {
-            Decision::Send(receiver, why) => {
-                tracing::debug!(monitor = %alert.monitor, receiver, reason = %why, "notification decided");
-                let Some(notification) = decide::message(alert, said, receiver) else { continue };
-                let owed = Owed {
-                    notification: Arc::new(notification),
-                    alert: alert.fingerprint,
-                    created: now,
-                    attempts: 0,
-                    next_attempt: now,
-                };
-                out.changes.push(Change::Owe(owed.clone()));
-                out.owed.push(owed);
-                told.push(receiver.clone());
-            }
-            Decision::Hold(why) => tracing::debug!(monitor = %alert.monitor, reason = %why, "notification held"),
-        }
-    }
-    told
+/// The alert as the dispatcher hears of it; `None` while it neither fires nor is over.
+fn update(alert: &Instance, said: &Words) -> Option<AlertUpdate> {
+    let (starts_at, fired_at, ends_at) = match alert.phase {
+        Phase::Inactive | Phase::Pending { .. } => return None,
+        Phase::Firing { starts_at, since } => (starts_at, since, None),
+        Phase::Resolved { starts_at, ends_at } => (starts_at, starts_at, Some(ends_at)),
+    };
+    Some(AlertUpdate {
+        fingerprint: alert.fingerprint,
+        origin: Origin::Monitor,
+        labels: said.labels.clone(),
+        annotations: said.annotations.clone(),
+        starts_at,
+        fired_at,
+        ends_at,
+        value: None,
+        generator_url: None,
+    })
 }
 
 /// What a step did to an alert, and why.
@@ -426,10 +336,6 @@ struct Turn<'a> {
 fn counts_matter(entry: &Entry, before: &MonitorStatus) -> bool {
     let ending = matches!(entry.phase(), Phase::Firing { .. }) && entry.status.successes != before.successes;
     entry.status.failures != before.failures || ending
-}
-
-fn is_past(phase: Phase, now: Timestamp) -> bool {
-    matches!(phase, Phase::Resolved { ends_at, .. } if now.since(ends_at) >= RESOLVED_SHOWN)
 }
 
 fn row(alert: &Instance) -> Option<AlertRow> {
@@ -467,30 +373,18 @@ fn state_event(name: &MonitorName, change: StateChange, at: Timestamp, reason: &
         detail.push_str(&format!("{gap}was {} for {}", State::from(from).as_str(), Short(at.since(since))));
     }
     let what = State::from(change.to).as_str();
-    Some(NewEvent { at, kind: EventKind::State, subject: name.to_string(), what, detail })
+    Some(NewEvent::new(at, EventKind::State, name.as_str(), what, detail))
 }
 
-fn alert_event(
-    alert: &Instance,
-    transition: Transition,
-    at: Timestamp,
-    reason: &str,
-    told: &[String],
-    held: Option<&str>,
-) -> Option<NewEvent> {
-    let (what, mut detail) = match transition {
+fn alert_event(alert: &Instance, transition: Transition, at: Timestamp, reason: &str) -> Option<NewEvent> {
+    let (what, detail) = match transition {
         Transition::Pending => ("pending", format!("{}: {reason}", alert.rule)),
         Transition::Fired => ("firing", format!("{}: {reason}", alert.rule)),
         Transition::Resolved(why) => ("resolved", format!("{}: {}", alert.rule, why.as_str())),
         // The monitor's own event says that it recovered.
         Transition::Cancelled => return None,
     };
-    if !told.is_empty() {
-        detail.push_str(&format!("; to tell: {}", told.join(", ")));
-    } else if let Some(held) = held {
-        detail.push_str(&format!("; nobody is told: {held}"));
-    }
-    Some(NewEvent { at, kind: EventKind::Alert, subject: alert.monitor.to_string(), what, detail })
+    Some(NewEvent::new(at, EventKind::Alert, alert.monitor.as_str(), what, detail).about([alert.fingerprint]))
 }
 
 /// The text's beginning, cut between characters.

@@ -1,12 +1,15 @@
 //! The only owner of monitor and alert states.
 //!
-//! Final results come in, decisions go out: everything that one drain of the inbox decided is
-//! committed in one transaction, and only then shown and handed to the outbox. When the database
+//! Final results, rules' alerts and people's wishes come in, decisions go out: everything that one drain
+//! of the inbox decided is committed in one transaction, and only then shown, answered and handed to the
+//! outbox. When the database
 //! fails or stalls, evaluation and paging go on from memory, the commit is repeated until it works,
 //! and one complaint says so.
 
 mod book;
+mod decisions;
 mod ledger;
+mod shown;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,18 +18,24 @@ use tokio::sync::mpsc;
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 
+use crate::alert::dispatch::{self, Dispatcher, Event as AlertEvent};
 use crate::alert::instance::Instance;
 use crate::alert::monitor::MonitorStatus;
+use crate::alert::rule::Fingerprint;
 use crate::base::clock::Clock;
 use crate::base::name::MonitorName;
+use crate::base::notification::Notification;
 use crate::base::outcome::Verdict;
 use crate::base::time::Timestamp;
 use crate::config::model::{Config, Monitor};
-use crate::engine::evaluator::book::{Book, Decisions};
+use crate::engine::alerting::policy;
+use crate::engine::evaluator::book::Book;
+pub(crate) use crate::engine::evaluator::decisions::Decisions;
 use crate::engine::evaluator::ledger::Ledger;
+use crate::engine::evaluator::shown::Shown;
 use crate::engine::outbox::OutboxInput;
 use crate::engine::reload::Faults;
-use crate::state::{Flush, NewEvent, StateDb};
+use crate::state::{Change, Flush, NewEvent, StateDb};
 use crate::task::timer::at;
 use crate::wire::board::{AlertRow, DeliveryRow, Event, State};
 
@@ -48,6 +57,67 @@ pub enum EvalInput {
     },
     /// Something else to remember and show.
     Event(NewEvent),
+    /// Alerts of rules and of other servers, as they now stand.
+    Alerts(Vec<dispatch::AlertUpdate>),
+    /// Rows of alerts that do not fire: pending ones, and those that are so no more.
+    Pending {
+        /// As they stand.
+        rows: Vec<AlertRow>,
+        /// No longer pending.
+        gone: Vec<Fingerprint>,
+    },
+    /// A notification was given up.
+    GivenUp(Arc<Notification>),
+    /// A question or a wish of a person or another program.
+    Job(Job),
+}
+
+/// Work on the alerts, done between two inputs: nothing changes while it looks.
+pub struct Job(Box<dyn FnOnce(&mut Turn<'_>) + Send>);
+
+impl Job {
+    /// Wraps the work.
+    pub fn new(work: impl FnOnce(&mut Turn<'_>) + Send + 'static) -> Self {
+        Self(Box::new(work))
+    }
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Job")
+    }
+}
+
+/// What a [`Job`] sees and may do.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    dispatcher: &'a mut Dispatcher,
+    decisions: &'a mut Decisions,
+    now: Timestamp,
+}
+
+impl Turn<'_> {
+    /// The present time.
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The alerts, groups and silences.
+    pub const fn dispatcher(&self) -> &Dispatcher {
+        self.dispatcher
+    }
+
+    /// Makes something happen; it is committed before anybody hears of it.
+    pub fn step(&mut self, event: AlertEvent) {
+        let effects = self.dispatcher.step(self.now, event);
+        self.decisions.touched.extend(effects.touched.iter().copied());
+        self.decisions.take(effects, self.now);
+    }
+
+    /// Answers once everything that this turn did is committed.
+    pub fn answer(&mut self, answer: impl FnOnce() + Send + 'static) {
+        self.decisions.answers.push(Box::new(answer));
+    }
 }
 
 /// The final result of a slot: retries are over.
@@ -113,10 +183,23 @@ const SHOW_EVERY: Duration = Duration::from_millis(100);
 /// What the last commit may take when stopping; a disk that stalls must not keep the process alive.
 const LAST_COMMIT: Duration = Duration::from_secs(3);
 
+/// What was remembered from before the start.
+#[derive(Debug, Default)]
+pub struct Saved {
+    /// Where each monitor stood.
+    pub monitors: Vec<(MonitorName, MonitorStatus)>,
+    /// Alerts of monitors and of the files.
+    pub alerts: Vec<Instance>,
+    /// The dispatcher's rows.
+    pub alerting: Vec<dispatch::Record>,
+}
+
 /// The actor.
 #[derive(Debug)]
 pub struct Evaluator {
     book: Book,
+    dispatcher: Dispatcher,
+    shown: Shown,
     ledger: Ledger,
     clock: Clock,
     board: mpsc::Sender<BoardInput>,
@@ -131,13 +214,19 @@ impl Evaluator {
     pub fn new(
         db: StateDb,
         clock: Clock,
-        monitors: Vec<(MonitorName, MonitorStatus)>,
-        alerts: Vec<Instance>,
+        saved: Saved,
         board: mpsc::Sender<BoardInput>,
         outbox: mpsc::Sender<OutboxInput>,
     ) -> Self {
-        let book = Book::new(monitors, alerts, clock.now());
-        Self { book, ledger: Ledger::new(db), clock, board, outbox, show_at: Instant::now() }
+        let now = clock.now();
+        let mut shown = Shown::default();
+        let book = Book::new(saved.monitors, saved.alerts, &mut shown, now);
+        // Without a policy nothing is routed anywhere; the first configuration brings one.
+        let dispatcher = Dispatcher::restore(saved.alerting, Arc::default(), now);
+        for alert in dispatcher.alerts() {
+            shown.touch(alert.fingerprint(), Some(alert), now);
+        }
+        Self { book, dispatcher, shown, ledger: Ledger::new(db), clock, board, outbox, show_at: Instant::now() }
     }
 
     /// Works until `stop`, then folds what is left in the inbox, commits and returns.
@@ -149,9 +238,10 @@ impl Evaluator {
         self.settle(&mut decisions).await;
         loop {
             let flush = self.book.has_dirty();
-            let show = self.book.next_show(self.clock.now()).map(|d| (Instant::now() + d).max(self.show_at));
+            let show = self.shown.next_show(self.clock.now()).map(|d| (Instant::now() + d).max(self.show_at));
             let retry = self.ledger.retry_at();
             let files = self.book.files_due(self.clock.now()).map(|d| Instant::now() + d);
+            let due = self.dispatcher.next_due().map(|d| Instant::now() + d.since(self.clock.now()));
             // Every arm is cancel-safe: `recv` and the timers by nature, `landed` because the commit
             // it waits for is kept in the ledger.
             tokio::select! {
@@ -173,8 +263,14 @@ impl Evaluator {
                     self.ledger.note(landed);
                     self.complain().await;
                 }
+                () = at(due), if !stopping => {
+                    self.step(AlertEvent::Tick, &mut decisions);
+                    self.show_alerts(&mut decisions);
+                    self.settle(&mut decisions).await;
+                }
                 () = at(files) => {
                     self.book.judge_files(self.clock.now(), &mut decisions);
+                    self.dispatch(&mut decisions);
                     self.show_alerts(&mut decisions);
                     self.settle(&mut decisions).await;
                 }
@@ -200,24 +296,76 @@ impl Evaluator {
 
     async fn fold(&mut self, input: EvalInput, decisions: &mut Decisions) {
         match input {
-            EvalInput::Result(result) => self.book.result(&result, decisions),
+            EvalInput::Result(result) => {
+                self.book.result(&result, decisions);
+                self.dispatch(decisions);
+            }
             EvalInput::Config { config, complete, faults } => {
+                // The policy first: what fired before the start is routed by it, and what ends with this
+                // configuration is told to those whom it names.
+                self.step(AlertEvent::Policy(Arc::new(policy::of(&config))), decisions);
                 self.book.configure(&config, complete, self.clock.now(), decisions);
                 self.book.files(faults, self.clock.now(), decisions);
+                self.dispatch(decisions);
                 // The ends of removed alerts are owed before the receivers change.
                 self.settle(decisions).await;
                 let receivers = OutboxInput::Receivers { receivers: config.receivers.clone(), complete };
                 self.tell_outbox(receivers).await;
             }
             EvalInput::Event(event) => decisions.event(event),
+            EvalInput::Alerts(updates) => {
+                decisions.updates.extend(updates);
+                self.dispatch(decisions);
+            }
+            EvalInput::Pending { rows, gone } => {
+                decisions.rows.extend(rows);
+                decisions.gone.extend(gone);
+            }
+            EvalInput::GivenUp(notification) => {
+                decisions.changes.push(Change::Settled(notification.key.clone()));
+                self.step(AlertEvent::GivenUp(notification), decisions);
+            }
+            EvalInput::Job(job) => {
+                let now = self.clock.now();
+                (job.0)(&mut Turn { dispatcher: &mut self.dispatcher, decisions, now });
+            }
         }
     }
 
+    /// Passes on to the dispatcher what the book found.
+    fn dispatch(&mut self, decisions: &mut Decisions) {
+        let monitors = std::mem::take(&mut decisions.monitors);
+        if !monitors.is_empty() {
+            self.step(AlertEvent::Monitors(monitors), decisions);
+        }
+        let updates = std::mem::take(&mut decisions.updates);
+        if !updates.is_empty() {
+            self.step(AlertEvent::Alerts(updates), decisions);
+        }
+    }
+
+    fn step(&mut self, event: AlertEvent, decisions: &mut Decisions) {
+        let now = self.clock.now();
+        let effects = self.dispatcher.step(now, event);
+        decisions.touched.extend(effects.touched.iter().copied());
+        decisions.take(effects, now);
+    }
+
     fn show_alerts(&mut self, decisions: &mut Decisions) {
+        let now = self.clock.now();
+        for row in decisions.rows.drain(..) {
+            self.shown.put(row);
+        }
+        for fingerprint in decisions.gone.drain(..) {
+            self.shown.remove(fingerprint);
+        }
+        for fingerprint in std::mem::take(&mut decisions.touched) {
+            self.shown.touch(fingerprint, self.dispatcher.alert(fingerprint), now);
+        }
         if Instant::now() < self.show_at {
             return;
         }
-        if let Some(rows) = self.book.alerts_if_changed(self.clock.now()) {
+        if let Some(rows) = self.shown.if_changed(now) {
             decisions.board.push(BoardInput::Alerts(rows));
             self.show_at = Instant::now() + SHOW_EVERY;
         }
@@ -225,7 +373,8 @@ impl Evaluator {
 
     /// Commits what was decided, then publishes it.
     async fn settle(&mut self, decisions: &mut Decisions) {
-        let Decisions { changes, board, owed } = std::mem::take(decisions);
+        let changes = decisions.take_changes();
+        let Decisions { board, owed, answers, .. } = std::mem::take(decisions);
         let settled = self.ledger.commit(changes).await;
         for input in board {
             self.tell_board(input).await;
@@ -236,6 +385,9 @@ impl Evaluator {
         let owed: Vec<_> = owed.into_iter().filter(|o| !settled.withheld.contains(&o.notification.key)).collect();
         if !owed.is_empty() {
             self.tell_outbox(OutboxInput::Owed(owed)).await;
+        }
+        for answer in answers {
+            answer();
         }
         self.complain().await;
     }

@@ -384,7 +384,7 @@ async fn what_a_failing_database_missed_is_stored_when_it_works_again() {
     let mut ledger = Ledger::new(db.clone());
     let event = |n: i64| {
         let kind = crate::wire::board::EventKind::Alert;
-        NewEvent { at: Timestamp::from_millis(n), kind, subject: "shop".into(), what: "firing", detail: String::new() }
+        NewEvent::new(Timestamp::from_millis(n), kind, "shop", "firing", String::new())
     };
     let alert = Instance {
         fingerprint: crate::alert::rule::Fingerprint(1),
@@ -423,7 +423,7 @@ async fn a_disk_that_stalls_holds_up_neither_pages_nor_later_decisions() {
     raw.execute_batch("BEGIN IMMEDIATE").unwrap();
     let event = |n: i64| {
         let kind = crate::wire::board::EventKind::Alert;
-        NewEvent { at: Timestamp::from_millis(n), kind, subject: "shop".into(), what: "firing", detail: String::new() }
+        NewEvent::new(Timestamp::from_millis(n), kind, "shop", "firing", String::new())
     };
     let mut ledger = Ledger::new(db.clone());
     assert_eq!(ledger.commit(vec![crate::state::Change::Event(event(1))]).await.events, [event(1).numbered(1)]);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use tokio::time::{self, Instant};
 
+use crate::alert::rule::Fingerprint;
 use crate::base::clock::Clock;
 use crate::base::failure::Chain;
 use crate::base::message::DeliveryError;
@@ -18,6 +19,9 @@ use crate::engine::outbox::queue::{Item, Next};
 use crate::engine::outbox::{DeliveryMetrics, Policy};
 use crate::state::{After, Attempt, NewEvent, Owed, Recorded, StateDb};
 use crate::wire::board::EventKind;
+
+/// Alerts that the event of a delivery is filed under.
+const EVENT_ALERTS: usize = 100;
 
 /// Everything one attempt needs.
 pub(crate) struct Delivery {
@@ -127,5 +131,6 @@ fn event(said: &Notification, after: After, attempts: u32, clock: Clock, error: 
     if let Some(error) = error {
         detail.push_str(&format!(": {error}"));
     }
-    Some(NewEvent { at: clock.now(), kind: EventKind::Delivery, subject: said.notifier.clone(), what, detail })
+    let alerts = said.alerts.iter().take(EVENT_ALERTS).filter_map(|a| Fingerprint::parse(&a.fingerprint));
+    Some(NewEvent::new(clock.now(), EventKind::Delivery, &said.notifier, what, detail).about(alerts))
 }

@@ -8,27 +8,31 @@
 
 mod attempt;
 mod metrics;
+mod pace;
 mod queue;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::base::clock::Clock;
 use crate::base::time::Timestamp;
 use crate::config::model::Receiver;
-use crate::engine::evaluator::BoardInput;
+use crate::base::notification::{Notification, NotifiedAlert};
+use crate::engine::evaluator::{BoardInput, EvalInput};
 use crate::engine::outbox::attempt::{Delivery, Ended};
 pub use crate::engine::outbox::metrics::DeliveryMetrics;
+use crate::engine::outbox::pace::Pace;
 use crate::engine::outbox::queue::{Item, Next, Queue};
 use crate::state::{After, Attempt, NewEvent, Owed, PastDelivery, Recorded, StateDb};
 use crate::task::backoff::Backoff;
 use crate::task::supervisor::Supervisor;
 use crate::task::timer::at;
+use crate::wire::alerting::NotifierHealth;
 use crate::wire::board::{DeliveryRow, DeliveryState, EventKind};
 
 /// What the outbox is told.
@@ -43,6 +47,19 @@ pub enum OutboxInput {
         /// Whether every file could be read; until then messages to unknown receivers wait.
         complete: bool,
     },
+    /// How each notifier does.
+    Health(oneshot::Sender<Vec<LaneHealth>>),
+}
+
+/// How one notifier does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneHealth {
+    /// Its name.
+    pub name: String,
+    /// Messages that wait.
+    pub owed: usize,
+    /// How it does.
+    pub health: NotifierHealth,
 }
 
 /// How deliveries are tried.
@@ -78,6 +95,8 @@ impl Default for Policy {
     }
 }
 
+/// Pause before the evaluator is told again of what was given up.
+const REPORT_AGAIN: Duration = Duration::from_millis(200);
 /// Results of deliveries that wait to be noted. When full, a delivery that ended waits: it has already
 /// been recorded.
 const ENDED: usize = 64;
@@ -88,6 +107,10 @@ pub struct Outbox {
     db: StateDb,
     clock: Clock,
     board: mpsc::Sender<BoardInput>,
+    evaluator: mpsc::Sender<EvalInput>,
+    /// Given up, and not yet told to the evaluator, which is busy or has no configuration yet.
+    given_up: Vec<Arc<Notification>>,
+    configured: bool,
     metrics: DeliveryMetrics,
     policy: Policy,
     lanes: BTreeMap<String, Lane>,
@@ -106,6 +129,20 @@ struct Lane {
     /// It was in an earlier configuration, or none can have it any more.
     gone: bool,
     queue: Queue,
+    pace: Pace,
+}
+
+impl Lane {
+    /// When the next message may be tried.
+    fn next_due(&self, now: Instant) -> Option<Instant> {
+        self.receiver.as_ref()?;
+        let due = self.queue.next_due()?;
+        Some(self.pace.not_before(now).map_or(due, |at| due.max(at)))
+    }
+
+    fn new(width: usize) -> Self {
+        Self { receiver: None, gone: false, queue: Queue::new(width), pace: Pace::default() }
+    }
 }
 
 #[derive(Debug)]
@@ -122,12 +159,16 @@ impl Outbox {
         owed: Vec<Owed>,
         past: Vec<PastDelivery>,
         board: mpsc::Sender<BoardInput>,
+        evaluator: mpsc::Sender<EvalInput>,
         metrics: DeliveryMetrics,
     ) -> Self {
         let mut outbox = Self {
             db,
             clock,
             board,
+            evaluator,
+            given_up: Vec::new(),
+            configured: false,
             metrics,
             policy: Policy::default(),
             lanes: BTreeMap::new(),
@@ -142,6 +183,12 @@ impl Outbox {
             outbox.queue(owed);
         }
         outbox
+    }
+
+    /// The same with what was given up before the start and nobody has dealt with yet.
+    #[must_use]
+    pub fn with_unsettled(self, given_up: Vec<Arc<Notification>>) -> Self {
+        Self { given_up, ..self }
     }
 
     /// The same with another policy.
@@ -162,6 +209,7 @@ impl Outbox {
         loop {
             self.start_due(&mut tasks, &report);
             self.show_owed().await;
+            self.report_given_up();
             if deadline.is_some() && !open && self.idle() {
                 break;
             }
@@ -196,13 +244,16 @@ impl Outbox {
         match input {
             OutboxInput::Owed(all) => {
                 for owed in all {
-                    self.tell(delivery_row(&owed, DeliveryState::Owed, owed.created, owed.attempts, None)).await;
-                    for row in self.queue(owed) {
-                        self.tell(row).await;
-                    }
+                    self.tell_all(delivery_rows(&owed, DeliveryState::Owed, owed.created, owed.attempts, None)).await;
+                    let rows = self.queue(owed);
+                    self.tell_all(rows).await;
                 }
             }
             OutboxInput::Receivers { receivers, complete } => self.replace(&receivers, complete).await,
+            OutboxInput::Health(reply) => {
+                // Whoever asked may have gone.
+                let _ = reply.send(self.health());
+            }
         }
     }
 
@@ -218,27 +269,22 @@ impl Outbox {
         let left = self.policy.ttl.saturating_sub(wall.since(owed.created));
         let width = self.policy.width;
         let receiver = owed.notification.notifier.clone();
-        let lane = self.lanes.entry(receiver).or_insert_with(|| Lane {
-            receiver: None,
-            gone: false,
-            queue: Queue::new(width),
-        });
+        let lane = self.lanes.entry(receiver).or_insert_with(|| Lane::new(width));
         let refused = lane.queue.push(Item { owed, due: now + wait, expires: now + left });
         self.bury(refused, "the receiver never took the message that it fires", None)
     }
 
     /// Takes over the receivers of a configuration.
     async fn replace(&mut self, receivers: &[Arc<Receiver>], complete: bool) {
+        self.configured = true;
         for receiver in receivers {
             let width = self.policy.width;
-            let lane = self.lanes.entry(receiver.name.clone()).or_insert_with(|| Lane {
-                receiver: None,
-                gone: false,
-                queue: Queue::new(width),
-            });
+            let lane = self.lanes.entry(receiver.name.clone()).or_insert_with(|| Lane::new(width));
             if lane.receiver.as_ref().is_none_or(|old| old.hash != receiver.hash) {
                 lane.queue.hurry(Instant::now());
+                lane.pace.renewed();
             }
+            lane.pace.limit(receiver.limits.rate);
             lane.receiver = Some(receiver.clone());
             lane.gone = false;
         }
@@ -256,17 +302,9 @@ impl Outbox {
             }
             let detail = format!("the receiver is no longer configured: {} owed messages are not sent", lost.len());
             tracing::warn!(receiver = name, messages = lost.len(), "messages to a removed receiver are given up");
-            let event = NewEvent {
-                at: self.clock.now(),
-                kind: EventKind::Delivery,
-                subject: name.clone(),
-                what: "dead",
-                detail,
-            };
+            let event = NewEvent::new(self.clock.now(), EventKind::Delivery, name, "dead", detail);
             let rows = self.bury(lost, "the receiver is no longer configured", Some(event));
-            for row in rows {
-                self.tell(row).await;
-            }
+            self.tell_all(rows).await;
         }
         self.lanes.retain(|_, l| !l.gone || l.queue.len() > 0);
     }
@@ -291,7 +329,8 @@ impl Outbox {
                 error: Some(error.to_owned()),
                 event: event.take(),
             });
-            rows.push(delivery_row(&owed, DeliveryState::Dead, now, owed.attempts, Some(error.to_owned())));
+            rows.extend(delivery_rows(&owed, DeliveryState::Dead, now, owed.attempts, Some(error)));
+            self.given_up.push(owed.notification);
             self.record_at = Instant::now();
         }
         rows
@@ -301,7 +340,11 @@ impl Outbox {
         let now = Instant::now();
         for lane in self.lanes.values_mut() {
             let Some(receiver) = &lane.receiver else { continue };
-            while let Some(item) = lane.queue.take(now) {
+            // The next message leaves when its own time and the notifier's have come.
+            while lane.pace.not_before(now).is_none()
+                && let Some(item) = lane.queue.take(now)
+            {
+                lane.pace.starts(now);
                 let delivery = Delivery {
                     receiver: receiver.clone(),
                     item,
@@ -345,8 +388,9 @@ impl Outbox {
                     After::Retry(_) => DeliveryState::Owed,
                     After::Dead => DeliveryState::Dead,
                 };
-                let row = delivery_row(&owed, state, attempt.at, attempt.attempts, attempt.error.clone());
-                self.tell(row).await;
+                let rows = delivery_rows(&owed, state, attempt.at, attempt.attempts, attempt.error.as_deref());
+                self.tell_all(rows).await;
+                let refused = attempt.after == After::Dead;
                 if recorded.is_none() && self.unrecorded.is_empty() && !self.recording {
                     self.record_at = Instant::now() + self.policy.record;
                 }
@@ -354,7 +398,14 @@ impl Outbox {
                 self.keep_unrecorded(vec![attempt], recorded).await;
                 let Some(lane) = self.lanes.get_mut(&receiver) else { return };
                 let gone = lane.gone;
-                let mut lost = lane.queue.finish(owed.alert, attempts, next);
+                match next {
+                    Next::Retry(_) => lane.pace.failed(Instant::now()),
+                    Next::Done | Next::Dead => lane.pace.answered(),
+                }
+                let mut lost = lane.queue.finish(owed.notification.line(), attempts, next);
+                if refused {
+                    self.given_up.push(owed.notification);
+                }
                 if gone && matches!(next, Next::Retry(_)) {
                     lost.extend(lane.queue.clear());
                 }
@@ -363,9 +414,8 @@ impl Outbox {
                 } else {
                     "the receiver never took the message that it fires"
                 };
-                for row in self.bury(lost, why, None) {
-                    self.tell(row).await;
-                }
+                let rows = self.bury(lost, why, None);
+                self.tell_all(rows).await;
                 self.lanes.retain(|_, l| !l.gone || l.queue.len() > 0);
             }
         }
@@ -393,16 +443,16 @@ impl Outbox {
 
     fn idle(&self) -> bool {
         let now = Instant::now();
-        let busy = |l: &Lane| {
-            l.queue.under_way() > 0 || (l.receiver.is_some() && l.queue.next_due().is_some_and(|at| at <= now))
-        };
+        let busy = |l: &Lane| l.queue.under_way() > 0 || l.next_due(now).is_some_and(|at| at <= now);
         !self.recording && !self.lanes.values().any(busy)
     }
 
     fn next_due(&self) -> Option<Instant> {
-        let lanes = self.lanes.values().filter(|l| l.receiver.is_some()).filter_map(|l| l.queue.next_due());
+        let now = Instant::now();
+        let lanes = self.lanes.values().filter_map(|l| l.next_due(now));
         let record = (!self.recording && !self.unrecorded.is_empty()).then_some(self.record_at);
-        lanes.chain(record).min()
+        let report = (self.configured && !self.given_up.is_empty()).then(|| now + REPORT_AGAIN);
+        lanes.chain(record).chain(report).min()
     }
 
     fn owed(&self) -> usize {
@@ -422,25 +472,67 @@ impl Outbox {
         }
     }
 
+    fn health(&self) -> Vec<LaneHealth> {
+        let now = Instant::now();
+        let of = |(name, lane): (&String, &Lane)| {
+            let health = match () {
+                () if lane.pace.open(now) => NotifierHealth::Open,
+                () if lane.pace.failing() => NotifierHealth::Failing,
+                () => NotifierHealth::Ok,
+            };
+            LaneHealth { name: name.clone(), owed: lane.queue.len(), health }
+        };
+        self.lanes.iter().filter(|(_, l)| !l.gone).map(of).collect()
+    }
+
+    /// Passes on what was given up, so that a fallback takes over. The evaluator may be waiting for a place
+    /// in our inbox, so this never waits for one in its.
+    fn report_given_up(&mut self) {
+        while self.configured
+            && let Some(notification) = self.given_up.pop()
+        {
+            if let Err(mpsc::error::TrySendError::Full(_)) =
+                self.evaluator.try_send(EvalInput::GivenUp(Arc::clone(&notification)))
+            {
+                self.given_up.push(notification);
+                return;
+            }
+        }
+    }
+
+    async fn tell_all(&self, rows: Vec<BoardInput>) {
+        for row in rows {
+            self.tell(row).await;
+        }
+    }
+
     async fn tell(&self, input: BoardInput) {
         // A closed board means that the engine is stopping; there is nobody left to show it to.
         let _ = self.board.send(input).await;
     }
 }
 
-fn delivery_row(owed: &Owed, state: DeliveryState, at: Timestamp, attempts: u32, error: Option<String>) -> BoardInput {
-    BoardInput::Delivery {
-        fingerprint: owed.alert.to_string(),
-        starts_at: owed.notification.starts_at(),
+/// What a message means for each alert that it tells of.
+fn delivery_rows(
+    owed: &Owed,
+    state: DeliveryState,
+    at: Timestamp,
+    attempts: u32,
+    error: Option<&str>,
+) -> Vec<BoardInput> {
+    let row = |alert: &NotifiedAlert| BoardInput::Delivery {
+        fingerprint: alert.fingerprint.clone(),
+        starts_at: alert.starts_at,
         row: DeliveryRow {
             receiver: owed.notification.notifier.clone(),
-            status: owed.notification.status(),
+            status: alert.status,
             state,
             at,
             attempts,
-            error,
+            error: error.map(str::to_owned),
         },
-    }
+    };
+    owed.notification.alerts.iter().map(row).collect()
 }
 
 #[cfg(test)]
