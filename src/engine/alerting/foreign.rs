@@ -1,0 +1,79 @@
+//! Alerts that other servers send: Alertmanager's rules for what they leave out.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::alert::dispatch::{AlertUpdate, Origin};
+use crate::alert::rule::Fingerprint;
+use crate::base::labels::{Labels, is_label_name};
+use crate::base::time::Timestamp;
+use crate::wire::alertmanager::PostableAlert;
+
+/// An alert without an end is over so long after it was last sent; Alertmanager's `resolve_timeout`.
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+/// Most bytes of names and values of one alert.
+const MAX_TEXT: usize = 64 << 10;
+
+/// The alert as the dispatcher hears of it.
+///
+/// # Errors
+/// Why it is not taken, in Alertmanager's words where it has them.
+pub(crate) fn update(posted: &PostableAlert, now: Timestamp) -> Result<AlertUpdate, String> {
+    let labels = kept(&posted.labels, "label")?;
+    let annotations = kept(&posted.annotations, "annotation")?;
+    if labels.is_empty() {
+        return Err("at least one label pair required".to_owned());
+    }
+    let starts_at = posted.starts_at.or(posted.ends_at.filter(|end| *end < now)).unwrap_or(now);
+    let ends_at = posted.ends_at.unwrap_or_else(|| now.plus(RESOLVE_TIMEOUT));
+    if ends_at < starts_at {
+        return Err("start time must be before end time".to_owned());
+    }
+    Ok(AlertUpdate {
+        fingerprint: Fingerprint(labels.fingerprint()),
+        origin: Origin::Foreign,
+        labels,
+        annotations,
+        starts_at,
+        fired_at: starts_at.min(now),
+        ends_at: Some(ends_at),
+        value: None,
+        generator_url: Some(posted.generator_url.clone()).filter(|u| !u.is_empty()),
+    })
+}
+
+fn kept(pairs: &BTreeMap<String, String>, what: &str) -> Result<Labels, String> {
+    let size: usize = pairs.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if size > MAX_TEXT {
+        return Err(format!("{what}s of more than {} KiB", MAX_TEXT >> 10));
+    }
+    if let Some(name) = pairs.keys().find(|name| !is_label_name(name)) {
+        return Err(format!("invalid {what} set: invalid name {name:?}"));
+    }
+    Ok(Labels::new(pairs.iter().filter(|(_, value)| !value.is_empty()).map(|(n, v)| (n.as_str(), v.as_str()))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn posted(labels: &[(&str, &str)]) -> PostableAlert {
+        let labels = labels.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        PostableAlert { labels, ..PostableAlert::default() }
+    }
+
+    #[test]
+    fn what_is_left_out_is_filled_in_as_alertmanager_does() {
+        let now = Timestamp::from_millis(1_000_000);
+        let at = |ms: i64| Some(Timestamp::from_millis(ms));
+        let bare = update(&posted(&[("alertname", "X"), ("empty", "")]), now).unwrap();
+        assert_eq!(bare.labels.to_string(), r#"{alertname="X"}"#);
+        assert_eq!((bare.starts_at, bare.ends_at), (now, Some(now.plus(RESOLVE_TIMEOUT))));
+        let over = PostableAlert { ends_at: at(500), ..posted(&[("alertname", "X")]) };
+        let over = update(&over, now).unwrap();
+        assert_eq!((over.starts_at, over.ends_at), (at(500).unwrap(), at(500)));
+        assert_eq!(update(&posted(&[]), now).unwrap_err(), "at least one label pair required");
+        let turned = PostableAlert { starts_at: at(9), ends_at: at(8), ..posted(&[("alertname", "X")]) };
+        assert_eq!(update(&turned, now).unwrap_err(), "start time must be before end time");
+    }
+}

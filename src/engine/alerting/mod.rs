@@ -1,0 +1,431 @@
+//! What faces ask of alerting, and wish from it. The evaluator owns all of it; this handle sends it work
+//! and waits for the answer, which comes after what was wished for is committed.
+
+mod foreign;
+mod preview;
+pub(crate) mod setup;
+mod silences;
+pub(crate) mod views;
+mod why;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::alert::ack::Ack as Acked;
+use crate::alert::dispatch::{Dispatcher, Event as AlertEvent};
+use crate::alert::rule::Fingerprint;
+use crate::base::clock::Clock;
+use crate::base::labels::Labels;
+use crate::base::message::{DeliveryError, Status};
+use crate::base::nearest::nearest;
+use crate::base::notification::{Delivery, Notification, NotifiedAlert, Reason};
+use crate::base::time::Timestamp;
+use crate::config::model::Receiver;
+use crate::engine::evaluator::{EvalInput, Job, Turn};
+use crate::engine::handle::EngineError;
+use crate::engine::outbox::{LaneHealth, OutboxInput};
+use crate::engine::reload::Applied;
+use crate::state::{DeliveryFilter, EventFilter, Owed, StateDb};
+use crate::wire::alerting::{
+    Ack, AckRequest, AlertDetail, Deliveries, DrillRequest, MaintenanceRow, NotifierHealth, NotifierRow, RouteMatch,
+    RouteRow, TestResult, Upcoming,
+};
+use crate::wire::alertmanager::{AlertGroup, GettableAlert, PostableAlert};
+use crate::wire::board::{AlertRow, Board};
+
+/// Events of an alert's timeline.
+const TIMELINE: usize = 200;
+/// What a notifier did is counted over this time.
+const STATS: Duration = Duration::from_secs(86_400);
+/// One test message may take this long.
+const TEST: Duration = Duration::from_secs(15);
+/// Deliveries of one page.
+const PAGE: usize = 500;
+/// Alert groups move on; who looks at a drill waits this long for its deliveries.
+const DRILL: Duration = Duration::from_secs(60);
+
+/// The handle. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Alerting {
+    /// The wall clock.
+    pub clock: Clock,
+    /// The evaluator's inbox. Full: the caller waits.
+    pub evaluator: mpsc::Sender<EvalInput>,
+    /// The outbox's inbox. Full: the caller waits.
+    pub outbox: mpsc::Sender<OutboxInput>,
+    /// Deliveries and history.
+    pub db: StateDb,
+    /// What runs.
+    pub config: watch::Receiver<Applied>,
+    /// What is shown.
+    pub board: watch::Receiver<Arc<Board>>,
+}
+
+impl Alerting {
+    /// Looks at alerts, groups and silences as they stand between two inputs.
+    pub(crate) async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Dispatcher, Timestamp) -> T + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job::new(move |turn| {
+            // Whoever asked may have gone.
+            let _ = reply.send(look(turn.dispatcher(), turn.now()));
+        });
+        self.evaluator.send(EvalInput::Job(job)).await.map_err(|_| EngineError::Stopping)?;
+        answer.await.map_err(|_| EngineError::Stopping)
+    }
+
+    /// Changes something; answers when that is committed.
+    pub(crate) async fn act<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Turn<'_>) -> Result<T, EngineError> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job::new(move |turn| {
+            let done = act(turn);
+            // Whoever asked may have gone.
+            turn.answer(move || drop(reply.send(done)));
+        });
+        self.evaluator.send(EvalInput::Job(job)).await.map_err(|_| EngineError::Stopping)?;
+        answer.await.map_err(|_| EngineError::Stopping)?
+    }
+
+    /// Alerts in Alertmanager's form, those that `keep` wants, by fingerprint.
+    ///
+    /// # Errors
+    /// The engine is stopping.
+    pub async fn gettable(
+        &self,
+        keep: impl Fn(&GettableAlert) -> bool + Send + 'static,
+    ) -> Result<Vec<GettableAlert>, EngineError> {
+        self.look(move |d, now| {
+            let firing = d.alerts().filter(|a| a.fires()).map(|a| views::gettable(d, a, now));
+            firing.filter(|a| keep(a)).collect()
+        })
+        .await
+    }
+
+    /// Groups in Alertmanager's form, with the alerts that `keep` wants.
+    ///
+    /// # Errors
+    /// The engine is stopping.
+    pub async fn groups(
+        &self,
+        keep: impl Fn(&GettableAlert) -> bool + Send + 'static,
+    ) -> Result<Vec<AlertGroup>, EngineError> {
+        self.look(move |d, now| views::groups(d, keep, now)).await
+    }
+
+    /// Takes alerts of another server. Those that are sound are taken even if others are not.
+    ///
+    /// # Errors
+    /// What is wrong with the others.
+    pub async fn receive(&self, posted: Vec<PostableAlert>) -> Result<(), EngineError> {
+        self.act(move |turn| {
+            let (mut updates, mut wrong) = (Vec::with_capacity(posted.len()), Vec::new());
+            for alert in &posted {
+                match foreign::update(alert, turn.now()) {
+                    Ok(update) => updates.push(update),
+                    Err(why) => wrong.push(why),
+                }
+            }
+            turn.step(AlertEvent::Alerts(updates));
+            if wrong.is_empty() { Ok(()) } else { Err(EngineError::Refused(wrong.join("; "))) }
+        })
+        .await
+    }
+
+    /// Everything about one alert.
+    ///
+    /// # Errors
+    /// None, or several, are meant.
+    pub async fn detail(&self, id: &str) -> Result<AlertDetail, EngineError> {
+        let wanted = id.to_owned();
+        let (fingerprint, row, routes, mut next, generator) = self
+            .look(move |d, now| {
+                let fingerprint = find(d, &wanted)?;
+                let alert = d.alert(fingerprint).ok_or_else(|| EngineError::NoSuchAlert { id: wanted.clone() })?;
+                let routes = views::route_matches(d, alert.labels());
+                let mut next: Vec<Upcoming> = Vec::new();
+                if alert.fires() {
+                    let escalation = d.next_step(alert);
+                    next.extend(escalation.map(|(at, step, to)| Upcoming {
+                        at,
+                        what: format!("step {step} of the escalation: tell {to} unless somebody acknowledges"),
+                    }));
+                    let repeats = alert.told().iter().filter(|_| alert.ack().is_none());
+                    next.extend(repeats.filter_map(|(notifier, told)| {
+                        let route = d.setup().policy.route.matching(alert.labels());
+                        let every = route.iter().find(|r| r.receiver == told.receiver)?.repeat_interval;
+                        Some(Upcoming { at: told.at.plus(every).max(now), what: format!("repeat to {notifier}") })
+                    }));
+                }
+                let generator = alert.generator_url().map(str::to_owned);
+                Ok((fingerprint, views::alert_row(alert), routes, next, generator))
+            })
+            .await??;
+        next.sort_by_key(|n| n.at);
+        // The board's row has the deliveries, and says of a monitor's alert what it said when it fired.
+        let shown = self.board.borrow().alerts.iter().find(|a| a.fingerprint == row.fingerprint).cloned();
+        let row = shown.map_or(row, |shown| AlertRow::clone(&shown));
+        let filter = EventFilter { limit: TIMELINE, alert: Some(fingerprint), ..EventFilter::default() };
+        let mut timeline = self.db.events(filter).await.map_err(store)?;
+        timeline.reverse();
+        let (condition, source) = self.origin(&row, generator.as_deref());
+        let runbook = ["runbook_url", "runbook"].iter().find_map(|n| row.annotations.get(n)).map(str::to_owned);
+        Ok(AlertDetail { value: row.value, alert: row, condition, source, routes, timeline, next, runbook })
+    }
+
+    /// What makes it fire, and where that stands.
+    fn origin(&self, row: &AlertRow, generator: Option<&str>) -> (String, String) {
+        let config = Arc::clone(&self.config.borrow().config);
+        let monitor = row.monitor.as_ref().and_then(|m| config.monitors.get(m));
+        if let Some((monitor, policy)) = monitor.and_then(|m| Some((m, m.alert?)))
+            && row.name == crate::alert::rule::MONITOR_DOWN
+        {
+            let text = format!("{} fails {} times in a row", monitor.name, policy.after);
+            return (text, monitor.source.clone());
+        }
+        (generator.unwrap_or("raised elsewhere").to_owned(), String::new())
+    }
+
+    /// Somebody has it.
+    ///
+    /// # Errors
+    /// None, or several, are meant, or it does not fire.
+    pub async fn acknowledge(&self, id: &str, request: AckRequest) -> Result<Ack, EngineError> {
+        let id = id.to_owned();
+        self.act(move |turn| {
+            let fingerprint = find(turn.dispatcher(), &id)?;
+            if !turn.dispatcher().alert(fingerprint).is_some_and(crate::alert::dispatch::Alert::fires) {
+                return Err(EngineError::Refused(format!("alert `{id}` does not fire: there is nothing to acknowledge")));
+            }
+            let now = turn.now();
+            if request.until.is_some_and(|until| until <= now) {
+                return Err(EngineError::Refused("the acknowledgement would be over at once".to_owned()));
+            }
+            let ack = Acked { by: request.by, at: now, comment: request.comment, until: request.until };
+            turn.step(AlertEvent::Acknowledged(fingerprint, ack.clone()));
+            Ok(views::ack(&ack))
+        })
+        .await
+    }
+
+    /// Nobody has it any more.
+    ///
+    /// # Errors
+    /// None, or several, are meant, or nobody has it.
+    pub async fn unacknowledge(&self, id: &str) -> Result<(), EngineError> {
+        let id = id.to_owned();
+        self.act(move |turn| {
+            let fingerprint = find(turn.dispatcher(), &id)?;
+            if turn.dispatcher().alert(fingerprint).is_none_or(|a| a.ack().is_none()) {
+                return Err(EngineError::Refused(format!("nobody has acknowledged alert `{id}`")));
+            }
+            turn.step(AlertEvent::Unacknowledged(fingerprint));
+            Ok(())
+        })
+        .await
+    }
+
+    /// Maintenance windows: the open ones, then by their next start.
+    ///
+    /// # Errors
+    /// The engine is stopping.
+    pub async fn maintenance(&self, limit: usize) -> Result<Vec<MaintenanceRow>, EngineError> {
+        let mut rows: Vec<MaintenanceRow> = self
+            .look(|d, now| d.setup().policy.maintenance.iter().map(|w| views::maintenance_row(d, w, now)).collect())
+            .await?;
+        rows.sort_by_key(|r| (!r.active, r.starts_at.is_none(), r.starts_at));
+        rows.truncate(limit);
+        Ok(rows)
+    }
+
+    /// The tree of routes.
+    ///
+    /// # Errors
+    /// The engine is stopping.
+    pub async fn routes(&self) -> Result<RouteRow, EngineError> {
+        self.look(|d, _| views::route_row(&d.setup().policy.route)).await
+    }
+
+    /// Where an alert with these labels goes.
+    ///
+    /// # Errors
+    /// The engine is stopping.
+    pub async fn route_test(&self, labels: Labels) -> Result<Vec<RouteMatch>, EngineError> {
+        self.look(move |d, _| views::route_matches(d, &labels)).await
+    }
+
+    /// A page of what was said to whom.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn deliveries(&self, filter: DeliveryFilter) -> Result<Deliveries, EngineError> {
+        let limit = filter.limit.clamp(1, PAGE);
+        self.db.deliveries(DeliveryFilter { limit, ..filter }).await.map_err(store)
+    }
+
+    /// Says once more what a delivery said, under a key of its own.
+    ///
+    /// # Errors
+    /// There is no such delivery, or its notifier is gone.
+    pub async fn resend(&self, id: i64) -> Result<(), EngineError> {
+        let said = self.db.delivered(id).await.map_err(store)?;
+        let said = said.ok_or_else(|| EngineError::NoSuchDelivery(id))?;
+        self.receiver(&said.notifier)?;
+        let now = self.clock.now();
+        let again = Notification { key: format!("again-{id}-{}", now.millis()), ..said };
+        self.act(move |turn| {
+            turn.owe(Owed { notification: Arc::new(again), created: now, attempts: 0, next_attempt: now });
+            Ok(())
+        })
+        .await
+    }
+
+    /// Every notifier and how it does.
+    ///
+    /// # Errors
+    /// The engine is stopping, or the database cannot be read.
+    pub async fn notifiers(&self) -> Result<Vec<NotifierRow>, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        self.outbox.send(OutboxInput::Health(reply)).await.map_err(|_| EngineError::Stopping)?;
+        let health: Vec<LaneHealth> = answer.await.map_err(|_| EngineError::Stopping)?;
+        let config = Arc::clone(&self.config.borrow().config);
+        let since = self.clock.now().minus(STATS);
+        let mut rows = Vec::with_capacity(config.receivers.len());
+        for receiver in &config.receivers {
+            let stats = self.db.notifier_stats(receiver.name.clone(), since).await.map_err(store)?;
+            let lane = health.iter().find(|h| h.name == receiver.name);
+            let users = config.alerting.receivers.iter().filter(|(_, notifiers)| notifiers.contains(&receiver.name));
+            let latest_failed = match (&stats.last_ok, &stats.last_error) {
+                (Some((ok, _)), Some((bad, _))) => bad > ok,
+                (None, bad) => bad.is_some(),
+                (Some(_), None) => false,
+            };
+            rows.push(NotifierRow {
+                name: receiver.name.clone(),
+                r#type: receiver.kind.clone(),
+                health: match lane.map(|l| l.health) {
+                    Some(NotifierHealth::Open) => NotifierHealth::Open,
+                    Some(NotifierHealth::Failing) => NotifierHealth::Failing,
+                    Some(NotifierHealth::Ok) | None if latest_failed => NotifierHealth::Failing,
+                    Some(NotifierHealth::Ok) | None => NotifierHealth::Ok,
+                },
+                owed: lane.map_or(0, |l| l.owed),
+                delivered: stats.delivered,
+                dead: stats.dead,
+                last_ok: stats.last_ok.map(|(at, _)| at),
+                took: stats.last_ok.map(|(_, took)| took),
+                last_error: stats.last_error.map(|(_, error)| error),
+                receivers: users.map(|(name, _)| name.clone()).collect(),
+                fallback: receiver.limits.fallback.clone(),
+            });
+        }
+        Ok(rows)
+    }
+
+    /// Sends one test message through a notifier and waits for its answer.
+    ///
+    /// # Errors
+    /// There is no such notifier.
+    pub async fn test(&self, name: &str) -> Result<TestResult, EngineError> {
+        let receiver = self.receiver(name)?;
+        let now = self.clock.now();
+        let key = format!("test-{}", now.millis());
+        let alert = sample("WatchdogTest", "this is a test: nothing is wrong", &Labels::default(), now);
+        let said = Notification { reason: Reason::Test, ..Notification::single(key.clone(), key, name, alert) };
+        let start = tokio::time::Instant::now();
+        let sent = receiver.notifier.deliver(Delivery { notification: &said, previous: None });
+        let (ok, detail) = match tokio::time::timeout(TEST, sent).await {
+            Ok(Ok(receipt)) => (true, receipt.detail),
+            Ok(Err(DeliveryError::Retry { err, .. } | DeliveryError::Permanent(err))) => {
+                (false, Some(crate::base::failure::Chain(&*err).to_string()))
+            }
+            Err(_) => (false, Some(format!("no answer within {} s", TEST.as_secs()))),
+        };
+        Ok(TestResult { notifier: name.to_owned(), ok, took: start.elapsed(), detail })
+    }
+
+    /// Sends a marked alert the whole way, and says when each notifier took it. It ends by itself.
+    ///
+    /// # Errors
+    /// The engine is stopping.
+    pub async fn drill(&self, request: DrillRequest) -> Result<Vec<TestResult>, EngineError> {
+        let began = self.clock.now();
+        let id = format!("{:08x}", fastrand::u32(..));
+        let own = Labels::new([("alertname", "Drill"), ("drill", id.as_str()), ("severity", "info")]);
+        let labels = Labels::new([("severity", "info")]).with(&request.labels).with(&own.filtered(|n| n != "severity"));
+        let fingerprint = Fingerprint(labels.fingerprint());
+        let posted = |ends_at: Timestamp| PostableAlert {
+            labels: labels.iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect(),
+            annotations: [("summary".to_owned(), "this is a drill: nothing is wrong".to_owned())].into(),
+            starts_at: Some(began),
+            ends_at: Some(ends_at),
+            generator_url: String::new(),
+        };
+        self.receive(vec![posted(began.plus(DRILL * 5))]).await?;
+        let routes = self.route_test(labels.clone()).await?;
+        let mut waiting: Vec<String> = routes.into_iter().flat_map(|r| r.notifiers).collect();
+        waiting.sort();
+        waiting.dedup();
+        let mut results = Vec::new();
+        let deadline = tokio::time::Instant::now() + DRILL;
+        while !waiting.is_empty() && tokio::time::Instant::now() < deadline {
+            let filter = DeliveryFilter { limit: PAGE, alert: Some(fingerprint), ..DeliveryFilter::default() };
+            for item in self.db.deliveries(filter).await.map_err(store)?.deliveries {
+                let Some(last) = item.attempts.last().filter(|_| waiting.contains(&item.notifier)) else { continue };
+                waiting.retain(|n| *n != item.notifier);
+                let took = last.at.plus(last.took).since(began);
+                results.push(TestResult { notifier: item.notifier, ok: last.ok, took, detail: last.detail.clone() });
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let late = waiting.into_iter().map(|notifier| TestResult {
+            notifier,
+            ok: false,
+            took: self.clock.now().since(began),
+            detail: Some("nothing was sent in time: `watchdog why Drill` may say why".to_owned()),
+        });
+        results.extend(late);
+        self.receive(vec![posted(self.clock.now())]).await?;
+        Ok(results)
+    }
+
+    fn receiver(&self, name: &str) -> Result<Arc<Receiver>, EngineError> {
+        let config = Arc::clone(&self.config.borrow().config);
+        config.receivers.iter().find(|r| r.name == name).cloned().ok_or_else(|| EngineError::NoSuchNotifier {
+            name: name.to_owned(),
+            nearest: nearest(name, config.receivers.iter().map(|r| r.name.as_str())).map(str::to_owned),
+        })
+    }
+}
+
+/// An alert for tests.
+fn sample(name: &str, summary: &str, labels: &Labels, now: Timestamp) -> NotifiedAlert {
+    let labels = labels.with(&Labels::new([("alertname", name), ("severity", "info")]));
+    NotifiedAlert {
+        status: Status::Firing,
+        fingerprint: Fingerprint(labels.fingerprint()).to_string(),
+        labels,
+        annotations: Labels::new([("summary", summary)]),
+        starts_at: now,
+        ends_at: None,
+        value: None,
+        generator_url: None,
+    }
+}
+
+fn find(dispatcher: &Dispatcher, id: &str) -> Result<Fingerprint, EngineError> {
+    views::find(dispatcher, id).map_err(|unfound| match unfound {
+        views::Unfound::None => EngineError::NoSuchAlert { id: id.to_owned() },
+        views::Unfound::Many(which) => EngineError::Ambiguous { id: id.to_owned(), which },
+    })
+}
+
+fn store(e: crate::state::StateError) -> EngineError {
+    EngineError::Store(Box::new(e))
+}

@@ -1,0 +1,31 @@
+//! The dispatcher's policy out of a configuration.
+
+use crate::alert::dispatch::{Digest, NotifierPolicy, Setup};
+use crate::config::model::{Config, Receiver};
+
+/// Kinds of notifiers that keep one incident for each group: a digest would open one that nothing closes.
+const INCIDENT_KINDS: [&str; 2] = ["pagerduty", "opsgenie"];
+
+/// What a configuration says about who is told.
+pub(crate) fn of(config: &Config) -> Setup {
+    let depends_on = config.monitors.values().filter(|m| !m.depends_on.is_empty());
+    Setup {
+        policy: (*config.alerting).clone(),
+        notifiers: config.receivers.iter().map(|r| (r.name.clone(), notifier(r))).collect(),
+        depends_on: depends_on
+            .map(|m| (m.name.to_string(), m.depends_on.iter().map(ToString::to_string).collect()))
+            .collect(),
+        ..Setup::default()
+    }
+}
+
+fn notifier(receiver: &Receiver) -> NotifierPolicy {
+    let default = Digest::default();
+    let above = receiver.limits.digest_above;
+    let keeps_incidents = INCIDENT_KINDS.contains(&receiver.kind.as_str());
+    NotifierPolicy {
+        send_resolved: receiver.send_resolved,
+        fallback: receiver.limits.fallback.clone(),
+        digest: (above.is_some() || !keeps_incidents).then(|| Digest { above: above.unwrap_or(default.above), ..default }),
+    }
+}

@@ -1,0 +1,269 @@
+//! Alerts, groups, silences and windows in the words of the API.
+
+use std::collections::BTreeMap;
+
+use crate::alert::dispatch::{self, Alert, Dispatcher, MuteKind as Mute, Origin, Silencing};
+use crate::alert::maintenance::{MaintenanceWindow, Schedule};
+use crate::alert::rule::Fingerprint;
+use crate::alert::route::{GroupBy, Route};
+use crate::alert::silence::{Silence, SilenceState as State};
+use crate::base::labels::Labels;
+use crate::base::matcher::MatchOp;
+use crate::base::name::MonitorName;
+use crate::base::time::Timestamp;
+use crate::base::units::Exact;
+use crate::wire::alerting::{
+    Ack, MaintenanceRow, MuteKind, MutedBy, RouteMatch, RouteRow, SilenceRow, SilenceState,
+};
+use crate::wire::alertmanager::{
+    AlertGroup, AlertState as AmState, AlertStatus, GettableAlert, GettableSilence, ReceiverName, SilenceMatcher,
+    SilenceStatus,
+};
+use crate::wire::board::{AlertRow, AlertState};
+
+/// A silence that held back nothing for so long, and matches nothing, is mentioned.
+const IDLE: std::time::Duration = std::time::Duration::from_secs(7 * 86_400);
+
+/// An acknowledgement.
+pub(crate) fn ack(ack: &crate::alert::ack::Ack) -> Ack {
+    Ack { by: ack.by.clone(), at: ack.at, comment: ack.comment.clone(), until: ack.until }
+}
+
+/// What mutes an alert.
+pub(crate) fn muted(by: &dispatch::MutedBy) -> MutedBy {
+    let kind = match by.kind {
+        Mute::Dependency => MuteKind::Dependency,
+        Mute::Inhibition => MuteKind::Inhibition,
+        Mute::Time => MuteKind::Time,
+        Mute::Maintenance => MuteKind::Maintenance,
+        Mute::Silence => MuteKind::Silence,
+    };
+    MutedBy { kind, id: by.id.clone(), detail: by.detail.clone(), until: by.until }
+}
+
+/// An alert as the dispatcher knows it.
+pub(crate) fn alert_row(alert: &Alert) -> AlertRow {
+    let fires = alert.fires();
+    AlertRow {
+        fingerprint: alert.fingerprint().to_string(),
+        name: alert.labels().get("alertname").unwrap_or("alert").to_owned(),
+        monitor: alert.monitor().and_then(|m| MonitorName::new(m).ok()),
+        severity: alert.severity(),
+        state: if fires { AlertState::Firing } else { AlertState::Resolved },
+        since: if fires { alert.fired_at() } else { alert.ends_at().unwrap_or(alert.changed_at()) },
+        starts_at: alert.starts_at(),
+        labels: alert.labels().clone(),
+        annotations: alert.annotations().clone(),
+        value: alert.value(),
+        ack: alert.ack().filter(|_| fires).map(ack),
+        muted: alert.muted().filter(|_| fires).map(muted),
+        deliveries: Vec::new(),
+    }
+}
+
+/// Where a silence stands.
+pub(crate) const fn silence_state(state: State) -> SilenceState {
+    match state {
+        State::Pending => SilenceState::Pending,
+        State::Active => SilenceState::Active,
+        State::Expired => SilenceState::Expired,
+    }
+}
+
+/// A silence as listed.
+pub(crate) fn silence_row(dispatcher: &Dispatcher, silencing: &Silencing, now: Timestamp) -> SilenceRow {
+    let s = silencing.silence();
+    let matches = dispatcher.silence_matches(&s.id);
+    let state = silence_state(s.state(now));
+    let active = state == SilenceState::Active;
+    let idle_since = silencing.last_muted().unwrap_or(s.starts_at).max(s.starts_at);
+    let idle = active && matches == 0 && now.since(idle_since) >= IDLE;
+    let notice = match () {
+        () if idle && !s.matchers.iter().any(|m| m.name() == "alertname") => {
+            Some("broad and idle: it matches nothing now and held back nothing in 7 days".to_owned())
+        }
+        () if idle => Some("idle: it matches nothing now and held back nothing in 7 days".to_owned()),
+        () => None,
+    };
+    SilenceRow {
+        id: s.id.clone(),
+        state,
+        matchers: s.matchers.iter().map(ToString::to_string).collect(),
+        starts_at: s.starts_at,
+        ends_at: s.ends_at,
+        until_resolved: s.until_resolved,
+        created_by: s.created_by.clone(),
+        comment: s.comment.clone(),
+        updated_at: s.updated_at,
+        matches,
+        muted: silencing.muted(),
+        last_muted: silencing.last_muted(),
+        source: s.source.clone(),
+        notice,
+    }
+}
+
+/// A maintenance window in its running or next occurrence.
+pub(crate) fn maintenance_row(dispatcher: &Dispatcher, window: &MaintenanceWindow, now: Timestamp) -> MaintenanceRow {
+    let active = window.active(now);
+    let occurrence = active.or_else(|| window.next(now));
+    let mut matchers: Vec<String> = window.matchers.iter().map(ToString::to_string).collect();
+    if !window.monitors.is_empty() {
+        matchers.push(format!("monitor=~{:?}", window.monitors.join("|")));
+    }
+    let zone = |z: &jiff::tz::TimeZone| z.iana_name().unwrap_or("local time").to_owned();
+    let schedule = match &window.schedule {
+        Schedule::Once(o) => format!("once, for {}", Exact(o.ends_at.since(o.starts_at))),
+        Schedule::Cron { text, duration, zone: z, .. } => format!("{text} for {}, {}", Exact(*duration), zone(z)),
+        Schedule::Calendar(w) => format!("while the time window {} is open", w.name),
+    };
+    MaintenanceRow {
+        name: window.name.clone(),
+        matchers,
+        active: active.is_some(),
+        starts_at: occurrence.map(|o| o.starts_at),
+        ends_at: occurrence.map(|o| o.ends_at),
+        schedule,
+        comment: window.comment.clone(),
+        matches: dispatcher.alerts().filter(|a| a.fires() && window.covers(a.labels())).count(),
+        source: window.source.clone(),
+    }
+}
+
+/// A route with those below it.
+pub(crate) fn route_row(route: &Route) -> RouteRow {
+    RouteRow {
+        id: route.id.clone(),
+        receiver: route.receiver.clone(),
+        matchers: route.matchers.iter().map(ToString::to_string).collect(),
+        group_by: match &route.group_by {
+            GroupBy::All => vec!["...".to_owned()],
+            GroupBy::Labels(names) => names.clone(),
+        },
+        group_wait: route.group_wait,
+        group_interval: route.group_interval,
+        repeat_interval: route.repeat_interval,
+        r#continue: route.continues,
+        source: route.source.clone(),
+        routes: route.routes.iter().map(route_row).collect(),
+    }
+}
+
+/// Where an alert with these labels goes.
+pub(crate) fn route_matches(dispatcher: &Dispatcher, labels: &Labels) -> Vec<RouteMatch> {
+    let setup = dispatcher.setup();
+    let one = |route: &Route| RouteMatch {
+        route: route.id.clone(),
+        receiver: route.receiver.clone(),
+        notifiers: setup.notifiers_of(&route.receiver).into_iter().map(str::to_owned).collect(),
+        group_key: route.group_key(labels),
+        source: route.source.clone(),
+    };
+    setup.policy.route.matching(labels).into_iter().map(one).collect()
+}
+
+/// An alert in Alertmanager's form.
+pub(crate) fn gettable(dispatcher: &Dispatcher, alert: &Alert, now: Timestamp) -> GettableAlert {
+    let by = dispatcher.muted(alert.fingerprint());
+    let id_if = |wanted: &[Mute]| by.iter().filter(|b| wanted.contains(&b.kind)).map(|b| b.id.clone()).collect::<Vec<_>>();
+    let mut receivers: Vec<ReceiverName> = route_matches(dispatcher, alert.labels())
+        .into_iter()
+        .map(|m| ReceiverName { name: m.receiver })
+        .collect();
+    receivers.sort();
+    receivers.dedup();
+    GettableAlert {
+        annotations: alert.annotations().clone(),
+        // A monitor's or a rule's alert has no such time: it is sent again for as long as it fires.
+        ends_at: alert.ends_at().unwrap_or_else(|| now.plus(std::time::Duration::from_secs(300))),
+        fingerprint: alert.fingerprint().to_string(),
+        receivers,
+        starts_at: alert.starts_at(),
+        status: AlertStatus {
+            state: if by.is_some() { AmState::Suppressed } else { AmState::Active },
+            silenced_by: id_if(&[Mute::Silence]),
+            inhibited_by: id_if(&[Mute::Inhibition]),
+            muted_by: id_if(&[Mute::Time, Mute::Maintenance, Mute::Dependency]),
+        },
+        updated_at: alert.changed_at(),
+        generator_url: alert.generator_url().unwrap_or_default().to_owned(),
+        labels: alert.labels().clone(),
+    }
+}
+
+/// The groups in Alertmanager's form, by labels, then receiver.
+pub(crate) fn groups(dispatcher: &Dispatcher, keep: impl Fn(&GettableAlert) -> bool, now: Timestamp) -> Vec<AlertGroup> {
+    let mut out: BTreeMap<(String, String), AlertGroup> = BTreeMap::new();
+    for group in dispatcher.groups() {
+        let alerts = group.alerts().filter_map(|f| dispatcher.alert(f)).filter(|a| a.fires());
+        let alerts: Vec<_> = alerts.map(|a| gettable(dispatcher, a, now)).filter(&keep).collect();
+        if alerts.is_empty() {
+            continue;
+        }
+        let receiver = group.route().receiver.clone();
+        out.entry((group.labels().to_string(), receiver.clone()))
+            .or_insert_with(|| AlertGroup {
+                labels: group.labels().clone(),
+                receiver: ReceiverName { name: receiver },
+                alerts: Vec::new(),
+            })
+            .alerts
+            .extend(alerts);
+    }
+    out.into_values().collect()
+}
+
+/// A silence in Alertmanager's form.
+pub(crate) fn gettable_silence(silence: &Silence, now: Timestamp) -> GettableSilence {
+    let matcher = |m: &crate::base::matcher::Matcher| SilenceMatcher {
+        name: m.name().to_owned(),
+        value: m.value().to_owned(),
+        is_regex: matches!(m.op(), MatchOp::Regex | MatchOp::NotRegex),
+        is_equal: !m.op().negative(),
+    };
+    GettableSilence {
+        id: silence.id.clone(),
+        status: SilenceStatus { state: silence_state(silence.state(now)) },
+        updated_at: silence.updated_at,
+        comment: silence.comment.clone(),
+        created_by: silence.created_by.clone(),
+        ends_at: silence.ends_at,
+        matchers: silence.matchers.iter().map(matcher).collect(),
+        starts_at: silence.starts_at,
+    }
+}
+
+/// Whether the alert comes from a monitor's `alert:` block.
+pub(crate) const fn of_monitor(alert: &Alert) -> bool {
+    matches!(alert.origin(), Origin::Monitor)
+}
+
+/// The fingerprint that a text begins, when it begins exactly one of those that fire or were over lately.
+pub(crate) fn find(dispatcher: &Dispatcher, text: &str) -> Result<Fingerprint, Unfound> {
+    if let Some(exact) = Fingerprint::parse(text).filter(|f| dispatcher.alert(*f).is_some()) {
+        return Ok(exact);
+    }
+    let named = |a: &&Alert| {
+        let id = a.fingerprint().to_string();
+        let name = a.labels().get("alertname").unwrap_or_default();
+        (text.len() >= 4 && id.starts_with(text)) || name == text || a.monitor() == Some(text)
+    };
+    let mut found: Vec<&Alert> = dispatcher.alerts().filter(named).collect();
+    if found.iter().any(|a| a.fires()) {
+        found.retain(|a| a.fires());
+    }
+    match found.as_slice() {
+        [] => Err(Unfound::None),
+        [one] => Ok(one.fingerprint()),
+        many => Err(Unfound::Many(many.iter().take(8).map(|a| format!("{} {}", a.fingerprint(), a.labels())).collect())),
+    }
+}
+
+/// Why no single alert is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unfound {
+    /// None begins so.
+    None,
+    /// These do.
+    Many(Vec<String>),
+}
