@@ -6,9 +6,12 @@
 //! [`escalate`], all in Alertmanager's [`matchers`]. Nothing here does I/O or reads a clock: the caller owns time
 //! and storage.
 
+pub mod ack;
 pub mod decide;
+pub mod dispatch;
 pub mod escalate;
 pub mod files;
+pub mod flap;
 pub mod inhibit;
 pub mod instance;
 pub mod maintenance;

@@ -3,42 +3,23 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::alert::escalate::{Escalation, Target};
+use crate::alert::escalate::Target;
 use crate::alert::flap::FlapPolicy;
-use crate::alert::inhibit::InhibitRule;
-use crate::alert::maintenance::MaintenanceWindow;
-use crate::alert::oncall::Rota;
-use crate::alert::route::{EVERY_NOTIFIER, Route};
-use crate::alert::silence::Silence;
-use crate::alert::window::TimeWindow;
+use crate::alert::policy::Policy;
 use crate::base::time::Timestamp;
 
 /// More groups than this within [`Digest::span`] make a digest.
 pub const DIGEST_ABOVE: usize = 20;
 
-/// The checked configuration of alerting. Immutable; a reload brings another one.
+/// The policy, and how those whom it names are told. Immutable; a reload brings another one.
 #[derive(Clone, Debug, Default)]
-pub struct Policy {
-    /// The root of the tree.
-    pub route: Route,
-    /// Receiver → its notifiers. A notifier's name is a receiver of its own too.
-    pub receivers: BTreeMap<String, Vec<String>>,
+pub struct Setup {
+    /// Who is told, and when not.
+    pub policy: Policy,
     /// Everything that can be told, by name.
     pub notifiers: BTreeMap<String, NotifierPolicy>,
-    /// In order.
-    pub inhibit: Vec<InhibitRule>,
-    /// Named by the routes.
-    pub windows: Vec<TimeWindow>,
-    /// Each mutes what it matches.
-    pub maintenance: Vec<MaintenanceWindow>,
     /// Monitor → the monitors that it depends on.
     pub depends_on: BTreeMap<String, Vec<String>>,
-    /// Named by the routes.
-    pub escalations: Vec<Escalation>,
-    /// Named by the escalations.
-    pub rotas: Vec<Rota>,
-    /// Silences that stand in files.
-    pub silences: Vec<Silence>,
     /// When an alert counts as flapping.
     pub flap: FlapPolicy,
     /// Reminders of silences.
@@ -70,7 +51,7 @@ pub struct Digest {
 pub struct Reminders {
     /// So long before the end of a silence whose alerts still fire; `None`: no such reminder.
     pub ending: Option<Duration>,
-    /// A silence that has matched nothing for so long is mentioned; `None`: none is.
+    /// A silence that has held back nothing for so long is mentioned; `None`: none is.
     pub forgotten: Option<Duration>,
 }
 
@@ -92,20 +73,12 @@ impl Default for Reminders {
     }
 }
 
-impl Policy {
-    /// The existing notifiers that a receiver's name stands for, each once, in order.
-    pub fn notifiers_of<'p>(&'p self, receiver: &'p str) -> Vec<&'p str> {
-        if receiver == EVERY_NOTIFIER {
-            return self.notifiers.keys().map(String::as_str).collect();
-        }
+impl Setup {
+    /// The existing notifiers of a receiver, each once, in order.
+    pub fn notifiers_of<'s>(&'s self, receiver: &str) -> Vec<&'s str> {
         let mut found: Vec<&str> = Vec::new();
-        let listed = self.receivers.get(receiver);
-        let names: &mut dyn Iterator<Item = &str> = match listed {
-            Some(names) => &mut names.iter().map(String::as_str),
-            None => &mut std::iter::once(receiver),
-        };
-        for name in names {
-            if self.notifiers.contains_key(name) && !found.contains(&name) {
+        for name in self.policy.notifiers(receiver) {
+            if self.notifiers.contains_key(name) && !found.contains(&name.as_str()) {
                 found.push(name);
             }
         }
@@ -118,15 +91,10 @@ impl Policy {
     }
 
     /// The receiver that an escalation step leads to at `at`.
-    pub fn receiver_of<'p>(&'p self, target: &'p Target, at: Timestamp) -> Option<&'p str> {
+    pub fn receiver_of<'s>(&'s self, target: &'s Target, at: Timestamp) -> Option<&'s str> {
         match target {
             Target::Receiver(name) => Some(name),
-            Target::OnCall(rota) => self.rotas.iter().find(|r| r.name == *rota).map(|r| r.on_call(at)),
+            Target::OnCall(rota) => self.policy.oncall.get(rota).map(|r| r.on_call(at)),
         }
-    }
-
-    /// An escalation policy by its name.
-    pub fn escalation(&self, name: &str) -> Option<&Escalation> {
-        self.escalations.iter().find(|e| e.name == name)
     }
 }
