@@ -18,6 +18,8 @@ pub struct Diff {
     pub receivers: bool,
     /// Whether another receiver gets the alerts.
     pub route: bool,
+    /// Whether anything differs of who is told and when.
+    pub alerting: bool,
     /// Whether `server:` differs.
     pub server: bool,
     /// Whether `storage:`, `query:` or `intake:` differ.
@@ -49,6 +51,7 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
     };
     diff.receivers = receivers(old) != receivers(new);
     diff.route = old.route != new.route;
+    diff.alerting = old.alerting.hash != new.alerting.hash;
     diff.server = old.server != new.server;
     diff.storage = (old.storage, old.query, old.intake) != (new.storage, new.query, new.intake);
     diff

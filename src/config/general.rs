@@ -11,7 +11,7 @@ use crate::base::message::Severity;
 use crate::base::name::MonitorName;
 use crate::base::units::Exact;
 use crate::config::catalog::Probe;
-use crate::config::cx::Cx;
+use crate::config::cx::{Cx, Text};
 use crate::config::fields::Fields;
 use crate::config::model::{Monitor, Schedule};
 use crate::config::report::Code;
@@ -110,6 +110,7 @@ impl General {
             retry_interval: self.retry_interval,
             labels: self.labels,
             paused: self.paused,
+            depends_on: Vec::new(),
             alert: self.alert,
             source,
             hash,
@@ -132,6 +133,14 @@ fn schedule(fields: &mut Fields<'_>) -> Option<Schedule> {
         return interval.unwrap_or(Some(DEFAULT_INTERVAL)).map(Schedule::Every);
     };
     let text = cx.text(node)?;
+    // With a zone that does not stand the expression is checked all the same.
+    let cron = cron(cx, &text, zone.as_ref().and_then(Option::as_ref).unwrap_or(&jiff::tz::TimeZone::UTC))?;
+    let zone = zone.unwrap_or(Some(jiff::tz::TimeZone::UTC))?;
+    Some(Schedule::Cron { text: text.shown().to_owned(), cron: Box::new(cron), zone })
+}
+
+/// A cron expression of five fields that comes at some time by the clock of `zone`.
+pub fn cron(cx: &Cx<'_>, text: &Text, zone: &jiff::tz::TimeZone) -> Option<croner::Cron> {
     let parser = croner::parser::CronParser::builder()
         .seconds(croner::parser::Seconds::Disallowed)
         .year(croner::parser::Year::Disallowed)
@@ -142,16 +151,16 @@ fn schedule(fields: &mut Fields<'_>) -> Option<Schedule> {
         cx.error(text.span, Code::BadValue, message, hint);
         return None;
     };
-    let zone = zone.unwrap_or(Some(jiff::tz::TimeZone::UTC))?;
     if cron.find_next_occurrence(&A_LEAP_YEAR.to_zoned(zone.clone()), true).is_err() {
         let message = format!("`{}` names a day that never comes", text.shown());
         cx.error(text.span, Code::BadValue, message, "choose a day of the month that the month has");
         return None;
     }
-    Some(Schedule::Cron { text: text.shown().to_owned(), cron: Box::new(cron), zone })
+    Some(cron)
 }
 
-fn zone(cx: &Cx<'_>, node: &Node) -> Option<jiff::tz::TimeZone> {
+/// A time zone by its IANA name.
+pub fn zone(cx: &Cx<'_>, node: &Node) -> Option<jiff::tz::TimeZone> {
     let text = cx.text(node)?;
     let zone = jiff::tz::TimeZone::get(text.value()).ok();
     if zone.is_none() {

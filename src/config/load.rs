@@ -16,6 +16,7 @@ use crate::base::clock::Clock;
 use crate::base::name::MonitorName;
 use crate::config::catalog::Catalog;
 use crate::config::cx::Resolver;
+use crate::config::depends;
 use crate::config::files::{self, Found, MAIN_FILE, Part, Stamp, Tree};
 use crate::config::fnv;
 use crate::config::main_file::{self, Main, MainSheet};
@@ -126,7 +127,10 @@ pub fn load(dir: &Path, catalog: &dyn Catalog, resolver: &dyn Resolver, previous
         let hint = "run `watchdog init`, or name the right directory";
         problems.push(whole_file(Level::Warning, ".", Code::Suspicious, "there is no configuration here", hint));
     }
-    let (monitors, stale) = join(&mut kept, previous, &mut problems);
+    let (mut monitors, stale) = join(&mut kept, previous, &mut problems);
+    let items = kept.values().flat_map(|k| &k.sheet.items);
+    let mentions = main.iter().flat_map(|m| &m.sheet.mentions);
+    problems.extend(depends::check(&mut monitors, items, mentions));
     let good = main.as_ref().map(|m| Arc::clone(&m.good)).unwrap_or_default();
     problems.extend(kept.values().flat_map(|k| k.sheet.problems.iter().cloned()));
     problems.extend(main.iter().flat_map(|m| m.sheet.problems.iter().cloned()));
@@ -137,6 +141,7 @@ pub fn load(dir: &Path, catalog: &dyn Catalog, resolver: &dyn Resolver, previous
         intake: good.intake,
         receivers: good.receivers.clone(),
         route: good.route.clone(),
+        alerting: Arc::clone(&good.alerting),
         monitors,
     };
     let files = tree.files.len();
@@ -226,7 +231,8 @@ impl Reader<'_> {
             Err(problem) => {
                 let good = good_before.unwrap_or_default();
                 let main = Arc::clone(&good);
-                let sheet = MainSheet { main, sound: false, problems: vec![*problem], volatile: false };
+                let sheet =
+                    MainSheet { main, sound: false, problems: vec![*problem], volatile: false, mentions: Vec::new() };
                 return Some(KeptMain { stamp: None, hash: 0, sheet: Arc::new(sheet), good });
             }
         };

@@ -1,18 +1,24 @@
-//! `watchdog.yaml` → server, storage, receivers and route; and the folders whose content this version only
+//! `watchdog.yaml` → server, storage, notifiers and who is told; and the folders whose content this version only
 //! acknowledges.
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::alert::policy::Policy;
+use crate::alert::route::EVERY_NOTIFIER;
 use crate::base::message::Notifier;
 use crate::base::nearest::nearest;
+use crate::base::units;
+use crate::config::alerting::{self, Mention};
 use crate::config::catalog::Catalog;
-use crate::config::cx::{Cx, Resolver};
+use crate::config::cx::{Cx, Resolver, Text};
 use crate::config::fields::Fields;
 use crate::config::fnv::Fnv;
-use crate::config::model::{Receiver, Server};
+use crate::config::model::{Limits, RateLimit, Receiver, Server};
 use crate::config::monitors::report_syntax;
 use crate::config::report::{Code, Source};
 use crate::config::storage::{IntakeLimits, QueryLimits, Storage};
@@ -20,30 +26,10 @@ use crate::config::yaml::{self, Node, Value};
 use crate::wire::api::Problem;
 
 /// Keys of the main file that belong to later versions.
-const LATER: [&str; 11] = [
-    "routes",
-    "inhibit",
-    "inhibit_rules",
-    "time_windows",
-    "time_intervals",
-    "secrets",
-    "receivers",
-    "users",
-    "backup",
-    "cluster",
-    "plugins",
-];
-/// Alertmanager's words of a route that this version does not act on.
-const LATER_ROUTE: [&str; 8] = [
-    "group_by",
-    "group_wait",
-    "group_interval",
-    "repeat_interval",
-    "routes",
-    "matchers",
-    "mute_time_intervals",
-    "continue",
-];
+const LATER: [&str; 5] = ["secrets", "users", "backup", "cluster", "plugins"];
+
+/// Over which time a rate may be counted.
+const RATE_TIME: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
 
 /// What the main file says.
 #[derive(Clone, Debug, Default)]
@@ -58,8 +44,10 @@ pub struct Main {
     pub intake: IntakeLimits,
     /// `notifiers:`.
     pub receivers: Vec<Arc<Receiver>>,
-    /// `route.receiver`.
+    /// The notifier that gets everything, if it is one: what `route.receiver` says.
     pub route: Option<String>,
+    /// Who is told of what, and when not.
+    pub alerting: Arc<Policy>,
 }
 
 /// The main file as read.
@@ -73,6 +61,8 @@ pub struct MainSheet {
     pub problems: Vec<Problem>,
     /// References were resolved.
     pub volatile: bool,
+    /// Monitors that it names.
+    pub mentions: Vec<Mention>,
 }
 
 /// Reads `watchdog.yaml`.
@@ -81,6 +71,7 @@ pub fn read(source: &Arc<Source>, catalog: &dyn Catalog, resolver: &dyn Resolver
     let (root, errors) = yaml::parse(source.text());
     errors.iter().for_each(|e| report_syntax(&cx, e));
     let mut main = Main::default();
+    let mut mentions = Vec::new();
     if let Some(mut fields) = root.as_ref().filter(|r| !r.is_null()).and_then(|r| Fields::of(&cx, r)) {
         if let Some(mut server) = fields.nested("server") {
             main.server = read_server(&mut server);
@@ -91,11 +82,14 @@ pub fn read(source: &Arc<Source>, catalog: &dyn Catalog, resolver: &dyn Resolver
         main.intake = IntakeLimits::read(&mut fields);
         let declared;
         (declared, main.receivers) = receivers(&mut fields, &main.server, catalog);
-        if let Some(mut route) = fields.nested("route") {
-            main.route = receiver_of(&mut route, &declared, &main.receivers);
-            route.unsupported(&LATER_ROUTE);
-            route.finish();
-        }
+        let (mut policy, named) = alerting::read(&mut fields, &declared);
+        policy.add_notifiers(main.receivers.iter().map(|r| r.name.as_str()));
+        main.route = match (policy.notifiers(&policy.route.receiver), policy.route.receiver.as_str()) {
+            ([one], receiver) if receiver != EVERY_NOTIFIER => Some(one.clone()),
+            _ => None,
+        };
+        main.alerting = Arc::new(policy);
+        mentions = named;
         if let Some(entry) = root.as_ref().and_then(|r| r.get("monitors")) {
             let hint = "move them into a file in `monitors.d`";
             cx.error(entry.key_span, Code::UnknownKey, "`monitors` does not belong into the main file", hint);
@@ -109,6 +103,7 @@ pub fn read(source: &Arc<Source>, catalog: &dyn Catalog, resolver: &dyn Resolver
         sound: cx.error_count() == 0,
         volatile: cx.used_references(),
         problems: cx.into_problems(),
+        mentions,
     }
 }
 
@@ -138,14 +133,15 @@ fn receivers(
 ) -> (BTreeMap<String, usize>, Vec<Arc<Receiver>>) {
     let cx = fields.cx();
     let mut taken = BTreeMap::new();
-    let mut receivers = Vec::new();
+    let mut receivers: Vec<Receiver> = Vec::new();
+    let mut fallbacks = BTreeMap::new();
     let nodes = match fields.node("notifiers") {
-        None => return (taken, receivers),
+        None => return (taken, Vec::new()),
         Some(Node { value: Value::Seq(items), .. }) => items,
         Some(other) => {
             let message = format!("`notifiers` takes a list, not {}", other.kind_name());
             cx.error(other.mark(), Code::WrongType, message, "begin each notifier with `- name: …`");
-            return (taken, receivers);
+            return (taken, Vec::new());
         }
     };
     for node in nodes {
@@ -167,6 +163,16 @@ fn receivers(
         server.external_url.hash(&mut hash);
         let options = fields.unclaimed().filter(|e| e.key != "send_resolved");
         cx.digest_entries(options, &mut hash);
+        let fallback = fields.text("fallback");
+        let hint = "write how many messages in which time: `20/1m`";
+        let limits = Limits {
+            rate: fields.parse("rate_limit", hint, rate),
+            fallback: fallback.as_ref().map(|text| text.value().to_owned()),
+            digest_above: fields.integer("digest_above", 1..=100_000).and_then(|n| usize::try_from(n).ok()),
+        };
+        if let (Some(name), Some(fallback)) = (&name, fallback) {
+            fallbacks.insert(name.value().to_owned(), fallback);
+        }
         let built = notifier(&mut fields, server, catalog);
         let head = fields.head();
         fields.finish();
@@ -176,10 +182,11 @@ fn receivers(
         if let (Some(name), Some((kind, notifier)), true) = (name, built, cx.error_count() == before) {
             name.value().hash(&mut hash);
             let name = name.value().to_owned();
-            receivers.push(Arc::new(Receiver { name, kind, send_resolved, notifier, hash: hash.finish() }));
+            receivers.push(Receiver { name, kind, send_resolved, limits, notifier, hash: hash.finish() });
         }
     }
-    (taken, receivers)
+    check_fallbacks(cx, &taken, &fallbacks, &mut receivers);
+    (taken, receivers.into_iter().map(Arc::new).collect())
 }
 
 fn notifier(fields: &mut Fields<'_>, server: &Server, catalog: &dyn Catalog) -> Option<(String, Arc<dyn Notifier>)> {
@@ -196,27 +203,46 @@ fn notifier(fields: &mut Fields<'_>, server: &Server, catalog: &dyn Catalog) -> 
     Some((kind.value().to_owned(), catalog.notifier(kind.value(), server, fields)?))
 }
 
-fn receiver_of(
-    route: &mut Fields<'_>,
+/// `20/1m`, or `20/m` for the same.
+fn rate(text: &str) -> Result<RateLimit, String> {
+    let parts = text.split_once('/').and_then(|(messages, per)| {
+        let messages = messages.trim().parse().ok().filter(|n| *n > 0)?;
+        let per = per.trim();
+        let one = if per.starts_with(|c: char| c.is_ascii_digit()) { "" } else { "1" };
+        let per = units::parse_duration(&format!("{one}{per}")).ok()?;
+        RATE_TIME.contains(&per).then_some(RateLimit { messages, per })
+    });
+    parts.ok_or_else(|| format!("`{text}` is not a rate"))
+}
+
+/// Reports fallbacks that lead nowhere or in a circle, and takes them out.
+fn check_fallbacks(
+    cx: &Cx<'_>,
     declared: &BTreeMap<String, usize>,
-    receivers: &[Arc<Receiver>],
-) -> Option<String> {
-    let text = route.need_text("receiver", "name the notifier that gets the alerts: `receiver: ops`")?;
-    if receivers.iter().any(|r| r.name == text.value()) {
-        return Some(text.value().to_owned());
+    fallbacks: &BTreeMap<String, Text>,
+    receivers: &mut [Receiver],
+) {
+    for (name, text) in fallbacks {
+        let next = |name: &String| fallbacks.get(name).map(|text| text.value().to_owned());
+        let mut chain = std::iter::successors(next(name), next).take(fallbacks.len());
+        let mistake = if !declared.contains_key(text.value()) {
+            let names = || declared.keys().map(String::as_str);
+            let hint = match nearest(text.value(), names()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("write one of: {}", names().collect::<Vec<_>>().join(", ")),
+            };
+            Some((Code::UnknownReference, format!("no notifier is named `{}`", text.shown()), hint))
+        } else if chain.any(|next| next == *name) {
+            let message = format!("falling back from `{name}` leads back to it");
+            Some((Code::Conflict, message, "let the last one have no `fallback`".to_owned()))
+        } else {
+            None
+        };
+        if let Some((code, message, hint)) = mistake {
+            cx.error(text.span, code, message, hint);
+            receivers.iter_mut().filter(|r| r.name == *name).for_each(|r| r.limits.fallback = None);
+        }
     }
-    if declared.contains_key(text.value()) {
-        // It exists but does not stand, which is reported where it is.
-        return None;
-    }
-    let names = || declared.keys().map(String::as_str);
-    let hint = match nearest(text.value(), names()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None if declared.is_empty() => format!("add a notifier with `name: {}` under `notifiers`", text.shown()),
-        None => format!("write one of: {}", names().collect::<Vec<_>>().join(", ")),
-    };
-    route.error(text.span, Code::UnknownReference, format!("no notifier is named `{}`", text.shown()), hint);
-    None
 }
 
 /// Reads a file of `rules.d` or `templates.d`, which this version does not act on: it must be YAML,

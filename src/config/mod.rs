@@ -7,8 +7,10 @@
 //! files (find, read) → yaml (tree) → monitors / main_file (check, through fields and cx) → load (join) → diff
 //! ```
 
+pub mod alerting;
 pub mod catalog;
 pub mod cx;
+pub mod depends;
 pub mod diff;
 pub mod fields;
 pub mod files;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::alert::policy::Policy;
 use crate::base::labels::Labels;
 use crate::base::message::Notifier;
 use crate::base::name::MonitorName;
@@ -27,6 +28,8 @@ pub struct Config {
     pub receivers: Vec<Arc<Receiver>>,
     /// `route.receiver`: who gets everything; `None` means every receiver.
     pub route: Option<String>,
+    /// Who is told of what, and when not: `route`, `receivers`, `inhibit`, `silences` and so on.
+    pub alerting: Arc<Policy>,
     /// Every monitor, paused ones included.
     pub monitors: BTreeMap<MonitorName, Arc<Monitor>>,
 }
@@ -49,10 +52,32 @@ pub struct Receiver {
     pub kind: String,
     /// Whether it hears that an alert is over.
     pub send_resolved: bool,
+    /// How much it takes, and what becomes of the rest.
+    pub limits: Limits,
     /// The notifier itself.
     pub notifier: Arc<dyn Notifier>,
     /// Equal for equal definitions, secrets included.
     pub hash: u64,
+}
+
+/// What a notifier takes, whatever its kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Limits {
+    /// `rate_limit:`; more messages than this wait.
+    pub rate: Option<RateLimit>,
+    /// `fallback:`; the notifier that gets what this one refuses for good. Following them never comes back.
+    pub fallback: Option<String>,
+    /// `digest_above:`; more groups than this at once become one summary.
+    pub digest_above: Option<usize>,
+}
+
+/// `20/1m`: so many messages in any such time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RateLimit {
+    /// At least 1.
+    pub messages: u32,
+    /// At least a second.
+    pub per: Duration,
 }
 
 /// One monitor.
@@ -74,6 +99,9 @@ pub struct Monitor {
     pub labels: Labels,
     /// Not probed at all.
     pub paused: bool,
+    /// Monitors without which this one cannot be up: while one of them is down, this one's alert is not told.
+    /// Each exists, and following them never comes back here.
+    pub depends_on: Vec<MonitorName>,
     /// When its own alert fires; `None` for `alert: false`.
     pub alert: Option<AlertPolicy>,
     /// `monitors.d/web.yaml:12:5`.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::base::name::MonitorName;
 use crate::base::nearest::nearest;
+use crate::config::alerting::Mention;
 use crate::config::catalog::{Catalog, Probe};
 use crate::config::cx::{Cx, Resolver};
 use crate::config::fields::Fields;
@@ -37,6 +38,8 @@ pub struct Item {
     pub clash: Problem,
     /// The monitor, unless something is wrong with it.
     pub monitor: Option<Arc<Monitor>>,
+    /// The monitors it depends on, where it says so.
+    pub depends_on: Vec<Mention>,
 }
 
 /// Reads one file.
@@ -145,7 +148,8 @@ impl<'a> Reader<'a> {
         let general = General::read(&mut fields).and_then(|general| general.settled(&mut fields));
         fields.seal_defaults();
         let name = self.name(&mut fields);
-        fields.unsupported(&["depends_on", "template"]);
+        let depends_on: Vec<Mention> = fields.texts("depends_on").iter().map(|text| Mention::of(cx, text)).collect();
+        fields.unsupported(&["template"]);
         let options: Vec<&Entry> = fields.unclaimed().collect();
         let probe = self.probe(&mut fields);
         let head = fields.head();
@@ -164,10 +168,13 @@ impl<'a> Reader<'a> {
             let mut hash = Fnv::default();
             name.hash(&mut hash);
             general.digest(&mut hash);
+            depends_on.iter().for_each(|mention| mention.name.hash(&mut hash));
             cx.digest_entries(options.into_iter(), &mut hash);
-            Arc::new(general.monitor(name.clone(), probe, source, hash.finish()))
+            let mut monitor = general.monitor(name.clone(), probe, source, hash.finish());
+            monitor.depends_on = depends_on.iter().filter_map(|on| MonitorName::new(&on.name).ok()).collect();
+            Arc::new(monitor)
         });
-        self.sheet.items.push(Item { name, clash, monitor });
+        self.sheet.items.push(Item { name, clash, monitor, depends_on });
     }
 
     fn name(&self, fields: &mut Fields<'a>) -> Option<(MonitorName, Problem)> {

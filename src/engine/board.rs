@@ -409,6 +409,7 @@ mod tests {
             retry_interval: Duration::from_secs(1),
             labels: Labels::default(),
             paused,
+            depends_on: Vec::new(),
             alert: None,
             source: String::new(),
             hash: 0,

@@ -425,6 +425,7 @@ mod tests {
             retry_interval: Duration::from_secs(1),
             labels: Labels::default(),
             paused: false,
+            depends_on: Vec::new(),
             alert: None,
             source: String::new(),
             hash,

@@ -21,7 +21,7 @@ use watchdog::base::outcome::{Outcome, Verdict};
 use watchdog::base::probe::{Collector, ProbeCx};
 use watchdog::base::time::Timestamp;
 use watchdog::config::catalog::Probe;
-use watchdog::config::model::{Config, Monitor, Receiver, Schedule};
+use watchdog::config::model::{Config, Limits, Monitor, Receiver, Schedule};
 use watchdog::engine::evaluator::{BoardInput, EvalInput, Evaluator, SlotResult};
 use watchdog::engine::outbox::{DeliveryMetrics, Outbox, OutboxInput, Policy};
 use watchdog::state::StateDb;
@@ -132,6 +132,7 @@ fn monitor(n: usize) -> Arc<Monitor> {
         retry_interval: Duration::from_secs(1),
         labels: Labels::default(),
         paused: false,
+        depends_on: Vec::new(),
         alert: Some(policy),
         source: String::new(),
         hash: 0,
@@ -144,6 +145,7 @@ fn config(monitors: &[Arc<Monitor>], world: &Arc<World>) -> Arc<Config> {
             name: name.to_owned(),
             kind: "sink".to_owned(),
             send_resolved: true,
+            limits: Limits::default(),
             notifier: Arc::new(Sink(world.clone())),
             hash: 1,
         })

@@ -9,7 +9,7 @@ use crate::base::message::{DeliveryError, Message, Notifier, Severity, Status};
 use crate::base::outcome::Outcome;
 use crate::base::probe::{Collector, ProbeCx};
 use crate::config::catalog::Probe;
-use crate::config::model::{Receiver, Schedule};
+use crate::config::model::{Limits, Receiver, Schedule};
 use crate::state::{Loaded, Opened, Owed};
 use crate::task::supervisor::Supervisor;
 use crate::wire::api::AlertPolicy;
@@ -40,6 +40,7 @@ fn monitor(name: &str) -> Monitor {
         retry_interval: Duration::from_secs(1),
         labels: Labels::default(),
         paused: false,
+        depends_on: Vec::new(),
         alert: Some(AlertPolicy { after: 2, clear_after: 2, severity: Severity::Critical }),
         source: String::new(),
         hash: 0,
@@ -52,6 +53,7 @@ fn config(monitors: &[Monitor], receivers: &[&str]) -> Config {
             name: (*name).to_owned(),
             kind: "test".to_owned(),
             send_resolved: true,
+            limits: Limits::default(),
             notifier: Arc::new(Never),
             hash: 0,
         })

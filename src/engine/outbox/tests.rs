@@ -113,6 +113,7 @@ impl Rig {
                 name: (*name).to_owned(),
                 kind: "test".to_owned(),
                 send_resolved: true,
+                limits: crate::config::model::Limits::default(),
                 notifier: Arc::new(Handle((*script).clone())),
                 hash: Arc::as_ptr(script) as usize as u64,
             })

@@ -380,6 +380,7 @@ mod tests {
             retry_interval: Duration::from_secs(1),
             labels: Labels::new([("team", "web")]),
             paused,
+            depends_on: Vec::new(),
             alert: None,
             source: String::new(),
             hash: u64::from(paused),

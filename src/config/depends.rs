@@ -1,0 +1,104 @@
+//! Which monitor depends on which: every name is that of a monitor, and no way leads back to where it began.
+//!
+//! Checked when all files are joined, since a monitor of one may depend on one of another.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{Hash as _, Hasher as _};
+use std::sync::Arc;
+
+use crate::base::name::MonitorName;
+use crate::base::nearest::nearest;
+use crate::config::alerting::Mention;
+use crate::config::fnv::Fnv;
+use crate::config::model::Monitor;
+use crate::config::monitors::Item;
+use crate::config::report::Code;
+use crate::wire::api::Problem;
+
+/// Unknown names beyond this many get no "did you mean": each costs a comparison with every monitor.
+const MAX_HINTS: usize = 100;
+
+/// Reports names without a monitor and dependencies in a circle, and takes both out of the monitors: two that wait
+/// for each other would never be told of.
+pub fn check<'a>(
+    monitors: &mut BTreeMap<MonitorName, Arc<Monitor>>,
+    items: impl Iterator<Item = &'a Item> + Clone,
+    mentions: impl Iterator<Item = &'a Mention>,
+) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let declared: HashSet<&str> = items.clone().map(|item| item.name.as_str()).collect();
+    let mut hints = 0;
+    for mention in items.clone().flat_map(|item| &item.depends_on).chain(mentions) {
+        if !declared.contains(mention.name.as_str()) && !monitors.contains_key(mention.name.as_str()) {
+            hints += 1;
+            let near = if hints > MAX_HINTS { None } else { nearest(&mention.name, declared.iter().copied()) };
+            problems.push(mention.unknown(near));
+        }
+    }
+    let lost = |m: &&Arc<Monitor>| m.depends_on.iter().any(|on| !monitors.contains_key(on));
+    for name in monitors.values().filter(lost).map(|m| m.name.clone()).collect::<Vec<_>>() {
+        let known: Vec<MonitorName> =
+            monitors[&name].depends_on.iter().filter(|on| monitors.contains_key(*on)).cloned().collect();
+        if let Some(monitor) = monitors.get_mut(&name) {
+            edit(monitor, |on| known.contains(on));
+        }
+    }
+    for (from, to) in back_edges(monitors) {
+        if let Some(monitor) = monitors.get_mut(&from) {
+            edit(monitor, |on| *on != to);
+        }
+        let said = items.clone().filter(|item| item.name == from).flat_map(|item| &item.depends_on);
+        if let Some(mention) = said.into_iter().find(|m| m.name == to.as_str()) {
+            let message = match from == to {
+                true => format!("`{from}` depends on itself"),
+                false => format!("`{from}` depends on `{to}`, which depends on `{from}`"),
+            };
+            let hint = "let only one of them depend on the other".to_owned();
+            let code = Code::Conflict.as_str().to_owned();
+            problems.push(Problem { code, message, hint, ..mention.problem.clone() });
+        }
+    }
+    problems
+}
+
+/// Keeps the dependencies that `keep` accepts. The definition is another one then.
+fn edit(monitor: &mut Arc<Monitor>, keep: impl Fn(&MonitorName) -> bool) {
+    let mut edited = (**monitor).clone();
+    edited.depends_on.retain(|on| keep(on));
+    let mut hash = Fnv::default();
+    edited.hash.hash(&mut hash);
+    edited.depends_on.hash(&mut hash);
+    edited.hash = hash.finish();
+    *monitor = Arc::new(edited);
+}
+
+/// The dependencies without which no way leads back, found in order of name, so that the same files give the same.
+/// Without recursion: a chain may be as long as there are monitors.
+fn back_edges(monitors: &BTreeMap<MonitorName, Arc<Monitor>>) -> Vec<(MonitorName, MonitorName)> {
+    let mut done: HashMap<&MonitorName, bool> = HashMap::new();
+    let mut found = Vec::new();
+    for start in monitors.values().filter(|m| !m.depends_on.is_empty()) {
+        if done.contains_key(&start.name) {
+            continue;
+        }
+        done.insert(&start.name, false);
+        let mut way = vec![(start, 0)];
+        while let Some((monitor, next)) = way.last_mut() {
+            let Some(on) = monitor.depends_on.get(*next) else {
+                done.insert(&monitor.name, true);
+                way.pop();
+                continue;
+            };
+            *next += 1;
+            match (done.get(on), monitors.get(on)) {
+                (Some(false), _) => found.push((monitor.name.clone(), on.clone())),
+                (None, Some(target)) => {
+                    done.insert(&target.name, false);
+                    way.push((target, 0));
+                }
+                (Some(true), _) | (None, None) => {}
+            }
+        }
+    }
+    found
+}
