@@ -74,7 +74,8 @@ impl Flap {
 
     /// Leaves the hold when it has been quiet long enough; says whether it did.
     pub fn settle(&mut self, policy: &FlapPolicy, now: Timestamp) -> bool {
-        let over = self.since.is_some() && (policy.changes.is_none() || self.quiet_at(policy).is_none_or(|at| at <= now));
+        let over =
+            self.since.is_some() && (policy.changes.is_none() || self.quiet_at(policy).is_none_or(|at| at <= now));
         if over {
             *self = Self::default();
         }

@@ -100,6 +100,34 @@ impl From<EngineError> for ApiError {
             EngineError::NotPush(_) => {
                 Self::new(Failure::text(Kind::Usage, text).hint("only monitors of type `heartbeat` are reported to"))
             }
+            EngineError::NoSuchAlert { .. } => {
+                Self::new(Failure::text(Kind::NotFound, text).hint("`watchdog alert list` shows all"))
+            }
+            EngineError::Ambiguous { which, .. } => {
+                let failure = Failure::text(Kind::Usage, text);
+                Self::new(which.into_iter().fold(failure, |f, one| f.hint(format!("`{one}`"))))
+            }
+            EngineError::NoSuchSilence(_) => {
+                Self::new(Failure::text(Kind::NotFound, text).hint("`watchdog silence list` shows all"))
+            }
+            EngineError::NoSuchDelivery(_) => {
+                Self::new(Failure::text(Kind::NotFound, text).hint("`watchdog notify log` shows their numbers"))
+            }
+            EngineError::NoSuchNotifier { nearest, .. } => {
+                let failure = Failure::text(Kind::NotFound, text);
+                Self::new(match nearest {
+                    Some(name) => failure.hint(format!("did you mean `{name}`?")),
+                    None => failure.hint("`watchdog notify list` shows all names"),
+                })
+            }
+            EngineError::NothingToExplain { nearest, .. } => {
+                let failure = Failure::text(Kind::NotFound, text);
+                Self::new(match nearest {
+                    Some(name) => failure.hint(format!("did you mean `{name}`?")),
+                    None => failure.hint("`watchdog monitor list` and `watchdog alert list` show what there is"),
+                })
+            }
+            EngineError::Refused(_) => Self::new(Failure::text(Kind::Usage, text)),
             EngineError::WrongToken => Self::new(Failure::text(Kind::Forbidden, text)),
             EngineError::Busy | EngineError::Stopping => Self::new(Failure::text(Kind::Unavailable, text)),
             EngineError::Store(source) => {

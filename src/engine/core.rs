@@ -14,6 +14,7 @@ use crate::base::nearest::nearest;
 use crate::base::probe::Beat;
 use crate::base::units::Exact;
 use crate::config::model::{Config, Monitor, Schedule};
+use crate::engine::alerting::Alerting;
 use crate::engine::handle::{Engine, EngineError, EventQuery, Reply};
 use crate::engine::ingest::{Detail, IngestInput};
 use crate::engine::intake::Intake;
@@ -55,6 +56,8 @@ pub struct Core {
     pub db: StateDb,
     /// Questions about series.
     pub queries: Arc<Queries>,
+    /// Alerts, silences, notifications.
+    pub alerting: Alerting,
     /// Samples that others push.
     pub intake: Arc<Intake>,
     /// Set when the engine goes down: new commands are refused.
@@ -217,6 +220,10 @@ impl Engine for Core {
 
     fn queries(&self) -> &Queries {
         &self.queries
+    }
+
+    fn alerting(&self) -> &Alerting {
+        &self.alerting
     }
 
     fn intake(&self) -> &Arc<Intake> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::engine::alerting::Alerting;
 use crate::engine::intake::Intake;
 use crate::engine::query::Queries;
 use crate::wire::api::{ConfigStatus, Events, HistoryPoint, MonitorDetail, ProbeResult, Push, Reloaded};
@@ -32,6 +33,45 @@ pub enum EngineError {
     /// A push with a wrong token, or for a monitor that does not exist: the sender cannot tell which.
     #[error("the token is not valid for this monitor")]
     WrongToken,
+    /// No alert that fires, or was over lately, is meant.
+    #[error("no alert is called `{id}`")]
+    NoSuchAlert {
+        /// As asked for.
+        id: String,
+    },
+    /// Several are meant.
+    #[error("`{id}` may mean several")]
+    Ambiguous {
+        /// As asked for.
+        id: String,
+        /// Some of them.
+        which: Vec<String>,
+    },
+    /// No silence has this id.
+    #[error("no silence has the id `{0}`")]
+    NoSuchSilence(String),
+    /// No delivery has this number.
+    #[error("there is no notification {0}")]
+    NoSuchDelivery(i64),
+    /// No notifier of this name.
+    #[error("no notifier is named `{name}`")]
+    NoSuchNotifier {
+        /// As asked for.
+        name: String,
+        /// A name that is close.
+        nearest: Option<String>,
+    },
+    /// Neither a monitor nor an alert nor a rule.
+    #[error("nothing is called `{about}`: no monitor, no alert, no rule")]
+    NothingToExplain {
+        /// As asked for.
+        about: String,
+        /// A name that is close.
+        nearest: Option<String>,
+    },
+    /// What is asked for cannot be done, and why.
+    #[error("{0}")]
+    Refused(String),
     /// Every queue has its limit.
     #[error("the engine is too busy")]
     Busy,
@@ -76,6 +116,8 @@ pub trait Engine: Send + Sync {
     fn reload(&self) -> Reply<'_, Reloaded>;
     /// Questions about series.
     fn queries(&self) -> &Queries;
+    /// Alerts, silences, notifications.
+    fn alerting(&self) -> &Alerting;
     /// Samples that others push.
     fn intake(&self) -> &Arc<Intake>;
     /// Storage, query and intake settings in force, by `section.key`, in order of section.

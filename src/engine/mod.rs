@@ -1,5 +1,6 @@
 //! The engine: schedules probes, keeps their results, decides alerts, delivers notifications.
 
+pub mod alerting;
 pub mod board;
 pub mod core;
 pub mod evaluator;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::base::clock::Clock;
 use crate::base::failure::Chain;
 use crate::config::load::Loaded;
+use crate::engine::alerting::Alerting;
 use crate::engine::board::{BoardKeeper, Inlets, Report};
 use crate::engine::core::{Core, server_event};
 use crate::engine::evaluator::{EvalInput, Evaluator, Saved};
@@ -141,6 +142,14 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
     let outlets =
         Outlets { board: to_board.clone(), evaluator: to_evaluator.clone(), saves: to_saves, recorder: to_recorder };
     let ingest = Ingest::new(clock, Arc::clone(&metrics), outlets, &saved.rings, &saved.journal);
+    let alerting = Alerting {
+        clock,
+        evaluator: to_evaluator.clone(),
+        outbox: to_outbox.clone(),
+        db: db.clone(),
+        config: config.clone(),
+        board: board.clone(),
+    };
     let remembered = Saved { monitors: saved.monitors, alerts: saved.alerts, alerting: saved.alerting };
     let evaluator = Evaluator::new(db.clone(), clock, remembered, decide_board.clone(), to_outbox);
     let outbox = Outbox::new(
@@ -221,6 +230,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
             config,
             db: db.clone(),
             queries,
+            alerting,
             intake,
             stopping: stopping.clone(),
         }),

@@ -126,6 +126,14 @@ pub(crate) fn delivered(db: &Connection, id: i64) -> rusqlite::Result<Option<Not
     Ok(text.and_then(|t| serde_json::from_str(&t).ok()))
 }
 
+/// What was said since `since`, newest first, at most `limit` messages.
+pub(crate) fn said_since(db: &Connection, since: Timestamp, limit: usize) -> rusqlite::Result<Vec<Notification>> {
+    let mut statement =
+        db.prepare_cached("SELECT message FROM outbox WHERE created >= ?1 ORDER BY id DESC LIMIT ?2")?;
+    let rows = statement.query(params![since.millis(), i64::try_from(limit).unwrap_or(i64::MAX)])?;
+    collect(rows, &mut 0, |r| Ok(serde_json::from_str(r.get_ref(0)?.as_str()?).ok()))
+}
+
 /// What a notifier did since `since`.
 pub(crate) fn stats(db: &Connection, notifier: &str, since: Timestamp) -> rusqlite::Result<NotifierStats> {
     let count = |state: &str| {

@@ -183,6 +183,14 @@ impl StateDb {
         self.query(move |db| alerting::delivered(db, id)).await
     }
 
+    /// What was said since then, newest first.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn said_since(&self, since: Timestamp, limit: usize) -> Result<Vec<Notification>, StateError> {
+        self.query(move |db| alerting::said_since(db, since, limit)).await
+    }
+
     /// What a notifier did since `since`.
     ///
     /// # Errors

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::alert::ack::Ack;
-use crate::alert::dispatch::policy::Policy;
+
 use crate::alert::dispatch::record::Change;
+use crate::alert::dispatch::setup::Setup;
 use crate::alert::rule::Fingerprint;
 use crate::alert::silence::Silence;
 use crate::base::labels::Labels;
@@ -20,7 +21,7 @@ pub enum Event {
     /// Sources said how their alerts stand: fired, changed, over. Saying the same again changes nothing.
     Alerts(Vec<AlertUpdate>),
     /// The files changed.
-    Policy(Arc<Policy>),
+    Reloaded(Arc<Setup>),
     /// Monitors broke (`true`) or work again, by name. Sent at the first bad result, before the monitor's
     /// own alert fires, so that what depends on it is muted in time.
     Monitors(Vec<(String, bool)>),

@@ -1,5 +1,6 @@
 //! Alerts in: episodes begin and end here, and alerts find their groups.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +9,11 @@ use crate::alert::dispatch::event::{AlertUpdate, Decision, Effects, Hold, MuteKi
 use crate::alert::dispatch::record::{GroupRecord, RecordKey, RecordKind};
 use crate::alert::dispatch::state::{Alert, Group};
 use crate::alert::dispatch::timers::{GroupId, Timer};
-use crate::alert::dispatch::{Dispatcher, SilenceEnd};
+use crate::alert::dispatch::{Dispatcher, Setup, SilenceEnd};
+use crate::alert::inhibit::Inhibitor;
+use crate::alert::route::Route;
 use crate::alert::rule::Fingerprint;
+use crate::base::labels::Labels;
 use crate::base::time::Timestamp;
 
 /// An alert that is over and that everybody heard of stays on the board this long.
@@ -39,7 +43,7 @@ impl Dispatcher {
             alert.active = active;
             // The first episode of an alert is no change of mind.
             if known {
-                alert.flap.changed(&self.policy.flap, now);
+                alert.flap.changed(&self.setup.flap, now);
             }
             self.changed.alerts.insert(fingerprint);
         }
@@ -92,6 +96,7 @@ impl Dispatcher {
         alert.escalations.clear();
         alert.counted = None;
         let believed = !alert.told.is_empty();
+        alert.heard = believed;
         self.changed.alerts.insert(fingerprint);
         self.timers.clear(&Timer::Forget(fingerprint));
         fx.history.push(Decision::new(self.now, &[fingerprint], Outcome::Fired));
@@ -130,7 +135,7 @@ impl Dispatcher {
 
     fn note_flapping(&mut self, fingerprint: Fingerprint, fx: &mut Effects) {
         let Some(alert) = self.alerts.get(&fingerprint) else { return };
-        let at = alert.flap.quiet_at(&self.policy.flap);
+        let at = alert.flap.quiet_at(&self.setup.flap);
         if at.is_some() && alert.flap.since() == Some(self.now) {
             fx.history.push(Decision::new(self.now, &[fingerprint], Outcome::Flapping));
         }
@@ -140,8 +145,8 @@ impl Dispatcher {
     /// A flapping alert has been quiet: it is what its source says.
     pub(super) fn quiet(&mut self, fingerprint: Fingerprint, fx: &mut Effects) {
         let Some(alert) = self.alerts.get_mut(&fingerprint) else { return };
-        if !alert.flap.settle(&self.policy.flap, self.now) {
-            self.timers.put(Timer::Quiet(fingerprint), alert.flap.quiet_at(&self.policy.flap));
+        if !alert.flap.settle(&self.setup.flap, self.now) {
+            self.timers.put(Timer::Quiet(fingerprint), alert.flap.quiet_at(&self.setup.flap));
             return;
         }
         alert.told.values_mut().for_each(|t| t.flapping = false);
@@ -161,7 +166,7 @@ impl Dispatcher {
         }
         let fired = alert.fires();
         alert.active = false;
-        alert.flap.changed(&self.policy.flap, self.now);
+        alert.flap.changed(&self.setup.flap, self.now);
         self.changed.alerts.insert(fingerprint);
         if fired && !alert.fires() {
             let at = alert.ends_at.unwrap_or(self.now);
@@ -180,7 +185,7 @@ impl Dispatcher {
         }
     }
 
-    fn unbreak(&mut self, fingerprint: Fingerprint, labels: &crate::base::labels::Labels, origin: Origin) {
+    fn unbreak(&mut self, fingerprint: Fingerprint, labels: &Labels, origin: Origin) {
         if origin != Origin::Monitor {
             return;
         }
@@ -196,18 +201,22 @@ impl Dispatcher {
     /// Monitors broke or work again.
     pub(super) fn monitors(&mut self, states: Vec<(String, bool)>) {
         for (monitor, down) in states {
-            if down { self.down.insert(monitor) } else { self.down.remove(&monitor) };
+            if down {
+                self.down.insert(monitor)
+            } else {
+                self.down.remove(&monitor)
+            };
         }
         self.refresh_soon();
     }
 
     /// Puts an alert into the groups that the routes give it, and takes it out of all others.
     pub(super) fn regroup(&mut self, fingerprint: Fingerprint) {
-        let policy = Arc::clone(&self.policy);
+        let setup = Arc::clone(&self.setup);
         let Some(alert) = self.alerts.get(&fingerprint) else { return };
         let (labels, fired_at, before) = (alert.labels.clone(), alert.fired_at, alert.groups.clone());
-        let mut after = std::collections::BTreeSet::new();
-        for route in policy.route.matching(&labels) {
+        let mut after = BTreeSet::new();
+        for route in setup.policy.route.matching(&labels) {
             let group_labels = route.group_labels(&labels);
             let place = (route.id.clone(), group_labels);
             // An alert that has fired for longer than the wait has waited enough.
@@ -240,24 +249,12 @@ impl Dispatcher {
     }
 
     /// Opens a group.
-    pub(super) fn open(
-        &mut self,
-        route: Arc<crate::alert::route::Route>,
-        labels: crate::base::labels::Labels,
-        due: Timestamp,
-    ) -> GroupId {
+    pub(super) fn open(&mut self, route: Arc<Route>, labels: Labels, due: Timestamp) -> GroupId {
         let id = self.next_group;
         self.next_group += 1;
         self.by_key.insert((route.id.clone(), labels.clone()), id);
-        let group = Group {
-            route,
-            labels,
-            alerts: std::collections::BTreeSet::new(),
-            flushed: false,
-            due,
-            told: std::collections::BTreeMap::new(),
-            stored: false,
-        };
+        let group =
+            Group { route, labels, alerts: BTreeSet::new(), flushed: false, due, told: BTreeMap::new(), stored: false };
         self.groups.insert(id, group);
         self.timers.set(Timer::Flush(id), due);
         self.changed.groups.insert(id);
@@ -354,9 +351,9 @@ impl Dispatcher {
 
     /// Puts another policy in force. Groups that it also makes keep their timers; alerts that it moves
     /// keep who was told.
-    pub(super) fn replace_policy(&mut self, policy: Arc<crate::alert::dispatch::Policy>, fx: &mut Effects) {
-        self.policy = policy;
-        self.routes = nodes(&self.policy.route);
+    pub(super) fn reload(&mut self, setup: Arc<Setup>, fx: &mut Effects) {
+        self.setup = setup;
+        self.routes = nodes(&self.setup.policy.route);
         let now = self.now;
         for (id, group) in &mut self.groups {
             let Some(route) = self.routes.get(&group.route.id) else { continue };
@@ -369,14 +366,14 @@ impl Dispatcher {
             }
             group.route = Arc::clone(route);
         }
-        self.inhibitor = crate::alert::inhibit::Inhibitor::new(self.policy.inhibit.iter().cloned());
+        self.inhibitor = Inhibitor::new(self.setup.policy.inhibit.iter().cloned());
         self.broken.clear();
         self.replace_file_silences(fx);
         self.windows_changed();
         let all: Vec<Fingerprint> = self.alerts.keys().copied().collect();
         for fingerprint in all {
             let Some(alert) = self.alerts.get_mut(&fingerprint) else { continue };
-            if alert.flap.holds() && self.policy.flap.changes.is_none() {
+            if alert.flap.holds() && self.setup.flap.changes.is_none() {
                 self.timers.set(Timer::Quiet(fingerprint), now);
             }
             if alert.fires() {
@@ -388,7 +385,7 @@ impl Dispatcher {
         }
         let groups: Vec<GroupId> = self.groups.keys().copied().collect();
         groups.into_iter().for_each(|id| self.plan_escalation(id));
-        self.storms.keep(&self.policy, &mut self.timers);
+        self.storms.keep(&self.setup, &mut self.timers);
         self.refresh_soon();
     }
 
@@ -410,28 +407,19 @@ fn alert_fires_or_owes(alert: Option<&Alert>) -> bool {
 }
 
 /// The nodes of a tree by id, without their children.
-pub(super) fn nodes(
-    root: &crate::alert::route::Route,
-) -> std::collections::HashMap<String, Arc<crate::alert::route::Route>> {
-    let bare = |r: &crate::alert::route::Route| crate::alert::route::Route { routes: Vec::new(), ..shallow(r) };
-    root.walk().map(|r| (r.id.clone(), Arc::new(bare(r)))).collect()
-}
-
-fn shallow(r: &crate::alert::route::Route) -> crate::alert::route::Route {
-    crate::alert::route::Route {
+pub(super) fn nodes(root: &Route) -> HashMap<String, Arc<Route>> {
+    let bare = |r: &Route| Route {
         id: r.id.clone(),
         key: r.key.clone(),
         receiver: r.receiver.clone(),
         matchers: r.matchers.clone(),
         group_by: r.group_by.clone(),
-        group_wait: r.group_wait,
-        group_interval: r.group_interval,
-        repeat_interval: r.repeat_interval,
         mute: r.mute.clone(),
         active: r.active.clone(),
-        continues: r.continues,
         escalation: r.escalation.clone(),
         routes: Vec::new(),
         source: r.source.clone(),
-    }
+        ..*r
+    };
+    root.walk().map(|r| (r.id.clone(), Arc::new(bare(r)))).collect()
 }

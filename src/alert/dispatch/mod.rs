@@ -20,9 +20,9 @@ mod explain;
 mod flush;
 mod intake;
 mod mute;
-mod policy;
 mod record;
 mod restore;
+mod setup;
 mod silences;
 mod state;
 mod storm;
@@ -43,11 +43,11 @@ pub use event::{
     AlertUpdate, Decision, Effects, Event, Hold, MuteKind, MutedBy, Origin, Outcome, SilenceEnd, reason_text,
 };
 pub use explain::{Explained, Explanation, Verdict};
-pub use policy::{Digest, NotifierPolicy, Policy, Reminders};
 pub use record::{
     AlertRecord, Change, CounterRecord, Escalating, GroupRecord, GroupTold, Record, RecordKey, RecordKind,
     SilenceRecord, Told,
 };
+pub use setup::{DIGEST_ABOVE, Digest, NotifierPolicy, Reminders, Setup};
 pub use state::{Alert, Group, Silencing};
 pub use timers::GroupId;
 
@@ -62,7 +62,7 @@ const SLEW: Duration = Duration::from_secs(1);
 /// Decides who hears what, and when.
 #[derive(Debug)]
 pub struct Dispatcher {
-    policy: Arc<Policy>,
+    setup: Arc<Setup>,
     /// The tree's nodes by id, children left out.
     routes: HashMap<String, Arc<Route>>,
     alerts: BTreeMap<Fingerprint, Alert>,
@@ -98,8 +98,8 @@ struct Changed {
 
 impl Dispatcher {
     /// A dispatcher that has never heard of an alert.
-    pub fn new(policy: Arc<Policy>, now: Timestamp) -> Self {
-        Self::restore(Vec::new(), policy, now)
+    pub fn new(setup: Arc<Setup>, now: Timestamp) -> Self {
+        Self::restore(Vec::new(), setup, now)
     }
 
     /// Applies an event, then everything that is due by `now`.
@@ -108,7 +108,7 @@ impl Dispatcher {
         self.follow_clock(now, &event);
         match event {
             Event::Alerts(updates) => updates.iter().for_each(|u| self.update(u, &mut fx)),
-            Event::Policy(policy) => self.replace_policy(policy, &mut fx),
+            Event::Reloaded(setup) => self.reload(setup, &mut fx),
             Event::Monitors(states) => self.monitors(states),
             Event::SilenceSet(silence) => self.set_silence(silence, &mut fx),
             Event::SilenceExpired(id) => self.end_silence(&id, SilenceEnd::Expired, &mut fx),
@@ -128,9 +128,9 @@ impl Dispatcher {
         self.timers.next()
     }
 
-    /// The policy in force.
-    pub const fn policy(&self) -> &Arc<Policy> {
-        &self.policy
+    /// What the files say.
+    pub const fn setup(&self) -> &Arc<Setup> {
+        &self.setup
     }
 
     /// An alert that fires, or was over lately.
@@ -226,8 +226,17 @@ impl Dispatcher {
     fn shift(&mut self, by: i64) {
         let moved = |t: Timestamp| Timestamp::from_millis(t.millis().saturating_add(by));
         // Silences, windows, expiries and the ends of acks are points of the calendar and stay.
-        let interval =
-            |t: &Timer| matches!(t, Timer::Flush(_) | Timer::Escalate(_) | Timer::Digest(_) | Timer::Quiet(_) | Timer::Forget(_) | Timer::Mutes);
+        let interval = |t: &Timer| {
+            matches!(
+                t,
+                Timer::Flush(_)
+                    | Timer::Escalate(_)
+                    | Timer::Digest(_)
+                    | Timer::Quiet(_)
+                    | Timer::Forget(_)
+                    | Timer::Mutes
+            )
+        };
         self.timers.shift(interval, moved);
         for (id, group) in &mut self.groups {
             group.due = moved(group.due);

@@ -45,6 +45,8 @@ pub struct Alert {
     pub(super) muted: Option<MutedBy>,
     /// The silence that was last counted as holding this episode back.
     pub(super) counted: Option<(u64, String)>,
+    /// Somebody heard of this episode.
+    pub(super) heard: bool,
 }
 
 impl Alert {
@@ -167,6 +169,7 @@ impl Alert {
             silences: BTreeSet::new(),
             muted: None,
             counted: None,
+            heard: false,
         }
     }
 
@@ -213,6 +216,7 @@ impl Alert {
             silences: BTreeSet::new(),
             muted: None,
             counted: None,
+            heard: true,
         })
     }
 

@@ -49,10 +49,10 @@ impl Alerting {
         self.act(move |turn| {
             let now = turn.now();
             let mut all = Silences::new(turn.dispatcher().silences().map(|s| s.silence().clone()));
-            let before: Vec<Silence> = all.iter().cloned().collect();
-            let id = all.set(wanted, now, new_id).map_err(refused)?;
-            for silence in all.iter().filter(|s| !before.contains(s)) {
-                turn.step(AlertEvent::SilenceSet(silence.clone()));
+            let stored = all.set(wanted, now, new_id).map_err(refused)?;
+            let id = stored.last().map(|s| s.id.clone()).unwrap_or_default();
+            for silence in stored {
+                turn.step(AlertEvent::SilenceSet(silence));
             }
             let d = turn.dispatcher();
             d.silence(&id).map(|s| views::silence_row(d, s, now)).ok_or(EngineError::NoSuchSilence(id))

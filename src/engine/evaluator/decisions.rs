@@ -56,9 +56,14 @@ impl Decisions {
         }
         for notification in effects.notifications {
             let owed = Owed { notification: Arc::new(notification), created: now, attempts: 0, next_attempt: now };
-            self.changes.push(Change::Owe(owed.clone()));
-            self.owed.push(owed);
+            self.owe(owed);
         }
+    }
+
+    /// Owes a message.
+    pub(crate) fn owe(&mut self, owed: Owed) {
+        self.changes.push(Change::Owe(owed.clone()));
+        self.owed.push(owed);
     }
 
     /// All that is to be committed in one transaction.

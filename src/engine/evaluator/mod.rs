@@ -28,14 +28,14 @@ use crate::base::notification::Notification;
 use crate::base::outcome::Verdict;
 use crate::base::time::Timestamp;
 use crate::config::model::{Config, Monitor};
-use crate::engine::alerting::policy;
+use crate::engine::alerting::setup;
 use crate::engine::evaluator::book::Book;
 pub(crate) use crate::engine::evaluator::decisions::Decisions;
 use crate::engine::evaluator::ledger::Ledger;
 use crate::engine::evaluator::shown::Shown;
 use crate::engine::outbox::OutboxInput;
 use crate::engine::reload::Faults;
-use crate::state::{Change, Flush, NewEvent, StateDb};
+use crate::state::{Change, Flush, NewEvent, Owed, StateDb};
 use crate::task::timer::at;
 use crate::wire::board::{AlertRow, DeliveryRow, Event, State};
 
@@ -112,6 +112,11 @@ impl Turn<'_> {
         let effects = self.dispatcher.step(self.now, event);
         self.decisions.touched.extend(effects.touched.iter().copied());
         self.decisions.take(effects, self.now);
+    }
+
+    /// Owes a message that was not decided by the dispatcher.
+    pub fn owe(&mut self, owed: Owed) {
+        self.decisions.owe(owed);
     }
 
     /// Answers once everything that this turn did is committed.
@@ -303,7 +308,7 @@ impl Evaluator {
             EvalInput::Config { config, complete, faults } => {
                 // The policy first: what fired before the start is routed by it, and what ends with this
                 // configuration is told to those whom it names.
-                self.step(AlertEvent::Policy(Arc::new(policy::of(&config))), decisions);
+                self.step(AlertEvent::Reloaded(Arc::new(setup::of(&config))), decisions);
                 self.book.configure(&config, complete, self.clock.now(), decisions);
                 self.book.files(faults, self.clock.now(), decisions);
                 self.dispatch(decisions);

@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use crate::alert::dispatch::{Alert, Origin};
 use crate::alert::rule::Fingerprint;
-use crate::base::message::Severity;
-use crate::base::name::MonitorName;
 use crate::base::time::Timestamp;
 use crate::engine::alerting::views;
 use crate::wire::board::{AlertRow, AlertState};
@@ -54,7 +52,7 @@ impl Shown {
         let row = match self.rows.get(&fingerprint) {
             // A monitor's own row says more: that it is pending, and its words at the end.
             Some(row) if alert.origin() == Origin::Monitor => AlertRow::clone(row),
-            _ => foreign_row(alert),
+            _ => views::alert_row(alert),
         };
         let stands = fires && row.state == AlertState::Firing;
         let row = AlertRow {
@@ -98,33 +96,5 @@ impl Shown {
     /// Time until the shown alerts differ from those last returned; `None` while nothing is to come.
     pub(crate) fn next_show(&self, now: Timestamp) -> Option<Duration> {
         if self.changed { Some(Duration::ZERO) } else { self.expiry.map(|at| at.since(now)) }
-    }
-}
-
-/// The row of an alert that no monitor raised.
-fn foreign_row(alert: &Alert) -> AlertRow {
-    let fires = alert.fires();
-    AlertRow {
-        fingerprint: alert.fingerprint().to_string(),
-        name: alert.labels().get("alertname").unwrap_or("alert").to_owned(),
-        monitor: alert.monitor().and_then(|m| MonitorName::new(m).ok()),
-        severity: severity(alert),
-        state: if fires { AlertState::Firing } else { AlertState::Resolved },
-        since: if fires { alert.fired_at() } else { alert.ends_at().unwrap_or(alert.changed_at()) },
-        starts_at: alert.starts_at(),
-        labels: alert.labels().clone(),
-        annotations: alert.annotations().clone(),
-        value: alert.value(),
-        ack: None,
-        muted: None,
-        deliveries: Vec::new(),
-    }
-}
-
-fn severity(alert: &Alert) -> Severity {
-    match alert.labels().get("severity") {
-        Some("critical") => Severity::Critical,
-        Some("info") => Severity::Info,
-        _ => Severity::Warning,
     }
 }

@@ -1,0 +1,182 @@
+//! Why something is as it is: from the file to the phone, and the first step that stops it.
+
+use std::sync::Arc;
+
+use crate::alert::dispatch::{Dispatcher, Explained, Explanation, Verdict};
+use crate::alert::rule::{Fingerprint, MONITOR_DOWN};
+use crate::base::nearest::nearest;
+use crate::base::time::Timestamp;
+use crate::base::units::{Exact, Short};
+use crate::config::model::{Config, Monitor};
+use crate::engine::alerting::{Alerting, preview, store, views};
+use crate::engine::handle::EngineError;
+use crate::state::DeliveryFilter;
+use crate::wire::alerting::{DeliveryItem, StepOutcome, Why, WhyStep};
+use crate::wire::board::{DeliveryState, MonitorRow, State};
+
+/// Deliveries that are looked at.
+const DELIVERIES: usize = 20;
+
+impl Alerting {
+    /// Explains a monitor's alert, or any alert that fires or was over lately.
+    ///
+    /// # Errors
+    /// Nothing of that name is known.
+    pub async fn why(&self, about: &str, kind: Option<&str>) -> Result<Why, EngineError> {
+        let config = Arc::clone(&self.config.borrow().config);
+        let monitor = config.monitors.iter().find(|(name, _)| name.as_str() == about).map(|(_, m)| Arc::clone(m));
+        let wanted = about.to_owned();
+        let alert = self.look(move |d, _| views::find(d, &wanted).ok()).await?;
+        match (kind, monitor, alert) {
+            (Some("monitor") | None, Some(monitor), _) => self.why_monitor(&monitor).await,
+            (Some("alert") | None, _, Some(alert)) => self.why_alert(&config, about, alert).await,
+            (Some("alert"), Some(monitor), None) => self.why_monitor(&monitor).await,
+            (_, _, _) => {
+                let names = config.monitors.keys().map(|n| n.as_str());
+                let near = nearest(about, names).map(str::to_owned);
+                Err(EngineError::NothingToExplain { about: about.to_owned(), nearest: near })
+            }
+        }
+    }
+
+    async fn why_alert(&self, config: &Config, about: &str, fingerprint: Fingerprint) -> Result<Why, EngineError> {
+        let found = self
+            .look(move |d, now| Some((d.explain(fingerprint)?, d.alert(fingerprint)?.labels().clone(), now)))
+            .await?
+            .ok_or_else(|| EngineError::NoSuchAlert { id: about.to_owned() })?;
+        let (explanation, labels, now) = found;
+        let monitor = labels.get("monitor").and_then(|m| config.monitors.iter().find(|(n, _)| n.as_str() == m));
+        let of_monitor = labels.get("alertname") == Some(MONITOR_DOWN);
+        let mut steps = match monitor.filter(|_| of_monitor) {
+            Some((_, monitor)) => self.monitor_steps(monitor, now),
+            None => vec![step("loaded", StepOutcome::Pass, "it is raised by a rule or by another server".to_owned())],
+        };
+        self.finish("alert", about, fingerprint, explanation, &mut steps, now).await
+    }
+
+    async fn why_monitor(&self, monitor: &Arc<Monitor>) -> Result<Why, EngineError> {
+        let fingerprint = Fingerprint::of(MONITOR_DOWN, &monitor.name);
+        let labels = preview::labels_of(monitor);
+        let look = move |d: &Dispatcher, now| {
+            let known = d.explain(fingerprint);
+            (known.unwrap_or_else(|| d.explain_labels(&labels)), now)
+        };
+        let (explanation, now) = self.look(look).await?;
+        let mut steps = self.monitor_steps(monitor, now);
+        self.finish("monitor", monitor.name.as_str(), fingerprint, explanation, &mut steps, now).await
+    }
+
+    /// Loaded, series, value, hold: what comes before the alert.
+    fn monitor_steps(&self, monitor: &Monitor, now: Timestamp) -> Vec<WhyStep> {
+        let mut steps = Vec::new();
+        let loaded = match (monitor.paused, monitor.alert) {
+            (true, _) => step("loaded", StepOutcome::Stop, "the monitor is paused in its file".to_owned()),
+            (false, None) => step("loaded", StepOutcome::Stop, "its file says `alert: false`".to_owned()),
+            (false, Some(policy)) => {
+                let text = format!("fires after {} failures in a row, clears after {}", policy.after, policy.clear_after);
+                step("loaded", StepOutcome::Pass, text)
+            }
+        };
+        steps.push(WhyStep { source: Some(monitor.source.clone()), ..loaded });
+        let board = Arc::clone(&self.board.borrow());
+        let row: Option<&MonitorRow> = board.monitors.iter().map(|m| &**m).find(|m| m.name == monitor.name);
+        let Some(row) = row else {
+            steps.push(step("series", StepOutcome::Waiting, "it has not been shown yet".to_owned()));
+            return steps;
+        };
+        let Some(last) = row.last else {
+            steps.push(step("series", StepOutcome::Waiting, "it has not been probed yet".to_owned()));
+            return steps;
+        };
+        let mut series = step("series", StepOutcome::Pass, format!("last probed {} ago", Short(now.since(last))));
+        series.facts.push(("target".to_owned(), row.target.clone()));
+        series.facts.extend(row.interval.map(|i| ("interval".to_owned(), Exact(i).to_string())));
+        steps.push(series);
+        let bad = row.state == State::Down || row.failures > 0;
+        let outcome = if bad { StepOutcome::Pass } else { StepOutcome::Stop };
+        let text = format!("{}: {}", row.state.as_str(), row.headline);
+        steps.push(step("value", outcome, text));
+        let hold = match monitor.alert {
+            None => step("hold", StepOutcome::Skipped, "it raises no alert".to_owned()),
+            Some(_) if row.failures == 0 => step("hold", StepOutcome::Skipped, "the last result was good".to_owned()),
+            Some(p) if row.failures < p.after => {
+                step("hold", StepOutcome::Waiting, format!("failure {} of {}", row.failures, p.after))
+            }
+            Some(p) => step("hold", StepOutcome::Pass, format!("{} failures in a row, {} are needed", row.failures, p.after)),
+        };
+        steps.push(hold);
+        steps
+    }
+
+    async fn finish(
+        &self,
+        kind: &str,
+        about: &str,
+        fingerprint: Fingerprint,
+        explanation: Explanation,
+        steps: &mut Vec<WhyStep>,
+        now: Timestamp,
+    ) -> Result<Why, EngineError> {
+        steps.extend(explanation.steps.into_iter().map(explained));
+        let filter = DeliveryFilter { limit: DELIVERIES, alert: Some(fingerprint), ..DeliveryFilter::default() };
+        let deliveries = self.db.deliveries(filter).await.map_err(store)?.deliveries;
+        steps.push(attempts(&deliveries, now));
+        let stops_at = steps.iter().position(|s| matches!(s.outcome, StepOutcome::Stop | StepOutcome::Waiting));
+        let verdict = match stops_at.and_then(|i| steps.get(i)) {
+            Some(s) if s.outcome == StepOutcome::Waiting => format!("under way at `{}`: {}", s.name, s.text),
+            Some(s) => format!("stopped at `{}`: {}", s.name, s.text),
+            None => "somebody was told".to_owned(),
+        };
+        Ok(Why {
+            kind: kind.to_owned(),
+            about: about.to_owned(),
+            verdict,
+            steps: std::mem::take(steps),
+            stops_at,
+            evaluations: Vec::new(),
+            at: now,
+        })
+    }
+}
+
+fn step(name: &str, outcome: StepOutcome, text: String) -> WhyStep {
+    WhyStep { name: name.to_owned(), outcome, text, facts: Vec::new(), source: None }
+}
+
+fn explained(step: Explained) -> WhyStep {
+    let outcome = match step.verdict {
+        Verdict::Pass => StepOutcome::Pass,
+        Verdict::Waiting => StepOutcome::Waiting,
+        Verdict::Stop => StepOutcome::Stop,
+        Verdict::Skipped => StepOutcome::Skipped,
+    };
+    WhyStep { name: step.name.to_owned(), outcome, text: step.text, facts: step.facts, source: step.source }
+}
+
+/// The last step: whether what was decided arrived.
+fn attempts(deliveries: &[DeliveryItem], now: Timestamp) -> WhyStep {
+    let Some(newest) = deliveries.first() else {
+        return step("attempts", StepOutcome::Skipped, "nothing was sent about it".to_owned());
+    };
+    let ago = Short(now.since(newest.at));
+    let (outcome, text) = match newest.state {
+        DeliveryState::Delivered => (StepOutcome::Pass, format!("{} took the last message, {ago} ago", newest.notifier)),
+        DeliveryState::Owed => (StepOutcome::Waiting, format!("owed to {} since {ago}", newest.notifier)),
+        DeliveryState::Dead => (StepOutcome::Stop, format!("{} did not take it: given up", newest.notifier)),
+    };
+    let mut out = step("attempts", outcome, text);
+    for item in deliveries {
+        let last = item.attempts.last();
+        let how = match (item.state, last) {
+            (DeliveryState::Delivered, Some(a)) => format!("delivered, attempt {}, {}", item.attempts.len(), Exact(a.took)),
+            (DeliveryState::Delivered, None) => "delivered".to_owned(),
+            (state, last) => {
+                let error = last.and_then(|a| a.detail.as_deref()).unwrap_or("not tried yet");
+                let word = if state == DeliveryState::Dead { "given up" } else { "owed" };
+                format!("{word}, {} attempts: {error}", item.attempts.len())
+            }
+        };
+        out.facts.push((format!("{} {} {}", item.at, item.notifier, item.status.as_str()), how));
+    }
+    out
+}
