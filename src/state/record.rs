@@ -11,7 +11,7 @@ use crate::base::name::MonitorName;
 use crate::base::notification::{Notification, Receipt};
 use crate::base::probe::Beat;
 use crate::base::time::Timestamp;
-use crate::wire::board::{DeliveryRow, Event, EventKind};
+use crate::wire::board::{DeliveryRow, DeliveryState, Event, EventKind};
 
 /// One part of a decision.
 #[derive(Clone, Debug, PartialEq)]

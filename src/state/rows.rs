@@ -11,7 +11,7 @@ use crate::alert::instance::{Instance, Phase};
 use crate::alert::monitor::MonitorStatus;
 use crate::alert::rule::{Fingerprint, Words};
 use crate::base::labels::Labels;
-use crate::base::message::{Severity, Status};
+use crate::base::message::Severity;
 use crate::base::name::MonitorName;
 use crate::base::outcome::Verdict;
 use crate::base::probe::Beat;

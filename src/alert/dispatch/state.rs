@@ -139,7 +139,8 @@ impl Alert {
         self.ack.as_ref().is_some_and(|a| a.stands(now))
     }
 
-    pub(super) fn severity(&self) -> Severity {
+    /// Its `severity` label; anything unknown counts as a warning.
+    pub fn severity(&self) -> Severity {
         match self.labels.get("severity") {
             Some("critical") => Severity::Critical,
             Some("info") => Severity::Info,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::alert::dispatch::{self, Alert, Dispatcher, MuteKind as Mute, Origin, Silencing};
+use crate::alert::dispatch::{self, Alert, Dispatcher, MuteKind as Mute, Silencing};
 use crate::alert::maintenance::{MaintenanceWindow, Schedule};
 use crate::alert::rule::Fingerprint;
 use crate::alert::route::{GroupBy, Route};
@@ -231,11 +231,6 @@ pub(crate) fn gettable_silence(silence: &Silence, now: Timestamp) -> GettableSil
         matchers: silence.matchers.iter().map(matcher).collect(),
         starts_at: silence.starts_at,
     }
-}
-
-/// Whether the alert comes from a monitor's `alert:` block.
-pub(crate) const fn of_monitor(alert: &Alert) -> bool {
-    matches!(alert.origin(), Origin::Monitor)
 }
 
 /// The fingerprint that a text begins, when it begins exactly one of those that fire or were over lately.

@@ -239,7 +239,7 @@ impl Ledger {
 
 /// `changes` without those states that a later one replaces.
 fn coalesced(changes: Vec<Change>) -> Vec<Change> {
-    let (mut monitors, mut alerts) = (HashSet::new(), HashSet::new());
+    let (mut monitors, mut alerts, mut rows) = (HashSet::new(), HashSet::new(), HashSet::new());
     let mut out = Vec::with_capacity(changes.len());
     for change in changes.into_iter().rev() {
         let last = match &change {
@@ -250,7 +250,8 @@ fn coalesced(changes: Vec<Change>) -> Vec<Change> {
                 true
             }
             Change::Alert(alert) => alerts.insert(alert.fingerprint),
-            Change::Event(_) | Change::Owe(_) => true,
+            Change::Alerting(change) => rows.insert(change.key()),
+            Change::Event(_) | Change::Owe(_) | Change::Settled(_) => true,
         };
         if last {
             out.push(change);
@@ -263,8 +264,12 @@ fn coalesced(changes: Vec<Change>) -> Vec<Change> {
 fn events(changes: &[Change]) -> impl Iterator<Item = &crate::state::NewEvent> {
     changes.iter().filter_map(|c| match c {
         Change::Event(e) => Some(e),
-        Change::Monitor(..) | Change::MonitorReset(_) | Change::MonitorGone(_) | Change::Alert(_) | Change::Owe(_) => {
-            None
-        }
+        Change::Monitor(..)
+        | Change::MonitorReset(_)
+        | Change::MonitorGone(_)
+        | Change::Alert(_)
+        | Change::Owe(_)
+        | Change::Alerting(_)
+        | Change::Settled(_) => None,
     })
 }

@@ -40,7 +40,7 @@ use crate::task::timer::at;
 use crate::wire::board::{AlertRow, DeliveryRow, Event, State};
 
 /// What the evaluator is told.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum EvalInput {
     /// The final result of a slot.
     Result(SlotResult),

@@ -36,7 +36,7 @@ use crate::wire::alerting::NotifierHealth;
 use crate::wire::board::{DeliveryRow, DeliveryState, EventKind};
 
 /// What the outbox is told.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum OutboxInput {
     /// Messages to deliver, already in the database, or only in memory while that fails.
     Owed(Vec<Owed>),
