@@ -5,6 +5,7 @@
 //! TCP, where a browser could be tricked into asking for us, names and origins are checked.
 
 mod accept;
+mod alertmanager;
 mod body;
 mod guard;
 mod listen;

@@ -51,6 +51,15 @@ impl<S: Send + Sync> FromRequest<S> for Form {
     }
 }
 
+impl Form {
+    /// The parameters of a query string.
+    pub(in crate::api) fn of_query(query: &str) -> Result<Self, ApiError> {
+        let mut pairs = Vec::new();
+        decode(query.as_bytes(), &mut pairs)?;
+        Ok(Self(pairs))
+    }
+}
+
 fn decode(text: &[u8], pairs: &mut Vec<(String, String)>) -> Result<(), ApiError> {
     let part = |bytes: &[u8]| {
         let spaced: Vec<u8> = bytes.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
@@ -76,12 +85,12 @@ fn invalid(name: &str, why: impl std::fmt::Display) -> ApiError {
 
 impl Form {
     /// The first value under `name`; an empty one counts as absent.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(in crate::api) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(k, _)| k == name).map(|(_, v)| v.as_str()).filter(|v| !v.is_empty())
     }
 
     /// All values under `name`.
-    pub(super) fn all(&self, name: &str) -> Vec<&str> {
+    pub(in crate::api) fn all(&self, name: &str) -> Vec<&str> {
         self.0.iter().filter(|(k, _)| k == name).map(|(_, v)| v.as_str()).collect()
     }
 

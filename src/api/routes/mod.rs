@@ -1,5 +1,6 @@
 //! The table of routes.
 
+mod alerting;
 pub(super) mod board;
 mod commands;
 mod health;
@@ -7,9 +8,9 @@ pub(super) mod stream;
 
 use axum::Router;
 use axum::middleware::from_fn;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 
-use crate::api::App;
+use crate::api::{App, alertmanager};
 use crate::api::guard::guard;
 use crate::api::problem::{no_head, no_method, no_route};
 use crate::api::prometheus;
@@ -39,8 +40,23 @@ fn table() -> Vec<Route> {
         ("/health", &["get"], get(health::health)),
         ("/health/live", &["get"], get(health::live)),
         ("/health/ready", &["get"], get(health::ready)),
+        ("/api/v1/alerts/{name}", &["get"], get(alerting::detail)),
+        ("/api/v1/alerts/{name}/ack", &["post", "delete"], post(alerting::acknowledge).delete(alerting::unacknowledge)),
+        ("/api/v1/silences", &["get", "post"], get(alerting::silences).post(alerting::set_silence)),
+        ("/api/v1/silences/preview", &["post"], post(alerting::preview)),
+        ("/api/v1/silences/{name}", &["delete"], delete(alerting::expire)),
+        ("/api/v1/maintenance", &["get"], get(alerting::maintenance)),
+        ("/api/v1/notifications", &["get"], get(alerting::deliveries)),
+        ("/api/v1/notifications/{name}/resend", &["post"], post(alerting::resend)),
+        ("/api/v1/notifiers", &["get"], get(alerting::notifiers)),
+        ("/api/v1/notifiers/{name}/test", &["post"], post(alerting::test)),
+        ("/api/v1/drill", &["post"], post(alerting::drill)),
+        ("/api/v1/routes", &["get"], get(alerting::routes)),
+        ("/api/v1/routes/test", &["post"], post(alerting::route_test)),
+        ("/api/v1/why", &["get"], get(alerting::why)),
     ];
     own.extend(prometheus::table());
+    own.extend(alertmanager::table());
     own
 }
 

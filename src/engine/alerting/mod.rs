@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::alert::ack::Ack as Acked;
-use crate::alert::dispatch::{Dispatcher, Event as AlertEvent};
+use crate::alert::dispatch::{Dispatcher, Event as AlertEvent, Setup};
 use crate::alert::rule::Fingerprint;
 use crate::base::clock::Clock;
 use crate::base::labels::Labels;
@@ -27,7 +27,8 @@ use crate::engine::evaluator::{EvalInput, Job, Turn};
 use crate::engine::handle::EngineError;
 use crate::engine::outbox::{LaneHealth, OutboxInput};
 use crate::engine::reload::Applied;
-use crate::state::{DeliveryFilter, EventFilter, Owed, StateDb};
+pub use crate::state::DeliveryFilter;
+use crate::state::{EventFilter, Owed, StateDb};
 use crate::wire::alerting::{
     Ack, AckRequest, AlertDetail, Deliveries, DrillRequest, MaintenanceRow, NotifierHealth, NotifierRow, RouteMatch,
     RouteRow, TestResult, Upcoming,
@@ -242,6 +243,22 @@ impl Alerting {
         rows.sort_by_key(|r| (!r.active, r.starts_at.is_none(), r.starts_at));
         rows.truncate(limit);
         Ok(rows)
+    }
+
+    /// The policy in force.
+    ///
+    /// # Errors
+    /// The engine is stopping.
+    pub async fn setup(&self) -> Result<Arc<Setup>, EngineError> {
+        self.look(|d, _| Arc::clone(d.setup())).await
+    }
+
+    /// Every receiver that there is, by name.
+    ///
+    /// # Errors
+    /// The engine is stopping.
+    pub async fn receivers(&self) -> Result<Vec<String>, EngineError> {
+        self.look(|d, _| d.setup().policy.receivers.keys().cloned().collect()).await
     }
 
     /// The tree of routes.
