@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::alert::escalate::Escalation;
+use crate::alert::flap::FlapPolicy;
 use crate::alert::inhibit::InhibitRule;
 use crate::alert::maintenance::MaintenanceWindow;
 use crate::alert::oncall::Rota;
@@ -31,6 +32,8 @@ pub struct Policy {
     pub oncall: BTreeMap<String, Rota>,
     /// Silences that files say.
     pub silences: Vec<Silence>,
+    /// When an alert counts as flapping.
+    pub flap: FlapPolicy,
     /// Equal for equal definitions: what reload compares.
     pub hash: u64,
 }

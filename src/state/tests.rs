@@ -43,7 +43,6 @@ fn alert(phase: Phase) -> Instance {
         monitor: name("shop"),
         phase,
         words: Arc::new(words),
-        told: vec!["ops".to_owned()],
     }
 }
 
@@ -66,7 +65,7 @@ fn owed(status: Status) -> Owed {
     };
     let key = format!("key-{}", status.as_str());
     let notification = Arc::new(Notification::single(key, "key".to_owned(), "ops", told));
-    Owed { notification, alert: Fingerprint(7), created: at(9), attempts: 0, next_attempt: at(9) }
+    Owed { notification, created: at(9), attempts: 0, next_attempt: at(9) }
 }
 
 fn attempt(status: Status, attempts: u32, after: After) -> Attempt {

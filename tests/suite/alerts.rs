@@ -23,7 +23,7 @@ use watchdog::base::probe::{Collector, ProbeCx};
 use watchdog::base::time::Timestamp;
 use watchdog::config::catalog::Probe;
 use watchdog::config::model::{Config, Limits, Monitor, Receiver, Schedule};
-use watchdog::engine::evaluator::{BoardInput, EvalInput, Evaluator, SlotResult};
+use watchdog::engine::evaluator::{BoardInput, EvalInput, Evaluator, SlotResult, Saved};
 use watchdog::engine::outbox::{DeliveryMetrics, Outbox, OutboxInput, Policy};
 use watchdog::state::StateDb;
 use watchdog::task::backoff::Backoff;
@@ -177,14 +177,17 @@ impl Life {
         let (outbox, messages) = mpsc::channel(1_000);
         let (show, board) = mpsc::channel(100_000);
         let clock = Clock::system();
-        let evaluator = Evaluator::new(db.clone(), clock, loaded.monitors, loaded.alerts, show.clone(), outbox.clone());
+        let saved = Saved { monitors: loaded.monitors, alerts: loaded.alerts, alerting: loaded.alerting };
+        let evaluator = Evaluator::new(db.clone(), clock, saved, show.clone(), outbox.clone());
         let policy = Policy {
             backoff: Backoff::new(Duration::from_millis(1), Duration::from_millis(4)),
             record: Duration::from_secs(60),
             ..Policy::default()
         };
-        let sender = Outbox::new(db.clone(), clock, loaded.owed, loaded.deliveries, show, DeliveryMetrics::default())
-            .with_policy(policy);
+        let metrics = DeliveryMetrics::default();
+        let sender =
+            Outbox::new(db.clone(), clock, loaded.owed, loaded.deliveries, show, inbox.clone(), metrics)
+                .with_policy(policy);
         let mut tasks = Supervisor::new(&CancellationToken::new());
         tasks.add("evaluator", |stop| evaluator.run(results, stop));
         tasks.add("outbox", |stop| sender.run(messages, stop));

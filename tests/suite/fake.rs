@@ -210,8 +210,16 @@ impl Fake {
         let tsdb = Tsdb::open(dir.path(), options, NOW).unwrap();
         drop(store.set(Ok(Arc::new(tsdb))));
         let (clock, query_metrics) = (Clock::starting_at(NOW), QueryMetrics::default());
+        let boards = watch::channel(Arc::new(first)).0;
+        let db = StateDb::open(dir.path(), clock).unwrap().db;
+        let (evaluator, inbox) = mpsc::channel(16);
+        let (outbox, _) = mpsc::channel(16);
+        let config = watch::channel(Applied::default()).1;
+        let alerting = Alerting { clock, evaluator, outbox, db, config, board: boards.subscribe() };
         Arc::new(Self {
-            boards: watch::channel(Arc::new(first)).0,
+            boards,
+            alerting,
+            _inbox: inbox,
             pushed: std::sync::Mutex::default(),
             queries: Queries::new(clock, Arc::clone(&store), query_metrics.clone()),
             query_metrics,
@@ -317,6 +325,10 @@ impl Engine for Fake {
 
     fn queries(&self) -> &Queries {
         &self.queries
+    }
+
+    fn alerting(&self) -> &Alerting {
+        &self.alerting
     }
 
     fn intake(&self) -> &Arc<Intake> {

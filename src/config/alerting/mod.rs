@@ -24,7 +24,7 @@ use crate::config::yaml::{Node, Span, Value};
 use crate::wire::api::{Level, Problem};
 
 /// The keys of the main file that are read here.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "receivers",
     "route",
     "inhibit",
@@ -35,6 +35,7 @@ const KEYS: [&str; 10] = [
     "escalations",
     "oncall",
     "silences",
+    "flapping",
 ];
 
 /// The name of a monitor where it is referred to. Whether there is one shows when all files are read.
@@ -124,6 +125,7 @@ pub fn read(fields: &mut Fields<'_>, notifiers: &BTreeMap<String, usize>) -> (Po
         list(fields, &["inhibit", "inhibit_rules"]).into_iter().filter_map(|node| reader.inhibit(node)).collect();
     policy.maintenance = reader.maintenance(&list(fields, &["maintenance"]), &policy.windows);
     policy.silences = reader.silences(&list(fields, &["silences"]));
+    policy.flap = reader.flapping(fields);
     if let Some(node) = fields.node("route") {
         policy.route = reader.root(node);
     }

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hasher as _;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use crate::alert::flap::FlapPolicy;
 use crate::alert::maintenance::{MaintenanceWindow, Occurrence, Schedule};
 use crate::alert::silence::Silence;
 use crate::alert::window::TimeWindow;
@@ -20,7 +22,26 @@ use crate::config::yaml::{Node, Value};
 /// Shortest and longest maintenance or silence.
 const LENGTH: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10 * 366 * 86_400));
 
+/// Shortest and longest time in which changes are counted, or without one.
+const SPAN: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_secs(7 * 86_400);
+
 impl<'a> Reader<'a> {
+    /// `flapping:`
+    pub(super) fn flapping(&self, fields: &mut Fields<'a>) -> FlapPolicy {
+        let default = FlapPolicy::default();
+        let Some(mut fields) = fields.nested("flapping") else { return default };
+        let on = fields.bool("enabled").unwrap_or(true);
+        let changes = fields.integer("changes", 2..=1_000).and_then(|n| u32::try_from(n).ok());
+        let window = fields.duration("window", SPAN);
+        let quiet = fields.duration("quiet", SPAN);
+        fields.finish();
+        FlapPolicy {
+            changes: changes.or(default.changes).filter(|_| on),
+            window: window.unwrap_or(default.window),
+            quiet: quiet.unwrap_or(default.quiet),
+        }
+    }
+
     /// `maintenance:`
     pub(super) fn maintenance(
         &mut self,

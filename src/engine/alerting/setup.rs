@@ -15,6 +15,7 @@ pub(crate) fn of(config: &Config) -> Setup {
         depends_on: depends_on
             .map(|m| (m.name.to_string(), m.depends_on.iter().map(ToString::to_string).collect()))
             .collect(),
+        flap: config.alerting.flap,
         ..Setup::default()
     }
 }

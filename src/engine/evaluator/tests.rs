@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::alert::policy::Policy;
+use crate::alert::route::GroupBy;
 use crate::base::BoxFuture;
 use crate::base::labels::Labels;
 use crate::base::message::{DeliveryError, Severity, Status};
@@ -60,7 +62,14 @@ fn config(monitors: &[Monitor], receivers: &[&str]) -> Config {
         })
     };
     let monitors: BTreeMap<_, _> = monitors.iter().map(|m| (m.name.clone(), Arc::new(m.clone()))).collect();
-    Config { receivers: receivers.iter().map(receiver).collect(), monitors, ..Config::default() }
+    // Everything is told at once: waits are the dispatcher's, and tested there.
+    let mut policy = Policy::of_notifiers(receivers.iter().copied());
+    policy.route.group_by = GroupBy::All;
+    policy.route.group_wait = Duration::ZERO;
+    policy.route.group_interval = Duration::ZERO;
+    policy.flap.changes = None;
+    let receivers = receivers.iter().map(receiver).collect();
+    Config { receivers, monitors, alerting: Arc::new(policy), ..Config::default() }
 }
 
 /// An evaluator over a directory; what it says is collected.
@@ -122,7 +131,8 @@ impl Rig {
         let (to_outbox, outbox) = mpsc::channel(10_000);
         let mut tasks = Supervisor::new(&CancellationToken::new());
         let clock = Clock::starting_at(Timestamp::from_millis(1_000_000));
-        let evaluator = Evaluator::new(db.clone(), clock, loaded.monitors, loaded.alerts, to_board, to_outbox);
+        let saved = Saved { monitors: loaded.monitors, alerts: loaded.alerts, alerting: loaded.alerting };
+        let evaluator = Evaluator::new(db.clone(), clock, saved, to_board, to_outbox);
         tasks.add("evaluator", |stop| evaluator.run(input, stop));
         Self { inbox, board, outbox, tasks, db, clock: 1_000_000 }
     }
@@ -398,7 +408,6 @@ async fn what_a_failing_database_missed_is_stored_when_it_works_again() {
             labels: Labels::default(),
             annotations: Labels::default(),
         }),
-        told: Vec::new(),
     };
     let first = vec![crate::state::Change::Alert(alert), crate::state::Change::Event(event(1))];
     assert_eq!(ledger.commit(first).await.events, [event(1).numbered(1)]);
@@ -452,7 +461,7 @@ fn result(monitor: &Monitor, at: i64, verdict: Verdict) -> SlotResult {
 #[test]
 fn ten_thousand_quiet_monitors_change_and_write_nothing() {
     let monitors: Vec<_> = (0..10_000).map(|n| monitor(&format!("m{n}"))).collect();
-    let mut book = Book::new(Vec::new(), Vec::new(), Timestamp::EPOCH);
+    let mut book = Book::new(Vec::new(), Vec::new(), &mut Shown::default(), Timestamp::EPOCH);
     book.configure(&config(&monitors, &["ops"]), true, Timestamp::EPOCH, &mut Decisions::default());
     for m in &monitors {
         book.result(&result(m, 1, Verdict::Up), &mut Decisions::default());
@@ -470,18 +479,20 @@ fn a_resolved_alert_is_shown_for_a_quarter_of_an_hour() {
     let shop =
         Monitor { alert: Some(AlertPolicy { after: 1, clear_after: 1, severity: Severity::Info }), ..monitor("shop") };
     let (at, minute) = (Timestamp::from_millis, Duration::from_secs(60));
-    let mut book = Book::new(Vec::new(), Vec::new(), at(0));
+    let mut shown = Shown::default();
+    let mut book = Book::new(Vec::new(), Vec::new(), &mut shown, at(0));
     let mut out = Decisions::default();
     book.configure(&config(std::slice::from_ref(&shop), &[]), true, at(0), &mut out);
     book.result(&result(&shop, 1, Verdict::Down), &mut out);
     book.result(&result(&shop, 2, Verdict::Up), &mut out);
-    assert_eq!(book.next_show(at(2)), Some(Duration::ZERO));
-    let rows = book.alerts_if_changed(at(2)).unwrap();
+    out.rows.into_iter().for_each(|row| shown.put(row));
+    assert_eq!(shown.next_show(at(2)), Some(Duration::ZERO));
+    let rows = shown.if_changed(at(2)).unwrap();
     assert_eq!(rows[0].state, AlertState::Resolved);
-    assert_eq!(book.next_show(at(2)), Some(15 * minute));
-    assert_eq!(book.alerts_if_changed(at(3).plus(14 * minute)), None);
-    assert_eq!(book.alerts_if_changed(at(2).plus(15 * minute)), Some(Vec::new()));
-    assert_eq!(book.next_show(at(2).plus(15 * minute)), None);
+    assert_eq!(shown.next_show(at(2)), Some(15 * minute));
+    assert_eq!(shown.if_changed(at(3).plus(14 * minute)), None);
+    assert_eq!(shown.if_changed(at(2).plus(15 * minute)), Some(Vec::new()));
+    assert_eq!(shown.next_show(at(2).plus(15 * minute)), None);
 }
 
 #[tokio::test]

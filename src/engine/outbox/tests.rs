@@ -88,6 +88,7 @@ fn hanging() -> Policy {
 struct Rig {
     inbox: mpsc::Sender<OutboxInput>,
     board: mpsc::Receiver<BoardInput>,
+    evaluator: mpsc::Receiver<EvalInput>,
     tasks: Supervisor,
     db: StateDb,
     metrics: DeliveryMetrics,
@@ -100,12 +101,13 @@ impl Rig {
         let Loaded { owed, deliveries, .. } = loaded;
         let (inbox, input) = mpsc::channel(1_000);
         let (to_board, board) = mpsc::channel(100_000);
+        let (to_evaluator, evaluator) = mpsc::channel(1_000);
         let metrics = DeliveryMetrics::default();
         let clock = Clock::system();
-        let outbox = Outbox::new(db.clone(), clock, owed, deliveries, to_board, metrics.clone()).with_policy(policy);
+        let outbox = Outbox::new(db.clone(), clock, owed, deliveries, to_board, to_evaluator, metrics.clone()).with_policy(policy);
         let mut tasks = Supervisor::new(&CancellationToken::new());
         tasks.add("outbox", |stop| outbox.run(input, stop));
-        Self { inbox, board, tasks, db, metrics, said: Vec::new() }
+        Self { inbox, board, evaluator, tasks, db, metrics, said: Vec::new() }
     }
 
     async fn receivers(&self, scripts: &[(&str, &Arc<Script>)], complete: bool) {
@@ -171,7 +173,7 @@ fn owed(receiver: &str, alert: u64, status: Status) -> Owed {
     let told = NotifiedAlert {
         status,
         fingerprint: Fingerprint(alert).to_string(),
-        labels: Labels::new([("alertname", "MonitorDown"), ("monitor", "shop")]),
+        labels: Labels::new([("alertname", "MonitorDown"), ("monitor", "shop"), ("n", &alert.to_string())]),
         annotations: Labels::default(),
         starts_at: Timestamp::from_millis(5),
         ends_at: None,
@@ -180,7 +182,7 @@ fn owed(receiver: &str, alert: u64, status: Status) -> Owed {
     };
     let (key, thread) = (format!("{receiver}-{alert}-{}", status.as_str()), format!("{receiver}-{alert}"));
     let notification = Arc::new(Notification::single(key, thread, receiver, told));
-    Owed { notification, alert: Fingerprint(alert), created: now, attempts: 0, next_attempt: now }
+    Owed { notification, created: now, attempts: 0, next_attempt: now }
 }
 
 fn events(said: &[BoardInput]) -> Vec<(String, String)> {
