@@ -11,7 +11,7 @@ use crate::alert::instance::{Instance, Phase};
 use crate::alert::monitor::MonitorStatus;
 use crate::alert::rule::{Fingerprint, Words};
 use crate::base::labels::Labels;
-use crate::base::message::Severity;
+use crate::base::message::{Severity, Status};
 use crate::base::name::MonitorName;
 use crate::base::outcome::Verdict;
 use crate::base::probe::Beat;
@@ -289,6 +289,19 @@ fn put_event(db: &Connection, event: &NewEvent) -> rusqlite::Result<Event> {
 /// Stores a message to deliver; `false` when it must not be sent.
 fn owe(db: &Connection, owed: &Owed) -> rusqlite::Result<bool> {
     let (n, status) = (&owed.notification, owed.notification.status());
+    if status == Status::Resolved {
+        // The notifier refused the thread's firing for good and took nothing of it: it has nothing to be
+        // relieved of.
+        let refused = db
+            .prepare_cached(
+                "SELECT 1 FROM outbox WHERE thread = ?1 AND receiver = ?2 AND status = 'firing' AND state = 'dead'
+                 AND NOT EXISTS (SELECT 1 FROM outbox WHERE thread = ?1 AND receiver = ?2 AND state <> 'dead')",
+            )?
+            .exists(params![n.thread, n.notifier])?;
+        if refused {
+            return Ok(false);
+        }
+    }
     let added = db
         .prepare_cached(
             "INSERT INTO outbox (key, receiver, thread, line, status, starts_at, message, created, attempts,
