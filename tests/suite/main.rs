@@ -19,6 +19,7 @@ mod peer;
 mod prometheus;
 mod promqltest;
 mod reload;
+mod scenarios;
 mod server;
 mod storage;
 mod terminal;

@@ -115,6 +115,11 @@ impl Dispatcher {
         self.setup.notifiers_of(&group.route.receiver).contains(&notifier)
     }
 
+    /// Whether another group of the alert leads to the notifier: that one tells it.
+    fn heard_elsewhere(&self, alert: &Alert, notifier: &str) -> bool {
+        alert.groups.iter().filter_map(|id| self.groups.get(id)).any(|g| self.is_of_route(g, notifier))
+    }
+
     /// What a notifier is to hear of a job's group now.
     pub(super) fn decide(&self, job: Job, notifier: &str) -> Plan {
         let Some(group) = self.groups.get(&job.group) else { return Plan::default() };
@@ -145,6 +150,9 @@ impl Dispatcher {
         let (mut believed, mut unacknowledged, mut last) = (false, false, None);
         for alert in members {
             let told = alert.told.get(notifier);
+            if !routed && told.is_some() && self.heard_elsewhere(alert, notifier) {
+                continue;
+            }
             let knows = told.is_some_and(|t| !t.shut);
             let mute = || self.mute_in(alert, by_time);
             if alert.fires() {

@@ -105,8 +105,10 @@ impl Dispatcher {
     fn reminder_at(&self, silencing: &Silencing) -> Option<Timestamp> {
         let s = &silencing.silence;
         let begun = s.starts_at.max(self.now);
-        // One that is so short that its end is near from the beginning needs no reminder.
-        let ending = self.setup.reminders.ending.map(|before| s.ends_at.minus(before)).filter(|at| *at > begun);
+        // The end of one that is short is in its author's mind.
+        let long = |before: &Duration| s.ends_at.since(s.starts_at) >= before.saturating_mul(4);
+        let ending = self.setup.reminders.ending.filter(long).map(|before| s.ends_at.minus(before));
+        let ending = ending.filter(|at| *at > begun);
         let forgotten = self.setup.reminders.forgotten.map(|idle| {
             let since = silencing.last_muted.map_or(s.starts_at, |last| last.max(s.starts_at));
             since.plus(idle).max(self.now)

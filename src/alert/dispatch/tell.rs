@@ -155,7 +155,7 @@ impl Dispatcher {
     fn shown(&self, firing: &[Fingerprint], resolved: &[Fingerprint], room: usize) -> (Vec<NotifiedAlert>, usize) {
         let sorted = |all: &[Fingerprint]| {
             let mut all: Vec<&Alert> = all.iter().filter_map(|f| self.alerts.get(f)).collect();
-            all.sort_by_key(|a| (std::cmp::Reverse(a.severity()), a.starts_at, a.fingerprint));
+            all.sort_by(|a, b| (b.severity(), a.starts_at, &a.labels).cmp(&(a.severity(), b.starts_at, &b.labels)));
             all
         };
         let (firing, resolved) = (sorted(firing), sorted(resolved));
