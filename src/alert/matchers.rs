@@ -172,9 +172,9 @@ impl fmt::Display for Matchers {
                 f.write_str(",")?;
             }
             if m.name().chars().any(is_reserved) {
-                quoted(f, m.name())?
+                quoted(f, m.name())?;
             } else {
-                f.write_str(m.name())?
+                f.write_str(m.name())?;
             }
             f.write_str(m.op().text())?;
             quoted(f, m.value())?;
