@@ -40,10 +40,15 @@ fn growth<const COUNTER: bool>(w: &Windows<'_>, extension: Option<Extension>, pe
 
 /// Indices of the samples that are less than the one before them.
 fn falls(values: &[f64]) -> Vec<usize> {
+    // Most counters never fall: so many pairs at a time are compared without looking which of them did.
+    const PAIRS: usize = 16;
     let mut falls = Vec::new();
-    for (i, pair) in values.windows(2).enumerate() {
-        if pair[1] < pair[0] {
-            falls.push(i + 1);
+    let (before, after) = (values.get(..values.len().saturating_sub(1)).unwrap_or_default(), values.get(1..));
+    let chunks = before.chunks(PAIRS).zip(after.unwrap_or_default().chunks(PAIRS)).enumerate();
+    for (c, (before, after)) in chunks {
+        let pairs = || before.iter().zip(after);
+        if pairs().fold(false, |any, (a, b)| any | (b < a)) {
+            falls.extend(pairs().enumerate().filter(|(_, (a, b))| b < a).map(|(i, _)| c * PAIRS + i + 1));
         }
     }
     falls
@@ -78,7 +83,8 @@ fn extrapolated<const COUNTER: bool>(w: &Windows<'_>, per: f64, out: &mut [f64])
     let zeros = [0.0; BATCH];
     let mut b = Batch { distances: zeros, first: zeros, growth: zeros, to_start: zeros, to_end: zeros, sampled: zeros };
     for out in out.chunks_mut(BATCH) {
-        for (k, Window { lo, hi, start, end }) in windows.by_ref().take(out.len()).enumerate() {
+        for k in 0..out.len() {
+            let Some(Window { lo, hi, start, end }) = windows.next() else { break };
             if hi - lo < 2 {
                 b.distances[k] = 0.0;
                 continue;
