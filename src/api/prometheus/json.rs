@@ -216,8 +216,8 @@ pub(super) fn float(out: &mut Vec<u8>, v: f64) {
         }
         return integer(out, size as u64);
     }
-    // What all but a few others are: `zmij` writes the same digits as the formatting of the standard library,
-    // five times as fast, but goes over to exponents elsewhere.
+    // What all but a few others are. `zmij` writes the shortest text five times as fast as the standard library, and
+    // rounds to an even last digit where two are as near, as Go does; but it goes over to exponents elsewhere.
     if (1e-4..9e15).contains(&size) {
         return out.extend_from_slice(zmij::Buffer::new().format_finite(v).as_bytes());
     }
@@ -278,8 +278,11 @@ mod tests {
         check(6_789.0, "6789");
         check(0.000_1, "0.0001");
         check(0.000_099, "0.000099");
+        // Halfway between two shortest texts: as Prometheus 2.42 answers.
+        check(696_875_328_913_889.25, "696875328913889.2");
+        check(696_875_328_913_889.75, "696875328913889.8");
+        check(9_007_199_254_740.992_5, "9007199254740.992");
         check(9e15, "9000000000000000");
-        check(8_999_999_999_999_999.5, "9000000000000000");
         check(-17.0, "-17");
         check(0.1, "0.1");
         check(1_435_781_451.781, "1435781451.781");
@@ -297,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn digits_are_those_of_the_standard_library() {
+    fn texts_are_as_short_as_they_can_be_and_read_back() {
         let mut rng = fastrand::Rng::with_seed(1);
         for _ in 0..200_000 {
             // Of every magnitude that is written without an exponent, with many digits and with few.
@@ -309,7 +312,8 @@ mod tests {
             }
             let mut out = Vec::new();
             float(&mut out, v);
-            assert_eq!(String::from_utf8(out).unwrap(), v.to_string());
+            let text = String::from_utf8(out).unwrap();
+            assert_eq!((text.parse(), text.len()), (Ok(v), v.to_string().len()), "{text} is not {v}");
         }
     }
 
