@@ -443,23 +443,28 @@ mod tests {
     async fn a_tiny_query_is_answered_at_once_and_a_larger_one_in_its_turn() {
         let (queries, _dir) = service(1);
         let tsdb = queries.store.open().unwrap();
+        let now = queries.now().millis();
         let mut batch = crate::tsdb::Batch::default();
-        for i in 0..10 {
-            let labels = crate::base::labels::Labels::new([("__name__", "m"), ("i", ["a", "b"][i / 9]), ("job", "j")]);
-            batch.series(&labels.with(&crate::base::labels::Labels::new([("n", i.to_string())])).to_buf());
-            batch.push(1_000, i as f64);
-            batch.push(31_000, i as f64);
+        for n in 0..10 {
+            let i = if n == 9 { "b" } else { "a" };
+            let labels = [("__name__", "m"), ("i", i), ("job", "j"), ("n", &n.to_string())];
+            batch.series(&crate::base::labels::Labels::new(labels).to_buf());
+            batch.push(now - 31_000, f64::from(n));
+            batch.push(now - 1_000, f64::from(n));
         }
         tsdb.append(&batch, crate::tsdb::Ack::Written, queries.now()).unwrap();
         let ask = |text: &str, at| Ask { text: text.to_owned(), at, lookback: None, timeout: None, resolution: None };
-        let range = Times::Range { start: 0, end: 60_000, step: 15_000 };
+        let range = Times::Range { start: now - 60_000, end: now, step: 15_000 };
         let text = r#"m{i="b"}"#;
         let mut tiny = std::pin::pin!(queries.answer(ask(text, range), |done| done.answer.value));
         let std::task::Poll::Ready(at_once) = futures_util::poll!(tiny.as_mut()) else { panic!("it waits") };
         let in_turn = queries.ask(ask(r#"m{i=~"b.*"}"#, range)).await.unwrap();
-        assert_eq!(at_once.unwrap(), in_turn.answer.value);
+        let at_once = at_once.unwrap();
+        assert_eq!(at_once, in_turn.answer.value);
+        let Value::Matrix(all) = at_once else { panic!("no matrix") };
+        assert_eq!(all[0].points.len(), 3);
         // Small by its looks only: what was tried at once gives its turn back and begins anew.
-        let larger = queries.ask(ask(r#"count(m{job="j"})"#, Times::Instant(31_000))).await.unwrap();
+        let larger = queries.ask(ask(r#"count(m{job="j"})"#, Times::Instant(now))).await.unwrap();
         let Value::Vector(all) = larger.answer.value else { panic!("no vector") };
         assert_eq!(all[0].v, 10.0);
     }
