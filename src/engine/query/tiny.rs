@@ -7,6 +7,7 @@
 
 use crate::base::matcher::Matcher;
 use crate::promql::ast::{Duration, Expr, ExprKind, VectorSelector};
+use crate::promql::func::Func;
 use crate::promql::source::SourceError;
 use crate::promql::value::{EvalError, Limits, Times};
 use crate::tsdb::Tsdb;
@@ -19,6 +20,8 @@ const STEPS: i64 = 1_000;
 const SPAN: i64 = 6 * 3_600_000;
 /// Most selectors.
 const SELECTORS: usize = 2;
+/// Most arguments of a call.
+const ARGUMENTS: usize = 8;
 /// Most levels of a tree.
 const LEVELS: usize = 6;
 
@@ -65,7 +68,9 @@ impl Tree {
                 self.back = self.back.max(range);
                 self.selects_few(&matrix.selector)
             }
-            ExprKind::Call(call) => call.args.len() <= SELECTORS && call.args.iter().all(|a| self.is_small(a, levels)),
+            // Selects series that the query does not name.
+            ExprKind::Call(call) if call.func == Func::Info => false,
+            ExprKind::Call(call) => call.args.len() <= ARGUMENTS && call.args.iter().all(|a| self.is_small(a, levels)),
             ExprKind::Aggregate(a) => {
                 a.param.as_deref().is_none_or(|p| self.is_small(p, levels)) && self.is_small(&a.expr, levels)
             }
