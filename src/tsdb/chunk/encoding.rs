@@ -63,6 +63,8 @@ mod tests {
         }
         check(|_| 1.5, Effort::Dense, "decimal, even");
         check(|i| f64::from(i) * 17.0, Effort::Fast, "decimal, even");
+        check(|i| f64::from(i) / 5.0, Effort::Fast, "decimal, even");
+        check(|i| f64::from(i) / 16.0, Effort::Fast, "decimal, even");
         check(|i| f64::from(i * i % 1_009), Effort::Fast, "decimal, blocks");
         check(|i| f64::from(u8::from(i % 97 == 0)), Effort::Dense, "decimal, bins");
         check(|i| (f64::from(i) + 0.1).sin() * 1e-7, Effort::Fast, "bits, blocks");

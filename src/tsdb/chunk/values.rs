@@ -223,8 +223,11 @@ fn fits_decimal(v: f64, power: f64) -> bool {
 /// The smallest power of ten that makes nearly all values whole, judged by a sample of them.
 fn decimal_power(values: &[f64]) -> Option<u8> {
     const SAMPLE: usize = 32;
+    /// A prime, so that all places are reached, and the sample keeps no step with what repeats: every fifth value
+    /// of a counter of fifths is whole.
+    const STRIDE: usize = 10_007;
     let (mut power, mut seen, mut misfits) = (0, 0, 0);
-    for v in values.iter().step_by(values.len().div_ceil(SAMPLE)) {
+    for v in (0..values.len().min(SAMPLE)).map(|i| &values[i * STRIDE % values.len()]) {
         seen += 1;
         match (power..POWERS.len()).find(|p| fits_decimal(*v, POWERS[*p])) {
             Some(p) => power = p,
