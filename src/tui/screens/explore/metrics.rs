@@ -51,13 +51,22 @@ pub(in crate::tui::screens) fn draw(x: &Explore, browser: &Browser, theme: &Them
     };
     rule(theme, columns, "METRICS", &tail, true).draw(buf, theme, area, 0);
     let rows = rows(body);
+    // The screen goes on at both sides of a box that is narrower.
+    let side = u16::from(area.width < body.width);
+    for row in 1..area.height * side {
+        for x in [area.x, area.right() - 1] {
+            Line::new().add(Role::Dim, theme.bar()).draw(buf, theme, Rect { x, width: 1, ..area }, row);
+        }
+    }
+    let columns = columns - 2 * usize::from(side);
+    let inner = Rect { x: area.x + side, width: area.width - 2 * side, ..area };
     // Where there is little room the name is all that counts.
     let told = if columns >= 50 { KIND + SERIES } else { 0 };
     let name = columns.saturating_sub(3 + told);
     let head = Line::new().pad(3).col(Role::Dim, "METRIC", name, theme);
     let head =
         if told > 0 { head.col(Role::Dim, "TYPE", KIND, theme).num(Role::Dim, "SERIES", SERIES, theme) } else { head };
-    head.draw(buf, theme, area, 1);
+    head.draw(buf, theme, inner, 1);
     for (row, (i, metric)) in (2..).zip(found.iter().enumerate().skip(browser.top).take(rows)) {
         let cursor = if i == browser.at { theme.cursor() } else { " " };
         let line = Line::new().add(Role::Strong, format!(" {cursor} ")).col(Role::Text, &metric.name, name, theme);
@@ -67,16 +76,16 @@ pub(in crate::tui::screens) fn draw(x: &Explore, browser: &Browser, theme: &Them
         } else {
             line
         };
-        line.draw(buf, theme, area, row);
+        line.draw(buf, theme, inner, row);
         if i == browser.at {
-            mark_row(theme, buf, area, row);
+            mark_row(theme, buf, inner, row);
         }
     }
     let below = area.height.saturating_sub(u16::try_from(HELP).unwrap_or(0));
-    rule(theme, columns, "", "", false).draw(buf, theme, area, below.saturating_sub(1));
+    rule(theme, columns, "", "", false).draw(buf, theme, inner, below.saturating_sub(1));
     let (role, text) = about(x, found.get(browser.at).copied());
     for (row, line) in (below..area.height).zip(wrap(&text, columns.saturating_sub(4)).into_iter().take(HELP)) {
-        Line::new().pad(3).add(role, line).draw(buf, theme, area, row);
+        Line::new().pad(3).add(role, line).draw(buf, theme, inner, row);
     }
 }
 
