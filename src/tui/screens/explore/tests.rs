@@ -191,6 +191,18 @@ fn names_of_series_cannot_command_the_terminal() {
 }
 
 #[test]
+fn what_is_told_of_metrics_cannot_command_the_terminal() {
+    let mut s = explored(140, 40, "\u{f}", &[]);
+    let evil = "\x1b]52;c;aGk=\x07\u{202e}x\u{9b}2J".to_owned();
+    let metric = Metric { name: evil.clone(), kind: evil.clone(), help: evil.clone(), unit: evil, series: Some(1) };
+    update(&mut s, Msg::Reply(Request::Metrics, Ok(Reply::Metrics(vec![metric]))));
+    assert!(text(&s, &Theme::default()).contains("52;c"));
+    for cell in cells(&s, &Theme::default()).content() {
+        assert_eq!(cell.symbol(), crate::base::term_safe::term_safe(cell.symbol()));
+    }
+}
+
+#[test]
 fn without_colour_the_mistake_is_underlined() {
     use ratatui::style::Modifier;
     let s = explored(80, 24, "rate(p95[5m)", &[]);
