@@ -16,6 +16,7 @@ use crate::tsdb::compact::Tombstone;
 use crate::tsdb::delete;
 use crate::tsdb::fs::{Disk, Fs};
 use crate::tsdb::head::Head;
+use crate::tsdb::leftover::Leftovers;
 use crate::tsdb::maintain::Upkeep;
 use crate::tsdb::metadata;
 use crate::tsdb::open::{recover, remove_unfinished, sync};
@@ -192,7 +193,7 @@ impl Tsdb {
         fs.create_dir(&catalog::dir(dir))?;
         let cache = Cache::new(INDEX_CACHE);
         remove_unfinished(&*fs, dir)?;
-        let mut catalog = Catalog::load(&*fs, dir, &cache)?;
+        let (mut catalog, leftovers) = Catalog::load(&*fs, dir, &cache)?;
         let recovered = recover(&*fs, dir, catalog.flushed())?;
         let mut lost = Vec::new();
         let mut small = |path: &Path, magic| -> std::io::Result<Option<Vec<u8>>> {
@@ -228,7 +229,7 @@ impl Tsdb {
             options: RwLock::new(options),
             fs,
             cache,
-            upkeep: Mutex::new(Upkeep::new(last_id + 1, believed)),
+            upkeep: Mutex::new(Upkeep::new(last_id + 1, believed, Leftovers::new(leftovers))),
             writer: Mutex::new(Writer::new(wal, log, recovered.next_id, since)),
             head: RwLock::new(recovered.head),
             catalog: RwLock::new(Arc::new(catalog)),

@@ -19,6 +19,7 @@ use crate::tsdb::block::{Block, BlockWriter, Meta};
 use crate::tsdb::catalog;
 use crate::tsdb::db::Shared;
 use crate::tsdb::head::series::Data;
+use crate::tsdb::leftover::Fate;
 use crate::tsdb::maintain::{Upkeep, Work};
 use crate::tsdb::merge::{Merge, read_data};
 
@@ -67,7 +68,8 @@ impl Days<'_> {
                 None => {
                     // Numbers of segments are given so that the one before those of a flush is free.
                     let sequence = if day == self.last { self.through } else { self.upkeep.first_segment - 1 };
-                    let meta = Meta::raw(self.upkeep.take_id(), (sequence, sequence));
+                    let mut meta = Meta::raw(self.upkeep.take_id(), (sequence, sequence));
+                    meta.replaces = self.upkeep.leftovers.ids();
                     let block = BlockWriter::create(&catalog::dir(&self.shared.dir), meta, &self.shared.cache)?;
                     self.open.entry(day).or_insert(block)
                 }
@@ -212,7 +214,7 @@ impl Shared {
                 Ok(block) => blocks.extend(block),
                 Err(err) => {
                     // The next try writes all of them again.
-                    blocks.iter().for_each(|block| drop(self.fs.remove(block.path())));
+                    self.discard(days.upkeep, blocks.into_iter().map(Arc::new), Fate::Removed);
                     return Err(err);
                 }
             }

@@ -18,6 +18,7 @@ mod head;
 pub mod inspect;
 mod join;
 mod labels;
+mod leftover;
 pub mod maintain;
 mod merge;
 pub mod metadata;
