@@ -17,7 +17,7 @@ use crate::engine::handle::Engine;
 use crate::engine::kinds::Kinds;
 use crate::engine::lock::{DataDir, LockError};
 use crate::engine::reload::Sources;
-use crate::engine::start::{Running, Setup, start};
+use crate::engine::start::{Crash, Running, Setup, start};
 use crate::engine::systemd::Systemd;
 use crate::state::StateError;
 use crate::wire::api::Level;
@@ -126,8 +126,8 @@ impl Booted {
         }
     }
 
-    /// Waits until a part of the engine crashes, see [`Running::crashed`].
-    pub async fn crashed(&mut self) -> &'static str {
+    /// Waits until the engine cannot go on, see [`Running::crashed`].
+    pub async fn crashed(&mut self) -> Crash {
         self.running.crashed().await
     }
 

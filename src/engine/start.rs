@@ -24,6 +24,7 @@ use crate::engine::reload::{Applied, Faults, Reloader, Sources};
 use crate::engine::runner::Runner;
 use crate::engine::scheduler::{Command, Scheduler};
 use crate::engine::storage;
+use crate::engine::storage::disk::DiskWatch;
 use crate::engine::storage::keeper::Keeper;
 use crate::engine::storage::recorder::{self, Recorder};
 use crate::engine::systemd::Systemd;
@@ -80,8 +81,19 @@ pub struct Running {
     outbox: Supervisor,
     board: Supervisor,
     upkeep: Supervisor,
+    /// Cancelled when the disk is not to be trusted any more.
+    disk_lost: CancellationToken,
     events: mpsc::Sender<EvalInput>,
     _data: DataDir,
+}
+
+/// Why an engine cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crash {
+    /// A part of it ended.
+    Part(&'static str),
+    /// The disk did not confirm what was written, again and again.
+    Disk,
 }
 
 /// An engine that no longer probes, judges or sends, but still answers readers.
@@ -161,8 +173,9 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         queries: Arc::clone(&queries),
         intake: Arc::clone(&intake),
         failing: false,
-        unsynced: false,
     };
+    let disk_lost = CancellationToken::new();
+    let disk = DiskWatch { store: Arc::clone(&store), board: to_board.clone(), lost: disk_lost.clone() };
     let recorder = Recorder::new(recorder::Sources {
         clock,
         store,
@@ -196,6 +209,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
     let (store_opened, opened) = oneshot::channel();
     let mut storage = group("keeper", Box::new(|stop| Box::pin(store_keeper.run(store_opened, stop))));
     let observed = Arc::clone(&metrics.store);
+    storage.add("disk", |stop| disk.run(stop));
     storage.add("store metrics", |stop| storage::metrics::observe(observed, stop));
     // A store that takes longer is waited for by those who need it alone.
     let _ = tokio::time::timeout(STORE_OPENS, opened).await;
@@ -231,6 +245,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
             group.add("hand out", |stop| hand_out.run(watch, stop));
             group
         },
+        disk_lost,
         events: to_evaluator,
         _data: data,
     };
@@ -255,9 +270,10 @@ impl Running {
     }
 
     /// Waits until a part of the engine ends, which none does before it is stopped: it crashed. The rest
-    /// goes on, but without it nobody may be told of what is found. Cancel-safe.
-    pub async fn crashed(&mut self) -> &'static str {
-        first_ended([
+    /// goes on, but without it nobody may be told of what is found. Or until the disk fails for good.
+    /// Cancel-safe.
+    pub async fn crashed(&mut self) -> Crash {
+        let parts = [
             ("reload", &mut self.reload),
             ("scheduler", &mut self.scheduler),
             ("ingest", &mut self.ingest),
@@ -267,8 +283,12 @@ impl Running {
             ("outbox", &mut self.outbox),
             ("board", &mut self.board),
             ("upkeep", &mut self.upkeep),
-        ])
-        .await
+        ];
+        tokio::select! {
+            biased;
+            () = self.disk_lost.cancelled() => Crash::Disk,
+            part = first_ended(parts) => Crash::Part(part),
+        }
     }
 
     /// Stops everything that acts, in the order in which work flows, so that nothing measured goes

@@ -182,10 +182,7 @@ impl Shared {
         writer.wal.rotate();
         self.flush_due.store(true, Relaxed);
         let result = self.rewrite_series_log(writer);
-        if result.is_err() {
-            self.syncer.ask_rotate();
-        }
-        result.map_err(append_error)
+        result.inspect_err(|err| self.syncer.cannot_move(err)).map_err(append_error)
     }
 
     /// Writes the log of definitions anew, with the series in memory only.

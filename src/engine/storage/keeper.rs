@@ -44,8 +44,6 @@ pub struct Keeper {
     pub intake: Arc<Intake>,
     /// The last upkeep failed.
     pub failing: bool,
-    /// The last fsync of the log failed.
-    pub unsynced: bool,
 }
 
 impl Keeper {
@@ -104,7 +102,6 @@ impl Keeper {
     /// once per spell.
     async fn maintain(&mut self, stop: &CancellationToken) -> bool {
         let Ok(tsdb) = self.store.open() else { return false };
-        self.watch_disk(tsdb.stats().fsyncs.failed_in_a_row).await;
         loop {
             let (now, tsdb, stop) = (self.clock.now(), Arc::clone(&tsdb), stop.clone());
             let work = tokio::task::spawn_blocking(move || tsdb.maintain(now, &|| stop.is_cancelled()));
@@ -124,16 +121,6 @@ impl Keeper {
                 let _ = self.board.send(Report::Complaint { part: "storage upkeep", what }).await;
             }
             return failed;
-        }
-    }
-
-    /// Complains while the disk does not confirm what is written, once per spell.
-    async fn watch_disk(&mut self, failed_in_a_row: u32) {
-        let unsynced = failed_in_a_row > 0;
-        if unsynced != self.unsynced {
-            self.unsynced = unsynced;
-            let what = unsynced.then(|| "the disk does not confirm what is written: fsync failed".to_owned());
-            let _ = self.board.send(Report::Complaint { part: "storage fsync", what }).await;
         }
     }
 
