@@ -112,8 +112,6 @@ pub async fn boot(plan: Plan, logs: impl FnOnce(&Path) -> Logs) -> Result<Booted
     let systemd = Systemd::new(std::env::var_os("NOTIFY_SOCKET"), std::env::var("WATCHDOG_USEC").ok().as_deref());
     let running = start(Setup { clock, data, sources, loaded, http, systemd }).await.map_err(|e| state_failure(&e))?;
     let server = bound.serve(Arc::clone(&running.core) as Arc<dyn Engine>, clock);
-    running.ready(&ready_line);
-    tracing::info!("{ready_line}");
     Ok(Booted { running, server, _logs: logs, ready_line })
 }
 
@@ -123,6 +121,16 @@ impl Booted {
     pub fn reload(&self) {
         if self.running.core.reload.try_send(oneshot::channel().0).is_err() {
             tracing::warn!("the configuration is being loaded already");
+        }
+    }
+
+    /// Waits until the series store answers, too, and tells the service manager and the log. To be called once.
+    pub fn ready(&mut self) -> impl Future<Output = ()> + use<> {
+        let line = self.ready_line.clone();
+        let ready = self.running.ready(line.clone());
+        async move {
+            ready.await;
+            tracing::info!("{line}");
         }
     }
 

@@ -39,8 +39,11 @@ const MAX_PROBES: usize = 8_192;
 const RESERVED_FDS: usize = 128;
 /// How long the start waits for the first board.
 const FIRST_BOARD: Duration = Duration::from_secs(2);
-/// How long the start waits for the series store; probing begins without it after that.
+/// How long the start waits for the series store; probing begins without it after that, and readiness goes on
+/// waiting.
 const STORE_OPENS: Duration = Duration::from_secs(5);
+/// How often the service manager is told that we still wait, and half of what it is asked to allow.
+const STILL_OPENING: Duration = Duration::from_secs(15);
 /// The series store's place in the data directory.
 pub const METRICS_DIR: &str = "metrics";
 /// How long the series store may take to write its last samples out.
@@ -84,6 +87,8 @@ pub struct Running {
     /// Cancelled when the disk is not to be trusted any more.
     disk_lost: CancellationToken,
     events: mpsc::Sender<EvalInput>,
+    /// Ends when the store is open, or nobody should wait for it any more; taken by whoever waits.
+    opening: Option<oneshot::Receiver<()>>,
     _data: DataDir,
 }
 
@@ -206,13 +211,14 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         group.add(name, start);
         group
     };
-    let (store_opened, opened) = oneshot::channel();
+    let (store_opened, mut opened) = oneshot::channel();
     let mut storage = group("keeper", Box::new(|stop| Box::pin(store_keeper.run(store_opened, stop))));
     let observed = Arc::clone(&metrics.store);
     storage.add("disk", |stop| disk.run(stop));
     storage.add("store metrics", |stop| storage::metrics::observe(observed, stop));
     // A store that takes longer is waited for by those who need it alone.
-    let _ = tokio::time::timeout(STORE_OPENS, opened).await;
+    let waited = tokio::time::timeout(STORE_OPENS, &mut opened).await;
+    let opening = waited.is_err().then_some(opened);
     let (applied, watch, mut first_board) = (config.clone(), config.clone(), board.clone());
     let running = Running {
         core: Arc::new(Core {
@@ -247,6 +253,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         },
         disk_lost,
         events: to_evaluator,
+        opening,
         _data: data,
     };
     let monitors = applied.borrow().config.monitors.len();
@@ -259,9 +266,16 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
 type Work = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Running {
-    /// Tells the service manager that the engine works.
-    pub fn ready(&self, status: &str) {
-        self.systemd.ready(status);
+    /// Waits until questions can be answered, then tells the service manager that the engine works. Asks it for
+    /// patience until then. To be called once.
+    pub fn ready(&mut self, status: String) -> impl Future<Output = ()> + use<> {
+        let (opening, systemd) = (self.opening.take(), self.systemd.clone());
+        async move {
+            if let Some(opening) = opening {
+                wait_for_store(opening, &systemd).await;
+            }
+            systemd.ready(&status);
+        }
     }
 
     async fn event(&self, what: &'static str, detail: String) {
@@ -361,6 +375,15 @@ impl HandOut {
     }
 }
 
+async fn wait_for_store(mut opening: oneshot::Receiver<()>, systemd: &Systemd) {
+    loop {
+        systemd.starting(STILL_OPENING * 2);
+        if tokio::time::timeout(STILL_OPENING, &mut opening).await.is_ok() {
+            return;
+        }
+    }
+}
+
 async fn first_ended<const N: usize>(parts: [(&'static str, &mut Supervisor); N]) -> &'static str {
     let ends = parts.map(|(name, group)| {
         Box::pin(async move {
@@ -387,6 +410,27 @@ fn probe_permits() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_service_manager_is_patient_while_a_large_store_is_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("notify");
+        let manager = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+        let systemd = Systemd::new(Some(path.into_os_string()), None);
+        let (opened, opening) = oneshot::channel();
+        let open = async {
+            tokio::time::sleep(Duration::from_secs(40)).await;
+            opened.send(()).unwrap();
+        };
+        tokio::join!(wait_for_store(opening, &systemd), open);
+        manager.set_nonblocking(true).unwrap();
+        let mut buf = [0; 100];
+        for _ in 0..3 {
+            let n = manager.recv(&mut buf).unwrap();
+            assert_eq!(&buf[..n], b"EXTEND_TIMEOUT_USEC=30000000");
+        }
+        manager.recv(&mut buf).unwrap_err();
+    }
 
     #[tokio::test]
     async fn a_part_that_crashes_is_named() {

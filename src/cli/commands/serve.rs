@@ -37,10 +37,14 @@ pub fn run(args: &ServeArgs, ui: &mut Ui, cx: &Context) -> Done {
             // Nothing was measured or promised yet.
             _ = signals.stop() => return Ok(Answer::Good),
         };
-        ui.line(&booted.ready_line);
-        ui.flush();
+        let (mut ready, mut is_ready) = (std::pin::pin!(booted.ready()), false);
         let (reason, end) = loop {
             tokio::select! {
+                () = &mut ready, if !is_ready => {
+                    is_ready = true;
+                    ui.line(&booted.ready_line);
+                    ui.flush();
+                }
                 (name, _) = signals.stop() => break (format!("shutting down ({name})"), Ok(Answer::Good)),
                 _ = hup.recv() => booted.reload(),
                 crash = booted.crashed() => break fallen(crash),
