@@ -353,7 +353,7 @@ impl Shared {
         let mut newer = catalog
             .of(Resolution::Raw)
             .filter(|b| b.overlaps(after + 1, until) && known.is_none_or(|known| fresh(b.meta(), known)));
-        newer.any(|b| !b.select(&[], after + 1, until, &mut Damage::default()).is_empty())
+        newer.any(|b| b.has_samples(after + 1, until, &mut Damage::default()))
     }
 
     fn roll_up(

@@ -17,7 +17,7 @@ mod guard;
 mod head;
 pub mod inspect;
 mod join;
-mod labels;
+pub mod labels;
 mod leftover;
 pub mod maintain;
 mod merge;

@@ -14,12 +14,15 @@ use ahash::RandomState;
 
 use crate::base::labels::Labels;
 use crate::base::matcher::Matcher;
+use crate::promql::source::{Select, SourceError};
 use crate::tsdb::head::postings::Postings;
 use crate::tsdb::head::series::{Data, Series, Stored};
 use crate::tsdb::head::table::Table;
 
 /// A series whose place in the order of labels is not known yet.
 const UNRANKED: u32 = u32::MAX;
+/// So many series are looked at between two looks at whether anybody still waits.
+const ASK: usize = 4_096;
 
 /// Series by slot.
 #[derive(Debug, Default)]
@@ -144,17 +147,44 @@ impl Head {
         &self.postings
     }
 
-    /// The series that fulfil all matchers and may have samples in the time, sorted by labels; no more than `most`.
-    pub(crate) fn snapshot(&self, matchers: &[Matcher], start: i64, end: i64, most: usize) -> Option<Vec<Seen>> {
+    /// Label sets of the series of a [`snapshot`](Self::snapshot), with their places in the order of labels, without
+    /// copying samples and without a limit: eight bytes, and a share of the labels, for each.
+    ///
+    /// # Errors
+    /// It was cancelled.
+    pub(crate) fn names(&self, select: &Select<'_>) -> Result<Vec<(u32, Labels)>, SourceError> {
+        let mut found = Vec::new();
+        for (n, slot) in self.select(select.matchers).into_iter().enumerate() {
+            if n % ASK == 0 && select.is_cancelled() {
+                return Err(SourceError::Cancelled);
+            }
+            let Some(series) = self.get(slot) else { continue };
+            let overlaps = |data: &Data| data.overlaps(select.start, select.end);
+            if overlaps(&series.live) || series.frozen.as_deref().is_some_and(overlaps) {
+                found.push((self.rank.get(slot as usize).copied().unwrap_or(UNRANKED), series.labels.clone()));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The series that fulfil all matchers and may have samples in the time.
+    ///
+    /// # Errors
+    /// They are too many, or it was cancelled.
+    pub(crate) fn snapshot(&self, select: &Select<'_>) -> Result<Vec<Seen>, SourceError> {
+        let (start, end, limit) = (select.start, select.end, select.max_series);
         let mut seen = Vec::new();
-        for slot in self.select(matchers) {
+        for (n, slot) in self.select(select.matchers).into_iter().enumerate() {
+            if n % ASK == 0 && select.is_cancelled() {
+                return Err(SourceError::Cancelled);
+            }
             let Some(series) = self.get(slot) else { continue };
             let frozen = series.frozen.as_ref().filter(|f| f.overlaps(start, end));
             if frozen.is_none() && !series.live.overlaps(start, end) {
                 continue;
             }
-            if seen.len() >= most {
-                return None;
+            if seen.len() >= limit {
+                return Err(SourceError::TooManySeries { limit });
             }
             let from = series.live.open.partition_point(|s| s.0 < start);
             let to = series.live.open.partition_point(|s| s.0 <= end);
@@ -169,7 +199,7 @@ impl Head {
                 },
             });
         }
-        Some(seen)
+        Ok(seen)
     }
 
     /// The place of a slot in the order of labels, if it is known.
@@ -239,14 +269,22 @@ impl Head {
 
 /// Sorts a snapshot by labels.
 pub(crate) fn sort(seen: &mut [Seen]) {
-    let known = |s: &Seen| s.rank != UNRANKED;
-    // Ranked ones first, by rank; the others by their text; then one merge.
-    if seen.iter().all(known) {
-        seen.sort_unstable_by_key(|s| s.rank);
+    sort_by(seen, |s| (s.rank, &s.labels));
+}
+
+/// Sorts names by labels.
+pub(crate) fn sort_names(names: &mut [(u32, Labels)]) {
+    sort_by(names, |(rank, labels)| (*rank, labels));
+}
+
+/// By the places that are known, else by the text, which is the same order.
+fn sort_by<T>(all: &mut [T], key: impl Fn(&T) -> (u32, &Labels)) {
+    if all.iter().all(|one| key(one).0 != UNRANKED) {
+        all.sort_unstable_by_key(|one| key(one).0);
     } else {
-        seen.sort_by(|a, b| match (known(a), known(b)) {
-            (true, true) => a.rank.cmp(&b.rank),
-            _ => a.labels.cmp(&b.labels),
+        all.sort_by(|a, b| match (key(a), key(b)) {
+            ((a, _), (b, _)) if a != UNRANKED && b != UNRANKED => a.cmp(&b),
+            ((_, a), (_, b)) => a.cmp(b),
         });
     }
 }
