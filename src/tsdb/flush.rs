@@ -105,7 +105,7 @@ impl Shared {
                 through
             }
         };
-        let slots = self.head().capacity();
+        let slots = self.head().len();
         for from in (0..slots).step_by(PORTION) {
             self.head_mut().freeze(from..from + PORTION);
         }
@@ -143,7 +143,7 @@ impl Shared {
     pub(crate) fn frozen(&self) -> Frozen {
         let (mut ranked, mut new) = (Vec::new(), Vec::new());
         let mut newest = None;
-        let slots = self.head().capacity();
+        let slots = self.head().len();
         for from in (0..slots).step_by(PORTION) {
             let head = self.head();
             for slot in from..(from + PORTION).min(slots) {

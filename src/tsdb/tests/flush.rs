@@ -1,6 +1,7 @@
 //! From memory into blocks, and back out of them.
 
 use super::*;
+use crate::base::matcher::MatchOp;
 
 fn scrapes(db: &Tsdb, from: i64, to: i64) {
     for i in from..to {
@@ -49,6 +50,32 @@ fn a_flushed_log_is_cut_and_idle_series_leave_memory() {
     assert_eq!(everything(&db).len(), 201);
     drop(db);
     assert_eq!(everything(&open(dir.path())).len(), 201);
+}
+
+#[test]
+fn series_that_move_up_in_memory_stay_themselves() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    let mut expected: std::collections::BTreeMap<Labels, Samples> = std::collections::BTreeMap::new();
+    let mut gone = 0;
+    for round in 0..6_usize {
+        let t = NOW + round as i64;
+        // Each round other ones are missing, and some are new.
+        let live = (0..400).filter(|n| n % 5 != round % 5).chain(400 + round * 100..450 + round * 100);
+        let all: Vec<_> = live.map(|n| (labels(["a", "b"][n % 2], n), vec![(t, n as f64)])).collect();
+        append(&db, &all);
+        all.iter().for_each(|(l, s)| expected.entry(l.labels()).or_default().extend(s));
+        assert_same(&everything(&db), &expected.clone().into_iter().collect::<Vec<_>>(), "before the flush");
+        gone += db.flush().unwrap().series_gone;
+        let some = [Matcher::equal("__name__", "a"), Matcher::new("n", MatchOp::Regex, ".*3.*").unwrap()];
+        let fit = |l: &Labels| some.iter().all(|m| m.matches(l.get(m.name()).unwrap()));
+        let of: Vec<_> = expected.clone().into_iter().filter(|(l, _)| fit(l)).collect();
+        assert_same(&query(&db, &some, i64::MIN, i64::MAX), &of, "some");
+        assert_eq!(append(&db, &all).stored, all.len() as u64, "each is found again");
+    }
+    assert!(gone > 300 && db.stats().series < 600, "{gone} of {:?}", db.stats());
+    drop(db);
+    assert_same(&everything(&open(dir.path())), &expected.into_iter().collect::<Vec<_>>(), "reopened");
 }
 
 #[test]
