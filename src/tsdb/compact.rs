@@ -285,6 +285,11 @@ const DAY: i64 = 24 * HOUR;
 /// Blocks of a finished window that are this many are merged, however small the new ones are beside an old one.
 const MANY: usize = 8;
 
+/// The longest tier of raw blocks. Retention in milliseconds.
+pub fn longest(retention: i64) -> i64 {
+    (retention / 10).clamp(DAY, 31 * DAY)
+}
+
 /// Sets of blocks that should be merged now, each into one, the most urgent first. Retention in milliseconds.
 ///
 /// A window of a tier is merged once it lies in the past and its blocks double the largest of them, or are
@@ -292,7 +297,7 @@ const MANY: usize = 8;
 pub fn plan(blocks: &[Descriptor], now: i64, retention: i64) -> Vec<Vec<u64>> {
     let mut jobs: Vec<Vec<u64>> = Vec::new();
     for resolution in [Resolution::Raw, Resolution::FiveMinutes, Resolution::Hour] {
-        let longest = (retention / 10).clamp(DAY, 31 * DAY);
+        let longest = longest(retention);
         let tiers = match resolution {
             Resolution::Raw => [2 * HOUR, DAY, longest],
             // Roll-ups come by the day.

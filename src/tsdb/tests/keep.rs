@@ -76,6 +76,36 @@ fn roll_ups_with_the_newest_raw_samples_are_what_raw_samples_give() {
 }
 
 #[test]
+fn old_samples_that_come_late_are_merged_with_their_like() {
+    let dir = tempfile::tempdir().unwrap();
+    let year = Duration::from_secs(400 * 86_400);
+    let db = Tsdb::open(dir.path(), Options { retention: year, ..Options::default() }, at(NOW)).unwrap();
+    let mut expected: std::collections::BTreeMap<i64, f64> = std::collections::BTreeMap::new();
+    // A year, handed in by many flushes from the newest to the oldest, and all over the place.
+    for flush in 0..24_i64 {
+        let all: std::collections::BTreeMap<i64, f64> = (0..360_i64)
+            .map(|day| (NOW - day * DAY - flush * HOUR, flush as f64))
+            .filter(|(t, _)| flush % 3 != 0 || (NOW - t) / DAY % 40 < 20)
+            .collect();
+        append(&db, &[(labels("late", 1), all.clone().into_iter().collect())]);
+        expected.extend(all);
+        db.flush().unwrap();
+    }
+    let found = || query_raw(&db, &[], i64::MIN, i64::MAX)[0].1.clone();
+    let expected: Samples = expected.into_iter().collect();
+    assert_eq!(found(), expected);
+    let raw = || db.stats().blocks[0].1.blocks;
+    assert!(raw() > 24 * 20, "{}", raw());
+    maintain(&db, NOW + DAY);
+    assert_eq!(found(), expected);
+    // Ten windows and sixteen days, each of which is merged further as it grows old.
+    assert!(raw() <= 40, "{}", raw());
+    let spans: Vec<i64> =
+        db.shared().catalog().of(Resolution::Raw).map(|b| b.stats().max_time - b.stats().min_time).collect();
+    assert!(spans.iter().all(|s| *s < 31 * DAY), "{spans:?}");
+}
+
+#[test]
 fn late_samples_find_their_way_into_roll_ups() {
     let dir = tempfile::tempdir().unwrap();
     let db = open(dir.path());
