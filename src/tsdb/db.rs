@@ -222,7 +222,8 @@ impl Tsdb {
             warn!(error = %err, "the disk does not confirm what the write-ahead log holds: it goes into blocks soon");
             syncer.ask_rotate();
         }
-        let since = (!recovered.segments.is_empty()).then_some(now);
+        // A store that is opened often gets its flushes nevertheless.
+        let since = (!recovered.segments.is_empty()).then(|| recovered.since.map_or(now, |since| since.min(now)));
         let wal = Wal::new(Arc::clone(&fs), wal_dir, Arc::clone(&syncer), recovered.segments, catalog.flushed() + 2);
         let shared = Arc::new(Shared {
             dir: dir.to_owned(),

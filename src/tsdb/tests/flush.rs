@@ -93,6 +93,23 @@ fn upkeep_flushes_when_the_log_is_old() {
 }
 
 #[test]
+fn the_age_of_the_log_outlives_the_process() {
+    let dir = tempfile::tempdir().unwrap();
+    append(&open(dir.path()), &[(labels("a", 1), vec![(NOW, 1.0)])]);
+    let (_, segment) = crate::tsdb::wal::replay::segments(&dir.path().join("wal")).unwrap().remove(0);
+    let begun = std::time::UNIX_EPOCH + std::time::Duration::from_millis(NOW as u64);
+    std::fs::File::options().write(true).open(segment).unwrap().set_modified(begun).unwrap();
+    let at = |secs: i64| Timestamp::from_millis(NOW + secs * 1_000);
+    // A process that runs for ten minutes at a time.
+    for restart in 1..3 {
+        let db = Tsdb::open(dir.path(), Options::default(), at(restart * 600)).unwrap();
+        assert_eq!(db.maintain(at(restart * 600 + 599), &|| false).unwrap().flushed, 0, "{restart}");
+    }
+    let db = Tsdb::open(dir.path(), Options::default(), at(1_800)).unwrap();
+    assert_eq!(db.maintain(at(1_800), &|| false).unwrap().flushed, 1);
+}
+
+#[test]
 fn a_failed_flush_leaves_no_blocks() {
     let dir = tempfile::tempdir().unwrap();
     let db = open(dir.path());
