@@ -133,9 +133,11 @@ impl Shared {
     fn look_up(&self, writer: &mut Writer, batch: &Batch) -> usize {
         let head = self.head();
         writer.places.clear();
-        let mut unknown = 0;
+        let (mut unknown, mut next) = (0, 0);
         for (key, _) in batch.iter() {
-            let place = head.find(head.hash(key), key);
+            // A scrape names its series in the order in which it named them first, which is that of their slots.
+            let place = head.check(next, key).or_else(|| head.find(head.hash(key), key));
+            next = place.map_or(next, |(slot, _)| slot + 1);
             unknown += usize::from(place.is_none());
             writer.places.push(place);
         }

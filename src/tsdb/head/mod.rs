@@ -71,6 +71,11 @@ impl Head {
         slot.map(|slot| (slot, id))
     }
 
+    /// Slot and number of a series, if it is in this slot.
+    pub(crate) fn check(&self, slot: u32, key: &str) -> Option<(u32, u64)> {
+        self.get(slot).filter(|s| s.labels.as_key() == key).map(|s| (slot, s.id))
+    }
+
     /// Adds a series that is not there.
     pub(crate) fn add(&mut self, labels: Labels, id: u64) -> u32 {
         let slot = self.add_unindexed(labels, id);
