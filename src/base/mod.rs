@@ -10,6 +10,7 @@ pub mod matcher;
 pub mod message;
 pub mod name;
 pub mod nearest;
+pub mod notification;
 pub mod outcome;
 pub mod probe;
 pub mod re2;

@@ -471,13 +471,16 @@ mod tests {
         let alert = |i| AlertRow {
             fingerprint: format!("{i:016x}"),
             name: "MonitorDown".to_owned(),
-            monitor: name(i),
+            monitor: Some(name(i)),
             severity: Severity::Critical,
             state: AlertState::Firing,
             since: Timestamp::EPOCH,
             starts_at: Timestamp::EPOCH,
             labels: Labels::default(),
             annotations: Labels::default(),
+            value: None,
+            ack: None,
+            muted: None,
             deliveries: Vec::new(),
         };
         keeper.decided(BoardInput::Alerts((0..MANY).map(|i| Arc::new(alert(i))).collect()));

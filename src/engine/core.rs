@@ -110,7 +110,12 @@ impl Core {
             last_ok: other(detail.last_ok.as_ref()),
             last_bad: other(detail.last_bad.as_ref()),
             history: detail.history,
-            alerts: board.alerts.iter().filter(|a| a.monitor == monitor.name).map(|a| AlertRow::clone(a)).collect(),
+            alerts: board
+                .alerts
+                .iter()
+                .filter(|a| a.monitor.as_ref() == Some(&monitor.name))
+                .map(|a| AlertRow::clone(a))
+                .collect(),
             events,
         })
     }

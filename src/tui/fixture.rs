@@ -95,13 +95,16 @@ fn alert(alert: &str, monitor: &str, severity: Severity, state: AlertState, secs
     AlertRow {
         fingerprint: format!("{:016x}", alert.len() * 7919 + monitor.len()),
         name: alert.into(),
-        monitor: name(monitor),
+        monitor: Some(name(monitor)),
         severity,
         state,
         since: ago(secs),
         starts_at: ago(secs),
         labels: Labels::new([("alertname", alert), ("monitor", monitor)]),
         annotations: Labels::new([("summary", "timeout after 10s in processing")]),
+        value: None,
+        ack: None,
+        muted: None,
         deliveries: if state == AlertState::Firing {
             vec![DeliveryRow {
                 receiver: "ops".into(),

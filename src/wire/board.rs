@@ -10,6 +10,7 @@ use crate::base::message::{Severity, Status};
 use crate::base::name::MonitorName;
 use crate::base::outcome::{Verdict, seconds};
 use crate::base::time::Timestamp;
+use crate::wire::alerting::{Ack, MutedBy};
 
 /// Cells in a monitor's status strip.
 pub const STRIP_CELLS: usize = 60;
@@ -195,8 +196,9 @@ pub struct AlertRow {
     pub fingerprint: String,
     /// Name of the rule.
     pub name: String,
-    /// The monitor it belongs to.
-    pub monitor: MonitorName,
+    /// The monitor it is about, when it is about one.
+    #[serde(default)]
+    pub monitor: Option<MonitorName>,
     /// How bad.
     pub severity: Severity,
     /// Where it stands.
@@ -209,8 +211,26 @@ pub struct AlertRow {
     pub labels: Labels,
     /// Texts for people. Untrusted.
     pub annotations: Labels,
+    /// What the rule's expression gave last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// Who has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ack: Option<Ack>,
+    /// What keeps it from being told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub muted: Option<MutedBy>,
     /// What has been sent about it, per receiver.
     pub deliveries: Vec<DeliveryRow>,
+}
+
+impl AlertRow {
+    /// What it is about, in one word: its monitor, else the `instance`, `service`, `job` or `host` label.
+    pub fn subject(&self) -> &str {
+        let named = self.monitor.as_ref().map(MonitorName::as_str);
+        let label = || ["instance", "service", "job", "host"].iter().find_map(|name| self.labels.get(name));
+        named.or_else(label).unwrap_or("")
+    }
 }
 
 /// The last thing sent, or owed, to one receiver about one alert.

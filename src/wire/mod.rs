@@ -20,6 +20,7 @@
 //!
 //! Names in paths are percent-encoded. Errors are [`api::ErrorBody`].
 
+pub mod alerting;
 pub mod api;
 pub mod board;
 pub mod query;

@@ -265,7 +265,7 @@ fn result(monitor: &Arc<Monitor>, clock: &mut i64, verdict: Verdict) -> EvalInpu
 fn note_firing(input: &BoardInput, world: &World) {
     if let BoardInput::Alerts(rows) = input {
         for row in rows.iter().filter(|r| r.state == AlertState::Firing) {
-            world.note(&[row.monitor.as_str(), &row.starts_at.millis().to_string()]);
+            world.note(&[row.subject(), &row.starts_at.millis().to_string()]);
         }
     }
 }

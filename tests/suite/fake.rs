@@ -65,13 +65,16 @@ pub fn alert(monitor: &str) -> AlertRow {
     AlertRow {
         fingerprint: "00c0ffee00c0ffee".to_owned(),
         name: "MonitorDown".to_owned(),
-        monitor: name(monitor),
+        monitor: Some(name(monitor)),
         severity: Severity::Critical,
         state: AlertState::Firing,
         since: ago(260),
         starts_at: ago(260),
         labels: Labels::new([("alertname", "MonitorDown"), ("monitor", monitor)]),
         annotations: Labels::new([("summary", "db is down: connection refused")]),
+        value: None,
+        ack: None,
+        muted: None,
         deliveries: vec![DeliveryRow {
             receiver: "ops".to_owned(),
             status: Status::Firing,

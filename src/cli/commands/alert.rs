@@ -81,7 +81,7 @@ pub fn table(ui: &mut Ui, alerts: &[&AlertRow], now: Timestamp) {
             Cell::new(role, word),
             Cell::plain(a.severity.as_str()),
             Cell::plain(&a.name),
-            Cell::plain(a.monitor.as_str()),
+            Cell::plain(a.subject()),
             Cell::plain(Short(now.since(a.since)).to_string()),
             deliveries(&a.deliveries),
             Cell::plain(a.annotations.get("summary").unwrap_or_default()),

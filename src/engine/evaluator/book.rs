@@ -442,13 +442,16 @@ fn row(alert: &Instance) -> Option<AlertRow> {
     Some(AlertRow {
         fingerprint: alert.fingerprint.to_string(),
         name: alert.rule.clone(),
-        monitor: alert.monitor.clone(),
+        monitor: Some(alert.monitor.clone()),
         severity: alert.words.severity,
         state,
         since,
         starts_at,
         labels: alert.words.labels.clone(),
         annotations: alert.words.annotations.clone(),
+        value: None,
+        ack: None,
+        muted: None,
         deliveries: Vec::new(),
     })
 }

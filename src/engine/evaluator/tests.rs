@@ -86,7 +86,7 @@ impl Said {
 
     fn alerts(&self) -> Vec<(AlertState, String)> {
         let last = self.board.iter().rev().find_map(|b| match b {
-            BoardInput::Alerts(rows) => Some(rows.iter().map(|r| (r.state, r.monitor.to_string())).collect()),
+            BoardInput::Alerts(rows) => Some(rows.iter().map(|r| (r.state, r.subject().to_owned())).collect()),
             _ => None,
         });
         last.unwrap_or_default()

@@ -344,7 +344,7 @@ fn alert(s: &State, theme: &Theme, columns: usize, a: &AlertRow, start: Line) ->
         return line
             .col(role, &a.name, room / 2, theme)
             .add(Role::Text, " ")
-            .col(role, a.monitor.as_str(), (room - room / 2).saturating_sub(1), theme)
+            .col(role, a.subject(), (room - room / 2).saturating_sub(1), theme)
             .num(role, &age, 7, theme);
     }
     let name = (columns / 4).clamp(14, 32);
@@ -352,7 +352,7 @@ fn alert(s: &State, theme: &Theme, columns: usize, a: &AlertRow, start: Line) ->
         .col(mark.role, mark.word, 5, theme)
         .col(if quiet { Role::Quiet } else { Role::Strong }, &a.name, name, theme)
         .add(Role::Text, " ")
-        .col(role, a.monitor.as_str(), name.min(24), theme)
+        .col(role, a.subject(), name.min(24), theme)
         .num(role, &age, 7, theme)
         .add(Role::Text, "  ");
     let line = match a.deliveries.iter().max_by_key(|d| (rank(d.state), d.at)) {

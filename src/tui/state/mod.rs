@@ -237,7 +237,7 @@ impl State {
         }
         match self.screen {
             Screen::Overview => match self.overview.selected.as_ref()? {
-                Item::Alert(fingerprint) => self.alert(fingerprint).map(|a| a.monitor.clone()),
+                Item::Alert(fingerprint) => self.alert(fingerprint).and_then(|a| a.monitor.clone()),
                 Item::Monitor(name) => Some(name.clone()),
                 Item::Group(_) => None,
             },
