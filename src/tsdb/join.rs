@@ -67,7 +67,7 @@ pub(crate) fn join(
         if series.len() == limit {
             return Err(SourceError::TooManySeries { limit });
         }
-        if series.len() % ASK == 0 && select.is_cancelled() {
+        if series.len().is_multiple_of(ASK) && select.is_cancelled() {
             return Err(SourceError::Cancelled);
         }
         let mut name = None;

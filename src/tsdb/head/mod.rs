@@ -148,7 +148,7 @@ impl Head {
     pub(crate) fn names(&self, select: &Select<'_>) -> Result<Vec<(u32, Labels)>, SourceError> {
         let mut found = Vec::new();
         for (n, slot) in self.select(select.matchers).into_iter().enumerate() {
-            if n % ASK == 0 && select.is_cancelled() {
+            if n.is_multiple_of(ASK) && select.is_cancelled() {
                 return Err(SourceError::Cancelled);
             }
             let Some(series) = self.get(slot) else { continue };
@@ -168,7 +168,7 @@ impl Head {
         let (start, end, limit) = (select.start, select.end, select.max_series);
         let mut seen = Vec::new();
         for (n, slot) in self.select(select.matchers).into_iter().enumerate() {
-            if n % ASK == 0 && select.is_cancelled() {
+            if n.is_multiple_of(ASK) && select.is_cancelled() {
                 return Err(SourceError::Cancelled);
             }
             let Some(series) = self.get(slot) else { continue };

@@ -86,7 +86,7 @@ mod tests {
         for slot in 0..5_000 {
             table.insert(hash(slot), slot);
         }
-        let number = |slot: u32| (slot % 3 != 0).then(|| slot - slot / 3 - 1);
+        let number = |slot: u32| (!slot.is_multiple_of(3)).then(|| slot - slot / 3 - 1);
         table.renumber(3_333, number);
         for slot in 0..5_000 {
             assert_eq!(number(slot).and_then(|n| table.find(hash(slot), |s| s == n)), number(slot));
