@@ -232,6 +232,7 @@ pub fn dump(
         want: Want::Last,
         resolution: Some(resolution),
         max_series: usize::MAX,
+        cancel: None,
     };
     let set: Box<dyn SeriesSet> = db.select(&select).map_err(broken)?;
     let (mut reader, mut column) = (set.reader(), Column::default());
