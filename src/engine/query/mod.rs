@@ -90,7 +90,7 @@ pub enum QueryError {
 
 impl From<SourceError> for QueryError {
     fn from(e: SourceError) -> Self {
-        Self::Evaluation(EvalError::Source(e))
+        Self::Evaluation(e.into())
     }
 }
 
