@@ -254,3 +254,6 @@ impl Dispatcher {
         self.timers.set(Timer::Windows, self.now);
     }
 }
+
+#[cfg(test)]
+mod tests;
