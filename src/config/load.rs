@@ -19,7 +19,7 @@ use crate::config::cx::Resolver;
 use crate::config::files::{self, Found, MAIN_FILE, Part, Stamp, Tree};
 use crate::config::fnv;
 use crate::config::main_file::{self, Main, MainSheet};
-use crate::config::messages::Messages;
+use crate::config::messages::{Messages, Named};
 use crate::config::model::Config;
 use crate::config::monitors::{self, Item, Sheet};
 use crate::config::report::{self, Code, Source, whole_file};
@@ -153,10 +153,11 @@ pub fn load(dir: &Path, catalog: &dyn Catalog, resolver: &dyn Resolver, previous
 fn named_messages(kept: &BTreeMap<String, Kept>, problems: &mut Vec<Problem>) -> Messages {
     let mut all = BTreeMap::new();
     for (path, file) in kept {
-        for (name, message) in &file.sheet.messages {
+        for Named { name, message, place } in &file.sheet.messages {
             if all.contains_key(name) {
-                let text = format!("the message template `{name}` exists already");
-                problems.push(whole_file(Level::Error, path, Code::DuplicateName, text, "give it another name"));
+                let text = format!("a message template is named `{name}` already");
+                let problem = whole_file(Level::Error, path, Code::DuplicateName, text, "give it another name");
+                problems.push(Problem { line: place.0, column: place.1, ..problem });
                 continue;
             }
             all.insert(name.clone(), message.clone());

@@ -12,7 +12,7 @@ use crate::config::catalog::Catalog;
 use crate::config::cx::{Cx, Resolver};
 use crate::config::fields::Fields;
 use crate::config::fnv::Fnv;
-use crate::config::messages::{self, Message, Messages};
+use crate::config::messages::{self, Messages, Named};
 use crate::config::model::{Receiver, Server};
 use crate::config::monitors::report_syntax;
 use crate::config::report::{Code, Source};
@@ -240,7 +240,7 @@ fn receiver_of(
 }
 
 /// Reads a file of `templates.d`: its `messages`. Templates of monitors are not part of this version.
-pub fn read_templates(source: &Arc<Source>, resolver: &dyn Resolver) -> (Vec<(String, Message)>, Vec<Problem>) {
+pub fn read_templates(source: &Arc<Source>, resolver: &dyn Resolver) -> (Vec<Named>, Vec<Problem>) {
     let (root, _) = yaml::parse(source.text());
     if root.as_ref().and_then(|r| r.get("messages")).is_none() {
         return (Vec::new(), read_unused(source, resolver));

@@ -18,6 +18,17 @@ pub struct Message {
     pub body: Option<Template>,
 }
 
+/// One of them as it stands in a file.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// Its name.
+    pub name: String,
+    /// What it says.
+    pub message: Message,
+    /// Where its name stands: line and column, from 1.
+    pub place: (usize, usize),
+}
+
 /// All of them by name.
 pub type Messages = Arc<BTreeMap<String, Message>>;
 
@@ -36,7 +47,7 @@ pub fn template(fields: &mut Fields<'_>, key: &'static str) -> Option<Template> 
 }
 
 /// Reads the `messages:` of a file in `templates.d`.
-pub fn read(fields: &mut Fields<'_>) -> Vec<(String, Message)> {
+pub fn read(fields: &mut Fields<'_>) -> Vec<Named> {
     let cx = fields.cx();
     let items = match fields.node("messages") {
         None => return Vec::new(),
@@ -59,7 +70,8 @@ pub fn read(fields: &mut Fields<'_>) -> Vec<(String, Message)> {
         }
         fields.finish();
         if let Some(name) = name.filter(|_| cx.error_count() == before) {
-            found.push((name.value().to_owned(), message));
+            let at = cx.source().position(name.span.start);
+            found.push(Named { name: name.value().to_owned(), message, place: (at.line, at.column) });
         }
     }
     found

@@ -25,7 +25,7 @@ const MAX_TEXT: usize = 4096;
 /// What the title may take of it.
 const MAX_TITLE: usize = 300;
 /// Telegram's HTML; the limit counts what a person sees.
-const MARKUP: Markup = Markup { cost: char::len_utf16, counts_plain: true, link: Some(link), ..Markup::HTML };
+const MARKUP: Markup = Markup { cost: char::len_utf16, counts_plain: true, ..Markup::HTML };
 
 #[derive(Debug)]
 struct Telegram {
@@ -89,10 +89,6 @@ fn is_chat(text: &str) -> bool {
         || text
             .strip_prefix('@')
             .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
-}
-
-fn link(label: &str, url: &str) -> String {
-    format!("<a href=\"{}\">{label}</a>", url.replace('&', "&amp;"))
 }
 
 #[derive(Serialize)]

@@ -99,6 +99,11 @@ pub fn body(text: &Text, markup: &Markup, limit: usize) -> String {
         out.append(piece);
     }
     out.limit = limit;
+    if out.cut {
+        // What follows is not part of what was cut.
+        out.cut = false;
+        out.newline();
+    }
     if left_out > 0 {
         out.newline();
         out.line(&text.language.more(left_out));
@@ -213,14 +218,17 @@ impl<'a> Writer<'a> {
     }
 
     fn wrapped(&mut self, (open, close): (&'static str, &'static str), text: &str) {
-        let cost = if self.markup.counts_plain { 0 } else { self.markup.size(open) + self.markup.size(close) };
-        if cost >= self.left() {
+        let cost = |mark| if self.markup.counts_plain { 0 } else { self.markup.size(mark) };
+        let (opening, closing) = (cost(open), cost(close));
+        if opening + closing >= self.left() {
             self.cut = true;
             return;
         }
-        self.raw(open, cost);
+        self.raw(open, opening);
+        self.limit -= closing;
         self.plain(text);
-        self.raw(close, 0);
+        self.limit += closing;
+        self.raw(close, closing);
     }
 
     fn plain(&mut self, text: &str) {
@@ -263,6 +271,16 @@ mod tests {
         let short = body(&text, &Markup::PLAIN, 1_000);
         assert!(short.chars().count() <= 1_000, "{}", short.len());
         assert!(short.ends_with("\n… and 42 more\n\nwatchdog tui alert/0000000000000004"), "{short}");
+    }
+
+    #[test]
+    fn a_text_that_is_cut_is_set_off_from_what_follows() {
+        let mut one = alert(Status::Firing, "db-1", "critical");
+        one.annotations = crate::base::labels::Labels::new([("summary", "x".repeat(9_000))]);
+        let text = built_in(&group(vec![one; 3]), &Voice::default());
+        let short = body(&text, &Markup::PLAIN, 500);
+        assert!(short.chars().count() <= 500);
+        assert!(short.ends_with("x…\n\n… and 2 more\n\nwatchdog tui alert/0000000000000004"), "{short}");
     }
 
     proptest! {

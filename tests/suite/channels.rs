@@ -652,6 +652,67 @@ async fn a_script_gets_the_notification_and_its_exit_code_decides() {
     ));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_screen_that_nobody_sits_at_is_not_tried_again() {
+    let to = build("desktop", "{program: /bin/false}");
+    match deliver(&*to, &firing(), None).await {
+        Err(DeliveryError::Permanent(err)) => assert!(err.to_string().contains("no desktop session"), "{err}"),
+        // A developer's own session: the program is run, and fails.
+        Err(DeliveryError::Retry { err, .. }) => assert!(err.to_string().contains("failed"), "{err}"),
+        Ok(_) => panic!("nothing was shown"),
+    }
+}
+
+#[test]
+fn mistakes_in_templates_are_named_with_their_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = dir.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let load = |previous: Option<&watchdog::config::Loaded>| {
+        let loaded = watchdog::config::load(dir.path(), &Kinds, &Env2, previous);
+        let places = loaded.problems.iter().map(|p| format!("{}:{}:{} {}", p.file, p.line, p.column, p.message));
+        let places = places.collect::<Vec<_>>();
+        (loaded, places)
+    };
+    let main =
+        "notifiers:\n  - name: ops\n    type: ntfy\n    topic: a\n    template: short\n    title: '{{ stauts }}'\n";
+    write("watchdog.yaml", main);
+    write(
+        "templates.d/m.yaml",
+        "messages:\n  - name: short\n    body: |\n      first line\n      {{ status | upcase }}\n",
+    );
+    assert_eq!(
+        load(None).1,
+        [
+            "templates.d/m.yaml:5:19 `body`: unknown filter: filter upcase is unknown",
+            "watchdog.yaml:5:15 no message template is named `short`",
+            "watchdog.yaml:6:16 `title`: nothing is called `stauts` here; did you mean `status`?",
+        ]
+    );
+    write("watchdog.yaml", &main.replace("stauts", "status"));
+    write("templates.d/m.yaml", "messages:\n  - {name: short, body: one}\n");
+    let (good, places) = load(None);
+    assert_eq!(places, Vec::<String>::new());
+    // The main file did not change; what its templates say did.
+    write("templates.d/m.yaml", "messages:\n  - {name: other, body: one}\n");
+    assert_eq!(load(Some(&good)).1, ["watchdog.yaml:5:15 no message template is named `short`"]);
+    write("templates.d/m.yaml", "messages:\n  - {name: short, body: two}\n");
+    let (next, places) = load(Some(&good));
+    assert_eq!(places, Vec::<String>::new());
+    assert_ne!(next.config.receivers[0].hash, good.config.receivers[0].hash);
+    write("templates.d/n.yaml", "messages:\n  - {name: short, title: x}\n  - {name: empty}\n");
+    assert_eq!(
+        load(Some(&good)).1,
+        [
+            "templates.d/n.yaml:2:12 a message template is named `short` already",
+            "templates.d/n.yaml:3:6 neither `title` nor `body` is there",
+        ]
+    );
+}
+
 #[test]
 fn every_page_shows_a_configuration_that_stands() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/guide/notifiers");
