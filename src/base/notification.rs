@@ -3,6 +3,8 @@
 //! A notification is stored in the outbox in this form before anything is sent. Texts inside are
 //! untrusted: they come from targets, labels and people.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::base::BoxFuture;
@@ -195,6 +197,20 @@ pub struct Receipt {
 pub trait Notifier: Send + Sync + std::fmt::Debug {
     /// Delivers the notification.
     fn deliver<'a>(&'a self, delivery: Delivery<'a>) -> BoxFuture<'a, Result<Receipt, DeliveryError>>;
+
+    /// What the service takes at most, unless configuration says otherwise; `None` for no known limit.
+    fn default_rate(&self) -> Option<Rate> {
+        None
+    }
+}
+
+/// So many messages in such a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// How many.
+    pub messages: u32,
+    /// In which time.
+    pub per: Duration,
 }
 
 #[cfg(test)]

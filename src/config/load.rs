@@ -20,6 +20,7 @@ use crate::config::depends;
 use crate::config::files::{self, Found, MAIN_FILE, Part, Stamp, Tree};
 use crate::config::fnv;
 use crate::config::main_file::{self, Main, MainSheet};
+use crate::config::messages::{Messages, Named};
 use crate::config::model::Config;
 use crate::config::monitors::{self, Item, Sheet};
 use crate::config::report::{self, Code, Source, whole_file};
@@ -89,6 +90,8 @@ struct KeptMain {
     hash: u64,
     sheet: Arc<MainSheet>,
     good: Arc<Main>,
+    /// What it was read with.
+    messages: Messages,
 }
 
 /// Loads `dir`. Reads nothing outside it but what `resolver` reads, and opens no connection.
@@ -109,10 +112,12 @@ pub fn load(dir: &Path, catalog: &dyn Catalog, resolver: &dyn Resolver, previous
     };
     let reader = Reader { tree: &tree, catalog, resolver, previous, now_ms: Clock::system().now().millis() };
     let (mains, others): (Vec<&Found>, Vec<&Found>) = tree.files.iter().partition(|f| f.part == Part::Main);
-    let mut main = mains.into_iter().find_map(|found| reader.main(found));
     let sheets = reader.files(&others);
     let paths = others.iter().map(|found| found.path.clone());
     let mut kept: BTreeMap<String, Kept> = paths.zip(sheets).filter_map(|(path, file)| Some((path, file?))).collect();
+    let mut twice = Vec::new();
+    let messages = named_messages(&kept, &mut twice);
+    let mut main = mains.into_iter().find_map(|found| reader.main(found, &messages));
     if main.is_none() && tree.may_hold(MAIN_FILE) {
         main = previous.main.as_ref().map(|m| KeptMain { stamp: None, ..m.clone() });
     }
@@ -123,6 +128,7 @@ pub fn load(dir: &Path, catalog: &dyn Catalog, resolver: &dyn Resolver, previous
         }
     }
     let mut problems = std::mem::take(&mut tree.problems);
+    problems.extend(twice);
     if kept.is_empty() && main.is_none() && problems.is_empty() {
         let hint = "run `watchdog init`, or name the right directory";
         problems.push(whole_file(Level::Warning, ".", Code::Suspicious, "there is no configuration here", hint));
@@ -146,6 +152,23 @@ pub fn load(dir: &Path, catalog: &dyn Catalog, resolver: &dyn Resolver, previous
     };
     let files = tree.files.len();
     Loaded { config: Arc::new(config), problems: listed(problems), files, stale, dir: dir.to_owned(), kept, main }
+}
+
+/// The templates of messages of all files; a name that comes twice is its first file's.
+fn named_messages(kept: &BTreeMap<String, Kept>, problems: &mut Vec<Problem>) -> Messages {
+    let mut all = BTreeMap::new();
+    for (path, file) in kept {
+        for Named { name, message, place } in &file.sheet.messages {
+            if all.contains_key(name) {
+                let text = format!("a message template is named `{name}` already");
+                let problem = whole_file(Level::Error, path, Code::DuplicateName, text, "give it another name");
+                problems.push(Problem { line: place.0, column: place.1, ..problem });
+                continue;
+            }
+            all.insert(name.clone(), message.clone());
+        }
+    }
+    Arc::new(all)
 }
 
 fn listed(mut problems: Vec<Problem>) -> Vec<Problem> {
@@ -214,15 +237,21 @@ impl Reader<'_> {
         let source = Source::new(found.path.clone(), text);
         match found.part {
             Part::Monitors => monitors::read(&source, self.catalog, self.resolver),
-            Part::Main | Part::Rules | Part::Templates => {
+            Part::Templates => {
+                let (messages, problems) = main_file::read_templates(&source, self.resolver);
+                Sheet { messages, problems, ..Sheet::default() }
+            }
+            Part::Main | Part::Rules => {
                 Sheet { problems: main_file::read_unused(&source, self.resolver), ..Sheet::default() }
             }
         }
     }
 
-    fn main(&self, found: &Found) -> Option<KeptMain> {
+    fn main(&self, found: &Found, messages: &Messages) -> Option<KeptMain> {
         let before = self.previous.main.as_ref();
-        if let Some(before) = before.filter(|b| b.stamp == Some(found.stamp) && !b.sheet.volatile) {
+        // With other templates the same text may mean something else.
+        let unchanged = before.is_some_and(|b| b.messages == *messages);
+        if let Some(before) = before.filter(|b| unchanged && b.stamp == Some(found.stamp) && !b.sheet.volatile) {
             return Some(before.clone());
         }
         let good_before = before.map(|b| Arc::clone(&b.good));
@@ -231,21 +260,22 @@ impl Reader<'_> {
             Err(problem) => {
                 let good = good_before.unwrap_or_default();
                 let main = Arc::clone(&good);
-                let sheet =
-                    MainSheet { main, sound: false, problems: vec![*problem], volatile: false, mentions: Vec::new() };
-                return Some(KeptMain { stamp: None, hash: 0, sheet: Arc::new(sheet), good });
+                let problems = vec![*problem];
+                let sheet = MainSheet { main, sound: false, problems, volatile: false, mentions: Vec::new() };
+                let messages = Arc::clone(messages);
+                return Some(KeptMain { stamp: None, hash: 0, sheet: Arc::new(sheet), good, messages });
             }
         };
         let hash = fnv::of_text(&text);
-        let sheet = match before.filter(|b| b.hash == hash && !b.sheet.volatile) {
+        let sheet = match before.filter(|b| unchanged && b.hash == hash && !b.sheet.volatile) {
             Some(before) => Arc::clone(&before.sheet),
             None => {
                 let source = Source::new(found.path.clone(), text);
-                Arc::new(main_file::read(&source, self.catalog, self.resolver))
+                Arc::new(main_file::read(&source, messages, self.catalog, self.resolver))
             }
         };
         let good = good_before.filter(|_| !sheet.sound).unwrap_or_else(|| Arc::clone(&sheet.main));
-        Some(KeptMain { stamp: self.settled(stamp), hash, sheet, good })
+        Some(KeptMain { stamp: self.settled(stamp), hash, sheet, good, messages: Arc::clone(messages) })
     }
 }
 

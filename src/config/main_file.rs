@@ -18,11 +18,14 @@ use crate::config::catalog::Catalog;
 use crate::config::cx::{Cx, Resolver, Text};
 use crate::config::fields::Fields;
 use crate::config::fnv::Fnv;
+use crate::config::messages::{self, Messages, Named};
 use crate::config::model::{Limits, RateLimit, Receiver, Server};
 use crate::config::monitors::report_syntax;
 use crate::config::report::{Code, Source};
 use crate::config::storage::{IntakeLimits, QueryLimits, Storage};
 use crate::config::yaml::{self, Node, Value};
+use crate::render::template::Template;
+use crate::render::words::Language;
 use crate::wire::api::Problem;
 
 /// Keys of the main file that belong to later versions.
@@ -66,7 +69,9 @@ pub struct MainSheet {
 }
 
 /// Reads `watchdog.yaml`.
-pub fn read(source: &Arc<Source>, catalog: &dyn Catalog, resolver: &dyn Resolver) -> MainSheet {
+///
+/// `messages` are the templates that notifiers may name.
+pub fn read(source: &Arc<Source>, messages: &Messages, catalog: &dyn Catalog, resolver: &dyn Resolver) -> MainSheet {
     let cx = Cx::new(Arc::clone(source), resolver);
     let (root, errors) = yaml::parse(source.text());
     errors.iter().for_each(|e| report_syntax(&cx, e));
@@ -77,6 +82,7 @@ pub fn read(source: &Arc<Source>, catalog: &dyn Catalog, resolver: &dyn Resolver
             main.server = read_server(&mut server);
             server.finish();
         }
+        main.server.messages = Arc::clone(messages);
         main.storage = Storage::read(&mut fields);
         main.query = QueryLimits::read(&mut fields);
         main.intake = IntakeLimits::read(&mut fields);
@@ -122,7 +128,15 @@ fn read_server(fields: &mut Fields<'_>) -> Server {
             _ => Err("does not begin with `http://` or `https://`"),
         }
     });
-    Server { listen, external_url }
+    let language = fields.parse("language", "write `en` or `zh`", |word| {
+        Language::parse(word).ok_or_else(|| format!("`{word}` is not a language of the built-in texts"))
+    });
+    let time_zone = fields.parse("time_zone", "write a name such as `Europe/Berlin` or `UTC`", |name| {
+        let known = jiff::tz::TimeZone::get(name).map(|_| name.to_owned());
+        known.map_err(|_| format!("`{name}` is not a time zone"))
+    });
+    let language = language.unwrap_or_default();
+    Server { listen, external_url, language, time_zone, messages: Messages::default() }
 }
 
 /// The line of each name that is declared, and the receivers that stand.
@@ -164,6 +178,12 @@ fn receivers(
         let mut hash = Fnv::default();
         send_resolved.hash(&mut hash);
         server.external_url.hash(&mut hash);
+        server.language.hash(&mut hash);
+        server.time_zone.hash(&mut hash);
+        for (name, message) in server.messages.iter() {
+            name.hash(&mut hash);
+            [&message.title, &message.body].map(|t| t.as_ref().map(Template::source)).hash(&mut hash);
+        }
         let options = fields.unclaimed().filter(|e| e.key != "send_resolved");
         cx.digest_entries(options, &mut hash);
         let fallback = fields.text("fallback");
@@ -246,6 +266,24 @@ fn check_fallbacks(
             receivers.iter_mut().filter(|r| r.name == *name).for_each(|r| r.limits.fallback = None);
         }
     }
+}
+
+/// Reads a file of `templates.d`: its `messages`. Templates of monitors are not part of this version.
+pub fn read_templates(source: &Arc<Source>, resolver: &dyn Resolver) -> (Vec<Named>, Vec<Problem>) {
+    let (root, _) = yaml::parse(source.text());
+    if root.as_ref().and_then(|r| r.get("messages")).is_none() {
+        return (Vec::new(), read_unused(source, resolver));
+    }
+    let cx = Cx::new(Arc::clone(source), resolver);
+    let (root, errors) = yaml::parse(source.text());
+    errors.iter().for_each(|e| report_syntax(&cx, e));
+    let mut named = Vec::new();
+    if let Some(mut fields) = root.as_ref().and_then(|r| Fields::of(&cx, r)) {
+        named = messages::read(&mut fields);
+        fields.unsupported(&["templates"]);
+        fields.finish();
+    }
+    (named, cx.into_problems())
 }
 
 /// Reads a file of `rules.d` or `templates.d`, which this version does not act on: it must be YAML,

@@ -18,6 +18,7 @@ pub mod fnv;
 pub mod general;
 pub mod load;
 pub mod main_file;
+pub mod messages;
 pub mod model;
 pub mod monitors;
 pub mod render;

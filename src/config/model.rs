@@ -10,7 +10,9 @@ use crate::base::labels::Labels;
 use crate::base::name::MonitorName;
 use crate::base::notification::Notifier;
 use crate::config::catalog::Probe;
+use crate::config::messages::Messages;
 use crate::config::storage::{IntakeLimits, QueryLimits, Storage};
+use crate::render::words::Language;
 use crate::wire::api::AlertPolicy;
 
 /// Everything that the files say.
@@ -41,6 +43,12 @@ pub struct Server {
     pub listen: Option<SocketAddr>,
     /// Where people reach this server; notifications name it.
     pub external_url: Option<String>,
+    /// Of notifications, unless a notifier says otherwise.
+    pub language: Language,
+    /// In which notifications show times, unless a notifier says otherwise: a name of the IANA database.
+    pub time_zone: Option<String>,
+    /// `messages:` of `templates.d`.
+    pub messages: Messages,
 }
 
 /// One entry of `notifiers:`.

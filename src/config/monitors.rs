@@ -11,6 +11,7 @@ use crate::config::cx::{Cx, Resolver};
 use crate::config::fields::Fields;
 use crate::config::fnv::Fnv;
 use crate::config::general::General;
+use crate::config::messages::Named;
 use crate::config::model::Monitor;
 use crate::config::report::{Code, Source};
 use crate::config::yaml::{self, Entry, Node, Span, SyntaxKind, Value};
@@ -21,6 +22,8 @@ use crate::wire::api::{Level, Problem};
 pub struct Sheet {
     /// Its monitors in the order written, broken ones included.
     pub items: Vec<Item>,
+    /// Its templates of messages.
+    pub messages: Vec<Named>,
     /// What is wrong with it, in order of place.
     pub problems: Vec<Problem>,
     /// Monitors may be missing from `items` because of a mistake.

@@ -16,9 +16,25 @@ pub struct Kind {
 }
 
 /// Every kind, in the order in which documentation lists them.
-pub const KINDS: [Kind; 2] = [
-    Kind { name: "webhook", read: crate::notify::webhook::read },
+pub const KINDS: [Kind; 18] = [
     Kind { name: "telegram", read: crate::notify::telegram::read },
+    Kind { name: "email", read: crate::notify::email::read },
+    Kind { name: "webhook", read: crate::notify::webhook::read },
+    Kind { name: "slack", read: crate::notify::slack::read },
+    Kind { name: "discord", read: crate::notify::discord::read },
+    Kind { name: "teams", read: crate::notify::teams::read },
+    Kind { name: "wecom", read: crate::notify::wecom::read },
+    Kind { name: "feishu", read: crate::notify::feishu::read },
+    Kind { name: "dingtalk", read: crate::notify::dingtalk::read },
+    Kind { name: "ntfy", read: crate::notify::ntfy::read },
+    Kind { name: "gotify", read: crate::notify::gotify::read },
+    Kind { name: "pushover", read: crate::notify::pushover::read },
+    Kind { name: "pagerduty", read: crate::notify::pagerduty::read },
+    Kind { name: "opsgenie", read: crate::notify::opsgenie::read },
+    Kind { name: "matrix", read: crate::notify::matrix::read },
+    Kind { name: "mattermost", read: crate::notify::mattermost::read },
+    Kind { name: "script", read: crate::notify::script::read },
+    Kind { name: "desktop", read: crate::notify::desktop::read },
 ];
 
 /// What the tests of all kinds need.

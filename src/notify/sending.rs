@@ -42,7 +42,7 @@ pub enum SendError {
         detail: String,
     },
     /// Nothing can be sent from here.
-    #[error("HTTP is not available on this machine: {0}")]
+    #[error("{0}")]
     Local(String),
 }
 
@@ -120,7 +120,7 @@ pub async fn client() -> Result<&'static Client, DeliveryError> {
             }
         })
         .await
-        .map_err(|e| SendError::Local(e).retry(None))
+        .map_err(|e| SendError::Local(format!("HTTP is not available on this machine: {e}")).retry(None))
 }
 
 fn new_client() -> Result<Client, String> {

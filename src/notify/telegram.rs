@@ -1,43 +1,57 @@
-//! `type: telegram`: `sendMessage` of the Bot API, with Telegram's own limits.
+//! `type: telegram`: the Bot API's `sendMessage`, and `editMessageText` when all is over.
 //!
 //! The bot's token is part of the address; it appears in no error, log or `Debug` form.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
 use crate::base::BoxFuture;
-use crate::base::message::{DeliveryError, Status};
-use crate::base::notification::{Delivery, Notification, NotifiedAlert, Notifier, Receipt};
+use crate::base::message::{DeliveryError, Severity, Status};
+use crate::base::notification::{Delivery, Notification, Notifier, Rate, Receipt};
 use crate::base::secret::Secret;
-use crate::base::term_safe;
-use crate::base::time::Timestamp;
-use crate::base::units::Short;
 use crate::config::fields::Fields;
 use crate::config::model::Server;
 use crate::config::report::Code;
-use crate::notify::sending::{MAX_TIMEOUT, Reply, SendError, client, send};
+use crate::notify::endpoint::{Endpoint, per_minute};
+use crate::notify::sending::{Reply, SendError};
+use crate::notify::wording::Wording;
+use crate::render::fit::{self, Markup};
 
 /// Longest text in UTF-16 code units, tags not counted (Bot API, `sendMessage`: "after entities parsing").
 const MAX_TEXT: usize = 4096;
-/// What one annotation may take of it, so that a long description leaves room for the labels.
-const MAX_PART: usize = 2500;
+/// What the title may take of it.
+const MAX_TITLE: usize = 300;
+/// Telegram's HTML; the limit counts what a person sees.
+const MARKUP: Markup = Markup { cost: char::len_utf16, counts_plain: true, ..Markup::HTML };
 
 #[derive(Debug)]
 struct Telegram {
-    /// Ends in `/bot<token>/sendMessage`.
-    endpoint: Secret<reqwest::Url>,
+    api: Endpoint,
     token: Secret<String>,
     chat_id: String,
+    topic: Option<i64>,
+    silent_info: bool,
+    edit: bool,
+    wording: Wording,
 }
 
 /// Reads the options.
-pub fn read(_: &Server, fields: &mut Fields<'_>) -> Option<Arc<dyn Notifier>> {
+pub fn read(server: &Server, fields: &mut Fields<'_>) -> Option<Arc<dyn Notifier>> {
     let errors = fields.cx().error_count();
     let token = fields.need_text("bot_token", "write the token from @BotFather, e.g. `\"${env:TELEGRAM_TOKEN}\"`");
     let chat = fields.need_text("chat_id", "write the chat's number, e.g. `\"-1001234567890\"`, or `\"@channel\"`");
-    let base = fields.text("api_url");
+    let topic = fields.integer("message_thread_id", 1..=i64::MAX);
+    let silent_info = fields.bool("silent_info").unwrap_or(true);
+    let on_resolve = fields.parse("on_resolve", "write `edit` or `reply`", |word| match word {
+        "edit" => Ok(true),
+        "reply" => Ok(false),
+        other => Err(format!("`{other}` is neither `edit` nor `reply`")),
+    });
+    let wording = Wording::read(server, fields);
+    let api = Endpoint::read(fields, "api_url", Some("https://api.telegram.org"));
     if let Some(token) = &token
         && !is_token(token.value())
     {
@@ -53,17 +67,11 @@ pub fn read(_: &Server, fields: &mut Fields<'_>) -> Option<Arc<dyn Notifier>> {
     if fields.cx().error_count() > errors {
         return None;
     }
-    let (token, chat) = (token?, chat?);
-    let base_text = base.as_ref().map_or("https://api.telegram.org", |t| t.value().trim_end_matches('/'));
-    let endpoint = reqwest::Url::parse(&format!("{base_text}/bot{}/sendMessage", token.value()));
-    let endpoint = endpoint.ok().filter(|u| matches!(u.scheme(), "http" | "https"));
-    let Some(endpoint) = endpoint else {
-        let span = base.map_or(token.span, |t| t.span);
-        fields.error(span, Code::BadValue, "`api_url` is not an http or https address", "write `https://host[:port]`");
-        return None;
-    };
-    let chat_id = chat.value().to_owned();
-    Some(Arc::new(Telegram { endpoint: Secret::new(endpoint), token: token.secret(), chat_id }))
+    let (token, chat_id) = (token?.secret(), chat?.value().to_owned());
+    let word = token.reveal().split_once(':').map_or("", |(_, word)| word);
+    let api = api?.hiding(token.reveal()).hiding(word);
+    let edit = on_resolve.unwrap_or(true);
+    Some(Arc::new(Telegram { api, token, chat_id, topic, silent_info, edit, wording }))
 }
 
 fn is_token(text: &str) -> bool {
@@ -84,16 +92,30 @@ fn is_chat(text: &str) -> bool {
 }
 
 #[derive(Serialize)]
-struct SendMessage<'a> {
+struct Message<'a> {
     chat_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_id: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_thread_id: Option<i64>,
     text: &'a str,
     parse_mode: &'static str,
     link_preview_options: NoPreview,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    disable_notification: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_parameters: Option<ReplyTo>,
 }
 
 #[derive(Serialize)]
 struct NoPreview {
     is_disabled: bool,
+}
+
+#[derive(Serialize)]
+struct ReplyTo {
+    message_id: i64,
+    allow_sending_without_reply: bool,
 }
 
 /// The Bot API's reply, the parts that matter.
@@ -102,6 +124,7 @@ struct NoPreview {
 struct ApiReply {
     description: String,
     parameters: Parameters,
+    result: serde_json::Value,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -114,28 +137,66 @@ struct Parameters {
 impl Notifier for Telegram {
     fn deliver<'a>(&'a self, delivery: Delivery<'a>) -> BoxFuture<'a, Result<Receipt, DeliveryError>> {
         Box::pin(async move {
-            let text = text(delivery.notification);
-            let body = SendMessage {
+            let said = delivery.notification;
+            let text = self.text(said);
+            let previous = delivery.previous.and_then(|id| id.parse::<i64>().ok());
+            let edited = previous.filter(|_| self.edit && said.status() == Status::Resolved);
+            let mut message = Message {
                 chat_id: &self.chat_id,
+                message_id: edited,
+                message_thread_id: self.topic.filter(|_| edited.is_none()),
                 text: &text,
                 parse_mode: "HTML",
                 link_preview_options: NoPreview { is_disabled: true },
+                disable_notification: edited.is_none() && self.silent_info && said.severity() == Severity::Info,
+                reply_parameters: None,
             };
-            let request = client().await?.post(self.endpoint.reveal().clone()).json(&body);
-            let reply = send(request, MAX_TIMEOUT).await?;
+            if let Some(id) = edited {
+                let reply = self.call("editMessageText", &message).await?;
+                let known: ApiReply = serde_json::from_slice(&reply.body).unwrap_or_default();
+                if reply.status.is_success() || known.description.contains("message is not modified") {
+                    return Ok(Receipt { remote: Some(id.to_string()), detail: None });
+                }
+                if reply.status.as_u16() != 400 {
+                    self.judge(&reply)?;
+                }
+                // Deleted, or too old to be edited: said anew.
+                message.message_id = None;
+                message.message_thread_id = self.topic;
+            }
+            message.reply_parameters =
+                previous.map(|message_id| ReplyTo { message_id, allow_sending_without_reply: true });
+            let reply = self.call("sendMessage", &message).await?;
             self.judge(&reply)?;
-            Ok(Receipt::default())
+            let known: ApiReply = serde_json::from_slice(&reply.body).unwrap_or_default();
+            let id = known.result.get("message_id").and_then(serde_json::Value::as_i64);
+            Ok(Receipt { remote: id.map(|id| id.to_string()), detail: None })
         })
+    }
+
+    fn default_rate(&self) -> Option<Rate> {
+        // Bot FAQ: 20 messages per minute to one group.
+        per_minute(20)
     }
 }
 
 impl Telegram {
+    fn text(&self, said: &Notification) -> String {
+        let text = self.wording.text(said);
+        let title = fit::title(&text, &MARKUP, MAX_TITLE);
+        format!("<b>{title}</b>\n\n{}", fit::body(&text, &MARKUP, MAX_TEXT - MAX_TITLE - 2))
+    }
+
+    async fn call(&self, method: &str, message: &Message<'_>) -> Result<Reply, DeliveryError> {
+        let url = self.api.at(&[&format!("bot{}", self.token.reveal()), method]);
+        self.api.send(self.api.json(Method::POST, url, message).await?).await
+    }
+
     fn judge(&self, reply: &Reply) -> Result<(), DeliveryError> {
         let said: ApiReply = serde_json::from_slice(&reply.body).unwrap_or_default();
-        let secrets = [self.token.reveal().as_str()];
         let said_text = match said.description.as_str() {
-            "" => reply.excerpt(&secrets),
-            text => reply.one_line(text, &secrets),
+            "" => self.api.excerpt(reply),
+            text => self.api.one_line(reply, text),
         };
         if let Some(chat) = said.parameters.migrate_to_chat_id {
             let detail = format!("the group became a supergroup; write `chat_id: \"{chat}\"`");
@@ -150,148 +211,10 @@ impl Telegram {
     }
 }
 
-/// The message in Telegram's HTML.
-fn text(said: &Notification) -> String {
-    let mut out = Html::default();
-    for (n, alert) in said.alerts.iter().enumerate() {
-        if n > 0 {
-            out.plain("\n\n", 2);
-        }
-        block(&mut out, alert);
-    }
-    out.text
-}
-
-fn block(out: &mut Html, message: &NotifiedAlert) {
-    let label = |name| message.labels.get(name);
-    let alert = label("alertname").unwrap_or("alert");
-    let (mark, word) = match message.status {
-        Status::Firing if label("severity") == Some("critical") => ("\u{1f534}", "FIRING"),
-        Status::Firing => ("\u{1f7e0}", "FIRING"),
-        Status::Resolved => ("\u{1f7e2}", "RESOLVED"),
-    };
-    out.plain(mark, 10);
-    out.plain(" ", 1);
-    out.tag("<b>");
-    out.plain(&format!("{word}: {alert}"), 300);
-    out.tag("</b>");
-    if let Some(monitor) = label("monitor") {
-        out.plain(" – ", 3);
-        out.plain(monitor, 300);
-    }
-    for name in ["summary", "description"] {
-        if let Some(annotation) = message.annotations.get(name) {
-            out.plain("\n", 1);
-            for line in term_safe::lines(annotation) {
-                out.plain("\n", 1);
-                out.plain(&line, MAX_PART);
-            }
-        }
-    }
-    out.plain("\n", 1);
-    for (name, value) in message.labels.iter().filter(|(n, _)| !matches!(*n, "alertname" | "monitor")) {
-        out.plain("\n", 1);
-        out.plain(&format!("{name}: {value}"), 300);
-    }
-    out.plain(&format!("\nsince {}", readable(message.starts_at)), 60);
-    if let Some(end) = message.ends_at {
-        let lasted = Short(end.since(message.starts_at));
-        out.plain(&format!("\nuntil {} ({lasted})", readable(end)), 60);
-    }
-}
-
-/// `2025-11-23 12:13:20 UTC`: whoever reads it may be in any time zone.
-fn readable(at: Timestamp) -> String {
-    let text = at.to_string();
-    match text.split_once('T') {
-        Some((day, time)) => format!("{day} {} UTC", time.split('.').next().unwrap_or(time)),
-        None => text,
-    }
-}
-
-/// Builds a text that is never over the limit, and never cut within an entity or a character.
-#[derive(Default)]
-struct Html {
-    text: String,
-    used: usize,
-}
-
-impl Html {
-    fn tag(&mut self, tag: &'static str) {
-        self.text.push_str(tag);
-    }
-
-    /// Adds escaped text, at most `max` UTF-16 code units of it and of what is left.
-    fn plain(&mut self, text: &str, max: usize) {
-        // One unit is kept for the ellipsis.
-        let room = max.min((MAX_TEXT - 1).saturating_sub(self.used));
-        let end = self.used + room;
-        for c in text.chars() {
-            if self.used + c.len_utf16() > end {
-                if self.used < MAX_TEXT && !self.text.ends_with('…') {
-                    self.text.push('…');
-                    self.used += 1;
-                }
-                return;
-            }
-            self.used += c.len_utf16();
-            match c {
-                '<' => self.text.push_str("&lt;"),
-                '>' => self.text.push_str("&gt;"),
-                '&' => self.text.push_str("&amp;"),
-                '\n' => self.text.push('\n'),
-                // Labels may hold what nobody should see: control and direction characters.
-                c => self.text.push_str(&term_safe::term_safe(c.encode_utf8(&mut [0; 4]))),
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-    use crate::base::labels::Labels;
-    use crate::notify::kinds::testing::{build, deliver, firing, receiver, resolved};
-
-    /// The length as Telegram counts it: entities resolved, tags gone, UTF-16.
-    fn telegram_length(html: &str) -> usize {
-        let plain = html.replace("<b>", "").replace("</b>", "");
-        assert!(!plain.contains(['<', '>']), "{plain}");
-        let plain = plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
-        plain.encode_utf16().count()
-    }
-
-    #[test]
-    fn what_a_person_reads() {
-        insta::assert_snapshot!(text(&firing()), @r"
-        🔴 <b>FIRING: MonitorDown</b> – shop
-
-        shop is down
-
-        got &lt;b&gt;500&lt;/b&gt; &amp; more
-
-        severity: critical
-        since 2025-11-23 12:13:20 UTC
-        ");
-        assert!(text(&resolved()).ends_with("\nuntil 2025-11-23 12:28:20 UTC (14m)"), "{}", text(&resolved()));
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
-        #[test]
-        fn no_text_is_too_long_or_broken(
-            summary in "[a&<>\u{1f600}\u{202e}\n]{0,6000}",
-            description in "\\PC{0,6000}",
-            monitor in "[ -~]{1,200}",
-        ) {
-            let mut message = firing();
-            message.alerts[0].annotations = Labels::new([("summary", summary), ("description", description)]);
-            message.alerts[0].labels = Labels::new([("alertname", "X".to_owned()), ("monitor", monitor)]);
-            prop_assert!(telegram_length(&text(&message)) <= MAX_TEXT);
-        }
-    }
+    use crate::notify::kinds::testing::{build, deliver, firing, receiver};
 
     fn yaml(url: &str) -> String {
         format!("{{bot_token: \"12345:AAbbCCdd_ee\", chat_id: \"-100\", api_url: \"{url}\"}}")

@@ -1,11 +1,13 @@
-//! `type: webhook`: Alertmanager's JSON payload, version 4, as a POST.
+//! `type: webhook`: Alertmanager's JSON payload, version 4, as a POST, or a body of one's own.
 //!
-//! Receivers written for Alertmanager work unchanged.
+//! Receivers written for Alertmanager work unchanged. With `secret` each request carries the
+//! HMAC-SHA-256 of its body, in the form that GitHub's hooks made common.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
 
-use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use serde::Serialize;
 
 use crate::base::BoxFuture;
@@ -15,42 +17,43 @@ use crate::base::notification::{Delivery, Notification, NotifiedAlert, Notifier,
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
 use crate::config::fields::Fields;
+use crate::config::messages;
 use crate::config::model::Server;
 use crate::config::report::Code;
-use crate::notify::sending::{MAX_TIMEOUT, client, send};
+use crate::notify::endpoint::{Endpoint, hmac_sha256};
+use crate::notify::sending::{SendError, client};
+use crate::notify::wording::voice;
+use crate::render::template::Template;
+use crate::render::text::Voice;
 
 /// Alertmanager's word for "not yet": Go's zero time.
 const NEVER: &str = "0001-01-01T00:00:00Z";
 
 #[derive(Debug)]
 struct Webhook {
-    url: Secret<reqwest::Url>,
+    to: Endpoint,
+    method: Method,
     headers: Vec<(HeaderName, Secret<HeaderValue>)>,
-    timeout: Duration,
-    external_url: String,
+    max_alerts: usize,
+    body: Option<Template>,
+    sign: Option<(HeaderName, Secret<String>)>,
+    voice: Voice,
 }
 
 /// Reads the options.
 pub fn read(server: &Server, fields: &mut Fields<'_>) -> Option<Arc<dyn Notifier>> {
     let errors = fields.cx().error_count();
-    let url = fields.need_text("url", "write the address, e.g. `url: https://hooks.example.com/watchdog`");
-    let url = url.and_then(|text| match reqwest::Url::parse(text.value().trim()) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") => Some(url),
-        Ok(url) => {
-            let message = format!("`url` begins with `{}:`", url.scheme());
-            fields.error(text.span, Code::BadValue, message, "write `http://…` or `https://…`");
-            None
-        }
-        Err(e) => {
-            let message = format!("`url` is not a URL: {e}");
-            fields.error(text.span, Code::BadValue, message, "write `http://…` or `https://…`");
-            None
-        }
-    });
+    let to = Endpoint::read(fields, "url", None);
     let mut headers = Vec::new();
+    let mut echoed = Vec::new();
     for (entry, text) in fields.pairs("headers") {
         match (HeaderName::try_from(entry.key.as_str()), HeaderValue::try_from(text.value())) {
-            (Ok(name), Ok(value)) => headers.push((name, Secret::new(value))),
+            (Ok(name), Ok(value)) => {
+                echoed.push(text.value().to_owned());
+                // `Bearer abc`: what is echoed is the word behind the scheme.
+                echoed.extend(text.value().split_once(' ').map(|(_, credentials)| credentials.trim().to_owned()));
+                headers.push((name, Secret::new(value)));
+            }
             (Err(_), _) => {
                 let message = format!("`{}` is not a header name", entry.key);
                 fields.error(entry.key_span, Code::BadValue, message, "use letters, digits and `-`");
@@ -61,36 +64,80 @@ pub fn read(server: &Server, fields: &mut Fields<'_>) -> Option<Arc<dyn Notifier
             }
         }
     }
-    let timeout = fields.duration("timeout", Duration::from_millis(100)..=MAX_TIMEOUT).unwrap_or(MAX_TIMEOUT);
+    let method = fields.parse("method", "write `POST`, `PUT` or `PATCH`", |word| match word {
+        "POST" => Ok(Method::POST),
+        "PUT" => Ok(Method::PUT),
+        "PATCH" => Ok(Method::PATCH),
+        other => Err(format!("`{other}` is not a method that carries a message")),
+    });
+    // Alertmanager's meaning: 0 is all.
+    let most = fields.integer("max_alerts", 0..=100_000).and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0);
+    let body = messages::template(fields, "body");
+    let secret = fields.text("secret");
+    let header = fields.parse("signature_header", "write a header's name, e.g. `X-Hub-Signature-256`", |name| {
+        HeaderName::try_from(name).map_err(|_| format!("`{name}` is not a header name"))
+    });
+    let voice = voice(server, fields);
     if fields.cx().error_count() > errors {
         return None;
     }
-    let external_url = server.external_url.clone().unwrap_or_default();
-    Some(Arc::new(Webhook { url: Secret::new(url?), headers, timeout, external_url }))
+    let mut to = to?;
+    for text in echoed.iter().chain(secret.as_ref().map(|s| s.value().to_owned()).iter()) {
+        to = to.hiding(text);
+    }
+    let header = header.unwrap_or(HeaderName::from_static("x-watchdog-signature"));
+    Some(Arc::new(Webhook {
+        to,
+        method: method.unwrap_or(Method::POST),
+        headers,
+        max_alerts: most.unwrap_or(usize::MAX),
+        body,
+        sign: secret.map(|s| (header, s.secret())),
+        voice,
+    }))
 }
 
 impl Notifier for Webhook {
     fn deliver<'a>(&'a self, delivery: Delivery<'a>) -> BoxFuture<'a, Result<Receipt, DeliveryError>> {
         Box::pin(async move {
             let said = delivery.notification;
+            let body = self.body(said)?;
             let mut request = client()
                 .await?
-                .post(self.url.reveal().clone())
+                .request(self.method.clone(), self.to.url())
                 .header("Idempotency-Key", said.key.as_str())
-                .json(&payload(said, &self.external_url));
+                .header(CONTENT_TYPE, "application/json");
+            if let Some((name, secret)) = &self.sign {
+                let mut signature = String::from("sha256=");
+                for byte in hmac_sha256(secret.reveal().as_bytes(), &body) {
+                    let done = write!(signature, "{byte:02x}");
+                    debug_assert!(done.is_ok(), "writing to a String cannot fail");
+                }
+                request = request.header(name.clone(), signature);
+            }
             // `headers` replaces what stands there already; `header` would send both.
             request = request.headers(self.headers.iter().map(|(n, v)| (n.clone(), v.reveal().clone())).collect());
-            let reply = send(request, self.timeout).await?;
-            let mut secrets = vec![self.url.reveal().as_str(), self.url.reveal().path()];
-            secrets.extend(self.url.reveal().query());
-            for value in self.headers.iter().filter_map(|(_, v)| v.reveal().to_str().ok()) {
-                secrets.push(value);
-                // `Bearer abc`: what is echoed is the word behind the scheme.
-                secrets.extend(value.split_once(' ').map(|(_, credentials)| credentials.trim()));
-            }
-            reply.accepted(reply.excerpt(&secrets), None)?;
-            Ok(Receipt::default())
+            let reply = self.to.send(request.body(body)).await?;
+            self.to.accepted(&reply)?;
+            Ok(Receipt { remote: None, detail: Some(reply.status.to_string()) })
         })
+    }
+}
+
+impl Webhook {
+    fn body(&self, said: &Notification) -> Result<Vec<u8>, DeliveryError> {
+        let failed = |why: String| SendError::Local(why).permanent();
+        match &self.body {
+            // Nothing but the template knows what this receiver understands, so nothing stands in for it.
+            Some(template) => match template.render(said, &self.voice) {
+                Ok(text) => Ok(text.into_bytes()),
+                Err(e) => Err(failed(format!("the template of the body failed: {e}"))),
+            },
+            None => {
+                let external_url = self.voice.external_url.as_deref().unwrap_or_default();
+                serde_json::to_vec(&payload(said, external_url, self.max_alerts)).map_err(|e| failed(e.to_string()))
+            }
+        }
     }
 }
 
@@ -123,18 +170,20 @@ struct Alert<'a> {
     fingerprint: &'a str,
 }
 
-fn payload<'a>(said: &'a Notification, external_url: &'a str) -> Payload<'a> {
+fn payload<'a>(said: &'a Notification, external_url: &'a str, most: usize) -> Payload<'a> {
+    let shown = said.alerts.len().min(most);
     Payload {
         version: "4",
         group_key: &said.group_key,
-        truncated_alerts: said.omitted,
+        truncated_alerts: said.omitted + said.alerts.len() - shown,
         status: said.status().as_str(),
         receiver: &said.receiver,
         group_labels: &said.group_labels,
+        // Of all of them, as in Alertmanager: what is cut off still counts.
         common_labels: said.common_labels(),
         common_annotations: said.common_annotations(),
         external_url,
-        alerts: said.alerts.iter().map(alert).collect(),
+        alerts: said.alerts[..shown].iter().map(alert).collect(),
     }
 }
 
@@ -152,12 +201,15 @@ fn alert(a: &NotifiedAlert) -> Alert<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::notify::kinds::testing::{build, deliver, firing, receiver, resolved};
 
     #[test]
     fn the_payload_is_alertmanagers() {
-        let got = serde_json::to_string_pretty(&payload(&firing(), "https://watchdog.example.com")).unwrap();
+        let got =
+            serde_json::to_string_pretty(&payload(&firing(), "https://watchdog.example.com", usize::MAX)).unwrap();
         insta::assert_snapshot!(got, @r#"
         {
           "version": "4",
@@ -200,7 +252,7 @@ mod tests {
           ]
         }
         "#);
-        let over = serde_json::to_value(payload(&resolved(), "")).unwrap();
+        let over = serde_json::to_value(payload(&resolved(), "", usize::MAX)).unwrap();
         assert_eq!(over["alerts"][0]["endsAt"], "2025-11-23T12:28:20.000Z");
         assert_eq!(over["status"], "resolved");
     }
@@ -287,8 +339,8 @@ mod tests {
 
     #[test]
     fn options_are_checked() {
-        assert_eq!(build("webhook", "{url: \"ftp://x/\"}").1, ["`url` begins with `ftp:`"]);
-        assert!(build("webhook", "{url: nonsense}").1[0].contains("is not a URL"));
+        assert_eq!(build("webhook", "{url: \"ftp://x/\"}").1, ["`url` is not an http or https address"]);
+        assert!(build("webhook", "{url: nonsense}").1[0].contains("is not an http or https address"));
         assert!(build("webhook", "{url: \"http://x/\", timeout: 1m}").1[0].contains("allowed are"));
         assert!(build("webhook", "{}").1[0].contains("`url` is missing"));
     }

@@ -335,10 +335,10 @@ async fn a_delivery_may_be_dropped_at_any_moment() {
 
 #[test]
 fn every_kind_has_a_contract_case_and_a_page() {
-    let this = include_str!("contract.rs");
+    let this = concat!(include_str!("contract.rs"), include_str!("channels.rs"));
     for (kinds, folder) in [(Kinds.monitor_kinds(), "monitors"), (Kinds.notifier_kinds(), "notifiers")] {
         for kind in kinds {
-            assert!(this.contains(&format!("(\"{kind}\"")), "{kind} has no case here");
+            assert!(this.contains(&format!("\"{kind}\"")), "{kind} has no case here");
             let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/guide").join(folder);
             assert!(page.join(format!("{kind}.md")).is_file(), "{kind} has no page");
         }

@@ -5,6 +5,7 @@
 
 mod alerts;
 mod api;
+mod channels;
 mod cli;
 mod config;
 mod contract;
@@ -14,6 +15,7 @@ mod fake;
 mod fuzz;
 mod guide;
 mod hostile;
+mod mail;
 mod needs;
 mod peer;
 mod prometheus;

@@ -193,6 +193,41 @@ fn events(said: &[BoardInput]) -> Vec<(String, String)> {
     said.iter().filter_map(event).collect()
 }
 
+/// Takes everything, names it, and remembers what was said of the message before.
+#[derive(Debug, Default)]
+struct Naming(Mutex<Vec<Option<String>>>);
+
+impl Notifier for Naming {
+    fn deliver<'a>(&'a self, d: notification::Delivery<'a>) -> BoxFuture<'a, Result<Receipt, DeliveryError>> {
+        let mut seen = self.0.lock().unwrap();
+        seen.push(d.previous.map(str::to_owned));
+        let remote = Some(format!("message {}", seen.len()));
+        Box::pin(async move { Ok(Receipt { remote, detail: None }) })
+    }
+}
+
+#[tokio::test]
+async fn a_notifier_learns_what_the_thread_s_last_message_was_called() {
+    let dir = tempfile::tempdir().unwrap();
+    let naming = Arc::new(Naming::default());
+    for status in [Status::Firing, Status::Resolved] {
+        let mut rig = Rig::start(dir.path(), quick());
+        let receiver = Receiver {
+            name: "ops".to_owned(),
+            kind: "test".to_owned(),
+            send_resolved: true,
+            notifier: naming.clone(),
+            hash: 1,
+        };
+        rig.inbox.send(OutboxInput::Receivers { receivers: vec![Arc::new(receiver)], complete: true }).await.unwrap();
+        rig.owe(vec![owed("ops", 1, status)]).await;
+        rig.until_state(1, status, DeliveryState::Delivered).await;
+        rig.stop().await;
+    }
+    // Known after a restart too.
+    assert_eq!(*naming.0.lock().unwrap(), [None, Some("message 1".to_owned())]);
+}
+
 #[tokio::test]
 async fn a_failing_receiver_is_tried_again_with_the_same_key_and_in_order() {
     let dir = tempfile::tempdir().unwrap();
