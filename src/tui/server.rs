@@ -7,10 +7,16 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::base::failure::Chain;
+use crate::base::labels::Labels;
 use crate::client::{Client, ClientError, Link, follow, path_segment};
-use crate::tui::action::{Failed, Reply, Request};
+use crate::tui::action::{Failed, Order, Outcome, Reply, Request};
 use crate::tui::state::explore::complete::{NAMES, NamesOf};
 use crate::wire::query::Names;
+
+/// Deliveries on one page.
+const DELIVERIES: usize = 100;
+/// Windows of maintenance that are asked for.
+const MAINTENANCE: usize = 100;
 
 /// Answers requests and follows the board.
 pub(crate) trait Server: Clone + Send + 'static {
@@ -55,6 +61,30 @@ impl Server for Client {
                 .map(Reply::Queried),
             Request::Names(of) => self.get::<Names>(&names_path(&of)).await.map(|names| Reply::Names(names.data)),
             Request::Reload => self.post("/api/v1/reload", &Nothing {}).await.map(Reply::Reloaded),
+            Request::Alert(fingerprint) => {
+                self.get(&format!("/api/v1/alerts/{}", path_segment(&fingerprint))).await.map(Reply::Alert)
+            }
+            Request::Silences => self.get("/api/v1/silences").await.map(Reply::Silences),
+            Request::Preview { silence, .. } => {
+                self.post("/api/v1/silences/preview", &*silence).await.map(Reply::Preview)
+            }
+            Request::Maintenance => {
+                self.get(&format!("/api/v1/maintenance?limit={MAINTENANCE}")).await.map(Reply::Maintenance)
+            }
+            Request::Deliveries(before) => {
+                let before = before.map(|id| format!("&before={id}")).unwrap_or_default();
+                self.get(&format!("/api/v1/notifications?limit={DELIVERIES}{before}")).await.map(Reply::Deliveries)
+            }
+            Request::Notifiers => self.get("/api/v1/notifiers").await.map(Reply::Notifiers),
+            Request::Routes => self.get("/api/v1/routes").await.map(Reply::Routes),
+            Request::Route(labels) => {
+                let labels = Labels::new(labels);
+                self.post("/api/v1/routes/test", &labels).await.map(Reply::Route)
+            }
+            Request::Why(q) => {
+                self.get(&format!("/api/v1/why?about={}&kind={}", path_segment(&q.about), q.kind)).await.map(Reply::Why)
+            }
+            Request::Do { order, .. } => carry_out(self, order).await.map(Reply::Done),
         };
         reply.map_err(|e| failed(&e))
     }
@@ -66,6 +96,30 @@ impl Server for Client {
         stop: CancellationToken,
     ) -> impl Future<Output = ()> + Send {
         follow(self, links, nudge, stop)
+    }
+}
+
+/// The body of `{"ok":true}`, which says no more than its status.
+#[derive(serde::Deserialize)]
+struct Accepted {}
+
+async fn carry_out(client: &Client, order: Order) -> Result<Outcome, ClientError> {
+    let done = |_: Accepted| Outcome::Done;
+    match order {
+        Order::Ack(fingerprint, request) => {
+            let path = format!("/api/v1/alerts/{}/ack", path_segment(&fingerprint));
+            client.post(&path, &request).await.map(Outcome::Acked)
+        }
+        Order::Unack(fingerprint) => {
+            client.delete(&format!("/api/v1/alerts/{}/ack", path_segment(&fingerprint))).await.map(done)
+        }
+        Order::Silence(request) => client.post("/api/v1/silences", &*request).await.map(Outcome::Silenced),
+        Order::Expire(id) => client.delete(&format!("/api/v1/silences/{}", path_segment(&id))).await.map(done),
+        Order::Resend(id) => client.post(&format!("/api/v1/notifications/{id}/resend"), &Nothing {}).await.map(done),
+        Order::Test(name) => {
+            let path = format!("/api/v1/notifiers/{}/test", path_segment(&name));
+            client.post(&path, &Nothing {}).await.map(Outcome::Tested)
+        }
     }
 }
 

@@ -25,8 +25,28 @@ pub(crate) enum Context {
     Ranges,
     /// While help is open.
     Help,
+    /// While a line is written: the comment of an acknowledgement, labels.
+    Prompt,
+    /// While an acknowledgement is written.
+    Ack,
+    /// In the silence dialog.
+    Form,
+    /// In the silence dialog, on what is chosen and not written.
+    FormChoice,
+    /// In a text field of one line. Keys not listed enter text.
+    Line,
+    /// While a question waits for yes or no.
+    Confirm,
     /// While the server is not heard.
     Offline,
+    /// List of alerts, and one alert.
+    Alerts,
+    /// Silences and maintenance.
+    Silences,
+    /// Deliveries, receivers, routes.
+    Notifications,
+    /// Why something is as it is.
+    Why,
     /// Overview.
     Overview,
     /// List of monitors.
@@ -45,17 +65,27 @@ pub(crate) enum Context {
 
 impl Context {
     /// All contexts, as help lists them.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::Overview,
+        Self::Alerts,
         Self::Monitors,
         Self::Detail,
         Self::Explore,
         Self::Editor,
         Self::Popup,
         Self::Ranges,
+        Self::Silences,
+        Self::Form,
+        Self::FormChoice,
+        Self::Notifications,
+        Self::Why,
         Self::Config,
         Self::Offline,
         Self::Typing,
+        Self::Prompt,
+        Self::Ack,
+        Self::Line,
+        Self::Confirm,
         Self::Menu,
         Self::Help,
         Self::Move,
@@ -69,7 +99,17 @@ impl Context {
             Self::Editor => "While writing a query",
             Self::Popup => "Completions and old queries",
             Self::Ranges => "Menu of ranges",
-            Self::Menu => "Sort menu",
+            Self::Menu => "Menus of columns and labels",
+            Self::Prompt => "While writing a line",
+            Self::Ack => "While acknowledging",
+            Self::Form => "Silence dialog",
+            Self::FormChoice => "Silence dialog: matchers and choices",
+            Self::Line => "In a text field",
+            Self::Confirm => "Questions",
+            Self::Alerts => "Alerts",
+            Self::Silences => "Silences and maintenance",
+            Self::Notifications => "Notifications",
+            Self::Why => "Why",
             Self::Help => "Help",
             Self::Offline => "Not connected",
             Self::Overview => "Overview",

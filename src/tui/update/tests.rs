@@ -11,7 +11,7 @@ use crate::tui::action::{Failed, Reply, Request};
 use crate::tui::fixture;
 use crate::tui::state::link::{Health, Phase};
 use crate::tui::state::list::SortKey;
-use crate::tui::state::{Item, Screen};
+use crate::tui::state::{Item, Overlay, Screen};
 use crate::wire::api::Reloaded;
 use crate::wire::board::{AlertState, Board, State as MonitorState};
 use crate::wire::stream::{Delta, Frame};
