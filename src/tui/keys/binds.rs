@@ -218,7 +218,7 @@ pub(crate) const BINDS: &[Bind] = &[
         Context::Alerts,
         &[TAB, Key::Char('l'), Key::Named(KeyCode::Right)],
         Action::Alerting(Alerting::NextTab),
-        "tab",
+        "tabs",
         "next tab: firing, pending, acked, silenced, resolved",
     ),
     bind(
@@ -293,7 +293,7 @@ pub(crate) const BINDS: &[Bind] = &[
         Context::Silences,
         &[TAB, Key::Char('l'), Key::Named(KeyCode::Right)],
         Action::Alerting(Alerting::NextTab),
-        "tab",
+        "tabs",
         "next tab: active, scheduled, expired, maintenance",
     ),
     bind(
@@ -336,7 +336,7 @@ pub(crate) const BINDS: &[Bind] = &[
         Context::Notifications,
         &[TAB, Key::Char('l'), Key::Named(KeyCode::Right)],
         Action::Alerting(Alerting::NextTab),
-        "tab",
+        "tabs",
         "next tab: deliveries, receivers, routes",
     ),
     bind(

@@ -155,7 +155,7 @@ impl Columns {
         let muted = s.alerts.tab == Tab::Silenced;
         let value = if width >= 66 && !muted { 9 } else { 0 };
         let owner = match width {
-            0..48 => 0,
+            0..48 => 2,
             48..74 => 10,
             _ if muted => width / 3,
             _ => 12,
@@ -187,7 +187,7 @@ fn heads(s: &State, theme: &Theme, c: &Columns) -> Line {
         line = line.col(Role::Dim, "VALUE", c.value, theme);
     }
     let owner = if s.alerts.tab == Tab::Silenced { "MUTED BY" } else { "OWNER" };
-    if c.owner > 0 {
+    if c.owner > 2 {
         line.col(role(AlertSort::Owner), &head(Some(AlertSort::Owner), owner), c.owner, theme)
     } else {
         line
@@ -212,15 +212,17 @@ fn line(s: &State, theme: &Theme, c: &Columns, alert: &AlertRow, selected: bool)
     line = line.col(if quiet { role } else { Role::Strong }, &alert.name, c.name, theme).add(Role::Text, " ");
     line = line.col(role, alert.subject(), c.on, theme).add(Role::Text, " ");
     if c.since > 0 {
-        line = line.col(role, &p.time(alert.since), c.since - 1, theme).add(Role::Text, " ");
+        line = line.col(role, &since(&p, alert), c.since - 1, theme).add(Role::Text, " ");
     }
     line = line.num(role, &age(p.now.since(alert.since)), 6, theme).add(Role::Text, "  ");
     if c.value > 0 {
         let value = alert.value.map_or_else(|| "-".to_owned(), number);
         line = line.col(role, &value, c.value - 1, theme).add(Role::Text, " ");
     }
-    if c.owner == 0 {
-        return line;
+    if c.owner == 2 {
+        let acked = s.acks.of(alert).is_some() && alert.state != AlertState::Resolved;
+        let glyph = if fresh { theme.acked().glyph } else { "?" };
+        return if acked { line.add(Role::Pending, glyph) } else { line };
     }
     match &alert.muted {
         Some(muted) if s.alerts.tab == Tab::Silenced => {
@@ -229,6 +231,12 @@ fn line(s: &State, theme: &Theme, c: &Columns, alert: &AlertRow, selected: bool)
         }
         _ => line.join(owner(s, theme, alert, c.owner)),
     }
+}
+
+/// When it began: the time of day, or the day.
+fn since(p: &Page<'_>, alert: &AlertRow) -> String {
+    let old = p.now.since(alert.since) >= std::time::Duration::from_secs(64_800);
+    alert.since.local(if old { "%m-%d" } else { "%H:%M:%S" })
 }
 
 /// Glyph and word of an alert, with what is known of its owner and muting.

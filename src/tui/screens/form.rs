@@ -17,12 +17,13 @@ use crate::wire::alerting::SilencePreview;
 const INDENT: usize = 13;
 
 /// The dialog's place: all of a narrow screen, the middle of a wide one.
-fn place(s: &State, body: Rect) -> Rect {
+fn place(s: &State, body: Rect, lines: Option<usize>) -> Rect {
     if !s.is_wide() {
         return body;
     }
     let columns = (body.width * 3 / 4).clamp(78, 110).min(body.width);
-    let rows = body.height.saturating_sub(2).min(34);
+    let most = body.height.saturating_sub(2).min(34);
+    let rows = lines.map_or(most, |n| u16::try_from(n + 2).unwrap_or(u16::MAX).min(most));
     Rect { x: body.x + (body.width - columns) / 2, y: body.y + (body.height - rows) / 2, width: columns, height: rows }
 }
 
@@ -151,7 +152,7 @@ fn effect(s: &State, theme: &Theme, form: &Form, columns: usize, room: usize) ->
     let title = format!("MATCHES NOW {}", preview.matches.len());
     let tail = match (form.marked.is_empty(), unmarked) {
         (true, _) | (false, 0) => String::new(),
-        (false, n) => format!("{} yours + {n} more", preview.matches.len() - n),
+        (false, n) => format!("{} marked + {n} not marked", preview.matches.len() - n),
     };
     let mut lines = vec![rule(theme, columns, &title, if current { &tail } else { "..." }, false)];
     let rows = room.saturating_sub(1 + warnings.len() + told.len()).max(1);
@@ -198,17 +199,20 @@ fn past(preview: &SilencePreview) -> String {
 
 /// Draws the dialog over the screen.
 pub(super) fn draw(s: &State, theme: &Theme, body: Rect, buf: &mut Buffer, form: &Form) -> Option<Position> {
-    let area = place(s, body);
-    clear(buf, area);
-    let title = if form.id.is_some() { "Silence: change" } else { "Silence: new" };
-    rule(theme, usize::from(area.width), title, "^s create  Esc cancel", true).draw(buf, theme, area, 0);
     let boxed = s.is_wide();
-    let inner = Rect {
+    let inside = |area: Rect| Rect {
         x: area.x + u16::from(boxed),
         y: area.y + u16::from(area.height > 0),
         width: area.width.saturating_sub(2 * u16::from(boxed)),
         height: area.height.saturating_sub(1 + u16::from(boxed)),
     };
+    let most = inside(place(s, body, None));
+    let drawn = lines(s, theme, form, usize::from(most.width), usize::from(most.height));
+    let area = place(s, body, Some(drawn.lines.len()));
+    let inner = inside(area);
+    clear(buf, area);
+    let title = if form.id.is_some() { "Silence: change" } else { "Silence: new" };
+    rule(theme, usize::from(area.width), title, "^s create  Esc cancel", true).draw(buf, theme, area, 0);
     if boxed {
         for row in 1..area.height {
             for x in [area.x, area.right().saturating_sub(1)] {
@@ -217,7 +221,6 @@ pub(super) fn draw(s: &State, theme: &Theme, body: Rect, buf: &mut Buffer, form:
         }
         rule(theme, usize::from(area.width), "", "", false).draw(buf, theme, area, area.height.saturating_sub(1));
     }
-    let drawn = lines(s, theme, form, usize::from(inner.width), usize::from(inner.height));
     let top = drawn.focus.saturating_sub(usize::from(inner.height.saturating_sub(1)));
     for (row, line) in (0..inner.height).zip(drawn.lines.iter().skip(top)) {
         line.draw(buf, theme, inner, row);

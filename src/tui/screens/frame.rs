@@ -107,8 +107,11 @@ fn counts(s: &State, theme: &Theme, total: usize) -> Line {
     let f = &s.facts;
     let mut alerts = format!("alerts {}", f.firing);
     // Whether somebody has it comes before what may come.
-    let more =
-        [(f.unacked, "unacked", true), (f.pending, "pending", f.unacked == 0 || wordy), (f.muted, "muted", wordy)];
+    let more = [
+        (f.unacked, "unacked", true),
+        (f.pending, "pending", f.unacked == 0 || wordy),
+        (f.muted, "muted", f.firing == 0 || total >= 160),
+    ];
     for (n, word, shown) in more {
         if n > 0 && shown && !narrow {
             alerts.push_str(&format!(", {n} {word}"));

@@ -115,7 +115,7 @@ fn proof(s: &State, theme: &Theme) -> Line {
     let untold: Vec<_> = firing.iter().filter(|a| !told(a)).collect();
     let muted = match s.facts.muted {
         0 => String::new(),
-        n => format!(" {} on purpose not told.", if n == 1 { "1 is".to_owned() } else { format!("{n} are") }),
+        n => format!(" {n} muted."),
     };
     match (firing.len(), untold.as_slice()) {
         (0, _) => Line::new().add(Role::Dim, format!(" Nothing fires that somebody has to be told of.{muted}")),
@@ -161,7 +161,7 @@ fn subject(width: usize) -> usize {
 }
 
 fn target(width: usize) -> usize {
-    (width.saturating_sub(18) / 4).min(22)
+    (width.saturating_sub(18) / 5).min(18)
 }
 
 fn cursor(theme: &Theme, selected: bool) -> Line {
@@ -172,14 +172,13 @@ fn delivery_line(p: &Page<'_>, d: &DeliveryItem, selected: bool) -> Line {
     let attempts = u32::try_from(d.attempts.len()).unwrap_or(u32::MAX);
     let mark = p.theme.delivery(d.state, attempts, p.fresh);
     let role = if p.fresh { Role::Text } else { Role::Quiet };
-    let to = if d.receiver == d.notifier { d.notifier.clone() } else { format!("{} {}", d.receiver, d.notifier) };
     let what = if d.alerts > 1 { format!("{} ({})", d.subject, d.alerts) } else { d.subject.clone() };
     cursor(p.theme, selected)
         .add(mark.role, format!(" {} ", mark.glyph))
         .col(Role::Dim, &p.time(d.at), 12, p.theme)
         .col(role, &what, subject(p.columns), p.theme)
         .add(Role::Text, " ")
-        .col(role, &to, target(p.columns), p.theme)
+        .col(role, &d.notifier, target(p.columns), p.theme)
         .add(Role::Text, " ")
         .add(if d.state == DeliveryState::Delivered { role } else { mark.role }, result(p, d))
 }
@@ -234,7 +233,7 @@ fn delivery(s: &State, p: &Page<'_>, d: &DeliveryItem) -> Vec<Line> {
     }
     let names: Vec<&str> = d.fingerprints.iter().filter_map(|f| s.alert(f)).map(|a| a.name.as_str()).collect();
     if !names.is_empty() {
-        lines.extend(p.field("still here", Role::Text, &names.join(", ")));
+        lines.extend(p.field("alerts", Role::Text, &names.join(", ")));
     }
     lines.extend(p.field("key", Role::Dim, &d.key));
     lines
@@ -276,7 +275,7 @@ fn notifier(p: &Page<'_>, n: &NotifierRow) -> Vec<Line> {
     let counts = format!("{} sent, {} given up in 24h; {} to send", n.delivered, n.dead, n.owed);
     lines.extend(p.field("counts", Role::Text, &counts));
     if let Some(error) = &n.last_error {
-        lines.extend(p.field("last error", Role::Text, error));
+        lines.extend(p.field("error", Role::Text, error));
     }
     lines.extend(p.field("used by", Role::Text, &n.receivers.join(", ")));
     if let Some(fallback) = &n.fallback {

@@ -398,9 +398,11 @@ fn alert(s: &State, theme: &Theme, columns: usize, a: &AlertRow, start: Line) ->
     let line = match a.deliveries.iter().max_by_key(|d| (rank(d.state), d.at)) {
         Some(d) => {
             let mark = theme.delivery(d.state, d.attempts, fresh);
-            line.add(mark.role, format!("{} ", mark.glyph)).col(mark.role, mark.word, 13, theme)
+            let line = line.add(mark.role, format!("{} ", mark.glyph));
+            // Where there is no room the line that says who was told has the words.
+            if columns < 90 { line } else { line.col(mark.role, mark.word, 13, theme) }
         }
-        None => line.col(Role::Dim, "-", 15, theme),
+        None => line.col(Role::Dim, "-", if columns < 90 { 2 } else { 15 }, theme),
     };
     let line = line.add(Role::Text, " ").join(owner(s, theme, a, 12));
     match a.annotations.get("summary").filter(|_| columns >= 106) {

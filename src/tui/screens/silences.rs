@@ -180,11 +180,11 @@ fn about(s: &State, p: &Page<'_>, row: &SilenceRow) -> Vec<Line> {
     lines.extend(p.field("reason", Role::Text, if row.comment.is_empty() { "none given" } else { &row.comment }));
     let last = row.last_muted.map(|at| format!(", last {}", p.time(at))).unwrap_or_default();
     lines.extend(p.field(
-        "held back",
+        "muted",
         Role::Text,
         &format!("{}{last}", counted(usize::try_from(row.muted).unwrap_or(usize::MAX), "notification")),
     ));
-    lines.extend(p.field("stands in", Role::Dim, row.source.as_deref().unwrap_or("the server, made by hand")));
+    lines.extend(p.field("source", Role::Dim, row.source.as_deref().unwrap_or("the server, made by hand")));
     lines.extend(muted(s, p, &row.id));
     lines
 }

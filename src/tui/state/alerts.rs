@@ -178,8 +178,10 @@ impl AlertsView {
         for (count, tab) in self.counts.iter_mut().zip(Tab::ALL) {
             *count = alerts.iter().filter(|a| tab.holds(a, acks)).count();
         }
-        let known: BTreeSet<&str> = alerts.iter().map(|a| a.fingerprint.as_str()).collect();
-        self.marks.retain(|f| known.contains(f.as_str()));
+        if !self.marks.is_empty() {
+            let known: BTreeSet<&str> = alerts.iter().map(|a| a.fingerprint.as_str()).collect();
+            self.marks.retain(|f| known.contains(f.as_str()));
+        }
         let mut listed: Vec<(u32, &AlertRow)> = (0u32..)
             .zip(alerts.iter().map(AsRef::as_ref))
             .filter(|(_, a)| self.tab.holds(a, acks) && self.filter.matches(&Judged { alert: a, acks }))
@@ -237,7 +239,9 @@ impl AlertsView {
 
     /// Fingerprints of the listed alerts.
     pub(crate) fn all(&self, board: &Board) -> Vec<String> {
-        (0..self.len).filter_map(|at| self.listed(board, at).map(|a| a.fingerprint.clone())).collect()
+        let place = |row: &Row| if let Row::Alert(i, _) = row { Some(*i as usize) } else { None };
+        let alerts = self.rows.iter().filter_map(place).filter_map(|i| board.alerts.get(i));
+        alerts.map(|a| a.fingerprint.clone()).collect()
     }
 
     /// Puts the cursor on alert `at`, or on the last one.

@@ -89,4 +89,6 @@ fn paste(s: &mut State, text: &str) -> Vec<Effect> {
 }
 
 #[cfg(test)]
+mod alerting_tests;
+#[cfg(test)]
 mod tests;

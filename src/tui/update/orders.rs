@@ -117,7 +117,8 @@ fn settle(s: &mut State, id: u64) {
             None => s.form = None,
         }
     }
-    if batch.verb != Verb::Undo && !batch.undo.is_empty() {
+    let undo = batch.verb != Verb::Undo && !batch.undo.is_empty();
+    if undo {
         s.orders.undo = Some(Undo { orders: batch.undo, until: s.now.steady + UNDO });
     }
     match (batch.failed.first(), batch.done) {
@@ -130,9 +131,7 @@ fn settle(s: &mut State, id: u64) {
                 s.alerts.marks.clear();
                 text.push_str(", escalation stops");
             }
-            let undo = s.orders.undo.is_some() && batch.verb != Verb::Undo && batch.notes.is_empty();
-            let until = if undo { s.now.steady + UNDO } else { s.now.steady + crate::tui::state::TOAST };
-            let undo = undo && batch.verb != Verb::Resend;
+            let until = s.now.steady + if undo { UNDO } else { crate::tui::state::TOAST };
             s.toast = Some(Toast { text, error: false, until, undo });
         }
         (Some(error), 0) => s.say(format!("{}: {error}", batch.verb.failed()), true),
