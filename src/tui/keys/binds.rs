@@ -1,16 +1,23 @@
-//! The rows of the key table.
+//! The rows of the key table that are not about alerts.
 
 use crossterm::event::KeyCode;
 
 use crate::tui::action::{Action, Alerting, Explore};
+use crate::tui::keys::alerting::on_alerts;
 use crate::tui::keys::{Bind, Context, Key};
 use crate::tui::state::explore::editor::Motion;
 
-const fn bind(context: Context, keys: &'static [Key], action: Action, short: &'static str, help: &'static str) -> Bind {
+pub(super) const fn bind(
+    context: Context,
+    keys: &'static [Key],
+    action: Action,
+    short: &'static str,
+    help: &'static str,
+) -> Bind {
     Bind { keys, context, action, short, help, writes: false }
 }
 
-const fn write(
+pub(super) const fn write(
     context: Context,
     keys: &'static [Key],
     action: Action,
@@ -20,28 +27,9 @@ const fn write(
     Bind { keys, context, action, short, help, writes: true }
 }
 
-const ENTER: Key = Key::Named(KeyCode::Enter);
-const ESC: Key = Key::Named(KeyCode::Esc);
-const TAB: Key = Key::Named(KeyCode::Tab);
-
-const BACK_TAB: Key = Key::Named(KeyCode::BackTab);
-
-/// What alerts can have done to them, wherever they are shown.
-const fn alerting(context: Context, what: Alerting) -> Bind {
-    match what {
-        Alerting::Ack => write(context, &[Key::Char('a')], Action::Alerting(what), "ack", "acknowledge: I have it"),
-        Alerting::Silence => write(
-            context,
-            &[Key::Char('s')],
-            Action::Alerting(what),
-            "silence",
-            "silence it, after a look at what that hits",
-        ),
-        _ => {
-            bind(context, &[Key::Char('w')], Action::Alerting(Alerting::Why), "why", "why it is as it is, step by step")
-        }
-    }
-}
+pub(super) const ENTER: Key = Key::Named(KeyCode::Enter);
+pub(super) const ESC: Key = Key::Named(KeyCode::Esc);
+pub(super) const TAB: Key = Key::Named(KeyCode::Tab);
 
 /// Every key. Within a context the order is that of footer and help.
 pub(crate) const BINDS: &[Bind] = &[
@@ -185,9 +173,9 @@ pub(crate) const BINDS: &[Bind] = &[
         "open",
         "open the monitor, the alert, or the list of the type, under the cursor",
     ),
-    alerting(Context::Overview, Alerting::Ack),
-    alerting(Context::Overview, Alerting::Silence),
-    alerting(Context::Overview, Alerting::Why),
+    on_alerts(Context::Overview, Alerting::Ack),
+    on_alerts(Context::Overview, Alerting::Silence),
+    on_alerts(Context::Overview, Alerting::Why),
     write(Context::Overview, &[Key::Char('r')], Action::Run, "run", "probe the monitor under the cursor now"),
     bind(
         Context::Overview,
@@ -196,335 +184,10 @@ pub(crate) const BINDS: &[Bind] = &[
         "copy",
         "copy the monitor's name to the terminal's clipboard",
     ),
-    bind(Context::Alerts, &[ENTER], Action::Open, "detail", "open the alert"),
-    alerting(Context::Alerts, Alerting::Ack),
-    alerting(Context::Alerts, Alerting::Silence),
-    alerting(Context::Alerts, Alerting::Why),
-    bind(
-        Context::Alerts,
-        &[Key::Char(' ')],
-        Action::Alerting(Alerting::Mark),
-        "mark",
-        "mark the alert or no longer; what is done is done to the marked ones",
-    ),
-    bind(
-        Context::Alerts,
-        &[Key::Char('/')],
-        Action::Filter,
-        "filter",
-        "filter while typing: text, !text, label=value, state:unacked, severity:critical",
-    ),
-    bind(
-        Context::Alerts,
-        &[TAB, Key::Char('l'), Key::Named(KeyCode::Right)],
-        Action::Alerting(Alerting::NextTab),
-        "tabs",
-        "next tab: firing, pending, acked, silenced, resolved",
-    ),
-    bind(
-        Context::Alerts,
-        &[BACK_TAB, Key::Char('h'), Key::Named(KeyCode::Left)],
-        Action::Alerting(Alerting::PreviousTab),
-        "",
-        "previous tab",
-    ),
-    bind(
-        Context::Alerts,
-        &[Key::Char('*')],
-        Action::Alerting(Alerting::MarkAll),
-        "",
-        "mark all that are listed, or none",
-    ),
-    write(
-        Context::Alerts,
-        &[Key::Char('A')],
-        Action::Alerting(Alerting::Unack),
-        "",
-        "take the acknowledgement back; escalation goes on",
-    ),
-    bind(Context::Alerts, &[Key::Char('o')], Action::SortMenu, "sort", "choose the sort column"),
-    bind(Context::Alerts, &[Key::Char('O')], Action::SortReverse, "", "turn the order round"),
-    bind(Context::Alerts, &[Key::Char('>')], Action::SortNext, "", "sort by the next column"),
-    bind(Context::Alerts, &[Key::Char('<')], Action::SortPrevious, "", "sort by the previous column"),
-    bind(Context::Alerts, &[Key::Char('B')], Action::Alerting(Alerting::Group), "", "group by a label"),
-    bind(
-        Context::Alerts,
-        &[Key::Char('p')],
-        Action::Alerting(Alerting::Preview),
-        "",
-        "show or hide the pane with the alert",
-    ),
-    bind(
-        Context::Alerts,
-        &[Key::Char('b')],
-        Action::Alerting(Alerting::Runbook),
-        "",
-        "copy the address of the runbook to the terminal's clipboard",
-    ),
-    bind(
-        Context::Alerts,
-        &[Key::Pair('y', 'y')],
-        Action::Alerting(Alerting::CopyName),
-        "",
-        "copy the alert's name to the terminal's clipboard",
-    ),
-    bind(
-        Context::Alerts,
-        &[Key::Pair('y', 'l')],
-        Action::Alerting(Alerting::CopyLabels),
-        "",
-        "copy its labels as matchers",
-    ),
-    bind(
-        Context::Alerts,
-        &[Key::Pair('y', 'c')],
-        Action::Alerting(Alerting::CopyCommand),
-        "",
-        "copy the `watchdog why` that tells of it",
-    ),
-    bind(
-        Context::Alerts,
-        &[ESC],
-        Action::Back,
-        "",
-        "leave the alert, else drop the marks, else clear the filter, else go back",
-    ),
-    bind(
-        Context::Silences,
-        &[TAB, Key::Char('l'), Key::Named(KeyCode::Right)],
-        Action::Alerting(Alerting::NextTab),
-        "tabs",
-        "next tab: active, scheduled, expired, maintenance",
-    ),
-    bind(
-        Context::Silences,
-        &[BACK_TAB, Key::Char('h'), Key::Named(KeyCode::Left)],
-        Action::Alerting(Alerting::PreviousTab),
-        "",
-        "previous tab",
-    ),
-    write(Context::Silences, &[Key::Char('n')], Action::Alerting(Alerting::New), "new", "begin a silence from nothing"),
-    write(
-        Context::Silences,
-        &[Key::Char('e')],
-        Action::Alerting(Alerting::Change),
-        "extend",
-        "change the silence, its end first",
-    ),
-    write(
-        Context::Silences,
-        &[Key::Char('D')],
-        Action::Alerting(Alerting::Expire),
-        "expire",
-        "end the silence now; asks when it is somebody else's",
-    ),
-    bind(
-        Context::Silences,
-        &[Key::Char('/')],
-        Action::Filter,
-        "filter",
-        "filter while typing: text, !text, label=value",
-    ),
-    bind(
-        Context::Silences,
-        &[Key::Char('y')],
-        Action::Alerting(Alerting::CopyName),
-        "copy",
-        "copy the silence's id, or the window's name",
-    ),
-    bind(
-        Context::Notifications,
-        &[TAB, Key::Char('l'), Key::Named(KeyCode::Right)],
-        Action::Alerting(Alerting::NextTab),
-        "tabs",
-        "next tab: deliveries, receivers, routes",
-    ),
-    bind(
-        Context::Notifications,
-        &[BACK_TAB, Key::Char('h'), Key::Named(KeyCode::Left)],
-        Action::Alerting(Alerting::PreviousTab),
-        "",
-        "previous tab",
-    ),
-    write(
-        Context::Notifications,
-        &[Key::Char('r')],
-        Action::Alerting(Alerting::Resend),
-        "resend",
-        "send the notification again; asks when it was delivered",
-    ),
-    write(
-        Context::Notifications,
-        &[Key::Char('T')],
-        Action::Alerting(Alerting::Test),
-        "test",
-        "send a test through the notifier, or through those of the route's receiver",
-    ),
-    bind(
-        Context::Notifications,
-        &[Key::Char('t')],
-        Action::Alerting(Alerting::TryLabels),
-        "try labels",
-        "find the routes that take an alert with certain labels",
-    ),
-    bind(
-        Context::Notifications,
-        &[Key::Char('w')],
-        Action::Alerting(Alerting::Why),
-        "why",
-        "why its alert was told, or not",
-    ),
-    bind(
-        Context::Notifications,
-        &[Key::Char('/')],
-        Action::Filter,
-        "filter",
-        "filter while typing: text, !text, receiver=ops, state:dead",
-    ),
-    bind(
-        Context::Notifications,
-        &[Key::Char('y')],
-        Action::Alerting(Alerting::CopyName),
-        "copy",
-        "copy the delivery's key, or the name",
-    ),
-    bind(Context::Why, &[ESC], Action::Back, "back", "back to where it was asked"),
-    bind(
-        Context::Why,
-        &[Key::Pair('y', 'y')],
-        Action::Alerting(Alerting::CopyName),
-        "copy",
-        "copy the page as text to the terminal's clipboard",
-    ),
-    bind(
-        Context::Why,
-        &[Key::Pair('y', 'c')],
-        Action::Alerting(Alerting::CopyCommand),
-        "",
-        "copy the `watchdog why` that says the same",
-    ),
-    bind(Context::Why, &[Key::Char('r')], Action::Alerting(Alerting::Refresh), "ask again", "ask again"),
-    write(
-        Context::Form,
-        &[Key::Ctrl('s')],
-        Action::Alerting(Alerting::Create),
-        "create",
-        "create the silence, or change it",
-    ),
-    bind(
-        Context::Form,
-        &[TAB, Key::Named(KeyCode::Down)],
-        Action::Alerting(Alerting::NextField),
-        "next field",
-        "next field",
-    ),
-    bind(
-        Context::Form,
-        &[BACK_TAB, Key::Named(KeyCode::Up)],
-        Action::Alerting(Alerting::PreviousField),
-        "",
-        "previous field",
-    ),
-    bind(
-        Context::Form,
-        &[ENTER],
-        Action::Accept,
-        "edit",
-        "write the matcher, or end writing it; add one; else next field",
-    ),
-    bind(
-        Context::Form,
-        &[ESC],
-        Action::Back,
-        "cancel",
-        "end writing the matcher, else close the dialog; asks when something was changed",
-    ),
-    bind(Context::Form, &[Key::Named(KeyCode::F(1))], Action::Help, "", "this list"),
-    bind(Context::Form, &[Key::Ctrl('l')], Action::Repaint, "", "draw the screen again"),
-    bind(Context::Form, &[Key::Ctrl('z')], Action::Suspend, "", "suspend; `fg` comes back"),
-    bind(Context::Form, &[Key::Ctrl('c')], Action::Quit, "", "quit"),
-    bind(
-        Context::FormChoice,
-        &[Key::Char(' ')],
-        Action::Alerting(Alerting::Toggle),
-        "toggle",
-        "use the matcher or not; next choice",
-    ),
-    bind(
-        Context::FormChoice,
-        &[Key::Char('l'), Key::Named(KeyCode::Right)],
-        Action::Alerting(Alerting::ChoiceOn),
-        "",
-        "next choice",
-    ),
-    bind(
-        Context::FormChoice,
-        &[Key::Char('h'), Key::Named(KeyCode::Left)],
-        Action::Alerting(Alerting::ChoiceBack),
-        "",
-        "previous choice",
-    ),
-    bind(Context::FormChoice, &[Key::Char('j')], Action::Alerting(Alerting::NextField), "", "next field"),
-    bind(Context::FormChoice, &[Key::Char('k')], Action::Alerting(Alerting::PreviousField), "", "previous field"),
-    bind(Context::FormChoice, &[Key::Char('?')], Action::Help, "", "this list"),
-    bind(Context::Prompt, &[ENTER], Action::Accept, "do it", "do it"),
-    bind(Context::Prompt, &[ESC], Action::Back, "cancel", "leave it"),
-    bind(Context::Prompt, &[Key::Ctrl('c')], Action::Quit, "", "quit"),
-    bind(
-        Context::Ack,
-        &[TAB],
-        Action::Alerting(Alerting::Lapse),
-        "lapse",
-        "when the acknowledgement lapses and escalation goes on",
-    ),
-    bind(Context::Line, &[Key::Named(KeyCode::Left), Key::Ctrl('b')], Action::Go(Motion::Left), "", "character back"),
-    bind(Context::Line, &[Key::Named(KeyCode::Right), Key::Ctrl('f')], Action::Go(Motion::Right), "", "character on"),
-    bind(
-        Context::Line,
-        &[Key::Alt(KeyCode::Char('b')), Key::Alt(KeyCode::Left)],
-        Action::Go(Motion::WordLeft),
-        "",
-        "word back",
-    ),
-    bind(
-        Context::Line,
-        &[Key::Alt(KeyCode::Char('f')), Key::Alt(KeyCode::Right)],
-        Action::Go(Motion::WordRight),
-        "",
-        "word on",
-    ),
-    bind(
-        Context::Line,
-        &[Key::Ctrl('a'), Key::Named(KeyCode::Home)],
-        Action::Go(Motion::Home),
-        "",
-        "start of the line",
-    ),
-    bind(Context::Line, &[Key::Ctrl('e'), Key::Named(KeyCode::End)], Action::Go(Motion::End), "", "end of the line"),
-    bind(
-        Context::Line,
-        &[Key::Named(KeyCode::Backspace), Key::Ctrl('h')],
-        Action::Delete(Motion::Left),
-        "",
-        "delete the character before",
-    ),
-    bind(
-        Context::Line,
-        &[Key::Named(KeyCode::Delete), Key::Ctrl('d')],
-        Action::Delete(Motion::Right),
-        "",
-        "delete the character after",
-    ),
-    bind(Context::Line, &[Key::Ctrl('w')], Action::Delete(Motion::WordLeft), "", "delete the word before"),
-    bind(Context::Line, &[Key::Ctrl('u')], Action::Delete(Motion::Home), "", "delete to the start of the line"),
-    bind(Context::Line, &[Key::Ctrl('k')], Action::Delete(Motion::End), "", "delete to the end of the line"),
-    bind(Context::Confirm, &[Key::Char('y')], Action::Alerting(Alerting::Yes), "yes", "do it"),
-    bind(Context::Confirm, &[Key::Char('n'), ESC, ENTER], Action::Alerting(Alerting::No), "no", "leave it"),
-    bind(Context::Confirm, &[Key::Ctrl('c')], Action::Quit, "", "quit"),
     bind(Context::Monitors, &[ENTER], Action::Open, "detail", "open the monitor"),
-    alerting(Context::Monitors, Alerting::Ack),
-    alerting(Context::Monitors, Alerting::Silence),
-    alerting(Context::Monitors, Alerting::Why),
+    on_alerts(Context::Monitors, Alerting::Ack),
+    on_alerts(Context::Monitors, Alerting::Silence),
+    on_alerts(Context::Monitors, Alerting::Why),
     write(Context::Monitors, &[Key::Char('r')], Action::Run, "run", "probe the monitor now"),
     bind(
         Context::Monitors,
@@ -546,9 +209,9 @@ pub(crate) const BINDS: &[Bind] = &[
     ),
     bind(Context::Detail, &[ESC], Action::Back, "back", "back to where it was opened"),
     write(Context::Detail, &[Key::Char('r')], Action::Run, "run", "probe the monitor now"),
-    alerting(Context::Detail, Alerting::Ack),
-    alerting(Context::Detail, Alerting::Silence),
-    alerting(Context::Detail, Alerting::Why),
+    on_alerts(Context::Detail, Alerting::Ack),
+    on_alerts(Context::Detail, Alerting::Silence),
+    on_alerts(Context::Detail, Alerting::Why),
     bind(Context::Detail, &[Key::Char('5')], Action::GoExplore, "explore", "explore how long its probes took"),
     bind(Context::Detail, &[Key::Char('n')], Action::NextItem, "next", "next monitor of the list"),
     bind(Context::Detail, &[Key::Char('N')], Action::PreviousItem, "", "previous monitor of the list"),

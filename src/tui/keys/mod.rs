@@ -1,5 +1,6 @@
 //! The key table. Dispatch, footer, help and the documentation's page all read it, so none can lie.
 
+mod alerting;
 mod binds;
 
 use std::fmt::Write;
@@ -8,7 +9,10 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::tui::action::Action;
 
-pub(crate) use crate::tui::keys::binds::BINDS;
+/// Every key. Within a context the order is that of footer and help.
+pub(crate) fn binds() -> impl Iterator<Item = &'static Bind> {
+    binds::BINDS.iter().chain(alerting::ALERTING)
+}
 
 /// Where a key is looked up. A context is tried in the order in which the screen lists it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -210,7 +214,7 @@ pub(crate) fn look_up(event: &KeyEvent, contexts: &[Context], half: Option<char>
         return Found::Nothing;
     }
     let plain = (event.modifiers - KeyModifiers::SHIFT).is_empty();
-    let rows = || contexts.iter().flat_map(|context| BINDS.iter().filter(|b| b.context == *context));
+    let rows = || contexts.iter().flat_map(|context| binds().filter(|b| b.context == *context));
     // A second half goes before what the key means by itself.
     if plain && let (Some(first), KeyCode::Char(second)) = (half, event.code) {
         let pair = Key::Pair(first, second);
@@ -241,7 +245,7 @@ pub fn markdown() -> String {
     for context in Context::ALL {
         let done = write!(out, "## {}\n\n| key | what it does |\n|---|---|\n", context.title());
         debug_assert!(done.is_ok(), "writing to a String cannot fail");
-        for row in BINDS.iter().filter(|b| b.context == context) {
+        for row in binds().filter(|b| b.context == context) {
             let keys: Vec<String> = row.keys.iter().map(|k| format!("`{}`", k.label())).collect();
             let done = writeln!(out, "| {} | {} |", keys.join(" "), row.help.replace('|', "\\|"));
             debug_assert!(done.is_ok(), "writing to a String cannot fail");
@@ -259,7 +263,7 @@ mod tests {
     fn no_key_has_two_meanings_in_one_context() {
         for context in Context::ALL {
             let mut seen = Vec::new();
-            for key in BINDS.iter().filter(|b| b.context == context).flat_map(|b| b.keys) {
+            for key in binds().filter(|b| b.context == context).flat_map(|b| b.keys) {
                 assert!(!seen.contains(key), "{key:?} twice in {context:?}");
                 seen.push(*key);
             }
@@ -268,7 +272,7 @@ mod tests {
 
     #[test]
     fn every_row_explains_itself() {
-        for row in BINDS {
+        for row in binds() {
             assert!(!row.help.is_empty() && !row.keys.is_empty(), "{row:?}");
             assert!(row.short.len() <= 10, "{row:?}");
         }

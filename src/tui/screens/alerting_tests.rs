@@ -294,6 +294,7 @@ fn a_quiet_second_changes_no_cell_and_asks_nothing() {
     for row in &mut board.alerts {
         std::sync::Arc::make_mut(row).since = fixture::now().minus(Duration::from_secs(86_400));
     }
+    let age = regex::Regex::new(r"\d+[smhd]").unwrap();
     for keys in ["2", "9", "9\t", "9\t\t"] {
         let mut s = live(board.clone(), 140, 40);
         drive(&mut s, keys);
@@ -312,7 +313,7 @@ fn a_quiet_second_changes_no_cell_and_asks_nothing() {
         let effects = update(&mut s, tick);
         hear(&mut s);
         assert!(effects.is_empty(), "{keys:?}: {effects:?}");
-        let ages = |t: &str| regex::Regex::new(r"\d+[smhd]").unwrap().replace_all(t, "_").into_owned();
+        let ages = |t: &str| age.replace_all(t, "_").into_owned();
         assert_eq!(ages(&clock(&s)), ages(&before), "{keys:?}");
     }
 }

@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use crate::tui::keys::{BINDS, Context};
+use crate::tui::keys::{Context, binds};
 use crate::tui::state::explore::editor::Editor;
 use crate::tui::state::link::Health;
 use crate::tui::state::orders::counted;
@@ -294,7 +294,7 @@ fn hints(s: &State, total: usize) -> Line {
     let mut line = Line::new();
     let mut tail = Line::new();
     for context in &contexts {
-        for row in BINDS.iter().filter(|b| b.context == *context && !b.short.is_empty()) {
+        for row in binds().filter(|b| b.context == *context && !b.short.is_empty()) {
             let Some(key) = row.keys.first() else { continue };
             // A key that an earlier context took has another meaning now.
             if seen.contains(key) {

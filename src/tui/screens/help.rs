@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::tui::keys::{BINDS, Bind, Context, labels};
+use crate::tui::keys::{Bind, Context, binds, labels};
 use crate::tui::state::explore::Focus;
 use crate::tui::state::filter::contains;
 use crate::tui::state::{Overlay, Screen, State};
@@ -54,8 +54,7 @@ fn entries(s: &State, query: &str) -> Vec<Entry> {
     let needle = query.to_lowercase();
     let mut out = Vec::new();
     for (context, here) in contexts(s) {
-        let rows: Vec<_> = BINDS
-            .iter()
+        let rows: Vec<_> = binds()
             .filter(|b| b.context == context)
             .filter(|b| {
                 contains(b.help, &needle) || contains(&labels(b), &needle) || contains(context.title(), &needle)

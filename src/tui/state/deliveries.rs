@@ -182,6 +182,10 @@ impl NotificationsView {
             }
             Some(_) => {}
         }
+        if self.items.len() > KEPT {
+            self.items.truncate(KEPT);
+            self.next = self.items.last().map(|d| d.id);
+        }
         self.refresh();
     }
 }

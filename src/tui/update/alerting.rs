@@ -32,7 +32,7 @@ pub(super) fn act(s: &mut State, action: Do) -> Vec<Effect> {
         Do::Runbook => return runbook(s),
         Do::CopyName | Do::CopyLabels | Do::CopyCommand => return copy(s, action),
         Do::Undo => return undo(s),
-        Do::New => s.form = Some(Form::empty()),
+        Do::New => begin(s, Form::empty()),
         Do::Change => change(s),
         Do::Expire => return expire(s),
         Do::Resend => return resend(s),
@@ -94,6 +94,14 @@ fn turn(s: &mut State, by: isize) {
             v.refresh();
         }
         _ => {}
+    }
+}
+
+/// Goes to what the screen's filter is about.
+pub(super) fn show_filtered(s: &mut State) {
+    if s.screen == Screen::Notifications {
+        s.notifications.tab = NotifyTab::Deliveries;
+        s.notifications.refresh();
     }
 }
 
@@ -256,16 +264,22 @@ fn unack(s: &mut State) -> Vec<Effect> {
     give(s, Verb::Unack, orders)
 }
 
+/// Opens the silence dialog. Its keys stand where the last message was.
+fn begin(s: &mut State, form: Form) {
+    (s.form, s.toast) = (Some(form), None);
+}
+
 fn silence(s: &mut State) {
     let targets = s.alert_targets();
     let alerts: Vec<&AlertRow> = targets.iter().filter_map(|f| s.alert(f)).map(AsRef::as_ref).collect();
     if alerts.is_empty() {
         match s.target() {
-            Some(name) => s.form = Some(Form::of_monitor(name.as_str())),
+            Some(name) => begin(s, Form::of_monitor(name.as_str())),
             None => s.say("no alert or monitor here: nothing to silence", false),
         }
     } else {
-        s.form = Some(Form::of_alerts(&alerts));
+        let form = Form::of_alerts(&alerts);
+        begin(s, form);
     }
 }
 
@@ -368,7 +382,7 @@ fn change(s: &mut State) {
             // What is over stays over: its like begins anew.
             form.id = None;
         }
-        s.form = Some(form);
+        begin(s, form);
     }
 }
 

@@ -144,7 +144,10 @@ fn act(s: &mut State, action: Action) -> Vec<Effect> {
         Action::Open => open(s),
         Action::Filter => match &mut s.overlay {
             Overlay::Help { typing, .. } => *typing = true,
-            _ => s.overlay = Overlay::Typing,
+            _ => {
+                alerting::show_filtered(s);
+                s.overlay = Overlay::Typing;
+            }
         },
         Action::SortMenu if s.screen == Screen::Alerts => {
             let at = AlertSort::ALL.iter().position(|k| *k == s.alerts.sort).unwrap_or(0);

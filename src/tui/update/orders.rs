@@ -127,8 +127,10 @@ fn settle(s: &mut State, id: u64) {
             if !batch.notes.is_empty() {
                 text = batch.notes.join("   ");
             }
-            if batch.verb == Verb::Ack {
+            if matches!(batch.verb, Verb::Ack | Verb::Silence) {
                 s.alerts.marks.clear();
+            }
+            if batch.verb == Verb::Ack {
                 text.push_str(", escalation stops");
             }
             let until = s.now.steady + if undo { UNDO } else { crate::tui::state::TOAST };
