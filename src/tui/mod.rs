@@ -121,5 +121,6 @@ pub async fn run(client: Client, options: TuiOptions) -> Result<ExitReason, TuiE
     }
     let _hook = term::PanicHook::install();
     let mut terminal = term::Terminal::take()?;
-    term::marked(event::run(client, &mut terminal, theme, state)).await
+    // On the heap: it holds everything that the screens show.
+    term::marked(Box::pin(event::run(client, &mut terminal, theme, state))).await
 }

@@ -157,10 +157,11 @@ pub(super) fn tabs(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
         (Screen::Notifications, ["9 Notifications", "9 Notif"], s.facts.undelivered),
         (Screen::Config, ["0 Config", "0 Conf"], problems),
     ];
-    let short = usize::from(area.width < 100);
+    // Where there is no room for all names the chosen one has its own.
+    let short = |screen| usize::from(area.width < 100 && screen != s.screen);
     let mut line = Line::new();
     for (screen, titles, badge) in tabs {
-        let (title, badge) = (titles[short], if fresh { badge } else { 0 });
+        let (title, badge) = (titles[short(screen)], if fresh { badge } else { 0 });
         let title = if badge > 0 { format!("{title} {badge}") } else { title.to_owned() };
         line = if screen == s.screen {
             line.add(Role::Alarm, format!("[{title}]"))

@@ -5,6 +5,8 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::base::message::Severity;
+use crate::base::time::Timestamp;
 use crate::tui::state::fetch::Fetch;
 use crate::tui::state::filter::{Filter, Filtered, contains};
 use crate::tui::state::list::settled;
@@ -109,10 +111,13 @@ impl AlertSort {
     }
 }
 
+/// A place in the order of [`urgency`].
+pub(crate) type Urgency<'a> = (u8, Reverse<Severity>, Reverse<u64>, Timestamp, &'a str, &'a str);
+
 /// What comes first at night: critical alerts that nobody has, then warnings, then those that somebody has, then
 /// those to come, then what is not told, then what is over. Within: many users before few, long before short.
-pub(crate) fn urgency(a: &AlertRow, b: &AlertRow, acks: &Acks) -> Ordering {
-    let rank = |x: &AlertRow| match (x.state, x.muted.is_some(), acks.of(x).is_some()) {
+pub(crate) fn urgency<'a>(alert: &'a AlertRow, acks: &Acks) -> Urgency<'a> {
+    let rank = match (alert.state, alert.muted.is_some(), acks.of(alert).is_some()) {
         (AlertState::Resolved, ..) => 4,
         (_, true, _) => 3,
         (AlertState::Pending, ..) => 2,
@@ -120,9 +125,8 @@ pub(crate) fn urgency(a: &AlertRow, b: &AlertRow, acks: &Acks) -> Ordering {
         (AlertState::Firing, false, false) => 0,
     };
     // Users affected, where somebody labels alerts so.
-    let impact = |x: &AlertRow| x.labels.get("impact").and_then(|v| v.parse::<u64>().ok()).unwrap_or(0);
-    let key = |x: &AlertRow| (rank(x), Reverse(x.severity), Reverse(impact(x)), x.starts_at);
-    key(a).cmp(&key(b)).then_with(|| a.name.cmp(&b.name)).then_with(|| a.fingerprint.cmp(&b.fingerprint))
+    let impact = alert.labels.get("impact").and_then(|v| v.parse().ok()).unwrap_or(0);
+    (rank, Reverse(alert.severity), Reverse(impact), alert.starts_at, &alert.name, &alert.fingerprint)
 }
 
 /// One line of the list.
@@ -182,22 +186,23 @@ impl AlertsView {
             let known: BTreeSet<&str> = alerts.iter().map(|a| a.fingerprint.as_str()).collect();
             self.marks.retain(|f| known.contains(f.as_str()));
         }
-        let mut listed: Vec<(u32, &AlertRow)> = (0u32..)
-            .zip(alerts.iter().map(AsRef::as_ref))
-            .filter(|(_, a)| self.tab.holds(a, acks) && self.filter.matches(&Judged { alert: a, acks }))
+        let judged = (0u32..).zip(alerts.iter().map(AsRef::as_ref));
+        let mut listed: Vec<(u32, &AlertRow, Urgency<'_>)> = judged
+            .filter(|(_, alert)| self.tab.holds(alert, acks) && self.filter.matches(&Judged { alert, acks }))
+            .map(|(i, alert)| (i, alert, urgency(alert, acks)))
             .collect();
-        listed.sort_by(|(_, a), (_, b)| self.sort.compare(a, b, acks).then_with(|| urgency(a, b, acks)));
+        listed.sort_by(|(_, a, x), (_, b, y)| self.sort.compare(a, b, acks).then_with(|| x.cmp(y)));
         if self.reversed {
             listed.reverse();
         }
         self.rows.clear();
         match &self.group {
-            None => self.rows.extend(listed.iter().zip(0..).map(|((i, _), at)| Row::Alert(*i, at))),
+            None => self.rows.extend(listed.iter().zip(0..).map(|((i, ..), at)| Row::Alert(*i, at))),
             Some(label) => {
                 // Groups in the order of their first alert, so that the most urgent one leads.
                 let mut groups: Vec<(&str, Vec<u32>)> = Vec::new();
                 let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-                for (i, alert) in &listed {
+                for (i, alert, _) in &listed {
                     let value = value_of(alert, label);
                     let place = *places.entry(value).or_insert_with(|| {
                         groups.push((value, Vec::new()));

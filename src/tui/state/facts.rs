@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::base::time::Timestamp;
-use crate::tui::state::alerts::urgency;
+use crate::tui::state::alerts::{Urgency, urgency};
 use crate::tui::state::orders::Acks;
 use crate::tui::widgets::text::width;
 use crate::wire::board::{AlertState, Board, DeliveryRow, DeliveryState, STRIP_CELLS, State};
@@ -127,12 +127,10 @@ impl Facts {
                 }
             }
         }
-        self.urgent = (0u32..).zip(&board.alerts).map(|(i, _)| i).collect();
-        let alert = |i: &u32| board.alerts.get(*i as usize);
-        self.urgent.sort_by(|a, b| match (alert(a), alert(b)) {
-            (Some(a), Some(b)) => urgency(a, b, acks),
-            (a, b) => a.is_none().cmp(&b.is_none()),
-        });
+        let mut urgent: Vec<(Urgency<'_>, u32)> =
+            (0u32..).zip(&board.alerts).map(|(i, alert)| (urgency(alert, acks), i)).collect();
+        urgent.sort_unstable();
+        self.urgent = urgent.into_iter().map(|(_, i)| i).collect();
     }
 
     /// How many monitors are in `state`.
