@@ -8,6 +8,7 @@ use crossterm::event::KeyEvent;
 use crate::base::name::MonitorName;
 use crate::base::time::Timestamp;
 use crate::client::Link;
+use crate::tui::state::explore::catalog::Metric;
 use crate::tui::state::explore::complete::NamesOf;
 use crate::tui::state::explore::editor::Motion;
 use crate::wire::alerting::{
@@ -65,6 +66,8 @@ pub(crate) enum Request {
     },
     /// Names or values of labels, for completion.
     Names(NamesOf),
+    /// Which metrics there are.
+    Metrics,
     /// All about one alert, by fingerprint.
     Alert(String),
     /// What is muted.
@@ -171,6 +174,8 @@ pub(crate) enum Reply {
     Why(Box<Why>),
     /// To `Do`.
     Done(Outcome),
+    /// To `Metrics`. Untrusted.
+    Metrics(Vec<Metric>),
 }
 
 /// Why there is no reply, for the person. Untrusted.
@@ -362,6 +367,8 @@ pub(crate) enum Explore {
     Complete,
     /// Look through the queries that were run.
     History,
+    /// Look through the metrics there are.
+    Metrics,
     /// Ask for the query.
     Run,
     /// Next pane.

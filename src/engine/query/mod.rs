@@ -89,7 +89,7 @@ pub enum QueryError {
 
 impl From<SourceError> for QueryError {
     fn from(e: SourceError) -> Self {
-        Self::Evaluation(EvalError::Source(e))
+        Self::Evaluation(e.into())
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) enum Context {
     Menu,
     /// While the menu of ranges is open.
     Ranges,
+    /// While the metrics are looked through. Keys not listed enter text.
+    Metrics,
     /// While help is open.
     Help,
     /// While a line is written: the comment of an acknowledgement, labels.
@@ -69,7 +71,7 @@ pub(crate) enum Context {
 
 impl Context {
     /// All contexts, as help lists them.
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::Overview,
         Self::Alerts,
         Self::Monitors,
@@ -77,6 +79,7 @@ impl Context {
         Self::Explore,
         Self::Editor,
         Self::Popup,
+        Self::Metrics,
         Self::Ranges,
         Self::Silences,
         Self::Form,
@@ -103,6 +106,7 @@ impl Context {
             Self::Editor => "While writing a query",
             Self::Popup => "Completions and old queries",
             Self::Ranges => "Menu of ranges",
+            Self::Metrics => "List of metrics",
             Self::Menu => "Menus of columns and labels",
             Self::Prompt => "While writing a line",
             Self::Ack => "While acknowledging",

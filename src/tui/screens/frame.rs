@@ -207,6 +207,7 @@ pub(super) fn footer(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> 
     let input = match &s.overlay {
         Overlay::Typing => Some(s.typed()),
         Overlay::Help { typing: true, query, .. } => Some((query.as_str(), 0, 0)),
+        Overlay::Metrics(browser) => Some((browser.filter.as_str(), 0, 0)),
         Overlay::Ack(prompt) => {
             let lapse = LAPSES.get(prompt.lapse).map_or("", |(word, _)| word);
             let label = format!("ack {} {lapse}: ", counted(prompt.targets.len(), "alert"));
@@ -231,6 +232,7 @@ pub(super) fn footer(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> 
         let tail = match &s.toast {
             Some(toast) => fit(&toast.text, total / 2, theme).into_owned(),
             None if all > 0 => format!("{hits} of {all}   Enter keep  Esc clear "),
+            None if matches!(s.overlay, Overlay::Metrics(_)) => "Enter insert  Esc close ".to_owned(),
             None => "Enter keep  Esc clear ".to_owned(),
         };
         let tail = if width(&tail) + 12 < total { tail } else { String::new() };

@@ -75,6 +75,10 @@ fn body(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Option<Positi
     if let Overlay::Ranges(at) = &s.overlay {
         explore::menu(s, theme, area, buf, *at);
     }
+    if let Overlay::Metrics(browser) = &s.overlay {
+        explore::metrics::draw(&s.explore, browser, theme, area, buf);
+        return None;
+    }
     if let Overlay::Choose(what, at) = &s.overlay {
         alerts::menu(s, theme, area, buf, (*what, *at));
     }
@@ -87,6 +91,9 @@ fn body(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Option<Positi
 /// Rows of the body, for paging.
 pub(crate) fn page(s: &State) -> usize {
     let body = Layout::of(s, full(s)).body;
+    if let Overlay::Metrics(_) = s.overlay {
+        return explore::metrics::rows(body).max(1);
+    }
     if s.why.is_some() || matches!(s.overlay, Overlay::Help { .. }) {
         return usize::from(body.height.saturating_sub(1)).max(1);
     }

@@ -9,6 +9,7 @@ use super::*;
 use crate::client::Link;
 use crate::tui::action::{Failed, Msg, Now, Order, Question, Reply, Request};
 use crate::tui::fixture;
+use crate::tui::state::explore::catalog::Metric;
 use crate::tui::state::explore::complete::NamesOf;
 use crate::tui::theme::{Depth, Glyphs};
 use crate::tui::update::update;
@@ -347,7 +348,7 @@ fn hostile_text_never_reaches_a_cell() {
 
 #[test]
 fn every_size_draws_every_screen() {
-    for keys in ["1", "3", "0", "5", "5?", "5sum(x", "5up\n\x1bt", "3\n", "3?", "3o", "3/x"] {
+    for keys in ["1", "3", "0", "5", "5?", "5sum(x", "5up\n\x1bt", "5\x1bm", "3\n", "3?", "3o", "3/x"] {
         let mut s = live(fixture::incident(), 80, 24);
         press(&mut s, keys);
         answer(&mut s, "api-checkout", MonitorState::Down);
@@ -475,6 +476,10 @@ fn some_msg() -> impl Strategy<Value = Msg> {
             Some(Msg::Reply(request, Ok(reply)))
         }),
         2 => some_request().prop_map(|request| Msg::Reply(request, Err(Failed { message: "no\x1b[2J".into() }))),
+        1 => Just(()).prop_map(|()| {
+            let metric = |name: &str| Metric { name: name.into(), help: "\x1b]0;x".into(), ..Metric::default() };
+            Msg::Reply(Request::Metrics, Ok(Reply::Metrics(vec![metric("up"), metric("x\u{202e}y")])))
+        }),
         1 => Just(()).prop_map(|()| Msg::Reply(Request::Config, Ok(Reply::Config(Box::new(fixture::config()))))),
     ]
 }

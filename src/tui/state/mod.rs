@@ -24,6 +24,7 @@ use crate::tui::action::Now;
 use crate::tui::keys::Context;
 use crate::tui::state::alerts::AlertsView;
 use crate::tui::state::deliveries::NotificationsView;
+use crate::tui::state::explore::catalog::Browser;
 use crate::tui::state::explore::editor::Editor;
 use crate::tui::state::explore::{Explore, Focus};
 use crate::tui::state::facts::Facts;
@@ -85,6 +86,8 @@ pub(crate) enum Overlay {
     TryLabels(Editor),
     /// A question that is answered with yes or no.
     Confirm(Confirm),
+    /// The list of metrics.
+    Metrics(Browser),
     /// Help.
     Help {
         /// First line shown.
@@ -361,6 +364,7 @@ impl State {
             Overlay::Typing
             | Overlay::Menu(_)
             | Overlay::Ranges(_)
+            | Overlay::Metrics(_)
             | Overlay::Choose(..)
             | Overlay::Confirm(_)
             | Overlay::Help { .. } => None,
@@ -370,7 +374,11 @@ impl State {
     /// Whether the terminal's cursor stands in a text.
     pub(crate) fn has_caret(&self) -> bool {
         match &self.overlay {
-            Overlay::Typing | Overlay::Help { typing: true, .. } | Overlay::Ack(_) | Overlay::TryLabels(_) => true,
+            Overlay::Typing
+            | Overlay::Metrics(_)
+            | Overlay::Help { typing: true, .. }
+            | Overlay::Ack(_)
+            | Overlay::TryLabels(_) => true,
             Overlay::None => self.is_editing() || self.form.as_ref().is_some_and(Form::is_text),
             Overlay::Menu(_)
             | Overlay::Ranges(_)
@@ -397,6 +405,7 @@ impl State {
             Overlay::TryLabels(_) => return vec![Context::Prompt, Context::Line],
             Overlay::Confirm(_) => return vec![Context::Confirm],
             Overlay::Ranges(_) => return vec![Context::Ranges, Context::Move, Context::Global],
+            Overlay::Metrics(_) => return vec![Context::Metrics],
             Overlay::Help { .. } => return vec![Context::Help, Context::Move, Context::Global],
             Overlay::None => {}
         }

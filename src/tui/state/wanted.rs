@@ -56,6 +56,7 @@ impl State {
             let now = self.server_now();
             effects.extend(self.explore.wanted(now, self.now.steady));
             effects.extend(self.explore.wanted_names(self.now.steady).map(Effect::Ask));
+            effects.extend(self.explore.catalog.request(self.now.steady).map(Effect::Ask));
         }
         effects.extend(self.wanted_alerting().into_iter().map(Effect::Ask));
         effects

@@ -66,7 +66,7 @@ fn text(s: &mut State, event: &KeyEvent) {
 /// Enters typed or pasted text where there is a field for it; returns whether there was.
 pub(crate) fn enter_text(s: &mut State, text: &str) -> bool {
     if s.is_editing() {
-        explore::insert(s, text);
+        explore::write::insert(s, text);
         return true;
     }
     if let Some(field) = s.field() {
@@ -86,6 +86,10 @@ pub(crate) fn enter_text(s: &mut State, text: &str) -> bool {
             let room = QUERY_CHARS.saturating_sub(query.chars().count());
             query.extend(text.chars().filter(|c| !c.is_control()).take(room));
             *scroll = 0;
+            true
+        }
+        Overlay::Metrics(browser) => {
+            browser.push(text);
             true
         }
         _ => false,
@@ -166,7 +170,7 @@ fn act(s: &mut State, action: Action) -> Vec<Effect> {
         Action::Copy => return copy(s),
         Action::NextItem => neighbour(s, 1),
         Action::PreviousItem => neighbour(s, -1),
-        Action::Accept if s.is_editing() => return explore::accept(s),
+        Action::Accept if s.is_editing() => return explore::write::accept(s),
         Action::Accept => match &mut s.overlay {
             Overlay::Menu(key) => {
                 let key = *key;
@@ -178,6 +182,7 @@ fn act(s: &mut State, action: Action) -> Vec<Effect> {
                 s.overlay = Overlay::None;
                 explore::choose(s, at);
             }
+            Overlay::Metrics(_) => explore::metrics::take(s),
             Overlay::Help { typing, .. } => *typing = false,
             Overlay::Choose(what, at) => {
                 let (what, at) = (*what, *at);
@@ -206,14 +211,14 @@ fn act(s: &mut State, action: Action) -> Vec<Effect> {
         Action::Erase | Action::EraseWord | Action::EraseAll => erase(s, action),
         Action::Go(motion) => match s.field() {
             Some(field) => field.go(motion),
-            None => explore::go(s, motion),
+            None => explore::write::go(s, motion),
         },
         Action::Delete(motion) => {
             if let Some(field) = s.field() {
                 field.delete(motion);
                 field_changed(s);
             } else {
-                explore::delete(s, motion);
+                explore::write::delete(s, motion);
             }
         }
         Action::Alerting(action) => return alerting::act(s, action),
@@ -254,6 +259,7 @@ fn back(s: &mut State) -> Vec<Effect> {
         }
         Overlay::Menu(_)
         | Overlay::Ranges(_)
+        | Overlay::Metrics(_)
         | Overlay::Choose(..)
         | Overlay::Ack(_)
         | Overlay::TryLabels(_)
@@ -295,6 +301,11 @@ fn step(s: &mut State, by: isize) {
             *at = at.saturating_add_signed(by).min(RANGES.len() - 1);
             return;
         }
+        Overlay::Metrics(browser) => {
+            let last = s.explore.catalog.fitting(&browser.filter).len().saturating_sub(1);
+            browser.at = browser.at.saturating_add_signed(by).min(last);
+            return;
+        }
         Overlay::Help { scroll, .. } => {
             *scroll = scroll.saturating_add_signed(by);
             return;
@@ -324,7 +335,7 @@ fn step(s: &mut State, by: isize) {
                 s.list.select(board, s.list.at.saturating_add_signed(by));
             }
         }
-        Screen::Explore => explore::step(s, by),
+        Screen::Explore => explore::write::step(s, by),
         Screen::Alerts | Screen::Silences | Screen::Notifications => alerting::step(s, by),
         Screen::Config => {
             let len = s.config.data.as_ref().map_or(0, |d| d.problems.len());
@@ -446,6 +457,7 @@ fn erase(s: &mut State, action: Action) {
                 query.clear();
             }
         }
+        Overlay::Metrics(browser) => browser.erase(action == Action::EraseWord, action == Action::EraseAll),
         _ => {}
     }
 }

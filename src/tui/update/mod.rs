@@ -35,6 +35,7 @@ pub(crate) fn update(s: &mut State, msg: Msg) -> Vec<Effect> {
             s.running.clear();
             s.explore.cancel();
             s.explore.names.forget_requests();
+            s.explore.catalog.forget_request();
             s.renew_alerting();
             s.orders.batches.clear();
             s.acks.clear();
