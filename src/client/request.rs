@@ -84,6 +84,14 @@ impl Client {
         parse(&reply)
     }
 
+    /// Asks the server to end what is at `path_and_query`.
+    ///
+    /// # Errors
+    /// As [`post`](Self::post).
+    pub async fn delete<T: DeserializeOwned>(&self, path_and_query: &str) -> Result<T, ClientError> {
+        parse(&self.exchange(Method::DELETE, path_and_query, None, POST_TIMEOUT).await?)
+    }
+
     /// Sends `fields` as a form to `path` and returns the reply's text, which may be empty.
     ///
     /// # Errors

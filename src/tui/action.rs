@@ -11,6 +11,10 @@ use crate::client::Link;
 use crate::tui::state::explore::catalog::Metric;
 use crate::tui::state::explore::complete::NamesOf;
 use crate::tui::state::explore::editor::Motion;
+use crate::wire::alerting::{
+    Ack, AckRequest, AlertDetail, Deliveries, MaintenanceRow, NotifierRow, RouteMatch, RouteRow, SilencePreview,
+    SilenceRequest, SilenceRow, TestResult, Why,
+};
 use crate::wire::api::{ConfigStatus, MonitorDetail, ProbeResult, Reloaded};
 use crate::wire::query::{self, Ask};
 
@@ -64,6 +68,75 @@ pub(crate) enum Request {
     Names(NamesOf),
     /// Which metrics there are.
     Metrics,
+    /// All about one alert, by fingerprint.
+    Alert(String),
+    /// What is muted.
+    Silences,
+    /// What a silence would do.
+    Preview {
+        /// Which; the answer to an older one is dropped.
+        id: u64,
+        /// The silence.
+        silence: Box<SilenceRequest>,
+    },
+    /// When maintenance is.
+    Maintenance,
+    /// A page of deliveries: the newest, or those before one.
+    Deliveries(Option<i64>),
+    /// How the notifiers do.
+    Notifiers,
+    /// The tree of routes.
+    Routes,
+    /// Where an alert with these labels goes.
+    Route(Vec<(String, String)>),
+    /// Why something is as it is.
+    Why(Question),
+    /// Something that a person wants done.
+    Do {
+        /// The batch it belongs to.
+        batch: u64,
+        /// What.
+        order: Order,
+    },
+}
+
+/// What `why` is asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Question {
+    /// A fingerprint, or the name of a monitor or rule.
+    pub(crate) about: String,
+    /// `alert`, `monitor` or `rule`.
+    pub(crate) kind: &'static str,
+}
+
+/// A change that a person wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Acknowledge an alert.
+    Ack(String, AckRequest),
+    /// Take its acknowledgement back.
+    Unack(String),
+    /// Make or change a silence.
+    Silence(Box<SilenceRequest>),
+    /// End a silence.
+    Expire(String),
+    /// Send a notification again.
+    Resend(i64),
+    /// Send a test through a notifier.
+    Test(String),
+}
+
+/// What an [`Order`] led to.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// It is done.
+    Done,
+    /// The acknowledgement as it stands.
+    Acked(Ack),
+    /// The silence as it stands.
+    Silenced(Box<SilenceRow>),
+    /// How the test went.
+    Tested(TestResult),
 }
 
 /// The answer to the [`Request`] of the same name.
@@ -81,6 +154,26 @@ pub(crate) enum Reply {
     Queried(Box<query::Reply>),
     /// To `Names`. Untrusted.
     Names(Vec<String>),
+    /// To `Alert`.
+    Alert(Box<AlertDetail>),
+    /// To `Silences`.
+    Silences(Vec<SilenceRow>),
+    /// To `Preview`.
+    Preview(Box<SilencePreview>),
+    /// To `Maintenance`.
+    Maintenance(Vec<MaintenanceRow>),
+    /// To `Deliveries`.
+    Deliveries(Deliveries),
+    /// To `Notifiers`.
+    Notifiers(Vec<NotifierRow>),
+    /// To `Routes`.
+    Routes(Box<RouteRow>),
+    /// To `Route`.
+    Route(Vec<RouteMatch>),
+    /// To `Why`.
+    Why(Box<Why>),
+    /// To `Do`.
+    Done(Outcome),
     /// To `Metrics`. Untrusted.
     Metrics(Vec<Metric>),
 }
@@ -118,6 +211,12 @@ pub(crate) enum Effect {
 pub(crate) enum Action {
     /// Go to a screen.
     GoOverview,
+    /// Go to a screen.
+    GoAlerts,
+    /// Go to a screen.
+    GoSilences,
+    /// Go to a screen.
+    GoNotifications,
     /// Go to a screen.
     GoMonitors,
     /// Go to a screen.
@@ -184,6 +283,75 @@ pub(crate) enum Action {
     Delete(Motion),
     /// On the screen that explores.
     Explore(Explore),
+    /// About alerts and who is told of them.
+    Alerting(Alerting),
+}
+
+/// What a key means about alerts and who is told of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Alerting {
+    /// Next tab of the screen.
+    NextTab,
+    /// Previous tab of the screen.
+    PreviousTab,
+    /// Mark what the cursor is on, or no longer.
+    Mark,
+    /// Mark all that is listed, or nothing.
+    MarkAll,
+    /// Acknowledge.
+    Ack,
+    /// Take the acknowledgement back.
+    Unack,
+    /// Silence.
+    Silence,
+    /// Why is it as it is?
+    Why,
+    /// Choose the label to group by.
+    Group,
+    /// Show or hide the pane below the list.
+    Preview,
+    /// Copy the address of the page that says what to do.
+    Runbook,
+    /// Copy the name.
+    CopyName,
+    /// Copy the labels as matchers.
+    CopyLabels,
+    /// Copy the command that shows the same.
+    CopyCommand,
+    /// Take the last change back.
+    Undo,
+    /// Begin a silence from nothing.
+    New,
+    /// Change the silence under the cursor.
+    Change,
+    /// End the silence under the cursor.
+    Expire,
+    /// Send the notification again.
+    Resend,
+    /// Send a test.
+    Test,
+    /// Find the routes of labels.
+    TryLabels,
+    /// Ask again.
+    Refresh,
+    /// When the acknowledgement lapses.
+    Lapse,
+    /// Make the silence.
+    Create,
+    /// Use the matcher or not; take the choice or not.
+    Toggle,
+    /// Next field of the dialog.
+    NextField,
+    /// Previous field of the dialog.
+    PreviousField,
+    /// Next choice of the field.
+    ChoiceOn,
+    /// Previous choice of the field.
+    ChoiceBack,
+    /// Do it.
+    Yes,
+    /// Leave it.
+    No,
 }
 
 /// What a key means while exploring.

@@ -24,7 +24,7 @@ use crate::task::supervisor::Supervisor;
 use crate::tui::action::{Effect, Msg, Now, Request};
 use crate::tui::screens;
 use crate::tui::server::Server;
-use crate::tui::state::{Overlay, State};
+use crate::tui::state::State;
 use crate::tui::term::{Picture, Terminal};
 use crate::tui::theme::Theme;
 use crate::tui::update::update;
@@ -299,8 +299,7 @@ impl<S: Server> Loop<'_, S> {
         let area = Rect::new(0, 0, columns, rows);
         let mut cells = Buffer::empty(area);
         let cursor = screens::draw(&self.state, &self.theme, area, &mut cells);
-        let caret = self.state.is_editing()
-            || matches!(self.state.overlay, Overlay::Typing | Overlay::Metrics(_) | Overlay::Help { typing: true, .. });
+        let caret = self.state.has_caret();
         self.terminal.painter.show(Picture { cells, cursor, caret })?;
         self.drawn = Some(self.state.rev);
         self.drawn_at = Instant::now();

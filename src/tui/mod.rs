@@ -43,6 +43,8 @@ pub struct TuiOptions {
     pub light: bool,
     /// Nothing on the server is changed.
     pub read_only: bool,
+    /// The person's name here: what others made is asked about before it is ended.
+    pub user: String,
     /// First screen.
     pub screen: Screen,
     /// Monitor to open over it.
@@ -71,6 +73,7 @@ impl TuiOptions {
         Self {
             depth: Depth::detect(mode, &env),
             glyphs: Glyphs::detect(&env),
+            user: ["USER", "LOGNAME"].iter().find_map(|name| env(name)).unwrap_or_default(),
             light: background.is_some_and(|b| b == 7 || (9..=15).contains(&b)),
             ..Self::default()
         }
@@ -112,10 +115,12 @@ pub async fn run(client: Client, options: TuiOptions) -> Result<ExitReason, TuiE
     let theme = theme::Theme::new(options.depth, options.glyphs, options.light);
     let place = server::Server::place(&client);
     let mut state = state::State::new(place, options.read_only, options.screen, options.monitor);
+    state.user = options.user;
     if let Some(x) = &options.explore {
         update::explore_link(&mut state, &x.query, x.range, x.end);
     }
     let _hook = term::PanicHook::install();
     let mut terminal = term::Terminal::take()?;
-    term::marked(event::run(client, &mut terminal, theme, state)).await
+    // On the heap: it holds everything that the screens show.
+    term::marked(Box::pin(event::run(client, &mut terminal, theme, state))).await
 }

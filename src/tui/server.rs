@@ -8,12 +8,18 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::base::failure::Chain;
+use crate::base::labels::Labels;
 use crate::client::{Client, ClientError, Link, follow, path_segment};
-use crate::tui::action::{Failed, Reply, Request};
+use crate::tui::action::{Failed, Order, Outcome, Reply, Request};
 use crate::tui::state::explore::catalog::Metric;
 use crate::tui::state::explore::complete::{NAMES, NamesOf};
 use crate::wire::metrics::{Cardinality, Metadata};
 use crate::wire::query::Names;
+
+/// Deliveries on one page.
+const DELIVERIES: usize = 100;
+/// Windows of maintenance that are asked for.
+const MAINTENANCE: usize = 100;
 
 /// Answers requests and follows the board.
 pub(crate) trait Server: Clone + Send + 'static {
@@ -59,6 +65,30 @@ impl Server for Client {
             Request::Names(of) => self.get::<Names>(&names_path(&of)).await.map(|names| Reply::Names(names.data)),
             Request::Metrics => metrics(self).await.map(Reply::Metrics),
             Request::Reload => self.post("/api/v1/reload", &Nothing {}).await.map(Reply::Reloaded),
+            Request::Alert(fingerprint) => {
+                self.get(&format!("/api/v1/alerts/{}", path_segment(&fingerprint))).await.map(Reply::Alert)
+            }
+            Request::Silences => self.get("/api/v1/silences").await.map(Reply::Silences),
+            Request::Preview { silence, .. } => {
+                self.post("/api/v1/silences/preview", &*silence).await.map(Reply::Preview)
+            }
+            Request::Maintenance => {
+                self.get(&format!("/api/v1/maintenance?limit={MAINTENANCE}")).await.map(Reply::Maintenance)
+            }
+            Request::Deliveries(before) => {
+                let before = before.map(|id| format!("&before={id}")).unwrap_or_default();
+                self.get(&format!("/api/v1/notifications?limit={DELIVERIES}{before}")).await.map(Reply::Deliveries)
+            }
+            Request::Notifiers => self.get("/api/v1/notifiers").await.map(Reply::Notifiers),
+            Request::Routes => self.get("/api/v1/routes").await.map(Reply::Routes),
+            Request::Route(labels) => {
+                let labels = Labels::new(labels);
+                self.post("/api/v1/routes/test", &labels).await.map(Reply::Route)
+            }
+            Request::Why(q) => {
+                self.get(&format!("/api/v1/why?about={}&kind={}", path_segment(&q.about), q.kind)).await.map(Reply::Why)
+            }
+            Request::Do { order, .. } => carry_out(self, order).await.map(Reply::Done),
         };
         reply.map_err(|e| failed(&e))
     }
@@ -70,6 +100,30 @@ impl Server for Client {
         stop: CancellationToken,
     ) -> impl Future<Output = ()> + Send {
         follow(self, links, nudge, stop)
+    }
+}
+
+/// The body of `{"ok":true}`, which says no more than its status.
+#[derive(serde::Deserialize)]
+struct Accepted {}
+
+async fn carry_out(client: &Client, order: Order) -> Result<Outcome, ClientError> {
+    let done = |_: Accepted| Outcome::Done;
+    match order {
+        Order::Ack(fingerprint, request) => {
+            let path = format!("/api/v1/alerts/{}/ack", path_segment(&fingerprint));
+            client.post(&path, &request).await.map(Outcome::Acked)
+        }
+        Order::Unack(fingerprint) => {
+            client.delete(&format!("/api/v1/alerts/{}/ack", path_segment(&fingerprint))).await.map(done)
+        }
+        Order::Silence(request) => client.post("/api/v1/silences", &*request).await.map(Outcome::Silenced),
+        Order::Expire(id) => client.delete(&format!("/api/v1/silences/{}", path_segment(&id))).await.map(done),
+        Order::Resend(id) => client.post(&format!("/api/v1/notifications/{id}/resend"), &Nothing {}).await.map(done),
+        Order::Test(name) => {
+            let path = format!("/api/v1/notifiers/{}/test", path_segment(&name));
+            client.post(&path, &Nothing {}).await.map(Outcome::Tested)
+        }
     }
 }
 
@@ -121,11 +175,117 @@ fn label_path(label: &str) -> String {
 fn failed(error: &ClientError) -> Failed {
     let mut message = Chain(error).to_string();
     if let ClientError::Refused { hints, .. } = error
-        && let Some(hint) = hints.first()
+        && !hints.is_empty()
     {
-        message.push_str(" (");
-        message.push_str(hint);
-        message.push(')');
+        message.push_str(&format!(" ({})", hints.join("; ")));
     }
     Failed { message }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use axum::Router;
+    use axum::body::Bytes;
+    use axum::extract::State;
+    use axum::http::{Method, StatusCode, Uri};
+    use axum::response::{IntoResponse, Response};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::client::Endpoint;
+    use crate::tui::action::Question;
+    use crate::tui::fixture;
+    use crate::wire::alerting::{AckRequest, Deliveries, SilenceRequest, TestResult};
+
+    type Heard = Arc<Mutex<Vec<String>>>;
+
+    /// Answers as the routes in the header of `wire::alerting` say, and notes what was asked.
+    async fn answer(State(heard): State<Heard>, method: Method, uri: Uri, body: Bytes) -> Response {
+        heard.lock().unwrap().push(format!("{method} {uri} {}", String::from_utf8_lossy(&body)));
+        let board = fixture::alerting();
+        let to = |v: Result<Value, serde_json::Error>| v.unwrap();
+        let value = match (method.as_str(), uri.path().trim_start_matches("/api/v1/")) {
+            ("GET", "alerts/a%2Fb") => to(serde_json::to_value(fixture::alert_detail(&board.alerts[0]))),
+            ("POST", "alerts/f/ack") => to(serde_json::to_value(&board.alerts[0].ack)),
+            ("DELETE", "alerts/f/ack" | "silences/s") | ("POST", "notifications/8/resend") => json!({"ok": true}),
+            ("GET", "silences") => to(serde_json::to_value(fixture::silences())),
+            ("POST", "silences") => to(serde_json::to_value(&fixture::silences()[0])),
+            ("POST", "silences/preview") => to(serde_json::to_value(fixture::preview())),
+            ("GET", "maintenance") => to(serde_json::to_value(fixture::maintenance())),
+            ("GET", "notifications") => {
+                to(serde_json::to_value(Deliveries { deliveries: fixture::deliveries(), next: Some(5) }))
+            }
+            ("GET", "notifiers") => to(serde_json::to_value(fixture::notifiers())),
+            ("POST", "notifiers/t/test") => to(serde_json::to_value(TestResult {
+                notifier: "t".into(),
+                ok: true,
+                took: std::time::Duration::from_millis(4),
+                detail: None,
+            })),
+            ("GET", "routes") => to(serde_json::to_value(fixture::routes())),
+            ("POST", "routes/test") => to(serde_json::to_value(fixture::alert_detail(&board.alerts[0]).routes)),
+            ("GET", "why") => to(serde_json::to_value(fixture::why())),
+            _ => {
+                let refusal =
+                    json!({"status": "error", "errorType": "not_found", "error": "gone", "hints": ["a", "b"]});
+                return (StatusCode::NOT_FOUND, axum::Json(refusal)).into_response();
+            }
+        };
+        axum::Json(value).into_response()
+    }
+
+    #[tokio::test]
+    async fn every_request_takes_the_route_that_the_api_gives_it() {
+        let heard = Heard::default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = Client::new(Endpoint::Tcp(listener.local_addr().unwrap()));
+        let app = Router::new().fallback(answer).with_state(Arc::clone(&heard));
+        let server = axum::serve(listener, app).into_future();
+        let order = |order| Request::Do { batch: 1, order };
+        let asks = async {
+            for (request, line) in [
+                (Request::Alert("a/b".into()), "GET /api/v1/alerts/a%2Fb "),
+                (Request::Silences, "GET /api/v1/silences "),
+                (
+                    Request::Preview {
+                        id: 1,
+                        silence: Box::new(SilenceRequest {
+                            matchers: vec!["a=\"b\"".into()],
+                            ..SilenceRequest::default()
+                        }),
+                    },
+                    "POST /api/v1/silences/preview {\"id\":null,\"matchers\":[\"a=\\\"b\\\"\"]",
+                ),
+                (Request::Maintenance, "GET /api/v1/maintenance?limit=100 "),
+                (Request::Deliveries(None), "GET /api/v1/notifications?limit=100 "),
+                (Request::Deliveries(Some(5)), "GET /api/v1/notifications?limit=100&before=5 "),
+                (Request::Notifiers, "GET /api/v1/notifiers "),
+                (Request::Routes, "GET /api/v1/routes "),
+                (Request::Route(vec![("team".into(), "web".into())]), "POST /api/v1/routes/test {\"team\":\"web\"}"),
+                (
+                    Request::Why(Question { about: "a b".into(), kind: "rule" }),
+                    "GET /api/v1/why?about=a%20b&kind=rule ",
+                ),
+                (order(Order::Ack("f".into(), AckRequest::default())), "POST /api/v1/alerts/f/ack {"),
+                (order(Order::Unack("f".into())), "DELETE /api/v1/alerts/f/ack "),
+                (order(Order::Silence(Box::default())), "POST /api/v1/silences {"),
+                (order(Order::Expire("s".into())), "DELETE /api/v1/silences/s "),
+                (order(Order::Resend(8)), "POST /api/v1/notifications/8/resend {}"),
+                (order(Order::Test("t".into())), "POST /api/v1/notifiers/t/test {}"),
+            ] {
+                let reply = client.ask(request.clone()).await;
+                assert!(reply.is_ok(), "{request:?}: {reply:?}");
+                let asked = heard.lock().unwrap().pop().unwrap();
+                assert!(asked.starts_with(line), "{asked}");
+            }
+            let failed = client.ask(Request::Alert("gone".into())).await.unwrap_err();
+            assert!(failed.message.ends_with("gone (a; b)"), "{}", failed.message);
+        };
+        tokio::select! {
+            end = server => panic!("the server ended: {end:?}"),
+            () = asks => {}
+        }
+    }
 }

@@ -9,7 +9,8 @@ use ratatui::style::{Color, Modifier, Style};
 
 use crate::base::message::Severity;
 use crate::base::outcome::Verdict;
-use crate::wire::board::{AlertState, DeliveryState, State};
+use crate::wire::alerting::{NotifierHealth, StepOutcome};
+use crate::wire::board::{AlertState, DeliveryState, Event, EventKind, State};
 
 /// When to use colour, as asked on the command line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -352,6 +353,67 @@ impl Theme {
             DeliveryState::Owed => self.mark("↻", "r", "retrying", Role::Degraded),
             DeliveryState::Dead => self.mark("✗", "X", "NOT DELIVERED", Role::Down),
         }
+    }
+
+    /// Somebody has it.
+    pub(crate) fn acked(&self) -> Mark {
+        self.mark("◉", "@", "acked", Role::Pending)
+    }
+
+    /// Kept from being told.
+    pub(crate) fn muted(&self) -> Mark {
+        self.mark("⊘", "z", "muted", Role::Quiet)
+    }
+
+    /// A window of maintenance.
+    pub(crate) fn maintenance(&self) -> &'static str {
+        self.pick("◒", "m")
+    }
+
+    /// What is to come.
+    pub(crate) fn planned(&self) -> &'static str {
+        self.pick("⇢", ">")
+    }
+
+    /// How a step of `why` went. Without `fresh` data nothing is said to be well.
+    pub(crate) fn step(&self, outcome: StepOutcome, fresh: bool) -> Mark {
+        match outcome {
+            _ if !fresh => Mark { glyph: "?", word: "old", role: Role::Quiet },
+            StepOutcome::Pass => self.mark("✓", ".", "ok", Role::Ok),
+            StepOutcome::Waiting => self.mark("◌", "o", "waits", Role::Pending),
+            StepOutcome::Stop => self.mark("✗", "X", "stops", Role::Down),
+            StepOutcome::Skipped => self.mark("-", "-", "", Role::Quiet),
+        }
+    }
+
+    /// How a notifier does.
+    pub(crate) fn notifier(&self, health: NotifierHealth, fresh: bool) -> Mark {
+        match health {
+            _ if !fresh => Mark { glyph: "?", word: "old", role: Role::Quiet },
+            NotifierHealth::Ok => self.mark("✓", ".", "ok", Role::Ok),
+            NotifierHealth::Failing => self.mark("↻", "r", "failing", Role::Degraded),
+            NotifierHealth::Open => self.mark("✗", "X", "open", Role::Down),
+        }
+    }
+
+    /// An event in the life of an alert. What has happened stays true on an old screen, but only quietly.
+    pub(crate) fn event(&self, event: &Event, severity: Severity, fresh: bool) -> Mark {
+        let mark = match (event.kind, event.what.as_str()) {
+            (EventKind::Alert, "pending") => self.mark("◌", "o", "", Role::Pending),
+            (EventKind::Alert, "firing") => self.alert(severity, AlertState::Firing, true),
+            (EventKind::Alert, "resolved") => self.mark("∙", "*", "", Role::Ok),
+            (EventKind::Alert, "acked" | "acknowledged") => self.acked(),
+            (EventKind::Alert, "silenced" | "muted" | "inhibited") => self.muted(),
+            (EventKind::Delivery, "delivered") => self.delivery(DeliveryState::Delivered, 1, fresh),
+            (EventKind::Delivery, "dead" | "failed") => self.delivery(DeliveryState::Dead, 1, fresh),
+            (EventKind::Delivery, _) => self.delivery(DeliveryState::Owed, 1, true),
+            (EventKind::State, "down") => self.mark("✗", "X", "", Role::Down),
+            (EventKind::State, "degraded") => self.mark("▴", "!", "", Role::Degraded),
+            (EventKind::State | EventKind::Alert | EventKind::Config | EventKind::Server, _) => {
+                self.mark("∙", "*", "", Role::Text)
+            }
+        };
+        if fresh { mark } else { Mark { role: Role::Quiet, ..mark } }
     }
 
     /// Something that is wrong with us, not with a target.

@@ -1,16 +1,23 @@
-//! The rows of the key table.
+//! The rows of the key table that are not about alerts.
 
 use crossterm::event::KeyCode;
 
-use crate::tui::action::{Action, Explore};
+use crate::tui::action::{Action, Alerting, Explore};
+use crate::tui::keys::alerting::on_alerts;
 use crate::tui::keys::{Bind, Context, Key};
 use crate::tui::state::explore::editor::Motion;
 
-const fn bind(context: Context, keys: &'static [Key], action: Action, short: &'static str, help: &'static str) -> Bind {
+pub(super) const fn bind(
+    context: Context,
+    keys: &'static [Key],
+    action: Action,
+    short: &'static str,
+    help: &'static str,
+) -> Bind {
     Bind { keys, context, action, short, help, writes: false }
 }
 
-const fn write(
+pub(super) const fn write(
     context: Context,
     keys: &'static [Key],
     action: Action,
@@ -20,9 +27,9 @@ const fn write(
     Bind { keys, context, action, short, help, writes: true }
 }
 
-const ENTER: Key = Key::Named(KeyCode::Enter);
-const ESC: Key = Key::Named(KeyCode::Esc);
-const TAB: Key = Key::Named(KeyCode::Tab);
+pub(super) const ENTER: Key = Key::Named(KeyCode::Enter);
+pub(super) const ESC: Key = Key::Named(KeyCode::Esc);
+pub(super) const TAB: Key = Key::Named(KeyCode::Tab);
 
 /// Every key. Within a context the order is that of footer and help.
 pub(crate) const BINDS: &[Bind] = &[
@@ -203,8 +210,11 @@ pub(crate) const BINDS: &[Bind] = &[
         &[ENTER],
         Action::Open,
         "open",
-        "open the monitor, or the list of the type, under the cursor",
+        "open the monitor, the alert, or the list of the type, under the cursor",
     ),
+    on_alerts(Context::Overview, Alerting::Ack),
+    on_alerts(Context::Overview, Alerting::Silence),
+    on_alerts(Context::Overview, Alerting::Why),
     write(Context::Overview, &[Key::Char('r')], Action::Run, "run", "probe the monitor under the cursor now"),
     bind(
         Context::Overview,
@@ -214,6 +224,9 @@ pub(crate) const BINDS: &[Bind] = &[
         "copy the monitor's name to the terminal's clipboard",
     ),
     bind(Context::Monitors, &[ENTER], Action::Open, "detail", "open the monitor"),
+    on_alerts(Context::Monitors, Alerting::Ack),
+    on_alerts(Context::Monitors, Alerting::Silence),
+    on_alerts(Context::Monitors, Alerting::Why),
     write(Context::Monitors, &[Key::Char('r')], Action::Run, "run", "probe the monitor now"),
     bind(
         Context::Monitors,
@@ -235,6 +248,9 @@ pub(crate) const BINDS: &[Bind] = &[
     ),
     bind(Context::Detail, &[ESC], Action::Back, "back", "back to where it was opened"),
     write(Context::Detail, &[Key::Char('r')], Action::Run, "run", "probe the monitor now"),
+    on_alerts(Context::Detail, Alerting::Ack),
+    on_alerts(Context::Detail, Alerting::Silence),
+    on_alerts(Context::Detail, Alerting::Why),
     bind(Context::Detail, &[Key::Char('5')], Action::GoExplore, "explore", "explore how long its probes took"),
     bind(Context::Detail, &[Key::Char('n')], Action::NextItem, "next", "next monitor of the list"),
     bind(Context::Detail, &[Key::Char('N')], Action::PreviousItem, "", "previous monitor of the list"),
@@ -374,8 +390,24 @@ pub(crate) const BINDS: &[Bind] = &[
     bind(Context::Move, &[Key::Pair('g', 'g'), Key::Named(KeyCode::Home)], Action::Top, "", "first row"),
     bind(Context::Move, &[Key::Char('G'), Key::Named(KeyCode::End)], Action::Bottom, "", "last row"),
     bind(Context::Global, &[Key::Char('1')], Action::GoOverview, "", "Overview: is anything wrong"),
+    bind(Context::Global, &[Key::Char('2')], Action::GoAlerts, "", "Alerts: what fires, who has it, who was told"),
     bind(Context::Global, &[Key::Char('3')], Action::GoMonitors, "", "Monitors: state and latency of each target"),
     bind(Context::Global, &[Key::Char('5')], Action::GoExplore, "", "Explore: any metric, in PromQL"),
+    bind(
+        Context::Global,
+        &[Key::Char('8')],
+        Action::GoSilences,
+        "",
+        "Silences and maintenance: what is muted, by whom, until when",
+    ),
+    bind(Context::Global, &[Key::Char('9')], Action::GoNotifications, "", "Notifications: did somebody get told"),
+    write(
+        Context::Global,
+        &[Key::Char('u')],
+        Action::Alerting(Alerting::Undo),
+        "",
+        "take the last change back, for ten seconds after it",
+    ),
     bind(Context::Global, &[Key::Char('0')], Action::GoConfig, "", "Config: what is loaded, what is wrong with it"),
     bind(Context::Global, &[Key::Char('?')], Action::Help, "help", "this list"),
     bind(

@@ -1,5 +1,6 @@
 //! The key table. Dispatch, footer, help and the documentation's page all read it, so none can lie.
 
+mod alerting;
 mod binds;
 
 use std::fmt::Write;
@@ -8,7 +9,10 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::tui::action::Action;
 
-pub(crate) use crate::tui::keys::binds::BINDS;
+/// Every key. Within a context the order is that of footer and help.
+pub(crate) fn binds() -> impl Iterator<Item = &'static Bind> {
+    binds::BINDS.iter().chain(alerting::ALERTING)
+}
 
 /// Where a key is looked up. A context is tried in the order in which the screen lists it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,8 +31,28 @@ pub(crate) enum Context {
     Metrics,
     /// While help is open.
     Help,
+    /// While a line is written: the comment of an acknowledgement, labels.
+    Prompt,
+    /// While an acknowledgement is written.
+    Ack,
+    /// In the silence dialog.
+    Form,
+    /// In the silence dialog, on what is chosen and not written.
+    FormChoice,
+    /// In a text field of one line. Keys not listed enter text.
+    Line,
+    /// While a question waits for yes or no.
+    Confirm,
     /// While the server is not heard.
     Offline,
+    /// List of alerts, and one alert.
+    Alerts,
+    /// Silences and maintenance.
+    Silences,
+    /// Deliveries, receivers, routes.
+    Notifications,
+    /// Why something is as it is.
+    Why,
     /// Overview.
     Overview,
     /// List of monitors.
@@ -47,8 +71,9 @@ pub(crate) enum Context {
 
 impl Context {
     /// All contexts, as help lists them.
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::Overview,
+        Self::Alerts,
         Self::Monitors,
         Self::Detail,
         Self::Explore,
@@ -56,9 +81,18 @@ impl Context {
         Self::Popup,
         Self::Metrics,
         Self::Ranges,
+        Self::Silences,
+        Self::Form,
+        Self::FormChoice,
+        Self::Notifications,
+        Self::Why,
         Self::Config,
         Self::Offline,
         Self::Typing,
+        Self::Prompt,
+        Self::Ack,
+        Self::Line,
+        Self::Confirm,
         Self::Menu,
         Self::Help,
         Self::Move,
@@ -73,7 +107,17 @@ impl Context {
             Self::Popup => "Completions and old queries",
             Self::Ranges => "Menu of ranges",
             Self::Metrics => "List of metrics",
-            Self::Menu => "Sort menu",
+            Self::Menu => "Menus of columns and labels",
+            Self::Prompt => "While writing a line",
+            Self::Ack => "While acknowledging",
+            Self::Form => "Silence dialog",
+            Self::FormChoice => "Silence dialog: matchers and choices",
+            Self::Line => "In a text field",
+            Self::Confirm => "Questions",
+            Self::Alerts => "Alerts",
+            Self::Silences => "Silences and maintenance",
+            Self::Notifications => "Notifications",
+            Self::Why => "Why",
             Self::Help => "Help",
             Self::Offline => "Not connected",
             Self::Overview => "Overview",
@@ -174,7 +218,7 @@ pub(crate) fn look_up(event: &KeyEvent, contexts: &[Context], half: Option<char>
         return Found::Nothing;
     }
     let plain = (event.modifiers - KeyModifiers::SHIFT).is_empty();
-    let rows = || contexts.iter().flat_map(|context| BINDS.iter().filter(|b| b.context == *context));
+    let rows = || contexts.iter().flat_map(|context| binds().filter(|b| b.context == *context));
     // A second half goes before what the key means by itself.
     if plain && let (Some(first), KeyCode::Char(second)) = (half, event.code) {
         let pair = Key::Pair(first, second);
@@ -205,7 +249,7 @@ pub fn markdown() -> String {
     for context in Context::ALL {
         let done = write!(out, "## {}\n\n| key | what it does |\n|---|---|\n", context.title());
         debug_assert!(done.is_ok(), "writing to a String cannot fail");
-        for row in BINDS.iter().filter(|b| b.context == context) {
+        for row in binds().filter(|b| b.context == context) {
             let keys: Vec<String> = row.keys.iter().map(|k| format!("`{}`", k.label())).collect();
             let done = writeln!(out, "| {} | {} |", keys.join(" "), row.help.replace('|', "\\|"));
             debug_assert!(done.is_ok(), "writing to a String cannot fail");
@@ -223,7 +267,7 @@ mod tests {
     fn no_key_has_two_meanings_in_one_context() {
         for context in Context::ALL {
             let mut seen = Vec::new();
-            for key in BINDS.iter().filter(|b| b.context == context).flat_map(|b| b.keys) {
+            for key in binds().filter(|b| b.context == context).flat_map(|b| b.keys) {
                 assert!(!seen.contains(key), "{key:?} twice in {context:?}");
                 seen.push(*key);
             }
@@ -232,7 +276,7 @@ mod tests {
 
     #[test]
     fn every_row_explains_itself() {
-        for row in BINDS {
+        for row in binds() {
             assert!(!row.help.is_empty() && !row.keys.is_empty(), "{row:?}");
             assert!(row.short.len() <= 10, "{row:?}");
         }

@@ -3,9 +3,12 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use crate::tui::keys::{BINDS, Context};
+use crate::tui::keys::{Context, binds};
+use crate::tui::state::explore::editor::Editor;
 use crate::tui::state::link::Health;
-use crate::tui::state::{Overlay, Screen, State};
+use crate::tui::state::orders::counted;
+use crate::tui::state::prompt::{Confirm, LAPSES};
+use crate::tui::state::{Overlay, Screen, State, silences};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::text::{Line, age, fit, fit_left, put, width};
 use crate::wire::board::State as MonitorState;
@@ -101,12 +104,23 @@ fn counts(s: &State, theme: &Theme, total: usize) -> Line {
         line = line.add(Role::Ok, " all ok");
     }
     line = bar(line);
-    line = match (s.facts.firing, s.facts.pending) {
-        (0, 0) => line.add(Role::Dim, "alerts 0"),
-        (0, p) => line.add(Role::Dim, format!("alerts 0, {p} pending")),
-        (n, 0) => line.add(Role::Strong, format!("alerts {n}")),
-        (n, p) => line.add(Role::Strong, format!("alerts {n}, {p} pending")),
-    };
+    let f = &s.facts;
+    let mut alerts = format!("alerts {}", f.firing);
+    // Whether somebody has it comes before what may come.
+    let more = [
+        (f.unacked, "unacked", true),
+        (f.pending, "pending", f.unacked == 0 || wordy),
+        (f.muted, "muted", f.firing == 0 || total >= 160),
+    ];
+    for (n, word, shown) in more {
+        if n > 0 && shown && !narrow {
+            alerts.push_str(&format!(", {n} {word}"));
+        }
+    }
+    if f.firing > 0 && f.unacked == 0 && !narrow {
+        alerts.push_str(", all acked");
+    }
+    line = line.add(if f.unacked > 0 { Role::Strong } else { Role::Dim }, alerts);
     let clock = s.server_now().local("%H:%M");
     let mut tail = Line::new();
     if s.read_only && !narrow {
@@ -131,14 +145,23 @@ pub(super) fn tabs(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let problems = s.board.as_ref().map_or(0, |b| b.engine.problems);
     let bad = s.facts.not_ok.len();
     let fresh = s.is_fresh();
+    let now = s.server_now();
+    // What is odd about silences is known once they were looked at.
+    let odd = s.silences.on(silences::Tab::Active, now).into_iter().filter(|row| row.notice.is_some()).count();
     let tabs = [
-        (Screen::Overview, "1 Overview", if fresh { s.facts.firing } else { 0 }),
-        (Screen::Monitors, "3 Monitors", if fresh { bad } else { 0 }),
-        (Screen::Explore, "5 Explore", 0),
-        (Screen::Config, "0 Config", if fresh { problems } else { 0 }),
+        (Screen::Overview, ["1 Overview", "1 Over"], 0),
+        (Screen::Alerts, ["2 Alerts", "2 Alerts"], s.facts.firing),
+        (Screen::Monitors, ["3 Monitors", "3 Mon"], bad),
+        (Screen::Explore, ["5 Explore", "5 Expl"], 0),
+        (Screen::Silences, ["8 Silences", "8 Sil"], odd),
+        (Screen::Notifications, ["9 Notifications", "9 Notif"], s.facts.undelivered),
+        (Screen::Config, ["0 Config", "0 Conf"], problems),
     ];
+    // Where there is no room for all names the chosen one has its own.
+    let short = |screen| usize::from(area.width < 100 && screen != s.screen);
     let mut line = Line::new();
-    for (screen, title, badge) in tabs {
+    for (screen, titles, badge) in tabs {
+        let (title, badge) = (titles[short(screen)], if fresh { badge } else { 0 });
         let title = if badge > 0 { format!("{title} {badge}") } else { title.to_owned() };
         line = if screen == s.screen {
             line.add(Role::Alarm, format!("[{title}]"))
@@ -182,10 +205,28 @@ pub(super) fn footer(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> 
         return None;
     }
     let input = match &s.overlay {
-        Overlay::Typing => Some((s.list.filter.text(), s.list.order.len(), s.facts.total())),
+        Overlay::Typing => Some(s.typed()),
         Overlay::Help { typing: true, query, .. } => Some((query.as_str(), 0, 0)),
         Overlay::Metrics(browser) => Some((browser.filter.as_str(), 0, 0)),
-        Overlay::None | Overlay::Menu(_) | Overlay::Ranges(_) | Overlay::Help { .. } => None,
+        Overlay::Ack(prompt) => {
+            let lapse = LAPSES.get(prompt.lapse).map_or("", |(word, _)| word);
+            let label = format!("ack {} {lapse}: ", counted(prompt.targets.len(), "alert"));
+            let tail =
+                if prompt.comment.text().is_empty() { "comment, or just Enter   Tab lapse " } else { "Enter ack " };
+            return Some(prompted(theme, area, buf, &label, &prompt.comment, tail));
+        }
+        Overlay::TryLabels(labels) => {
+            return Some(prompted(theme, area, buf, "labels: ", labels, "Enter find routes "));
+        }
+        Overlay::Confirm(what) => {
+            let line = Line::new().add(Role::Strong, format!(" {} ", question(s, what)));
+            line.cut(total.saturating_sub(14), theme)
+                .add(Role::Alarm, " y yes ")
+                .add(Role::Strong, " n no")
+                .draw(buf, theme, area, 0);
+            return None;
+        }
+        Overlay::None | Overlay::Menu(_) | Overlay::Ranges(_) | Overlay::Choose(..) | Overlay::Help { .. } => None,
     };
     if let Some((text, hits, all)) = input {
         let tail = match &s.toast {
@@ -205,11 +246,47 @@ pub(super) fn footer(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> 
     }
     if let Some(toast) = &s.toast {
         let role = if toast.error { Role::Down } else { Role::Strong };
-        Line::new().add(role, format!(" {}", toast.text)).draw(buf, theme, area, 0);
+        let line = Line::new().add(role, format!(" {}", toast.text));
+        let left = s.orders.undo.as_ref().filter(|_| toast.undo).map(|u| u.until.saturating_sub(s.now.steady));
+        let line = match left {
+            Some(left) => line.add(Role::Text, format!("   u undo ({:.0}s)", left.as_secs_f64().ceil())),
+            None => line,
+        };
+        line.draw(buf, theme, area, 0);
         return None;
     }
     hints(s, total).draw(buf, theme, area, 0);
     None
+}
+
+/// A line of text that is written at the bottom; returns the text cursor's place.
+fn prompted(theme: &Theme, area: Rect, buf: &mut Buffer, label: &str, text: &Editor, tail: &str) -> Position {
+    let total = usize::from(area.width);
+    let line = Line::new().add(Role::Strong, format!(" {label}"));
+    let room = total.saturating_sub(line.width() + 2);
+    let (before, after) = text.text().split_at(text.cursor());
+    let shown = fit_left(before, room, theme).into_owned();
+    let at = (line.width() + width(&shown)).min(total.saturating_sub(1));
+    let rest = fit(after, room.saturating_sub(width(&shown)), theme).into_owned();
+    line.add(Role::Text, shown)
+        .add(Role::Text, rest)
+        .right(total, Line::new().add(Role::Dim, tail))
+        .draw(buf, theme, area, 0);
+    Position::new(area.x + u16::try_from(at).unwrap_or(0), area.y)
+}
+
+/// What is to be answered with yes or no.
+fn question(s: &State, what: &Confirm) -> String {
+    match what {
+        Confirm::Discard => "Close the dialog and forget what was written?".to_owned(),
+        Confirm::Expire(id) => {
+            let row = s.silences.silences.get(&()).and_then(|rows| rows.iter().find(|row| row.id == *id));
+            let (by, n) = row.map_or(("somebody", 0), |row| (row.created_by.as_str(), row.matches));
+            let by = if by.is_empty() { "somebody" } else { by };
+            format!("End the silence of {by}? It mutes {} now.", counted(n, "alert"))
+        }
+        Confirm::Resend(_) => "It was delivered. Send it once more?".to_owned(),
+    }
 }
 
 /// The keys of the screen, as many as fit; help and quit keep their place.
@@ -220,7 +297,7 @@ fn hints(s: &State, total: usize) -> Line {
     let mut line = Line::new();
     let mut tail = Line::new();
     for context in &contexts {
-        for row in BINDS.iter().filter(|b| b.context == *context && !b.short.is_empty()) {
+        for row in binds().filter(|b| b.context == *context && !b.short.is_empty()) {
             let Some(key) = row.keys.first() else { continue };
             // A key that an earlier context took has another meaning now.
             if seen.contains(key) {

@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::tui::keys::{BINDS, Bind, Context, labels};
+use crate::tui::keys::{Bind, Context, binds, labels};
 use crate::tui::state::explore::Focus;
 use crate::tui::state::filter::contains;
 use crate::tui::state::{Overlay, Screen, State};
@@ -19,7 +19,12 @@ enum Entry {
 /// The contexts in the order in which help shows them: those that hold now first.
 fn contexts(s: &State) -> Vec<(Context, bool)> {
     let here = match (&s.open, s.screen) {
+        _ if s.form.is_some() => Context::Form,
+        _ if s.why.is_some() => Context::Why,
         (Some(_), _) => Context::Detail,
+        (None, Screen::Alerts) => Context::Alerts,
+        (None, Screen::Silences) => Context::Silences,
+        (None, Screen::Notifications) => Context::Notifications,
         (None, Screen::Overview) => Context::Overview,
         (None, Screen::Monitors) => Context::Monitors,
         (None, Screen::Explore) => Context::Explore,
@@ -32,7 +37,11 @@ fn contexts(s: &State) -> Vec<(Context, bool)> {
     if here == Context::Explore && s.explore.focus == Focus::Editor {
         order.extend([(Context::Editor, true), (Context::Popup, true)]);
     }
-    order.extend([(here, true), (Context::Move, true), (Context::Global, true)]);
+    if here == Context::Form {
+        order.extend([(here, true), (Context::FormChoice, true), (Context::Line, true)]);
+    } else {
+        order.extend([(here, true), (Context::Move, true), (Context::Global, true)]);
+    }
     for context in Context::ALL {
         if !order.iter().any(|(c, _)| *c == context) {
             order.push((context, false));
@@ -45,8 +54,7 @@ fn entries(s: &State, query: &str) -> Vec<Entry> {
     let needle = query.to_lowercase();
     let mut out = Vec::new();
     for (context, here) in contexts(s) {
-        let rows: Vec<_> = BINDS
-            .iter()
+        let rows: Vec<_> = binds()
             .filter(|b| b.context == context)
             .filter(|b| {
                 contains(b.help, &needle) || contains(&labels(b), &needle) || contains(context.title(), &needle)

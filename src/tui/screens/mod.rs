@@ -1,14 +1,21 @@
 //! The screens: pure functions from state, theme and size to cells.
 
+mod alerts;
 mod config;
 mod connect;
 mod detail;
 mod explore;
+mod form;
 mod frame;
 mod help;
+mod lifecycle;
 mod monitors;
+mod notifications;
 mod overview;
+mod panes;
 mod sections;
+mod silences;
+mod why;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -46,12 +53,17 @@ fn body(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Option<Positi
         connect::draw(s, theme, area, buf);
         return None;
     }
-    let parked = if let Some(name) = &s.open {
+    let parked = if s.why.is_some() {
+        why::draw(s, theme, area, buf)
+    } else if let Some(name) = &s.open {
         detail::draw(s, theme, area, buf, name);
         None
     } else {
         match s.screen {
             Screen::Overview => overview::draw(s, theme, area, buf),
+            Screen::Alerts => alerts::draw(s, theme, area, buf),
+            Screen::Silences => silences::draw(s, theme, area, buf),
+            Screen::Notifications => notifications::draw(s, theme, area, buf),
             Screen::Monitors => monitors::draw(s, theme, area, buf),
             Screen::Explore => explore::draw(s, theme, area, buf),
             Screen::Config => config::draw(s, theme, area, buf),
@@ -67,7 +79,13 @@ fn body(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Option<Positi
         explore::metrics::draw(&s.explore, browser, theme, area, buf);
         return None;
     }
-    parked
+    if let Overlay::Choose(what, at) = &s.overlay {
+        alerts::menu(s, theme, area, buf, (*what, *at));
+    }
+    match &s.form {
+        Some(form) => form::draw(s, theme, area, buf, form),
+        None => parked,
+    }
 }
 
 /// Rows of the body, for paging.
@@ -76,9 +94,15 @@ pub(crate) fn page(s: &State) -> usize {
     if let Overlay::Metrics(_) = s.overlay {
         return explore::metrics::rows(body).max(1);
     }
+    if s.why.is_some() || matches!(s.overlay, Overlay::Help { .. }) {
+        return usize::from(body.height.saturating_sub(1)).max(1);
+    }
     match (&s.open, s.screen) {
-        (None, Screen::Monitors) if !matches!(s.overlay, Overlay::Help { .. }) => monitors::rows(s, body).max(1),
-        (None, Screen::Explore) if !matches!(s.overlay, Overlay::Help { .. }) => explore::rows(s, body).max(1),
+        (None, Screen::Alerts) if !s.alerts.open => alerts::rows(s, body).max(1),
+        (None, Screen::Silences) => silences::rows(s, body).max(1),
+        (None, Screen::Notifications) => notifications::rows(s, body).max(1),
+        (None, Screen::Monitors) => monitors::rows(s, body).max(1),
+        (None, Screen::Explore) => explore::rows(s, body).max(1),
         _ => usize::from(body.height.saturating_sub(1)).max(1),
     }
 }
@@ -94,6 +118,10 @@ pub(crate) fn settle(s: &mut State) {
         }
         return;
     }
+    if s.why.is_some() {
+        why::settle(s, body);
+        return;
+    }
     if s.open.is_some() {
         if s.detail.scroll == 0 {
             return;
@@ -107,9 +135,17 @@ pub(crate) fn settle(s: &mut State) {
             s.list.settle(rows);
         }
         Screen::Overview => overview::settle(s, body),
+        Screen::Alerts => alerts::settle(s, body),
+        Screen::Silences => silences::settle(s, body),
+        Screen::Notifications => notifications::settle(s, body),
         Screen::Explore => explore::settle(s, body),
         Screen::Config => config::settle(s, body),
     }
+}
+
+/// The answer to `why` as text.
+pub(crate) fn why_text(answer: &crate::wire::alerting::Why, title: &str) -> String {
+    why::text(answer, title)
 }
 
 fn full(s: &State) -> Rect {
@@ -133,5 +169,7 @@ fn mark_row(theme: &Theme, buf: &mut Buffer, area: Rect, row: u16) -> Option<Pos
     Some(Position::new(line.x, line.y))
 }
 
+#[cfg(test)]
+mod alerting_tests;
 #[cfg(test)]
 mod tests;

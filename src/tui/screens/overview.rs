@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 use crate::base::units::Short;
+use crate::tui::screens::alerts::owner;
 use crate::tui::screens::mark_row;
 use crate::tui::screens::monitors::percent;
 use crate::tui::screens::sections::{self, Page};
@@ -24,6 +25,8 @@ const EVENTS: usize = 12;
 enum Entry {
     /// A title.
     AlertsTitle,
+    /// A title.
+    WatchTitle,
     /// An alert, by place among the cursor's things.
     Alert(usize),
     /// A title.
@@ -59,7 +62,7 @@ impl Entry {
             Self::NotOk(i) => Some(bad + i),
             Self::Type(i) => Some(types + i),
             Self::Fine(i) => Some(fine + i),
-            Self::AlertsTitle | Self::NotOkTitle | Self::NotOkMore(_) | Self::TypesTitle => None,
+            Self::AlertsTitle | Self::WatchTitle | Self::NotOkTitle | Self::NotOkMore(_) | Self::TypesTitle => None,
             Self::FineTitle | Self::FineMore(_) | Self::EventsTitle | Self::Event(_) | Self::Gap => None,
         }
     }
@@ -70,9 +73,15 @@ fn entries(s: &State, wide: bool) -> Vec<Entry> {
     let Some(board) = &s.board else { return Vec::new() };
     let roomy = !s.is_compact() && s.facts.not_ok.is_empty();
     let mut out = Vec::new();
-    if !board.alerts.is_empty() {
+    // Old data is not divided: who has what by now is not known.
+    let needs = if s.is_fresh() { s.facts.unacked } else { s.facts.urgent.len() };
+    if needs > 0 {
         out.push(Entry::AlertsTitle);
-        out.extend((0..board.alerts.len()).map(Entry::Alert));
+        out.extend((0..needs).map(Entry::Alert));
+    }
+    if s.facts.urgent.len() > needs {
+        out.push(Entry::WatchTitle);
+        out.extend((needs..s.facts.urgent.len()).map(Entry::Alert));
     }
     let bad = s.facts.not_ok.len();
     if bad > 0 {
@@ -190,6 +199,14 @@ fn headline(s: &State, theme: &Theme, columns: usize) -> Vec<Line> {
         first = first.add(Role::Strong, format!("  {}", age(s.server_now().since(since))));
     }
     let mut lines = vec![first];
+    if let Some((role, text)) = owned(s).filter(|_| !verdict.sentence.contains("acknowledged")) {
+        let line = lines.pop().unwrap_or_default();
+        if line.width() + text.len() + 2 <= columns {
+            lines.push(line.add(role, format!("  {text}")));
+        } else {
+            lines.extend([line, Line::new().add(role, format!("   {text}"))]);
+        }
+    }
     if let Some(text) = &verdict.first_to_break {
         lines.push(Line::new().add(Role::Text, format!("   {text}")));
     }
@@ -208,6 +225,23 @@ fn headline(s: &State, theme: &Theme, columns: usize) -> Vec<Line> {
         lines.push(Line::new());
     }
     lines
+}
+
+/// Whether somebody has what fires.
+fn owned(s: &State) -> Option<(Role, String)> {
+    let f = &s.facts;
+    let names: Vec<&str> = f.owners.iter().map(|(by, _)| by.as_str()).collect();
+    let since = || f.owners.iter().map(|(_, at)| *at).min().map(|at| age(s.server_now().since(at))).unwrap_or_default();
+    match (f.firing, f.unacked, names.as_slice()) {
+        (0, ..) => None,
+        (_, n, []) if n > 0 => Some((Role::Strong, "Nobody has acknowledged.".to_owned())),
+        (_, 0, [one]) => Some((Role::Pending, format!("{one} has it, {}.", since()))),
+        (_, 0, many) => Some((Role::Pending, format!("{} have it, {}.", many.join(" and "), since()))),
+        (n, unacked, many) => {
+            let word = if many.len() == 1 { "has" } else { "have" };
+            Some((Role::Strong, format!("{unacked} of {n} unacked; {} {word} the rest.", many.join(" and "))))
+        }
+    }
 }
 
 /// Who was told about what fires, and whether it arrived.
@@ -282,16 +316,22 @@ fn line(s: &State, theme: &Theme, columns: usize, entry: Entry, selected: bool) 
     match entry {
         Entry::Gap => Line::new(),
         Entry::AlertsTitle => {
-            let (firing, pending) = (s.facts.firing, s.facts.pending);
-            let title = match (s.is_fresh(), firing) {
-                (true, 0) => "ALERTS".to_owned(),
-                (true, n) => format!("NEEDS YOU {n}"),
-                (false, _) => format!("ALERTS {}", board.alerts.len()),
+            let title = if s.is_fresh() {
+                format!("NEEDS YOU {}", s.facts.unacked)
+            } else {
+                format!("ALERTS {}", board.alerts.len())
             };
-            let tail = if pending > 0 && s.is_fresh() { format!("{pending} pending") } else { String::new() };
-            rule(theme, columns, &title, &tail, false)
+            rule(theme, columns, &title, if s.is_fresh() { "most urgent first" } else { "" }, false)
         }
-        Entry::Alert(i) => board.alerts.get(i).map_or(Line::new(), |a| alert(s, theme, columns, a, start)),
+        Entry::WatchTitle => {
+            let n = s.facts.urgent.len() - s.facts.unacked;
+            let f = &s.facts;
+            let parts = [(f.firing - f.unacked, "acked"), (f.pending, "pending"), (f.muted, "muted")];
+            let tail: Vec<String> =
+                parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+            rule(theme, columns, &format!("WATCHING {n}"), &tail.join(", "), false)
+        }
+        Entry::Alert(i) => s.urgent(i).map_or(Line::new(), |a| alert(s, theme, columns, a, start)),
         Entry::NotOkTitle => {
             let title = format!("NOT OK {} of {}", s.facts.not_ok.len(), s.facts.total());
             let tail = if columns >= 60 { format!("1 cell = {}", Short(STRIP_BUCKET)) } else { String::new() };
@@ -358,11 +398,14 @@ fn alert(s: &State, theme: &Theme, columns: usize, a: &AlertRow, start: Line) ->
     let line = match a.deliveries.iter().max_by_key(|d| (rank(d.state), d.at)) {
         Some(d) => {
             let mark = theme.delivery(d.state, d.attempts, fresh);
-            line.add(mark.role, format!("{} ", mark.glyph)).col(mark.role, mark.word, 13, theme)
+            let line = line.add(mark.role, format!("{} ", mark.glyph));
+            // Where there is no room the line that says who was told has the words.
+            if columns < 90 { line } else { line.col(mark.role, mark.word, 13, theme) }
         }
-        None => line.col(Role::Dim, "-", 15, theme),
+        None => line.col(Role::Dim, "-", if columns < 90 { 2 } else { 15 }, theme),
     };
-    match a.annotations.get("summary").filter(|_| columns >= 90) {
+    let line = line.add(Role::Text, " ").join(owner(s, theme, a, 12));
+    match a.annotations.get("summary").filter(|_| columns >= 106) {
         Some(text) => line.add(Role::Text, " ").add(role, text),
         None => line,
     }

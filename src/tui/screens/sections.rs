@@ -31,12 +31,12 @@ pub(super) struct Page<'a> {
 }
 
 impl Page<'_> {
-    fn rule(&self, title: &str, tail: &str) -> Line {
+    pub(super) fn rule(&self, title: &str, tail: &str) -> Line {
         rule(self.theme, self.columns, title, tail, false)
     }
 
     /// `text` under a label, broken to the width.
-    fn field(&self, label: &str, role: Role, text: &str) -> Vec<Line> {
+    pub(super) fn field(&self, label: &str, role: Role, text: &str) -> Vec<Line> {
         let indent = 11;
         let pieces = wrap(text, self.columns.saturating_sub(indent + 1));
         let mut label = Some(label);
@@ -44,7 +44,7 @@ impl Page<'_> {
         pieces.into_iter().map(|piece| first(label.take()).add(role, piece)).collect()
     }
 
-    fn time(&self, at: Timestamp) -> String {
+    pub(super) fn time(&self, at: Timestamp) -> String {
         let pattern = if self.now.since(at) < Duration::from_secs(64_800) { "%H:%M:%S" } else { "%m-%d %H:%M" };
         at.local(pattern)
     }
@@ -327,7 +327,8 @@ pub(super) fn alerts(p: &Page<'_>, alerts: &[AlertRow]) -> Vec<Line> {
     lines
 }
 
-fn delivery(p: &Page<'_>, d: &DeliveryRow) -> Line {
+/// What was sent to one receiver about an alert.
+pub(super) fn delivery(p: &Page<'_>, d: &DeliveryRow) -> Line {
     let mark = p.theme.delivery(d.state, d.attempts, p.fresh);
     let tries = if d.attempts > 1 { format!(" (try {})", d.attempts) } else { String::new() };
     let line = Line::new()

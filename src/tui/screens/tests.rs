@@ -7,12 +7,13 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::client::Link;
-use crate::tui::action::{Msg, Now, Reply, Request};
+use crate::tui::action::{Failed, Msg, Now, Order, Question, Reply, Request};
 use crate::tui::fixture;
 use crate::tui::state::explore::catalog::Metric;
 use crate::tui::state::explore::complete::NamesOf;
 use crate::tui::theme::{Depth, Glyphs};
 use crate::tui::update::update;
+use crate::wire::alerting::AckRequest;
 use crate::wire::board::{Board, State as MonitorState};
 use crate::wire::query::{Ask, When};
 use crate::wire::stream::{Delta, Frame};
@@ -382,11 +383,37 @@ fn ten_thousand_monitors_draw_only_their_window_and_filter() {
     assert!(drawn.contains("1-10 of 10 ") && drawn.contains("monitor-09999"), "{drawn}");
 }
 
+fn some_request() -> impl Strategy<Value = Request> {
+    let fingerprint = fixture::alerting().alerts[3].fingerprint.clone();
+    let order = prop::sample::select(vec![
+        Order::Ack(fingerprint.clone(), AckRequest::default()),
+        Order::Unack(fingerprint.clone()),
+        Order::Silence(Box::default()),
+        Order::Expire("2f1c".into()),
+        Order::Resend(8),
+        Order::Test("ticket".into()),
+    ]);
+    let asked = Question { about: fingerprint.clone(), kind: "alert" };
+    prop_oneof![
+        3 => (1..4u64, order).prop_map(|(batch, order)| Request::Do { batch, order }),
+        1 => Just(Request::Alert(fingerprint)),
+        1 => Just(Request::Silences),
+        1 => Just(Request::Maintenance),
+        2 => (1..4u64).prop_map(|id| Request::Preview { id, silence: Box::default() }),
+        1 => prop::option::of(0..9i64).prop_map(Request::Deliveries),
+        1 => Just(Request::Notifiers),
+        1 => Just(Request::Routes),
+        1 => Just(Request::Route(vec![("a".into(), "b".into())])),
+        2 => Just(Request::Why(asked)),
+    ]
+}
+
 fn some_msg() -> impl Strategy<Value = Msg> {
     let key = prop_oneof![
         prop::sample::select(vec![
             '1', '3', '5', '0', 'j', 'k', 'h', 'l', 'v', 't', ' ', '+', '-', '[', ']', '=', 'e', 'D', 'Y', '(', '{',
-            'g', 'G', '/', 'o', 'O', '<', '>', 'r', 'y', 'n', 'N', '?', 'x', '店'
+            'g', 'G', '/', 'o', 'O', '<', '>', 'r', 'y', 'n', 'N', '?', 'x', '店', '2', '8', '9', 'a', 'A', 's', 'w',
+            '*', 'B', 'u', 'p', 'b', 'T', '"', '2', 's'
         ])
         .prop_map(KeyCode::Char),
         prop::sample::select(vec![
@@ -443,6 +470,12 @@ fn some_msg() -> impl Strategy<Value = Msg> {
             Request::Names(NamesOf::Metrics),
             Ok(Reply::Names(vec!["up".into(), "x\u{202e}y".into()]))
         )),
+        1 => Just(()).prop_map(|()| Msg::Link(Link::Frame(Box::new(Frame::Snapshot { board: Box::new(fixture::alerting()) })))),
+        4 => some_request().prop_filter_map("the fixture has no answer", |request| {
+            let reply = fixture::reply(&request)?;
+            Some(Msg::Reply(request, Ok(reply)))
+        }),
+        2 => some_request().prop_map(|request| Msg::Reply(request, Err(Failed { message: "no\x1b[2J".into() }))),
         1 => Just(()).prop_map(|()| {
             let metric = |name: &str| Metric { name: name.into(), help: "\x1b]0;x".into(), ..Metric::default() };
             Msg::Reply(Request::Metrics, Ok(Reply::Metrics(vec![metric("up"), metric("x\u{202e}y")])))

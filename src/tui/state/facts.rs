@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::base::time::Timestamp;
+use crate::tui::state::alerts::{Urgency, urgency};
+use crate::tui::state::orders::Acks;
 use crate::tui::widgets::text::width;
-use crate::wire::board::{AlertState, Board, STRIP_CELLS, State};
+use crate::wire::board::{AlertState, Board, DeliveryRow, DeliveryState, STRIP_CELLS, State};
 
 /// Numbers and lists that screens need.
 #[derive(Clone, Debug, Default)]
@@ -17,10 +20,20 @@ pub(crate) struct Facts {
     pub(crate) fine: Vec<u32>,
     /// Monitors by type.
     pub(crate) groups: Vec<Group>,
-    /// Alerts that fire.
+    /// Alerts that fire and are told.
     pub(crate) firing: usize,
     /// Alerts that wait for their time.
     pub(crate) pending: usize,
+    /// Of those that fire, how many nobody has.
+    pub(crate) unacked: usize,
+    /// Alerts that are kept from being told.
+    pub(crate) muted: usize,
+    /// Alerts that fire and of which something was not delivered.
+    pub(crate) undelivered: usize,
+    /// Who has what fires, and since when, the first of each.
+    pub(crate) owners: Vec<(String, Timestamp)>,
+    /// Places of the alerts in the board, most urgent first; the first `unacked` of them need a person.
+    pub(crate) urgent: Vec<u32>,
     /// Columns of the longest monitor name.
     pub(crate) longest_name: usize,
 }
@@ -46,7 +59,7 @@ pub(crate) struct Group {
 
 impl Facts {
     /// Works everything out.
-    pub(crate) fn of(board: &Board) -> Self {
+    pub(crate) fn of(board: &Board, acks: &Acks) -> Self {
         let mut facts = Self::default();
         let mut groups: BTreeMap<&str, Builder> = BTreeMap::new();
         for (i, row) in (0u32..).zip(&board.monitors) {
@@ -86,9 +99,38 @@ impl Facts {
         facts.not_ok.sort_by_key(|i| row(i).map(|r| (r.state, r.since)));
         // Stable, and the board is sorted by name.
         facts.fine.sort_by_key(|i| row(i).map(|r| r.state));
-        facts.firing = board.alerts.iter().filter(|a| a.state == AlertState::Firing).count();
-        facts.pending = board.alerts.iter().filter(|a| a.state == AlertState::Pending).count();
+        facts.count_alerts(board, acks);
         facts
+    }
+
+    fn count_alerts(&mut self, board: &Board, acks: &Acks) {
+        for alert in &board.alerts {
+            match (alert.state, alert.muted.is_some()) {
+                (AlertState::Resolved, _) => continue,
+                (_, true) => self.muted += 1,
+                (AlertState::Pending, false) => self.pending += 1,
+                (AlertState::Firing, false) => {
+                    self.firing += 1;
+                    let late = |d: &DeliveryRow| match d.state {
+                        DeliveryState::Dead => true,
+                        DeliveryState::Owed => d.attempts > 0,
+                        DeliveryState::Delivered => false,
+                    };
+                    self.undelivered += usize::from(alert.deliveries.iter().any(late));
+                    match acks.of(alert) {
+                        None => self.unacked += 1,
+                        Some(ack) => match self.owners.iter_mut().find(|(by, _)| *by == ack.by) {
+                            Some((_, at)) => *at = ack.at.min(*at),
+                            None => self.owners.push((ack.by.clone(), ack.at)),
+                        },
+                    }
+                }
+            }
+        }
+        let mut urgent: Vec<(Urgency<'_>, u32)> =
+            (0u32..).zip(&board.alerts).map(|(i, alert)| (urgency(alert, acks), i)).collect();
+        urgent.sort_unstable();
+        self.urgent = urgent.into_iter().map(|(_, i)| i).collect();
     }
 
     /// How many monitors are in `state`.
@@ -153,7 +195,7 @@ mod tests {
         std::sync::Arc::make_mut(&mut board.monitors[0]).strip = "uud".into();
         std::sync::Arc::make_mut(&mut board.monitors[1]).strip = "ug".into();
         std::sync::Arc::make_mut(&mut board.monitors[2]).strip = "p".repeat(200);
-        let facts = Facts::of(&board);
+        let facts = Facts::of(&board, &Acks::default());
         let group = &facts.groups[0];
         assert_eq!((group.count, group.bad, group.worst), (3, 1, State::Degraded));
         assert!(group.strip.ends_with("puud"), "{}", group.strip);

@@ -24,7 +24,7 @@ enum Test {
     Text(String),
     /// The state's word starts so.
     State(String),
-    /// The type starts so.
+    /// The type, or the severity, starts so.
     Type(String),
     /// The label's value starts so.
     Label(String, String),
@@ -80,7 +80,7 @@ impl Filter {
     }
 
     /// Whether `row` passes.
-    pub(crate) fn matches(&self, row: &MonitorRow) -> bool {
+    pub(crate) fn matches(&self, row: &impl Filtered) -> bool {
         self.terms.iter().all(|term| term.test.holds(row) != term.negated)
     }
 }
@@ -97,7 +97,7 @@ fn parse_term(word: &str) -> Option<Term> {
             "slow" => State::Degraded.as_str().to_owned(),
             _ => state,
         })
-    } else if let Some(kind) = word.strip_prefix("type:") {
+    } else if let Some(kind) = word.strip_prefix("type:").or_else(|| word.strip_prefix("severity:")) {
         Test::Type(kind.to_lowercase())
     } else if let Some((label, value)) = word.split_once('=').filter(|(l, _)| crate::base::labels::is_label_name(l)) {
         Test::Label(label.to_owned(), value.to_owned())
@@ -108,15 +108,43 @@ fn parse_term(word: &str) -> Option<Term> {
 }
 
 impl Test {
-    fn holds(&self, row: &MonitorRow) -> bool {
+    fn holds(&self, row: &impl Filtered) -> bool {
         match self {
-            Self::Text(needle) => {
-                contains(row.name.as_str(), needle) || contains(&row.target, needle) || contains(&row.headline, needle)
-            }
-            Self::State(word) => row.state.as_str().starts_with(word.as_str()),
-            Self::Type(word) => row.r#type.starts_with(word.as_str()),
-            Self::Label(name, value) => row.labels.get(name).is_some_and(|v| v.starts_with(value.as_str())),
+            Self::Text(needle) => row.mentions(needle),
+            Self::State(word) => row.is_state(word),
+            Self::Type(word) => row.kind().starts_with(word.as_str()),
+            Self::Label(name, value) => row.label(name).is_some_and(|v| v.starts_with(value.as_str())),
         }
+    }
+}
+
+/// Lines that a filter can be applied to.
+pub(crate) trait Filtered {
+    /// Whether one of its texts contains the lower-case `needle`.
+    fn mentions(&self, needle: &str) -> bool;
+    /// Whether a word for its state starts so.
+    fn is_state(&self, start: &str) -> bool;
+    /// Its type, or its severity.
+    fn kind(&self) -> &str;
+    /// A label.
+    fn label(&self, name: &str) -> Option<&str>;
+}
+
+impl Filtered for MonitorRow {
+    fn mentions(&self, needle: &str) -> bool {
+        contains(self.name.as_str(), needle) || contains(&self.target, needle) || contains(&self.headline, needle)
+    }
+
+    fn is_state(&self, start: &str) -> bool {
+        self.state.as_str().starts_with(start)
+    }
+
+    fn kind(&self) -> &str {
+        &self.r#type
+    }
+
+    fn label(&self, name: &str) -> Option<&str> {
+        self.labels.get(name)
     }
 }
 

@@ -91,7 +91,7 @@ impl ListView {
         if self.filter.is_empty() {
             self.order.extend(rows.map(|(i, _)| i));
         } else {
-            self.order.extend(rows.filter(|(_, row)| self.filter.matches(row)).map(|(i, _)| i));
+            self.order.extend(rows.filter(|(_, row)| self.filter.matches(&***row)).map(|(i, _)| i));
         }
         let (sort, row) = (self.sort, |i: &u32| board.monitors.get(*i as usize));
         if sort != SortKey::Name {

@@ -1,32 +1,44 @@
 //! Everything the screens show, as one value. Changed by `update` only; drawn by `draw` only.
 
+pub(crate) mod alerts;
+pub(crate) mod deliveries;
 pub(crate) mod explore;
 pub(crate) mod facts;
+pub(crate) mod fetch;
 pub(crate) mod filter;
+pub(crate) mod form;
 pub(crate) mod link;
 pub(crate) mod list;
+pub(crate) mod orders;
+pub(crate) mod prompt;
+pub(crate) mod silences;
+mod wanted;
+pub(crate) mod why;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::name::MonitorName;
 use crate::base::time::Timestamp;
-use crate::tui::action::{Effect, Now, Request};
+use crate::tui::action::Now;
 use crate::tui::keys::Context;
+use crate::tui::state::alerts::AlertsView;
+use crate::tui::state::deliveries::NotificationsView;
 use crate::tui::state::explore::catalog::Browser;
+use crate::tui::state::explore::editor::Editor;
 use crate::tui::state::explore::{Explore, Focus};
 use crate::tui::state::facts::Facts;
+use crate::tui::state::filter::Filter;
+use crate::tui::state::form::Form;
 use crate::tui::state::link::{Health, LinkView};
 use crate::tui::state::list::{ListView, SortKey};
+use crate::tui::state::orders::{Acks, Orders};
+use crate::tui::state::prompt::{AckPrompt, Choose, Confirm};
+use crate::tui::state::silences::SilencesView;
+use crate::tui::state::why::WhyView;
 use crate::wire::api::{ConfigStatus, MonitorDetail};
-use crate::wire::board::{AlertRow, Board, MonitorRow};
+use crate::wire::board::{AlertRow, AlertState, Board, MonitorRow};
 
-/// Not more than one request for the same monitor's detail in this time.
-const DETAIL_EVERY: Duration = Duration::from_secs(1);
-/// Pause between requests while the cursor runs through a list.
-const DETAIL_SETTLE: Duration = Duration::from_millis(100);
-/// Pause before a failed request is repeated.
-const RETRY_AFTER: Duration = Duration::from_secs(3);
 /// Rows of one list of the overview; the Monitors screen has them all.
 const OVERVIEW_ROWS: usize = 200;
 /// Monitors that are fine, on an overview that has events below them.
@@ -40,10 +52,16 @@ pub enum Screen {
     /// Is anything wrong?
     #[default]
     Overview,
+    /// What fires, who has it, who was told?
+    Alerts,
     /// State and latency of each target.
     Monitors,
     /// Any metric, in PromQL.
     Explore,
+    /// What is muted, by whom, until when?
+    Silences,
+    /// Did somebody get told?
+    Notifications,
     /// What is loaded, what is wrong with it?
     Config,
 }
@@ -60,6 +78,14 @@ pub(crate) enum Overlay {
     Menu(SortKey),
     /// The menu of ranges, with its cursor.
     Ranges(usize),
+    /// A menu of the alerts' screen, with its cursor.
+    Choose(Choose, usize),
+    /// The line that acknowledges.
+    Ack(AckPrompt),
+    /// The line that takes labels for which routes are looked up.
+    TryLabels(Editor),
+    /// A question that is answered with yes or no.
+    Confirm(Confirm),
     /// The list of metrics.
     Metrics(Browser),
     /// Help.
@@ -82,6 +108,8 @@ pub(crate) struct Toast {
     pub(crate) error: bool,
     /// When it goes, on the steady clock.
     pub(crate) until: Duration,
+    /// Whether it tells of the change that `u` takes back.
+    pub(crate) undo: bool,
 }
 
 /// What the overview's cursor can be on.
@@ -172,6 +200,26 @@ pub(crate) struct State {
     /// Per screen.
     pub(crate) detail: DetailView,
     /// Per screen.
+    pub(crate) alerts: AlertsView,
+    /// Per screen.
+    pub(crate) silences: SilencesView,
+    /// Per screen.
+    pub(crate) notifications: NotificationsView,
+    /// The page that says why, over the screen.
+    pub(crate) why: Option<WhyView>,
+    /// The silence dialog, over the screen.
+    pub(crate) form: Option<Form>,
+    /// Acknowledgements that the board does not tell of yet.
+    pub(crate) acks: Acks,
+    /// Changes that were asked for.
+    pub(crate) orders: Orders,
+    /// Grows when alerts or events change: what is known about them may be old.
+    pub(crate) news: u64,
+    /// The person's name here; whether a silence is somebody else's is told by it.
+    pub(crate) user: String,
+    /// When something is to be asked for, on the steady clock.
+    due: Option<Duration>,
+    /// Per screen.
     pub(crate) explore: Explore,
     /// Per screen.
     pub(crate) config: ConfigView,
@@ -218,7 +266,7 @@ impl State {
 
     /// Shows a message.
     pub(crate) fn say(&mut self, text: impl Into<String>, error: bool) {
-        self.toast = Some(Toast { text: text.into(), error, until: self.now.steady + TOAST });
+        self.toast = Some(Toast { text: text.into(), error, until: self.now.steady + TOAST, undo: false });
     }
 
     /// The board's line of a monitor.
@@ -231,6 +279,11 @@ impl State {
     /// An alert.
     pub(crate) fn alert(&self, fingerprint: &str) -> Option<&Arc<AlertRow>> {
         self.board.as_ref()?.alerts.iter().find(|a| a.fingerprint == fingerprint)
+    }
+
+    /// The alert at a place in the order of urgency.
+    pub(crate) fn urgent(&self, at: usize) -> Option<&Arc<AlertRow>> {
+        self.board.as_ref()?.alerts.get(*self.facts.urgent.get(at)? as usize)
     }
 
     /// The monitor that actions are about.
@@ -246,7 +299,92 @@ impl State {
             },
             Screen::Monitors if self.list.order.is_empty() => None,
             Screen::Monitors => self.list.selected.clone(),
-            Screen::Explore | Screen::Config => None,
+            Screen::Alerts => self.alerts.selected.as_ref().and_then(|f| self.alert(f)).and_then(|a| a.monitor.clone()),
+            Screen::Explore | Screen::Silences | Screen::Notifications | Screen::Config => None,
+        }
+    }
+
+    /// The alerts that actions are about: the one on the page, else the marked ones, else that under the cursor;
+    /// of a monitor those that are not over.
+    pub(crate) fn alert_targets(&self) -> Vec<String> {
+        let Some(board) = &self.board else { return Vec::new() };
+        if self.open.is_none() {
+            match (self.screen, &self.overview.selected) {
+                (Screen::Alerts, _) if !self.alerts.open && !self.alerts.marks.is_empty() => {
+                    let marked = board.alerts.iter().filter(|a| self.alerts.marks.contains(&a.fingerprint));
+                    return marked.map(|a| a.fingerprint.clone()).collect();
+                }
+                (Screen::Alerts, _) if self.alerts.len == 0 && !self.alerts.open => return Vec::new(),
+                (Screen::Alerts, _) => return self.alerts.selected.iter().cloned().collect(),
+                (Screen::Overview, Some(Item::Alert(fingerprint))) => return vec![fingerprint.clone()],
+                _ => {}
+            }
+        }
+        let Some(name) = self.target() else { return Vec::new() };
+        let of = board.alerts.iter().filter(|a| a.monitor.as_ref() == Some(&name) && a.state != AlertState::Resolved);
+        of.map(|a| a.fingerprint.clone()).collect()
+    }
+
+    /// The filter of the screen, if it has one.
+    pub(crate) fn filter(&mut self) -> Option<&mut Filter> {
+        match self.screen {
+            Screen::Alerts => Some(&mut self.alerts.filter),
+            Screen::Silences => Some(&mut self.silences.filter),
+            Screen::Notifications => Some(&mut self.notifications.filter),
+            Screen::Monitors => Some(&mut self.list.filter),
+            Screen::Overview | Screen::Explore | Screen::Config => None,
+        }
+    }
+
+    /// The text that is being typed into the filter, how many rows pass, and of how many.
+    pub(crate) fn typed(&self) -> (&str, usize, usize) {
+        let now = self.server_now();
+        match self.screen {
+            Screen::Alerts => {
+                (self.alerts.filter.text(), self.alerts.len, self.alerts.counts[self.alerts.tab as usize])
+            }
+            Screen::Silences => {
+                let tab = self.silences.tab;
+                let hits = self.silences.listed(now).len() + self.silences.windows().len();
+                (self.silences.filter.text(), hits, self.silences.count(tab, now))
+            }
+            Screen::Notifications => {
+                (self.notifications.filter.text(), self.notifications.listed().len(), self.notifications.items.len())
+            }
+            _ => (self.list.filter.text(), self.list.order.len(), self.facts.total()),
+        }
+    }
+
+    /// The text field that keys enter, outside of a query and a filter.
+    pub(crate) fn field(&mut self) -> Option<&mut Editor> {
+        match &mut self.overlay {
+            Overlay::Ack(prompt) => Some(&mut prompt.comment),
+            Overlay::TryLabels(labels) => Some(labels),
+            Overlay::None => self.form.as_mut().and_then(Form::text),
+            Overlay::Typing
+            | Overlay::Menu(_)
+            | Overlay::Ranges(_)
+            | Overlay::Metrics(_)
+            | Overlay::Choose(..)
+            | Overlay::Confirm(_)
+            | Overlay::Help { .. } => None,
+        }
+    }
+
+    /// Whether the terminal's cursor stands in a text.
+    pub(crate) fn has_caret(&self) -> bool {
+        match &self.overlay {
+            Overlay::Typing
+            | Overlay::Metrics(_)
+            | Overlay::Help { typing: true, .. }
+            | Overlay::Ack(_)
+            | Overlay::TryLabels(_) => true,
+            Overlay::None => self.is_editing() || self.form.as_ref().is_some_and(Form::is_text),
+            Overlay::Menu(_)
+            | Overlay::Ranges(_)
+            | Overlay::Choose(..)
+            | Overlay::Confirm(_)
+            | Overlay::Help { .. } => false,
         }
     }
 
@@ -262,11 +400,17 @@ impl State {
     pub(crate) fn contexts(&self) -> Vec<Context> {
         match &self.overlay {
             Overlay::Typing | Overlay::Help { typing: true, .. } => return vec![Context::Typing],
-            Overlay::Menu(_) => return vec![Context::Menu, Context::Move, Context::Global],
+            Overlay::Menu(_) | Overlay::Choose(..) => return vec![Context::Menu, Context::Move, Context::Global],
+            Overlay::Ack(_) => return vec![Context::Ack, Context::Prompt, Context::Line],
+            Overlay::TryLabels(_) => return vec![Context::Prompt, Context::Line],
+            Overlay::Confirm(_) => return vec![Context::Confirm],
             Overlay::Ranges(_) => return vec![Context::Ranges, Context::Move, Context::Global],
             Overlay::Metrics(_) => return vec![Context::Metrics],
             Overlay::Help { .. } => return vec![Context::Help, Context::Move, Context::Global],
             Overlay::None => {}
+        }
+        if let Some(form) = &self.form {
+            return vec![Context::Form, if form.is_text() { Context::Line } else { Context::FormChoice }];
         }
         let mut contexts = Vec::new();
         if !self.is_fresh() {
@@ -280,9 +424,16 @@ impl State {
             let popup = self.explore.popup.is_some().then_some(Context::Popup);
             return popup.into_iter().chain([Context::Editor]).collect();
         }
+        if self.why.is_some() {
+            contexts.extend([Context::Why, Context::Move, Context::Global]);
+            return contexts;
+        }
         contexts.push(match (&self.open, self.screen) {
             (Some(_), _) => Context::Detail,
             (None, Screen::Overview) => Context::Overview,
+            (None, Screen::Alerts) => Context::Alerts,
+            (None, Screen::Silences) => Context::Silences,
+            (None, Screen::Notifications) => Context::Notifications,
             (None, Screen::Monitors) => Context::Monitors,
             (None, Screen::Explore) => Context::Explore,
             (None, Screen::Config) => Context::Config,
@@ -295,6 +446,8 @@ impl State {
     pub(crate) fn is_editing(&self) -> bool {
         self.board.is_some()
             && self.overlay == Overlay::None
+            && self.form.is_none()
+            && self.why.is_none()
             && (self.screen, &self.open, self.explore.focus) == (Screen::Explore, &None, Focus::Editor)
     }
 
@@ -311,7 +464,7 @@ impl State {
     /// Where the overview's lists start among the things that its cursor can be on: alerts, monitors that are
     /// not ok, types, monitors that are fine; and where they end.
     pub(crate) fn starts(&self) -> [usize; 5] {
-        let alerts = self.board.as_ref().map_or(0, |b| b.alerts.len());
+        let alerts = self.facts.urgent.len();
         let types = alerts + self.shown_bad();
         let fine = types + self.facts.groups.len();
         [0, alerts, types, fine, fine + self.shown_fine()]
@@ -328,7 +481,7 @@ impl State {
         let [_, bad, types, fine, end] = self.starts();
         let monitor = |i: &u32| board.monitors.get(*i as usize).map(|row| Item::Monitor(row.name.clone()));
         match at {
-            at if at < bad => board.alerts.get(at).map(|a| Item::Alert(a.fingerprint.clone())),
+            at if at < bad => self.urgent(at).map(|a| Item::Alert(a.fingerprint.clone())),
             at if at < types => self.facts.not_ok.get(at - bad).and_then(monitor),
             at if at < fine => self.facts.groups.get(at - types).map(|g| Item::Group(g.name.clone())),
             at if at < end => self.facts.fine.get(at - fine).and_then(monitor),
@@ -341,7 +494,10 @@ impl State {
         let board = self.board.as_ref()?;
         let [_, bad, types, fine, _] = self.starts();
         match item {
-            Item::Alert(fingerprint) => board.alerts.iter().position(|a| a.fingerprint == *fingerprint),
+            Item::Alert(fingerprint) => {
+                let is = |i: &u32| board.alerts.get(*i as usize).is_some_and(|a| a.fingerprint == *fingerprint);
+                self.facts.urgent.iter().position(is)
+            }
             Item::Monitor(name) => {
                 let i = board.monitors.binary_search_by(|m| m.name.cmp(name)).ok()?;
                 let in_list = |list: &[u32], shown: usize| list.iter().take(shown).position(|n| *n as usize == i);
@@ -361,77 +517,11 @@ impl State {
     /// Works out what follows from a new board; selections stay on their things.
     pub(crate) fn board_changed(&mut self) {
         let Some(board) = &self.board else { return };
-        self.facts = Facts::of(board);
+        self.acks.settle(board.alerts.iter().map(AsRef::as_ref), self.now.steady);
+        self.facts = Facts::of(board, &self.acks);
         self.list.refresh(board);
+        self.alerts.refresh(board, &self.acks);
         let found = self.overview.selected.as_ref().and_then(|item| self.place(item));
         self.select_item(found.unwrap_or(self.overview.at));
-    }
-
-    /// What has to be asked for so that the screen is whole and current.
-    pub(crate) fn wanted(&mut self) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        if !self.is_fresh() {
-            return effects;
-        }
-        effects.extend(self.wanted_detail().map(Effect::Ask));
-        effects.extend(self.wanted_config().map(Effect::Ask));
-        if self.screen == Screen::Explore && self.open.is_none() {
-            let now = self.server_now();
-            effects.extend(self.explore.wanted(now, self.now.steady));
-            effects.extend(self.explore.wanted_names(self.now.steady).map(Effect::Ask));
-            effects.extend(self.explore.catalog.request(self.now.steady).map(Effect::Ask));
-        }
-        effects
-    }
-
-    fn wanted_detail(&mut self) -> Option<Request> {
-        let name = self.detailed()?;
-        let row = self.row(&name)?.clone();
-        let view = &mut self.detail;
-        if view.asked.is_some() {
-            return None;
-        }
-        let other = view.data.as_ref().is_none_or(|d| d.row.name != name);
-        let newer = view.row.as_ref().is_none_or(|r| !Arc::ptr_eq(r, &row));
-        let pause = match (other, newer) {
-            _ if view.error.is_some() => RETRY_AFTER,
-            (true, _) => DETAIL_SETTLE,
-            (false, true) => DETAIL_EVERY,
-            (false, false) => return None,
-        };
-        if view.asked_at.is_some_and(|at| self.now.steady.saturating_sub(at) < pause) {
-            return None;
-        }
-        (view.asked, view.asked_at, view.row) = (Some(name.clone()), Some(self.now.steady), Some(row));
-        Some(Request::Detail(name))
-    }
-
-    fn wanted_config(&mut self) -> Option<Request> {
-        let engine = &self.board.as_ref()?.engine;
-        let stamp = Some((engine.config_loaded, engine.problems));
-        let view = &mut self.config;
-        if self.screen != Screen::Config || view.asked {
-            return None;
-        }
-        let again =
-            view.error.is_some() && view.asked_at.is_none_or(|at| self.now.steady.saturating_sub(at) >= RETRY_AFTER);
-        if view.seen == stamp && !again {
-            return None;
-        }
-        (view.asked, view.asked_at, view.seen) = (true, Some(self.now.steady), stamp);
-        Some(Request::Config)
-    }
-
-    /// Forgets what was asked before a reconnection, so that it is asked again.
-    pub(crate) fn forget_requests(&mut self) {
-        self.detail.row = None;
-        self.config.seen = None;
-    }
-
-    /// When to look at the clock again, on the steady clock, at the latest.
-    pub(crate) fn wake(&self) -> Duration {
-        let second = Duration::from_secs(self.now.steady.as_secs() + 1);
-        let settle = self.detail.asked_at.map(|at| at + DETAIL_SETTLE);
-        settle.filter(|s| *s > self.now.steady).map_or(second, |s| s.min(second))
     }
 }

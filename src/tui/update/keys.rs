@@ -5,11 +5,13 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use crate::tui::action::{Action, Effect, Request};
 use crate::tui::keys::{Found, look_up};
 use crate::tui::screens;
+use crate::tui::state::alerts::{AlertSort, AlertsView};
 use crate::tui::state::explore::RANGES;
 use crate::tui::state::link::Health;
 use crate::tui::state::list::SortKey;
+use crate::tui::state::prompt::Choose;
 use crate::tui::state::{Item, Overlay, Screen, State};
-use crate::tui::update::explore;
+use crate::tui::update::{alerting, explore};
 
 /// Longest search in help.
 pub(crate) const QUERY_CHARS: usize = 60;
@@ -58,36 +60,76 @@ fn text(s: &mut State, event: &KeyEvent) {
     if event.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) {
         return;
     }
+    enter_text(s, c.encode_utf8(&mut [0; 4]));
+}
+
+/// Enters typed or pasted text where there is a field for it; returns whether there was.
+pub(crate) fn enter_text(s: &mut State, text: &str) -> bool {
     if s.is_editing() {
-        explore::write::insert(s, c.encode_utf8(&mut [0; 4]));
-        return;
+        explore::write::insert(s, text);
+        return true;
+    }
+    if let Some(field) = s.field() {
+        field.insert(&text.replace(['\r', '\n'], " "));
+        field_changed(s);
+        return true;
     }
     match &mut s.overlay {
         Overlay::Typing => {
-            s.list.filter.push_str(c.encode_utf8(&mut [0; 4]));
+            if let Some(filter) = s.filter() {
+                filter.push_str(text);
+            }
             filter_changed(s);
+            true
         }
-        Overlay::Help { typing: true, query, scroll } if query.chars().count() < QUERY_CHARS => {
-            query.push(c);
+        Overlay::Help { typing: true, query, scroll } => {
+            let room = QUERY_CHARS.saturating_sub(query.chars().count());
+            query.extend(text.chars().filter(|c| !c.is_control()).take(room));
             *scroll = 0;
+            true
         }
-        Overlay::Metrics(browser) => browser.push(c.encode_utf8(&mut [0; 4])),
-        Overlay::None | Overlay::Menu(_) | Overlay::Ranges(_) | Overlay::Help { .. } => {}
+        Overlay::Metrics(browser) => {
+            browser.push(text);
+            true
+        }
+        _ => false,
+    }
+}
+
+/// What follows from a change of a text field outside of a query and a filter.
+fn field_changed(s: &mut State) {
+    let now = s.now.steady;
+    if let Some(form) = s.form.as_mut().filter(|_| s.overlay == Overlay::None) {
+        form.touch(now);
     }
 }
 
 /// Applies the filter as typed so far.
 pub(crate) fn filter_changed(s: &mut State) {
-    if let Some(board) = &s.board {
-        s.list.refresh(board);
+    let now = s.server_now();
+    match s.screen {
+        Screen::Alerts => alerting::relist(s),
+        Screen::Silences => s.silences.refresh(now),
+        Screen::Notifications => s.notifications.refresh(),
+        _ => {
+            if let Some(board) = &s.board {
+                s.list.refresh(board);
+            }
+        }
     }
 }
 
 fn act(s: &mut State, action: Action) -> Vec<Effect> {
     match action {
         Action::GoOverview => go(s, Screen::Overview),
+        Action::GoAlerts => go(s, Screen::Alerts),
         Action::GoMonitors => go(s, Screen::Monitors),
-        Action::GoExplore => return explore::enter(s),
+        Action::GoSilences => go(s, Screen::Silences),
+        Action::GoNotifications => go(s, Screen::Notifications),
+        Action::GoExplore => {
+            s.why = None;
+            return explore::enter(s);
+        }
         Action::GoConfig => go(s, Screen::Config),
         Action::Help => {
             s.overlay = Overlay::Help { scroll: 0, query: String::new(), typing: false };
@@ -106,13 +148,19 @@ fn act(s: &mut State, action: Action) -> Vec<Effect> {
         Action::Open => open(s),
         Action::Filter => match &mut s.overlay {
             Overlay::Help { typing, .. } => *typing = true,
-            Overlay::None | Overlay::Typing | Overlay::Menu(_) | Overlay::Ranges(_) | Overlay::Metrics(_) => {
+            _ => {
+                alerting::show_filtered(s);
                 s.overlay = Overlay::Typing;
             }
         },
+        Action::SortMenu if s.screen == Screen::Alerts => {
+            let at = AlertSort::ALL.iter().position(|k| *k == s.alerts.sort).unwrap_or(0);
+            s.overlay = Overlay::Choose(Choose::Sort, at);
+        }
         Action::SortMenu => s.overlay = Overlay::Menu(s.list.sort),
-        Action::SortNext => sort(s, s.list.sort.step(1), false),
-        Action::SortPrevious => sort(s, s.list.sort.step(-1), false),
+        Action::SortNext => sort_by(s, 1),
+        Action::SortPrevious => sort_by(s, -1),
+        Action::SortReverse if s.screen == Screen::Alerts => sort_alerts(s, s.alerts.sort, !s.alerts.reversed),
         Action::SortReverse => sort(s, s.list.sort, !s.list.reversed),
         Action::Run => return run(s),
         Action::Reload => {
@@ -136,18 +184,52 @@ fn act(s: &mut State, action: Action) -> Vec<Effect> {
             }
             Overlay::Metrics(_) => explore::metrics::take(s),
             Overlay::Help { typing, .. } => *typing = false,
-            Overlay::Typing | Overlay::None => s.overlay = Overlay::None,
+            Overlay::Choose(what, at) => {
+                let (what, at) = (*what, *at);
+                s.overlay = Overlay::None;
+                alerting::chosen(s, what, at);
+            }
+            Overlay::Ack(_) => {
+                if let Overlay::Ack(prompt) = std::mem::take(&mut s.overlay) {
+                    return alerting::acknowledge(s, &prompt);
+                }
+            }
+            Overlay::TryLabels(_) => {
+                if let Overlay::TryLabels(labels) = std::mem::take(&mut s.overlay) {
+                    return alerting::tried(s, labels.text());
+                }
+            }
+            Overlay::None if s.form.is_some() => {
+                let now = s.now.steady;
+                if let Some(form) = &mut s.form {
+                    form.enter();
+                    form.touch(now);
+                }
+            }
+            Overlay::Typing | Overlay::None | Overlay::Confirm(_) => s.overlay = Overlay::None,
         },
         Action::Erase | Action::EraseWord | Action::EraseAll => erase(s, action),
-        Action::Go(motion) => explore::write::go(s, motion),
-        Action::Delete(motion) => explore::write::delete(s, motion),
+        Action::Go(motion) => match s.field() {
+            Some(field) => field.go(motion),
+            None => explore::write::go(s, motion),
+        },
+        Action::Delete(motion) => {
+            if let Some(field) = s.field() {
+                field.delete(motion);
+                field_changed(s);
+            } else {
+                explore::write::delete(s, motion);
+            }
+        }
+        Action::Alerting(action) => return alerting::act(s, action),
         Action::Explore(action) => return explore::act(s, action),
     }
     Vec::new()
 }
 
 fn go(s: &mut State, screen: Screen) {
-    (s.overlay, s.open, s.screen) = (Overlay::None, None, screen);
+    (s.overlay, s.open, s.why, s.screen) = (Overlay::None, None, None, screen);
+    (s.alerts.open, s.alerts.scroll) = (false, 0);
 }
 
 fn retry(s: &mut State) -> Vec<Effect> {
@@ -165,7 +247,9 @@ fn retry(s: &mut State) -> Vec<Effect> {
 fn back(s: &mut State) -> Vec<Effect> {
     match &mut s.overlay {
         Overlay::Typing => {
-            s.list.filter.clear();
+            if let Some(filter) = s.filter() {
+                filter.clear();
+            }
             s.overlay = Overlay::None;
             filter_changed(s);
         }
@@ -173,22 +257,35 @@ fn back(s: &mut State) -> Vec<Effect> {
             *typing = false;
             query.clear();
         }
-        Overlay::Menu(_) | Overlay::Ranges(_) | Overlay::Metrics(_) | Overlay::Help { .. } => {
-            s.overlay = Overlay::None;
+        Overlay::Menu(_)
+        | Overlay::Ranges(_)
+        | Overlay::Metrics(_)
+        | Overlay::Choose(..)
+        | Overlay::Ack(_)
+        | Overlay::TryLabels(_)
+        | Overlay::Confirm(_)
+        | Overlay::Help { .. } => s.overlay = Overlay::None,
+        Overlay::None => return back_from_screen(s),
+    }
+    Vec::new()
+}
+
+fn back_from_screen(s: &mut State) -> Vec<Effect> {
+    if alerting::back(s) {
+        return Vec::new();
+    }
+    if s.screen == Screen::Explore && s.open.is_none() && s.board.is_some() {
+        return explore::back(s);
+    }
+    if s.open.take().is_some() {
+        s.detail.scroll = 0;
+    } else if s.filter().is_some_and(|f| !f.is_empty()) {
+        if let Some(filter) = s.filter() {
+            filter.clear();
         }
-        Overlay::None if s.screen == Screen::Explore && s.open.is_none() && s.board.is_some() => {
-            return explore::back(s);
-        }
-        Overlay::None => {
-            if s.open.take().is_some() {
-                s.detail.scroll = 0;
-            } else if s.screen == Screen::Monitors && !s.list.filter.is_empty() {
-                s.list.filter.clear();
-                filter_changed(s);
-            } else if s.screen != Screen::Overview {
-                s.screen = Screen::Overview;
-            }
-        }
+        filter_changed(s);
+    } else if s.screen != Screen::Overview {
+        s.screen = Screen::Overview;
     }
     Vec::new()
 }
@@ -213,7 +310,19 @@ fn step(s: &mut State, by: isize) {
             *scroll = scroll.saturating_add_signed(by);
             return;
         }
-        Overlay::Typing | Overlay::None => {}
+        Overlay::Choose(what, at) => {
+            let len = match what {
+                Choose::Sort => AlertSort::ALL.len(),
+                Choose::Group => 1 + s.board.as_ref().map_or(0, |b| AlertsView::group_labels(b).len()),
+            };
+            *at = at.saturating_add_signed(by).min(len - 1);
+            return;
+        }
+        Overlay::Typing | Overlay::None | Overlay::Ack(_) | Overlay::TryLabels(_) | Overlay::Confirm(_) => {}
+    }
+    if s.why.is_some() {
+        alerting::step(s, by);
+        return;
     }
     if s.open.is_some() {
         s.detail.scroll = s.detail.scroll.saturating_add_signed(by);
@@ -227,6 +336,7 @@ fn step(s: &mut State, by: isize) {
             }
         }
         Screen::Explore => explore::write::step(s, by),
+        Screen::Alerts | Screen::Silences | Screen::Notifications => alerting::step(s, by),
         Screen::Config => {
             let len = s.config.data.as_ref().map_or(0, |d| d.problems.len());
             s.config.at = s.config.at.saturating_add_signed(by).min(len.saturating_sub(1));
@@ -240,6 +350,17 @@ fn open(s: &mut State) {
         s.list.filter.push_str(&format!("type:{kind}"));
         s.screen = Screen::Monitors;
         filter_changed(s);
+        return;
+    }
+    let alert = match (s.screen, &s.overview.selected) {
+        (Screen::Alerts, _) => s.alerts.selected.clone().filter(|_| s.alerts.len > 0),
+        (Screen::Overview, Some(Item::Alert(f))) if s.target().is_none_or(|name| s.row(&name).is_none()) => {
+            Some(f.clone())
+        }
+        _ => None,
+    };
+    if let Some(fingerprint) = alert {
+        alerting::open(s, &fingerprint);
         return;
     }
     let Some(name) = s.target().filter(|name| s.row(name).is_some()) else { return };
@@ -257,6 +378,20 @@ fn neighbour(s: &mut State, by: isize) {
         s.detail.scroll = 0;
         s.open = Some(name);
     }
+}
+
+fn sort_by(s: &mut State, by: isize) {
+    if s.screen == Screen::Alerts {
+        sort_alerts(s, s.alerts.sort.step(by), false);
+    } else {
+        sort(s, s.list.sort.step(by), false);
+    }
+}
+
+fn sort_alerts(s: &mut State, key: AlertSort, reversed: bool) {
+    (s.alerts.sort, s.alerts.reversed) = (key, reversed);
+    alerting::relist(s);
+    s.say(format!("sorted by {}{}", key.word(), if reversed { ", reversed" } else { "" }), false);
 }
 
 fn sort(s: &mut State, key: SortKey, reversed: bool) {
@@ -298,17 +433,20 @@ pub(crate) fn clipboard(s: &mut State, text: String) -> Vec<Effect> {
         return Vec::new();
     }
     // Not "copied": whether the terminal takes it cannot be known.
-    s.say(format!("sent to the terminal's clipboard: {text}"), false);
+    let shown = text.lines().next().unwrap_or_default();
+    let more = if shown.len() < text.len() { " ..." } else { "" };
+    s.say(format!("sent to the terminal's clipboard: {shown}{more}"), false);
     vec![Effect::Copy(text)]
 }
 
 fn erase(s: &mut State, action: Action) {
     match &mut s.overlay {
         Overlay::Typing => {
-            match action {
-                Action::EraseAll => s.list.filter.clear(),
-                Action::EraseWord => s.list.filter.pop_word(),
-                _ => s.list.filter.pop(),
+            match (s.filter(), action) {
+                (None, _) => {}
+                (Some(filter), Action::EraseAll) => filter.clear(),
+                (Some(filter), Action::EraseWord) => filter.pop_word(),
+                (Some(filter), _) => filter.pop(),
             }
             filter_changed(s);
         }
@@ -320,6 +458,6 @@ fn erase(s: &mut State, action: Action) {
             }
         }
         Overlay::Metrics(browser) => browser.erase(action == Action::EraseWord, action == Action::EraseAll),
-        Overlay::None | Overlay::Menu(_) | Overlay::Ranges(_) => {}
+        _ => {}
     }
 }

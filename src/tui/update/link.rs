@@ -28,6 +28,8 @@ pub(crate) fn link(s: &mut State, link: Link) -> Vec<Effect> {
             }
             let retry_at = Some(s.now.steady + retry_in);
             s.link.lose(s.now, Lost { reason, attempt, retry_at });
+            s.acks.clear();
+            s.board_changed();
             Vec::new()
         }
         Link::Frame(frame) => take(s, *frame),
@@ -57,6 +59,7 @@ fn take(s: &mut State, frame: Frame) -> Vec<Effect> {
                 s.say(text, false);
             }
             s.forget_requests();
+            s.acks.clear();
             s.board_changed();
             Vec::new()
         }
@@ -66,7 +69,9 @@ fn take(s: &mut State, frame: Frame) -> Vec<Effect> {
             if !s.link.is_synced() {
                 return Vec::new();
             }
+            let told = delta.alerts.is_some() || delta.events.is_some();
             if s.board.as_mut().is_some_and(|board| apply(board, *delta)) {
+                s.news += u64::from(told);
                 s.board_changed();
                 Vec::new()
             } else {

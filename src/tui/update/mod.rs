@@ -1,13 +1,15 @@
 //! The reducer: one message in, the state changed, effects out. Pure: no clock, no I/O, no waiting.
 
+mod alerting;
 mod explore;
 mod keys;
 mod link;
+mod orders;
 mod replies;
 
 use crate::tui::action::{Effect, Msg, Now};
 use crate::tui::screens;
-use crate::tui::state::{Overlay, State};
+use crate::tui::state::State;
 
 pub(crate) use explore::link as explore_link;
 pub(crate) use keys::refused;
@@ -34,6 +36,13 @@ pub(crate) fn update(s: &mut State, msg: Msg) -> Vec<Effect> {
             s.explore.cancel();
             s.explore.names.forget_requests();
             s.explore.catalog.forget_request();
+            s.renew_alerting();
+            s.orders.batches.clear();
+            s.acks.clear();
+            s.board_changed();
+            if let Some(form) = &mut s.form {
+                form.sent = None;
+            }
             s.say(format!("a task of the screen crashed ({name}); what it fetched may be missing"), true);
             Vec::new()
         }),
@@ -58,6 +67,15 @@ fn clock(s: &mut State, now: Now) {
         s.toast = None;
         s.rev += 1;
     }
+    if s.orders.undo.as_ref().is_some_and(|u| now.steady >= u.until) {
+        s.orders.undo = None;
+        s.rev += 1;
+    }
+    if fresh && !s.is_fresh() {
+        // What was asked for is not shown as done while nobody says so.
+        s.acks.clear();
+        s.board_changed();
+    }
     if second != (now.steady.as_secs(), s.server_now().millis() / 1_000) || fresh != s.is_fresh() {
         s.rev += 1;
     }
@@ -65,26 +83,13 @@ fn clock(s: &mut State, now: Now) {
 
 /// Pasted text enters text fields; elsewhere it would run as keys.
 fn paste(s: &mut State, text: &str) -> Vec<Effect> {
-    if s.is_editing() {
-        explore::write::insert(s, text);
-        return Vec::new();
-    }
-    match &mut s.overlay {
-        Overlay::Typing => {
-            s.list.filter.push_str(text);
-            keys::filter_changed(s);
-        }
-        Overlay::Help { typing: true, query, scroll } => {
-            query.extend(text.chars().filter(|c| !c.is_control()).take(keys::QUERY_CHARS));
-            *scroll = 0;
-        }
-        Overlay::Metrics(browser) => browser.push(text),
-        Overlay::None | Overlay::Menu(_) | Overlay::Ranges(_) | Overlay::Help { .. } => {
-            s.say("pasted text is ignored here: press / for a text field", false);
-        }
+    if !keys::enter_text(s, text) {
+        s.say("pasted text is ignored here: press / for a text field", false);
     }
     Vec::new()
 }
 
+#[cfg(test)]
+mod alerting_tests;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use crate::base::units::Short;
 use crate::tui::action::{Effect, Failed, Reply, Request};
 use crate::tui::state::State;
-use crate::tui::update::explore;
+use crate::tui::update::{explore, orders};
 use crate::wire::api::{Level, ProbeResult, Reloaded};
 
 /// Takes in the end of a request. A reply about something that is no longer on the screen is dropped.
@@ -44,6 +44,57 @@ pub(crate) fn reply(s: &mut State, request: Request, result: Result<Reply, Faile
         (Request::Query { id, ask }, result) => explore::answers::answered(s, id, &ask, result),
         (Request::Names(of), result) => explore::answers::named(s, &of, result),
         (Request::Metrics, result) => explore::metrics::told(s, result),
+        (Request::Do { batch, order }, result) => orders::answered(s, batch, &order, result),
+        (Request::Alert(fingerprint), result) => {
+            let answer = wanted(result, |reply| if let Reply::Alert(detail) = reply { Some(detail) } else { None });
+            s.alerts.detail.answer(fingerprint, answer);
+        }
+        (Request::Silences, result) => {
+            let answer = wanted(result, |reply| if let Reply::Silences(rows) = reply { Some(rows) } else { None });
+            s.silences.silences.answer((), answer);
+            s.silences.refresh(s.link.server_now(s.now));
+        }
+        (Request::Maintenance, result) => {
+            let answer = wanted(result, |reply| if let Reply::Maintenance(rows) = reply { Some(rows) } else { None });
+            s.silences.maintenance.answer((), answer);
+            s.silences.refresh(s.link.server_now(s.now));
+        }
+        (Request::Preview { id, .. }, result) => {
+            let answer = wanted(result, |reply| if let Reply::Preview(preview) = reply { Some(preview) } else { None });
+            if let Some(form) = &mut s.form {
+                form.answered(id, answer);
+            }
+        }
+        (Request::Deliveries(before), result) => {
+            let page = wanted(result, |reply| if let Reply::Deliveries(page) = reply { Some(page) } else { None });
+            let v = &mut s.notifications;
+            let done = page.map(|page| v.take(before, page));
+            match before {
+                None => v.newest.answer((), done),
+                Some(before) => v.older.answer(before, done),
+            }
+        }
+        (Request::Notifiers, result) => {
+            let answer = wanted(result, |reply| if let Reply::Notifiers(rows) = reply { Some(rows) } else { None });
+            s.notifications.notifiers.answer((), answer);
+            s.notifications.refresh();
+        }
+        (Request::Routes, result) => {
+            let answer = wanted(result, |reply| if let Reply::Routes(root) = reply { Some(root) } else { None });
+            s.notifications.routes.answer((), answer);
+            s.notifications.refresh();
+        }
+        (Request::Route(labels), result) => {
+            let answer = wanted(result, |reply| if let Reply::Route(matches) = reply { Some(matches) } else { None });
+            let labels = labels.into_iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ");
+            s.notifications.tried = Some((labels, answer));
+        }
+        (Request::Why(question), result) => {
+            let answer = wanted(result, |reply| if let Reply::Why(why) = reply { Some(why) } else { None });
+            if let Some(why) = s.why.as_mut().filter(|w| w.question == question) {
+                why.answer.answer(question.about, answer);
+            }
+        }
         (Request::Reload, result) => match result {
             Ok(Reply::Reloaded(reloaded)) => {
                 let errors = reloaded.problems.iter().any(|p| p.level == Level::Error);
@@ -55,6 +106,12 @@ pub(crate) fn reply(s: &mut State, request: Request, result: Result<Reply, Faile
         },
     }
     Vec::new()
+}
+
+/// The reply that was expected, or what to tell instead.
+fn wanted<T>(result: Result<Reply, Failed>, pick: impl FnOnce(Reply) -> Option<T>) -> Result<T, String> {
+    let reply = result.map_err(|failed| failed.message)?;
+    pick(reply).ok_or_else(|| "the server answered another question".to_owned())
 }
 
 fn ran(result: &ProbeResult) -> String {
