@@ -10,6 +10,7 @@ pub mod config;
 pub mod engine;
 pub mod notify;
 pub mod promql;
+pub mod render;
 pub mod state;
 pub mod task;
 pub mod tsdb;
