@@ -5,6 +5,7 @@
 //! reads a clock: the caller owns time and storage.
 
 pub mod decide;
+pub mod evaluation;
 pub mod files;
 pub mod instance;
 pub mod monitor;
