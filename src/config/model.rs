@@ -9,6 +9,7 @@ use crate::base::labels::Labels;
 use crate::base::message::Notifier;
 use crate::base::name::MonitorName;
 use crate::config::catalog::Probe;
+use crate::config::rules::RuleGroup;
 use crate::config::storage::{IntakeLimits, QueryLimits, Storage};
 use crate::wire::api::AlertPolicy;
 
@@ -29,6 +30,8 @@ pub struct Config {
     pub route: Option<String>,
     /// Every monitor, paused ones included.
     pub monitors: BTreeMap<MonitorName, Arc<Monitor>>,
+    /// Groups of rules, in order of file.
+    pub rules: Vec<Arc<RuleGroup>>,
 }
 
 /// `server:` of `watchdog.yaml`.

@@ -12,6 +12,7 @@ use crate::config::fnv::Fnv;
 use crate::config::general::General;
 use crate::config::model::Monitor;
 use crate::config::report::{Code, Source};
+use crate::config::rules::RuleGroup;
 use crate::config::yaml::{self, Entry, Node, Span, SyntaxKind, Value};
 use crate::wire::api::{Level, Problem};
 
@@ -26,6 +27,8 @@ pub struct Sheet {
     pub lossy: bool,
     /// The result depends on more than the text: references were resolved.
     pub volatile: bool,
+    /// For a file of `rules.d`: its groups, those that stand.
+    pub groups: Vec<Arc<RuleGroup>>,
 }
 
 /// One entry of `monitors:` with a usable name.

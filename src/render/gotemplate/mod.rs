@@ -136,6 +136,11 @@ impl Template {
         Ok(Self { text: full, tree: Some(Arc::new(tree)) })
     }
 
+    /// A text that stands for itself, whatever is in it.
+    pub fn verbatim(text: &str) -> Self {
+        Self { text: text.into(), tree: None }
+    }
+
     /// The text of a template that is the same for every sample.
     pub fn fixed(&self) -> Option<&str> {
         self.tree.is_none().then_some(&*self.text)
