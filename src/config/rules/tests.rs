@@ -100,7 +100,7 @@ fn what_promtool_refuses_is_refused_in_its_words() {
             "{alert: a, expr: up, labels: {s: '{{ nope 1 }}'}}",
             "4:42 label \"s\": template: __alert_a:1: function \"nope\" not defined",
         ),
-        ("{alert: a, expr: 'sum(x'}", "4:27 could not parse expression: unclosed left parenthesis"),
+        ("{alert: a, expr: 'sum(x'}", "4:28 could not parse expression: unclosed left parenthesis"),
     ] {
         bad(&group(rule), &[expected]);
     }
@@ -123,8 +123,8 @@ fn a_mistake_in_a_query_is_marked_where_it_stands() {
         "rules:\n- name: a\n  query: \"x{a=\\\"b\\\"} bar\"\n",
         &["3:22 could not parse expression: unexpected identifier \"bar\""],
     );
-    let p = &sheet("rules: [{name: a, query: ratee(x[5m])}]").problems[0];
-    assert_eq!((p.column, p.length, p.hint.as_str()), (26, 5, "did you mean `rate`?"));
+    let p = &sheet("rules: [{name: a, query: 'ratee(x[5m])'}]").problems[0];
+    assert_eq!((p.column, p.length, p.hint.as_str()), (27, 5, "did you mean `rate`?"));
 }
 
 #[test]
@@ -133,11 +133,11 @@ fn every_problem_is_reported_at_once() {
     assert_eq!(
         problems(text),
         [
-            "2:22 could not parse expression: unexpected end of input",
+            "2:24 could not parse expression: unexpected end of input",
             "2:27 `severitty` is not a key here",
             "2:54 `duration` is `5`, which has no unit",
             "3:13 invalid recording rule name: b c",
-            "3:37 `severity` belongs to alerts, and this rule records a series",
+            "3:39 `severity` belongs to alerts, and this rule records a series",
             "4:4 `name` is missing",
         ]
     );
