@@ -17,8 +17,8 @@ use watchdog::client::{Client, Endpoint};
 use watchdog::engine::handle::{Engine, EngineError, EventQuery, Reply};
 use watchdog::engine::intake::Intake;
 use watchdog::engine::query::Queries;
-use watchdog::engine::ruler::RuleBook;
 use watchdog::engine::query::metrics::QueryMetrics;
+use watchdog::engine::ruler::RuleBook;
 use watchdog::engine::storage::Store;
 use watchdog::tsdb::{Options, Tsdb};
 use watchdog::wire::api::{

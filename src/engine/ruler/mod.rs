@@ -8,6 +8,7 @@
 mod group;
 pub mod metrics;
 pub mod report;
+mod rows;
 mod rule;
 #[cfg(test)]
 mod tests;

@@ -124,6 +124,8 @@ pub struct RuleStatus {
     pub health: Health,
     /// Why it failed.
     pub last_error: Option<Arc<str>>,
+    /// The time of the first evaluation.
+    pub first_evaluation: Option<Timestamp>,
     /// The time it was for.
     pub last_evaluation: Option<Timestamp>,
     /// How long it took.
@@ -136,6 +138,8 @@ pub struct RuleStatus {
     pub firings: u64,
     /// Some evaluation gave a series.
     pub matched: bool,
+    /// From the first evaluation to the last.
+    pub evaluated_for: Duration,
     /// Its active alerts, in order of labels.
     pub alerts: Arc<[ActiveAlert]>,
 }

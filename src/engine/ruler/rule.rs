@@ -186,6 +186,8 @@ impl RuleRun {
 
     /// Notes how an evaluation went.
     pub(super) fn done(&mut self, at: Timestamp, took: std::time::Duration, result: &Result<(), RuleError>) {
+        let first = *self.status.first_evaluation.get_or_insert(at);
+        self.status.evaluated_for = at.since(first);
         self.status.last_evaluation = Some(at);
         self.status.took = took;
         match result {
