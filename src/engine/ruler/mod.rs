@@ -169,6 +169,13 @@ impl Ruler {
                         self.back(more);
                     }
                 }
+                // One that ended may have left behind what was queued while it did.
+                Some(end) = self.workers.join_next() => {
+                    if let Err(e) = end {
+                        tracing::error!(error = %e, "evaluating rules crashed");
+                    }
+                    self.hire();
+                }
                 () = time::sleep_until(wake) => self.dispatch(),
             }
         }
@@ -269,7 +276,6 @@ impl Ruler {
             self.due = self.idle.iter().map(|(key, g)| Reverse((g.next, key.clone()))).collect();
         }
         self.seen = now;
-        let mut queued = 0;
         while let Some(Reverse((slot, _))) = self.due.peek()
             && *slot <= now
             && let Some(Reverse((slot, key))) = self.due.pop()
@@ -282,13 +288,17 @@ impl Ruler {
                 let slot = group.due(now, &self.from.metrics);
                 self.busy.insert(key);
                 self.shop.queue().push_back((slot, group));
-                queued += 1;
             }
         }
-        while self.workers.try_join_next().is_some() {}
+        self.hire();
+    }
+
+    /// Starts as many workers as the queue is worth.
+    fn hire(&mut self) {
+        let queued = self.shop.queue().len();
         let most = std::thread::available_parallelism().map_or(2, NonZeroUsize::get).clamp(2, MAX_WORKERS);
-        let fresh = queued.min(most.saturating_sub(self.workers.len())).min(1 + queued / PER_WORKER);
-        for _ in 0..fresh {
+        let room = most.saturating_sub(self.workers.len());
+        for _ in 0..queued.div_ceil(PER_WORKER).min(room) {
             let shop = Arc::clone(&self.shop);
             self.workers.spawn_blocking(move || shop.work());
         }
