@@ -302,7 +302,118 @@ pub(super) async fn list(State(app): State<App>) -> Json<Vec<RuleRow>> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use arc_swap::ArcSwap;
+
     use super::*;
+    use crate::alert::evaluation::State as AlertState;
+    use crate::config::report::Source;
+    use crate::config::resolve::FromSystem;
+    use crate::config::rules::read;
+    use crate::engine::ruler::report::Health;
+
+    const TEXT: &str = r#"
+groups:
+- name: a
+  interval: 30s
+  rules:
+  - {alert: High, expr: 'x>5', for: 10m, labels: {severity: page, who: "{{ $value }}"}, annotations: {s: "{{ $value }}"}}
+  - {record: "job:x", expr: sum(x), labels: {team: web}}
+- name: b
+  rules: [{alert: Low, expr: 'x < 1'}]
+- name: empty
+"#;
+
+    fn views() -> Vec<Arc<GroupView>> {
+        let resolver = FromSystem::new(std::path::Path::new("/nonexistent"));
+        let groups = read(&Source::new("rules.d/t.yaml", TEXT), &resolver).groups;
+        let at = Timestamp::from_millis(1_700_000_000_000);
+        let alert = ActiveAlert {
+            labels: Labels::new([("alertname", "High")]),
+            annotations: Labels::new([("s", "7")]),
+            state: AlertState::Firing,
+            active_at: at,
+            keep_firing_since: None,
+            value: 7.0,
+        };
+        let view = |group: Arc<crate::config::rules::RuleGroup>| {
+            let mut rules: Vec<RuleStatus> = group.rules.iter().map(|_| RuleStatus::default()).collect();
+            if group.name == "a" {
+                let took = Duration::from_micros(250);
+                let alerts = Arc::from([alert.clone()]);
+                rules[0] =
+                    RuleStatus { health: Health::Ok, last_evaluation: Some(at), took, alerts, ..RuleStatus::default() };
+                rules[1].last_error = Some("bad".into());
+            }
+            let status = GroupStatus { last_evaluation: Some(at), rules, ..GroupStatus::default() };
+            Arc::new(GroupView { group, status: ArcSwap::from_pointee(status) })
+        };
+        groups.into_iter().map(view).collect()
+    }
+
+    fn ask(query: &str) -> Result<Value, ApiError> {
+        page(&views(), &Form::of(query))
+    }
+
+    fn names(query: &str) -> Vec<String> {
+        let data = ask(query).unwrap();
+        let rules = data["groups"].as_array().unwrap().iter().flat_map(|g| g["rules"].as_array().unwrap());
+        rules.map(|r| r["name"].as_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn groups_have_prometheus_shape() {
+        let data = ask("").unwrap();
+        let expected = json!({
+            "name": "a", "file": "rules.d/t.yaml", "interval": 30.0, "limit": 0, "evaluationTime": 0.0,
+            "lastEvaluation": "2023-11-14T22:13:20.000Z",
+            "rules": [
+                {
+                    "state": "firing", "name": "High", "query": "x > 5", "duration": 600.0, "keepFiringFor": 0.0,
+                    "labels": {"severity": "page", "who": "{{ $value }}"}, "annotations": {"s": "{{ $value }}"},
+                    "alerts": [{
+                        "labels": {"alertname": "High"}, "annotations": {"s": "7"}, "state": "firing",
+                        "activeAt": "2023-11-14T22:13:20.000Z", "value": "7e+00",
+                    }],
+                    "health": "ok", "evaluationTime": 0.00025, "lastEvaluation": "2023-11-14T22:13:20.000Z",
+                    "type": "alerting",
+                },
+                {
+                    "name": "job:x", "query": "sum(x)", "labels": {"team": "web"}, "health": "unknown",
+                    "lastError": "bad", "evaluationTime": 0.0, "lastEvaluation": NEVER, "type": "recording",
+                },
+            ],
+        });
+        assert_eq!(data["groups"][0], expected);
+        assert_eq!(data["groups"].as_array().unwrap().len(), 2, "a group without rules is left out");
+    }
+
+    #[test]
+    fn requests_leave_out_what_they_name() {
+        assert_eq!(names("type=alert"), ["High", "Low"]);
+        assert_eq!(names("type=record"), ["job:x"]);
+        assert_eq!(names("rule_name[]=Low&rule_name[]=job:x"), ["job:x", "Low"]);
+        assert_eq!(names("rule_group[]=b"), ["Low"]);
+        assert_eq!(names("file[]=other"), [] as [&str; 0]);
+        assert_eq!(names("match[]={severity=%22page%22}"), ["High"]);
+        assert_eq!(names("match[]={who=~%22.%2B%22}"), [] as [&str; 0], "a template matches nothing");
+        assert_eq!(ask("exclude_alerts=true").unwrap()["groups"][0]["rules"][0]["alerts"], Value::Null);
+        for wrong in ["type=x", "exclude_alerts=maybe", "group_limit=0", "group_next_token=x", "match[]=x{"] {
+            assert!(ask(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn pages_follow_each_other() {
+        let first = ask("group_limit=1").unwrap();
+        let next = first["groupNextToken"].as_str().unwrap().to_owned();
+        let second = ask(&format!("group_limit=1&group_next_token={next}")).unwrap();
+        assert_eq!(second["groups"][0]["name"], "b");
+        assert_eq!(second["groupNextToken"], Value::Null);
+        assert!(ask("group_limit=1&group_next_token=nope").is_err());
+    }
 
     #[test]
     fn values_are_written_as_go_writes_them() {
