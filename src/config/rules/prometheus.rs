@@ -101,9 +101,10 @@ fn group(cx: &Cx<'_>, node: &Node) -> Option<RuleGroup> {
 /// A whole number; negative ones mean none, as they do in Prometheus.
 fn whole(cx: &Cx<'_>, node: &Node) -> Option<usize> {
     let text = raw(cx, "limit", node)?;
-    match text.parse::<i64>() {
-        Ok(n) => Some(usize::try_from(n).unwrap_or(0)),
-        Err(_) => {
+    // Fractions are cut off, as Go's reader of YAML does.
+    match text.parse::<i64>().ok().or_else(|| text.parse::<f64>().ok().filter(|n| n.is_finite()).map(|n| n as i64)) {
+        Some(n) => Some(usize::try_from(n).unwrap_or(0)),
+        None => {
             let message = format!("`limit` is `{text}`, which is not a whole number");
             cx.error(node.mark(), Code::WrongType, message, "write a number without quotes or unit");
             None

@@ -307,11 +307,8 @@ impl<'a> Parser<'a> {
                 break;
             }
             if token.kind == Kind::Pipe {
+                // Go takes a pipe with nothing behind it.
                 self.next += 1;
-                let after = self.peek().clone();
-                if after.kind == *end || after.kind == Kind::Pipe {
-                    return fault(token.span.start, "missing value for command");
-                }
                 break;
             }
             if !args.is_empty() && !token.spaced {

@@ -177,7 +177,7 @@ fn errors_in_gos_words() {
         ("{{ 1", "template: t:1: unclosed action"),
         ("{{ end }}", "template: t:1: unexpected {{end}}"),
         ("{{ (1 }}", "template: t:1: unclosed left paren"),
-        ("{{ . | }}", "template: t:1: missing value for command"),
+        ("{{ . | | . }}", "template: t:1: unexpected \"|\" in command"),
         ("{{ $value%2 }}", "template: t:1: bad character U+0025 '%'"),
         ("{{ break }}", "template: t:1: {{break}} outside {{range}}"),
         (
