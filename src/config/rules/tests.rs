@@ -1,3 +1,5 @@
+//! Rules in both forms: what is read, what is refused, and where.
+
 use super::*;
 use crate::alert::evaluation::{Absent, Condition};
 use crate::config::resolve::FromSystem;

@@ -1,3 +1,5 @@
+//! Groups over a real store, with time that moves when told to.
+
 use std::sync::Arc;
 use std::time::Duration;
 
