@@ -1,4 +1,4 @@
-//! `/api/v1/rules` and the alerts of rules, in Prometheus' shape to the order of the fields.
+//! `/api/v1/rules` and the alerts of rules, in Prometheus' shape.
 
 use std::collections::HashSet;
 

@@ -5,6 +5,7 @@ use crate::config::rules::Rule;
 use crate::engine::ruler::RuleBook;
 use crate::engine::ruler::group::GroupView;
 use crate::engine::ruler::report::{Health, RuleStatus};
+use crate::promql::ast::ExprKind;
 use crate::wire::alerting::{RuleRow, RuleState};
 
 /// Evaluations after which a rule that never gave a series is reported, in time: what happens once a day is no mistake.
@@ -28,12 +29,13 @@ fn rows(view: &GroupView) -> Vec<RuleRow> {
     let (group, status) = (&view.group, view.status.load());
     let row = |(rule, status): (&Rule, &RuleStatus), missed: u64| {
         let alerting = rule.alerting();
+        let conditional = alerting.is_some_and(|a| a.policy.condition.is_some());
         RuleRow {
             kind: if alerting.is_some() { "alert" } else { "record" }.to_owned(),
             name: rule.name.clone(),
             group: group.name.clone(),
             source: rule.source.clone(),
-            query: rule.query.trim().to_owned(),
+            query: if conditional { rule.shown() } else { rule.query.trim().to_owned() },
             state: alerting.map(|_| match status.state() {
                 State::Inactive => RuleState::Inactive,
                 State::Pending => RuleState::Pending,
@@ -61,9 +63,10 @@ impl Rule {
     pub fn shown(&self) -> String {
         let query = self.expr.to_string();
         let Some(c) = self.alerting().and_then(|a| a.policy.condition) else { return query };
+        let simple = !matches!(self.expr.kind, ExprKind::Binary(_) | ExprKind::Unary(_));
+        let query = if simple { query } else { format!("({query})") };
         let bounds = [(">", c.above), ("<", c.below), ("==", c.equals), ("!=", c.not_equals)];
-        let parts: Vec<String> =
-            bounds.iter().filter_map(|(op, v)| Some(format!("({query}) {op} {}", (*v)?))).collect();
+        let parts: Vec<String> = bounds.iter().filter_map(|(op, v)| Some(format!("{query} {op} {}", (*v)?))).collect();
         parts.join(" or ")
     }
 }
