@@ -46,6 +46,9 @@ _watchdog() {
             watchdog,reload)
                 cmd="watchdog__subcmd__reload"
                 ;;
+            watchdog,rule)
+                cmd="watchdog__subcmd__rule"
+                ;;
             watchdog,serve)
                 cmd="watchdog__subcmd__serve"
                 ;;
@@ -100,6 +103,9 @@ _watchdog() {
             watchdog__subcmd__help,reload)
                 cmd="watchdog__subcmd__help__subcmd__reload"
                 ;;
+            watchdog__subcmd__help,rule)
+                cmd="watchdog__subcmd__help__subcmd__rule"
+                ;;
             watchdog__subcmd__help,serve)
                 cmd="watchdog__subcmd__help__subcmd__serve"
                 ;;
@@ -138,6 +144,12 @@ _watchdog() {
                 ;;
             watchdog__subcmd__help__subcmd__probe,tcp)
                 cmd="watchdog__subcmd__help__subcmd__probe__subcmd__tcp"
+                ;;
+            watchdog__subcmd__help__subcmd__rule,eval)
+                cmd="watchdog__subcmd__help__subcmd__rule__subcmd__eval"
+                ;;
+            watchdog__subcmd__help__subcmd__rule,list)
+                cmd="watchdog__subcmd__help__subcmd__rule__subcmd__list"
                 ;;
             watchdog__subcmd__help__subcmd__tsdb,delete)
                 cmd="watchdog__subcmd__help__subcmd__tsdb__subcmd__delete"
@@ -214,6 +226,24 @@ _watchdog() {
             watchdog__subcmd__probe__subcmd__help,tcp)
                 cmd="watchdog__subcmd__probe__subcmd__help__subcmd__tcp"
                 ;;
+            watchdog__subcmd__rule,eval)
+                cmd="watchdog__subcmd__rule__subcmd__eval"
+                ;;
+            watchdog__subcmd__rule,help)
+                cmd="watchdog__subcmd__rule__subcmd__help"
+                ;;
+            watchdog__subcmd__rule,list)
+                cmd="watchdog__subcmd__rule__subcmd__list"
+                ;;
+            watchdog__subcmd__rule__subcmd__help,eval)
+                cmd="watchdog__subcmd__rule__subcmd__help__subcmd__eval"
+                ;;
+            watchdog__subcmd__rule__subcmd__help,help)
+                cmd="watchdog__subcmd__rule__subcmd__help__subcmd__help"
+                ;;
+            watchdog__subcmd__rule__subcmd__help,list)
+                cmd="watchdog__subcmd__rule__subcmd__help__subcmd__list"
+                ;;
             watchdog__subcmd__tsdb,delete)
                 cmd="watchdog__subcmd__tsdb__subcmd__delete"
                 ;;
@@ -263,7 +293,7 @@ _watchdog() {
 
     case "${cmd}" in
         watchdog)
-            opts="-c -h -V --config-dir --data-dir --socket --json --color --help --version serve tui init check reload status monitor alert query probe tsdb completions man help"
+            opts="-c -h -V --config-dir --data-dir --socket --json --color --help --version serve tui init check reload status monitor alert rule query probe tsdb completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -483,7 +513,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__help)
-            opts="serve tui init check reload status monitor alert query probe tsdb completions man help"
+            opts="serve tui init check reload status monitor alert rule query probe tsdb completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -751,6 +781,48 @@ _watchdog() {
         watchdog__subcmd__help__subcmd__reload)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        watchdog__subcmd__help__subcmd__rule)
+            opts="list eval"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        watchdog__subcmd__help__subcmd__rule__subcmd__eval)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        watchdog__subcmd__help__subcmd__rule__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1701,6 +1773,168 @@ _watchdog() {
         watchdog__subcmd__reload)
             opts="-c -h --config-dir --data-dir --socket --json --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --data-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        watchdog__subcmd__rule)
+            opts="-c -h --config-dir --data-dir --socket --json --color --help list eval help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --data-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        watchdog__subcmd__rule__subcmd__eval)
+            opts="-c -h --at --config-dir --data-dir --socket --json --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --at)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --data-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        watchdog__subcmd__rule__subcmd__help)
+            opts="list eval help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        watchdog__subcmd__rule__subcmd__help__subcmd__eval)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        watchdog__subcmd__rule__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        watchdog__subcmd__rule__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        watchdog__subcmd__rule__subcmd__list)
+            opts="-c -h --suspicious --config-dir --data-dir --socket --json --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -41,6 +41,7 @@ complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "reload" -d 'Load 
 complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "status" -d 'Tell how everything is; exit code 1 when a monitor is down'
 complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "monitor" -d 'Look at monitors, or probe one now'
 complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "alert" -d 'Look at alerts'
+complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "rule" -d 'Look at rules, or evaluate one'
 complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "query" -d 'Ask for metrics in PromQL: now, at a time, or over a range'
 complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "probe" -d 'Probe a target once, without a server and without files'
 complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "tsdb" -d 'Look at the store of samples, or delete from it'
@@ -201,6 +202,38 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from help" -f -a "list" -d 'List pending, firing and recently resolved alerts'
 complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and not __fish_seen_subcommand_from list eval help" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and not __fish_seen_subcommand_from list eval help" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and not __fish_seen_subcommand_from list eval help" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and not __fish_seen_subcommand_from list eval help" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and not __fish_seen_subcommand_from list eval help" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and not __fish_seen_subcommand_from list eval help" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and not __fish_seen_subcommand_from list eval help" -f -a "list" -d 'List the rules with their last values'
+complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and not __fish_seen_subcommand_from list eval help" -f -a "eval" -d 'Evaluate a rule now, or at another time, and show what it gives; changes nothing'
+complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and not __fish_seen_subcommand_from list eval help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and __fish_seen_subcommand_from list" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and __fish_seen_subcommand_from list" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and __fish_seen_subcommand_from list" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and __fish_seen_subcommand_from list" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and __fish_seen_subcommand_from list" -l suspicious -d 'Only rules that fail, or never gave a series'
+complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and __fish_seen_subcommand_from list" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and __fish_seen_subcommand_from eval" -l at -d 'Evaluate at this time: RFC 3339, Unix seconds, `now-1h` or `-1h` [default: now]' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and __fish_seen_subcommand_from eval" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and __fish_seen_subcommand_from eval" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and __fish_seen_subcommand_from eval" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and __fish_seen_subcommand_from eval" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and __fish_seen_subcommand_from eval" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and __fish_seen_subcommand_from eval" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the rules with their last values'
+complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and __fish_seen_subcommand_from help" -f -a "eval" -d 'Evaluate a rule now, or at another time, and show what it gives; changes nothing'
+complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l at -d 'Evaluate at this time: RFC 3339, Unix seconds, `now-1h` or `-1h` [default: now]' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l start -d 'Evaluate at every step from this time on' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l end -d 'Last time of a range [default: now]' -r
@@ -391,26 +424,29 @@ always\t'Always'
 never\t'Never'"
 complete -c watchdog -n "__fish_watchdog_using_subcommand man" -l json -d 'Print JSON'
 complete -c watchdog -n "__fish_watchdog_using_subcommand man" -s h -l help -d 'Print help'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "serve" -d 'Run the engine and its API; needs no terminal'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "tui" -d 'Show the terminal interface of a running server'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "init" -d 'Write a starter configuration that watches this machine'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "check" -d 'Check the configuration and list every mistake with its place; needs no server'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "reload" -d 'Load the configuration directory now'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "status" -d 'Tell how everything is; exit code 1 when a monitor is down'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "monitor" -d 'Look at monitors, or probe one now'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "alert" -d 'Look at alerts'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "query" -d 'Ask for metrics in PromQL: now, at a time, or over a range'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "probe" -d 'Probe a target once, without a server and without files'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "tsdb" -d 'Look at the store of samples, or delete from it'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "man" -d 'Print the manual page, or write all pages'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert query probe tsdb completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "serve" -d 'Run the engine and its API; needs no terminal'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "tui" -d 'Show the terminal interface of a running server'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "init" -d 'Write a starter configuration that watches this machine'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "check" -d 'Check the configuration and list every mistake with its place; needs no server'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "reload" -d 'Load the configuration directory now'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "status" -d 'Tell how everything is; exit code 1 when a monitor is down'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "monitor" -d 'Look at monitors, or probe one now'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "alert" -d 'Look at alerts'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "rule" -d 'Look at rules, or evaluate one'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "query" -d 'Ask for metrics in PromQL: now, at a time, or over a range'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "probe" -d 'Probe a target once, without a server and without files'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "tsdb" -d 'Look at the store of samples, or delete from it'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "man" -d 'Print the manual page, or write all pages'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from tui" -f -a "explore" -d 'Open the chart of a query in PromQL'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from monitor" -f -a "list" -d 'List monitors, the broken ones first'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from monitor" -f -a "show" -d 'Show everything about one monitor; exit code 1 when it is down'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from monitor" -f -a "run" -d 'Probe a monitor now, outside its schedule; exit code 1 when the probe fails'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from monitor" -f -a "history" -d 'List the kept results of a monitor, newest last'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from alert" -f -a "list" -d 'List pending, firing and recently resolved alerts'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from rule" -f -a "list" -d 'List the rules with their last values'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from rule" -f -a "eval" -d 'Evaluate a rule now, or at another time, and show what it gives; changes nothing'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "http" -d 'One HTTP request'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "tcp" -d 'One TCP connection'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "script" -d 'One run of a program, judged as Nagios does'

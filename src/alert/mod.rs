@@ -9,6 +9,7 @@
 pub mod ack;
 pub mod dispatch;
 pub mod escalate;
+pub mod evaluation;
 pub mod files;
 pub mod flap;
 pub mod inhibit;

@@ -104,7 +104,8 @@ pub async fn boot(plan: Plan, logs: impl FnOnce(&Path) -> Logs) -> Result<Booted
     let monitors = loaded.config.monitors.values().filter(|m| !m.paused).count();
     let ready_line = format!(
         "ready  monitors={monitors} rules={} socket={} http={} config={}",
-        loaded.config.monitors.values().filter(|m| !m.paused && m.alert.is_some()).count(),
+        loaded.config.monitors.values().filter(|m| !m.paused && m.alert.is_some()).count()
+            + loaded.config.rules.iter().map(|g| g.rules.len()).sum::<usize>(),
         plan.socket.display(),
         http.as_deref().unwrap_or("-"),
         config.display(),

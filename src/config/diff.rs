@@ -2,6 +2,7 @@
 
 use crate::base::name::MonitorName;
 use crate::config::model::Config;
+use crate::config::rules::same;
 
 /// The difference, names in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub struct Diff {
     pub alerting: bool,
     /// Whether `server:` differs.
     pub server: bool,
+    /// Whether groups of rules differ.
+    pub rules: bool,
     /// Whether `storage:`, `query:` or `intake:` differ.
     pub storage: bool,
 }
@@ -52,6 +55,7 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
     diff.receivers = receivers(old) != receivers(new);
     diff.route = old.route != new.route;
     diff.alerting = old.alerting.hash != new.alerting.hash;
+    diff.rules = !same(&old.rules, &new.rules);
     diff.server = old.server != new.server;
     diff.storage = (old.storage, old.query, old.intake) != (new.storage, new.query, new.intake);
     diff

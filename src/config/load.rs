@@ -24,6 +24,7 @@ use crate::config::messages::{Messages, Named};
 use crate::config::model::Config;
 use crate::config::monitors::{self, Item, Sheet};
 use crate::config::report::{self, Code, Source, whole_file};
+use crate::config::rules::{self, RuleGroup};
 use crate::wire::api::{Level, Problem};
 
 /// Most problems that are listed; a directory of garbage must not fill the memory.
@@ -82,6 +83,8 @@ struct Kept {
     sheet: Arc<Sheet>,
     /// Monitors that run because of this file.
     running: Vec<MonitorName>,
+    /// Groups of rules that run because of this file.
+    rules: Vec<Arc<RuleGroup>>,
 }
 
 #[derive(Clone, Debug)]
@@ -124,7 +127,8 @@ pub fn load(dir: &Path, catalog: &dyn Catalog, resolver: &dyn Resolver, previous
     for (path, before) in &previous.kept {
         if !kept.contains_key(path) && tree.may_hold(path) {
             let sheet = Arc::new(Sheet { lossy: true, ..Sheet::default() });
-            kept.insert(path.clone(), Kept { stamp: None, hash: 0, sheet, running: before.running.clone() });
+            let (running, rules) = (before.running.clone(), before.rules.clone());
+            kept.insert(path.clone(), Kept { stamp: None, hash: 0, sheet, running, rules });
         }
     }
     let mut problems = std::mem::take(&mut tree.problems);
@@ -149,6 +153,7 @@ pub fn load(dir: &Path, catalog: &dyn Catalog, resolver: &dyn Resolver, previous
         route: good.route.clone(),
         alerting: Arc::clone(&good.alerting),
         monitors,
+        rules: kept.values().flat_map(|k| k.rules.iter().cloned()).collect(),
     };
     let files = tree.files.len();
     Loaded { config: Arc::new(config), problems: listed(problems), files, stale, dir: dir.to_owned(), kept, main }
@@ -222,7 +227,8 @@ impl Reader<'_> {
             Ok(content) => content?,
             Err(problem) => {
                 let sheet = Arc::new(Sheet { problems: vec![*problem], lossy: true, ..Sheet::default() });
-                return Some(Kept { stamp: None, hash: 0, sheet, running: Vec::new() });
+                let rules = before.map(|b| b.rules.clone()).unwrap_or_default();
+                return Some(Kept { stamp: None, hash: 0, sheet, running: Vec::new(), rules });
             }
         };
         let hash = fnv::of_text(&text);
@@ -230,7 +236,10 @@ impl Reader<'_> {
             Some(before) => Arc::clone(&before.sheet),
             None => Arc::new(self.check(found, text)),
         };
-        Some(Kept { stamp: self.settled(stamp), hash, sheet, running: Vec::new() })
+        // A file of rules with a mistake keeps what it held, if it held anything.
+        let good = before.filter(|b| sheet.lossy && !b.rules.is_empty()).map(|b| b.rules.clone());
+        let rules = good.unwrap_or_else(|| sheet.groups.clone());
+        Some(Kept { stamp: self.settled(stamp), hash, sheet, running: Vec::new(), rules })
     }
 
     fn check(&self, found: &Found, text: String) -> Sheet {
@@ -241,7 +250,8 @@ impl Reader<'_> {
                 let (messages, problems) = main_file::read_templates(&source, self.resolver);
                 Sheet { messages, problems, ..Sheet::default() }
             }
-            Part::Main | Part::Rules => {
+            Part::Rules => rules::read(&source, self.resolver),
+            Part::Main => {
                 Sheet { problems: main_file::read_unused(&source, self.resolver), ..Sheet::default() }
             }
         }

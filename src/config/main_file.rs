@@ -286,7 +286,7 @@ pub fn read_templates(source: &Arc<Source>, resolver: &dyn Resolver) -> (Vec<Nam
     (named, cx.into_problems())
 }
 
-/// Reads a file of `rules.d` or `templates.d`, which this version does not act on: it must be YAML,
+/// Reads a file of `templates.d`, which this version does not act on: it must be YAML,
 /// and whatever it holds is named as having no effect.
 pub fn read_unused(source: &Arc<Source>, resolver: &dyn Resolver) -> Vec<Problem> {
     let cx = Cx::new(Arc::clone(source), resolver);
@@ -301,17 +301,10 @@ pub fn read_unused(source: &Arc<Source>, resolver: &dyn Resolver) -> Vec<Problem
             e.value.is_null() || matches!(&e.value.value, Value::Seq(items) if items.is_empty())
         }));
         if !empty {
-            let (message, hint) = if source.path().starts_with("rules.d") {
-                (
-                    "rules are not evaluated by this version",
-                    "monitors have alerts of their own: `alert:` in `monitors.d`; move this file elsewhere until then",
-                )
-            } else {
-                (
-                    "templates are not expanded by this version",
-                    "within a file, `defaults:` and YAML anchors save repetition; move this file elsewhere until then",
-                )
-            };
+            let (message, hint) = (
+                "templates are not expanded by this version",
+                "within a file, `defaults:` and YAML anchors save repetition; move this file elsewhere until then",
+            );
             cx.error(span, Code::Unsupported, message, hint);
         }
     }

@@ -24,6 +24,7 @@ pub mod monitors;
 pub mod render;
 pub mod report;
 pub mod resolve;
+pub mod rules;
 pub mod storage;
 pub mod syntax;
 pub mod yaml;

@@ -11,6 +11,7 @@ use crate::base::name::MonitorName;
 use crate::base::notification::Notifier;
 use crate::config::catalog::Probe;
 use crate::config::messages::Messages;
+use crate::config::rules::RuleGroup;
 use crate::config::storage::{IntakeLimits, QueryLimits, Storage};
 use crate::render::words::Language;
 use crate::wire::api::AlertPolicy;
@@ -34,6 +35,8 @@ pub struct Config {
     pub alerting: Arc<Policy>,
     /// Every monitor, paused ones included.
     pub monitors: BTreeMap<MonitorName, Arc<Monitor>>,
+    /// Groups of rules, in order of file.
+    pub rules: Vec<Arc<RuleGroup>>,
 }
 
 /// `server:` of `watchdog.yaml`.

@@ -14,6 +14,7 @@ use crate::config::general::General;
 use crate::config::messages::Named;
 use crate::config::model::Monitor;
 use crate::config::report::{Code, Source};
+use crate::config::rules::RuleGroup;
 use crate::config::yaml::{self, Entry, Node, Span, SyntaxKind, Value};
 use crate::wire::api::{Level, Problem};
 
@@ -30,6 +31,8 @@ pub struct Sheet {
     pub lossy: bool,
     /// The result depends on more than the text: references were resolved.
     pub volatile: bool,
+    /// For a file of `rules.d`: its groups, those that stand.
+    pub groups: Vec<Arc<RuleGroup>>,
 }
 
 /// One entry of `monitors:` with a usable name.

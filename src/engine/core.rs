@@ -21,6 +21,7 @@ use crate::engine::intake::Intake;
 use crate::engine::metrics::Metrics;
 use crate::engine::query::Queries;
 use crate::engine::reload::{Applied, ReloadRequest};
+use crate::engine::ruler::RuleBook;
 use crate::engine::scheduler::Command;
 use crate::state::{EventFilter, Flush, StateDb};
 use crate::wire::api::{ConfigStatus, Events, HistoryPoint, MonitorDetail, ProbeResult, Push, PushStatus, Reloaded};
@@ -60,6 +61,8 @@ pub struct Core {
     pub alerting: Alerting,
     /// Samples that others push.
     pub intake: Arc<Intake>,
+    /// Rules and how they do.
+    pub rules: Arc<RuleBook>,
     /// Set when the engine goes down: new commands are refused.
     pub stopping: CancellationToken,
 }
@@ -228,6 +231,10 @@ impl Engine for Core {
 
     fn intake(&self) -> &Arc<Intake> {
         &self.intake
+    }
+
+    fn rules(&self) -> &RuleBook {
+        &self.rules
     }
 
     fn settings(&self) -> Vec<(&'static str, String)> {

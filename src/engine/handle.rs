@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use crate::engine::alerting::Alerting;
 use crate::engine::intake::Intake;
 use crate::engine::query::Queries;
+use crate::engine::ruler::RuleBook;
 use crate::wire::api::{ConfigStatus, Events, HistoryPoint, MonitorDetail, ProbeResult, Push, Reloaded};
 use crate::wire::board::{Board, EventKind};
 
@@ -120,6 +121,8 @@ pub trait Engine: Send + Sync {
     fn alerting(&self) -> &Alerting;
     /// Samples that others push.
     fn intake(&self) -> &Arc<Intake>;
+    /// Rules and how they do.
+    fn rules(&self) -> &RuleBook;
     /// Storage, query and intake settings in force, by `section.key`, in order of section.
     fn settings(&self) -> Vec<(&'static str, String)>;
     /// The engine's own metrics as OpenMetrics text.

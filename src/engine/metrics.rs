@@ -17,6 +17,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::engine::intake::metrics::IntakeMetrics;
 use crate::engine::outbox::DeliveryMetrics;
 use crate::engine::query::metrics::QueryMetrics;
+use crate::engine::ruler::metrics::RuleMetrics;
 use crate::engine::storage::{self, Store};
 
 /// A gauge of seconds, bytes and other fractions.
@@ -87,6 +88,8 @@ pub struct Metrics {
     pub queries: QueryMetrics,
     /// Samples from elsewhere and of our own, counted where they are taken in.
     pub intake: IntakeMetrics,
+    /// Rules, counted by the ruler.
+    pub rules: RuleMetrics,
     /// The series store, whose own numbers are shown, too.
     pub store: Arc<Store>,
     /// Messages owed.
@@ -136,6 +139,7 @@ impl Default for Metrics {
             deliveries: DeliveryMetrics::default(),
             queries: QueryMetrics::default(),
             intake: IntakeMetrics::default(),
+            rules: RuleMetrics::default(),
             store: Arc::default(),
             outbox: Gauge::default(),
             commit_seconds: Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0]),
@@ -180,6 +184,7 @@ impl Metrics {
         self.deliveries.register(r);
         self.queries.register(r);
         self.intake.register(r);
+        self.rules.register(r);
         storage::metrics::register(r, Arc::clone(&self.store));
         r.register("outbox_messages", "Messages owed to receivers", self.outbox.clone());
         r.register_with_unit(

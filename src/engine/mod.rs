@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod outbox;
 pub mod query;
 pub mod reload;
+pub mod ruler;
 pub mod runner;
 pub mod scheduler;
 pub mod start;

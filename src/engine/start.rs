@@ -22,6 +22,8 @@ use crate::engine::metrics::Metrics;
 use crate::engine::outbox::Outbox;
 use crate::engine::query::Queries;
 use crate::engine::reload::{Applied, Faults, Reloader, Sources};
+use crate::engine::ruler::report::RuleAlert;
+use crate::engine::ruler::{self, RuleBook, Ruler};
 use crate::engine::runner::Runner;
 use crate::engine::scheduler::{Command, Scheduler};
 use crate::engine::storage;
@@ -80,6 +82,7 @@ pub struct Running {
     scheduler: Supervisor,
     ingest: Supervisor,
     recorder: Supervisor,
+    ruler: Supervisor,
     keeper: Supervisor,
     evaluator: Supervisor,
     outbox: Supervisor,
@@ -140,6 +143,8 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
     // Full: ingest holds results itself and drops the oldest in the end; see there.
     let (to_recorder, recorder_inbox) = mpsc::channel(64);
     let (to_reload, reload_inbox) = mpsc::channel(16);
+    // Full: the ruler tells again with its next evaluation.
+    let (to_alerts, rule_alerts) = mpsc::channel::<Vec<RuleAlert>>(1_024);
 
     let server = ServerInfo {
         instance: nix::unistd::gethostname()
@@ -200,6 +205,15 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
     };
     let disk_lost = CancellationToken::new();
     let disk = DiskWatch { store: Arc::clone(&store), board: to_board.clone(), lost: disk_lost.clone() };
+    let book = Arc::<RuleBook>::default();
+    let ruler = Ruler::new(ruler::Sources {
+        clock,
+        store: Arc::clone(&store),
+        config: config.clone(),
+        alerts: to_alerts,
+        metrics: metrics.rules.clone(),
+        book: Arc::clone(&book),
+    });
     let recorder = Recorder::new(recorder::Sources {
         clock,
         store,
@@ -239,6 +253,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
     let waited = tokio::time::timeout(STORE_OPENS, &mut opened).await;
     let opening = waited.is_err().then_some(opened);
     let (applied, watch, mut first_board) = (config.clone(), config.clone(), board.clone());
+    let judge = to_evaluator.clone();
     let running = Running {
         core: Arc::new(Core {
             clock,
@@ -252,6 +267,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
             queries,
             alerting,
             intake,
+            rules: book,
             stopping: stopping.clone(),
         }),
         clock,
@@ -264,6 +280,11 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         evaluator: group("evaluator", Box::new(|stop| Box::pin(evaluator.run(evaluator_inbox, stop)))),
         ingest: group("ingest", Box::new(|stop| Box::pin(ingest.run(ingest::Inlets { results, inputs }, stop)))),
         recorder: group("recorder", Box::new(|stop| Box::pin(recorder.run(recorder_inbox, stop)))),
+        ruler: {
+            let mut group = group("ruler", Box::new(|stop| Box::pin(ruler.run(stop))));
+            group.add("rule alerts", |stop| ruler::report::pass_on(rule_alerts, judge, stop));
+            group
+        },
         keeper: storage,
         scheduler: group("scheduler", Box::new(|stop| Box::pin(scheduler.run(scheduler_inbox, stop)))),
         reload: {
@@ -312,6 +333,7 @@ impl Running {
             ("scheduler", &mut self.scheduler),
             ("ingest", &mut self.ingest),
             ("recorder", &mut self.recorder),
+            ("ruler", &mut self.ruler),
             ("keeper", &mut self.keeper),
             ("evaluator", &mut self.evaluator),
             ("outbox", &mut self.outbox),
@@ -336,8 +358,9 @@ impl Running {
         // 2. No new probes; those under way get a few seconds (in the scheduler's own code).
         stuck += self.scheduler.stop(GRACE).await;
         // 3. Results drain into the evaluator, which judges them after ingest has ended: `absent` must
-        //    not be judged because we stopped probing.
+        //    not be judged because we stopped probing. Rules end before the series they read do.
         stuck += self.ingest.stop(GRACE).await;
+        stuck += self.ruler.stop(GRACE).await;
         stuck += self.recorder.stop(GRACE).await;
         stuck += self.evaluator.stop(GRACE).await;
         // 4. What is in flight to receivers may arrive; the rest stays owed.

@@ -6,6 +6,7 @@
 
 pub mod filters;
 pub mod fit;
+pub mod gotemplate;
 pub mod template;
 pub mod text;
 pub mod words;

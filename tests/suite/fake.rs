@@ -18,6 +18,7 @@ use watchdog::engine::handle::{Engine, EngineError, EventQuery, Reply};
 use watchdog::engine::intake::Intake;
 use watchdog::engine::query::Queries;
 use watchdog::engine::query::metrics::QueryMetrics;
+use watchdog::engine::ruler::RuleBook;
 use watchdog::engine::storage::Store;
 use watchdog::tsdb::{Options, Tsdb};
 use watchdog::wire::api::{
@@ -196,6 +197,7 @@ pub struct Fake {
     pub queries: Queries,
     pub query_metrics: QueryMetrics,
     pub intake: Arc<Intake>,
+    pub rules: RuleBook,
     _metrics: TempDir,
 }
 
@@ -223,6 +225,7 @@ impl Fake {
             pushed: std::sync::Mutex::default(),
             queries: Queries::new(clock, Arc::clone(&store), query_metrics.clone()),
             query_metrics,
+            rules: RuleBook::default(),
             intake: Arc::new(Intake::new(clock, Arc::clone(&store), Default::default())),
             store,
             _metrics: dir,
@@ -321,6 +324,10 @@ impl Engine for Fake {
                 problems: vec![problem()],
             })
         })
+    }
+
+    fn rules(&self) -> &RuleBook {
+        &self.rules
     }
 
     fn queries(&self) -> &Queries {

@@ -10,6 +10,7 @@ mod names;
 pub(in crate::api) mod params;
 mod push;
 mod query;
+pub(in crate::api) mod rules;
 mod status;
 
 use axum::response::{IntoResponse, Response};
@@ -42,7 +43,8 @@ pub(in crate::api) fn table() -> Vec<Route> {
         ("/api/v1/label/{name}/values", &["get"], get(names::values)),
         ("/api/v1/metadata", &["get"], get(names::metadata)),
         ("/api/v1/targets", &["get"], get(status::targets)),
-        ("/api/v1/rules", &["get"], get(status::rules)),
+        ("/api/v1/rules", &["get"], get(rules::rules)),
+        ("/api/v1/rules/list", &["get"], get(rules::list)),
         ("/api/v1/status/buildinfo", &["get"], get(status::build)),
         ("/api/v1/status/config", &["get"], get(status::config)),
         ("/api/v1/status/flags", &["get"], get(status::flags)),

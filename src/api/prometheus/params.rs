@@ -84,6 +84,14 @@ fn invalid(name: &str, why: impl std::fmt::Display) -> ApiError {
 }
 
 impl Form {
+    /// The parameters of a query string.
+    #[cfg(test)]
+    pub(super) fn of(query: &str) -> Self {
+        let mut pairs = Vec::new();
+        assert!(decode(query.as_bytes(), &mut pairs).is_ok());
+        Self(pairs)
+    }
+
     /// The first value under `name`; an empty one counts as absent.
     pub(in crate::api) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(k, _)| k == name).map(|(_, v)| v.as_str()).filter(|v| !v.is_empty())

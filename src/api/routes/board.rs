@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use crate::api::App;
 use crate::api::problem::{ApiError, Name, Params};
+use crate::api::prometheus::rules::active;
 use crate::base::failure::{Failure, Kind};
 use crate::engine::handle::{EventQuery, Reply};
 use crate::wire::api::{ConfigStatus, Events, HistoryPoint, MonitorDetail};
@@ -147,9 +148,11 @@ pub(super) async fn config(State(app): State<App>) -> Result<Json<ConfigStatus>,
 /// Prometheus' shape, which knows no alerts that are over.
 pub(super) async fn alerts(State(app): State<App>) -> Json<Value> {
     let board = current(&app);
-    let alerts: Vec<Value> = board
+    // Those of rules come from the rules themselves, with their values.
+    let mut alerts: Vec<Value> = board
         .alerts
         .iter()
+        .filter(|a| a.monitor.is_some())
         .filter_map(|a| {
             let state = match a.state {
                 AlertState::Pending => "pending",
@@ -166,6 +169,7 @@ pub(super) async fn alerts(State(app): State<App>) -> Json<Value> {
             }))
         })
         .collect();
+    alerts.extend(active(&app));
     Json(json!({"status": "success", "data": {"alerts": alerts}}))
 }
 

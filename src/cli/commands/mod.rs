@@ -9,6 +9,7 @@ pub mod monitor;
 pub mod probe;
 pub mod query;
 pub mod reload;
+pub mod rule;
 pub mod serve;
 pub mod status;
 pub mod tsdb;
@@ -64,6 +65,9 @@ pub enum Command {
     /// Look at alerts
     #[command(subcommand)]
     Alert(alert::AlertCommand),
+    /// Look at rules, or evaluate one
+    #[command(subcommand)]
+    Rule(rule::RuleCommand),
     /// Ask for metrics in PromQL: now, at a time, or over a range
     Query(query::QueryArgs),
     /// Probe a target once, without a server and without files
@@ -100,6 +104,7 @@ pub fn run(command: Option<Command>, ui: &mut Ui, cx: &Context) -> Done {
         Some(Command::Status(args)) => status::run(&args, ui, cx),
         Some(Command::Monitor(command)) => monitor::run(&command, ui, cx),
         Some(Command::Alert(command)) => alert::run(&command, ui, cx),
+        Some(Command::Rule(command)) => rule::run(&command, ui, cx),
         Some(Command::Query(args)) => query::run(&args, ui, cx),
         Some(Command::Tsdb(command)) => tsdb::run(&command, ui, cx),
         Some(Command::Completions(args)) => completions::run(&args, ui),

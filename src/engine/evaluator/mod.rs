@@ -9,6 +9,7 @@
 mod book;
 mod decisions;
 mod ledger;
+mod rules;
 mod shown;
 
 use std::sync::Arc;
@@ -32,9 +33,11 @@ use crate::engine::alerting::setup;
 use crate::engine::evaluator::book::Book;
 pub(crate) use crate::engine::evaluator::decisions::Decisions;
 use crate::engine::evaluator::ledger::Ledger;
+use crate::engine::evaluator::rules::RuleAlerts;
 use crate::engine::evaluator::shown::Shown;
 use crate::engine::outbox::OutboxInput;
 use crate::engine::reload::Faults;
+use crate::engine::ruler::report::RuleAlert;
 use crate::state::{Change, Flush, NewEvent, Owed, StateDb};
 use crate::task::timer::at;
 use crate::wire::board::{AlertRow, DeliveryRow, Event, State};
@@ -57,15 +60,8 @@ pub enum EvalInput {
     },
     /// Something else to remember and show.
     Event(NewEvent),
-    /// Alerts of rules and of other servers, as they now stand.
-    Alerts(Vec<dispatch::AlertUpdate>),
-    /// Rows of alerts that do not fire: pending ones, and those that are so no more.
-    Pending {
-        /// As they stand.
-        rows: Vec<AlertRow>,
-        /// No longer pending.
-        gone: Vec<Fingerprint>,
-    },
+    /// Alerts of rules, as they now stand.
+    Rules(Vec<RuleAlert>),
     /// A notification was given up.
     GivenUp(Arc<Notification>),
     /// A question or a wish of a person or another program.
@@ -204,6 +200,7 @@ pub struct Saved {
 pub struct Evaluator {
     book: Book,
     dispatcher: Dispatcher,
+    rules: RuleAlerts,
     shown: Shown,
     ledger: Ledger,
     clock: Clock,
@@ -231,7 +228,7 @@ impl Evaluator {
         for alert in dispatcher.alerts() {
             shown.touch(alert.fingerprint(), Some(alert), now);
         }
-        Self { book, dispatcher, shown, ledger: Ledger::new(db), clock, board, outbox, show_at: Instant::now() }
+        Self { book, dispatcher, rules: RuleAlerts::default(), shown, ledger: Ledger::new(db), clock, board, outbox, show_at: Instant::now() }
     }
 
     /// Works until `stop`, then folds what is left in the inbox, commits and returns.
@@ -246,7 +243,7 @@ impl Evaluator {
             let show = self.shown.next_show(self.clock.now()).map(|d| (Instant::now() + d).max(self.show_at));
             let retry = self.ledger.retry_at();
             let files = self.book.files_due(self.clock.now()).map(|d| Instant::now() + d);
-            let due = self.dispatcher.next_due().map(|d| Instant::now() + d.since(self.clock.now()));
+            let due = self.dispatcher.next_due().into_iter().chain(self.rules.next()).min().map(|d| Instant::now() + d.since(self.clock.now()));
             // Every arm is cancel-safe: `recv` and the timers by nature, `landed` because the commit
             // it waits for is kept in the ledger.
             tokio::select! {
@@ -269,6 +266,8 @@ impl Evaluator {
                     self.complain().await;
                 }
                 () = at(due), if !stopping => {
+                    self.rules.lapse(&self.dispatcher, self.clock.now(), &mut decisions);
+                    self.dispatch(&mut decisions);
                     self.step(AlertEvent::Tick, &mut decisions);
                     self.show_alerts(&mut decisions);
                     self.settle(&mut decisions).await;
@@ -309,6 +308,8 @@ impl Evaluator {
                 // The policy first: what fired before the start is routed by it, and what ends with this
                 // configuration is told to those whom it names.
                 self.step(AlertEvent::Reloaded(Arc::new(setup::of(&config))), decisions);
+                let longest = config.rules.iter().map(|g| g.interval).max().unwrap_or_default();
+                self.rules.expect(&self.dispatcher, longest, self.clock.now());
                 self.book.configure(&config, complete, self.clock.now(), decisions);
                 self.book.files(faults, self.clock.now(), decisions);
                 self.dispatch(decisions);
@@ -318,13 +319,9 @@ impl Evaluator {
                 self.tell_outbox(receivers).await;
             }
             EvalInput::Event(event) => decisions.event(event),
-            EvalInput::Alerts(updates) => {
-                decisions.updates.extend(updates);
+            EvalInput::Rules(alerts) => {
+                self.rules.take(alerts, &self.dispatcher, self.clock.now(), decisions);
                 self.dispatch(decisions);
-            }
-            EvalInput::Pending { rows, gone } => {
-                decisions.rows.extend(rows);
-                decisions.gone.extend(gone);
             }
             EvalInput::GivenUp(notification) => {
                 decisions.changes.push(Change::Settled(notification.key.clone()));

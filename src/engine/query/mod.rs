@@ -392,7 +392,7 @@ impl Text {
     }
 }
 
-pub(super) fn millis(d: Duration) -> i64 {
+pub(in crate::engine) fn millis(d: Duration) -> i64 {
     i64::try_from(d.as_millis()).unwrap_or(i64::MAX)
 }
 

@@ -237,7 +237,8 @@ impl Recorder {
         let board = Arc::clone(&self.from.board.borrow());
         let t = self.from.clock.now().millis();
         let mut now = HashSet::with_capacity(self.alerts.len());
-        for alert in &board.alerts {
+        // Alerts of rules have no monitor: the ruler writes their series.
+        for alert in board.alerts.iter().filter(|a| a.monitor.is_some()) {
             let state = match alert.state {
                 AlertState::Pending => "pending",
                 AlertState::Firing => "firing",

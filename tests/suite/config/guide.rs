@@ -53,6 +53,7 @@ fn file(example: &str) -> &'static str {
     let has = |key: &str| example.lines().any(|line| line.starts_with(key));
     match has("monitors:") || has("defaults:") {
         true => "monitors.d/example.yaml",
+        false if has("rules:") || has("groups:") => "rules.d/example.yaml",
         false if MAIN.into_iter().any(has) => "watchdog.yaml",
         false => panic!("where does this belong?\n{example}"),
     }

@@ -1,5 +1,7 @@
 //! A mistake must not blind anybody: what was good before stands in for what is broken now.
 
+use watchdog::config::load::Loaded;
+
 use crate::config::fake::{Site, monitors, names, said, stale};
 
 #[test]
@@ -143,5 +145,30 @@ fn what_this_version_does_not_do_is_said_and_the_rest_runs() {
     assert_eq!(names(&loaded), ["a"]);
     assert!(loaded.config.server.listen.is_some());
     assert!(loaded.problems.iter().all(|p| p.code == "W015"), "{:#?}", said(&loaded));
-    assert_eq!(loaded.problems.len(), 5);
+    assert_eq!(loaded.problems.len(), 4);
+}
+
+#[test]
+fn a_file_of_rules_with_a_mistake_keeps_what_it_held() {
+    let rules = |loaded: &Loaded| -> Vec<String> {
+        let all = loaded.config.rules.iter().flat_map(|g| g.rules.iter().map(|r| format!("{} {}", r.name, r.query)));
+        all.collect()
+    };
+    let site = Site::new();
+    site.write("rules.d/a.yaml", "rules: [{name: A, query: up == 0}, {name: B, query: 'x +'}]\n")
+        .write("rules.d/b.yaml", "groups: [{name: g, rules: [{record: c, expr: sum(x)}]}]\n")
+        .write("rules.d/b.test.yaml", "tests: []\n");
+    let first = site.load();
+    assert_eq!(rules(&first), ["A up == 0", "c sum(x)"], "at first, what stands");
+    site.write("rules.d/a.yaml", "rules: [{name: A, query: up == 1}, {name: B, query: x}]\n");
+    let second = site.reload(&first);
+    assert_eq!(rules(&second), ["A up == 1", "B x", "c sum(x)"]);
+    site.write("rules.d/a.yaml", "rules: [{name: A, query: up == 2}, {name: B, query: x, nope: 1}]\n");
+    let third = site.reload(&second);
+    assert_eq!(rules(&third), rules(&second));
+    assert!(third.errors() > 0);
+    site.write("rules.d/a.yaml", ": not yaml [\n");
+    assert_eq!(rules(&site.reload(&third)), rules(&second));
+    site.remove("rules.d/a.yaml");
+    assert_eq!(rules(&site.reload(&third)), ["c sum(x)"]);
 }

@@ -1,0 +1,177 @@
+//! Alerts of rules on their way to the dispatcher.
+//!
+//! The ruler tells of a change, and once a minute that nothing changed; an alert of which it says nothing
+//! for long enough is over, as in Prometheus. That time is kept here and not with the alert, so that "still
+//! firing" costs a look-up and no write.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use crate::alert::dispatch::{AlertUpdate, Dispatcher, Origin};
+use crate::alert::rule::Fingerprint;
+use crate::base::labels::Labels;
+use crate::base::message::Severity;
+use crate::base::name::MonitorName;
+use crate::base::time::Timestamp;
+use crate::base::units::Short;
+use crate::engine::evaluator::decisions::Decisions;
+use crate::engine::ruler::report::{RuleAlert, RuleAlertState};
+use crate::state::{Change, NewEvent};
+use crate::wire::board::{AlertRow, AlertState, EventKind};
+
+/// After a start rules need this long, and two of their intervals, to say which alerts go on.
+const RESTORE: Duration = Duration::from_secs(5 * 60);
+
+/// What is known of the alerts that go on.
+#[derive(Debug, Default)]
+pub(crate) struct RuleAlerts {
+    of: HashMap<Fingerprint, Known>,
+    lapses: BTreeSet<(Timestamp, Fingerprint)>,
+}
+
+#[derive(Debug)]
+struct Known {
+    state: RuleAlertState,
+    lapses: Timestamp,
+}
+
+impl RuleAlerts {
+    /// Waits for rules to say of the alerts that fired before the start whether they go on.
+    pub(crate) fn expect(&mut self, dispatcher: &Dispatcher, longest: Duration, now: Timestamp) {
+        let lapses = now.plus(RESTORE + longest * 2);
+        for alert in dispatcher.alerts().filter(|a| a.origin() == Origin::Rule && a.fires()) {
+            if !self.of.contains_key(&alert.fingerprint()) {
+                self.know(alert.fingerprint(), RuleAlertState::Firing, lapses);
+            }
+        }
+    }
+
+    /// Takes over what the ruler says.
+    pub(crate) fn take(&mut self, alerts: Vec<RuleAlert>, dispatcher: &Dispatcher, now: Timestamp, out: &mut Decisions) {
+        for alert in alerts {
+            let fingerprint = Fingerprint(alert.fingerprint);
+            let fires = dispatcher.alert(fingerprint).is_some_and(crate::alert::dispatch::Alert::fires);
+            let before = self.of.get(&fingerprint).map(|k| k.state);
+            match alert.state {
+                // One that fired before a restart goes on until it is known to be over.
+                RuleAlertState::Pending if fires => self.know(fingerprint, RuleAlertState::Firing, alert.ends_at),
+                RuleAlertState::Pending => {
+                    self.know(fingerprint, alert.state, alert.ends_at);
+                    if before != Some(alert.state) {
+                        event(&alert, fingerprint, "pending", now, out);
+                    }
+                    out.rows.push(pending_row(&alert));
+                }
+                RuleAlertState::Firing => {
+                    self.know(fingerprint, alert.state, alert.ends_at);
+                    if !fires {
+                        event(&alert, fingerprint, "firing", now, out);
+                    }
+                    out.updates.push(update(&alert, None, now));
+                }
+                RuleAlertState::Resolved | RuleAlertState::Cancelled => {
+                    self.forget(fingerprint);
+                    if fires {
+                        event(&alert, fingerprint, "resolved", now, out);
+                        out.updates.push(update(&alert, Some(alert.ends_at.min(now)), now));
+                    } else if before == Some(RuleAlertState::Pending) {
+                        out.gone.push(fingerprint);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends those of which nothing was heard for too long.
+    pub(crate) fn lapse(&mut self, dispatcher: &Dispatcher, now: Timestamp, out: &mut Decisions) {
+        while let Some(&(at, fingerprint)) = self.lapses.first().filter(|(at, _)| *at <= now) {
+            self.forget(fingerprint);
+            let Some(alert) = dispatcher.alert(fingerprint).filter(|a| a.fires()) else {
+                out.gone.push(fingerprint);
+                continue;
+            };
+            let name = alert.labels().get("alertname").unwrap_or("alert").to_owned();
+            let detail = format!("{name}: its rule says nothing of it any more");
+            let ended = NewEvent::new(now, EventKind::Alert, name, "resolved", detail).about([fingerprint]);
+            out.changes.push(Change::Event(ended));
+            out.updates.push(AlertUpdate {
+                fingerprint,
+                origin: Origin::Rule,
+                labels: alert.labels().clone(),
+                annotations: alert.annotations().clone(),
+                starts_at: alert.starts_at(),
+                fired_at: alert.fired_at(),
+                ends_at: Some(at.min(now)),
+                value: alert.value(),
+                generator_url: None,
+            });
+        }
+    }
+
+    /// When the next one lapses, unless it is heard of.
+    pub(crate) fn next(&self) -> Option<Timestamp> {
+        self.lapses.first().map(|(at, _)| *at)
+    }
+
+    fn know(&mut self, fingerprint: Fingerprint, state: RuleAlertState, lapses: Timestamp) {
+        self.forget(fingerprint);
+        self.lapses.insert((lapses, fingerprint));
+        self.of.insert(fingerprint, Known { state, lapses });
+    }
+
+    fn forget(&mut self, fingerprint: Fingerprint) {
+        if let Some(known) = self.of.remove(&fingerprint) {
+            self.lapses.remove(&(known.lapses, fingerprint));
+        }
+    }
+}
+
+fn update(alert: &RuleAlert, ends_at: Option<Timestamp>, now: Timestamp) -> AlertUpdate {
+    AlertUpdate {
+        fingerprint: Fingerprint(alert.fingerprint),
+        origin: Origin::Rule,
+        labels: alert.labels.clone(),
+        annotations: alert.annotations.clone(),
+        starts_at: alert.starts_at,
+        fired_at: now,
+        ends_at,
+        value: Some(alert.value),
+        generator_url: None,
+    }
+}
+
+fn pending_row(alert: &RuleAlert) -> AlertRow {
+    AlertRow {
+        fingerprint: Fingerprint(alert.fingerprint).to_string(),
+        name: alert.labels.get("alertname").unwrap_or(&alert.rule).to_owned(),
+        monitor: alert.labels.get("monitor").and_then(|m| MonitorName::new(m).ok()),
+        severity: alert.severity.unwrap_or(Severity::Warning),
+        state: AlertState::Pending,
+        since: alert.starts_at,
+        starts_at: alert.starts_at,
+        labels: alert.labels.clone(),
+        annotations: alert.annotations.clone(),
+        value: Some(alert.value),
+        ack: None,
+        muted: None,
+        deliveries: Vec::new(),
+    }
+}
+
+fn event(alert: &RuleAlert, fingerprint: Fingerprint, what: &'static str, now: Timestamp, out: &mut Decisions) {
+    let about = about(&alert.labels);
+    let held = Short(now.since(alert.starts_at));
+    let detail = match what {
+        "pending" => format!("{about}value {}", alert.value),
+        "firing" => format!("{about}value {}, held for {held}", alert.value),
+        _ => format!("{about}after {held}"),
+    };
+    let event = NewEvent::new(now, EventKind::Alert, &alert.rule, what, detail).about([fingerprint]);
+    out.changes.push(Change::Event(event));
+}
+
+/// The labels that tell this alert of the rule from others.
+fn about(labels: &Labels) -> String {
+    let own = labels.filtered(|name| !matches!(name, "alertname" | "severity"));
+    if own.is_empty() { String::new() } else { format!("{own}: ") }
+}
