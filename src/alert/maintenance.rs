@@ -152,3 +152,137 @@ enum Direction {
 const fn before(at: Timestamp) -> Timestamp {
     Timestamp::from_millis(at.millis().saturating_sub(1))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::str::FromStr as _;
+
+    use super::*;
+    use crate::alert::window::TimeInterval;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).unwrap()
+    }
+
+    fn window(schedule: Schedule) -> MaintenanceWindow {
+        MaintenanceWindow {
+            name: "w".to_owned(),
+            matchers: Matchers::default(),
+            monitors: Vec::new(),
+            schedule,
+            comment: String::new(),
+            source: String::new(),
+        }
+    }
+
+    fn cron(text: &str, duration: Duration) -> MaintenanceWindow {
+        let cron = Box::new(croner::Cron::from_str(text).unwrap());
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        window(Schedule::Cron { text: text.to_owned(), cron, duration, zone })
+    }
+
+    fn said(o: Option<Occurrence>) -> Option<(String, String)> {
+        o.map(|o| (o.starts_at.to_string()[..16].to_owned(), o.ends_at.to_string()[..16].to_owned()))
+    }
+
+    #[track_caller]
+    fn check(window: &MaintenanceWindow, text: &str, active: Option<(&str, &str)>, next: Option<(&str, &str)>) {
+        let own = |pair: Option<(&str, &str)>| pair.map(|(a, b)| (a.to_owned(), b.to_owned()));
+        assert_eq!((said(window.active(at(text))), said(window.next(at(text)))), (own(active), own(next)), "{text}");
+    }
+
+    #[test]
+    fn one_off_work_is_on_from_its_start_up_to_its_end() {
+        let once = window(Schedule::Once(Occurrence {
+            starts_at: at("2026-12-01T22:00:00Z"),
+            ends_at: at("2026-12-02T02:00:00Z"),
+        }));
+        let its = Some(("2026-12-01T22:00", "2026-12-02T02:00"));
+        check(&once, "2026-12-01T21:59:59Z", None, its);
+        check(&once, "2026-12-01T22:00:00Z", its, None);
+        check(&once, "2026-12-02T02:00:00Z", None, None);
+        assert_eq!(once.next_change(at("2026-12-01T20:00:00Z")), Some(at("2026-12-01T22:00:00Z")));
+        assert_eq!(once.next_change(at("2026-12-01T23:00:00Z")), Some(at("2026-12-02T02:00:00Z")));
+    }
+
+    #[test]
+    fn recurring_work_follows_the_clock_of_its_zone() {
+        let sundays = cron("0 4 * * SUN", HOUR * 2);
+        // Summer time until 25 October 2026, 03:00.
+        check(
+            &sundays,
+            "2026-10-18T02:00:00Z",
+            Some(("2026-10-18T02:00", "2026-10-18T04:00")),
+            Some(("2026-10-25T03:00", "2026-10-25T05:00")),
+        );
+        check(&sundays, "2026-10-18T04:00:00Z", None, Some(("2026-10-25T03:00", "2026-10-25T05:00")));
+        let starts: Vec<String> = sundays
+            .occurrences(at("2026-10-19T00:00:00Z"))
+            .take(3)
+            .map(|o| o.starts_at.to_string()[..16].to_owned())
+            .collect();
+        assert_eq!(starts, ["2026-10-25T03:00", "2026-11-01T03:00", "2026-11-08T03:00"]);
+    }
+
+    #[test]
+    fn work_that_begins_in_the_hour_that_is_skipped_begins_after_it() {
+        let daily = cron("30 2 * * *", HOUR);
+        check(&daily, "2026-03-29T00:59:59Z", None, Some(("2026-03-29T01:00", "2026-03-29T02:00")));
+        // In the hour that comes twice, once.
+        let starts: Vec<String> = daily
+            .occurrences(at("2026-10-24T12:00:00Z"))
+            .take(2)
+            .map(|o| o.starts_at.to_string()[..16].to_owned())
+            .collect();
+        assert_eq!(starts, ["2026-10-25T00:30", "2026-10-26T01:30"]);
+    }
+
+    #[test]
+    fn occurrences_that_overlap_are_one() {
+        let often = cron("0 1,2,3 * * *", HOUR + HOUR / 2);
+        let night = Some(("2026-12-01T00:00", "2026-12-01T03:30"));
+        let next = Some(("2026-12-02T00:00", "2026-12-02T03:30"));
+        check(&often, "2026-12-01T00:00:00Z", night, next);
+        check(&often, "2026-12-01T01:45:00Z", night, next);
+        check(&often, "2026-12-01T03:29:00Z", night, next);
+        check(&often, "2026-12-01T03:30:00Z", None, next);
+        let always = cron("* * * * *", HOUR);
+        assert!(always.active(at("2026-12-01T00:00:00Z")).is_some());
+    }
+
+    #[test]
+    fn a_calendar_is_open_while_its_window_is() {
+        let times = TimeInterval { times: vec![(60, 120)], weekdays: vec![(0, 0)], ..TimeInterval::default() };
+        let calendar = window(Schedule::Calendar(TimeWindow { intervals: vec![times], ..TimeWindow::default() }));
+        check(
+            &calendar,
+            "2026-11-29T01:30:00Z",
+            Some(("2026-11-29T01:00", "2026-11-29T02:00")),
+            Some(("2026-12-06T01:00", "2026-12-06T02:00")),
+        );
+        check(&calendar, "2026-11-29T02:00:00Z", None, Some(("2026-12-06T01:00", "2026-12-06T02:00")));
+        let always = window(Schedule::Calendar(TimeWindow {
+            intervals: vec![TimeInterval::default()],
+            ..TimeWindow::default()
+        }));
+        assert!(always.active(at("2026-11-29T01:30:00Z")).is_some());
+        assert_eq!(
+            (always.next(at("2026-11-29T01:30:00Z")), always.next_change(at("2026-11-29T01:30:00Z"))),
+            (None, None)
+        );
+    }
+
+    #[test]
+    fn only_what_it_names_is_muted() {
+        let labels = |text: &str| Labels::new(text.split(' ').filter_map(|pair| pair.split_once('=')));
+        let mut window = cron("0 4 * * SUN", HOUR);
+        assert!(window.covers(&labels("monitor=shop")));
+        window.monitors = vec!["shop".to_owned(), "db".to_owned()];
+        window.matchers = Matchers::parse("team=web").unwrap();
+        assert!(window.covers(&labels("monitor=shop team=web")));
+        assert!(!window.covers(&labels("monitor=shop team=db")));
+        assert!(!window.covers(&labels("monitor=other team=web")));
+    }
+}

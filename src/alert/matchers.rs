@@ -172,9 +172,9 @@ impl fmt::Display for Matchers {
                 f.write_str(",")?;
             }
             if m.name().chars().any(is_reserved) {
-                quoted(f, m.name())?
+                quoted(f, m.name())?;
             } else {
-                f.write_str(m.name())?
+                f.write_str(m.name())?;
             }
             f.write_str(m.op().text())?;
             quoted(f, m.value())?;
@@ -410,4 +410,154 @@ fn classic_matcher(text: &str) -> Option<Matcher> {
         }
     }
     if open { None } else { Matcher::new(name, op, value).ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn both_syntaxes_are_understood() {
+        #[track_caller]
+        fn check(text: &str, shown: &str) {
+            assert_eq!(
+                Matchers::parse(text).map(|m| m.to_string()).map_err(|e| e.to_string()),
+                Ok(shown.to_owned()),
+                "{text}"
+            );
+        }
+        check("", "{}");
+        check("{}", "{}");
+        check("  { } ", "{}");
+        check("foo=bar", r#"{foo="bar"}"#);
+        check(r#"{foo="bar"}"#, r#"{foo="bar"}"#);
+        check(r#"{ foo = "bar", dings != "bums", }"#, r#"{dings!="bums",foo="bar"}"#);
+        check("foo=bar, dings!=bums", r#"{dings!="bums",foo="bar"}"#);
+        check(r#"foo=~"a|b",bar!~c.*"#, r#"{bar!~"c.*",foo=~"a|b"}"#);
+        check(r#"a="b,c""#, r#"{a="b,c"}"#);
+        check(r#"a="b}""#, r#"{a="b}"}"#);
+        check(r#"quote="She said: \"Hi, ladies!\"""#, r#"{quote="She said: \"Hi, ladies!\""}"#);
+        check(r#""foo bar"="x y", "a.b"=~".+""#, r#"{a.b=~".+","foo bar"="x y"}"#);
+        check("föö=bär🙂", r#"{föö="bär🙂"}"#);
+        check(r#"a="\u00e9\x41\101\n""#, "{a=\"\\\\u00e9\\\\x41\\\\101\\n\"}");
+        check(r#""a b"="\u00e9\x41\101\n""#, "{\"a b\"=\"éAA\\n\"}");
+        // Only the classic syntax takes these.
+        check("foo=", r#"{foo=""}"#);
+        check("alertname=Disk full", r#"{alertname="Disk full"}"#);
+        check("foo=~[a-z]+", r#"{foo=~"[a-z]+"}"#);
+        check(r#"instance=~"\d+""#, r#"{instance=~"\\d+"}"#);
+        check("a={b", r#"{a="{b"}"#);
+        check("{a=b", r#"{a="b"}"#);
+        check(r"path=C:\temp", r#"{path="C:\\temp"}"#);
+        // They differ in what `\t` is: the classic one has it.
+        check(r#"a="\t""#, r#"{a="\\t"}"#);
+    }
+
+    #[test]
+    fn mistakes_are_marked_where_they_are() {
+        #[track_caller]
+        fn check(text: &str, marked: &str, at: usize, message: &str) {
+            let bad = Matchers::parse(text).unwrap_err();
+            assert_eq!((&text[bad.start..bad.end], bad.start), (marked, at), "{text}: {bad}");
+            assert!(bad.to_string().contains(message), "{text}: {bad}");
+        }
+        check("foo", "", 3, "`=`");
+        check("foo bar", "b", 4, "`=`");
+        check("=bar", "=", 0, "label name");
+        check("a=b,,c=d", ",", 4, "label name");
+        check("a!b", "!", 1, "`=`");
+        check(r#"a="b" c="d""#, "c", 6, "comma");
+        check(r#"{"a"="b""#, "", 8, "brace");
+        check(r#""a b"="c"}"#, "}", 9, "brace");
+        check(r#"a="b"#, "\"b", 2, "quote");
+        check(r#""a"="\q""#, r"\q", 5, "escape");
+        check(r#"a=~"(""#, "\"(\"", 3, "regular expression");
+        check(r#""\xff"="a""#, "\"\\xff\"", 0, "escape");
+        check(r#"""="a""#, "\"\"", 0, "label name");
+    }
+
+    #[test]
+    fn words_of_a_command_line_may_begin_with_a_name() {
+        let of = |words: &[&str]| Matchers::of_words(words).map(|m| m.to_string()).map_err(|(i, _)| i);
+        assert_eq!(of(&["DiskFull", "instance=a"]), Ok(r#"{alertname="DiskFull",instance="a"}"#.to_owned()));
+        assert_eq!(of(&["alertname=X", "b=~c|d"]), Ok(r#"{alertname="X",b=~"c|d"}"#.to_owned()));
+        assert_eq!(of(&["a=b", "c"]), Err(1));
+        assert_eq!(of(&[]), Ok("{}".to_owned()));
+    }
+
+    #[test]
+    fn conditions_are_anchored_and_missing_labels_are_empty() {
+        #[track_caller]
+        fn check(matchers: &str, labels: &[(&str, &str)], matched: bool) {
+            let labels = Labels::new(labels.iter().copied());
+            assert_eq!(Matchers::parse(matchers).unwrap().matches(&labels), matched, "{matchers} {labels}");
+        }
+        check("a=~b", &[("a", "abc")], false);
+        check("a=~b.*", &[("a", "bc")], true);
+        check("a=\"\"", &[], true);
+        check("a!=b", &[], true);
+        check("a=~.*", &[], true);
+        check("a=~.+", &[], false);
+        check("a=b,c=d", &[("a", "b")], false);
+        check("{}", &[("a", "b")], true);
+    }
+
+    #[test]
+    fn a_silence_for_nothing_in_particular_is_known() {
+        let of = |text: &str| Matchers::parse(text).unwrap().select_nothing();
+        assert!(of("{}") && of("a=~.*") && of("a=\"\""));
+        assert!(!of("a=b") && !of("a!=b") && !of("a=~.*,b=c"));
+    }
+
+    #[test]
+    fn what_one_takes_another_may_take_too() {
+        #[track_caller]
+        fn check(first: &str, second: &str, covers: bool) {
+            let of = |text| Matchers::parse(text).unwrap();
+            assert_eq!(of(first).cover(&of(second)), covers, "{first} {second}");
+        }
+        check("{}", "a=b", true);
+        check("a=b", "a=b,c=d", true);
+        check("a=~b|c", "a=b", true);
+        check("a!=x", "a=~b|c", true);
+        check("a=~.*", "c=d", true);
+        check("a=b", "a=~b|c", false);
+        check("a=b,c=d", "a=b", false);
+        let contradict = |text: &str| Matchers::parse(text).unwrap().contradict_themselves();
+        assert!(contradict("a=b,a=c") && contradict("a=b,a!=b") && contradict("a=~b|c,a=d"));
+        assert!(!contradict("a=b,a=~b.*") && !contradict("a=~b|c,a!=b"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_printed_reads_back(pairs in prop::collection::vec((".{1,8}", 0_u8..4, ".{0,12}"), 0..4)) {
+            let ops = [MatchOp::Equal, MatchOp::NotEqual, MatchOp::Regex, MatchOp::NotRegex];
+            let all = pairs.iter().filter_map(|(name, op, value)| {
+                let op = ops[usize::from(*op)];
+                let value = if matches!(op, MatchOp::Equal | MatchOp::NotEqual) { value.clone() } else { regex::escape(value) };
+                Matcher::new(name.as_str(), op, value).ok()
+            });
+            let matchers = Matchers::new(all);
+            let shown = matchers.to_string();
+            prop_assert_eq!(Matchers::parse(&shown).map_err(|e| e.to_string()), Ok(matchers), "{}", shown);
+        }
+
+        #[test]
+        fn no_text_panics_and_places_are_within(text in ".{0,40}") {
+            if let Err(bad) = Matchers::parse(&text) {
+                prop_assert!(text.get(bad.start..bad.end).is_some(), "{text:?} {}..{}", bad.start, bad.end);
+            }
+        }
+
+        #[test]
+        fn no_text_of_special_characters_panics(text in "[a=~!\"\\\\{},nx0u ü]{0,16}") {
+            if let Err(bad) = Matchers::parse(&text) {
+                prop_assert!(text.get(bad.start..bad.end).is_some(), "{text:?} {}..{}", bad.start, bad.end);
+            }
+        }
+    }
 }

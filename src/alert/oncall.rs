@@ -110,3 +110,110 @@ impl Layer {
         Some(Timestamp::from_millis(at.as_millisecond()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::{date, time};
+
+    use super::*;
+    use crate::alert::window::TimeInterval;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).unwrap()
+    }
+
+    fn layer(members: &[&str], days: u16, hour: i8) -> Layer {
+        Layer {
+            members: members.iter().map(|m| (*m).to_owned()).collect(),
+            days,
+            start: date(2026, 10, 19),
+            handover: time(hour, 30, 0, 0),
+            zone: TimeZone::get("Europe/Berlin").unwrap(),
+            during: None,
+        }
+    }
+
+    fn rota(layers: Vec<Layer>) -> Rota {
+        Rota { name: "r".to_owned(), layers, overrides: Vec::new(), source: String::new() }
+    }
+
+    #[test]
+    fn turns_change_at_the_hand_over_by_the_clock_of_the_zone() {
+        let rota = rota(vec![layer(&["ann", "bob", "cid"], 7, 9)]);
+        #[track_caller]
+        fn check(rota: &Rota, text: &str, who: &str, next: &str) {
+            let found = (rota.on_call(at(text)), rota.next_handover(at(text)));
+            assert_eq!(found, (who, Some(at(next))), "{text}");
+        }
+        check(&rota, "2026-10-19T07:29:59Z", "cid", "2026-10-19T07:30:00Z");
+        check(&rota, "2026-10-19T07:30:00Z", "ann", "2026-10-26T08:30:00Z");
+        check(&rota, "2026-10-26T08:29:59.999Z", "ann", "2026-10-26T08:30:00Z");
+        check(&rota, "2026-10-26T08:30:00Z", "bob", "2026-11-02T08:30:00Z");
+        check(&rota, "2026-11-03T00:00:00Z", "cid", "2026-11-09T08:30:00Z");
+        check(&rota, "2025-10-22T00:00:00Z", "cid", "2025-10-27T08:30:00Z");
+    }
+
+    #[test]
+    fn a_hand_over_happens_once_where_its_hour_comes_twice() {
+        let mut daily = layer(&["ann", "bob"], 1, 2);
+        daily.start = date(2026, 10, 24);
+        let rota = rota(vec![daily]);
+        let mut t = at("2026-10-24T12:00:00Z");
+        let mut found = Vec::new();
+        for _ in 0..3 {
+            t = rota.next_handover(t).unwrap();
+            found.push((t.to_string()[..16].to_owned(), rota.on_call(t).to_owned()));
+        }
+        let own = |t: &str, who: &str| (t.to_owned(), who.to_owned());
+        assert_eq!(
+            found,
+            [own("2026-10-25T00:30", "bob"), own("2026-10-26T01:30", "ann"), own("2026-10-27T01:30", "bob")]
+        );
+        assert_eq!(rota.on_call(at("2026-10-25T01:10:00Z")), "bob");
+    }
+
+    #[test]
+    fn a_hand_over_in_the_hour_that_is_skipped_follows_it() {
+        let mut daily = layer(&["ann", "bob"], 1, 2);
+        daily.start = date(2026, 3, 28);
+        let rota = rota(vec![daily]);
+        assert_eq!(rota.next_handover(at("2026-03-28T12:00:00Z")), Some(at("2026-03-29T01:30:00Z")));
+        assert_eq!(rota.on_call(at("2026-03-29T01:29:00Z")), "ann");
+        assert_eq!(rota.on_call(at("2026-03-29T01:30:00Z")), "bob");
+    }
+
+    #[test]
+    fn overrides_and_layers_come_before_the_turn() {
+        let mut nights = layer(&["owl"], 7, 9);
+        nights.during = Some(TimeWindow {
+            intervals: vec![TimeInterval { times: vec![(0, 360)], ..TimeInterval::default() }],
+            ..TimeWindow::default()
+        });
+        let mut rota = rota(vec![nights, layer(&["ann"], 7, 9)]);
+        rota.overrides = vec![Override {
+            when: Occurrence { starts_at: at("2026-11-01T03:00:00Z"), ends_at: at("2026-11-01T12:00:00Z") },
+            member: "dee".to_owned(),
+        }];
+        let mut t = at("2026-10-31T12:00:00Z");
+        let mut found = vec![rota.on_call(t).to_owned()];
+        for _ in 0..4 {
+            t = rota.next_handover(t).unwrap();
+            found.push(format!("{} {}", &t.to_string()[..16], rota.on_call(t)));
+        }
+        assert_eq!(
+            found,
+            ["ann", "2026-11-01T00:00 owl", "2026-11-01T03:00 dee", "2026-11-01T12:00 ann", "2026-11-02T00:00 owl"]
+        );
+    }
+
+    #[test]
+    fn one_person_alone_is_always_on_call() {
+        let alone = rota(vec![layer(&["ann"], 7, 9)]);
+        assert_eq!(
+            (alone.on_call(at("1970-01-01T00:00:00Z")), alone.next_handover(at("2026-01-01T00:00:00Z"))),
+            ("ann", None)
+        );
+        assert_eq!(alone.on_call(Timestamp::from_millis(i64::MAX)), "ann");
+        assert_eq!(rota(Vec::new()).on_call(Timestamp::EPOCH), "");
+    }
+}

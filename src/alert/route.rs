@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::alert::matchers::Matchers;
 use crate::base::labels::Labels;
 
-/// The receiver of a tree that names none: every notifier. No declared name may contain a blank, so it is none of them.
+/// The receiver of a tree that names none: every notifier. Nothing else may have this name.
 pub const EVERY_NOTIFIER: &str = "every notifier";
 
 /// One node of the tree. An alert that matches a node and none of its children belongs to it.

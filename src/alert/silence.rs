@@ -347,3 +347,160 @@ impl Silence {
         notices.into_iter().flatten().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn t(minute: i64) -> Timestamp {
+        Timestamp::from_millis(minute * 60_000)
+    }
+
+    fn silence(id: &str, matchers: &str, from: i64, to: i64) -> Silence {
+        Silence {
+            id: id.to_owned(),
+            matchers: Matchers::parse(matchers).unwrap(),
+            starts_at: t(from),
+            ends_at: t(to),
+            updated_at: t(0),
+            created_by: "wu".to_owned(),
+            comment: String::new(),
+            until_resolved: false,
+            source: None,
+        }
+    }
+
+    fn labels(text: &str) -> Labels {
+        Labels::new(text.split(' ').filter_map(|pair| pair.split_once('=')))
+    }
+
+    #[test]
+    fn a_silence_mutes_from_its_start_up_to_its_end() {
+        let s = silence("a", "x=y", 10, 20);
+        let of = |minute| (s.state(t(minute)), s.mutes(&labels("x=y"), t(minute)));
+        assert_eq!(of(9), (SilenceState::Pending, false));
+        assert_eq!(of(10), (SilenceState::Active, true));
+        assert_eq!(of(20), (SilenceState::Expired, false));
+        assert!(!s.mutes(&labels("x=z"), t(15)));
+    }
+
+    #[test]
+    fn what_would_mute_everything_is_refused() {
+        assert_eq!(silence("", "{}", 0, 1).check(), Err(Refusal::NoMatchers));
+        assert_eq!(silence("", "a=~.*,b=\"\"", 0, 1).check(), Err(Refusal::MatchesEverything));
+        assert_eq!(silence("", "a=b", 2, 1).check(), Err(Refusal::EndsBeforeStart));
+        assert_eq!(silence("", "a!=b", 0, 1).check(), Ok(()));
+    }
+
+    /// Sets `edited` over a silence "old" from minute 10 to 20, at minute `now`.
+    #[track_caller]
+    fn edit(edited: Silence, now: i64, stored: &[(&str, i64, i64)]) -> Silences {
+        let mut all = Silences::new([silence("old", "x=y", 10, 20)]);
+        let found = all.set(edited, t(now), || "new".to_owned()).unwrap();
+        let found: Vec<_> =
+            found.iter().map(|s| (s.id.as_str(), s.starts_at.millis() / 60_000, s.ends_at.millis() / 60_000)).collect();
+        assert_eq!(found, stored);
+        all
+    }
+
+    #[test]
+    fn an_edit_keeps_history_as_it_was() {
+        // A later end, and an earlier one, need no new silence.
+        edit(silence("old", "x=y", 10, 30), 15, &[("old", 10, 30)]);
+        edit(silence("old", "x=y", 10, 16), 15, &[("old", 10, 16)]);
+        // Other matchers, or another start, do.
+        let all = edit(silence("old", "x=z", 10, 30), 15, &[("old", 10, 15), ("new", 15, 30)]);
+        assert_eq!((all.muting(&labels("x=y"), t(15)).len(), all.muting(&labels("x=z"), t(15)).len()), (0, 1));
+        edit(silence("old", "x=y", 5, 30), 15, &[("old", 10, 15), ("new", 15, 30)]);
+        // What has not begun may move within the future.
+        edit(silence("old", "x=y", 12, 30), 5, &[("old", 12, 30)]);
+        edit(silence("old", "x=z", 12, 30), 5, &[("old", 5, 5), ("new", 12, 30)]);
+        edit(silence("old", "x=y", 3, 30), 5, &[("old", 5, 5), ("new", 5, 30)]);
+        // What is over stays over.
+        edit(silence("old", "x=y", 10, 30), 25, &[("new", 25, 30)]);
+        edit(silence("", "x=y", 0, 30), 15, &[("new", 15, 30)]);
+    }
+
+    #[test]
+    fn refusals_change_nothing() {
+        let mut all = Silences::new([silence("old", "x=y", 10, 20)]);
+        let mut set = |s: Silence| all.set(s, t(15), || "new".to_owned());
+        assert_eq!(set(silence("gone", "x=y", 10, 30)), Err(Refusal::NotFound));
+        assert_eq!(set(silence("", "x=y", 1, 14)), Err(Refusal::InThePast));
+        assert_eq!(set(silence("old", "{}", 10, 30)), Err(Refusal::NoMatchers));
+        let of_file = Silence { source: Some("watchdog.yaml:3:3".to_owned()), ..silence("file", "x=y", 0, 30) };
+        all.put(of_file.clone());
+        let from_file = Refusal::FromFile("watchdog.yaml:3:3".to_owned());
+        assert_eq!(all.set(of_file, t(15), || "new".to_owned()), Err(from_file.clone()));
+        assert_eq!((all.expire("file", t(15)), all.expire("gone", t(15))), (Err(from_file), Err(Refusal::NotFound)));
+        assert_eq!(all.len(), 2);
+        assert_eq!(all.get("old"), Some(&silence("old", "x=y", 10, 20)));
+    }
+
+    #[test]
+    fn a_silence_ends_when_told_and_only_once() {
+        let mut all = Silences::new([silence("a", "x=y", 10, 20), silence("b", "x=y", 30, 40)]);
+        let ended = all.expire("a", t(12)).unwrap().unwrap();
+        assert_eq!((ended.starts_at, ended.ends_at, ended.state(t(12))), (t(10), t(12), SilenceState::Expired));
+        assert_eq!(all.expire("a", t(13)), Ok(None));
+        let ended = all.expire("b", t(12)).unwrap().unwrap();
+        assert_eq!((ended.starts_at, ended.ends_at), (t(12), t(12)));
+    }
+
+    #[test]
+    fn the_index_finds_what_asking_each_finds() {
+        let mut rng = fastrand::Rng::with_seed(3);
+        let texts = ["a=1", "a=~1|2", "a!=1", "a=~.+", "b=1,a=2", "c=\"\",b=2", "a=~1.*,b=~1|2|3", "d=9", "a=~|1"];
+        let mut all = Silences::default();
+        for step in 0..2_000 {
+            let id = rng.usize(..200).to_string();
+            if rng.u8(..4) == 0 {
+                all.remove(&id);
+            } else {
+                all.put(silence(&id, texts[rng.usize(..texts.len())], rng.i64(0..5), 5 + rng.i64(0..5)));
+            }
+            if step % 10 == 0 {
+                let some = labels(&format!("a={} b={} c={}", rng.u8(..4), rng.u8(..4), rng.u8(..2)));
+                let now = t(rng.i64(0..10));
+                let mut expected: Vec<&Silence> = all.iter().filter(|s| s.mutes(&some, now)).collect();
+                expected.sort_by(|a, b| a.id.cmp(&b.id));
+                assert_eq!(all.muting(&some, now), expected);
+            }
+        }
+        let ids: Vec<String> = all.iter().map(|s| s.id.clone()).collect();
+        ids.iter().for_each(|id| drop(all.remove(id)));
+        assert!(all.by_label.is_empty() && all.rest.is_empty());
+    }
+
+    #[test]
+    fn an_alert_is_compared_with_few_of_a_thousand_silences() {
+        let each = |i: i64| silence(&i.to_string(), &format!("alertname=X,instance=h{i}"), 0, 10);
+        let all = Silences::new((0..1_000).map(each));
+        assert_eq!(all.muting(&labels("alertname=X instance=h7"), t(5)).len(), 1);
+        // Filed under the label that tells them apart, but for the first, which could not know.
+        let filed =
+            |name: &str| all.by_label.get(name).map_or(0, |values| values.values().map(Vec::len).sum::<usize>());
+        assert!(filed("alertname") <= 1, "{}", filed("alertname"));
+        assert_eq!(filed("instance") + filed("alertname"), 1_000);
+    }
+
+    #[test]
+    fn notices_name_what_a_person_should_look_at() {
+        const DAY: i64 = 24 * 60;
+        #[track_caller]
+        fn check(to: i64, usage: Usage, now: i64, notices: &[Notice]) {
+            assert_eq!(silence("a", "x=y", 0, to).notices(&usage, t(now)), notices);
+        }
+        let minutes = |n: i64| Duration::from_secs(60 * n as u64);
+        let busy = Usage { muted: 1, firing: 3, last_muted: Some(t(5)) };
+        check(120, busy, 30, &[]);
+        check(120, busy, 70, &[Notice::EndsSoon(minutes(50))]);
+        check(60, busy, 30, &[]);
+        check(2 * DAY, Usage { muted: 9, firing: 12, ..busy }, 60, &[Notice::Broad { muted: 9, firing: 12 }]);
+        check(3 * DAY, Usage { muted: 0, last_muted: Some(t(DAY)), firing: 0 }, 2 * DAY, &[Notice::Idle(minutes(DAY))]);
+        check(3 * DAY, Usage::default(), DAY - 1, &[]);
+        check(31 * DAY, Usage::default(), 10, &[Notice::OverLong(minutes(31 * DAY))]);
+        check(20 * DAY, busy, 8 * DAY, &[Notice::Forgotten(minutes(8 * DAY))]);
+        check(10, Usage::default(), 20, &[]);
+    }
+}

@@ -361,3 +361,202 @@ impl fmt::Display for TimeInterval {
         f.write_str(&parts.join(" "))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).unwrap()
+    }
+
+    fn berlin() -> TimeZone {
+        TimeZone::get("Europe/Berlin").unwrap()
+    }
+
+    fn window(interval: TimeInterval) -> TimeWindow {
+        TimeWindow { intervals: vec![interval], ..TimeWindow::default() }
+    }
+
+    #[test]
+    fn ranges_that_are_understood() {
+        #[track_caller]
+        fn check(unit: Unit, text: &str, ranges: &[(i16, i16)]) {
+            assert_eq!(unit.ranges(text).as_deref(), Ok(ranges), "{text}");
+        }
+        check(Unit::Weekday, "monday:friday", &[(1, 5)]);
+        check(Unit::Weekday, "mon-fri", &[(1, 5)]);
+        check(Unit::Weekday, "Saturday", &[(6, 6)]);
+        check(Unit::Weekday, "fri-mon", &[(5, 6), (0, 1)]);
+        check(Unit::DayOfMonth, "1:5", &[(1, 5)]);
+        check(Unit::DayOfMonth, "-3:-1", &[(-3, -1)]);
+        check(Unit::DayOfMonth, "-1", &[(-1, -1)]);
+        check(Unit::DayOfMonth, "15:-1", &[(15, -1)]);
+        check(Unit::DayOfMonth, "1-5", &[(1, 5)]);
+        check(Unit::Month, "january:march", &[(1, 3)]);
+        check(Unit::Month, "5", &[(5, 5)]);
+        check(Unit::Month, "may:august", &[(5, 8)]);
+        check(Unit::Year, "2020:2022", &[(2020, 2022)]);
+        assert_eq!(time_range("22:00-24:00"), Ok((1_320, 1_440)));
+    }
+
+    #[test]
+    fn ranges_that_are_refused() {
+        for (unit, text) in [
+            (Unit::Weekday, "friday:monday"),
+            (Unit::Weekday, "mo"),
+            (Unit::Weekday, ""),
+            (Unit::DayOfMonth, "0"),
+            (Unit::DayOfMonth, "32"),
+            (Unit::DayOfMonth, "-3:1"),
+            (Unit::DayOfMonth, "30:-25"),
+            (Unit::Month, "13"),
+            (Unit::Month, "march:january"),
+            (Unit::Year, "2022:2020"),
+            (Unit::Year, "99999"),
+        ] {
+            assert!(unit.ranges(text).is_err(), "{text}");
+        }
+        for text in ["24:01-24:00", "9:00-10:00", "22:00-06:00", "12:00", "12:60-13:00", "12:00-12:00", "ü-ü"] {
+            assert!(time_range(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn conditions_mean_what_alertmanager_means() {
+        #[track_caller]
+        fn check(interval: &TimeInterval, text: &str, within: bool) {
+            assert_eq!(interval.contains(at(text)), within, "{interval} {text}");
+        }
+        let hours = TimeInterval { times: vec![(540, 1_020)], weekdays: vec![(1, 5)], ..TimeInterval::default() };
+        check(&hours, "2020-07-10T08:59:59Z", false);
+        check(&hours, "2020-07-10T09:00:00Z", true);
+        check(&hours, "2020-07-10T16:59:59.999Z", true);
+        check(&hours, "2020-07-10T17:00:00Z", false);
+        check(&hours, "2020-07-11T12:00:00Z", false);
+        let end = TimeInterval { days_of_month: vec![(-3, -1)], months: vec![(2, 2)], ..TimeInterval::default() };
+        check(&end, "2024-02-26T12:00:00Z", false);
+        check(&end, "2024-02-27T12:00:00Z", true);
+        check(&end, "2023-02-26T12:00:00Z", true);
+        check(&end, "2024-03-31T12:00:00Z", false);
+        // Beyond the end of a month a range is cut off, and one that begins there never comes.
+        let long = TimeInterval { days_of_month: vec![(29, 31)], ..TimeInterval::default() };
+        check(&long, "2023-02-28T12:00:00Z", false);
+        check(&long, "2023-04-30T12:00:00Z", true);
+        let zoned = TimeInterval {
+            times: vec![(0, 60)],
+            zone: TimeZone::get("Australia/Sydney").unwrap(),
+            years: vec![(2024, 2024)],
+            ..TimeInterval::default()
+        };
+        check(&zoned, "2023-12-31T13:30:00Z", true);
+        check(&zoned, "2023-12-31T12:30:00Z", false);
+    }
+
+    #[test]
+    fn nights_that_touch_at_midnight_are_one() {
+        let nights =
+            window(TimeInterval { times: vec![(1_320, 1_440), (0, 360)], zone: berlin(), ..TimeInterval::default() });
+        assert_eq!(nights.next_change(at("2026-11-26T20:00:00Z")), Some(at("2026-11-26T21:00:00Z")));
+        assert_eq!(nights.next_change(at("2026-11-26T21:00:00Z")), Some(at("2026-11-27T05:00:00Z")));
+        assert_eq!(nights.open_since(at("2026-11-27T04:00:00Z")), Some(at("2026-11-26T21:00:00Z")));
+        assert_eq!(nights.open_since(at("2026-11-27T12:00:00Z")), None);
+    }
+
+    #[test]
+    fn clocks_that_are_set_skip_an_hour_or_bring_it_twice() {
+        let hour = window(TimeInterval { times: vec![(120, 180)], zone: berlin(), ..TimeInterval::default() });
+        // 29 March 2026: 02:00 to 03:00 does not come.
+        assert_eq!(hour.next_change(at("2026-03-28T02:00:00Z")), Some(at("2026-03-30T00:00:00Z")));
+        // 25 October 2026: it comes twice, without a gap.
+        assert_eq!(hour.next_change(at("2026-10-24T12:00:00Z")), Some(at("2026-10-25T00:00:00Z")));
+        assert_eq!(hour.next_change(at("2026-10-25T00:00:00Z")), Some(at("2026-10-25T02:00:00Z")));
+        // A part of it comes twice with a gap.
+        let half = window(TimeInterval { times: vec![(120, 150)], zone: berlin(), ..TimeInterval::default() });
+        let mut changes = Vec::new();
+        let mut t = at("2026-10-24T12:00:00Z");
+        for _ in 0..4 {
+            t = half.next_change(t).unwrap();
+            changes.push(t.to_string()[11..16].to_owned());
+        }
+        assert_eq!(changes, ["00:00", "00:30", "01:00", "01:30"]);
+    }
+
+    #[test]
+    fn what_never_changes_is_said_soon() {
+        let always = window(TimeInterval::default());
+        assert!(always.contains(at("2026-01-01T00:00:00Z")));
+        assert_eq!(always.next_change(at("2026-01-01T00:00:00Z")), None);
+        let never = window(TimeInterval {
+            months: vec![(2, 2)],
+            days_of_month: vec![(30, 30)],
+            zone: berlin(),
+            ..TimeInterval::default()
+        });
+        assert_eq!(never.next_change(at("2026-01-01T00:00:00Z")), None);
+        assert_eq!(TimeWindow::default().next_change(at("2026-01-01T00:00:00Z")), None);
+        let rare = window(TimeInterval {
+            months: vec![(2, 2)],
+            days_of_month: vec![(29, 29)],
+            weekdays: vec![(1, 1)],
+            ..TimeInterval::default()
+        });
+        assert_eq!(rare.next_change(at("2024-03-01T00:00:00Z")), Some(at("2044-02-29T00:00:00Z")));
+        let halves = TimeWindow {
+            intervals: vec![
+                TimeInterval { times: vec![(0, 720)], ..TimeInterval::default() },
+                TimeInterval { times: vec![(720, 1_440)], ..TimeInterval::default() },
+            ],
+            ..TimeWindow::default()
+        };
+        assert_eq!(halves.next_change(at("2026-01-01T00:00:00Z")), None);
+        assert_eq!(rare.next_change(Timestamp::from_millis(i64::MAX)), None);
+        assert!(!rare.contains(Timestamp::from_millis(i64::MIN)));
+    }
+
+    prop_compose! {
+        fn intervals()(
+            times in prop::collection::vec((0_u16..48, 1_u16..24), 0..3),
+            weekdays in prop::collection::vec((0_i16..5, 0_i16..3), 0..2),
+            days in prop::collection::vec((1_i16..28, 0_i16..4), 0..2),
+            zone in prop::sample::select(vec!["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC", "Africa/Cairo", "America/Havana"]),
+        ) -> TimeInterval {
+            TimeInterval {
+                times: times.iter().map(|(a, n)| (a * 30, ((a + n) * 30).min(MINUTES_OF_DAY))).collect(),
+                weekdays: weekdays.iter().map(|(a, n)| (*a, (a + n).min(6))).collect(),
+                days_of_month: days.iter().map(|(a, n)| (*a, a + n)).collect(),
+                zone: TimeZone::get(zone).unwrap(),
+                ..TimeInterval::default()
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Against every quarter of an hour of twelve days around the days when clocks are set.
+        #[test]
+        fn a_window_changes_exactly_when_it_says(
+            all in prop::collection::vec(intervals(), 1..3),
+            from in prop::sample::select(vec!["2026-03-02T00:07:00Z", "2026-03-24T00:07:00Z", "2026-04-01T00:07:00Z", "2026-09-30T00:07:00Z", "2026-10-20T00:07:00Z", "2026-10-28T00:07:00Z"]),
+        ) {
+            const STEP: std::time::Duration = std::time::Duration::from_secs(15 * 60);
+            let window = TimeWindow { intervals: all, ..TimeWindow::default() };
+            let begin = at(from);
+            let mut t = begin;
+            let mut expected = Vec::new();
+            for _ in 0..12 * 96 {
+                let next = t.plus(STEP);
+                if window.contains(t) != window.contains(next) {
+                    // All boundaries are at whole quarters; the samples lie seven minutes behind.
+                    expected.push(next.minus(std::time::Duration::from_secs(7 * 60)));
+                }
+                t = next;
+            }
+            let found: Vec<Timestamp> = std::iter::successors(window.next_change(begin), |t| window.next_change(*t)).take_while(|c| *c < t).collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
+}

@@ -22,13 +22,13 @@ const MAX_HINTS: usize = 100;
 /// for each other would never be told of.
 pub fn check<'a>(
     monitors: &mut BTreeMap<MonitorName, Arc<Monitor>>,
-    items: impl Iterator<Item = &'a Item> + Clone,
+    items: &[&'a Item],
     mentions: impl Iterator<Item = &'a Mention>,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let declared: HashSet<&str> = items.clone().map(|item| item.name.as_str()).collect();
+    let declared: HashSet<&str> = items.iter().map(|item| item.name.as_str()).collect();
     let mut hints = 0;
-    for mention in items.clone().flat_map(|item| &item.depends_on).chain(mentions) {
+    for mention in items.iter().flat_map(|item| &item.depends_on).chain(mentions) {
         if !declared.contains(mention.name.as_str()) && !monitors.contains_key(mention.name.as_str()) {
             hints += 1;
             let near = if hints > MAX_HINTS { None } else { nearest(&mention.name, declared.iter().copied()) };
@@ -47,8 +47,8 @@ pub fn check<'a>(
         if let Some(monitor) = monitors.get_mut(&from) {
             edit(monitor, |on| *on != to);
         }
-        let said = items.clone().filter(|item| item.name == from).flat_map(|item| &item.depends_on);
-        if let Some(mention) = said.into_iter().find(|m| m.name == to.as_str()) {
+        let mut said = items.iter().filter(|item| item.name == from).flat_map(|item| &item.depends_on);
+        if let Some(mention) = said.find(|m| m.name == to.as_str()) {
             let message = match from == to {
                 true => format!("`{from}` depends on itself"),
                 false => format!("`{from}` depends on `{to}`, which depends on `{from}`"),

@@ -128,9 +128,9 @@ pub fn load(dir: &Path, catalog: &dyn Catalog, resolver: &dyn Resolver, previous
         problems.push(whole_file(Level::Warning, ".", Code::Suspicious, "there is no configuration here", hint));
     }
     let (mut monitors, stale) = join(&mut kept, previous, &mut problems);
-    let items = kept.values().flat_map(|k| &k.sheet.items);
+    let items: Vec<&Item> = kept.values().flat_map(|k| &k.sheet.items).collect();
     let mentions = main.iter().flat_map(|m| &m.sheet.mentions);
-    problems.extend(depends::check(&mut monitors, items, mentions));
+    problems.extend(depends::check(&mut monitors, &items, mentions));
     let good = main.as_ref().map(|m| Arc::clone(&m.good)).unwrap_or_default();
     problems.extend(kept.values().flat_map(|k| k.sheet.problems.iter().cloned()));
     problems.extend(main.iter().flat_map(|m| m.sheet.problems.iter().cloned()));

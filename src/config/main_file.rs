@@ -150,7 +150,10 @@ fn receivers(
         let name = fields.need_text("name", "write a name that no other notifier has: `name: ops`");
         if let Some(name) = &name {
             let line = cx.source().position(name.span.start).line;
-            if let Some(first) = taken.get(name.value()) {
+            if name.value() == EVERY_NOTIFIER {
+                let message = format!("the name `{EVERY_NOTIFIER}` is taken");
+                cx.error(name.span, Code::BadValue, message, "choose another name");
+            } else if let Some(first) = taken.get(name.value()) {
                 let message = format!("notifier `{}` exists already, in line {first}", name.shown());
                 cx.error(name.span, Code::DuplicateName, message, "give one of the two another name");
             } else {

@@ -125,7 +125,11 @@ impl<'a> Reader<'a> {
             _ => {
                 let seconds = units::parse_duration(text).map_or(0, |d| d.as_secs());
                 let days = u16::try_from(seconds / DAY).unwrap_or(0);
-                if days > 0 && seconds % DAY == 0 { Ok(days) } else { Err(format!("`{text}` is not a rotation")) }
+                if days > 0 && seconds.is_multiple_of(DAY) {
+                    Ok(days)
+                } else {
+                    Err(format!("`{text}` is not a rotation"))
+                }
             }
         });
         let handover = fields.text("handover").and_then(|text| self.time_of_day(&text));

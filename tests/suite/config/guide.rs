@@ -35,12 +35,25 @@ fn examples(page: &str) -> impl Iterator<Item = &str> {
     page.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap())
 }
 
+/// Keys that an example of the main file begins with.
+const MAIN: [&str; 9] = [
+    "notifiers:",
+    "server:",
+    "storage:",
+    "query:",
+    "intake:",
+    "inhibit:",
+    "time_windows:",
+    "maintenance:",
+    "silences:",
+];
+
 /// The file of the directory that an example belongs into.
 fn file(example: &str) -> &'static str {
     let has = |key: &str| example.lines().any(|line| line.starts_with(key));
     match has("monitors:") || has("defaults:") {
         true => "monitors.d/example.yaml",
-        false if ["notifiers:", "server:", "storage:", "query:", "intake:"].into_iter().any(has) => "watchdog.yaml",
+        false if MAIN.into_iter().any(has) => "watchdog.yaml",
         false => panic!("where does this belong?\n{example}"),
     }
 }

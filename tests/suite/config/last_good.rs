@@ -135,10 +135,7 @@ fn a_broken_main_file_keeps_the_last_good_one() {
 fn what_this_version_does_not_do_is_said_and_the_rest_runs() {
     let site = Site::new();
     site.write("watchdog.yaml", "backup: {to: /mnt}\nserver: {listen: 127.0.0.1:1}\n")
-        .write(
-            "monitors.d/a.yaml",
-            "monitors: [{name: a, type: tcp, host: x, depends_on: [b]}]\nuse: [{template: t}]\n",
-        )
+        .write("monitors.d/a.yaml", "monitors: [{name: a, type: tcp, host: x, template: t}]\nuse: [{template: t}]\n")
         .write("rules.d/r.yaml", "# nothing yet\n")
         .write("rules.d/s.yaml", "groups: [{name: g, rules: []}]\n")
         .write("templates.d/t.yaml", "templates: [{name: t}]\n");

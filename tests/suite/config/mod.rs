@@ -1,5 +1,6 @@
 //! The configuration directory as its users meet it.
 
+mod alerting;
 mod fake;
 mod guide;
 mod joining;
