@@ -191,7 +191,7 @@ fn receivers(
         let limits = Limits {
             rate: fields.parse("rate_limit", hint, rate),
             fallback: fallback.as_ref().map(|text| text.value().to_owned()),
-            digest_above: fields.integer("digest_above", 1..=100_000).and_then(|n| usize::try_from(n).ok()),
+            digest_above: fields.integer("digest_above", 0..=100_000).and_then(|n| usize::try_from(n).ok()),
         };
         if let (Some(name), Some(fallback)) = (&name, fallback) {
             fallbacks.insert(name.value().to_owned(), fallback);

@@ -202,7 +202,9 @@ impl Alerting {
         self.act(move |turn| {
             let fingerprint = find(turn.dispatcher(), &id)?;
             if !turn.dispatcher().alert(fingerprint).is_some_and(crate::alert::dispatch::Alert::fires) {
-                return Err(EngineError::Refused(format!("alert `{id}` does not fire: there is nothing to acknowledge")));
+                return Err(EngineError::Refused(format!(
+                    "alert `{id}` does not fire: there is nothing to acknowledge"
+                )));
             }
             let now = turn.now();
             if request.until.is_some_and(|until| until <= now) {
