@@ -164,6 +164,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
     let outlets =
         Outlets { board: to_board.clone(), evaluator: to_evaluator.clone(), saves: to_saves, recorder: to_recorder };
     let ingest = Ingest::new(clock, Arc::clone(&metrics), outlets, &saved.rings, &saved.journal);
+    let book = Arc::<RuleBook>::default();
     let alerting = Alerting {
         clock,
         evaluator: to_evaluator.clone(),
@@ -171,6 +172,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         db: db.clone(),
         config: config.clone(),
         board: board.clone(),
+        rules: Arc::clone(&book),
     };
     let remembered = Saved { monitors: saved.monitors, alerts: saved.alerts, alerting: saved.alerting };
     let evaluator = Evaluator::new(db.clone(), clock, remembered, decide_board.clone(), to_outbox);
@@ -205,7 +207,6 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
     };
     let disk_lost = CancellationToken::new();
     let disk = DiskWatch { store: Arc::clone(&store), board: to_board.clone(), lost: disk_lost.clone() };
-    let book = Arc::<RuleBook>::default();
     let ruler = Ruler::new(ruler::Sources {
         clock,
         store: Arc::clone(&store),

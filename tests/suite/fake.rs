@@ -248,7 +248,8 @@ fn alerting(dir: &Path, clock: Clock, board: watch::Receiver<Arc<Board>>) -> (Al
     let first = EvalInput::Config { config: Arc::clone(&config), complete: true, faults: None };
     evaluator.try_send(first).unwrap();
     let config = watch::channel(Applied { config, status: Arc::new(status) }).1;
-    (Alerting { clock, evaluator, outbox, db, config, board }, tasks)
+    let rules = Arc::<RuleBook>::default();
+    (Alerting { clock, evaluator, outbox, db, config, board, rules }, tasks)
 }
 
 /// The engine.

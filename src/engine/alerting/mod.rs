@@ -27,6 +27,7 @@ use crate::engine::evaluator::{EvalInput, Job, Turn};
 use crate::engine::handle::EngineError;
 use crate::engine::outbox::{LaneHealth, OutboxInput};
 use crate::engine::reload::Applied;
+use crate::engine::ruler::RuleBook;
 pub use crate::state::DeliveryFilter;
 use crate::state::{EventFilter, Owed, StateDb};
 use crate::wire::alerting::{
@@ -62,6 +63,8 @@ pub struct Alerting {
     pub config: watch::Receiver<Applied>,
     /// What is shown.
     pub board: watch::Receiver<Arc<Board>>,
+    /// The rules and how they do.
+    pub rules: Arc<RuleBook>,
 }
 
 impl Alerting {
@@ -189,6 +192,9 @@ impl Alerting {
         {
             let text = format!("{} fails {} times in a row", monitor.name, policy.after);
             return (text, monitor.source.clone());
+        }
+        if let Some(rule) = self.rules.rows().into_iter().find(|r| r.kind == "alert" && r.name == row.name) {
+            return (rule.query, rule.source);
         }
         (generator.unwrap_or("raised elsewhere").to_owned(), String::new())
     }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::alert::dispatch::{Dispatcher, Explained, Explanation, Verdict};
+use crate::alert::dispatch::{Alert, Dispatcher, Explained, Explanation, Verdict};
 use crate::alert::rule::{Fingerprint, MONITOR_DOWN};
+use crate::base::labels::Labels;
 use crate::base::nearest::nearest;
 use crate::base::time::Timestamp;
 use crate::base::units::{Exact, Short};
@@ -11,7 +12,7 @@ use crate::config::model::{Config, Monitor};
 use crate::engine::alerting::{Alerting, preview, store, views};
 use crate::engine::handle::EngineError;
 use crate::state::DeliveryFilter;
-use crate::wire::alerting::{DeliveryItem, StepOutcome, Why, WhyStep};
+use crate::wire::alerting::{DeliveryItem, RuleRow, RuleState, StepOutcome, Why, WhyStep};
 use crate::wire::board::{DeliveryState, MonitorRow, State};
 
 /// Deliveries that are looked at.
@@ -27,6 +28,10 @@ impl Alerting {
         let monitor = config.monitors.iter().find(|(name, _)| name.as_str() == about).map(|(_, m)| Arc::clone(m));
         let wanted = about.to_owned();
         let alert = self.look(move |d, _| views::find(d, &wanted).ok()).await?;
+        let rule = self.rules.rows().into_iter().find(|r| r.name == about && r.kind == "alert");
+        if let Some(rule) = rule.filter(|_| kind == Some("rule") || (kind.is_none() && monitor.is_none())) {
+            return self.why_rule(&rule).await;
+        }
         match (kind, monitor, alert) {
             (Some("monitor") | None, Some(monitor), _) => self.why_monitor(&monitor).await,
             (Some("alert") | None, _, Some(alert)) => self.why_alert(&config, about, alert).await,
@@ -49,7 +54,10 @@ impl Alerting {
         let of_monitor = labels.get("alertname") == Some(MONITOR_DOWN);
         let mut steps = match monitor.filter(|_| of_monitor) {
             Some((_, monitor)) => self.monitor_steps(monitor, now),
-            None => vec![step("loaded", StepOutcome::Pass, "it is raised by a rule or by another server".to_owned())],
+            None => match self.rules.rows().into_iter().find(|r| labels.get("alertname") == Some(r.name.as_str())) {
+                Some(rule) => rule_steps(&rule, now),
+                None => vec![step("loaded", StepOutcome::Pass, "another server sent it".to_owned())],
+            },
         };
         self.finish("alert", about, fingerprint, explanation, &mut steps, now).await
     }
@@ -64,6 +72,22 @@ impl Alerting {
         let (explanation, now) = self.look(look).await?;
         let mut steps = self.monitor_steps(monitor, now);
         self.finish("monitor", monitor.name.as_str(), fingerprint, explanation, &mut steps, now).await
+    }
+
+    async fn why_rule(&self, rule: &RuleRow) -> Result<Why, EngineError> {
+        let name = rule.name.clone();
+        let severity = rule.severity.map_or("warning", |s| s.as_str());
+        let labels = Labels::new([("alertname", name.as_str()), ("severity", severity)]);
+        let look = move |d: &Dispatcher, now| {
+            let of_rule = |a: &&Alert| a.labels().get("alertname") == Some(name.as_str());
+            let alert = d.alerts().filter(of_rule).max_by_key(|a| (a.fires(), a.changed_at()));
+            let fingerprint = alert.map_or(Fingerprint(labels.fingerprint()), Alert::fingerprint);
+            let explanation = d.explain(fingerprint).unwrap_or_else(|| d.explain_labels(&labels));
+            (fingerprint, explanation, now)
+        };
+        let (fingerprint, explanation, now) = self.look(look).await?;
+        let mut steps = rule_steps(rule, now);
+        self.finish("rule", &rule.name, fingerprint, explanation, &mut steps, now).await
     }
 
     /// Loaded, series, value, hold: what comes before the alert.
@@ -140,6 +164,40 @@ impl Alerting {
             at: now,
         })
     }
+}
+
+/// Loaded, series, value, hold: what a rule does before there is an alert.
+fn rule_steps(rule: &RuleRow, now: Timestamp) -> Vec<WhyStep> {
+    let mut loaded = step("loaded", StepOutcome::Pass, format!("every {}: {}", Exact(rule.interval), rule.query));
+    loaded.source = Some(rule.source.clone());
+    loaded.facts.push(("group".to_owned(), rule.group.clone()));
+    let Some(at) = rule.last_evaluation else {
+        let text = "it has not been evaluated yet".to_owned();
+        return vec![loaded, step("series", StepOutcome::Waiting, text)];
+    };
+    let ago = Short(now.since(at));
+    let mut series = match (&rule.last_error, rule.series) {
+        (Some(error), _) => step("series", StepOutcome::Stop, format!("the last evaluation failed: {error}")),
+        (None, 0) if rule.never_matched => {
+            step("series", StepOutcome::Stop, "it has never given a series since it was loaded".to_owned())
+        }
+        (None, 0) => step("series", StepOutcome::Stop, "its query gives no series: the condition does not hold".to_owned()),
+        (None, n) => step("series", StepOutcome::Pass, format!("its query gives {n} series")),
+    };
+    series.facts.push(("evaluated".to_owned(), format!("{ago} ago")));
+    series.facts.extend(rule.took.map(|t| ("took".to_owned(), Exact(t).to_string())));
+    series.facts.push(("missed slots".to_owned(), rule.missed.to_string()));
+    let value = match rule.value {
+        Some(v) => step("value", StepOutcome::Pass, format!("the first series has the value {v}")),
+        None => step("value", StepOutcome::Skipped, "there is no value".to_owned()),
+    };
+    let hold = rule.hold.unwrap_or_default();
+    let hold = match rule.state {
+        Some(RuleState::Firing) => step("hold", StepOutcome::Pass, format!("it held for {}", Exact(hold))),
+        Some(RuleState::Pending) => step("hold", StepOutcome::Waiting, format!("it must hold for {}", Exact(hold))),
+        Some(RuleState::Inactive) | None => step("hold", StepOutcome::Skipped, "nothing is to be held".to_owned()),
+    };
+    vec![loaded, series, value, hold]
 }
 
 fn step(name: &str, outcome: StepOutcome, text: String) -> WhyStep {

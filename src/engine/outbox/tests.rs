@@ -237,6 +237,7 @@ async fn a_notifier_learns_what_the_thread_s_last_message_was_called() {
             name: "ops".to_owned(),
             kind: "test".to_owned(),
             send_resolved: true,
+            limits: crate::config::model::Limits::default(),
             notifier: naming.clone(),
             hash: 1,
         };

@@ -1,7 +1,7 @@
 //! The configuration directory as its users meet it.
 
 mod alerting;
-mod fake;
+pub mod fake;
 mod guide;
 mod joining;
 mod keys;
