@@ -256,6 +256,13 @@ impl Tsdb {
         &self.shared
     }
 
+    /// Whether all samples from `start` on are in memory, and nobody is changing that: what reads few of them will not
+    /// wait.
+    pub fn has_at_hand(&self, start: i64) -> bool {
+        let shared = self.shared();
+        !shared.catalog().blocks.iter().any(|b| b.overlaps(start, i64::MAX)) && shared.head.try_read().is_ok()
+    }
+
     /// Keeps the store otherwise from now on; the time between a write and its fsync stays as it was opened.
     pub fn configure(&self, options: Options) {
         *self.shared.options.write().unwrap_or_else(PoisonError::into_inner) = options;

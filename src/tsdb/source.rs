@@ -163,6 +163,20 @@ impl Selected {
         let from = series.checked_sub(1).map_or(0, |before| self.series[before].end);
         &self.parts[from as usize..self.series[series].end as usize]
     }
+
+    /// Has the processor fetch what the next series have in memory while this one's chunks are decoded: they lie
+    /// anywhere, and waiting for the first byte of each in turn takes an eighth of a query's time. Where a chunk lies
+    /// is known from its list, and where that is from its head: each is touched one series later.
+    fn touch(&self, series: usize) {
+        let sealed = |series: usize| {
+            let memory = |p: &Part| if let Part::Memory(at) = p { Some(*at) } else { None };
+            let part = if series < self.series.len() { self.parts(series).iter().find_map(memory) } else { None };
+            part.and_then(|at| self.seen[at as usize].live.sealed.as_deref()).map_or(&[][..], Vec::as_slice)
+        };
+        let lengths = sealed(series + 2).iter().fold(0, |all, c| all ^ c.bytes.len());
+        let first = sealed(series + 1).iter().filter_map(|c| c.bytes.first()).fold(0, |all, byte| all ^ byte);
+        std::hint::black_box((sealed(series + 3).len(), lengths, first));
+    }
 }
 
 struct SelectedReader<'a> {
@@ -207,6 +221,7 @@ impl SelectedReader<'_> {
     /// Reads all raw samples of a time.
     fn raw(&mut self, series: usize, from: i64, to: i64, out: &mut Column) -> Result<(), SourceError> {
         let set = self.set;
+        set.touch(series);
         out.clear();
         self.merge.begin();
         for part in set.parts(series) {
