@@ -196,7 +196,7 @@ fn after(p: &Page<'_>, d: &AlertDetail) -> Vec<Line> {
 /// What the board alone tells, until the rest has come.
 fn waiting(s: &State, p: &Page<'_>, alert: &AlertRow) -> Vec<Line> {
     let mut lines: Vec<Line> = alert.deliveries.iter().map(|d| sections::delivery(p, d)).collect();
-    if let Some(error) = s.alerts.detail.error() {
+    if let Some(error) = s.alerts.detail.error(&alert.fingerprint) {
         lines.extend(marked(p, p.theme.warning().glyph, Role::Degraded, &format!("details: {error}")));
     } else if !p.fresh {
         let text = "  no details: they were not fetched before the connection was lost";

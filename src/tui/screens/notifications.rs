@@ -345,9 +345,9 @@ fn route(s: &State, p: &Page<'_>, r: &RouteRow) -> Vec<Line> {
 fn empty(s: &State, theme: &Theme, width: usize) -> Vec<Line> {
     let v = &s.notifications;
     let (error, slow, known) = match v.tab {
-        Tab::Deliveries => (v.newest.error(), v.newest.is_slow(s.now.steady), v.newest.get(&()).is_some()),
-        Tab::Receivers => (v.notifiers.error(), v.notifiers.is_slow(s.now.steady), v.notifiers.get(&()).is_some()),
-        Tab::Routes => (v.routes.error(), v.routes.is_slow(s.now.steady), v.routes.get(&()).is_some()),
+        Tab::Deliveries => (v.newest.error(&()), v.newest.is_slow(s.now.steady), v.newest.get(&()).is_some()),
+        Tab::Receivers => (v.notifiers.error(&()), v.notifiers.is_slow(s.now.steady), v.notifiers.get(&()).is_some()),
+        Tab::Routes => (v.routes.error(&()), v.routes.is_slow(s.now.steady), v.routes.get(&()).is_some()),
     };
     if let (Some(error), false) = (error, known) {
         let mark = theme.warning();

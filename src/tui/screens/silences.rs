@@ -230,7 +230,7 @@ fn muted(s: &State, p: &Page<'_>, id: &str) -> Vec<Line> {
 fn empty(s: &State, theme: &Theme, width: usize) -> Vec<Line> {
     let v = &s.silences;
     let now = s.server_now();
-    let error = if v.tab == Tab::Maintenance { v.maintenance.error() } else { v.silences.error() };
+    let error = if v.tab == Tab::Maintenance { v.maintenance.error(&()) } else { v.silences.error(&()) };
     let known =
         if v.tab == Tab::Maintenance { v.maintenance.get(&()).is_some() } else { v.silences.get(&()).is_some() };
     if let (Some(error), false) = (error, known) {

@@ -105,7 +105,7 @@ fn evaluations(p: &Page<'_>, why: &Why) -> Vec<Line> {
 }
 
 fn waiting(s: &State, p: &Page<'_>, view: &WhyView) -> Vec<Line> {
-    if let Some(error) = view.answer.error() {
+    if let Some(error) = view.answer.error(&view.question.about) {
         let mark = p.theme.warning();
         return wrap(error, p.columns.saturating_sub(4))
             .into_iter()

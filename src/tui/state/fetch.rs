@@ -28,7 +28,7 @@ pub(crate) enum Due {
 #[derive(Clone, Debug)]
 pub(crate) struct Fetch<K, T> {
     data: Option<(K, T)>,
-    error: Option<String>,
+    error: Option<(K, String)>,
     asked: Option<K>,
     asked_at: Option<Duration>,
     stamp: Option<u64>,
@@ -46,9 +46,9 @@ impl<K: Clone + PartialEq, T> Fetch<K, T> {
         self.data.as_ref().filter(|(k, _)| k == key).map(|(_, data)| data)
     }
 
-    /// Why there is no newer answer. Untrusted.
-    pub(crate) fn error(&self) -> Option<&str> {
-        self.error.as_deref()
+    /// Why there is no newer answer for `key`. Untrusted.
+    pub(crate) fn error(&self, key: &K) -> Option<&str> {
+        self.error.as_ref().filter(|(k, _)| k == key).map(|(_, error)| error.as_str())
     }
 
     /// Whether a request has been under way for so long that it should be spoken of.
@@ -62,7 +62,7 @@ impl<K: Clone + PartialEq, T> Fetch<K, T> {
             return Due::Asked;
         }
         let other = self.data.as_ref().is_none_or(|(k, _)| k != key);
-        let pause = match (self.error.is_some(), other, self.stamp == Some(stamp)) {
+        let pause = match (self.error(key).is_some(), other, self.stamp == Some(stamp)) {
             (true, ..) => RETRY,
             (false, true, _) => SETTLE,
             (false, false, false) => EVERY,
@@ -82,7 +82,7 @@ impl<K: Clone + PartialEq, T> Fetch<K, T> {
         }
         match answer {
             Ok(data) => (self.data, self.error) = (Some((key, data)), None),
-            Err(error) => self.error = Some(error),
+            Err(error) => self.error = Some((key, error)),
         }
     }
 
@@ -123,7 +123,7 @@ mod tests {
         assert_eq!(fetch.due(&2, 1, ms(100)), Due::Now);
         fetch.answer(2, Err("no".into()));
         assert_eq!(fetch.due(&2, 1, ms(200)), Due::At(ms(100) + RETRY));
-        assert_eq!(fetch.error(), Some("no"));
+        assert_eq!((fetch.error(&2), fetch.error(&1)), (Some("no"), None));
         fetch.renew();
         assert_eq!(fetch.due(&2, 1, ms(200)), Due::Now);
     }

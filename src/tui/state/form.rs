@@ -155,7 +155,9 @@ impl Form {
             id: Some(row.id.clone()),
             starts_at: (row.starts_at > now).then_some(row.starts_at),
             parts,
-            length: 1,
+            // Unless another is chosen its end stays.
+            length: LENGTHS.len(),
+            custom: Editor::new(&row.ends_at.to_string()),
             until_resolved: row.until_resolved,
             reason: Editor::new(&row.comment),
             created_by: row.created_by.clone(),

@@ -380,7 +380,7 @@ fn change(s: &mut State) {
         let mut form = Form::of_silence(row, now);
         if silence_state(row, now) == SilenceState::Expired {
             // What is over stays over: its like begins anew.
-            form.id = None;
+            (form.id, form.length) = (None, 1);
         }
         begin(s, form);
     }

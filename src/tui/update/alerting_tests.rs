@@ -363,7 +363,11 @@ fn a_silence_is_extended() {
     serve(&mut s, &effects);
     press(&mut s, "e");
     assert_eq!(s.form.as_ref().unwrap().focus(), Field::Length);
-    let effects = press(&mut s, "ll\x13");
+    let kept = press(&mut s, "\x13");
+    let ends = fixture::silences()[0].ends_at;
+    assert!(matches!(&orders(&kept)[..], [Order::Silence(r)] if r.ends_at == Some(ends)), "{kept:?}");
+    refuse(&mut s, &kept, "no");
+    let effects = press(&mut s, "hh\x13");
     let given = orders(&effects);
     assert!(
         matches!(&given[..], [Order::Silence(r)] if r.id.as_deref() == Some("2f1c") && r.length == Some(Duration::from_secs(14_400))),
@@ -372,7 +376,6 @@ fn a_silence_is_extended() {
     serve(&mut s, &effects);
     assert_eq!(toast(&s), "silence changed");
     let back = orders(&press(&mut s, "u"));
-    let ends = fixture::silences()[0].ends_at;
     assert!(matches!(&back[..], [Order::Silence(r)] if r.ends_at == Some(ends)), "{back:?}");
 }
 
