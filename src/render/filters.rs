@@ -128,6 +128,6 @@ mod tests {
         assert_eq!(datetime(at, &TimeZone::UTC), "2025-11-23 12:13:20 UTC");
         let shanghai = TimeZone::fixed(jiff::tz::offset(8));
         assert_eq!(datetime(at, &shanghai), "2025-11-23 20:13:20 +08");
-        assert_eq!(datetime(Timestamp::from_millis(i64::MAX), &TimeZone::UTC).is_empty(), false);
+        assert!(!datetime(Timestamp::from_millis(i64::MAX), &TimeZone::UTC).is_empty());
     }
 }

@@ -96,7 +96,7 @@ pub fn body(text: &Text, markup: &Markup, limit: usize) -> String {
             left_out += text.blocks.len() - n;
             break;
         }
-        out.append(piece);
+        out.append(&piece);
     }
     out.limit = limit;
     if out.cut {
@@ -112,7 +112,7 @@ pub fn body(text: &Text, markup: &Markup, limit: usize) -> String {
         if !out.text.is_empty() {
             out.newline();
         }
-        out.append(end);
+        out.append(&end);
     }
     while out.text.ends_with(markup.newline) && !out.text.is_empty() {
         out.text.truncate(out.text.len() - markup.newline.len());
@@ -199,7 +199,7 @@ impl<'a> Writer<'a> {
         self.used += cost;
     }
 
-    fn append(&mut self, other: Self) {
+    fn append(&mut self, other: &Self) {
         self.text.push_str(&other.text);
         self.used += other.used;
         self.cut |= other.cut;

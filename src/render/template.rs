@@ -45,8 +45,10 @@ pub const NAMES: [&str; 18] = [
     "group_key",
 ];
 
+type Writes = fn(f64) -> String;
+
 /// Filters that write a number for people.
-const NUMBERS: [(&str, fn(f64) -> String); 5] = [
+const NUMBERS: [(&str, Writes); 5] = [
     ("duration", filters::duration),
     ("humanize", filters::humanize),
     ("percent", filters::percent),

@@ -335,7 +335,7 @@ async fn a_delivery_may_be_dropped_at_any_moment() {
 
 #[test]
 fn every_kind_has_a_contract_case_and_a_page() {
-    let this = concat!(include_str!("contract.rs"), include_str!("channels.rs"));
+    let this = concat!(include_str!("contract.rs"), include_str!("channels.rs"), include_str!("mail.rs"));
     for (kinds, folder) in [(Kinds.monitor_kinds(), "monitors"), (Kinds.notifier_kinds(), "notifiers")] {
         for kind in kinds {
             assert!(this.contains(&format!("\"{kind}\"")), "{kind} has no case here");

@@ -106,10 +106,9 @@ fn mailboxes(fields: &mut Fields<'_>, key: &'static str) -> Vec<Mailbox> {
 }
 
 fn mailbox(fields: &Fields<'_>, key: &str, text: &Written) -> Option<Mailbox> {
-    let parsed = text.value().parse::<Mailbox>().ok().filter(|m| {
-        // What is written into the envelope must be what was checked.
-        m.email.as_ref() as &str != "" && !text.value().contains(['\r', '\n', '\0'])
-    });
+    // What goes into the envelope must be what was checked.
+    let clean = !text.value().contains(['\r', '\n', '\0']);
+    let parsed = text.value().parse::<Mailbox>().ok().filter(|_| clean);
     if parsed.is_none() {
         let message = format!("`{key}`: `{}` is not a mail address", text.shown());
         fields.error(text.span, Code::BadValue, message, "write `ops@example.com` or `Ops <ops@example.com>`");

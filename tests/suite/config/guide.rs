@@ -8,12 +8,15 @@ use watchdog::engine::kinds::Kinds;
 
 use crate::config::fake::{Site, said};
 
-/// Resolves every reference to something that a bot's token may be.
+/// Resolves every reference to an address where its name says so, else to what a bot's token may be.
 struct Anything;
 
 impl Resolver for Anything {
-    fn resolve(&self, _: &str, _: &str) -> Result<String, String> {
-        Ok("123456789:AAFresolvedresolved".to_owned())
+    fn resolve(&self, _: &str, name: &str) -> Result<String, String> {
+        match name.ends_with("_URL") {
+            true => Ok("https://hooks.example.com/resolved".to_owned()),
+            false => Ok("123456789:AAFresolvedresolved".to_owned()),
+        }
     }
 }
 
@@ -55,6 +58,7 @@ fn file(example: &str) -> &'static str {
         true => "monitors.d/example.yaml",
         false if has("rules:") || has("groups:") => "rules.d/example.yaml",
         false if MAIN.into_iter().any(has) => "watchdog.yaml",
+        false if has("messages:") => "templates.d/example.yaml",
         false => panic!("where does this belong?\n{example}"),
     }
 }
