@@ -299,6 +299,7 @@ fn last_states(tsdb: &Tsdb, alert: &str, now: Timestamp) -> Result<HashMap<Label
         want: Want::Last,
         resolution: Some(Resolution::Raw),
         max_series: usize::MAX,
+        cancel: None,
     };
     let set = tsdb.select(&select)?;
     let (mut reader, mut column) = (set.reader(), Column::default());
