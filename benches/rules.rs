@@ -1,6 +1,6 @@
 //! What rules cost: 10,000 rules every 10 s over 100,000 series, evaluated by the real ruler at its slots.
 //!
-//! `cargo bench --bench rules -- [--rules N] [--series N] [--seconds N] [--per-group N] [--peer URL] [--print]`
+//! `cargo bench --bench rules -- [--rules N] [--series N] [--seconds N] [--per-group N] [--peer HOST:PORT] [--print]`
 //!
 //! Prints processor time per evaluation, slots missed, and how late groups began. `--print` writes the rules in Prometheus' form
 //! and ends, for a peer that has the same series; `--peer` then measures that one over the same time, from its `/metrics`.
@@ -10,6 +10,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use watchdog::base::clock::Clock;
@@ -29,6 +30,8 @@ const HOSTS: usize = 20;
 /// Distance and number of samples before the start.
 const STEP: i64 = 15_000;
 const BEFORE: i64 = 40;
+/// Bytes of the peer's metrics that are read.
+const LONGEST: u64 = 16 << 20;
 
 struct Plan {
     rules: usize,
@@ -107,9 +110,13 @@ fn used() -> f64 {
     (stat.utime + stat.stime) as f64 / procfs::ticks_per_second() as f64
 }
 
-/// Processor seconds and evaluations of the peer.
-async fn peer(url: &str) -> (f64, f64) {
-    let text = reqwest::get(format!("{url}/metrics")).await.unwrap().text().await.unwrap();
+/// Processor seconds and evaluations of the peer at `host:port`.
+async fn peer(address: &str) -> (f64, f64) {
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let ask = format!("GET /metrics HTTP/1.0\r\nHost: {address}\r\n\r\n");
+    stream.write_all(ask.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    stream.take(LONGEST).read_to_string(&mut text).await.unwrap();
     let sum = |name: &str| -> f64 {
         let value = |l: &str| l.rsplit(' ').next().and_then(|v| v.parse::<f64>().ok());
         text.lines().filter(|l| l.starts_with(name)).filter_map(value).sum()
@@ -156,7 +163,7 @@ async fn main() {
         tokio::time::sleep(Duration::from_secs(10)).await;
         let (before, first) = (used(), metrics.evaluations.get());
         let theirs = match &plan.peer {
-            Some(url) => Some(peer(url).await),
+            Some(address) => Some(peer(address).await),
             None => None,
         };
         tokio::time::sleep(Duration::from_secs(plan.seconds)).await;
@@ -169,8 +176,8 @@ async fn main() {
             metrics.missed.get(),
             metrics.failures.get()
         );
-        if let (Some(url), Some((cpu, count))) = (&plan.peer, theirs) {
-            let (cpu_after, count_after) = peer(url).await;
+        if let (Some(address), Some((cpu, count))) = (&plan.peer, theirs) {
+            let (cpu_after, count_after) = peer(address).await;
             let theirs = (cpu_after - cpu) * 1e6 / (count_after - count);
             println!("prometheus {theirs:7.1} µs of processor per evaluation; ours are {:.2} of that", ours / theirs);
         }

@@ -68,7 +68,7 @@ impl RuleRun {
             Value::String(..) | Value::Matrix(_) => Err(RuleError::NotAVector),
         });
         match &rule.kind {
-            RuleKind::Record => self.record(rule, answer?, limit, slot, batch),
+            RuleKind::Record => self.record(rule, &answer?, limit, slot, batch),
             RuleKind::Alert(alerting) => self.alert(rule, alerting, answer, limit, slot, bench, batch, cancelled),
         }
     }
@@ -76,7 +76,7 @@ impl RuleRun {
     fn record(
         &mut self,
         rule: &Rule,
-        samples: Vec<VectorSample>,
+        samples: &[VectorSample],
         limit: usize,
         slot: Slot,
         batch: &mut Batch,
@@ -86,7 +86,7 @@ impl RuleRun {
             return Err(RuleError::Limit { limit, series: samples.len() });
         }
         let mut named = Vec::with_capacity(samples.len());
-        for sample in &samples {
+        for sample in samples {
             let mut labels = sample.labels.to_buf();
             labels.set(METRIC_NAME, &rule.name);
             for (name, value) in &rule.labels {

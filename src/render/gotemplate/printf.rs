@@ -118,18 +118,18 @@ fn one(verb: char, flags: &Flags, arg: &Value) -> String {
             let hex: String = text.bytes().map(|b| format!("{b:02x}")).collect();
             pad(if verb == 'X' { hex.to_uppercase() } else { hex }, flags)
         }
-        ('v' | 'g', Value::Float(v)) => number(float::general(*v, flags.precision), flags),
-        ('G', Value::Float(v)) => number(float::general(*v, flags.precision).to_uppercase(), flags),
-        ('e', Value::Float(v)) => number(float::exponential(*v, Some(flags.precision.unwrap_or(6))), flags),
+        ('v' | 'g', Value::Float(v)) => number(&float::general(*v, flags.precision), flags),
+        ('G', Value::Float(v)) => number(&float::general(*v, flags.precision).to_uppercase(), flags),
+        ('e', Value::Float(v)) => number(&float::exponential(*v, Some(flags.precision.unwrap_or(6))), flags),
         ('E', Value::Float(v)) => {
-            number(float::exponential(*v, Some(flags.precision.unwrap_or(6))).to_uppercase(), flags)
+            number(&float::exponential(*v, Some(flags.precision.unwrap_or(6))).to_uppercase(), flags)
         }
-        ('f' | 'F', Value::Float(v)) => number(float::fixed(*v, flags.precision.unwrap_or(6)), flags),
-        ('v' | 'd', Value::Int(n)) => number(n.to_string(), flags),
-        ('x', Value::Int(n)) => number(radix(*n, |n| format!("{n:x}"), flags.sharp.then_some("0x")), flags),
-        ('X', Value::Int(n)) => number(radix(*n, |n| format!("{n:X}"), flags.sharp.then_some("0X")), flags),
-        ('o', Value::Int(n)) => number(radix(*n, |n| format!("{n:o}"), flags.sharp.then_some("0")), flags),
-        ('b', Value::Int(n)) => number(radix(*n, |n| format!("{n:b}"), flags.sharp.then_some("0b")), flags),
+        ('f' | 'F', Value::Float(v)) => number(&float::fixed(*v, flags.precision.unwrap_or(6)), flags),
+        ('v' | 'd', Value::Int(n)) => number(&n.to_string(), flags),
+        ('x', Value::Int(n)) => number(&radix(*n, |n| format!("{n:x}"), flags.sharp.then_some("0x")), flags),
+        ('X', Value::Int(n)) => number(&radix(*n, |n| format!("{n:X}"), flags.sharp.then_some("0X")), flags),
+        ('o', Value::Int(n)) => number(&radix(*n, |n| format!("{n:o}"), flags.sharp.then_some("0")), flags),
+        ('b', Value::Int(n)) => number(&radix(*n, |n| format!("{n:b}"), flags.sharp.then_some("0b")), flags),
         ('c', Value::Int(n)) => {
             let c = u32::try_from(*n).ok().and_then(char::from_u32).unwrap_or('\u{fffd}');
             pad(c.to_string(), flags)
@@ -139,7 +139,7 @@ fn one(verb: char, flags: &Flags, arg: &Value) -> String {
             pad(format!("{c:?}"), flags)
         }
         ('U', Value::Int(n)) => pad(format!("U+{n:04X}"), flags),
-        ('d', Value::Span(n)) => number(n.to_string(), flags),
+        ('d', Value::Span(n)) => number(&n.to_string(), flags),
         ('v' | 't', Value::Bool(b)) => pad(b.to_string(), flags),
         ('v', Value::Nil) => pad("<nil>".to_owned(), flags),
         ('v' | 's', Value::Span(_) | Value::Time(_)) | ('v', _) => pad(shown(arg), flags),
@@ -158,7 +158,7 @@ fn radix(n: i64, digits: impl Fn(u64) -> String, prefix: Option<&str>) -> String
 }
 
 /// A number with its sign; zeros go behind the sign.
-fn number(text: String, flags: &Flags) -> String {
+fn number(text: &str, flags: &Flags) -> String {
     let bare = text.trim_start_matches(['-', '+']);
     let sign = match text.as_bytes().first() {
         Some(b'-') => "-",

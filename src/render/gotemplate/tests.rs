@@ -229,8 +229,8 @@ fn our_own_form_has_friendlier_names() {
 
 #[test]
 fn work_and_size_are_bounded() {
-    let deep = format!("{}1{}", "{{ (".repeat(1), ") }}");
-    assert!(expand_in(Dialect::Prometheus, &deep, 1.0).is_ok());
+    let deep = "{{ (1) }}";
+    assert!(expand_in(Dialect::Prometheus, deep, 1.0).is_ok());
     assert!(
         Template::parse("t", &format!("{{{{ {}1{} }}}}", "(".repeat(10_000), ")".repeat(10_000)), Dialect::Prometheus)
             .is_err()
