@@ -84,6 +84,14 @@ impl Client {
         parse(&reply)
     }
 
+    /// Removes what is at `path` and waits for the reply.
+    ///
+    /// # Errors
+    /// As [`post`](Self::post).
+    pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        parse(&self.exchange(Method::DELETE, path, None, POST_TIMEOUT).await?)
+    }
+
     /// Sends `fields` as a form to `path` and returns the reply's text, which may be empty.
     ///
     /// # Errors

@@ -94,6 +94,10 @@ pub struct EventQuery {
     pub kind: Option<EventKind>,
     /// Only about this monitor, receiver or file.
     pub subject: Option<String>,
+    /// Only those that belong to this alert.
+    pub alert: Option<Fingerprint>,
+    /// Only events since then.
+    pub since: Option<Timestamp>,
 }
 
 /// What the faces may ask of a running engine. Cheap to clone through its `Arc`.

@@ -245,6 +245,14 @@ impl Alerting {
         Ok(rows)
     }
 
+    /// The running and the next occurrences of all maintenance windows, soonest first.
+    ///
+    /// # Errors
+    /// The engine is stopping.
+    pub async fn upcoming_maintenance(&self, limit: usize) -> Result<Vec<MaintenanceRow>, EngineError> {
+        self.look(move |d, now| views::upcoming_maintenance(d, now, limit)).await
+    }
+
     /// The policy in force.
     ///
     /// # Errors
