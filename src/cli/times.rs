@@ -120,7 +120,10 @@ pub fn ahead(text: &str) -> Result<Ahead, String> {
     if let Ok(time) = time(text) {
         return Ok(Ahead::Time(time));
     }
-    if text.len() <= 8 && text.contains(':') && let Ok(clock) = text.parse::<civil::Time>() {
+    if text.len() <= 8
+        && text.contains(':')
+        && let Ok(clock) = text.parse::<civil::Time>()
+    {
         return Ok(Ahead::Clock(clock));
     }
     let local = text.parse::<civil::DateTime>().map(Ahead::Local);

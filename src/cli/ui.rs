@@ -377,7 +377,9 @@ mod tests {
 
     #[test]
     fn only_yes_is_a_yes() {
-        for (typed, yes) in [("y\n", true), (" YES \n", true), ("n\n", false), ("\n", false), ("", false), ("yup\n", false)] {
+        for (typed, yes) in
+            [("y\n", true), (" YES \n", true), ("n\n", false), ("\n", false), ("", false), ("yup\n", false)]
+        {
             let mut ui = ui(Color::Never, true, &[]);
             ui.streams.input = Box::new(typed.as_bytes());
             assert!(ui.can_ask());

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::alert::rule::Fingerprint;
+use crate::base::time::Timestamp;
 use crate::engine::alerting::Alerting;
 use crate::engine::intake::Intake;
 use crate::engine::query::Queries;

@@ -29,6 +29,8 @@ const DRILL: Duration = Duration::from_secs(90);
 const TEST: Duration = Duration::from_secs(30);
 /// Longest name of a person, in bytes.
 const MAX_WHO: usize = 200;
+/// Occurrences of maintenance in one answer; each is calculated.
+const MAX_UPCOMING: usize = 100;
 /// Longest comment, in bytes.
 const MAX_COMMENT: usize = 4_096;
 
@@ -122,10 +124,12 @@ pub(super) async fn maintenance(
     State(app): State<App>,
     Params(params): Params<MaintenanceParams>,
 ) -> Result<Json<Vec<MaintenanceRow>>, ApiError> {
-    let limit = params.limit.unwrap_or(1_000).min(1_000);
     match params.upcoming {
-        true => answer(app.engine.alerting().upcoming_maintenance(limit), ANSWER).await,
-        false => answer(app.engine.alerting().maintenance(limit), ANSWER).await,
+        true => {
+            let limit = params.limit.unwrap_or(MAX_UPCOMING).min(MAX_UPCOMING);
+            answer(app.engine.alerting().upcoming_maintenance(limit), ANSWER).await
+        }
+        false => answer(app.engine.alerting().maintenance(params.limit.unwrap_or(1_000)), ANSWER).await,
     }
 }
 

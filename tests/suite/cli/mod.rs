@@ -1,5 +1,6 @@
 //! The command line: every command against a server with a fake engine, and the program itself.
 
+mod alerting;
 mod generated;
 mod process;
 mod query;

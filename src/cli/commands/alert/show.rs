@@ -167,10 +167,7 @@ pub fn events(ui: &mut Ui, events: &[Event], now: Timestamp, subjects: bool) {
     let shrink: &[usize] = if subjects { &[2, 4] } else { &[3] };
     let mut table = Table::new(&header, shrink).dispensable(&[0]);
     for e in events {
-        let mut row = vec![
-            Cell::plain(e.at.local("%F %T")),
-            Cell::new(Role::Dim, Short(now.since(e.at)).to_string()),
-        ];
+        let mut row = vec![Cell::plain(e.at.local("%F %T")), Cell::new(Role::Dim, Short(now.since(e.at)).to_string())];
         row.extend(subjects.then(|| Cell::plain(&e.subject)));
         row.extend([Cell::plain(&e.what), Cell::plain(&e.detail)]);
         table.row(row);
