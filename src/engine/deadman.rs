@@ -136,8 +136,7 @@ mod tests {
     use crate::config::model::Config;
 
     fn applied(url: &str) -> Applied {
-        let settings =
-            Settings { url: Secret::new(url.to_owned()), interval: Duration::from_secs(60), post: false };
+        let settings = Settings { url: Secret::new(url.to_owned()), interval: Duration::from_secs(60), post: false };
         let config = Config { heartbeat: Some(settings), ..Config::default() };
         Applied { config: Arc::new(config), ..Applied::default() }
     }

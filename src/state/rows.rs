@@ -17,9 +17,7 @@ use crate::base::outcome::Verdict;
 use crate::base::probe::Beat;
 use crate::base::time::Timestamp;
 use crate::state::alerting;
-use crate::state::record::{
-    After, Attempt, Change, Committed, EventFilter, Flush, Loaded, NewEvent, Owed, Recorded,
-};
+use crate::state::record::{After, Attempt, Change, Committed, EventFilter, Flush, Loaded, NewEvent, Owed, Recorded};
 use crate::wire::board::{DeliveryState, Event, EventKind};
 
 /// Events kept.

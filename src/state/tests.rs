@@ -13,7 +13,7 @@ use crate::base::notification::{Notification, NotifiedAlert, Receipt};
 use crate::base::outcome::Verdict;
 use crate::base::probe::Beat;
 use crate::base::time::Timestamp;
-use crate::wire::board::{DeliveryState, EventKind};
+use crate::wire::board::EventKind;
 
 fn at(ms: i64) -> Timestamp {
     Timestamp::from_millis(ms)

@@ -1,24 +1,35 @@
-//! An engine without probes: a board to read, canned replies, and a server around it.
+//! An engine without probes: a board to read, canned replies, real alerting, and a server around it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use watchdog::alert::policy::Policy;
 use watchdog::api::{Listen, Server, bind};
+use watchdog::base::BoxFuture;
 use watchdog::base::clock::Clock;
 use watchdog::base::labels::Labels;
-use watchdog::base::message::{Severity, Status};
+use watchdog::base::message::{DeliveryError, Severity, Status};
 use watchdog::base::name::MonitorName;
+use watchdog::base::notification::{Delivery, Notifier, Receipt};
 use watchdog::base::outcome::{Check, Evidence, Phase, Reason, Sample, Verdict};
 use watchdog::base::time::Timestamp;
 use watchdog::client::{Client, Endpoint};
+use watchdog::config::model::{Config, Limits, Receiver};
+use watchdog::engine::alerting::Alerting;
+use watchdog::engine::evaluator::{EvalInput, Evaluator, Saved};
 use watchdog::engine::handle::{Engine, EngineError, EventQuery, Reply};
 use watchdog::engine::intake::Intake;
+use watchdog::engine::outbox::{DeliveryMetrics, Outbox};
 use watchdog::engine::query::Queries;
 use watchdog::engine::query::metrics::QueryMetrics;
+use watchdog::engine::reload::Applied;
 use watchdog::engine::storage::Store;
+use watchdog::state::StateDb;
+use watchdog::task::supervisor::Supervisor;
 use watchdog::tsdb::{Options, Tsdb};
 use watchdog::wire::api::{
     AlertPolicy, ConfigStatus, Events, HistoryPoint, Level, MonitorDetail, ProbeResult, Problem, Push, PushStatus,
@@ -188,9 +199,62 @@ pub fn problem() -> Problem {
     }
 }
 
+/// A notifier that takes everything.
+#[derive(Debug)]
+struct Taker;
+
+impl Notifier for Taker {
+    fn deliver<'a>(&'a self, _: Delivery<'a>) -> BoxFuture<'a, Result<Receipt, DeliveryError>> {
+        Box::pin(std::future::ready(Ok(Receipt { detail: Some("thanks".to_owned()), ..Receipt::default() })))
+    }
+}
+
+/// Alerting over real actors: one notifier, `ops`, that is told of everything at once.
+fn alerting(dir: &Path, clock: Clock, board: watch::Receiver<Arc<Board>>) -> (Alerting, Supervisor) {
+    let ops = Receiver {
+        name: "ops".to_owned(),
+        kind: "test".to_owned(),
+        send_resolved: true,
+        limits: Limits::default(),
+        notifier: Arc::new(Taker),
+        hash: 0,
+    };
+    let mut policy = Policy::of_notifiers(["ops"]);
+    policy.route.group_wait = Duration::ZERO;
+    policy.route.group_interval = Duration::from_millis(100);
+    let config = Config { receivers: vec![Arc::new(ops)], alerting: Arc::new(policy), ..Config::default() };
+    let config = Arc::new(config);
+    let status = ConfigStatus {
+        dir: String::new(),
+        loaded: NOW,
+        files: 0,
+        monitors: 0,
+        stale: Vec::new(),
+        problems: Vec::new(),
+    };
+    let db = StateDb::open(dir, clock).unwrap().db;
+    let (evaluator, inbox) = mpsc::channel(64);
+    let (outbox, owed) = mpsc::channel(64);
+    let (show, mut shown) = mpsc::channel(64);
+    let decider = Evaluator::new(db.clone(), clock, Saved::default(), show.clone(), outbox.clone());
+    let (no_past, metrics) = (Vec::new(), DeliveryMetrics::default());
+    let sender = Outbox::new(db.clone(), clock, Vec::new(), no_past, show, evaluator.clone(), metrics);
+    let mut tasks = Supervisor::new(&CancellationToken::new());
+    tasks.add("evaluator", |stop| decider.run(inbox, stop));
+    tasks.add("outbox", |stop| sender.run(owed, stop));
+    // The board is a canned one.
+    tasks.add("board", |_| async move { while shown.recv().await.is_some() {} });
+    let first = EvalInput::Config { config: Arc::clone(&config), complete: true, faults: None };
+    evaluator.try_send(first).unwrap();
+    let config = watch::channel(Applied { config, status: Arc::new(status) }).1;
+    (Alerting { clock, evaluator, outbox, db, config, board }, tasks)
+}
+
 /// The engine.
 pub struct Fake {
     pub boards: watch::Sender<Arc<Board>>,
+    alerting: Alerting,
+    _alerting: Supervisor,
     pub pushed: std::sync::Mutex<Vec<(String, Push)>>,
     pub store: Arc<Store>,
     pub queries: Queries,
@@ -211,15 +275,11 @@ impl Fake {
         drop(store.set(Ok(Arc::new(tsdb))));
         let (clock, query_metrics) = (Clock::starting_at(NOW), QueryMetrics::default());
         let boards = watch::channel(Arc::new(first)).0;
-        let db = StateDb::open(dir.path(), clock).unwrap().db;
-        let (evaluator, inbox) = mpsc::channel(16);
-        let (outbox, _) = mpsc::channel(16);
-        let config = watch::channel(Applied::default()).1;
-        let alerting = Alerting { clock, evaluator, outbox, db, config, board: boards.subscribe() };
+        let (alerting, tasks) = alerting(dir.path(), clock, boards.subscribe());
         Arc::new(Self {
             boards,
             alerting,
-            _inbox: inbox,
+            _alerting: tasks,
             pushed: std::sync::Mutex::default(),
             queries: Queries::new(clock, Arc::clone(&store), query_metrics.clone()),
             query_metrics,

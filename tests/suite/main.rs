@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::disallowed_methods, reason = "tests from outside use the system's clock and threads")]
 
+mod alerting;
+mod alertmanager;
 mod alerts;
 mod api;
 mod cli;

@@ -176,6 +176,7 @@ impl Dispatcher {
             } else if let Some(told) = told {
                 believed = true;
                 match (settings, told.refused) {
+                    (None, _) if self.setup.partial => {}
                     (None, _) => plan.drop.push((alert.fingerprint, Hold::Gone)),
                     (_, true) => plan.drop.push((alert.fingerprint, Hold::Refused)),
                     (Some(_), false) => match mute() {

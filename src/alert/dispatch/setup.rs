@@ -24,6 +24,8 @@ pub struct Setup {
     pub flap: FlapPolicy,
     /// Reminders of silences.
     pub reminders: Reminders,
+    /// Notifiers that are missing may come back: what they still have to hear waits for them.
+    pub partial: bool,
 }
 
 /// How one notifier is told.

@@ -32,7 +32,8 @@ pub(super) fn text(setup: &Setup) -> String {
     for name in names {
         let _ = writeln!(out, "- name: {}", quoted(name));
     }
-    let mut windows: Vec<&str> = policy.route.walk().flat_map(|r| r.mute.iter().chain(&r.active)).map(String::as_str).collect();
+    let mut windows: Vec<&str> =
+        policy.route.walk().flat_map(|r| r.mute.iter().chain(&r.active)).map(String::as_str).collect();
     windows.sort_unstable();
     windows.dedup();
     if !windows.is_empty() {

@@ -129,7 +129,10 @@ impl Wanted {
 }
 
 fn matchers(form: &Form) -> Result<Vec<Matchers>, Refused> {
-    form.all("filter").into_iter().map(|text| Matchers::parse(text).map_err(|e| bad(format!("bad matcher format: {text}: {e}")))).collect()
+    form.all("filter")
+        .into_iter()
+        .map(|text| Matchers::parse(text).map_err(|e| bad(format!("bad matcher format: {text}: {e}"))))
+        .collect()
 }
 
 async fn alerts(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Json<Vec<GettableAlert>>, Refused> {

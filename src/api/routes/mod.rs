@@ -10,10 +10,10 @@ use axum::Router;
 use axum::middleware::from_fn;
 use axum::routing::{MethodRouter, delete, get, post};
 
-use crate::api::{App, alertmanager};
 use crate::api::guard::guard;
 use crate::api::problem::{no_head, no_method, no_route};
 use crate::api::prometheus;
+use crate::api::{App, alertmanager};
 
 /// The hand-kept description of these routes; a test compares it with the table.
 const OPENAPI: &str = include_str!("../openapi.json");

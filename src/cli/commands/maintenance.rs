@@ -5,7 +5,6 @@ use clap::{Args, Subcommand};
 use crate::base::time::Timestamp;
 use crate::base::units::Short;
 use crate::cli::table::{Cell, Table};
-use crate::cli::times::when;
 use crate::cli::ui::{Role, Ui};
 use crate::cli::{Answer, Context, Done, connect};
 use crate::wire::alerting::MaintenanceRow;
@@ -56,8 +55,8 @@ fn list(ui: &mut Ui, rows: &[MaintenanceRow], now: Timestamp) {
     let mut table = Table::new(&header, &[1, 3, 4, 6]).dispensable(&[6, 5, 3]);
     for row in rows {
         let times = match (row.active, row.starts_at, row.ends_at) {
-            (true, _, Some(end)) => format!("until {}", when(end, now)),
-            (_, Some(start), _) => when(start, now),
+            (true, _, Some(end)) => format!("ends in {}", Short(end.since(now))),
+            (_, Some(start), _) => format!("in {}", Short(start.since(now))),
             (_, None, _) => "-".to_owned(),
         };
         table.row(vec![

@@ -80,8 +80,9 @@ pub fn run(args: &WhyArgs, ui: &mut Ui, cx: &Context) -> Done {
         heading(ui, "last evaluations");
         evaluations(ui, &why.evaluations, why.at);
     }
-    if let Some(command) = stop.and_then(|s| look_there(&s.name)) {
-        ui.note(format!("look there: `{command}`"));
+    if let Some(command) = stop.and_then(|s| look_there(&why, s)) {
+        ui.flush();
+        ui.note(format!("see `watchdog {command}`"));
     }
     Ok(answer)
 }
@@ -138,15 +139,16 @@ fn evaluations(ui: &mut Ui, all: &[Evaluation], now: Timestamp) {
 }
 
 /// The command that shows more of what stopped it.
-fn look_there(step: &str) -> Option<&'static str> {
-    Some(match step {
-        "loaded" => "watchdog check",
-        "series" | "value" | "hold" => "watchdog monitor list",
-        "inhibition" | "state" => "watchdog alert list",
-        "window" => "watchdog maintenance list",
-        "silence" => "watchdog silence list",
-        "route" | "group" => "watchdog notify routes",
-        "attempts" => "watchdog notify log",
+fn look_there(why: &Why, step: &WhyStep) -> Option<String> {
+    let command = match step.name.as_str() {
+        "series" | "value" | "hold" if why.kind == "monitor" => return Some(format!("monitor show '{}'", why.about)),
+        "inhibition" => "alert list",
+        "dependency" => "monitor list --state down",
+        "window" => "maintenance list",
+        "silence" => "silence list",
+        "route" | "group" => "notify routes",
+        "attempts" => "notify log",
         _ => return None,
-    })
+    };
+    Some(command.to_owned())
 }

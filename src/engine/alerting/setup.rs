@@ -6,8 +6,9 @@ use crate::config::model::{Config, Receiver};
 /// Kinds of notifiers that keep one incident for each group: a digest would open one that nothing closes.
 const INCIDENT_KINDS: [&str; 2] = ["pagerduty", "opsgenie"];
 
-/// What a configuration says about who is told.
-pub(crate) fn of(config: &Config) -> Setup {
+/// What a configuration says about who is told. Not `complete`: notifiers that it lacks may be in a file
+/// that could not be read.
+pub(crate) fn of(config: &Config, complete: bool) -> Setup {
     let depends_on = config.monitors.values().filter(|m| !m.depends_on.is_empty());
     Setup {
         policy: (*config.alerting).clone(),
@@ -16,6 +17,7 @@ pub(crate) fn of(config: &Config) -> Setup {
             .map(|m| (m.name.to_string(), m.depends_on.iter().map(ToString::to_string).collect()))
             .collect(),
         flap: config.alerting.flap,
+        partial: !complete,
         ..Setup::default()
     }
 }
@@ -27,6 +29,7 @@ fn notifier(receiver: &Receiver) -> NotifierPolicy {
     NotifierPolicy {
         send_resolved: receiver.send_resolved,
         fallback: receiver.limits.fallback.clone(),
-        digest: (above.is_some() || !keeps_incidents).then(|| Digest { above: above.unwrap_or(default.above), ..default }),
+        digest: (above.is_some() || !keeps_incidents)
+            .then(|| Digest { above: above.unwrap_or(default.above), ..default }),
     }
 }

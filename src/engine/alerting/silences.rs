@@ -91,9 +91,7 @@ fn find(dispatcher: &Dispatcher, text: &str) -> Result<String, EngineError> {
     let mut found = dispatcher.silences().map(|s| &s.silence().id).filter(|id| text.len() >= 4 && id.starts_with(text));
     match (found.next(), found.next()) {
         (Some(id), None) => Ok(id.clone()),
-        (Some(a), Some(b)) => {
-            Err(EngineError::Ambiguous { id: text.to_owned(), which: vec![a.clone(), b.clone()] })
-        }
+        (Some(a), Some(b)) => Err(EngineError::Ambiguous { id: text.to_owned(), which: vec![a.clone(), b.clone()] }),
         (None, _) => Err(EngineError::NoSuchSilence(text.to_owned())),
     }
 }

@@ -4,17 +4,15 @@ use std::collections::BTreeMap;
 
 use crate::alert::dispatch::{self, Alert, Dispatcher, MuteKind as Mute, Silencing};
 use crate::alert::maintenance::{MaintenanceWindow, Occurrence, Schedule};
-use crate::alert::rule::Fingerprint;
 use crate::alert::route::{GroupBy, Route};
+use crate::alert::rule::Fingerprint;
 use crate::alert::silence::{Silence, SilenceState as State};
 use crate::base::labels::Labels;
 use crate::base::matcher::MatchOp;
 use crate::base::name::MonitorName;
 use crate::base::time::Timestamp;
 use crate::base::units::Exact;
-use crate::wire::alerting::{
-    Ack, MaintenanceRow, MuteKind, MutedBy, RouteMatch, RouteRow, SilenceRow, SilenceState,
-};
+use crate::wire::alerting::{Ack, MaintenanceRow, MuteKind, MutedBy, RouteMatch, RouteRow, SilenceRow, SilenceState};
 use crate::wire::alertmanager::{
     AlertGroup, AlertState as AmState, AlertStatus, GettableAlert, GettableSilence, ReceiverName, SilenceMatcher,
     SilenceStatus,
@@ -183,11 +181,10 @@ pub(crate) fn route_matches(dispatcher: &Dispatcher, labels: &Labels) -> Vec<Rou
 /// An alert in Alertmanager's form.
 pub(crate) fn gettable(dispatcher: &Dispatcher, alert: &Alert, now: Timestamp) -> GettableAlert {
     let by = dispatcher.muted(alert.fingerprint());
-    let id_if = |wanted: &[Mute]| by.iter().filter(|b| wanted.contains(&b.kind)).map(|b| b.id.clone()).collect::<Vec<_>>();
-    let mut receivers: Vec<ReceiverName> = route_matches(dispatcher, alert.labels())
-        .into_iter()
-        .map(|m| ReceiverName { name: m.receiver })
-        .collect();
+    let id_if =
+        |wanted: &[Mute]| by.iter().filter(|b| wanted.contains(&b.kind)).map(|b| b.id.clone()).collect::<Vec<_>>();
+    let mut receivers: Vec<ReceiverName> =
+        route_matches(dispatcher, alert.labels()).into_iter().map(|m| ReceiverName { name: m.receiver }).collect();
     receivers.sort();
     receivers.dedup();
     GettableAlert {
@@ -210,7 +207,11 @@ pub(crate) fn gettable(dispatcher: &Dispatcher, alert: &Alert, now: Timestamp) -
 }
 
 /// The groups in Alertmanager's form, by labels, then receiver.
-pub(crate) fn groups(dispatcher: &Dispatcher, keep: impl Fn(&GettableAlert) -> bool, now: Timestamp) -> Vec<AlertGroup> {
+pub(crate) fn groups(
+    dispatcher: &Dispatcher,
+    keep: impl Fn(&GettableAlert) -> bool,
+    now: Timestamp,
+) -> Vec<AlertGroup> {
     let mut out: BTreeMap<(String, String), AlertGroup> = BTreeMap::new();
     for group in dispatcher.groups() {
         let alerts = group.alerts().filter_map(|f| dispatcher.alert(f)).filter(|a| a.fires());
@@ -268,7 +269,9 @@ pub(crate) fn find(dispatcher: &Dispatcher, text: &str) -> Result<Fingerprint, U
     match found.as_slice() {
         [] => Err(Unfound::None),
         [one] => Ok(one.fingerprint()),
-        many => Err(Unfound::Many(many.iter().take(8).map(|a| format!("{} {}", a.fingerprint(), a.labels())).collect())),
+        many => {
+            Err(Unfound::Many(many.iter().take(8).map(|a| format!("{} {}", a.fingerprint(), a.labels())).collect()))
+        }
     }
 }
 

@@ -73,7 +73,8 @@ impl Alerting {
             (true, _) => step("loaded", StepOutcome::Stop, "the monitor is paused in its file".to_owned()),
             (false, None) => step("loaded", StepOutcome::Stop, "its file says `alert: false`".to_owned()),
             (false, Some(policy)) => {
-                let text = format!("fires after {} failures in a row, clears after {}", policy.after, policy.clear_after);
+                let text =
+                    format!("fires after {} failures in a row, clears after {}", policy.after, policy.clear_after);
                 step("loaded", StepOutcome::Pass, text)
             }
         };
@@ -102,7 +103,9 @@ impl Alerting {
             Some(p) if row.failures < p.after => {
                 step("hold", StepOutcome::Waiting, format!("failure {} of {}", row.failures, p.after))
             }
-            Some(p) => step("hold", StepOutcome::Pass, format!("{} failures in a row, {} are needed", row.failures, p.after)),
+            Some(p) => {
+                step("hold", StepOutcome::Pass, format!("{} failures in a row, {} are needed", row.failures, p.after))
+            }
         };
         steps.push(hold);
         steps
@@ -160,7 +163,9 @@ fn attempts(deliveries: &[DeliveryItem], now: Timestamp) -> WhyStep {
     };
     let ago = Short(now.since(newest.at));
     let (outcome, text) = match newest.state {
-        DeliveryState::Delivered => (StepOutcome::Pass, format!("{} took the last message, {ago} ago", newest.notifier)),
+        DeliveryState::Delivered => {
+            (StepOutcome::Pass, format!("{} took the last message, {ago} ago", newest.notifier))
+        }
         DeliveryState::Owed => (StepOutcome::Waiting, format!("owed to {} since {ago}", newest.notifier)),
         DeliveryState::Dead => (StepOutcome::Stop, format!("{} did not take it: given up", newest.notifier)),
     };
@@ -168,7 +173,9 @@ fn attempts(deliveries: &[DeliveryItem], now: Timestamp) -> WhyStep {
     for item in deliveries {
         let last = item.attempts.last();
         let how = match (item.state, last) {
-            (DeliveryState::Delivered, Some(a)) => format!("delivered, attempt {}, {}", item.attempts.len(), Exact(a.took)),
+            (DeliveryState::Delivered, Some(a)) => {
+                format!("delivered, attempt {}, {}", item.attempts.len(), Exact(a.took))
+            }
             (DeliveryState::Delivered, None) => "delivered".to_owned(),
             (state, last) => {
                 let error = last.and_then(|a| a.detail.as_deref()).unwrap_or("not tried yet");

@@ -298,7 +298,6 @@ impl Book {
         }
         out
     }
-
 }
 
 /// The alert as the dispatcher hears of it; `None` while it neither fires nor is over.

@@ -10,6 +10,7 @@ mod book;
 mod decisions;
 mod ledger;
 mod shown;
+mod wall;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 
-use crate::alert::dispatch::{self, Dispatcher, Event as AlertEvent};
+use crate::alert::dispatch::{self, Dispatcher, Event as AlertEvent, Origin};
 use crate::alert::instance::Instance;
 use crate::alert::monitor::MonitorStatus;
 use crate::alert::rule::Fingerprint;
@@ -33,6 +34,7 @@ use crate::engine::evaluator::book::Book;
 pub(crate) use crate::engine::evaluator::decisions::Decisions;
 use crate::engine::evaluator::ledger::Ledger;
 use crate::engine::evaluator::shown::Shown;
+use crate::engine::evaluator::wall::Wall;
 use crate::engine::outbox::OutboxInput;
 use crate::engine::reload::Faults;
 use crate::state::{Change, Flush, NewEvent, Owed, StateDb};
@@ -185,6 +187,9 @@ const DRAIN: usize = 4_096;
 /// Alert rows are shown at most this often: sorting 10,000 of them takes some milliseconds, and no
 /// screen is drawn more often.
 const SHOW_EVERY: Duration = Duration::from_millis(100);
+/// The clocks are compared at least this often while something is to come, so that one that was set
+/// neither ends a silence late nor makes a wait shorter.
+const LOOK_AT_CLOCK: Duration = Duration::from_secs(10);
 /// What the last commit may take when stopping; a disk that stalls must not keep the process alive.
 const LAST_COMMIT: Duration = Duration::from_secs(3);
 
@@ -211,6 +216,10 @@ pub struct Evaluator {
     outbox: mpsc::Sender<OutboxInput>,
     /// Alert rows are not shown again before.
     show_at: Instant,
+    wall: Wall,
+    /// The dispatcher's rows until the first configuration says how to read them.
+    remembered: Vec<dispatch::Record>,
+    configured: bool,
 }
 
 impl Evaluator {
@@ -226,12 +235,24 @@ impl Evaluator {
         let now = clock.now();
         let mut shown = Shown::default();
         let book = Book::new(saved.monitors, saved.alerts, &mut shown, now);
-        // Without a policy nothing is routed anywhere; the first configuration brings one.
-        let dispatcher = Dispatcher::restore(saved.alerting, Arc::default(), now);
+        // Only to show what fires: without a policy nothing can be decided, see `begin`.
+        let dispatcher = Dispatcher::restore(saved.alerting.clone(), Arc::default(), now);
         for alert in dispatcher.alerts() {
             shown.touch(alert.fingerprint(), Some(alert), now);
         }
-        Self { book, dispatcher, shown, ledger: Ledger::new(db), clock, board, outbox, show_at: Instant::now() }
+        Self {
+            book,
+            dispatcher,
+            shown,
+            ledger: Ledger::new(db),
+            clock,
+            board,
+            outbox,
+            show_at: Instant::now(),
+            wall: Wall::new(now, Instant::now()),
+            remembered: saved.alerting,
+            configured: false,
+        }
     }
 
     /// Works until `stop`, then folds what is left in the inbox, commits and returns.
@@ -241,12 +262,14 @@ impl Evaluator {
         let mut stopping = false;
         self.show_alerts(&mut decisions);
         self.settle(&mut decisions).await;
+        self.begin(&mut inbox, &stop, &mut decisions).await;
         loop {
             let flush = self.book.has_dirty();
             let show = self.shown.next_show(self.clock.now()).map(|d| (Instant::now() + d).max(self.show_at));
             let retry = self.ledger.retry_at();
             let files = self.book.files_due(self.clock.now()).map(|d| Instant::now() + d);
-            let due = self.dispatcher.next_due().map(|d| Instant::now() + d.since(self.clock.now()));
+            let due = self.dispatcher.next_due().map(|d| d.since(self.clock.now()).min(LOOK_AT_CLOCK));
+            let due = due.map(|wait| Instant::now() + wait);
             // Every arm is cancel-safe: `recv` and the timers by nature, `landed` because the commit
             // it waits for is kept in the ledger.
             tokio::select! {
@@ -256,6 +279,7 @@ impl Evaluator {
                 }
                 input = inbox.recv() => {
                     let Some(first) = input else { break };
+                    self.follow_clock(&mut decisions);
                     self.fold(first, &mut decisions).await;
                     for _ in 1..DRAIN {
                         let Ok(next) = inbox.try_recv() else { break };
@@ -269,6 +293,7 @@ impl Evaluator {
                     self.complain().await;
                 }
                 () = at(due), if !stopping => {
+                    self.follow_clock(&mut decisions);
                     self.step(AlertEvent::Tick, &mut decisions);
                     self.show_alerts(&mut decisions);
                     self.settle(&mut decisions).await;
@@ -299,7 +324,51 @@ impl Evaluator {
         }
     }
 
+    /// Waits for the first configuration and continues from what was remembered, as that routes it. Without
+    /// it a message could be dropped because its notifier seems to be gone, and who is to hear of an alert
+    /// is unknown: everything else waits behind it.
+    async fn begin(
+        &mut self,
+        inbox: &mut mpsc::Receiver<EvalInput>,
+        stop: &CancellationToken,
+        decisions: &mut Decisions,
+    ) {
+        let mut early = Vec::new();
+        let first = loop {
+            match stop.run_until_cancelled(inbox.recv()).await.flatten() {
+                Some(input @ EvalInput::Config { .. }) => break Some(input),
+                Some(EvalInput::Event(event)) => decisions.event(event),
+                Some(other) => early.push(other),
+                None => break None,
+            }
+            self.settle(decisions).await;
+        };
+        let Some(first) = first else { return };
+        self.fold(first, decisions).await;
+        for input in early {
+            self.fold(input, decisions).await;
+        }
+        // What was due while nothing ran, and what no longer fits the files.
+        self.step(AlertEvent::Tick, decisions);
+        self.show_alerts(decisions);
+        self.settle(decisions).await;
+    }
+
+    fn follow_clock(&mut self, decisions: &mut Decisions) {
+        let before = Instant::now();
+        let now = self.clock.now();
+        if let Some(by) = self.wall.jumped(before, now, Instant::now()) {
+            tracing::warn!(milliseconds = by, "the wall clock was set");
+            self.step(AlertEvent::ClockJumped(by), decisions);
+        }
+    }
+
     async fn fold(&mut self, input: EvalInput, decisions: &mut Decisions) {
+        let needs_none = matches!(input, EvalInput::Config { .. } | EvalInput::Event(_));
+        if !self.configured && !needs_none {
+            // Stopped before there was a configuration: nothing is decided, and who asked is told so.
+            return;
+        }
         match input {
             EvalInput::Result(result) => {
                 self.book.result(&result, decisions);
@@ -308,7 +377,14 @@ impl Evaluator {
             EvalInput::Config { config, complete, faults } => {
                 // The policy first: what fired before the start is routed by it, and what ends with this
                 // configuration is told to those whom it names.
-                self.step(AlertEvent::Reloaded(Arc::new(setup::of(&config))), decisions);
+                let policy = Arc::new(setup::of(&config, complete));
+                if self.configured {
+                    self.step(AlertEvent::Reloaded(policy), decisions);
+                } else {
+                    self.configured = true;
+                    let remembered = std::mem::take(&mut self.remembered);
+                    self.dispatcher = Dispatcher::restore(remembered, policy, self.clock.now());
+                }
                 self.book.configure(&config, complete, self.clock.now(), decisions);
                 self.book.files(faults, self.clock.now(), decisions);
                 self.dispatch(decisions);
@@ -343,8 +419,12 @@ impl Evaluator {
         if !monitors.is_empty() {
             self.step(AlertEvent::Monitors(monitors), decisions);
         }
-        let updates = std::mem::take(&mut decisions.updates);
+        let mut updates = std::mem::take(&mut decisions.updates);
         if !updates.is_empty() {
+            // A monitor's slot may lie ahead of a clock that was set back; its alert is over all the same.
+            let now = self.clock.now();
+            let of_monitors = updates.iter_mut().filter(|u| u.origin == Origin::Monitor);
+            of_monitors.for_each(|u| u.ends_at = u.ends_at.map(|end| end.min(now)));
             self.step(AlertEvent::Alerts(updates), decisions);
         }
     }

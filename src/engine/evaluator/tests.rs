@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use tokio::sync::oneshot;
+
 use super::*;
 use crate::alert::policy::Policy;
 use crate::alert::route::GroupBy;
@@ -16,7 +18,10 @@ use crate::config::model::{Limits, Receiver, Schedule};
 use crate::state::{Loaded, Opened, Owed};
 use crate::task::supervisor::Supervisor;
 use crate::wire::api::AlertPolicy;
-use crate::wire::board::AlertState;
+use crate::wire::board::{AlertState, EventKind};
+
+/// Longer than any test takes: only [`Rig::pass`] makes it pass.
+const INTERVAL: Duration = Duration::from_secs(300);
 
 #[derive(Debug)]
 struct Never;
@@ -62,11 +67,11 @@ fn config(monitors: &[Monitor], receivers: &[&str]) -> Config {
         })
     };
     let monitors: BTreeMap<_, _> = monitors.iter().map(|m| (m.name.clone(), Arc::new(m.clone()))).collect();
-    // Everything is told at once: waits are the dispatcher's, and tested there.
+    // The first message leaves at once, the next one after `INTERVAL`: see `Rig::pass`.
     let mut policy = Policy::of_notifiers(receivers.iter().copied());
     policy.route.group_by = GroupBy::All;
     policy.route.group_wait = Duration::ZERO;
-    policy.route.group_interval = Duration::ZERO;
+    policy.route.group_interval = INTERVAL;
     policy.flap.changes = None;
     let receivers = receivers.iter().map(receiver).collect();
     Config { receivers, monitors, alerting: Arc::new(policy), ..Config::default() }
@@ -165,6 +170,27 @@ impl Rig {
         }
     }
 
+    /// Does something to the alerts; returns when it is committed, with everything that was sent before.
+    async fn act(&self, work: impl FnOnce(&mut Turn<'_>) + Send + 'static) {
+        let (reply, done) = oneshot::channel();
+        let job = Job::new(move |turn| {
+            work(turn);
+            turn.answer(move || reply.send(()).unwrap());
+        });
+        self.inbox.send(EvalInput::Job(job)).await.unwrap();
+        done.await.unwrap();
+    }
+
+    /// Lets everything sent so far be decided, the group's interval pass, and what is then due be told.
+    async fn pass(&self) {
+        self.act(|_| {}).await;
+        time::pause();
+        // A restarted clock may lag behind the one that set the timer.
+        time::advance(INTERVAL * 2).await;
+        time::resume();
+        self.act(|turn| turn.step(AlertEvent::Tick)).await;
+    }
+
     async fn stop(mut self) -> Said {
         assert_eq!(self.tasks.stop(Duration::from_secs(20)).await, 0);
         let mut said = Said::default();
@@ -187,9 +213,10 @@ async fn a_target_that_breaks_and_recovers_is_told_once_each() {
     let (shop, mut rig) = (monitor("shop"), Rig::start(dir.path()));
     rig.config(config(std::slice::from_ref(&shop), &["ops", "hook"])).await;
     rig.results(&shop, "uddddkduu").await;
+    rig.pass().await;
     let said = rig.stop().await;
     let start = 1_000_002;
-    let want = ["ops firing", "hook firing", "ops resolved", "hook resolved"].map(|w| format!("{w} {start}"));
+    let want = ["hook firing", "ops firing", "hook resolved", "ops resolved"].map(|w| format!("{w} {start}"));
     assert_eq!(said.keys(), want);
     let end = &said.messages[2].notification.alerts[0];
     assert_eq!(end.annotations.get("summary"), Some("shop is up again"));
@@ -197,7 +224,8 @@ async fn a_target_that_breaks_and_recovers_is_told_once_each() {
     assert_eq!(said.alerts(), [(AlertState::Resolved, "shop".to_owned())]);
     assert_eq!(said.last_status("shop"), Some((State::Up, 0)));
     let words: Vec<_> = said.events().into_iter().map(|(_, what, _)| what).collect();
-    assert_eq!(words, ["down", "pending", "firing", "unknown", "down", "up", "resolved"]);
+    let told = ["down", "pending", "firing", "told", "told", "unknown", "down", "up", "resolved", "told", "told"];
+    assert_eq!(words, told);
 }
 
 #[tokio::test]
@@ -212,6 +240,7 @@ async fn a_restart_while_firing_neither_tells_again_nor_forgets_the_end() {
     let mut rig = Rig::start(dir.path());
     rig.config(config(std::slice::from_ref(&shop), &["ops"])).await;
     rig.results(&shop, "dd").await;
+    rig.pass().await;
     let said = rig.stop().await;
     assert_eq!(said.keys(), Vec::<String>::new());
     assert_eq!(said.alerts(), [(AlertState::Firing, "shop".to_owned())]);
@@ -224,6 +253,7 @@ async fn a_restart_while_firing_neither_tells_again_nor_forgets_the_end() {
     let mut rig = Rig::start(dir.path());
     rig.config(config(std::slice::from_ref(&shop), &["ops"])).await;
     rig.results(&shop, "uu").await;
+    rig.pass().await;
     assert_eq!(rig.stop().await.keys(), ["ops resolved 1000001"]);
 }
 
@@ -240,6 +270,7 @@ async fn a_removed_monitor_and_one_without_alert_are_resolved_once() {
         rig.config(config(std::slice::from_ref(&silent), &["ops"])).await;
     }
     rig.results(&silent, "ddd").await;
+    rig.pass().await;
     let said = rig.stop().await;
     let ends: Vec<_> = said.messages.iter().filter(|m| m.notification.status() == Status::Resolved).collect();
     assert_eq!(ends.len(), 2);
@@ -260,12 +291,14 @@ async fn a_monitor_missing_because_its_file_is_broken_keeps_its_alert() {
     let rig = Rig::start(dir.path());
     let broken = EvalInput::Config { config: Arc::new(config(&[], &["ops"])), complete: false, faults: None };
     rig.inbox.send(broken).await.unwrap();
+    rig.pass().await;
     let said = rig.stop().await;
     assert_eq!(said.keys(), Vec::<String>::new());
     assert_eq!(said.alerts(), [(AlertState::Firing, "shop".to_owned())]);
 
     let rig = Rig::start(dir.path());
     rig.config(config(&[], &["ops"])).await;
+    rig.pass().await;
     assert_eq!(rig.stop().await.keys(), ["ops resolved 1000001"]);
 }
 
@@ -284,21 +317,106 @@ async fn labels_severity_and_policy_may_change_while_firing() {
     };
     rig.config(config(std::slice::from_ref(&changed), &["ops"])).await;
     rig.results(&changed, "ddu").await;
+    rig.pass().await;
     let said = rig.stop().await;
     assert_eq!(said.keys(), ["ops firing 1000001", "ops resolved 1000001"]);
     assert_eq!(said.messages[1].notification.alerts[0].labels, said.messages[0].notification.alerts[0].labels);
 }
 
 #[tokio::test]
-async fn an_end_is_told_only_to_those_who_heard_the_beginning() {
+async fn a_notifier_that_comes_later_hears_of_what_fires_and_one_that_is_gone_of_no_end() {
     let dir = tempfile::tempdir().unwrap();
     let shop = monitor("shop");
     let mut rig = Rig::start(dir.path());
     rig.config(config(std::slice::from_ref(&shop), &["ops", "gone"])).await;
     rig.results(&shop, "dd").await;
     rig.config(config(std::slice::from_ref(&shop), &["ops", "new"])).await;
+    rig.pass().await;
     rig.results(&shop, "uu").await;
-    assert_eq!(rig.stop().await.keys(), ["ops firing 1000001", "gone firing 1000001", "ops resolved 1000001"]);
+    rig.pass().await;
+    let want = ["gone firing", "ops firing", "new firing", "new resolved", "ops resolved"];
+    assert_eq!(rig.stop().await.keys(), want.map(|w| format!("{w} 1000001")));
+}
+
+#[tokio::test]
+async fn an_alert_that_is_over_before_a_new_notifier_could_hear_of_it_is_not_told_to_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let shop = monitor("shop");
+    let mut rig = Rig::start(dir.path());
+    rig.config(config(std::slice::from_ref(&shop), &["ops"])).await;
+    rig.results(&shop, "dd").await;
+    rig.config(config(std::slice::from_ref(&shop), &["ops", "new"])).await;
+    rig.results(&shop, "uu").await;
+    rig.pass().await;
+    assert_eq!(rig.stop().await.keys(), ["ops firing 1000001", "ops resolved 1000001"]);
+}
+
+#[tokio::test]
+async fn a_notifier_that_a_broken_file_hides_hears_of_the_end_when_it_is_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let shop = monitor("shop");
+    let mut rig = Rig::start(dir.path());
+    rig.config(config(std::slice::from_ref(&shop), &["ops"])).await;
+    rig.results(&shop, "dd").await;
+    assert_eq!(rig.stop().await.keys(), ["ops firing 1000001"]);
+
+    let mut rig = Rig::start(dir.path());
+    let config = |receivers: &[&str]| Arc::new(config(std::slice::from_ref(&shop), receivers));
+    let broken = EvalInput::Config { config: config(&[]), complete: false, faults: None };
+    rig.inbox.send(broken).await.unwrap();
+    rig.results(&shop, "uu").await;
+    rig.pass().await;
+    let mended = EvalInput::Config { config: config(&["ops"]), complete: true, faults: None };
+    rig.inbox.send(mended).await.unwrap();
+    rig.pass().await;
+    assert_eq!(rig.stop().await.keys(), ["ops resolved 1000001"]);
+}
+
+#[tokio::test]
+async fn nothing_is_decided_before_the_first_configuration() {
+    let dir = tempfile::tempdir().unwrap();
+    let shop = monitor("shop");
+    let mut rig = Rig::start(dir.path());
+    rig.config(config(std::slice::from_ref(&shop), &["ops"])).await;
+    rig.results(&shop, "dduu").await;
+    assert_eq!(rig.stop().await.keys(), ["ops firing 1000001"]);
+
+    // The end was due long ago, and somebody asks at once.
+    let rig = Rig::start(dir.path());
+    let (reply, answer) = oneshot::channel();
+    let job = Job::new(move |turn| {
+        turn.step(AlertEvent::Tick);
+        turn.answer(move || reply.send(()).unwrap());
+    });
+    rig.inbox.send(EvalInput::Job(job)).await.unwrap();
+    rig.inbox
+        .send(EvalInput::Event(NewEvent::new(Timestamp::EPOCH, EventKind::Server, "w", "started", String::new())))
+        .await
+        .unwrap();
+    rig.config(config(std::slice::from_ref(&shop), &["ops"])).await;
+    answer.await.unwrap();
+    rig.pass().await;
+    assert_eq!(rig.stop().await.keys(), ["ops resolved 1000001"]);
+
+    // One that is stopped before answers nobody, and forgets nothing.
+    let rig = Rig::start(dir.path());
+    let (reply, answer) = oneshot::channel::<()>();
+    let job = Job::new(move |turn| turn.answer(move || reply.send(()).unwrap()));
+    rig.inbox.send(EvalInput::Job(job)).await.unwrap();
+    rig.stop().await;
+    assert!(answer.await.is_err());
+}
+
+#[tokio::test]
+async fn an_alert_is_over_however_far_ahead_the_clock_was_when_its_slot_was_set() {
+    let dir = tempfile::tempdir().unwrap();
+    let shop = monitor("shop");
+    let mut rig = Rig::start(dir.path());
+    rig.config(config(std::slice::from_ref(&shop), &["ops"])).await;
+    rig.clock += 1_000_000_000;
+    rig.results(&shop, "dduu").await;
+    rig.pass().await;
+    assert_eq!(rig.stop().await.keys(), ["ops firing 1001000001", "ops resolved 1001000001"]);
 }
 
 #[tokio::test]
@@ -310,12 +428,12 @@ async fn without_receivers_the_event_says_that_nobody_is_told() {
     rig.results(&shop, "dd").await;
     let said = rig.stop().await;
     assert!(said.messages.is_empty());
-    let firing = said.events().into_iter().find(|e| e.1 == "firing").unwrap();
-    assert_eq!(firing.2, "MonitorDown: connection refused; nobody is told: no receiver is configured");
+    let held = said.events().into_iter().find(|e| e.1 == "held").unwrap();
+    assert_eq!(held.2, "not told: the receiver every notifier has no notifier");
 }
 
 #[tokio::test]
-async fn who_comes_first_hears_of_what_nobody_was_told() {
+async fn who_comes_hears_of_what_nobody_was_told() {
     let dir = tempfile::tempdir().unwrap();
     let shop = monitor("shop");
     let mut rig = Rig::start(dir.path());
@@ -324,8 +442,9 @@ async fn who_comes_first_hears_of_what_nobody_was_told() {
     rig.stop().await;
     let mut rig = Rig::start(dir.path());
     rig.config(config(std::slice::from_ref(&shop), &["ops"])).await;
-    rig.config(config(std::slice::from_ref(&shop), &["ops", "late"])).await;
+    rig.pass().await;
     rig.results(&shop, "uu").await;
+    rig.pass().await;
     assert_eq!(rig.stop().await.keys(), ["ops firing 1000001", "ops resolved 1000001"]);
 }
 
@@ -341,6 +460,7 @@ async fn a_paused_monitor_is_resolved_and_starts_afresh() {
     rig.results(&shop, "d").await;
     rig.config(config(std::slice::from_ref(&shop), &["ops"])).await;
     rig.results(&shop, "d").await;
+    rig.pass().await;
     let said = rig.stop().await;
     assert_eq!(said.keys(), ["ops firing 1000001", "ops resolved 1000001"]);
     assert_eq!(said.last_status("shop"), Some((State::Down, 1)));
@@ -375,7 +495,10 @@ async fn a_database_that_fails_stops_neither_evaluation_nor_paging() {
     let shop = monitor("shop");
     let mut rig = Rig::with(db, loaded);
     rig.config(config(std::slice::from_ref(&shop), &["ops"])).await;
-    rig.results(&shop, "dduudd").await;
+    for script in ["dd", "uu", "dd"] {
+        rig.results(&shop, script).await;
+        rig.pass().await;
+    }
     let said = rig.stop().await;
     assert_eq!(said.keys(), ["ops firing 1000001", "ops resolved 1000001", "ops firing 1000005"]);
     let complaints: Vec<_> =
@@ -532,6 +655,7 @@ async fn broken_files_are_told_once_even_over_a_restart() {
 
     let rig = Rig::start(dir.path());
     rig.config(config(&[], &["ops"])).await;
+    rig.pass().await;
     let said = rig.stop().await;
     assert_eq!(statuses(&said), [Status::Resolved]);
     assert_eq!(said.messages[0].notification.alerts[0].annotations.get("reason"), Some("recovered"));

@@ -11,7 +11,7 @@ mod metrics;
 mod pace;
 mod queue;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,9 +20,9 @@ use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::base::clock::Clock;
+use crate::base::notification::{Notification, NotifiedAlert};
 use crate::base::time::Timestamp;
 use crate::config::model::Receiver;
-use crate::base::notification::{Notification, NotifiedAlert};
 use crate::engine::evaluator::{BoardInput, EvalInput};
 use crate::engine::outbox::attempt::{Delivery, Ended};
 pub use crate::engine::outbox::metrics::DeliveryMetrics;
@@ -109,7 +109,7 @@ pub struct Outbox {
     board: mpsc::Sender<BoardInput>,
     evaluator: mpsc::Sender<EvalInput>,
     /// Given up, and not yet told to the evaluator, which is busy or has no configuration yet.
-    given_up: Vec<Arc<Notification>>,
+    given_up: VecDeque<Arc<Notification>>,
     configured: bool,
     metrics: DeliveryMetrics,
     policy: Policy,
@@ -167,7 +167,7 @@ impl Outbox {
             clock,
             board,
             evaluator,
-            given_up: Vec::new(),
+            given_up: VecDeque::new(),
             configured: false,
             metrics,
             policy: Policy::default(),
@@ -188,7 +188,7 @@ impl Outbox {
     /// The same with what was given up before the start and nobody has dealt with yet.
     #[must_use]
     pub fn with_unsettled(self, given_up: Vec<Arc<Notification>>) -> Self {
-        Self { given_up, ..self }
+        Self { given_up: given_up.into(), ..self }
     }
 
     /// The same with another policy.
@@ -330,7 +330,7 @@ impl Outbox {
                 event: event.take(),
             });
             rows.extend(delivery_rows(&owed, DeliveryState::Dead, now, owed.attempts, Some(error)));
-            self.given_up.push(owed.notification);
+            self.given_up.push_back(owed.notification);
             self.record_at = Instant::now();
         }
         rows
@@ -404,7 +404,7 @@ impl Outbox {
                 }
                 let mut lost = lane.queue.finish(owed.notification.line(), attempts, next);
                 if refused {
-                    self.given_up.push(owed.notification);
+                    self.given_up.push_back(owed.notification);
                 }
                 if gone && matches!(next, Next::Retry(_)) {
                     lost.extend(lane.queue.clear());
@@ -489,12 +489,12 @@ impl Outbox {
     /// in our inbox, so this never waits for one in its.
     fn report_given_up(&mut self) {
         while self.configured
-            && let Some(notification) = self.given_up.pop()
+            && let Some(notification) = self.given_up.pop_front()
         {
             if let Err(mpsc::error::TrySendError::Full(_)) =
                 self.evaluator.try_send(EvalInput::GivenUp(Arc::clone(&notification)))
             {
-                self.given_up.push(notification);
+                self.given_up.push_front(notification);
                 return;
             }
         }

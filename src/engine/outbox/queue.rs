@@ -238,8 +238,8 @@ mod tests {
     use super::*;
     use crate::alert::rule::Fingerprint;
     use crate::base::labels::Labels;
-    use crate::base::time::Timestamp;
     use crate::base::notification::{Notification, NotifiedAlert};
+    use crate::base::time::Timestamp;
 
     const S: Duration = Duration::from_secs(1);
 

@@ -77,13 +77,14 @@ pub fn run(args: &AckArgs, ui: &mut Ui, cx: &Context) -> Done {
         })?;
         Ok(Some(ack))
     };
-    each(&client, &args.alerts, ui, send, |ui, alert, ack| {
+    let meaning = "nothing is repeated and nothing escalates while somebody has it";
+    each(&client, &args.alerts, ui, meaning, send, |ui, alert, ack| {
         let until = match ack.and_then(|a| a.until) {
             Some(until) => format!("until {}", when(until, now)),
             None => "until it is over".to_owned(),
         };
         let by = ui.paint(Role::Strong, ack.map_or("", |a| a.by.as_str()));
-        ui.line(format_args!("{alert}: {by} has it {until}; it is not repeated and does not escalate meanwhile"));
+        ui.line(format_args!("{alert}: {by} has it {until}"));
     })
 }
 
@@ -98,8 +99,8 @@ pub fn run_unack(args: &UnackArgs, ui: &mut Ui, cx: &Context) -> Done {
         connect::block_on(async { client.delete::<Value>(&path).await.map_err(connect::failure) })?;
         Ok(None)
     };
-    each(&client, &args.alerts, ui, send, |ui, alert, _| {
-        ui.line(format_args!("{alert}: nobody has it any more; it is repeated and escalates again"));
+    each(&client, &args.alerts, ui, "it is repeated and escalates again", send, |ui, alert, _| {
+        ui.line(format_args!("{alert}: nobody has it any more"));
     })
 }
 
@@ -108,6 +109,7 @@ fn each(
     client: &Client,
     alerts: &[String],
     ui: &mut Ui,
+    meaning: &str,
     send: impl Fn(&Client, &str) -> Result<Option<Ack>, Failure>,
     tell: impl Fn(&mut Ui, &str, Option<&Ack>),
 ) -> Done {
@@ -130,6 +132,10 @@ fn each(
         for (alert, ack) in &done {
             let alert = ui.paint(Role::Plain, alert);
             tell(ui, &alert, ack.as_ref());
+        }
+        if !done.is_empty() {
+            ui.flush();
+            ui.note(meaning);
         }
     }
     Ok(if failed.is_some() { Answer::Bad } else { Answer::Good })

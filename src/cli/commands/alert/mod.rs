@@ -15,6 +15,9 @@ use crate::cli::{Answer, Context, Done, connect, matching};
 use crate::wire::alerting::{MuteKind, MutedBy};
 use crate::wire::board::{AlertRow, AlertState, Board, DeliveryRow, DeliveryState};
 
+/// A terminal of so many columns has room for a sentence beside all else.
+const ROOMY: usize = 100;
+
 /// What to do with alerts.
 #[derive(Debug, Subcommand)]
 pub enum AlertCommand {
@@ -134,10 +137,10 @@ pub fn state(alert: &AlertRow) -> (&'static str, Role) {
 pub fn muted_by(by: &MutedBy) -> String {
     match by.kind {
         MuteKind::Silence => format!("silence {}", short_id(&by.id)),
-        MuteKind::Maintenance => format!("maintenance {}", by.id),
-        MuteKind::Inhibition => format!("inhibited by {}", by.id),
-        MuteKind::Dependency => format!("depends on {}", by.id),
-        MuteKind::Time => format!("time window {}", by.id),
+        MuteKind::Maintenance => format!("window {}", by.id),
+        MuteKind::Inhibition => format!("alert {}", short_id(&by.id)),
+        MuteKind::Dependency => format!("monitor {}", by.id),
+        MuteKind::Time => format!("time {}", by.id),
     }
 }
 
@@ -147,7 +150,10 @@ pub fn table(ui: &mut Ui, alerts: &[&AlertRow], now: Timestamp) {
     let mut header = vec!["STATE", "SEVERITY", "ID", "ALERT", "MONITOR", "FOR"];
     header.extend(owned.then_some("OWNER"));
     header.extend(muted.then_some("MUTED BY"));
-    header.extend(["SENT", "SUMMARY"]);
+    header.push("SENT");
+    // Who has it and what mutes it say more than the end of a sentence that is cut to a few letters.
+    let summary = !(owned || muted) || ui.width().is_none_or(|w| w >= ROOMY);
+    header.extend(summary.then_some("SUMMARY"));
     let shrink: Vec<usize> = (3..header.len()).filter(|i| *i != 5).collect();
     // What it is about names it well enough where there is no room for more.
     let mut table = Table::new(&header, &shrink).dispensable(&[1, 3]);
@@ -164,7 +170,7 @@ pub fn table(ui: &mut Ui, alerts: &[&AlertRow], now: Timestamp) {
         row.extend(owned.then(|| a.ack.as_ref().map_or_else(nothing, |ack| Cell::plain(&ack.by))));
         row.extend(muted.then(|| a.muted.as_ref().map_or_else(nothing, |by| Cell::new(Role::Warn, muted_by(by)))));
         row.push(deliveries(&a.deliveries));
-        row.push(Cell::plain(a.annotations.get("summary").unwrap_or_default()));
+        row.extend(summary.then(|| Cell::plain(a.annotations.get("summary").unwrap_or_default())));
         table.row(row);
     }
     table.print(ui);

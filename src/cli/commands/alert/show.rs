@@ -10,7 +10,7 @@ use crate::cli::times::when;
 use crate::cli::ui::{Role, Ui};
 use crate::cli::{Answer, Context, Done, connect};
 use crate::client::path_segment;
-use crate::wire::alerting::{Ack, AlertDetail};
+use crate::wire::alerting::{Ack, AlertDetail, RouteMatch};
 use crate::wire::board::{AlertState, DeliveryState, Event};
 
 /// Events of the timeline that a person is shown.
@@ -100,12 +100,19 @@ fn head(ui: &mut Ui, detail: &AlertDetail, now: Timestamp) {
         ("began", Some(when(alert.starts_at, now)), Role::Plain),
         ("labels", Some(alert.labels.to_string()), Role::Plain),
         ("source", Some(detail.source.clone()), Role::Plain),
+        ("routes", Some(routes(detail)), Role::Plain),
         ("runbook", detail.runbook.clone(), Role::Strong),
     ] {
         if let Some(value) = value.filter(|v| !v.is_empty()) {
             property(ui, key, &value, role);
         }
     }
+}
+
+/// Which ways it takes.
+fn routes(detail: &AlertDetail) -> String {
+    let one = |r: &RouteMatch| format!("{} to {} ({})", r.route, r.receiver, r.source);
+    detail.routes.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// Prints `key  value`, the value over several lines if it is long.
@@ -120,20 +127,18 @@ pub fn property(ui: &mut Ui, key: &str, value: &str, role: Role) {
 
 /// Whom it is routed to, and what they were told.
 fn told(ui: &mut Ui, detail: &AlertDetail, now: Timestamp) {
-    let mut table = Table::new(&["NOTIFIER", "TOLD", "WHEN", "ROUTE", "DETAIL"], &[0, 3, 4]).dispensable(&[3]);
-    let mut notifiers: Vec<(&str, &str)> = Vec::new();
-    for route in &detail.routes {
-        notifiers.extend(route.notifiers.iter().map(|n| (n.as_str(), route.source.as_str())));
-    }
-    for d in &detail.alert.deliveries {
-        if !notifiers.iter().any(|(n, _)| *n == d.receiver) {
-            notifiers.push((&d.receiver, ""));
+    let mut table = Table::new(&["NOTIFIER", "TOLD", "WHEN", "DETAIL"], &[0, 3]);
+    let mut notifiers: Vec<&str> = Vec::new();
+    let routed = detail.routes.iter().flat_map(|r| &r.notifiers);
+    for notifier in routed.chain(detail.alert.deliveries.iter().map(|d| &d.receiver)) {
+        if !notifiers.contains(&notifier.as_str()) {
+            notifiers.push(notifier);
         }
     }
     if notifiers.is_empty() {
         return ui.note("it is routed to nobody");
     }
-    for (notifier, route) in notifiers {
+    for notifier in notifiers {
         let told = detail.alert.deliveries.iter().find(|d| d.receiver == notifier);
         let (what, at, detail) = match told {
             None => (Cell::new(Role::Dim, "nothing yet"), String::new(), String::new()),
@@ -144,7 +149,7 @@ fn told(ui: &mut Ui, detail: &AlertDetail, now: Timestamp) {
                 (what, when(d.at, now), d.error.clone().unwrap_or_default())
             }
         };
-        table.row(vec![Cell::plain(notifier), what, Cell::plain(at), Cell::new(Role::Dim, route), Cell::plain(detail)]);
+        table.row(vec![Cell::plain(notifier), what, Cell::plain(at), Cell::plain(detail)]);
     }
     ui.line("");
     table.print(ui);

@@ -86,9 +86,15 @@ pub fn run(args: &LogArgs, ui: &mut Ui, cx: &Context) -> Done {
     Ok(Answer::Good)
 }
 
+/// Prints them, the newest last. Columns that would say the same of all are left out.
 fn table(ui: &mut Ui, newest_first: &[DeliveryItem], now: Timestamp) {
-    let header = ["ID", "AGO", "STATE", "NOTIFIER", "SAID", "ABOUT", "ALERTS", "TRIES", "WHY"];
-    let mut table = Table::new(&header, &[3, 5, 8]).dispensable(&[6, 7]);
+    let several = newest_first.iter().any(|item| item.alerts != 1);
+    let again = newest_first.iter().any(|item| item.attempts.len() > 1);
+    let mut header = vec!["ID", "AGO", "STATE", "NOTIFIER", "SAID", "ABOUT"];
+    header.extend(several.then_some("ALERTS"));
+    header.extend(again.then_some("TRIES"));
+    header.push("WHY");
+    let mut table = Table::new(&header, &[3, 5, header.len() - 1]);
     for item in newest_first.iter().rev() {
         let (word, role) = delivery(item.state);
         let error = item.attempts.last().filter(|a| !a.ok).and_then(|a| a.detail.as_deref());
@@ -98,17 +104,18 @@ fn table(ui: &mut Ui, newest_first: &[DeliveryItem], now: Timestamp) {
             Status::Firing => Cell::plain("firing"),
             Status::Resolved => Cell::new(Role::Good, "resolved"),
         };
-        table.row(vec![
+        let mut row = vec![
             Cell::new(Role::Strong, item.id.to_string()),
             Cell::new(Role::Dim, Short(now.since(item.at)).to_string()),
             Cell::new(role, word),
             Cell::plain(&item.notifier),
             said,
             Cell::plain(&item.subject),
-            Cell::plain(item.alerts.to_string()),
-            Cell::plain(item.attempts.len().to_string()),
-            Cell::plain(format!("{next}{}", error.unwrap_or(&item.reason))),
-        ]);
+        ];
+        row.extend(several.then(|| Cell::plain(item.alerts.to_string())));
+        row.extend(again.then(|| Cell::plain(item.attempts.len().to_string())));
+        row.push(Cell::plain(format!("{next}{}", error.unwrap_or(&item.reason))));
+        table.row(row);
     }
     table.print(ui);
 }

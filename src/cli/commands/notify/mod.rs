@@ -74,8 +74,8 @@ fn list(ui: &mut Ui, cx: &Context) -> Done {
 }
 
 fn table(ui: &mut Ui, rows: &[NotifierRow], now: Timestamp) {
-    let header = ["HEALTH", "NOTIFIER", "TYPE", "OWED", "SENT 24H", "LOST 24H", "LAST OK", "TOOK", "LAST ERROR"];
-    let mut table = Table::new(&header, &[1, 8]).dispensable(&[7, 2]);
+    let header = ["HEALTH", "NOTIFIER", "TYPE", "OWED", "SENT 24H", "LOST 24H", "LAST OK", "TOOK"];
+    let mut table = Table::new(&header, &[1]).dispensable(&[7, 2]);
     for row in rows {
         let (word, role) = match row.health {
             NotifierHealth::Ok => ("ok", Role::Good),
@@ -92,10 +92,16 @@ fn table(ui: &mut Ui, rows: &[NotifierRow], now: Timestamp) {
             count(row.dead, Role::Bad),
             Cell::plain(row.last_ok.map_or_else(|| "never".to_owned(), |t| format!("{} ago", Short(now.since(t))))),
             Cell::plain(row.took.map_or_else(|| "-".to_owned(), |t| Short(t).to_string())),
-            Cell::plain(row.last_error.as_deref().unwrap_or_default()),
         ]);
     }
     table.print(ui);
+    // Below, where there is room for the whole sentence.
+    for row in rows.iter().filter(|r| r.health != NotifierHealth::Ok) {
+        if let Some(error) = &row.last_error {
+            let text = ui.paint(Role::Bad, format!("{}: {error}", row.name));
+            ui.line(text);
+        }
+    }
 }
 
 fn resend(args: &ResendArgs, ui: &mut Ui, cx: &Context) -> Done {

@@ -174,10 +174,13 @@ fn told(request: &SilenceRequest, preview: &SilencePreview, now: Timestamp) -> V
         (
             Role::Plain,
             format!(
-                "would have hidden {} in the last 7 days; can hide the alerts of {}",
+                "would have hidden {} in the last 7 days",
                 count(preview.would_have_muted, "notification", "notifications"),
-                count(preview.rules, "monitor or rule", "monitors and rules"),
             ),
+        ),
+        (
+            Role::Plain,
+            format!("can hide the alerts of {}", count(preview.rules, "monitor or rule", "monitors and rules")),
         ),
     ];
     lines.extend(preview.warnings.iter().map(|w| (Role::Warn, format!("mind: {w}"))));

@@ -7,9 +7,9 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::base::failure::Failure;
 use crate::base::time::Timestamp;
+use crate::base::units::Short;
 use crate::cli::commands::alert::short_id;
 use crate::cli::table::{Cell, Table};
-use crate::cli::times::when;
 use crate::cli::ui::{Role, Ui};
 use crate::cli::{Answer, Context, Done, connect};
 use crate::client::Client;
@@ -109,7 +109,7 @@ fn list(args: &ListArgs, ui: &mut Ui, cx: &Context) -> Done {
     }
     for row in &rows {
         if let Some(notice) = &row.notice {
-            let text = ui.paint(Role::Warn, format!("{}: {notice}", shown_id(row)));
+            let text = ui.paint(Role::Warn, format!("{}: {notice}", short_id(&row.id)));
             ui.line(text);
         }
     }
@@ -119,25 +119,21 @@ fn list(args: &ListArgs, ui: &mut Ui, cx: &Context) -> Done {
     Ok(Answer::Good)
 }
 
-/// What a person types to name it: enough of a UUID, all of what a file gave.
-fn shown_id(row: &SilenceRow) -> &str {
-    if row.source.is_none() { short_id(&row.id) } else { &row.id }
-}
-
 fn table(ui: &mut Ui, rows: &[SilenceRow], now: Timestamp) {
     let header = ["STATE", "ID", "MATCHERS", "ENDS", "ALERTS", "MUTED", "BY", "COMMENT"];
-    let mut table = Table::new(&header, &[1, 2, 6, 7]).dispensable(&[5, 6, 7]);
+    let mut table = Table::new(&header, &[2, 6, 7]).dispensable(&[5, 6]);
     for row in rows {
         let (word, role) = word(row.state);
         let ends = match (row.state, row.until_resolved) {
-            (SilenceState::Pending, _) => format!("starts {}", when(row.starts_at, now)),
-            (SilenceState::Active, true) => format!("when resolved, or {}", when(row.ends_at, now)),
-            (SilenceState::Active | SilenceState::Expired, _) => when(row.ends_at, now),
+            (SilenceState::Pending, _) => format!("starts in {}", Short(row.starts_at.since(now))),
+            (SilenceState::Active, true) => format!("resolved, or {}", Short(row.ends_at.since(now))),
+            (SilenceState::Active, false) => format!("in {}", Short(row.ends_at.since(now))),
+            (SilenceState::Expired, _) => format!("{} ago", Short(now.since(row.ends_at))),
         };
         let by = row.source.as_ref().map_or(&row.created_by, |source| source);
         table.row(vec![
             Cell::new(role, word),
-            Cell::new(Role::Strong, shown_id(row)),
+            Cell::new(Role::Strong, short_id(&row.id)),
             Cell::plain(row.matchers.join(", ")),
             Cell::plain(ends),
             Cell::plain(row.matches.to_string()),
