@@ -5,6 +5,10 @@ use std::time::Duration;
 use crate::alert::matchers::Matchers;
 use crate::base::labels::Labels;
 
+/// Name of the alert that a drill raises.
+pub const DRILL: &str = "Drill";
+/// The label that tells one drill from another.
+pub const DRILL_ID: &str = "drill";
 /// The receiver of a tree that names none: every notifier. Nothing else may have this name.
 pub const EVERY_NOTIFIER: &str = "every notifier";
 
@@ -173,11 +177,15 @@ impl Route {
         true
     }
 
-    /// The labels that tell the alert's group from others of this node.
+    /// The labels that tell the alert's group from others of this node. Each drill has its own: it must not wait
+    /// until the group of the one before may be told again.
     pub fn group_labels(&self, labels: &Labels) -> Labels {
         match &self.group_by {
             GroupBy::All => labels.clone(),
-            GroupBy::Labels(names) => labels.filtered(|name| names.iter().any(|n| n == name)),
+            GroupBy::Labels(names) => {
+                let own = labels.get("alertname") == Some(DRILL);
+                labels.filtered(|name| names.iter().any(|n| n == name) || (own && name == DRILL_ID))
+            }
         }
     }
 
@@ -281,5 +289,7 @@ mod tests {
         assert_eq!(all.group_labels(&of), of);
         let none = Route { group_by: GroupBy::labels::<&str>([]), ..Route::default() };
         assert_eq!(none.group_key(&of), "{}:{}");
+        let drill = Labels::new([("alertname", DRILL), (DRILL_ID, "1f"), ("job", "a")]);
+        assert_eq!(none.group_key(&drill), r#"{}:{drill="1f"}"#);
     }
 }

@@ -8,6 +8,7 @@ pub mod commands;
 pub mod connect;
 pub mod generate;
 pub mod logs;
+pub mod matching;
 pub mod result;
 pub mod settings;
 pub mod table;

@@ -4,7 +4,7 @@
 //! matters, whether the reader is gone, is asked by those that run for long.
 
 use std::fmt::{self, Display};
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -40,12 +40,19 @@ impl From<Color> for ColorMode {
     }
 }
 
-/// Where output goes.
+/// Longest answer to a question that is read, in bytes.
+const ANSWER: u64 = 256;
+
+/// Where output goes, and answers come from.
 pub struct Streams {
+    /// What a person types.
+    pub input: Box<dyn Read>,
     /// Data.
     pub out: Box<dyn Write>,
     /// Everything else.
     pub err: Box<dyn Write>,
+    /// Whether a person can answer.
+    pub input_is_terminal: bool,
     /// Whether a person sees the data.
     pub out_is_terminal: bool,
     /// Whether a person sees everything else.
@@ -56,8 +63,10 @@ impl Streams {
     /// The process's own.
     pub fn of_process() -> Self {
         Self {
+            input: Box::new(io::stdin()),
             out: Box::new(BufWriter::new(io::stdout())),
             err: Box::new(io::stderr()),
+            input_is_terminal: io::stdin().is_terminal(),
             out_is_terminal: io::stdout().is_terminal(),
             err_is_terminal: io::stderr().is_terminal(),
         }
@@ -253,6 +262,23 @@ impl Ui {
         let _ = writeln!(self.streams.err, "{text}");
     }
 
+    /// Whether somebody sits there who can be asked.
+    pub const fn can_ask(&self) -> bool {
+        self.streams.input_is_terminal && self.streams.err_is_terminal && !self.json
+    }
+
+    /// Asks on stderr; only `y` and `yes` mean yes.
+    pub fn confirm(&mut self, question: &str) -> bool {
+        self.flush();
+        let question = painted(self.err_color, Role::Strong, question);
+        // Nobody answers a question that could not be put: that is a no.
+        let _ = write!(self.streams.err, "{question} [y/N] ");
+        let _ = self.streams.err.flush();
+        let mut answer = String::new();
+        let read = BufReader::new((&mut self.streams.input).take(ANSWER)).read_line(&mut answer);
+        read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+    }
+
     /// Tells a failure on stderr: what, and what can be done.
     pub fn failure(&mut self, failure: &Failure) {
         let text = if self.json {
@@ -317,8 +343,10 @@ mod tests {
 
     fn ui(color: Color, terminal: bool, vars: &[(&str, &str)]) -> Ui {
         let streams = Streams {
+            input: Box::new(io::empty()),
             out: Box::new(io::sink()),
             err: Box::new(io::sink()),
+            input_is_terminal: terminal,
             out_is_terminal: terminal,
             err_is_terminal: terminal,
         };
@@ -345,6 +373,18 @@ mod tests {
     #[test]
     fn painted_text_holds_no_foreign_escape() {
         assert_eq!(ui(Color::Always, true, &[]).paint(Role::Good, "a\x1b[2J"), "\x1b[32ma\\x1b[2J\x1b[0m");
+    }
+
+    #[test]
+    fn only_yes_is_a_yes() {
+        for (typed, yes) in
+            [("y\n", true), (" YES \n", true), ("n\n", false), ("\n", false), ("", false), ("yup\n", false)]
+        {
+            let mut ui = ui(Color::Never, true, &[]);
+            ui.streams.input = Box::new(typed.as_bytes());
+            assert!(ui.can_ask());
+            assert_eq!(ui.confirm("Really?"), yes, "{typed:?}");
+        }
     }
 
     #[test]

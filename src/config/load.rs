@@ -149,6 +149,7 @@ pub fn load(dir: &Path, catalog: &dyn Catalog, resolver: &dyn Resolver, previous
         storage: good.storage,
         query: good.query,
         intake: good.intake,
+        heartbeat: good.heartbeat.clone(),
         receivers: good.receivers.clone(),
         route: good.route.clone(),
         alerting: Arc::clone(&good.alerting),

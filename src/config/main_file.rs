@@ -16,6 +16,7 @@ use crate::base::units;
 use crate::config::alerting::{self, Mention};
 use crate::config::catalog::Catalog;
 use crate::config::cx::{Cx, Resolver, Text};
+use crate::config::deadman::Deadman;
 use crate::config::fields::Fields;
 use crate::config::fnv::Fnv;
 use crate::config::messages::{self, Messages, Named};
@@ -45,6 +46,8 @@ pub struct Main {
     pub query: QueryLimits,
     /// `intake:`.
     pub intake: IntakeLimits,
+    /// `heartbeat:`.
+    pub heartbeat: Option<Deadman>,
     /// `notifiers:`.
     pub receivers: Vec<Arc<Receiver>>,
     /// The notifier that gets everything, if it is one: what `route.receiver` says.
@@ -86,6 +89,7 @@ pub fn read(source: &Arc<Source>, messages: &Messages, catalog: &dyn Catalog, re
         main.storage = Storage::read(&mut fields);
         main.query = QueryLimits::read(&mut fields);
         main.intake = IntakeLimits::read(&mut fields);
+        main.heartbeat = Deadman::read(&mut fields);
         let declared;
         (declared, main.receivers) = receivers(&mut fields, &main.server, catalog);
         let (mut policy, named) = alerting::read(&mut fields, &declared);

@@ -10,6 +10,7 @@
 pub mod alerting;
 pub mod catalog;
 pub mod cx;
+pub mod deadman;
 pub mod depends;
 pub mod diff;
 pub mod fields;

@@ -10,6 +10,7 @@ use crate::base::labels::Labels;
 use crate::base::name::MonitorName;
 use crate::base::notification::Notifier;
 use crate::config::catalog::Probe;
+use crate::config::deadman::Deadman;
 use crate::config::messages::Messages;
 use crate::config::rules::RuleGroup;
 use crate::config::storage::{IntakeLimits, QueryLimits, Storage};
@@ -27,6 +28,8 @@ pub struct Config {
     pub query: QueryLimits,
     /// `intake:`.
     pub intake: IntakeLimits,
+    /// `heartbeat:`; whom we tell that we live.
+    pub heartbeat: Option<Deadman>,
     /// `notifiers:`, in the order written.
     pub receivers: Vec<Arc<Receiver>>,
     /// `route.receiver`: who gets everything; `None` means every receiver.

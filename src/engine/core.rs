@@ -133,7 +133,8 @@ impl Core {
             limit,
             kind: query.kind,
             subject: query.subject,
-            ..EventFilter::default()
+            alert: query.alert,
+            since: query.since,
         };
         let events: Vec<Event> = self.db.events(filter).await.map_err(|e| EngineError::Store(Box::new(e)))?;
         let next = events.last().map(|e| e.id).filter(|_| events.len() == limit);

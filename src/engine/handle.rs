@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::alert::rule::Fingerprint;
+use crate::base::time::Timestamp;
 use crate::engine::alerting::Alerting;
 use crate::engine::intake::Intake;
 use crate::engine::query::Queries;
@@ -95,6 +97,10 @@ pub struct EventQuery {
     pub kind: Option<EventKind>,
     /// Only about this monitor, receiver or file.
     pub subject: Option<String>,
+    /// Only those that belong to this alert.
+    pub alert: Option<Fingerprint>,
+    /// Only events since then.
+    pub since: Option<Timestamp>,
 }
 
 /// What the faces may ask of a running engine. Cheap to clone through its `Arc`.

@@ -3,6 +3,7 @@
 pub mod alerting;
 pub mod board;
 pub mod core;
+pub mod deadman;
 pub mod evaluator;
 pub mod handle;
 pub mod headline;

@@ -14,6 +14,7 @@ use crate::config::load::Loaded;
 use crate::engine::alerting::Alerting;
 use crate::engine::board::{BoardKeeper, Inlets, Report};
 use crate::engine::core::{Core, server_event};
+use crate::engine::deadman::Deadman;
 use crate::engine::evaluator::{EvalInput, Evaluator, Saved};
 use crate::engine::ingest::{self, Ingest, IngestInput, Measured, Outlets};
 use crate::engine::intake::Intake;
@@ -175,6 +176,12 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         rules: Arc::clone(&book),
     };
     let remembered = Saved { monitors: saved.monitors, alerts: saved.alerts, alerting: saved.alerting };
+    let deadman = Deadman {
+        config: config.clone(),
+        evaluator: to_evaluator.clone(),
+        outbox: to_outbox.clone(),
+        board: to_board.clone(),
+    };
     let evaluator = Evaluator::new(db.clone(), clock, remembered, decide_board.clone(), to_outbox);
     let outbox = Outbox::new(
         db.clone(),
@@ -291,6 +298,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         reload: {
             let mut group = group("reload", Box::new(|stop| Box::pin(reloader.run(reload_inbox, stop))));
             group.add("hand out", |stop| hand_out.run(watch, stop));
+            group.add("deadman", |stop| deadman.run(stop));
             group
         },
         disk_lost,

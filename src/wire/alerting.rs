@@ -9,7 +9,7 @@
 //! | `POST /api/v1/silences` | [`SilenceRequest`] → [`SilenceRow`] |
 //! | `POST /api/v1/silences/preview` | [`SilenceRequest`] → [`SilencePreview`] |
 //! | `DELETE /api/v1/silences/{id}` | → `{"ok":true}`; it is over, and stays listed |
-//! | `GET /api/v1/maintenance?limit=` | → array of [`MaintenanceRow`] |
+//! | `GET /api/v1/maintenance?limit=&upcoming=` | → array of [`MaintenanceRow`]; `upcoming=true`: one for each occurrence |
 //! | `GET /api/v1/notifications?before=&limit=&receiver=&state=` | → [`Deliveries`] |
 //! | `POST /api/v1/notifications/{id}/resend` | → `{"ok":true}` |
 //! | `GET /api/v1/notifiers` | → array of [`NotifierRow`] |

@@ -83,7 +83,10 @@ async fn an_alert_is_shown_acknowledged_and_explained() {
     let id = desk.fingerprint("Broken").await;
     let page = desk.delivered(1).await;
     let told = &page.deliveries[0];
-    assert_eq!((told.notifier.as_str(), told.subject.as_str(), told.state), ("ops", "Broken", DeliveryState::Delivered));
+    assert_eq!(
+        (told.notifier.as_str(), told.subject.as_str(), told.state),
+        ("ops", "Broken", DeliveryState::Delivered)
+    );
     assert_eq!(told.fingerprints, [id.clone()]);
     assert_eq!(told.attempts[0].detail.as_deref(), Some("thanks"));
 
@@ -181,7 +184,8 @@ async fn notifiers_are_listed_tested_drilled_and_told_again() {
     assert_eq!((rows.len(), rows[0].name.as_str(), rows[0].health), (1, "ops", NotifierHealth::Ok));
     let test: TestResult = desk.client.post("/api/v1/notifiers/ops/test", &()).await.unwrap();
     assert_eq!((test.ok, test.detail.as_deref()), (true, Some("thanks")));
-    let Err(ClientError::Refused { kind, hints, .. }) = desk.client.post::<_, Value>("/api/v1/notifiers/opps/test", &()).await
+    let Err(ClientError::Refused { kind, hints, .. }) =
+        desk.client.post::<_, Value>("/api/v1/notifiers/opps/test", &()).await
     else {
         panic!("there is no such notifier")
     };
@@ -192,7 +196,8 @@ async fn notifiers_are_listed_tested_drilled_and_told_again() {
     // The drill and its end.
     let page = desk.delivered(2).await;
     assert!(page.deliveries.iter().all(|d| d.subject == "Drill"));
-    let resent = desk.send("POST", &format!("/api/v1/notifications/{}/resend", page.deliveries[0].id), Value::Null).await;
+    let resent =
+        desk.send("POST", &format!("/api/v1/notifications/{}/resend", page.deliveries[0].id), Value::Null).await;
     assert_eq!(resent, json!({"ok": true}));
     desk.delivered(3).await;
     let (kind, _) = refusal(desk.client.post("/api/v1/notifications/99/resend", &()).await);
@@ -216,11 +221,13 @@ async fn alertmanagers_api_answers_in_its_words() {
     let desk = Desk::open().await;
     assert_eq!(desk.plain("GET", "/-/healthy", Value::Null).await, "OK");
     assert_eq!(desk.plain("GET", "/-/ready", Value::Null).await, "OK");
-    let ended = json!({"labels": {"alertname": "Old"}, "startsAt": "2025-11-23T10:00:00Z", "endsAt": "2025-11-23T11:00:00Z"});
+    let ended =
+        json!({"labels": {"alertname": "Old"}, "startsAt": "2025-11-23T10:00:00Z", "endsAt": "2025-11-23T11:00:00Z"});
     let later = json!({"labels": {"alertname": "Later"}, "endsAt": "2025-11-23T13:00:00Z"});
     desk.raise(json!([alert("Broken", &[]), ended, later])).await;
     let all = desk.send("GET", "/api/v2/alerts", Value::Null).await;
-    let mut names: Vec<_> = all.as_array().unwrap().iter().map(|a| a["labels"]["alertname"].as_str().unwrap()).collect();
+    let mut names: Vec<_> =
+        all.as_array().unwrap().iter().map(|a| a["labels"]["alertname"].as_str().unwrap()).collect();
     names.sort_unstable();
     assert_eq!(names, ["Broken", "Later"]);
     let one = desk.send("GET", "/api/v2/alerts?filter=alertname%3D~%22Bro.*%22&receiver=.*", Value::Null).await;
@@ -251,7 +258,10 @@ async fn alertmanagers_api_answers_in_its_words() {
     });
     let id = desk.send("POST", "/api/v2/silences", wish).await["silenceID"].as_str().unwrap().to_owned();
     let silence = desk.send("GET", &format!("/api/v2/silence/{id}"), Value::Null).await;
-    assert_eq!(silence["matchers"], json!([{"name": "alertname", "value": "Brok.*", "isRegex": true, "isEqual": true}]));
+    assert_eq!(
+        silence["matchers"],
+        json!([{"name": "alertname", "value": "Brok.*", "isRegex": true, "isEqual": true}])
+    );
     assert_eq!(silence["status"], json!({"state": "active"}));
     let muted = desk.send("GET", "/api/v2/alerts?filter=alertname%3DBroken", Value::Null).await;
     assert_eq!(muted[0]["status"]["silencedBy"], json!([id]));
@@ -261,7 +271,10 @@ async fn alertmanagers_api_answers_in_its_words() {
     assert_eq!(silences[0]["status"], json!({"state": "expired"}));
     let status = desk.send("GET", "/api/v2/status", Value::Null).await;
     assert!(status["config"]["original"].as_str().unwrap().starts_with("route:\n"), "{status}");
-    assert_eq!(desk.send("GET", "/api/v2/receivers", Value::Null).await, json!([{"name": "every notifier"}, {"name": "ops"}]));
+    assert_eq!(
+        desk.send("GET", "/api/v2/receivers", Value::Null).await,
+        json!([{"name": "every notifier"}, {"name": "ops"}])
+    );
     // Over TCP the same.
     let tcp = Client::new(Endpoint::Tcp(desk.house.tcp));
     assert!(tcp.get::<Value>("/api/v2/status").await.unwrap()["cluster"]["status"] == "disabled");

@@ -1,5 +1,5 @@
-//! `kill -9` at random moments while targets flap and the receiver misbehaves: nothing that was
-//! decided is lost, and a kill repeats at most one message, under the same key.
+//! `kill -9` at random moments while 200 alerts flap and the receiver misbehaves: an alert that lasts is told
+//! to everybody and so is its end, in order, and a kill repeats at most one message to each, under the same key.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
@@ -8,23 +8,44 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use watchdog::base::clock::Clock;
+use watchdog::base::time::Timestamp;
 
-use crate::server::{Place, Server, wait_for};
+use crate::server::{Place, exchange, wait_for};
 
 const MONITORS: usize = 12;
-const KILLS: usize = 50;
+/// Alerts that another server sends; with those of the monitors 200 flap.
+const FOREIGN: usize = 188;
+/// Alerts of these that are turned around between two kills.
+const TURNED: usize = 30;
 const SEED: u64 = 0x5eed;
+/// One that takes each alert in messages of its own, and one that is sent digests.
+const NOTIFIERS: [&str; 2] = ["hook", "pager"];
+/// Longest wait for what must be told, back-off and pauses of a notifier that failed included.
+const PATIENCE: Duration = Duration::from_secs(300);
 
-/// A message that the receiver answered with 200.
+/// How often the server is killed: `WATCHDOG_TEST_KILLS`.
+fn kills() -> usize {
+    std::env::var("WATCHDOG_TEST_KILLS").map_or(25, |n| n.parse().expect("a number of kills"))
+}
+
+/// An alert within a message that the receiver answered with 200.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Heard {
+    alert: String,
+    status: String,
+    starts_at: Timestamp,
+}
+
+/// Such a message.
 #[derive(Clone, Debug)]
 struct Accepted {
+    notifier: String,
     key: String,
-    monitor: String,
-    status: String,
-    starts_at: String,
+    alerts: Vec<Heard>,
 }
 
 #[derive(Default)]
@@ -32,6 +53,35 @@ struct World {
     broken: [AtomicBool; MONITORS],
     calm: AtomicBool,
     accepted: Mutex<Vec<Accepted>>,
+}
+
+impl World {
+    /// What each notifier believes of each alert that it ever heard of: whether it fires.
+    fn beliefs(&self) -> HashMap<(String, String), bool> {
+        let mut beliefs = HashMap::new();
+        for message in &*self.accepted.lock().unwrap() {
+            for h in &message.alerts {
+                beliefs.insert((message.notifier.clone(), h.alert.clone()), h.status == "firing");
+            }
+        }
+        beliefs
+    }
+
+    /// Waits until every notifier believes of these alerts that they fire, or do not.
+    fn until_told(&self, alerts: &[String], fires: bool, place: &Place) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let beliefs = self.beliefs();
+            let believes = |n: &str, a: &String| beliefs.get(&(n.to_owned(), a.clone())).copied().unwrap_or(false);
+            let all = alerts.iter().flat_map(|a| NOTIFIERS.map(|n| (n, a)));
+            let lost: Vec<_> = all.filter(|(n, a)| believes(n, a) != fires).collect();
+            if lost.is_empty() {
+                return;
+            }
+            assert!(Instant::now() < end, "lost: not told that it fires ({fires}): {lost:?}\n{}", place.log());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
 }
 
 fn listen(world: &Arc<World>, serve: fn(&World, TcpStream) -> Option<()>) -> u16 {
@@ -59,7 +109,8 @@ fn target(world: &World, mut stream: TcpStream) -> Option<()> {
 /// Takes a notification; while the world is not calm it sometimes answers 500, sometimes nothing.
 fn receiver(world: &World, mut stream: TcpStream) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
-    let (mut key, mut length) = (String::new(), 0);
+    let (mut first, mut key, mut length) = (String::new(), String::new(), 0);
+    reader.read_line(&mut first).ok()?;
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line).ok()? <= 2 {
@@ -78,45 +129,66 @@ fn receiver(world: &World, mut stream: TcpStream) -> Option<()> {
     let dice = if world.calm.load(Ordering::Relaxed) { 9 } else { fastrand::u8(0..10) };
     match dice {
         0 => return None,
-        1..=2 => return stream.write_all(b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").ok(),
+        1 => return stream.write_all(b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").ok(),
         _ => {}
     }
     let text = |v: &Value| v.as_str().unwrap_or("").to_owned();
-    let alert = &body["alerts"][0];
+    let heard = |a: &Value| Heard {
+        alert: text(a["labels"].get("monitor").unwrap_or(&a["labels"]["alertname"])),
+        status: text(&a["status"]),
+        starts_at: serde_json::from_value(a["startsAt"].clone()).unwrap(),
+    };
     world.accepted.lock().unwrap().push(Accepted {
+        notifier: first.split([' ', '/']).find(|w| NOTIFIERS.contains(w))?.to_owned(),
         key,
-        monitor: text(&alert["labels"]["monitor"]),
-        status: text(&body["status"]),
-        starts_at: text(&alert["startsAt"]),
+        alerts: body["alerts"].as_array()?.iter().map(heard).collect(),
     });
     stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").ok()
 }
 
-fn decided(server: &Server) -> BTreeMap<(String, String), usize> {
-    let mut count = BTreeMap::new();
-    let mut before = String::new();
-    loop {
-        let page = server.get(&format!("/api/v1/events?kind=alert&limit=500{before}"));
-        for e in page["events"].as_array().unwrap() {
-            let key = (e["subject"].as_str().unwrap().to_owned(), e["what"].as_str().unwrap().to_owned());
-            *count.entry(key).or_default() += 1;
+/// Alerts of another server. What is posted is acknowledged before this returns.
+struct Foreign {
+    fires: [bool; FOREIGN],
+    posted: i64,
+}
+
+impl Foreign {
+    fn name(n: usize) -> String {
+        format!("F{n}")
+    }
+
+    /// Makes these alerts fire or end.
+    fn post(&mut self, place: &Place, which: impl IntoIterator<Item = usize>, fires: impl Fn(bool) -> bool) {
+        let mut body = Vec::new();
+        for n in which {
+            self.fires[n] = fires(self.fires[n]);
+            // No two episodes begin at the same time.
+            self.posted += 1;
+            let starts_at = Timestamp::from_millis(self.posted);
+            let ends_at = if self.fires[n] { "2999-01-01T00:00:00Z" } else { "2001-01-01T00:00:00Z" };
+            let labels = json!({"alertname": Self::name(n), "severity": "critical"});
+            body.push(match self.fires[n] {
+                true => json!({"labels": labels, "startsAt": starts_at, "endsAt": ends_at}),
+                false => json!({"labels": labels, "endsAt": ends_at}),
+            });
         }
-        match page["next"].as_i64() {
-            Some(next) => before = format!("&before={next}"),
-            None => return count,
-        }
+        let reply = exchange(&place.socket(), "POST", "/api/v2/alerts", &Value::from(body).to_string());
+        assert_eq!(reply, "");
     }
 }
 
 #[test]
-fn kill_9_loses_no_message_and_repeats_at_most_one() {
+fn kill_9_loses_no_alert_that_lasts_and_repeats_at_most_one_message() {
     let world = Arc::new(World::default());
     let (target_port, receiver_port) = (listen(&world, target), listen(&world, receiver));
     let place = Place::new();
-    place.write(
-        "watchdog.yaml",
-        &format!("notifiers: [{{name: hook, type: webhook, url: \"http://127.0.0.1:{receiver_port}/\"}}]\n"),
-    );
+    let mut main = String::from("notifiers:\n");
+    for (name, more) in NOTIFIERS.into_iter().zip([", digest_above: 100000", ""]) {
+        writeln!(main, "  - {{name: {name}, type: webhook, url: \"http://127.0.0.1:{receiver_port}/{name}\"{more}}}")
+            .unwrap();
+    }
+    main.push_str("route: {group_by: ['...'], group_wait: 0s, group_interval: 1s}\nflapping: {enabled: false}\n");
+    place.write("watchdog.yaml", &main);
     let mut monitors =
         String::from("defaults: {interval: 1s, timeout: 800ms, alert: {after: 1, clear_after: 1}}\nmonitors:\n");
     for i in 0..MONITORS {
@@ -124,61 +196,81 @@ fn kill_9_loses_no_message_and_repeats_at_most_one() {
     }
     place.write("monitors.d/all.yaml", &monitors);
 
-    let mut random = fastrand::Rng::with_seed(SEED);
+    let (mut random, kills) = (fastrand::Rng::with_seed(SEED), kills());
+    let mut foreign = Foreign { fires: [false; FOREIGN], posted: Clock::system().now().millis() };
     let mut server = place.serve();
-    for _ in 0..KILLS {
-        for _ in 0..random.usize(1..5) {
-            let i = random.usize(0..MONITORS);
-            world.broken[i].fetch_not(Ordering::Relaxed);
-            thread::sleep(Duration::from_millis(random.u64(50..400)));
+    for round in 0..kills {
+        // These stand over the kill, whenever it comes: all the others flap.
+        let lasting = [round * 2 % FOREIGN, (round * 2 + 1) % FOREIGN];
+        foreign.post(&place, lasting, |_| true);
+        for _ in 0..random.usize(1..4) {
+            world.broken[random.usize(..MONITORS)].fetch_not(Ordering::Relaxed);
+            let turned: BTreeSet<usize> = (0..TURNED / 3).map(|_| random.usize(..FOREIGN)).collect();
+            foreign.post(&place, turned.into_iter().filter(|n| !lasting.contains(n)), |fires| !fires);
+            thread::sleep(Duration::from_millis(random.u64(0..400)));
         }
         server.kill();
         server = place.serve();
+        world.until_told(&lasting.map(Foreign::name), true, &place);
     }
 
     world.calm.store(true, Ordering::Relaxed);
-    world.broken.iter().for_each(|b| b.store(false, Ordering::Relaxed));
-    wait_for("calm", || {
-        let board = server.get("/api/v1/board");
-        let up = board["monitors"].as_array()?.iter().all(|m| m["state"] == "up");
-        let over = board["alerts"].as_array()?.iter().all(|a| a["state"] == "resolved");
-        (up && over && board["engine"]["outbox"] == 0).then_some(())
-    });
-    let decided = decided(&server);
+    let all: Vec<String> = (0..MONITORS).map(|i| format!("m{i}")).chain((0..FOREIGN).map(Foreign::name)).collect();
+    for fires in [true, false] {
+        world.broken.iter().for_each(|b| b.store(fires, Ordering::Relaxed));
+        foreign.post(&place, 0..FOREIGN, |_| fires);
+        world.until_told(&all, fires, &place);
+    }
+    wait_for("an empty outbox", || (server.get("/api/v1/board")["engine"]["outbox"] == 0).then_some(()));
     assert_eq!(server.stop(), 0);
+    judge(&world.accepted.lock().unwrap(), &place, kills);
+}
 
-    let accepted = world.accepted.lock().unwrap().clone();
-    let mut episodes: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    let mut first: HashMap<(&str, &str, &str), usize> = HashMap::new();
-    let mut keys: HashMap<&str, usize> = HashMap::new();
-    for (n, a) in accepted.iter().enumerate() {
-        episodes.entry(&a.monitor).or_default().insert(&a.starts_at);
-        first.entry((&a.monitor, &a.starts_at, &a.status)).or_insert(n);
-        *keys.entry(&a.key).or_default() += 1;
-    }
-    let total: usize = episodes.values().map(BTreeSet::len).sum();
-    assert!(total >= 20, "only {total} episodes: the test proves too little");
-    for (monitor, starts) in &episodes {
-        for start in starts {
-            let firing = first.get(&(*monitor, *start, "firing"));
-            let resolved = first.get(&(*monitor, *start, "resolved"));
-            assert!(
-                firing.is_some() && firing < resolved,
-                "{monitor} {start}: firing {firing:?} resolved {resolved:?}"
+/// Judges what the receivers took against what was decided.
+fn judge(accepted: &[Accepted], place: &Place, kills: usize) {
+    let mut first: BTreeMap<&str, &Accepted> = BTreeMap::new();
+    let mut repeats: BTreeMap<&str, usize> = NOTIFIERS.map(|n| (n, 0)).into();
+    let mut last: HashMap<(&str, &str), &Heard> = HashMap::new();
+    let mut said: HashMap<(&str, &Heard), &str> = HashMap::new();
+    for message in accepted {
+        if let Some(before) = first.insert(&message.key, message) {
+            assert_eq!(
+                (&before.notifier, &before.alerts),
+                (&message.notifier, &message.alerts),
+                "one key for two things"
             );
+            *repeats.get_mut(message.notifier.as_str()).unwrap() += 1;
+            continue;
         }
-        for what in ["firing", "resolved"] {
-            let events = decided.get(&((*monitor).to_owned(), what.to_owned())).copied().unwrap_or(0);
-            // A disk that stalls for seconds makes the engine page before it can store; a kill then loses
-            // the event, never the message.
-            assert!(events <= starts.len(), "{monitor}: {events} {what} events, {} episodes told", starts.len());
+        let alone = message.notifier == "hook";
+        assert!(!alone || message.alerts.len() == 1, "{message:?}");
+        for h in &message.alerts {
+            let before = last.insert((&message.notifier, &h.alert), h);
+            let in_order = match (before, h.status.as_str()) {
+                (None, status) => status == "firing",
+                (Some(b), "resolved") => b.status == "firing" && b.starts_at <= h.starts_at,
+                // A digest may say again that an alert fires.
+                (Some(b), _) => b.status == "resolved" && b.starts_at < h.starts_at || !alone && b.status == "firing",
+            };
+            assert!(in_order, "{message:?} after {before:?}");
+            let other = said.insert((&message.notifier, h), &message.key).filter(|_| alone);
+            assert_eq!(other, None, "two keys for one thing: {message:?}");
         }
     }
-    let told: BTreeSet<&str> = episodes.keys().copied().collect();
-    assert!(decided.keys().all(|(m, _)| told.contains(m.as_str())), "decided but never told");
-    let repeats: usize = keys.values().map(|n| n - 1).sum();
-    assert!(repeats <= KILLS, "{repeats} repeats in {KILLS} kills");
-    assert_eq!(keys.len(), 2 * total, "one key per message");
+    let db = rusqlite::Connection::open(place.data().join("db/watchdog.db")).unwrap();
+    let mut decided = db.prepare("SELECT key FROM outbox").unwrap();
+    let decided: BTreeSet<String> = decided.query_map([], |r| r.get(0)).unwrap().map(Result::unwrap).collect();
+    let lost: Vec<_> = decided.iter().filter(|k| !first.contains_key(k.as_str())).collect();
+    assert!(lost.is_empty(), "decided and never told: {lost:?}");
+    for (notifier, repeats) in &repeats {
+        assert!(*repeats <= kills, "{notifier}: {repeats} repeats in {kills} kills");
+    }
+    let digests = first.values().filter(|m| m.alerts.len() > 1).count();
+    let _ = writeln!(
+        std::io::stderr(),
+        "{kills} kills: {} messages, {digests} of them digests, repeated {repeats:?}, lost 0",
+        first.len()
+    );
 }
 
 #[test]

@@ -7,9 +7,8 @@ use axum::extract::{Extension, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::alert::rule::Fingerprint;
 use crate::api::problem::{ApiError, Name, Params, Payload};
-use crate::api::routes::board::ask;
+use crate::api::routes::board::{ask, fingerprint};
 use crate::api::{App, Peer};
 use crate::base::BoxFuture;
 use crate::base::failure::{Failure, Kind};
@@ -30,6 +29,8 @@ const DRILL: Duration = Duration::from_secs(90);
 const TEST: Duration = Duration::from_secs(30);
 /// Longest name of a person, in bytes.
 const MAX_WHO: usize = 200;
+/// Occurrences of maintenance in one answer; each is calculated.
+const MAX_UPCOMING: usize = 100;
 /// Longest comment, in bytes.
 const MAX_COMMENT: usize = 4_096;
 
@@ -112,15 +113,24 @@ pub(super) async fn expire(State(app): State<App>, Name(id): Name) -> Result<Jso
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct LimitParams {
+pub(super) struct MaintenanceParams {
     limit: Option<usize>,
+    /// One row for each occurrence to come, instead of one for each window.
+    #[serde(default)]
+    upcoming: bool,
 }
 
 pub(super) async fn maintenance(
     State(app): State<App>,
-    Params(params): Params<LimitParams>,
+    Params(params): Params<MaintenanceParams>,
 ) -> Result<Json<Vec<MaintenanceRow>>, ApiError> {
-    answer(app.engine.alerting().maintenance(params.limit.unwrap_or(1_000)), ANSWER).await
+    match params.upcoming {
+        true => {
+            let limit = params.limit.unwrap_or(MAX_UPCOMING).min(MAX_UPCOMING);
+            answer(app.engine.alerting().upcoming_maintenance(limit), ANSWER).await
+        }
+        false => answer(app.engine.alerting().maintenance(params.limit.unwrap_or(1_000)), ANSWER).await,
+    }
 }
 
 #[derive(Deserialize)]
@@ -137,16 +147,12 @@ pub(super) async fn deliveries(
     State(app): State<App>,
     Params(params): Params<DeliveryParams>,
 ) -> Result<Json<Deliveries>, ApiError> {
-    let alert = params.alert.map(|text| {
-        let failure = || Failure::text(Kind::Usage, format!("`{text}` is not a fingerprint of 16 hex digits"));
-        Fingerprint::parse(&text).ok_or_else(|| ApiError::new(failure()))
-    });
     let filter = DeliveryFilter {
         before: params.before,
         limit: params.limit.unwrap_or(100),
         notifier: params.receiver,
         state: params.state,
-        alert: alert.transpose()?,
+        alert: params.alert.as_deref().map(fingerprint).transpose()?,
     };
     answer(app.engine.alerting().deliveries(filter), ANSWER).await
 }

@@ -14,10 +14,12 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use crate::alert::rule::Fingerprint;
 use crate::api::App;
 use crate::api::problem::{ApiError, Name, Params};
 use crate::api::prometheus::rules::active;
 use crate::base::failure::{Failure, Kind};
+use crate::base::time::Timestamp;
 use crate::engine::handle::{EventQuery, Reply};
 use crate::wire::api::{ConfigStatus, Events, HistoryPoint, MonitorDetail};
 use crate::wire::board::{AlertState, Board, EventKind};
@@ -126,6 +128,8 @@ pub(super) struct EventParams {
     limit: Option<usize>,
     kind: Option<EventKind>,
     subject: Option<String>,
+    alert: Option<String>,
+    since: Option<Timestamp>,
 }
 
 pub(super) async fn events(
@@ -137,8 +141,16 @@ pub(super) async fn events(
         limit: params.limit.unwrap_or(100).min(1_000),
         kind: params.kind,
         subject: params.subject,
+        alert: params.alert.as_deref().map(fingerprint).transpose()?,
+        since: params.since,
     };
     Ok(Json(ask(app.engine.events(query), ANSWER).await?))
+}
+
+/// The alert that a parameter names.
+pub(super) fn fingerprint(text: &str) -> Result<Fingerprint, ApiError> {
+    let failure = || Failure::text(Kind::Usage, format!("`{text}` is not a fingerprint of 16 hex digits"));
+    Fingerprint::parse(text).ok_or_else(|| ApiError::new(failure()))
 }
 
 pub(super) async fn config(State(app): State<App>) -> Result<Json<ConfigStatus>, ApiError> {

@@ -3,17 +3,22 @@
 pub mod alert;
 pub mod check;
 pub mod completions;
+pub mod drill;
 pub mod init;
+pub mod maintenance;
 pub mod man;
 pub mod monitor;
+pub mod notify;
 pub mod probe;
 pub mod query;
 pub mod reload;
 pub mod rule;
 pub mod serve;
+pub mod silence;
 pub mod status;
 pub mod tsdb;
 pub mod tui;
+pub mod why;
 
 use std::net::SocketAddr;
 
@@ -62,12 +67,25 @@ pub enum Command {
     /// Look at monitors, or probe one now
     #[command(subcommand)]
     Monitor(monitor::MonitorCommand),
-    /// Look at alerts
+    /// Look at alerts, and say that you have one
     #[command(subcommand)]
     Alert(alert::AlertCommand),
     /// Look at rules, or evaluate one
     #[command(subcommand)]
     Rule(rule::RuleCommand),
+    /// Tell why somebody was told of an alert, a monitor or a rule, or why not; exit code 1 when not
+    Why(why::WhyArgs),
+    /// Keep alerts from being told for a while
+    #[command(subcommand)]
+    Silence(silence::SilenceCommand),
+    /// Look at maintenance windows
+    #[command(subcommand)]
+    Maintenance(maintenance::MaintenanceCommand),
+    /// Look at notifiers and what they were sent, test them, send again
+    #[command(subcommand)]
+    Notify(notify::NotifyCommand),
+    /// Send a marked alert the whole way, and tell when each notifier took it
+    Drill(drill::DrillArgs),
     /// Ask for metrics in PromQL: now, at a time, or over a range
     Query(query::QueryArgs),
     /// Probe a target once, without a server and without files
@@ -105,6 +123,11 @@ pub fn run(command: Option<Command>, ui: &mut Ui, cx: &Context) -> Done {
         Some(Command::Monitor(command)) => monitor::run(&command, ui, cx),
         Some(Command::Alert(command)) => alert::run(&command, ui, cx),
         Some(Command::Rule(command)) => rule::run(&command, ui, cx),
+        Some(Command::Why(args)) => why::run(&args, ui, cx),
+        Some(Command::Silence(command)) => silence::run(&command, ui, cx),
+        Some(Command::Maintenance(command)) => maintenance::run(&command, ui, cx),
+        Some(Command::Notify(command)) => notify::run(&command, ui, cx),
+        Some(Command::Drill(args)) => drill::run(&args, ui, cx),
         Some(Command::Query(args)) => query::run(&args, ui, cx),
         Some(Command::Tsdb(command)) => tsdb::run(&command, ui, cx),
         Some(Command::Completions(args)) => completions::run(&args, ui),

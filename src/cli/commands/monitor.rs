@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::base::labels::is_label_name;
 use crate::base::message::Severity;
 use crate::base::outcome::Verdict;
 use crate::base::time::Timestamp;
 use crate::base::units::{Exact, Short};
 use crate::cli::commands::alert;
+use crate::cli::matching::label;
 use crate::cli::result::{self, verdict_word};
 use crate::cli::table::{Cell, Table};
 use crate::cli::ui::{Role, Ui};
@@ -41,7 +41,7 @@ pub struct ListArgs {
     #[arg(long, value_name = "TYPE", value_delimiter = ',')]
     pub r#type: Vec<String>,
     /// Only monitors with this label; may be given more than once
-    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_label)]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
     pub label: Vec<(String, String)>,
 }
 
@@ -83,14 +83,6 @@ pub struct HistoryArgs {
     /// How many results
     #[arg(short, long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub limit: u16,
-}
-
-fn parse_label(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if is_label_name(name) => Ok((name.to_owned(), value.to_owned())),
-        Some((name, _)) => Err(format!("`{name}` is not a label name")),
-        None => Err("write `name=value`".to_owned()),
-    }
 }
 
 /// Runs the command.

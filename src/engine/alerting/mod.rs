@@ -14,7 +14,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::alert::ack::Ack as Acked;
-use crate::alert::dispatch::{Dispatcher, Event as AlertEvent, Setup};
+use crate::alert::dispatch::{Dispatcher, Event as AlertEvent, Setup, Verdict};
+use crate::alert::route::{DRILL, DRILL_ID};
 use crate::alert::rule::Fingerprint;
 use crate::base::clock::Clock;
 use crate::base::labels::Labels;
@@ -46,7 +47,7 @@ const TEST: Duration = Duration::from_secs(15);
 /// Deliveries of one page.
 const PAGE: usize = 500;
 /// Alert groups move on; who looks at a drill waits this long for its deliveries.
-const DRILL: Duration = Duration::from_secs(60);
+const DRILL_LASTS: Duration = Duration::from_secs(60);
 
 /// The handle. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -253,6 +254,14 @@ impl Alerting {
         Ok(rows)
     }
 
+    /// The running and the next occurrences of all maintenance windows, soonest first.
+    ///
+    /// # Errors
+    /// The engine is stopping.
+    pub async fn upcoming_maintenance(&self, limit: usize) -> Result<Vec<MaintenanceRow>, EngineError> {
+        self.look(move |d, now| views::upcoming_maintenance(d, now, limit)).await
+    }
+
     /// The policy in force.
     ///
     /// # Errors
@@ -382,7 +391,7 @@ impl Alerting {
     pub async fn drill(&self, request: DrillRequest) -> Result<Vec<TestResult>, EngineError> {
         let began = self.clock.now();
         let id = format!("{:08x}", fastrand::u32(..));
-        let own = Labels::new([("alertname", "Drill"), ("drill", id.as_str()), ("severity", "info")]);
+        let own = Labels::new([("alertname", DRILL), (DRILL_ID, id.as_str()), ("severity", "info")]);
         let labels = Labels::new([("severity", "info")]).with(&request.labels).with(&own.filtered(|n| n != "severity"));
         let fingerprint = Fingerprint(labels.fingerprint());
         let posted = |ends_at: Timestamp| PostableAlert {
@@ -392,13 +401,13 @@ impl Alerting {
             ends_at: Some(ends_at),
             generator_url: String::new(),
         };
-        self.receive(vec![posted(began.plus(DRILL * 5))]).await?;
+        self.receive(vec![posted(began.plus(DRILL_LASTS * 5))]).await?;
         let routes = self.route_test(labels.clone()).await?;
         let mut waiting: Vec<String> = routes.into_iter().flat_map(|r| r.notifiers).collect();
         waiting.sort();
         waiting.dedup();
         let mut results = Vec::new();
-        let deadline = tokio::time::Instant::now() + DRILL;
+        let deadline = tokio::time::Instant::now() + DRILL_LASTS;
         while !waiting.is_empty() && tokio::time::Instant::now() < deadline {
             let filter = DeliveryFilter { limit: PAGE, alert: Some(fingerprint), ..DeliveryFilter::default() };
             for item in self.db.deliveries(filter).await.map_err(store)?.deliveries {
@@ -407,13 +416,22 @@ impl Alerting {
                 let took = last.at.plus(last.took).since(began);
                 results.push(TestResult { notifier: item.notifier, ok: last.ok, took, detail: last.detail.clone() });
             }
+            // Who is not to hear of it need not be waited for.
+            let explained = self.look(move |d, _| d.explain(fingerprint)).await?;
+            for step in explained.into_iter().flat_map(|e| e.steps).filter(|s| s.verdict == Verdict::Stop) {
+                let Some((_, notifier)) = step.facts.iter().find(|(name, _)| name == "notifier") else { continue };
+                if let Some(i) = waiting.iter().position(|n| n == notifier) {
+                    let (notifier, took) = (waiting.remove(i), self.clock.now().since(began));
+                    results.push(TestResult { notifier, ok: false, took, detail: Some(step.text) });
+                }
+            }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         let late = waiting.into_iter().map(|notifier| TestResult {
             notifier,
             ok: false,
             took: self.clock.now().since(began),
-            detail: Some("nothing was sent in time: `watchdog why Drill` may say why".to_owned()),
+            detail: Some("nothing was sent in time; does its group wait for longer?".to_owned()),
         });
         results.extend(late);
         self.receive(vec![posted(self.clock.now())]).await?;

@@ -47,8 +47,9 @@ impl Alerting {
         if silence.comment.trim().is_empty() {
             warnings.push("no reason is given".to_owned());
         }
-        if !silence.matchers.iter().any(|m| m.name() == "alertname") {
-            warnings.push("no matcher names an alert: it mutes whatever else these labels raise".to_owned());
+        if !silence.matchers.iter().any(|m| matches!(m.name(), "alertname" | "monitor" | "instance")) {
+            let text = "no matcher names an alert, a monitor or an instance: it mutes whatever else has these labels";
+            warnings.push(text.to_owned());
         }
         if all >= 4 && rules * 4 > all {
             warnings.push(format!("it can mute the alerts of {rules} of {all} monitors"));

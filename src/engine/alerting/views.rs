@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::alert::dispatch::{self, Alert, Dispatcher, MuteKind as Mute, Silencing};
-use crate::alert::maintenance::{MaintenanceWindow, Schedule};
+use crate::alert::maintenance::{MaintenanceWindow, Occurrence, Schedule};
 use crate::alert::route::{GroupBy, Route};
 use crate::alert::rule::Fingerprint;
 use crate::alert::silence::{Silence, SilenceState as State};
@@ -103,8 +103,26 @@ pub(crate) fn silence_row(dispatcher: &Dispatcher, silencing: &Silencing, now: T
 
 /// A maintenance window in its running or next occurrence.
 pub(crate) fn maintenance_row(dispatcher: &Dispatcher, window: &MaintenanceWindow, now: Timestamp) -> MaintenanceRow {
-    let active = window.active(now);
-    let occurrence = active.or_else(|| window.next(now));
+    occurrence_row(dispatcher, window, window.occurrences(now).next(), now)
+}
+
+/// Occurrences of all windows, soonest first.
+pub(crate) fn upcoming_maintenance(dispatcher: &Dispatcher, now: Timestamp, limit: usize) -> Vec<MaintenanceRow> {
+    let windows = &dispatcher.setup().policy.maintenance;
+    let all = windows.iter().flat_map(|w| w.occurrences(now).take(limit).map(move |o| (o, w)));
+    let mut all: Vec<(Occurrence, &MaintenanceWindow)> = all.collect();
+    all.sort_by_key(|(o, _)| (o.starts_at, o.ends_at));
+    all.truncate(limit);
+    all.into_iter().map(|(o, w)| occurrence_row(dispatcher, w, Some(o), now)).collect()
+}
+
+fn occurrence_row(
+    dispatcher: &Dispatcher,
+    window: &MaintenanceWindow,
+    occurrence: Option<Occurrence>,
+    now: Timestamp,
+) -> MaintenanceRow {
+    let active = occurrence.is_some_and(|o| o.contains(now));
     let mut matchers: Vec<String> = window.matchers.iter().map(ToString::to_string).collect();
     if !window.monitors.is_empty() {
         matchers.push(format!("monitor=~{:?}", window.monitors.join("|")));
@@ -118,7 +136,7 @@ pub(crate) fn maintenance_row(dispatcher: &Dispatcher, window: &MaintenanceWindo
     MaintenanceRow {
         name: window.name.clone(),
         matchers,
-        active: active.is_some(),
+        active,
         starts_at: occurrence.map(|o| o.starts_at),
         ends_at: occurrence.map(|o| o.ends_at),
         schedule,

@@ -1,5 +1,6 @@
 //! The command line: every command against a server with a fake engine, and the program itself.
 
+mod alerting;
 mod generated;
 mod process;
 mod query;
@@ -62,7 +63,14 @@ async fn run_at(dir: &Path, arguments: Vec<OsString>, vars: &[(&str, &str)]) -> 
     let (out, err) = (Captured::default(), Captured::default());
     let (o, e) = (out.clone(), err.clone());
     let work = move || {
-        let streams = Streams { out: Box::new(o), err: Box::new(e), out_is_terminal: false, err_is_terminal: false };
+        let streams = Streams {
+            input: Box::new(io::empty()),
+            out: Box::new(o),
+            err: Box::new(e),
+            input_is_terminal: false,
+            out_is_terminal: false,
+            err_is_terminal: false,
+        };
         // Commands run on the thread that calls them and have a clock of their own.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let clock = runtime.block_on(async { Clock::starting_at(NOW) });
@@ -191,8 +199,10 @@ async fn watching_prints_every_change_as_one_json_line_until_the_reader_goes() {
     let arguments = ["watchdog", "status", "--watch", "--json"].map(OsString::from);
     let work = move || {
         let streams = Streams {
+            input: Box::new(io::empty()),
             out: Box::new(Two(0, tx)),
             err: Box::new(io::sink()),
+            input_is_terminal: false,
             out_is_terminal: false,
             err_is_terminal: false,
         };
