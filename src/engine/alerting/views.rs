@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::alert::dispatch::{self, Alert, Dispatcher, MuteKind as Mute, Silencing};
+use crate::alert::dispatch::{self, Alert, Dispatcher, MuteKind as Mute, Origin, Silencing};
 use crate::alert::maintenance::{MaintenanceWindow, Occurrence, Schedule};
 use crate::alert::route::{GroupBy, Route};
 use crate::alert::rule::Fingerprint;
@@ -265,6 +265,10 @@ pub(crate) fn find(dispatcher: &Dispatcher, text: &str) -> Result<Fingerprint, U
     let mut found: Vec<&Alert> = dispatcher.alerts().filter(named).collect();
     if found.iter().any(|a| a.fires()) {
         found.retain(|a| a.fires());
+    }
+    // A monitor's name means its own alert, whatever rules say about it besides.
+    if found.iter().any(|a| a.origin() == Origin::Monitor && a.monitor() == Some(text)) {
+        found.retain(|a| a.origin() == Origin::Monitor);
     }
     match found.as_slice() {
         [] => Err(Unfound::None),

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::base::clock::Clock;
 use crate::base::notification::{Notification, NotifiedAlert};
 use crate::base::time::Timestamp;
-use crate::config::model::Receiver;
+use crate::config::model::{RateLimit, Receiver};
 use crate::engine::evaluator::{BoardInput, EvalInput};
 use crate::engine::outbox::attempt::{Delivery, Ended};
 pub use crate::engine::outbox::metrics::DeliveryMetrics;
@@ -284,7 +284,8 @@ impl Outbox {
                 lane.queue.hurry(Instant::now());
                 lane.pace.renewed();
             }
-            lane.pace.limit(receiver.limits.rate);
+            let usual = || receiver.notifier.default_rate().map(|r| RateLimit { messages: r.messages, per: r.per });
+            lane.pace.limit(receiver.limits.rate.or_else(usual));
             lane.receiver = Some(receiver.clone());
             lane.gone = false;
         }
