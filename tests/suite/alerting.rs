@@ -244,7 +244,7 @@ async fn alertmanagers_api_answers_in_its_words() {
     assert_eq!(bad, json!("at least one label pair required"));
     desk.fingerprint("Sound").await;
     for (path, why) in [
-        ("/api/v2/alerts?filter=%7B", "bad matcher format"),
+        ("/api/v2/alerts?filter=a%3D~%22(%22", "bad matcher format: a=~\"(\""),
         ("/api/v2/alerts?active=maybe", "active in query must be of type boolean: \"maybe\""),
         ("/api/v2/silence/no-such-id", "silence no-such-id not found"),
     ] {
