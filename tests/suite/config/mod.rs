@@ -1,7 +1,7 @@
 //! The configuration directory as its users meet it.
 
 mod alerting;
-pub mod fake;
+pub(crate) mod fake;
 mod guide;
 mod joining;
 mod keys;
