@@ -24,6 +24,8 @@ pub struct Diff {
     pub server: bool,
     /// Whether `storage:`, `query:` or `intake:` differ.
     pub storage: bool,
+    /// Whether `heartbeat:` differs.
+    pub heartbeat: bool,
 }
 
 impl Diff {
@@ -54,5 +56,6 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
     diff.alerting = old.alerting.hash != new.alerting.hash;
     diff.server = old.server != new.server;
     diff.storage = (old.storage, old.query, old.intake) != (new.storage, new.query, new.intake);
+    diff.heartbeat = old.heartbeat != new.heartbeat;
     diff
 }

@@ -69,7 +69,7 @@ pub enum Command {
     /// Look at alerts, and say that you have one
     #[command(subcommand)]
     Alert(alert::AlertCommand),
-    /// Tell why somebody was told of an alert, a monitor or a rule, or why not; exit code 1 when not
+    /// Tell why somebody was told of something, or why not; exit code 1 when not
     Why(why::WhyArgs),
     /// Keep alerts from being told for a while
     #[command(subcommand)]
