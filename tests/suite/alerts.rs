@@ -26,7 +26,7 @@ use watchdog::base::probe::{Collector, ProbeCx};
 use watchdog::base::time::Timestamp;
 use watchdog::config::catalog::Probe;
 use watchdog::config::model::{Config, Limits, Monitor, Receiver, Schedule};
-use watchdog::engine::evaluator::{BoardInput, EvalInput, Evaluator, Saved, SlotResult};
+use watchdog::engine::evaluator::{EvalInput, Evaluator, Saved, SlotResult};
 use watchdog::engine::outbox::{DeliveryMetrics, Outbox, OutboxInput, Policy};
 use watchdog::state::StateDb;
 use watchdog::task::backoff::Backoff;

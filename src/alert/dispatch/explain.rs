@@ -55,7 +55,7 @@ impl Explained {
         Self { name, verdict, text: text.into(), facts: Vec::new(), source: None }
     }
 
-    fn fact(mut self, name: impl Into<String>, value: impl ToString) -> Self {
+    fn fact(mut self, name: impl Into<String>, value: impl std::fmt::Display) -> Self {
         self.facts.push((name.into(), value.to_string()));
         self
     }

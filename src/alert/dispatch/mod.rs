@@ -190,7 +190,7 @@ impl Dispatcher {
         }
         for fingerprint in &changed.alerts {
             if let Some(alert) = self.alerts.get(fingerprint) {
-                fx.changes.push(Change::Put(Record::Alert(alert.record())));
+                fx.changes.push(Change::Put(Record::Alert(Box::new(alert.record()))));
             }
         }
         for id in &changed.groups {
@@ -254,3 +254,6 @@ impl Dispatcher {
         self.timers.set(Timer::Windows, self.now);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,7 +50,7 @@ pub enum RecordKind {
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Record {
     /// An alert that fires or was told of.
-    Alert(AlertRecord),
+    Alert(Box<AlertRecord>),
     /// A group and what its notifiers heard.
     Group(GroupRecord),
     /// A silence and what it did.

@@ -45,7 +45,7 @@ impl Dispatcher {
         for record in records {
             match record {
                 Record::Alert(record) => {
-                    if let Some(alert) = Alert::restored(record) {
+                    if let Some(alert) = Alert::restored(*record) {
                         new.alerts.insert(alert.fingerprint, alert);
                     }
                 }
@@ -155,7 +155,7 @@ impl Dispatcher {
 
     /// The rows that [`Dispatcher::restore`] would continue from: what the changes so far amount to.
     pub fn records(&self) -> Vec<Record> {
-        let alerts = self.alerts.values().map(|a| Record::Alert(a.record()));
+        let alerts = self.alerts.values().map(|a| Record::Alert(Box::new(a.record())));
         let groups = self.groups.values().map(|g| Record::Group(g.record()));
         let silences = self.silences.values().map(|s| Record::Silence(s.record()));
         alerts.chain(groups).chain(silences).chain([Record::Counter(self.counter)]).collect()

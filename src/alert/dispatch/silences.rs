@@ -211,7 +211,8 @@ impl Dispatcher {
             let since = silencing.last_muted.unwrap_or(silencing.silence.starts_at).max(silencing.silence.starts_at);
             self.now.since(since) >= idle && firing.is_empty()
         });
-        if !(near && !firing.is_empty()) && !idle {
+        let ends_with_alerts = near && !firing.is_empty();
+        if !ends_with_alerts && !idle {
             // Not now; perhaps later.
             let at = self.reminder_at(silencing).filter(|at| *at > self.now);
             let near = self.setup.reminders.ending.map(|before| silencing.silence.ends_at.minus(before));

@@ -316,8 +316,16 @@ impl Dispatcher {
                 storm.thread.get_or_insert_with(|| told.thread.clone());
                 if alert.fires() {
                     storm.firing.insert(alert.fingerprint);
+                } else {
+                    // However often the server restarts, an end waits no longer than it would have.
+                    let by = alert.changed_at.plus(PATIENCE);
+                    storm.ended.insert(alert.fingerprint);
+                    storm.end_by = Some(storm.end_by.map_or(by, |at| at.min(by)));
                 }
             }
+        }
+        for (notifier, storm) in &self.storms.by_notifier {
+            self.timers.put(Timer::Digest(notifier.clone()), storm.next());
         }
     }
 }

@@ -2,7 +2,7 @@
 
 mod alerting;
 mod deadman;
-mod fake;
+pub(crate) mod fake;
 mod guide;
 mod joining;
 mod keys;

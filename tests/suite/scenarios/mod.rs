@@ -18,7 +18,9 @@
 //!
 //! The real configuration reader reads the policy. Nothing sleeps: time is a number.
 
+mod checker;
 mod play;
+mod simulator;
 
 use std::fmt::Write as _;
 use std::path::Path;
