@@ -68,7 +68,8 @@ fn every_command_that_the_guide_shows_is_understood() {
     use clap::Parser;
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut pages = vec![root.join("README.md")];
-    pages.extend(std::fs::read_dir(root.join("docs/guide")).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_file()));
+    pages
+        .extend(std::fs::read_dir(root.join("docs/guide")).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_file()));
     let mut count = 0;
     for page in pages {
         let text = std::fs::read_to_string(&page).unwrap();

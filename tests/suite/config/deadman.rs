@@ -33,7 +33,7 @@ fn mistakes_are_found_where_they_stand() {
         assert_eq!(loaded.config.heartbeat.is_some(), !message.contains("`url`"), "{line}");
     }
     let wrong = "`url`: is not an address that begins with `http://` or `https://`";
-    check("heartbeat: {interval: 1m}", 12, "`url` is missing");
+    check("heartbeat: {interval: 1m}", 13, "`url` is missing");
     check("heartbeat: {url: hc.example.com}", 18, wrong);
     check("heartbeat: {url: 'ftp://hc.example.com'}", 18, wrong);
     check("heartbeat: {url: 'http://h/', interval: 2d}", 41, "`interval` is 2d, allowed are 1s to 1d");
