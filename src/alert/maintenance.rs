@@ -141,7 +141,7 @@ impl MaintenanceWindow {
 }
 
 /// The end of what has none.
-const FOREVER: Timestamp = Timestamp::from_millis(i64::MAX);
+pub const FOREVER: Timestamp = Timestamp::from_millis(i64::MAX);
 
 #[derive(Clone, Copy)]
 enum Direction {

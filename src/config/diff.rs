@@ -27,6 +27,8 @@ pub struct Diff {
     pub rules: bool,
     /// Whether `storage:`, `query:` or `intake:` differ.
     pub storage: bool,
+    /// Whether `heartbeat:` differs.
+    pub heartbeat: bool,
 }
 
 impl Diff {
@@ -58,5 +60,6 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
     diff.rules = !same(&old.rules, &new.rules);
     diff.server = old.server != new.server;
     diff.storage = (old.storage, old.query, old.intake) != (new.storage, new.query, new.intake);
+    diff.heartbeat = old.heartbeat != new.heartbeat;
     diff
 }

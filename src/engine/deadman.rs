@@ -93,7 +93,10 @@ impl Deadman {
     /// Whether those work without whom nobody is paged.
     async fn lives(&self) -> Result<(), String> {
         let (reply, evaluator) = oneshot::channel();
-        let job = EvalInput::Job(Job::new(move |_| drop(reply.send(()))));
+        let job = EvalInput::Job(Job::new(move |_| {
+            // Whoever asked may have lost patience.
+            let _ = reply.send(());
+        }));
         let (health, outbox) = oneshot::channel();
         let ask = async {
             let sent = self.evaluator.send(job).await;

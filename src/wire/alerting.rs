@@ -226,7 +226,7 @@ pub struct MaintenanceRow {
     /// Start of the running or next occurrence; `None` when there is none to come.
     #[serde(default)]
     pub starts_at: Option<Timestamp>,
-    /// Its end.
+    /// Its end; `None` also for one that never ends.
     #[serde(default)]
     pub ends_at: Option<Timestamp>,
     /// `0 2 * * sun for 2h, Europe/Berlin`.

@@ -2,6 +2,7 @@
 
 use crate::alert::dispatch::Dispatcher;
 use crate::alert::dispatch::event::{AlertUpdate, MuteKind, MutedBy, Origin};
+use crate::alert::dispatch::mute::said_by;
 use crate::alert::dispatch::state::{Alert, Group};
 use crate::alert::route::Route;
 use crate::alert::rule::Fingerprint;
@@ -127,7 +128,7 @@ impl Dispatcher {
         };
         let step = step.fact("starts_at", alert.starts_at).fact("episode", alert.episode);
         match &alert.ack {
-            Some(ack) if ack.stands(self.now) => step.fact("acknowledged", format!("{}: {}", ack.by, ack.comment)),
+            Some(ack) if ack.stands(self.now) => step.fact("acknowledged", said_by(&ack.by, &ack.comment)),
             Some(_) | None => step,
         }
     }

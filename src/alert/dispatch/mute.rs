@@ -22,6 +22,11 @@ pub(super) struct Windows {
     maintenance: Vec<Option<Occurrence>>,
 }
 
+/// Who, and what they said, if anything.
+pub(super) fn said_by(who: &str, comment: &str) -> String {
+    if comment.is_empty() { who.to_owned() } else { format!("{who}: {comment}") }
+}
+
 impl Dispatcher {
     /// What mutes an alert now, on its way through any of its routes; `None` when nothing does.
     pub fn muted(&self, fingerprint: Fingerprint) -> Option<MutedBy> {
@@ -117,7 +122,7 @@ impl Dispatcher {
         Some(MutedBy {
             kind: MuteKind::Silence,
             id: silence.id.clone(),
-            detail: format!("{}: {}", silence.created_by, silence.comment),
+            detail: said_by(&silence.created_by, &silence.comment),
             until: Some(silence.ends_at),
             source: silence.source.clone(),
         })

@@ -56,8 +56,9 @@ fn list(ui: &mut Ui, rows: &[MaintenanceRow], now: Timestamp) {
     for row in rows {
         let times = match (row.active, row.starts_at, row.ends_at) {
             (true, _, Some(end)) => format!("ends in {}", Short(end.since(now))),
-            (_, Some(start), _) => format!("in {}", Short(start.since(now))),
-            (_, None, _) => "-".to_owned(),
+            (true, _, None) => "no end".to_owned(),
+            (false, Some(start), _) => format!("in {}", Short(start.since(now))),
+            (false, None, _) => "-".to_owned(),
         };
         table.row(vec![
             state(row),

@@ -73,7 +73,7 @@ pub enum Command {
     /// Look at rules, or evaluate one
     #[command(subcommand)]
     Rule(rule::RuleCommand),
-    /// Tell why somebody was told of an alert, a monitor or a rule, or why not; exit code 1 when not
+    /// Tell why somebody was told of something, or why not; exit code 1 when not
     Why(why::WhyArgs),
     /// Keep alerts from being told for a while
     #[command(subcommand)]

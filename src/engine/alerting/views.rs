@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::alert::dispatch::{self, Alert, Dispatcher, MuteKind as Mute, Origin, Silencing};
-use crate::alert::maintenance::{MaintenanceWindow, Occurrence, Schedule};
+use crate::alert::maintenance::{FOREVER, MaintenanceWindow, Occurrence, Schedule};
 use crate::alert::matchers::Matchers;
 use crate::alert::route::{GroupBy, Route};
 use crate::alert::rule::Fingerprint;
@@ -146,7 +146,7 @@ fn occurrence_row(
         matchers,
         active,
         starts_at: occurrence.map(|o| o.starts_at),
-        ends_at: occurrence.map(|o| o.ends_at),
+        ends_at: occurrence.map(|o| o.ends_at).filter(|end| *end < FOREVER),
         schedule,
         comment: window.comment.clone(),
         matches: dispatcher.alerts().filter(|a| a.fires() && window.covers(a.labels())).count(),

@@ -389,6 +389,8 @@ impl Evaluator {
                 self.book.configure(&config, complete, self.clock.now(), decisions);
                 self.book.files(faults, self.clock.now(), decisions);
                 self.dispatch(decisions);
+                // Settling takes all decisions, also what is to be shown of them.
+                self.show_alerts(decisions);
                 // The ends of removed alerts are owed before the receivers change.
                 self.settle(decisions).await;
                 let receivers = OutboxInput::Receivers { receivers: config.receivers.clone(), complete };

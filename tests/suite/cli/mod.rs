@@ -4,6 +4,7 @@ mod alerting;
 mod generated;
 mod process;
 mod query;
+mod session;
 mod tsdb;
 
 use std::ffi::OsString;

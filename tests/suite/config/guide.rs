@@ -39,12 +39,13 @@ fn examples(page: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Keys that an example of the main file begins with.
-const MAIN: [&str; 9] = [
+const MAIN: [&str; 10] = [
     "notifiers:",
     "server:",
     "storage:",
     "query:",
     "intake:",
+    "heartbeat:",
     "inhibit:",
     "time_windows:",
     "maintenance:",

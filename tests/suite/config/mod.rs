@@ -1,6 +1,7 @@
 //! The configuration directory as its users meet it.
 
 mod alerting;
+mod deadman;
 pub(crate) mod fake;
 mod guide;
 mod joining;

@@ -46,7 +46,7 @@ pub struct HistoryArgs {
 pub fn run(args: &HistoryArgs, ui: &mut Ui, cx: &Context) -> Done {
     let client = connect::client(&cx.settings)?;
     let now = cx.clock.now();
-    let since = args.since.map(|t| t.resolve(now));
+    let mut since = args.since.map(|t| t.resolve(now));
     connect::block_on(async {
         let alert = match &args.alert {
             Some(named) => Some(fingerprint(&client, named).await?),
@@ -73,6 +73,8 @@ pub fn run(args: &HistoryArgs, ui: &mut Ui, cx: &Context) -> Done {
                 return Ok(Answer::Good);
             }
             newest = shown.iter().map(|e| e.id).fold(newest, i64::max);
+            // Those of the same moment once more, which are left out by their ids.
+            since = shown.last().map(|e| e.at).or(since);
             tokio::time::sleep(LOOK).await;
             shown = events(&client, alert.as_deref(), since, 1_000).await?;
         }
