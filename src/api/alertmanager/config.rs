@@ -105,5 +105,5 @@ fn quoted(text: &str) -> String {
 /// Prometheus' form of a duration: one unit after the other, milliseconds last.
 fn go_duration(d: Duration) -> String {
     let ms = d.as_millis();
-    if ms % 1_000 == 0 { format!("{}s", ms / 1_000) } else { format!("{ms}ms") }
+    if ms.is_multiple_of(1_000) { format!("{}s", ms / 1_000) } else { format!("{ms}ms") }
 }

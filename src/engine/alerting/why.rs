@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::alert::dispatch::{Dispatcher, Explained, Explanation, Verdict};
 use crate::alert::rule::{Fingerprint, MONITOR_DOWN};
+use crate::base::name::MonitorName;
 use crate::base::nearest::nearest;
 use crate::base::time::Timestamp;
 use crate::base::units::{Exact, Short};
@@ -32,7 +33,7 @@ impl Alerting {
             (Some("alert") | None, _, Some(alert)) => self.why_alert(&config, about, alert).await,
             (Some("alert"), Some(monitor), None) => self.why_monitor(&monitor).await,
             (_, _, _) => {
-                let names = config.monitors.keys().map(|n| n.as_str());
+                let names = config.monitors.keys().map(MonitorName::as_str);
                 let near = nearest(about, names).map(str::to_owned);
                 Err(EngineError::NothingToExplain { about: about.to_owned(), nearest: near })
             }
