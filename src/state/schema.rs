@@ -116,6 +116,7 @@ ALTER TABLE outbox RENAME COLUMN fingerprint TO line;
 ALTER TABLE outbox ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
 UPDATE outbox SET settled = 1 WHERE state = 'dead';
 CREATE INDEX outbox_of_thread ON outbox (thread, receiver);
+CREATE INDEX outbox_of_receiver ON outbox (receiver, state, last_attempt);
 CREATE INDEX outbox_unsettled ON outbox (id) WHERE state = 'dead' AND settled = 0;
 
 CREATE TABLE outbox_alert (

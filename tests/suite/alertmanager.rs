@@ -159,9 +159,10 @@ fn amtool_adds_and_queries_alerts_and_handles_silences() {
     assert_eq!(tool.run(&["silence", "query", "-q", "team=web"]).trim(), id);
     assert_eq!(tool.run(&["silence", "query", "-q", "team=db"]).trim(), "");
     assert!(tool.run(&["silence", "query"]).contains("deploy"));
-    let updated = tool.run(&["silence", "update", "-q", "-d", "3h", "-c", "longer", &id]);
-    assert_eq!(updated.trim(), id);
-    assert_eq!(tool.json(&["silence", "query"])[0]["comment"], "longer");
+    // (With `-q` it prints an address in its memory instead of the id.)
+    assert!(tool.run(&["silence", "update", "-d", "3h", "-c", "longer", &id]).contains(&id));
+    let updated = tool.json(&["silence", "query"]);
+    assert_eq!((&updated[0]["id"], &updated[0]["comment"]), (&json!(id), &json!("longer")), "{updated}");
 
     let export = place.config().join("silences.json");
     fs::write(&export, tool.json(&["silence", "query"]).to_string()).unwrap();
@@ -212,7 +213,7 @@ fn amtool_reads_the_policy_and_finds_the_same_ways_through_it() {
     let file = place.config().join("alertmanager.yml");
     fs::write(&file, status["config"]["original"].as_str().unwrap()).unwrap();
     let checked = tool.run(&["check-config", file.to_str().unwrap()]);
-    assert!(checked.contains("SUCCESS") && checked.contains("3 receivers"), "{checked}");
+    assert!(checked.contains("SUCCESS") && checked.contains("4 receivers"), "{checked}");
     assert!(tool.run(&["cluster", "show"]).contains("disabled"));
     assert_eq!(server.stop(), 0);
 }

@@ -89,7 +89,7 @@ fn write_route(out: &mut String, route: &Route, parent: Option<&Route>, indent: 
 
 fn list(matchers: &Matchers) -> String {
     let texts: Vec<String> = matchers.iter().map(|m| Matchers::new([m.clone()]).to_string()).collect();
-    strings(texts.iter().map(|t| t.trim_start_matches('{').trim_end_matches('}')))
+    strings(texts.iter().map(|t| t.strip_prefix('{').and_then(|t| t.strip_suffix('}')).unwrap_or(t)))
 }
 
 fn strings<'a>(items: impl IntoIterator<Item = &'a str>) -> String {

@@ -14,6 +14,9 @@ const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 /// Most bytes of names and values of one alert.
 const MAX_TEXT: usize = 64 << 10;
 
+/// What programs in Go write for a time that is not set: 0001-01-01T00:00:00Z.
+const UNSET: Timestamp = Timestamp::from_millis(-62_135_596_800_000);
+
 /// The alert as the dispatcher hears of it.
 ///
 /// # Errors
@@ -24,8 +27,10 @@ pub(crate) fn update(posted: &PostableAlert, now: Timestamp) -> Result<AlertUpda
     if labels.is_empty() {
         return Err("at least one label pair required".to_owned());
     }
-    let starts_at = posted.starts_at.or(posted.ends_at.filter(|end| *end < now)).unwrap_or(now);
-    let ends_at = posted.ends_at.unwrap_or_else(|| now.plus(RESOLVE_TIMEOUT));
+    let given = |time: Option<Timestamp>| time.filter(|t| *t > UNSET);
+    let (starts_at, ends_at) = (given(posted.starts_at), given(posted.ends_at));
+    let starts_at = starts_at.or(ends_at.filter(|end| *end < now)).unwrap_or(now);
+    let ends_at = ends_at.unwrap_or_else(|| now.plus(RESOLVE_TIMEOUT));
     if ends_at < starts_at {
         return Err("start time must be before end time".to_owned());
     }
@@ -72,6 +77,9 @@ mod tests {
         let over = PostableAlert { ends_at: at(500), ..posted(&[("alertname", "X")]) };
         let over = update(&over, now).unwrap();
         assert_eq!((over.starts_at, over.ends_at), (at(500).unwrap(), at(500)));
+        let zero = Some(Timestamp::parse("0001-01-01T00:00:00.000Z").unwrap());
+        let of_amtool = PostableAlert { starts_at: zero, ends_at: zero, ..posted(&[("alertname", "X")]) };
+        assert_eq!(update(&of_amtool, now).unwrap(), bare);
         assert_eq!(update(&posted(&[]), now).unwrap_err(), "at least one label pair required");
         let turned = PostableAlert { starts_at: at(9), ends_at: at(8), ..posted(&[("alertname", "X")]) };
         assert_eq!(update(&turned, now).unwrap_err(), "start time must be before end time");

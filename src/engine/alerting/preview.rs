@@ -14,7 +14,7 @@ use crate::wire::alerting::{SilencePreview, SilenceRequest};
 /// How far back it is looked for what would have been held back.
 const LOOK_BACK: Duration = Duration::from_secs(7 * 86_400);
 /// Deliveries looked at for that; more of them are not counted.
-const LOOKED_AT: usize = 20_000;
+const LOOKED_AT: usize = 5_000;
 /// A silence that is longer gives reason to think twice.
 const LONG: Duration = Duration::from_secs(86_400);
 

@@ -49,7 +49,11 @@ impl Alerting {
         self.act(move |turn| {
             let now = turn.now();
             let mut all = Silences::new(turn.dispatcher().silences().map(|s| s.silence().clone()));
-            let stored = all.set(wanted, now, new_id).map_err(refused)?;
+            let wished = wanted.id.clone();
+            let stored = all.set(wanted, now, new_id).map_err(|why| match why {
+                Refusal::NotFound => EngineError::NoSuchSilence(wished),
+                other => refused(other),
+            })?;
             let id = stored.last().map(|s| s.id.clone()).unwrap_or_default();
             for silence in stored {
                 turn.step(AlertEvent::SilenceSet(silence));

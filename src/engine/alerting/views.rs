@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::alert::dispatch::{self, Alert, Dispatcher, MuteKind as Mute, Silencing};
 use crate::alert::maintenance::{FOREVER, MaintenanceWindow, Occurrence, Schedule};
+use crate::alert::matchers::Matchers;
 use crate::alert::route::{GroupBy, Route};
 use crate::alert::rule::Fingerprint;
 use crate::alert::silence::{Silence, SilenceState as State};
 use crate::base::labels::Labels;
-use crate::base::matcher::MatchOp;
+use crate::base::matcher::{MatchOp, Matcher};
 use crate::base::name::MonitorName;
 use crate::base::time::Timestamp;
 use crate::base::units::Exact;
@@ -59,6 +60,13 @@ pub(crate) fn alert_row(alert: &Alert) -> AlertRow {
     }
 }
 
+/// Each condition, so that it is understood when it comes back.
+fn texts(matchers: &Matchers) -> Vec<String> {
+    let text = |m: &Matcher| Matchers::new([m.clone()]).to_string();
+    let bare = |text: String| text.strip_prefix('{').and_then(|t| t.strip_suffix('}')).unwrap_or(&text).to_owned();
+    matchers.iter().map(text).map(bare).collect()
+}
+
 /// Where a silence stands.
 pub(crate) const fn silence_state(state: State) -> SilenceState {
     match state {
@@ -86,7 +94,7 @@ pub(crate) fn silence_row(dispatcher: &Dispatcher, silencing: &Silencing, now: T
     SilenceRow {
         id: s.id.clone(),
         state,
-        matchers: s.matchers.iter().map(ToString::to_string).collect(),
+        matchers: texts(&s.matchers),
         starts_at: s.starts_at,
         ends_at: s.ends_at,
         until_resolved: s.until_resolved,
@@ -123,7 +131,7 @@ fn occurrence_row(
     now: Timestamp,
 ) -> MaintenanceRow {
     let active = occurrence.is_some_and(|o| o.contains(now));
-    let mut matchers: Vec<String> = window.matchers.iter().map(ToString::to_string).collect();
+    let mut matchers = texts(&window.matchers);
     if !window.monitors.is_empty() {
         matchers.push(format!("monitor=~{:?}", window.monitors.join("|")));
     }
@@ -151,7 +159,7 @@ pub(crate) fn route_row(route: &Route) -> RouteRow {
     RouteRow {
         id: route.id.clone(),
         receiver: route.receiver.clone(),
-        matchers: route.matchers.iter().map(ToString::to_string).collect(),
+        matchers: texts(&route.matchers),
         group_by: match &route.group_by {
             GroupBy::All => vec!["...".to_owned()],
             GroupBy::Labels(names) => names.clone(),
@@ -234,7 +242,7 @@ pub(crate) fn groups(
 
 /// A silence in Alertmanager's form.
 pub(crate) fn gettable_silence(silence: &Silence, now: Timestamp) -> GettableSilence {
-    let matcher = |m: &crate::base::matcher::Matcher| SilenceMatcher {
+    let matcher = |m: &Matcher| SilenceMatcher {
         name: m.name().to_owned(),
         value: m.value().to_owned(),
         is_regex: matches!(m.op(), MatchOp::Regex | MatchOp::NotRegex),

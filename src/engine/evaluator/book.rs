@@ -201,6 +201,13 @@ impl Book {
         }
     }
 
+    /// The wall clock was set by so many milliseconds: what is held is held no longer and no shorter.
+    pub(crate) fn shift(&mut self, by: i64) {
+        if let Some(Instance { phase: Phase::Pending { since }, .. }) = &mut self.files_alert {
+            *since = Timestamp::from_millis(since.millis().saturating_add(by));
+        }
+    }
+
     /// Steps the alert about the files. A receiver that the same configuration brought is told.
     pub(crate) fn judge_files(&mut self, now: Timestamp, out: &mut Decisions) {
         let phase = self.files_alert.as_ref().map_or(Phase::Inactive, |a| a.phase);

@@ -299,6 +299,7 @@ impl Evaluator {
                     self.settle(&mut decisions).await;
                 }
                 () = at(files) => {
+                    self.follow_clock(&mut decisions);
                     self.book.judge_files(self.clock.now(), &mut decisions);
                     self.dispatch(&mut decisions);
                     self.show_alerts(&mut decisions);
@@ -359,6 +360,7 @@ impl Evaluator {
         let now = self.clock.now();
         if let Some(by) = self.wall.jumped(before, now, Instant::now()) {
             tracing::warn!(milliseconds = by, "the wall clock was set");
+            self.book.shift(by);
             self.step(AlertEvent::ClockJumped(by), decisions);
         }
     }
