@@ -87,7 +87,7 @@ async fn an_alert_is_shown_acknowledged_and_explained() {
         (told.notifier.as_str(), told.subject.as_str(), told.state),
         ("ops", "Broken", DeliveryState::Delivered)
     );
-    assert_eq!(told.fingerprints, [id.clone()]);
+    assert_eq!(told.fingerprints, std::slice::from_ref(&id));
     assert_eq!(told.attempts[0].detail.as_deref(), Some("thanks"));
 
     for name in [&id, &id[..6], "Broken"] {

@@ -83,7 +83,7 @@ struct Tool {
 impl Tool {
     fn of(server: &Server) -> Self {
         let home = tempfile::tempdir().unwrap();
-        Self { url: format!("--alertmanager.url=http://{}", server.http()), home: home }
+        Self { url: format!("--alertmanager.url=http://{}", server.http()), home }
     }
 
     /// What it prints; it must succeed.
