@@ -136,18 +136,28 @@ mod tests {
 
     use super::*;
     use crate::base::secret::Secret;
+    use crate::base::time::Timestamp;
     use crate::config::model::Config;
+    use crate::wire::api::ConfigStatus;
 
-    fn applied(url: &str) -> Applied {
-        let settings = Settings { url: Secret::new(url.to_owned()), interval: Duration::from_secs(60), post: false };
-        let config = Config { heartbeat: Some(settings), ..Config::default() };
-        Applied { config: Arc::new(config), ..Applied::default() }
+    fn applied(url: Option<&str>) -> Applied {
+        let interval = Duration::from_secs(60);
+        let heartbeat = url.map(|url| Settings { url: Secret::new(url.to_owned()), interval, post: false });
+        let status = ConfigStatus {
+            dir: String::new(),
+            loaded: Timestamp::from_millis(0),
+            files: 1,
+            monitors: 0,
+            stale: Vec::new(),
+            problems: Vec::new(),
+        };
+        Applied { config: Arc::new(Config { heartbeat, ..Config::default() }), status: Arc::new(status) }
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_evaluator_that_does_not_answer_keeps_the_sign_back_and_is_complained_about_once() {
         // Nobody listens there; the address is never reached for.
-        let (_keep, config) = watch::channel(applied("http://127.0.0.1:1/secret-part"));
+        let (_keep, config) = watch::channel(applied(Some("http://127.0.0.1:1/secret-part")));
         let (evaluator, _unread) = mpsc::channel(16);
         let (outbox, _untouched) = mpsc::channel(1);
         let (board, mut reports) = mpsc::channel(8);
@@ -169,7 +179,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn without_an_address_nothing_happens() {
-        let (keep, config) = watch::channel(Applied::default());
+        let (keep, config) = watch::channel(applied(None));
         let (evaluator, mut inbox) = mpsc::channel(1);
         let (outbox, _) = mpsc::channel(1);
         let (board, mut reports) = mpsc::channel(8);

@@ -175,7 +175,11 @@ impl Alerting {
         next.sort_by_key(|n| n.at);
         // The board's row has the deliveries, and says of a monitor's alert what it said when it fired.
         let shown = self.board.borrow().alerts.iter().find(|a| a.fingerprint == row.fingerprint).cloned();
-        let row = shown.map_or(row, |shown| AlertRow::clone(&shown));
+        // Boards come some time after a change; who has it and what mutes it is known already.
+        let row = match shown {
+            Some(shown) => AlertRow { ack: row.ack, muted: row.muted, ..AlertRow::clone(&shown) },
+            None => row,
+        };
         let filter = EventFilter { limit: TIMELINE, alert: Some(fingerprint), ..EventFilter::default() };
         let mut timeline = self.db.events(filter).await.map_err(store)?;
         timeline.reverse();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::alert::dispatch::{self, AlertUpdate, Decision, Effects, Outcome, RecordKey};
+use crate::alert::dispatch::{self, AlertUpdate, Decision, Dispatcher, Effects, Outcome, RecordKey};
 use crate::alert::rule::Fingerprint;
 use crate::base::time::Timestamp;
 use crate::engine::evaluator::BoardInput;
@@ -47,12 +47,12 @@ impl Decisions {
     }
 
     /// Takes over what a step of the dispatcher asks for.
-    pub(crate) fn take(&mut self, effects: Effects, now: Timestamp) {
+    pub(crate) fn take(&mut self, effects: Effects, now: Timestamp, dispatcher: &Dispatcher) {
         for change in effects.changes {
             self.rows_of_dispatch.insert(change.key(), change);
         }
         for decision in effects.history {
-            self.changes.extend(decision_event(&decision).map(Change::Event));
+            self.changes.extend(decision_event(&decision, dispatcher).map(Change::Event));
         }
         for notification in effects.notifications {
             let owed = Owed { notification: Arc::new(notification), created: now, attempts: 0, next_attempt: now };
@@ -75,7 +75,7 @@ impl Decisions {
 }
 
 /// A decision as a line of history. That an episode began or ended is told by whoever found it.
-fn decision_event(decision: &Decision) -> Option<NewEvent> {
+fn decision_event(decision: &Decision, dispatcher: &Dispatcher) -> Option<NewEvent> {
     let (kind, what) = match &decision.outcome {
         Outcome::Fired | Outcome::Resolved => return None,
         Outcome::Told { .. } => (EventKind::Alert, "told"),
@@ -92,7 +92,11 @@ fn decision_event(decision: &Decision) -> Option<NewEvent> {
     if decision.count > 1 {
         detail = format!("{} alerts: {detail}", decision.count);
     }
-    let subject = decision.notifier.clone().unwrap_or_else(|| "alerts".to_owned());
+    let named = || match decision.alerts.as_slice() {
+        [one] => dispatcher.alert(*one).map(|a| a.monitor().or_else(|| a.labels().get("alertname")).unwrap_or("alert")),
+        _ => None,
+    };
+    let subject = decision.notifier.as_deref().or_else(named).unwrap_or("alerts").to_owned();
     let mut event = NewEvent::new(decision.at, kind, subject, what, detail);
     event.alerts.clone_from(&decision.alerts);
     Some(event)

@@ -108,7 +108,7 @@ impl Turn<'_> {
     pub fn step(&mut self, event: AlertEvent) {
         let effects = self.dispatcher.step(self.now, event);
         self.decisions.touched.extend(effects.touched.iter().copied());
-        self.decisions.take(effects, self.now);
+        self.decisions.take(effects, self.now, self.dispatcher);
     }
 
     /// Owes a message that was not decided by the dispatcher.
@@ -434,7 +434,7 @@ impl Evaluator {
         let now = self.clock.now();
         let effects = self.dispatcher.step(now, event);
         decisions.touched.extend(effects.touched.iter().copied());
-        decisions.take(effects, now);
+        decisions.take(effects, now, &self.dispatcher);
     }
 
     fn show_alerts(&mut self, decisions: &mut Decisions) {

@@ -126,7 +126,7 @@ fn an_alert_is_taken_silenced_explained_and_the_way_to_people_proved() {
         (json(&place, &["alert", "list", "--acked"]).as_array().unwrap().len() == 1).then_some(())
     });
     let history = json(&place, &["alert", "history", "db"]);
-    assert!(history.as_array().unwrap().iter().any(|e| e["what"] == "acked"), "{history}");
+    assert!(history.as_array().unwrap().iter().any(|e| e["what"] == "acked" && e["subject"] == "db"), "{history}");
     good(&place, &["alert", "unack", "db"]);
     assert_eq!(run(&place, &["alert", "unack", "db"]).code, 2, "nobody has it");
 

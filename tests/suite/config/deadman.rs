@@ -35,7 +35,7 @@ fn mistakes_are_found_where_they_stand() {
     let wrong = "`url`: is not an address that begins with `http://` or `https://`";
     check("heartbeat: {interval: 1m}", 13, "`url` is missing");
     check("heartbeat: {url: hc.example.com}", 18, wrong);
-    check("heartbeat: {url: 'ftp://hc.example.com'}", 18, wrong);
+    check("heartbeat: {url: 'ftp://hc.example.com'}", 19, wrong);
     check("heartbeat: {url: 'http://h/', interval: 2d}", 41, "`interval` is 2d, allowed are 1s to 1d");
     check("heartbeat: {url: 'http://h/', method: PUT}", 39, "`method`: is neither `GET` nor `POST`");
     check("heartbeat: {url: 'http://h/', every: 1m}", 31, "`every` is not a key here");
