@@ -252,9 +252,7 @@ impl Reader<'_> {
                 Sheet { messages, problems, ..Sheet::default() }
             }
             Part::Rules => rules::read(&source, self.resolver),
-            Part::Main => {
-                Sheet { problems: main_file::read_unused(&source, self.resolver), ..Sheet::default() }
-            }
+            Part::Main => Sheet { problems: main_file::read_unused(&source, self.resolver), ..Sheet::default() },
         }
     }
 

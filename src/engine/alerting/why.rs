@@ -182,7 +182,9 @@ fn rule_steps(rule: &RuleRow, now: Timestamp) -> Vec<WhyStep> {
         (None, 0) if rule.never_matched => {
             step("series", StepOutcome::Stop, "it has never given a series since it was loaded".to_owned())
         }
-        (None, 0) => step("series", StepOutcome::Stop, "its query gives no series: the condition does not hold".to_owned()),
+        (None, 0) => {
+            step("series", StepOutcome::Stop, "its query gives no series: the condition does not hold".to_owned())
+        }
         (None, n) => step("series", StepOutcome::Pass, format!("its query gives {n} series")),
     };
     series.facts.push(("evaluated".to_owned(), format!("{ago} ago")));

@@ -47,7 +47,13 @@ impl RuleAlerts {
     }
 
     /// Takes over what the ruler says.
-    pub(crate) fn take(&mut self, alerts: Vec<RuleAlert>, dispatcher: &Dispatcher, now: Timestamp, out: &mut Decisions) {
+    pub(crate) fn take(
+        &mut self,
+        alerts: Vec<RuleAlert>,
+        dispatcher: &Dispatcher,
+        now: Timestamp,
+        out: &mut Decisions,
+    ) {
         for alert in alerts {
             let fingerprint = Fingerprint(alert.fingerprint);
             let fires = dispatcher.alert(fingerprint).is_some_and(crate::alert::dispatch::Alert::fires);
