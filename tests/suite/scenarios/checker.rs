@@ -141,7 +141,7 @@ impl Checker {
                 pair.end_owed_since = None;
             }
         }
-        late.into_iter().for_each(|text| self.offence(at, text));
+        late.into_iter().for_each(|text| self.offence(at, &text));
     }
 
     /// It was decided, and stored, to say this.
@@ -236,6 +236,6 @@ impl Checker {
                 ));
             }
         }
-        wrong.into_iter().for_each(|text| self.offence(at, text));
+        wrong.into_iter().for_each(|text| self.offence(at, &text));
     }
 }
