@@ -24,18 +24,21 @@ pub enum Kind {
     InUse,
     /// The configuration is refused at start.
     Config,
+    /// The disk does not confirm what is written to it.
+    Disk,
     /// Our own fault, or the operating system's.
     Internal,
 }
 
 impl Kind {
-    /// The process exit code (70, 73 and 78 as in `sysexits.h`).
+    /// The process exit code (70, 73, 74 and 78 as in `sysexits.h`).
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::Bad | Self::NotFound => 1,
             Self::Usage | Self::Forbidden => 2,
             Self::NoServer | Self::Unavailable => 3,
             Self::InUse => 73,
+            Self::Disk => 74,
             Self::Config => 78,
             Self::Internal => 70,
         }
@@ -49,7 +52,7 @@ impl Kind {
             Self::NotFound => 404,
             Self::Forbidden => 403,
             Self::NoServer | Self::Unavailable | Self::InUse => 503,
-            Self::Internal => 500,
+            Self::Disk | Self::Internal => 500,
         }
     }
 
@@ -61,7 +64,7 @@ impl Kind {
             Self::NotFound => "not_found",
             Self::Forbidden => "forbidden",
             Self::NoServer | Self::Unavailable | Self::InUse => "unavailable",
-            Self::Internal => "internal",
+            Self::Disk | Self::Internal => "internal",
         }
     }
 

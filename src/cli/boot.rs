@@ -17,7 +17,7 @@ use crate::engine::handle::Engine;
 use crate::engine::kinds::Kinds;
 use crate::engine::lock::{DataDir, LockError};
 use crate::engine::reload::Sources;
-use crate::engine::start::{Running, Setup, start};
+use crate::engine::start::{Crash, Running, Setup, start};
 use crate::engine::systemd::Systemd;
 use crate::state::StateError;
 use crate::wire::api::Level;
@@ -112,8 +112,6 @@ pub async fn boot(plan: Plan, logs: impl FnOnce(&Path) -> Logs) -> Result<Booted
     let systemd = Systemd::new(std::env::var_os("NOTIFY_SOCKET"), std::env::var("WATCHDOG_USEC").ok().as_deref());
     let running = start(Setup { clock, data, sources, loaded, http, systemd }).await.map_err(|e| state_failure(&e))?;
     let server = bound.serve(Arc::clone(&running.core) as Arc<dyn Engine>, clock);
-    running.ready(&ready_line);
-    tracing::info!("{ready_line}");
     Ok(Booted { running, server, _logs: logs, ready_line })
 }
 
@@ -126,8 +124,18 @@ impl Booted {
         }
     }
 
-    /// Waits until a part of the engine crashes, see [`Running::crashed`].
-    pub async fn crashed(&mut self) -> &'static str {
+    /// Waits until the series store answers, too, and tells the service manager and the log. To be called once.
+    pub fn ready(&mut self) -> impl Future<Output = ()> + use<> {
+        let line = self.ready_line.clone();
+        let ready = self.running.ready(line.clone());
+        async move {
+            ready.await;
+            tracing::info!("{line}");
+        }
+    }
+
+    /// Waits until the engine cannot go on, see [`Running::crashed`].
+    pub async fn crashed(&mut self) -> Crash {
         self.running.crashed().await
     }
 

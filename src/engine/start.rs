@@ -25,6 +25,7 @@ use crate::engine::reload::{Applied, Faults, Reloader, Sources};
 use crate::engine::runner::Runner;
 use crate::engine::scheduler::{Command, Scheduler};
 use crate::engine::storage;
+use crate::engine::storage::disk::DiskWatch;
 use crate::engine::storage::keeper::Keeper;
 use crate::engine::storage::recorder::{self, Recorder};
 use crate::engine::systemd::Systemd;
@@ -39,8 +40,11 @@ const MAX_PROBES: usize = 8_192;
 const RESERVED_FDS: usize = 128;
 /// How long the start waits for the first board.
 const FIRST_BOARD: Duration = Duration::from_secs(2);
-/// How long the start waits for the series store; probing begins without it after that.
+/// How long the start waits for the series store; probing begins without it after that, and readiness goes on
+/// waiting.
 const STORE_OPENS: Duration = Duration::from_secs(5);
+/// How often the service manager is told that we still wait, and half of what it is asked to allow.
+const STILL_OPENING: Duration = Duration::from_secs(15);
 /// The series store's place in the data directory.
 pub const METRICS_DIR: &str = "metrics";
 /// How long the series store may take to write its last samples out.
@@ -81,8 +85,21 @@ pub struct Running {
     outbox: Supervisor,
     board: Supervisor,
     upkeep: Supervisor,
+    /// Cancelled when the disk is not to be trusted any more.
+    disk_lost: CancellationToken,
     events: mpsc::Sender<EvalInput>,
+    /// Ends when the store is open, or nobody should wait for it any more; taken by whoever waits.
+    opening: Option<oneshot::Receiver<()>>,
     _data: DataDir,
+}
+
+/// Why an engine cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crash {
+    /// A part of it ended.
+    Part(&'static str),
+    /// The disk did not confirm what was written, again and again.
+    Disk,
 }
 
 /// An engine that no longer probes, judges or sends, but still answers readers.
@@ -180,8 +197,9 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         queries: Arc::clone(&queries),
         intake: Arc::clone(&intake),
         failing: false,
-        unsynced: false,
     };
+    let disk_lost = CancellationToken::new();
+    let disk = DiskWatch { store: Arc::clone(&store), board: to_board.clone(), lost: disk_lost.clone() };
     let recorder = Recorder::new(recorder::Sources {
         clock,
         store,
@@ -212,12 +230,14 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         group.add(name, start);
         group
     };
-    let (store_opened, opened) = oneshot::channel();
+    let (store_opened, mut opened) = oneshot::channel();
     let mut storage = group("keeper", Box::new(|stop| Box::pin(store_keeper.run(store_opened, stop))));
     let observed = Arc::clone(&metrics.store);
+    storage.add("disk", |stop| disk.run(stop));
     storage.add("store metrics", |stop| storage::metrics::observe(observed, stop));
     // A store that takes longer is waited for by those who need it alone.
-    let _ = tokio::time::timeout(STORE_OPENS, opened).await;
+    let waited = tokio::time::timeout(STORE_OPENS, &mut opened).await;
+    let opening = waited.is_err().then_some(opened);
     let (applied, watch, mut first_board) = (config.clone(), config.clone(), board.clone());
     let running = Running {
         core: Arc::new(Core {
@@ -251,7 +271,9 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
             group.add("hand out", |stop| hand_out.run(watch, stop));
             group
         },
+        disk_lost,
         events: to_evaluator,
+        opening,
         _data: data,
     };
     let monitors = applied.borrow().config.monitors.len();
@@ -264,9 +286,16 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
 type Work = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Running {
-    /// Tells the service manager that the engine works.
-    pub fn ready(&self, status: &str) {
-        self.systemd.ready(status);
+    /// Waits until questions can be answered, then tells the service manager that the engine works. Asks it for
+    /// patience until then. To be called once.
+    pub fn ready(&mut self, status: String) -> impl Future<Output = ()> + use<> {
+        let (opening, systemd) = (self.opening.take(), self.systemd.clone());
+        async move {
+            if let Some(opening) = opening {
+                wait_for_store(opening, &systemd).await;
+            }
+            systemd.ready(&status);
+        }
     }
 
     async fn event(&self, what: &'static str, detail: String) {
@@ -275,9 +304,10 @@ impl Running {
     }
 
     /// Waits until a part of the engine ends, which none does before it is stopped: it crashed. The rest
-    /// goes on, but without it nobody may be told of what is found. Cancel-safe.
-    pub async fn crashed(&mut self) -> &'static str {
-        first_ended([
+    /// goes on, but without it nobody may be told of what is found. Or until the disk fails for good.
+    /// Cancel-safe.
+    pub async fn crashed(&mut self) -> Crash {
+        let parts = [
             ("reload", &mut self.reload),
             ("scheduler", &mut self.scheduler),
             ("ingest", &mut self.ingest),
@@ -287,8 +317,12 @@ impl Running {
             ("outbox", &mut self.outbox),
             ("board", &mut self.board),
             ("upkeep", &mut self.upkeep),
-        ])
-        .await
+        ];
+        tokio::select! {
+            biased;
+            () = self.disk_lost.cancelled() => Crash::Disk,
+            part = first_ended(parts) => Crash::Part(part),
+        }
     }
 
     /// Stops everything that acts, in the order in which work flows, so that nothing measured goes
@@ -361,6 +395,15 @@ impl HandOut {
     }
 }
 
+async fn wait_for_store(mut opening: oneshot::Receiver<()>, systemd: &Systemd) {
+    loop {
+        systemd.starting(STILL_OPENING * 2);
+        if tokio::time::timeout(STILL_OPENING, &mut opening).await.is_ok() {
+            return;
+        }
+    }
+}
+
 async fn first_ended<const N: usize>(parts: [(&'static str, &mut Supervisor); N]) -> &'static str {
     let ends = parts.map(|(name, group)| {
         Box::pin(async move {
@@ -387,6 +430,27 @@ fn probe_permits() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_service_manager_is_patient_while_a_large_store_is_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("notify");
+        let manager = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+        let systemd = Systemd::new(Some(path.into_os_string()), None);
+        let (opened, opening) = oneshot::channel();
+        let open = async {
+            tokio::time::sleep(Duration::from_secs(40)).await;
+            opened.send(()).unwrap();
+        };
+        tokio::join!(wait_for_store(opening, &systemd), open);
+        manager.set_nonblocking(true).unwrap();
+        let mut buf = [0; 100];
+        for _ in 0..3 {
+            let n = manager.recv(&mut buf).unwrap();
+            assert_eq!(&buf[..n], b"EXTEND_TIMEOUT_USEC=30000000");
+        }
+        manager.recv(&mut buf).unwrap_err();
+    }
 
     #[tokio::test]
     async fn a_part_that_crashes_is_named() {

@@ -30,6 +30,11 @@ impl Systemd {
         self.send(&format!("READY=1\nSTATUS={status}"));
     }
 
+    /// The service is still starting, and may take so long from now on.
+    pub fn starting(&self, most: Duration) {
+        self.send(&format!("EXTEND_TIMEOUT_USEC={}", most.as_micros()));
+    }
+
     /// All loops work.
     pub fn alive(&self) {
         self.send("WATCHDOG=1");

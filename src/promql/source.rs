@@ -5,6 +5,7 @@ use std::error::Error;
 use crate::base::labels::Labels;
 use crate::base::matcher::Matcher;
 use crate::base::sample::Column;
+use crate::promql::value::Cancel;
 
 /// A store of series, seen at one moment.
 pub trait Source: Send + Sync {
@@ -34,6 +35,15 @@ pub struct Select<'a> {
     pub resolution: Option<Resolution>,
     /// Most series to return; more is an error.
     pub max_series: usize,
+    /// Ends the selection early, with an error, when nobody waits for it any more.
+    pub cancel: Option<&'a Cancel>,
+}
+
+impl Select<'_> {
+    /// Whether nobody waits for it any more. A source asks this at least once per few thousand series.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancel.is_some_and(Cancel::cancelled)
+    }
 }
 
 /// What a range function makes of samples, and so which column of a roll-up stands in for them.
@@ -130,6 +140,9 @@ pub enum SourceError {
         /// The limit.
         limit: usize,
     },
+    /// Nobody waits for it any more, or time was up.
+    #[error("the query was cancelled")]
+    Cancelled,
     /// The store failed.
     #[error("the store could not be read")]
     Store(#[source] Box<dyn Error + Send + Sync>),

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::base::labels::Labels;
 use crate::promql::ast::Expr;
-use crate::promql::source::Resolution;
+use crate::promql::source::{Resolution, SourceError};
 
 /// A question: an expression and the times at which it is evaluated.
 #[derive(Clone, Debug)]
@@ -154,5 +154,14 @@ pub enum EvalError {
     Execution(String),
     /// The store failed.
     #[error("the samples could not be read")]
-    Source(#[from] crate::promql::source::SourceError),
+    Source(#[source] SourceError),
+}
+
+impl From<SourceError> for EvalError {
+    fn from(e: SourceError) -> Self {
+        match e {
+            SourceError::Cancelled => Self::Cancelled,
+            SourceError::TooManySeries { .. } | SourceError::Store(_) => Self::Source(e),
+        }
+    }
 }

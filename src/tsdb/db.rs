@@ -16,6 +16,7 @@ use crate::tsdb::compact::Tombstone;
 use crate::tsdb::delete;
 use crate::tsdb::fs::{Disk, Fs};
 use crate::tsdb::head::Head;
+use crate::tsdb::leftover::Leftovers;
 use crate::tsdb::maintain::Upkeep;
 use crate::tsdb::metadata;
 use crate::tsdb::open::{recover, remove_unfinished, sync};
@@ -192,7 +193,7 @@ impl Tsdb {
         fs.create_dir(&catalog::dir(dir))?;
         let cache = Cache::new(INDEX_CACHE);
         remove_unfinished(&*fs, dir)?;
-        let mut catalog = Catalog::load(&*fs, dir, &cache)?;
+        let (mut catalog, leftovers) = Catalog::load(&*fs, dir, &cache)?;
         let recovered = recover(&*fs, dir, catalog.flushed())?;
         let mut lost = Vec::new();
         let mut small = |path: &Path, magic| -> std::io::Result<Option<Vec<u8>>> {
@@ -221,14 +222,15 @@ impl Tsdb {
             warn!(error = %err, "the disk does not confirm what the write-ahead log holds: it goes into blocks soon");
             syncer.ask_rotate();
         }
-        let since = (!recovered.segments.is_empty()).then_some(now);
+        // A store that is opened often gets its flushes nevertheless.
+        let since = (!recovered.segments.is_empty()).then(|| recovered.since.map_or(now, |since| since.min(now)));
         let wal = Wal::new(Arc::clone(&fs), wal_dir, Arc::clone(&syncer), recovered.segments, catalog.flushed() + 2);
         let shared = Arc::new(Shared {
             dir: dir.to_owned(),
             options: RwLock::new(options),
             fs,
             cache,
-            upkeep: Mutex::new(Upkeep::new(last_id + 1, believed)),
+            upkeep: Mutex::new(Upkeep::new(last_id + 1, believed, Leftovers::new(leftovers))),
             writer: Mutex::new(Writer::new(wal, log, recovered.next_id, since)),
             head: RwLock::new(recovered.head),
             catalog: RwLock::new(Arc::new(catalog)),
@@ -252,6 +254,13 @@ impl Tsdb {
 
     pub(crate) fn shared(&self) -> &Shared {
         &self.shared
+    }
+
+    /// Whether all samples from `start` on are in memory, and nobody is changing that: what reads few of them will not
+    /// wait.
+    pub fn has_at_hand(&self, start: i64) -> bool {
+        let shared = self.shared();
+        !shared.catalog().blocks.iter().any(|b| b.overlaps(start, i64::MAX)) && shared.head.try_read().is_ok()
     }
 
     /// Keeps the store otherwise from now on; the time between a write and its fsync stays as it was opened.

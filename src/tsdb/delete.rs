@@ -98,7 +98,10 @@ impl Shared {
         }
         let tombstone = Tombstone { matchers: matchers.to_vec(), from, to, block: upkeep.next_id - 1 };
         let hides = |meta, min, max| tombstone.applies(meta) && min <= to && max >= from;
-        if self.catalog().blocks.iter().any(|b| hides(b.meta(), b.stats().min_time, b.stats().max_time)) {
+        // A file that could not be removed may be a block again.
+        let (catalog, leftovers) = (self.catalog(), upkeep.leftovers.blocks());
+        let mut blocks = catalog.blocks.iter().chain(leftovers);
+        if blocks.any(|b| hides(b.meta(), b.stats().min_time, b.stats().max_time)) {
             let mut all = self.tombstones().to_vec();
             if !all.contains(&tombstone) {
                 all.push(tombstone);
@@ -131,9 +134,10 @@ impl Shared {
     }
 
     /// Forgets the tombstones that hide nothing any more.
-    pub(crate) fn drop_tombstones(&self) -> io::Result<()> {
+    pub(crate) fn drop_tombstones(&self, upkeep: &Upkeep) -> io::Result<()> {
         let (all, catalog) = (self.tombstones(), self.catalog());
-        let hides = |t: &Tombstone| catalog.blocks.iter().any(|b| t.applies(b.meta()) && b.overlaps(t.from, t.to));
+        let blocks = || catalog.blocks.iter().chain(upkeep.leftovers.blocks());
+        let hides = |t: &Tombstone| blocks().any(|b| t.applies(b.meta()) && b.overlaps(t.from, t.to));
         if all.iter().all(hides) {
             return Ok(());
         }
@@ -167,9 +171,10 @@ impl Shared {
         let numbered: Vec<_> = written.into_iter().map(|block| (upkeep.take_id(), block)).collect();
         // The newest first, so that they stand also if the others fail.
         for (id, block) in numbered.into_iter().rev() {
-            self.merge(id, std::slice::from_ref(block), i64::MIN, work, &|| false)?;
+            self.merge(upkeep, id, std::slice::from_ref(block), i64::MIN, work, &|| false)?;
         }
-        self.drop_tombstones()
+        let removed = self.remove_leftovers(upkeep);
+        removed.and(self.drop_tombstones(upkeep))
     }
 }
 

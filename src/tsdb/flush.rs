@@ -2,7 +2,8 @@
 //!
 //! The steps: set aside what is in memory and close the log's segment, write blocks, show them to readers, let
 //! memory and log forget. A flush is numbered by the last segment that it makes superfluous. Samples are
-//! divided among blocks by day, so that late ones do not stretch the block of the newest; that one is
+//! divided among blocks by day, old ones by the longest tier of merging, so that late ones do not stretch the block
+//! of the newest and can be merged with their like; that one is
 //! finished last and carries the flush's number, the others an earlier one that no segment has. So a crash
 //! in between replays all segments, and what then is in blocks twice is read once.
 
@@ -17,8 +18,10 @@ use crate::base::labels::Labels;
 use crate::base::sample::Column;
 use crate::tsdb::block::{Block, BlockWriter, Meta};
 use crate::tsdb::catalog;
+use crate::tsdb::compact::longest;
 use crate::tsdb::db::Shared;
 use crate::tsdb::head::series::Data;
+use crate::tsdb::leftover::Fate;
 use crate::tsdb::maintain::{Upkeep, Work};
 use crate::tsdb::merge::{Merge, read_data};
 
@@ -27,8 +30,11 @@ const PORTION: usize = 2_048;
 /// Series that are written between two looks into memory.
 const SERIES: usize = 256;
 const DAY: i64 = 86_400_000;
-/// Most blocks of a flush; what is older than that many days before the newest sample shares one.
+/// So many days before the newest sample have a block of their own.
 const DAYS: i64 = 16;
+/// Older samples have one for each window of the longest tier, so many of them; what is older still goes into the
+/// oldest. Retention has ten windows, or one for each month: six years are divided.
+const WINDOWS: i64 = 72;
 
 /// What is being flushed.
 pub(crate) struct Frozen {
@@ -38,7 +44,7 @@ pub(crate) struct Frozen {
     newest: Option<i64>,
 }
 
-/// The blocks of one flush, by day.
+/// The blocks of one flush, by time.
 struct Days<'a> {
     shared: &'a Shared,
     upkeep: &'a mut Upkeep,
@@ -46,6 +52,9 @@ struct Days<'a> {
     through: u64,
     /// The day of the newest sample.
     last: i64,
+    /// Length of the longest tier's windows.
+    window: i64,
+    /// By the time after which the samples come.
     open: BTreeMap<i64, BlockWriter>,
     samples: u64,
 }
@@ -56,20 +65,34 @@ fn day(t: i64) -> i64 {
 }
 
 impl Days<'_> {
+    /// The time of the block that a sample belongs to: after the first, until the second, inclusive.
+    fn span(&self, t: i64) -> (i64, i64) {
+        let days = self.last.saturating_sub(DAYS);
+        let day = day(t);
+        if day >= days {
+            return (day.saturating_mul(DAY), day.saturating_add(1).saturating_mul(DAY));
+        }
+        let first_day = days.saturating_mul(DAY);
+        let window = |t: i64| t.saturating_sub(1).div_euclid(self.window);
+        let at = window(t).max(window(first_day).saturating_sub(WINDOWS));
+        (at.saturating_mul(self.window), at.saturating_add(1).saturating_mul(self.window).min(first_day))
+    }
+
     fn write(&mut self, labels: &Labels, samples: &Column) -> io::Result<()> {
         let mut from = 0;
         while from < samples.len() {
-            let day = day(samples.t[from]).max(self.last.saturating_sub(DAYS));
-            let end = (day.saturating_add(1)).saturating_mul(DAY);
-            let to = from + samples.t[from..].partition_point(|t| *t <= end).max(1);
-            let block = match self.open.get_mut(&day) {
+            let (after, until) = self.span(samples.t[from]);
+            let to = from + samples.t[from..].partition_point(|t| *t <= until).max(1);
+            let block = match self.open.get_mut(&after) {
                 Some(block) => block,
                 None => {
                     // Numbers of segments are given so that the one before those of a flush is free.
-                    let sequence = if day == self.last { self.through } else { self.upkeep.first_segment - 1 };
-                    let meta = Meta::raw(self.upkeep.take_id(), (sequence, sequence));
+                    let newest = after == self.last.saturating_mul(DAY);
+                    let sequence = if newest { self.through } else { self.upkeep.first_segment - 1 };
+                    let mut meta = Meta::raw(self.upkeep.take_id(), (sequence, sequence));
+                    meta.replaces = self.upkeep.leftovers.ids();
                     let block = BlockWriter::create(&catalog::dir(&self.shared.dir), meta, &self.shared.cache)?;
-                    self.open.entry(day).or_insert(block)
+                    self.open.entry(after).or_insert(block)
                 }
             };
             block.series(labels)?;
@@ -103,7 +126,7 @@ impl Shared {
                 through
             }
         };
-        let slots = self.head().capacity();
+        let slots = self.head().len();
         for from in (0..slots).step_by(PORTION) {
             self.head_mut().freeze(from..from + PORTION);
         }
@@ -141,7 +164,7 @@ impl Shared {
     pub(crate) fn frozen(&self) -> Frozen {
         let (mut ranked, mut new) = (Vec::new(), Vec::new());
         let mut newest = None;
-        let slots = self.head().capacity();
+        let slots = self.head().len();
         for from in (0..slots).step_by(PORTION) {
             let head = self.head();
             for slot in from..(from + PORTION).min(slots) {
@@ -182,7 +205,9 @@ impl Shared {
         stop: &dyn Fn() -> bool,
     ) -> io::Result<Vec<Block>> {
         let Some(newest) = frozen.newest else { return Ok(Vec::new()) };
-        let mut days = Days { shared: self, upkeep, through, last: day(newest), open: BTreeMap::new(), samples: 0 };
+        let retention = i64::try_from(self.options().retention.as_millis()).unwrap_or(i64::MAX);
+        let (last, window) = (day(newest), longest(retention));
+        let mut days = Days { shared: self, upkeep, through, last, window, open: BTreeMap::new(), samples: 0 };
         let (mut merge, mut column) = (Merge::default(), Column::default());
         let mut portion: Vec<(Labels, Arc<Data>)> = Vec::new();
         for slots in frozen.order.chunks(SERIES) {
@@ -212,7 +237,7 @@ impl Shared {
                 Ok(block) => blocks.extend(block),
                 Err(err) => {
                     // The next try writes all of them again.
-                    blocks.iter().for_each(|block| drop(self.fs.remove(block.path())));
+                    self.discard(days.upkeep, blocks.into_iter().map(Arc::new), Fate::Removed);
                     return Err(err);
                 }
             }

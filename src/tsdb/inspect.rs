@@ -10,7 +10,7 @@ use crate::base::matcher::Matcher;
 use crate::base::sample::Column;
 use crate::base::time::Timestamp;
 use crate::promql::source::{Resolution, Select, SeriesSet, Source, SourceError, Want};
-use crate::tsdb::block::{Block, Cache, Meta, Stats};
+use crate::tsdb::block::{Block, Cache, Meta, Stats, Tally};
 use crate::tsdb::compact::Tombstone;
 use crate::tsdb::db::{CLOCK, Tsdb};
 use crate::tsdb::delete;
@@ -76,6 +76,13 @@ pub struct BlockFile {
     pub path: PathBuf,
     /// What it is, or why that cannot be told.
     pub content: Result<(Meta, Stats), String>,
+}
+
+impl BlockFile {
+    /// Reads all chunks and tells in which encodings they are; nothing of a block that cannot be opened.
+    pub fn encodings(&self) -> Tally {
+        Block::open(&self.path, &Cache::new(1 << 20)).map(|block| block.encodings()).unwrap_or_default()
+    }
 }
 
 /// Something that is wrong with a file.
@@ -225,6 +232,7 @@ pub fn dump(
         want: Want::Last,
         resolution: Some(resolution),
         max_series: usize::MAX,
+        cancel: None,
     };
     let set: Box<dyn SeriesSet> = db.select(&select).map_err(broken)?;
     let (mut reader, mut column) = (set.reader(), Column::default());

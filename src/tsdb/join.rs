@@ -3,7 +3,11 @@
 use std::cmp::Ordering;
 
 use crate::base::labels::Labels;
+use crate::promql::source::{Select, SourceError};
 use crate::tsdb::block::SeriesId;
+
+/// So many series are joined between two looks at whether anybody still waits.
+const ASK: usize = 4_096;
 
 /// A series of a selection.
 #[derive(Debug)]
@@ -27,10 +31,17 @@ pub(crate) enum Part {
     Memory(u32),
 }
 
-/// Joins sorted lists of series into one; nothing if there are more than `most`.
+/// Joins sorted lists of series into one.
 ///
 /// Looks at the next series of all lists in each step: most lists hold the same series, and there are few lists.
-pub(crate) fn join(lists: Vec<Vec<(Labels, Part)>>, most: usize) -> Option<(Vec<Entry>, Vec<Part>)> {
+///
+/// # Errors
+/// There are more than the selection allows, or it was cancelled.
+pub(crate) fn join(
+    lists: Vec<Vec<(Labels, Part)>>,
+    select: &Select<'_>,
+) -> Result<(Vec<Entry>, Vec<Part>), SourceError> {
+    let limit = select.max_series;
     let mut parts = Vec::with_capacity(lists.iter().map(Vec::len).sum());
     let mut series: Vec<Entry> = Vec::with_capacity(lists.iter().map(Vec::len).max().unwrap_or(0));
     let mut lists: Vec<_> = lists.into_iter().map(|l| l.into_iter().peekable()).collect();
@@ -51,10 +62,13 @@ pub(crate) fn join(lists: Vec<Vec<(Labels, Part)>>, most: usize) -> Option<(Vec<
             }
         }
         if least.is_empty() {
-            return Some((series, parts));
+            return Ok((series, parts));
         }
-        if series.len() == most {
-            return None;
+        if series.len() == limit {
+            return Err(SourceError::TooManySeries { limit });
+        }
+        if series.len().is_multiple_of(ASK) && select.is_cancelled() {
+            return Err(SourceError::Cancelled);
         }
         let mut name = None;
         for (labels, part) in least.iter().filter_map(|i| lists[*i].next()) {
@@ -68,6 +82,13 @@ pub(crate) fn join(lists: Vec<Vec<(Labels, Part)>>, most: usize) -> Option<(Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::promql::source::Want;
+    use crate::promql::value::Cancel;
+
+    const fn select(max_series: usize) -> Select<'static> {
+        let (matchers, want) = (&[], Want::Last);
+        Select { matchers, start: 0, end: 0, step: 0, window: 0, want, resolution: None, max_series, cancel: None }
+    }
 
     #[test]
     fn series_come_once_with_parts_in_order_of_lists() {
@@ -76,11 +97,15 @@ mod tests {
             names.iter().zip(0..).map(|(n, i)| (Labels::new([("a", *n)]), part(i))).collect()
         };
         let lists = || vec![list(&["b", "c"], 0), list(&[], 1), list(&["a", "c", "d"], 2), list(&["c"], 3)];
-        let (series, parts) = join(lists(), 4).unwrap();
+        let (series, parts) = join(lists(), &select(4)).unwrap();
         let names: Vec<_> = series.iter().map(|e| (e.labels.get("a").unwrap(), e.end)).collect();
         assert_eq!(names, [("a", 1), ("b", 2), ("c", 5), ("d", 6)]);
         let blocks: Vec<_> = parts.iter().map(|p| if let Part::Block { block, .. } = p { *block } else { 9 }).collect();
         assert_eq!(blocks, [2, 0, 0, 2, 3, 2]);
-        assert!(join(lists(), 3).is_none());
+        assert!(matches!(join(lists(), &select(3)), Err(SourceError::TooManySeries { limit: 3 })));
+        let cancel = Cancel::default();
+        cancel.cancel();
+        let cancelled = Select { cancel: Some(&cancel), ..select(4) };
+        assert!(matches!(join(lists(), &cancelled), Err(SourceError::Cancelled)));
     }
 }

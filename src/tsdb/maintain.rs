@@ -16,6 +16,7 @@ use crate::tsdb::compact::{self, Descriptor, Target};
 use crate::tsdb::db::{Shared, Tsdb};
 use crate::tsdb::fs::Space;
 use crate::tsdb::guard::Guard;
+use crate::tsdb::leftover::{Fate, Leftovers};
 use crate::tsdb::rollup;
 
 /// A write-ahead log larger than this is flushed. It bounds the time of a restart.
@@ -84,10 +85,12 @@ pub(crate) struct Upkeep {
     rolled: Option<(u64, i64)>,
     /// The number of the next new series when memory was last put in order.
     ordered: u64,
+    /// Files that are still to be removed.
+    pub(crate) leftovers: Leftovers,
 }
 
 impl Upkeep {
-    pub(crate) fn new(next_id: u64, believed: Timestamp) -> Self {
+    pub(crate) fn new(next_id: u64, believed: Timestamp, leftovers: Leftovers) -> Self {
         Self {
             next_id,
             begun: None,
@@ -98,6 +101,7 @@ impl Upkeep {
             told: false,
             rolled: None,
             ordered: 0,
+            leftovers,
         }
     }
 
@@ -176,7 +180,8 @@ impl Shared {
             result => note(result.map(|_| ())),
         }
         note(self.retire(upkeep, believed, &mut work));
-        note(self.drop_tombstones());
+        note(self.remove_leftovers(upkeep));
+        note(self.drop_tombstones(upkeep));
         note(self.save_metadata());
         if believed.since(upkeep.saved) > SAVE_CLOCK || upkeep.saved > believed {
             let saved = self.save_clock();
@@ -228,7 +233,7 @@ impl Shared {
             let all: Vec<Descriptor> = catalog.blocks.iter().map(|b| Descriptor::of(b)).collect();
             let retention = i64::try_from(self.options().retention.as_millis()).unwrap_or(i64::MAX);
             let jobs = compact::plan(&all, times.wall.millis(), retention);
-            let Some(job) = jobs.first() else { return Ok(()) };
+            let Some(job) = jobs.first().filter(|_| !upkeep.leftovers.are_many()) else { return Ok(()) };
             let inputs: Vec<Arc<Block>> =
                 catalog.blocks.iter().filter(|b| job.contains(&b.meta().id)).map(Arc::clone).collect();
             if !self.has_room(inputs.iter().map(|b| b.stats().bytes).sum(), upkeep) {
@@ -244,7 +249,8 @@ impl Shared {
             if inputs.iter().any(cuts) {
                 self.cut_raw(upkeep, keep_from)?;
             }
-            if let Err(err) = self.merge(upkeep.take_id(), &inputs, keep_from, work, stop) {
+            let id = upkeep.take_id();
+            if let Err(err) = self.merge(upkeep, id, &inputs, keep_from, work, stop) {
                 return if err.kind() == io::ErrorKind::Interrupted { Ok(()) } else { Err(err) };
             }
         }
@@ -253,6 +259,7 @@ impl Shared {
     /// Replaces blocks by one of this number; interrupted when `stop` says so.
     pub(crate) fn merge(
         &self,
+        upkeep: &mut Upkeep,
         id: u64,
         inputs: &[Arc<Block>],
         keep_from: i64,
@@ -260,7 +267,8 @@ impl Shared {
         stop: &dyn Fn() -> bool,
     ) -> io::Result<()> {
         let dir = catalog::dir(&self.dir);
-        let target = Target { dir: &dir, id, cache: &self.cache };
+        let superfluous = upkeep.leftovers.ids();
+        let target = Target { dir: &dir, id, cache: &self.cache, superfluous: &superfluous };
         let mut damage = Damage::default();
         let merged = compact::merge_until(inputs, &self.tombstones(), keep_from, target, &mut damage, stop)?;
         let ids: Vec<u64> = inputs.iter().map(|b| b.meta().id).collect();
@@ -270,25 +278,12 @@ impl Shared {
         }
         work.merged += inputs.len();
         self.counters.merges.fetch_add(1, Relaxed);
-        if damage.is_none() {
-            self.remove_files(inputs)
-        } else {
-            // The new block lacks what could not be read; what is left of the old ones stays for a person.
-            self.counters.damaged.fetch_add(damage.count, Relaxed);
-            damage.notes.iter().for_each(|note| warn!(note, "damage was found when blocks were merged"));
-            inputs.iter().for_each(|b| catalog::set_aside(&*self.fs, &self.dir, b.path()));
-            Ok(())
-        }
-    }
-
-    fn remove_files(&self, blocks: &[Arc<Block>]) -> io::Result<()> {
-        for block in blocks {
-            match self.fs.remove(block.path()) {
-                Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
-                _ => {}
-            }
-        }
-        self.fs.sync_dir(&catalog::dir(&self.dir))
+        // The new block lacks what could not be read; what is left of the old ones stays for a person.
+        let fate = if damage.is_none() { Fate::Removed } else { Fate::SetAside };
+        self.counters.damaged.fetch_add(damage.count, Relaxed);
+        damage.notes.iter().for_each(|note| warn!(note, "damage was found when blocks were merged"));
+        self.discard(upkeep, inputs.iter().cloned(), fate);
+        Ok(())
     }
 
     /// The first time for which samples of a resolution are kept.
@@ -358,7 +353,7 @@ impl Shared {
         let mut newer = catalog
             .of(Resolution::Raw)
             .filter(|b| b.overlaps(after + 1, until) && known.is_none_or(|known| fresh(b.meta(), known)));
-        newer.any(|b| !b.select(&[], after + 1, until, &mut Damage::default()).is_empty())
+        newer.any(|b| b.has_samples(after + 1, until, &mut Damage::default()))
     }
 
     fn roll_up(
@@ -371,7 +366,8 @@ impl Shared {
         stop: &dyn Fn() -> bool,
     ) -> io::Result<()> {
         let dir = catalog::dir(&self.dir);
-        let target = Target { dir: &dir, id: upkeep.take_id(), cache: &self.cache };
+        let superfluous = upkeep.leftovers.ids();
+        let target = Target { dir: &dir, id: upkeep.take_id(), cache: &self.cache, superfluous: &superfluous };
         let mut damage = Damage::default();
         let block = rollup::build(sources, &self.tombstones(), span, resolution, target, &mut damage, stop)?;
         self.counters.damaged.fetch_add(damage.count, Relaxed);
@@ -386,7 +382,7 @@ impl Shared {
                 .collect();
             let ids: Vec<u64> = old.iter().map(|b| b.meta().id).collect();
             self.set_catalog(self.catalog().without(&ids).with(block));
-            self.remove_files(&old)?;
+            self.discard(upkeep, old, Fate::Removed);
             work.rolled_up += 1;
             self.counters.rollups.fetch_add(1, Relaxed);
         }
@@ -447,6 +443,7 @@ impl Shared {
         self.set_catalog(self.catalog().without(&ids));
         work.removed += gone.len();
         self.counters.retired.fetch_add(gone.len() as u64, Relaxed);
-        self.remove_files(&gone).and(marked)
+        self.discard(upkeep, gone, Fate::Removed);
+        marked
     }
 }

@@ -3,10 +3,12 @@
 use std::io;
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
+use std::time::SystemTime;
 
 use tracing::warn;
 
 use crate::base::labels::Labels;
+use crate::base::time::Timestamp;
 use crate::tsdb::fs::Fs;
 use crate::tsdb::head::Head;
 use crate::tsdb::head::postings::Postings;
@@ -23,6 +25,8 @@ pub(crate) struct Recovered {
     /// Segments that hold samples of no block: number and length.
     pub(crate) segments: Vec<(u64, u64)>,
     pub(crate) next_id: u64,
+    /// When the oldest of these segments was begun, as far as the file system tells.
+    pub(crate) since: Option<Timestamp>,
     pub(crate) damage: Damage,
 }
 
@@ -55,7 +59,7 @@ pub(crate) fn recover(fs: &dyn Fs, dir: &Path, flushed: u64) -> io::Result<Recov
     let mut damage = definitions.damage.clone();
     // They nearly always are.
     known.sort_by_key(|k| k.id);
-    let mut segments = Vec::new();
+    let (mut segments, mut since) = (Vec::new(), None);
     let wal = dir.join("wal");
     let mut replayed = Replayed {
         head: Head::default(),
@@ -81,6 +85,8 @@ pub(crate) fn recover(fs: &dyn Fs, dir: &Path, flushed: u64) -> io::Result<Recov
                 fs.remove(&path)?;
                 continue;
             }
+            // Before anything is cut off: that changes it.
+            since = since.into_iter().chain(begun(&path)).min();
             let bytes = match std::fs::read(&path) {
                 Ok(bytes) => bytes,
                 // Who looks at the store of a running server may find a segment flushed meanwhile.
@@ -114,7 +120,15 @@ pub(crate) fn recover(fs: &dyn Fs, dir: &Path, flushed: u64) -> io::Result<Recov
             "the write-ahead log is damaged: what could be read is kept"
         );
     }
-    Ok(Recovered { head: replayed.head, definitions, segments, next_id: replayed.next_id, damage })
+    Ok(Recovered { head: replayed.head, definitions, segments, next_id: replayed.next_id, since, damage })
+}
+
+/// When a file was begun, or the earliest time after that which is known: that of its last change. A copy has only that.
+fn begun(path: &Path) -> Option<Timestamp> {
+    let meta = std::fs::metadata(path).ok()?;
+    let times = [meta.created(), meta.modified()].into_iter().flatten();
+    let millis = times.filter_map(|t| t.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_millis().try_into().ok());
+    millis.min().map(Timestamp::from_millis)
 }
 
 /// Makes durable what was read: a process that died may have left it to the kernel's memory only, and what is

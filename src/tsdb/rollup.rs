@@ -16,7 +16,7 @@ use std::sync::Arc;
 use crate::base::sample::{Column, is_stale};
 use crate::promql::source::Resolution;
 use crate::tsdb::block::{Block, BlockWriter, Damage, Meta};
-use crate::tsdb::compact::{Found, Merger, Target, Tombstone, sequences};
+use crate::tsdb::compact::{Found, Merger, Target, Tombstone, replaced, sequences};
 
 /// A restart is seen when the sample before the first bucket is at most this much older, in milliseconds.
 /// Further back it shows in the values alone, as it does to a reader of several blocks.
@@ -116,7 +116,7 @@ pub fn build(
         id: target.id,
         resolution,
         sequence: sequences(sources),
-        replaces: Vec::new(),
+        replaces: replaced(&[], target),
         sources: Vec::new(),
         covers: Some((after, until)),
     };
@@ -184,7 +184,7 @@ pub(super) fn merge(
         id: target.id,
         resolution: inputs[first.block].meta().resolution,
         sequence: sequences(inputs),
-        replaces: inputs.iter().map(|b| b.meta().id).collect(),
+        replaces: replaced(inputs, target),
         sources: Vec::new(),
         covers: Some((first.from.saturating_sub(1), last.to)),
     };
@@ -239,7 +239,7 @@ mod tests {
 
         fn target(&mut self) -> Target<'_> {
             self.next += 1;
-            Target { dir: self.dir.path(), id: self.next - 1, cache: &self.cache }
+            Target { dir: self.dir.path(), id: self.next - 1, cache: &self.cache, superfluous: &[] }
         }
 
         fn raw(&mut self, samples: &[(i64, f64)]) -> Arc<Block> {

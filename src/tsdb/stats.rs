@@ -162,6 +162,11 @@ impl Tsdb {
         }
     }
 
+    /// How fsyncs of the log went. Waits for nobody, not even for a disk that stalls.
+    pub fn fsyncs(&self) -> Fsyncs {
+        self.shared().syncer.fsyncs()
+    }
+
     /// What the series in memory are, with the `most` greatest of each kind. Goes through all of them, and ends
     /// early, with what was counted, when it is cancelled.
     pub fn cardinality(&self, most: usize, cancel: &Cancel) -> Cardinality {

@@ -8,6 +8,7 @@ use crossterm::event::KeyEvent;
 use crate::base::name::MonitorName;
 use crate::base::time::Timestamp;
 use crate::client::Link;
+use crate::tui::state::explore::catalog::Metric;
 use crate::tui::state::explore::complete::NamesOf;
 use crate::tui::state::explore::editor::Motion;
 use crate::wire::api::{ConfigStatus, MonitorDetail, ProbeResult, Reloaded};
@@ -61,6 +62,8 @@ pub(crate) enum Request {
     },
     /// Names or values of labels, for completion.
     Names(NamesOf),
+    /// Which metrics there are.
+    Metrics,
 }
 
 /// The answer to the [`Request`] of the same name.
@@ -78,6 +81,8 @@ pub(crate) enum Reply {
     Queried(Box<query::Reply>),
     /// To `Names`. Untrusted.
     Names(Vec<String>),
+    /// To `Metrics`. Untrusted.
+    Metrics(Vec<Metric>),
 }
 
 /// Why there is no reply, for the person. Untrusted.
@@ -194,6 +199,8 @@ pub(crate) enum Explore {
     Complete,
     /// Look through the queries that were run.
     History,
+    /// Look through the metrics there are.
+    Metrics,
     /// Ask for the query.
     Run,
     /// Next pane.

@@ -300,7 +300,7 @@ impl<S: Server> Loop<'_, S> {
         let mut cells = Buffer::empty(area);
         let cursor = screens::draw(&self.state, &self.theme, area, &mut cells);
         let caret = self.state.is_editing()
-            || matches!(self.state.overlay, Overlay::Typing | Overlay::Help { typing: true, .. });
+            || matches!(self.state.overlay, Overlay::Typing | Overlay::Metrics(_) | Overlay::Help { typing: true, .. });
         self.terminal.painter.show(Picture { cells, cursor, caret })?;
         self.drawn = Some(self.state.rev);
         self.drawn_at = Instant::now();

@@ -1,5 +1,6 @@
 //! The TUI's view of the server, so that everything but these lines is tested without one.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -9,7 +10,9 @@ use tokio_util::sync::CancellationToken;
 use crate::base::failure::Chain;
 use crate::client::{Client, ClientError, Link, follow, path_segment};
 use crate::tui::action::{Failed, Reply, Request};
+use crate::tui::state::explore::catalog::Metric;
 use crate::tui::state::explore::complete::{NAMES, NamesOf};
+use crate::wire::metrics::{Cardinality, Metadata};
 use crate::wire::query::Names;
 
 /// Answers requests and follows the board.
@@ -54,6 +57,7 @@ impl Server for Client {
                 .and_then(|text| serde_json::from_str(&text).map_err(|e| ClientError::Reply(e.to_string())))
                 .map(Reply::Queried),
             Request::Names(of) => self.get::<Names>(&names_path(&of)).await.map(|names| Reply::Names(names.data)),
+            Request::Metrics => metrics(self).await.map(Reply::Metrics),
             Request::Reload => self.post("/api/v1/reload", &Nothing {}).await.map(Reply::Reloaded),
         };
         reply.map_err(|e| failed(&e))
@@ -67,6 +71,21 @@ impl Server for Client {
     ) -> impl Future<Output = ()> + Send {
         follow(self, links, nudge, stop)
     }
+}
+
+/// Which metrics there are. What tells more than their names may be missing: other servers do not tell it.
+async fn metrics(client: &Client) -> Result<Vec<Metric>, ClientError> {
+    let names: Names = client.get(&names_path(&NamesOf::Metrics)).await?;
+    let mut described: Metadata = client.get(&format!("/api/v1/metadata?limit={NAMES}")).await.unwrap_or_default();
+    let counted: Cardinality = client.get(&format!("/api/v1/status/tsdb?limit={NAMES}")).await.unwrap_or_default();
+    let counts = counted.data.series_count_by_metric_name;
+    let counts: HashMap<String, u64> = counts.into_iter().map(|count| (count.name, count.value)).collect();
+    let metric = |name: String| {
+        let told = described.data.remove(&name).and_then(|told| told.into_iter().next()).unwrap_or_default();
+        let series = counts.get(&name).copied();
+        Metric { name, kind: told.r#type, help: told.help, unit: told.unit, series }
+    };
+    Ok(names.data.into_iter().map(metric).collect())
 }
 
 /// Where a list of names is.

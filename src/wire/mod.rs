@@ -16,6 +16,7 @@
 //! | `POST /api/v1/reload` | → [`api::Reloaded`] |
 //! | `POST, GET /api/v1/push/{name}` | [`api::Push`] or `?status=&msg=`; token as bearer or `?token=` → `{"ok":true}` |
 //! | `POST /api/v1/query`, `/api/v1/query_range` | [`query::Ask`] as a form → [`query::Reply`] |
+//! | `GET /api/v1/metadata`, `/api/v1/status/tsdb` | → [`metrics::Metadata`], [`metrics::Cardinality`] |
 //! | `GET /metrics`, `/health`, `/health/live`, `/health/ready` | ourselves |
 //!
 //! Names in paths are percent-encoded. Errors are [`api::ErrorBody`].
@@ -24,5 +25,6 @@ pub mod alerting;
 pub mod alertmanager;
 pub mod api;
 pub mod board;
+pub mod metrics;
 pub mod query;
 pub mod stream;

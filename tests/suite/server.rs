@@ -131,6 +131,11 @@ impl Server {
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
     }
 
+    /// The exit code, once it has ended by itself.
+    pub fn ended(mut self) -> i32 {
+        self.child.wait().unwrap().code().unwrap()
+    }
+
     /// SIGTERM, and the exit code.
     pub fn stop(mut self) -> i32 {
         self.terminate();

@@ -173,16 +173,28 @@ pub(super) fn timestamp(out: &mut Vec<u8>, ms: i64) {
     }
 }
 
+/// The numbers from 0 to 99 in two digits each: half as many divisions as digit by digit.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut n = 0;
+    while n < 100 {
+        pairs[n] = [b'0' + n as u8 / 10, b'0' + n as u8 % 10];
+        n += 1;
+    }
+    pairs
+};
+
 fn integer(out: &mut Vec<u8>, mut n: u64) {
     let mut digits = [0; 20];
     let mut at = digits.len();
-    loop {
+    while n >= 10 {
+        at -= 2;
+        digits[at..at + 2].copy_from_slice(&PAIRS[(n % 100) as usize]);
+        n /= 100;
+    }
+    if n > 0 || at == digits.len() {
         at -= 1;
-        digits[at] = b'0' + (n % 10) as u8;
-        n /= 10;
-        if n == 0 {
-            break;
-        }
+        digits[at] = b'0' + n as u8;
     }
     out.extend_from_slice(&digits[at..]);
 }
@@ -203,6 +215,11 @@ pub(super) fn float(out: &mut Vec<u8>, v: f64) {
             out.push(b'-');
         }
         return integer(out, size as u64);
+    }
+    // What all but a few others are. `zmij` writes the shortest text five times as fast as the standard library, and
+    // rounds to an even last digit where two are as near, as Go does; but it goes over to exponents elsewhere.
+    if (1e-4..9e15).contains(&size) {
+        return out.extend_from_slice(zmij::Buffer::new().format_finite(v).as_bytes());
     }
     if size != 0.0 && !(1e-6..1e21).contains(&size) {
         let text = format!("{v:e}");
@@ -257,6 +274,14 @@ mod tests {
         check(0.0, "0");
         check(-0.0, "-0");
         check(1.0, "1");
+        check(100.0, "100");
+        check(6_789.0, "6789");
+        check(0.000_1, "0.0001");
+        check(0.000_099, "0.000099");
+        // Halfway between two shortest texts: as Prometheus 2.42 answers.
+        check(2_787_501_315_655_557.0 / 4.0, "696875328913889.2");
+        check(2_787_501_315_655_559.0 / 4.0, "696875328913889.8");
+        check(9e15, "9000000000000000");
         check(-17.0, "-17");
         check(0.1, "0.1");
         check(1_435_781_451.781, "1435781451.781");
@@ -271,6 +296,24 @@ mod tests {
         check(f64::NAN, "NaN");
         check(f64::INFINITY, "+Inf");
         check(f64::NEG_INFINITY, "-Inf");
+    }
+
+    #[test]
+    fn texts_are_as_short_as_they_can_be_and_read_back() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        for _ in 0..200_000 {
+            // Of every magnitude that is written without an exponent, with many digits and with few.
+            let scale = 10_f64.powi(rng.i32(-5..17));
+            let v = [rng.f64() * scale, f64::from(rng.u32(..100_000)) / scale][rng.usize(..2)];
+            let v = if rng.bool() { v } else { -v };
+            if v != 0.0 && !(1e-6..1e21).contains(&v.abs()) {
+                continue;
+            }
+            let mut out = Vec::new();
+            float(&mut out, v);
+            let text = String::from_utf8(out).unwrap();
+            assert_eq!((text.parse(), text.len()), (Ok(v), v.to_string().len()), "{text} is not {v}");
+        }
     }
 
     #[test]

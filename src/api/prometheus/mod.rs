@@ -129,6 +129,9 @@ impl From<QueryError> for ApiError {
                     let failure = Failure::text(Kind::Bad, source.to_string());
                     Self::new(failure.hint("add conditions, or raise `query.max_series`"))
                 }
+                crate::promql::source::SourceError::Cancelled => {
+                    Self::worded(StatusCode::SERVICE_UNAVAILABLE, "canceled", Failure::text(Kind::Unavailable, text))
+                }
                 crate::promql::source::SourceError::Store(_) => {
                     tracing::error!(error = %Chain(&source), "the series store could not be read");
                     let failure = Failure::text(Kind::Internal, source.to_string());

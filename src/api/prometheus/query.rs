@@ -5,21 +5,20 @@ use axum::response::Response;
 use http::HeaderMap;
 
 use crate::api::App;
+use crate::api::body::{packed, reply, takes_gzip};
 use crate::api::problem::ApiError;
 use crate::api::prometheus::json;
 use crate::api::prometheus::params::{Form, bad};
-use crate::api::prometheus::{LONG_TEXT, written};
+use crate::api::prometheus::{JSON, LONG_TEXT, written};
 use crate::engine::query::{Ask, Done};
 use crate::promql::ast::Expr;
 use crate::promql::parser::{Features, parse_query};
 use crate::promql::printer;
 use crate::promql::tree_json::tree_json;
-use crate::promql::value::{Times, Value};
+use crate::promql::value::Times;
 
 /// Most steps of a range: enough for a screen full of pixels, and Prometheus' own limit.
 const MAX_POINTS: i64 = 11_000;
-/// An answer with more points is written on a blocking thread: a point takes about 50 ns.
-const LONG: usize = 2_000;
 /// Longest formatted query, in bytes.
 const MAX_PRETTY: usize = 4 << 20;
 
@@ -27,8 +26,7 @@ pub(super) async fn instant(State(app): State<App>, headers: HeaderMap, form: Fo
     let limit = form.limit("limit")?;
     let at = form.time("time")?.unwrap_or(app.clock.now().millis());
     let ask = ask(&form, Times::Instant(at))?;
-    let done = app.engine.queries().ask(ask).await?;
-    answer(&headers, &form, done, limit).await
+    answer(&app, &headers, &form, ask, limit).await
 }
 
 pub(super) async fn range(State(app): State<App>, headers: HeaderMap, form: Form) -> Result<Response, ApiError> {
@@ -50,8 +48,7 @@ pub(super) async fn range(State(app): State<App>, headers: HeaderMap, form: Form
              Try decreasing the query resolution (?step=XX)"));
     }
     let ask = ask(&form, Times::Range { start, end, step })?;
-    let done = app.engine.queries().ask(ask).await?;
-    answer(&headers, &form, done, limit).await
+    answer(&app, &headers, &form, ask, limit).await
 }
 
 fn ask(form: &Form, at: Times) -> Result<Ask, ApiError> {
@@ -64,14 +61,12 @@ fn ask(form: &Form, at: Times) -> Result<Ask, ApiError> {
     })
 }
 
-async fn answer(headers: &HeaderMap, form: &Form, done: Done, limit: usize) -> Result<Response, ApiError> {
+/// The answer is written, and compressed, where it was found: a long one on a blocking thread.
+async fn answer(app: &App, headers: &HeaderMap, form: &Form, ask: Ask, limit: usize) -> Result<Response, ApiError> {
     let stats = form.get("stats").is_some();
-    let long = match &done.answer.value {
-        Value::Scalar(..) | Value::String(..) => false,
-        Value::Vector(all) => all.len() > LONG / 4,
-        Value::Matrix(all) => all.iter().map(|s| s.points.len()).sum::<usize>() > LONG,
-    };
-    written(headers, long, move || json::answer(&done, limit, stats)).await
+    let gzip = takes_gzip(headers);
+    let write = move |done: Done| packed(json::answer(&done, limit, stats), gzip);
+    Ok(reply(app.engine.queries().answer(ask, write).await?, JSON))
 }
 
 /// No exemplars are kept.

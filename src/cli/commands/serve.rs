@@ -10,6 +10,7 @@ use crate::cli::boot::{Plan, boot};
 use crate::cli::settings::parse_listen;
 use crate::cli::ui::Ui;
 use crate::cli::{Answer, Context, Done, connect, logs};
+use crate::engine::start::Crash;
 
 /// Arguments of `serve`.
 #[derive(Args, Debug)]
@@ -26,7 +27,7 @@ pub struct ServeArgs {
 /// SIGINT ends the process without the ordered shutdown.
 ///
 /// # Errors
-/// The engine cannot start, or a part of it crashed.
+/// The engine cannot start, a part of it crashed, or the disk does not confirm what is written (exit 74).
 pub fn run(args: &ServeArgs, ui: &mut Ui, cx: &Context) -> Done {
     let plan = Plan::new(&cx.settings, args.strict)?;
     connect::block_on_threads(async {
@@ -36,16 +37,17 @@ pub fn run(args: &ServeArgs, ui: &mut Ui, cx: &Context) -> Done {
             // Nothing was measured or promised yet.
             _ = signals.stop() => return Ok(Answer::Good),
         };
-        ui.line(&booted.ready_line);
-        ui.flush();
+        let (mut ready, mut is_ready) = (std::pin::pin!(booted.ready()), false);
         let (reason, end) = loop {
             tokio::select! {
+                () = &mut ready, if !is_ready => {
+                    is_ready = true;
+                    ui.line(&booted.ready_line);
+                    ui.flush();
+                }
                 (name, _) = signals.stop() => break (format!("shutting down ({name})"), Ok(Answer::Good)),
                 _ = hup.recv() => booted.reload(),
-                part = booted.crashed() => {
-                    let failure = Failure::text(Kind::Internal, format!("a part of the engine crashed: {part}"));
-                    break (format!("{part} crashed"), Err(failure.hint("the log says where; start it again")));
-                }
+                crash = booted.crashed() => break fallen(crash),
             }
         };
         tokio::select! {
@@ -56,6 +58,21 @@ pub fn run(args: &ServeArgs, ui: &mut Ui, cx: &Context) -> Done {
             }
         }
     })
+}
+
+/// What is written down before the end, and what the person is told.
+fn fallen(crash: Crash) -> (String, Done) {
+    let (reason, failure) = match crash {
+        Crash::Part(part) => {
+            let failure = Failure::text(Kind::Internal, format!("a part of the engine crashed: {part}"));
+            (format!("{part} crashed"), failure.hint("the log says where; start it again"))
+        }
+        Crash::Disk => {
+            let what = "the disk did not confirm what was written, three times in a row";
+            (what.to_owned(), Failure::text(Kind::Disk, what).hint("look at the disk, then start it again"))
+        }
+    };
+    (reason, Err(failure))
 }
 
 struct Signals {

@@ -18,6 +18,9 @@ pub enum WireError {
     /// Groups, which nobody has used for fifteen years, and wire types that do not exist.
     #[error("a field of the message has an unknown wire type")]
     BadType,
+    /// More texts that others refer to than any sender has.
+    #[error("the message has more than a million symbols")]
+    TooManySymbols,
     /// A field that is there in another form than its type's.
     #[error("a field of the message is not of its type")]
     WrongType,

@@ -138,6 +138,7 @@ fn answer(
             want: Want::Last,
             resolution: Some(Resolution::Raw),
             max_series,
+            cancel: Some(cancel),
         };
         let set = tsdb.select(&select).map_err(QueryError::from)?;
         let mut reader = set.reader();

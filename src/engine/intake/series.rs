@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::base::labels::{LabelsBuf, METRIC_NAME};
 use crate::base::time::Timestamp;
+use crate::engine::intake::MAX_DECODED;
 use crate::engine::intake::write::Decoded;
 use crate::tsdb::Batch;
 
@@ -102,6 +103,11 @@ impl<'a> Admission<'a> {
         Self { latest: now.millis().saturating_add(AHEAD_MS), left: samples, jobs }
     }
 
+    /// How many samples the request may still have.
+    pub const fn left(&self) -> usize {
+        self.left
+    }
+
     /// Adds the samples of a series, or counts why not. `labels` is as good as `done` says.
     pub fn add(
         &mut self,
@@ -111,7 +117,10 @@ impl<'a> Admission<'a> {
         batch: &mut Batch,
         decoded: &mut Decoded,
     ) {
-        if let Err(why) = done.and_then(|()| self.series(labels, samples.len())) {
+        // A few bytes that refer to a long text make a long label set.
+        let room = MAX_DECODED.saturating_sub(batch.key_bytes());
+        let fits = if labels.as_key().len() <= room { Ok(()) } else { Err(Refusal::RequestLimit) };
+        if let Err(why) = done.and(fits).and_then(|()| self.series(labels, samples.len())) {
             decoded.refuse(why, samples.len());
             return;
         }

@@ -47,6 +47,11 @@ impl Decoded {
 
 /// Most descriptions taken from one request.
 const MAX_METADATA: usize = 10_000;
+/// Longest text of a description that is taken by reference, in bytes; all of them may refer to the same.
+const MAX_DESCRIPTION: usize = 4 << 10;
+/// Most symbols of a request: each takes sixteen times the memory of the two bytes that it takes when it is empty.
+/// A sender's largest requests have some ten thousand.
+const MAX_SYMBOLS: usize = 1 << 20;
 
 /// Decodes a `prometheus.WriteRequest`.
 ///
@@ -85,10 +90,11 @@ fn series_1(
     };
     let mut reader = Reader::new(message);
     let mut labels_end = 0;
-    let mut histograms = 0;
+    let (mut histograms, mut beyond) = (0, 0);
+    let room = admit.left();
     loop {
         if let Some(pair) = short_label(message, &mut reader) {
-            push_bounded(&mut scratch.pairs, pair, MAX_LABELS);
+            let _ = push_bounded(&mut scratch.pairs, pair, MAX_LABELS);
             labels_end = message.len() - reader.rest().len();
             continue;
         }
@@ -104,16 +110,19 @@ fn series_1(
                         _ => {}
                     }
                 }
-                push_bounded(&mut scratch.pairs, pair, MAX_LABELS);
+                let _ = push_bounded(&mut scratch.pairs, pair, MAX_LABELS);
                 labels_end = message.len() - reader.rest().len();
             }
-            2 => scratch.samples.push(sample(value.bytes()?)?),
+            2 => beyond += push_bounded(&mut scratch.samples, sample(value.bytes()?)?, room),
             3 => decoded.exemplars += 1,
             4 => histograms += 1,
             _ => {}
         }
     }
     decoded.histograms += histograms;
+    if beyond > 0 {
+        decoded.refuse(Refusal::RequestLimit, beyond);
+    }
     let Scratch { labels, pairs, samples, .. } = scratch;
     if samples.is_empty() {
         return Ok(());
@@ -131,11 +140,13 @@ fn series_1(
 }
 
 /// Keeps at most one more than `most`, which is enough to know that they are too many: the sender must not
-/// decide how much memory that takes.
-fn push_bounded<T>(all: &mut Vec<T>, one: T, most: usize) {
-    if all.len() <= most {
-        all.push(one);
+/// decide how much memory that takes. Returns how many were not kept.
+fn push_bounded<T>(all: &mut Vec<T>, one: T, most: usize) -> usize {
+    if all.len() > most {
+        return 1;
     }
+    all.push(one);
+    0
 }
 
 /// Takes a label off the front in the form that nearly all have: name before value, each shorter than
@@ -271,6 +282,9 @@ pub fn version_2(
     let mut reader = Reader::new(message);
     while let Some((number, value)) = reader.field()? {
         if number == 4 {
+            if symbols.len() == MAX_SYMBOLS {
+                return Err(WireError::TooManySymbols);
+            }
             symbols.push(std::str::from_utf8(value.bytes()?).map_err(|_| Refusal::NotUtf8));
         }
     }
@@ -294,32 +308,39 @@ fn series_2(
     let Scratch { labels, samples, refs, .. } = scratch;
     samples.clear();
     refs.clear();
-    let mut meta = None;
+    let (mut meta, mut beyond) = (None, 0);
+    let room = admit.left();
     let mut reader = Reader::new(message);
     while let Some((number, value)) = reader.field()? {
         match number {
             1 => match value {
                 // Packed, as every current writer does; one by one is allowed, too.
-                crate::engine::intake::protobuf::Field::Varint(n) => push_bounded(refs, symbol_ref(n), 2 * MAX_LABELS),
+                crate::engine::intake::protobuf::Field::Varint(n) => {
+                    let _ = push_bounded(refs, symbol_ref(n), 2 * MAX_LABELS);
+                }
                 other => {
                     let mut packed = Reader::new(other.bytes()?);
                     while !packed.is_empty() {
-                        push_bounded(refs, symbol_ref(packed.varint()?), 2 * MAX_LABELS);
+                        let _ = push_bounded(refs, symbol_ref(packed.varint()?), 2 * MAX_LABELS);
                     }
                 }
             },
-            2 => samples.push(sample(value.bytes()?)?),
+            2 => beyond += push_bounded(samples, sample(value.bytes()?)?, room),
             3 => decoded.histograms += 1,
             4 => decoded.exemplars += 1,
             5 => meta = Some(metadata_2(value.bytes()?, symbols)?),
             _ => {}
         }
     }
+    if beyond > 0 {
+        decoded.refuse(Refusal::RequestLimit, beyond);
+    }
     let done = collect_2(labels, refs, symbols);
     if done.is_ok()
         && let Some(meta) = meta.filter(|m| *m != Meta::default())
         && decoded.metadata.len() < MAX_METADATA
         && let Some((_, name)) = labels.iter().find(|(k, _)| *k == METRIC_NAME)
+        && name.len() <= MAX_DESCRIPTION
         && decoded.metadata.last().is_none_or(|(last, _)| last != name)
     {
         decoded.metadata.push((name.to_owned(), meta));
@@ -373,7 +394,7 @@ fn collect_2(labels: &mut LabelsBuf, refs: &mut [u32], symbols: &[Result<&str, R
 fn metadata_2(message: &[u8], symbols: &[Result<&str, Refusal>]) -> Result<Meta, WireError> {
     let mut meta = Meta::default();
     let symbol = |n: u64| {
-        let found = usize::try_from(n).ok().and_then(|n| symbols.get(n)?.ok());
+        let found = usize::try_from(n).ok().and_then(|n| symbols.get(n)?.ok()).filter(|s| s.len() <= MAX_DESCRIPTION);
         found.unwrap_or_default().to_owned()
     };
     let mut reader = Reader::new(message);
@@ -391,6 +412,8 @@ fn metadata_2(message: &[u8], symbols: &[Result<&str, Refusal>]) -> Result<Meta,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::time::Timestamp;
+    use crate::engine::intake::protobuf::{put_bytes, put_int, put_varint};
 
     #[test]
     fn labels_by_reference_are_sorted_and_bounded() {
@@ -409,5 +432,65 @@ mod tests {
         check(&[1], Err(Refusal::BadSymbol));
         check(&[3, 3, 1, 2], Err(Refusal::TooLong));
         check(&vec![1; 2 * MAX_LABELS + 2], Err(Refusal::TooLong));
+    }
+
+    /// A `Request` of remote write 2.0.
+    fn request(symbols: &[&str], series: &[(&[u64], usize)]) -> Vec<u8> {
+        let mut out = Vec::new();
+        symbols.iter().for_each(|s| put_bytes(&mut out, 4, s.as_bytes()));
+        for (refs, samples) in series {
+            let (mut message, mut packed) = (Vec::new(), Vec::new());
+            refs.iter().for_each(|n| put_varint(&mut packed, *n));
+            put_bytes(&mut message, 1, &packed);
+            (0..*samples).for_each(|_| put_bytes(&mut message, 2, &[]));
+            put_bytes(&mut out, 5, &message);
+        }
+        out
+    }
+
+    fn decode(message: &[u8], most: usize) -> (Result<Decoded, WireError>, Scratch, Batch) {
+        let (mut scratch, mut batch) = (Scratch::default(), Batch::default());
+        let mut admit = Admission::new(Timestamp::from_millis(0), most, None);
+        let done = version_2(message, &mut scratch, &mut admit, &mut batch);
+        (done, scratch, batch)
+    }
+
+    #[test]
+    fn samples_beyond_the_limit_are_counted_and_not_kept() {
+        let message = request(&["", METRIC_NAME, "a", "b"], &[(&[1, 2], 1), (&[1, 3], 100_000), (&[1, 2], 1)]);
+        let (done, scratch, batch) = decode(&message, 10);
+        assert_eq!(done.unwrap().refused, BTreeMap::from([(Refusal::RequestLimit, 100_000)]));
+        assert!(scratch.samples.capacity() < 100, "{}", scratch.samples.capacity());
+        assert_eq!(batch.len(), 2);
+        // The same in 1.0, where labels stand in the series.
+        let (mut label, mut series, mut message) = (Vec::new(), Vec::new(), Vec::new());
+        put_bytes(&mut label, 1, METRIC_NAME.as_bytes());
+        put_bytes(&mut label, 2, b"a");
+        put_bytes(&mut series, 1, &label);
+        (0..1_000).for_each(|_| put_bytes(&mut series, 2, &[]));
+        put_bytes(&mut message, 1, &series);
+        let (mut scratch, mut batch) = (Scratch::default(), Batch::default());
+        let mut admit = Admission::new(Timestamp::from_millis(0), 10, None);
+        let decoded = version_1(&message, &mut scratch, &mut admit, &mut batch).unwrap();
+        assert_eq!((decoded.refused, batch.len()), (BTreeMap::from([(Refusal::RequestLimit, 1_000)]), 0));
+        assert!(scratch.samples.capacity() < 100, "{}", scratch.samples.capacity());
+    }
+
+    #[test]
+    fn a_small_message_makes_no_large_batch() {
+        let long = "x".repeat(MAX_LABELS - 100);
+        let series: Vec<(&[u64], usize)> = vec![(&[1, 2], 1); 3_000];
+        let (done, _, batch) = decode(&request(&["", METRIC_NAME, &long], &series), 1_000_000);
+        let refused = done.unwrap().refused[&Refusal::RequestLimit];
+        assert!(batch.key_bytes() <= crate::engine::intake::MAX_DECODED);
+        assert_eq!(refused + batch.len() as u64, 3_000);
+        // Nor many symbols, or long descriptions.
+        let (done, ..) = decode(&[0x22, 0].repeat(MAX_SYMBOLS + 1), 1);
+        assert_eq!(done.unwrap_err(), WireError::TooManySymbols);
+        let mut meta = Vec::new();
+        put_int(&mut meta, 3, 0);
+        let symbol = "y".repeat(MAX_DESCRIPTION + 1);
+        assert_eq!(metadata_2(&meta, &[Ok(symbol.as_str())]).unwrap().help, "");
+        assert_eq!(metadata_2(&meta, &[Ok(&symbol[1..])]).unwrap().help, symbol[1..]);
     }
 }

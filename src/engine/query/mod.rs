@@ -1,12 +1,13 @@
 //! Answers questions about series: PromQL, and which series, labels and values there are.
 //!
 //! At most as many at a time as the configuration allows; further ones wait their turn, and the wait
-//! counts against their deadline. Evaluation runs on blocking threads, never on those that serve
-//! connections. When the asker goes away, or time is up, the evaluation ends within a millisecond or so.
+//! counts against their deadline. Evaluation runs on blocking threads; those that serve connections
+//! answer only what takes no longer than asking another thread. When the asker goes away, or time is up, the evaluation ends within a millisecond or so.
 
 pub mod metrics;
 pub mod names;
 pub mod select;
+mod tiny;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -89,7 +90,7 @@ pub enum QueryError {
 
 impl From<SourceError> for QueryError {
     fn from(e: SourceError) -> Self {
-        Self::Evaluation(EvalError::Source(e))
+        Self::Evaluation(e.into())
     }
 }
 
@@ -170,43 +171,85 @@ impl Queries {
     /// # Errors
     /// There is no answer.
     pub async fn ask(&self, ask: Ask) -> Result<Done, QueryError> {
+        self.answer(ask, |done| done).await
+    }
+
+    /// The same, and makes something of the answer where it was found: on a blocking thread, unless both are small.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub async fn answer<T: Send + 'static>(
+        &self,
+        ask: Ask,
+        make: impl FnOnce(Done) -> T + Send + 'static,
+    ) -> Result<T, QueryError> {
         let kind = match ask.at {
             Times::Instant(_) => Kind::Instant,
             Times::Range { .. } => Kind::Range,
         };
         let Ask { text, at, lookback, timeout, resolution } = ask;
-        let features = self.features();
-        let read = Text { text, kind, features }.read_if_short();
-        let read = read.inspect_err(|e| self.metrics.ended(kind, Duration::ZERO, Some(e)))?;
-        let limits = self.limits();
-        let lookback = lookback.unwrap_or(limits.lookback);
+        let (features, limits) = (self.features(), self.limits());
+        let lookback = millis(lookback.unwrap_or(limits.lookback));
         let threads = self.threads;
-        let work = move |tsdb: &Tsdb, cancel: &Cancel| {
-            let Parsed { text, expr, took: parsing } = read.or_else(Text::read)?;
-            let began = Instant::now();
-            let query = Query {
-                expr: &expr,
-                text: &text,
-                at,
-                lookback: millis(lookback),
-                default_step: millis(limits.default_step),
-                resolution,
-                delayed_name_removal: limits.experimental,
+        let began = Instant::now();
+        let answer = async {
+            let read = Text { text, kind, features }.read_if_short()?;
+            let tsdb = self.store.open()?;
+            let evaluate = move |Parsed { text, expr, .. }: &Parsed, tsdb: &Tsdb, within: &Limits| {
+                let query = Query {
+                    expr,
+                    text,
+                    at,
+                    lookback,
+                    default_step: millis(limits.default_step),
+                    resolution,
+                    delayed_name_removal: limits.experimental,
+                };
+                eval(&query, tsdb, within)
             };
-            let limits = Limits {
+            let within = move |cancel: &Cancel| Limits {
                 max_samples: limits.max_samples,
                 max_series: limits.max_series,
                 threads,
                 cancel: cancel.clone(),
             };
-            let answer = eval(&query, tsdb, &limits)?;
-            Ok((answer, parsing, began.elapsed()))
+            if let Ok(parsed) = &read
+                && tiny::may_be_tried(&parsed.expr, at, lookback, &tsdb)
+                && let Some(_turn) = self.turn_at_once()
+            {
+                let running = self.metrics.running(kind);
+                let tried = evaluate(parsed, &tsdb, &tiny::limits(&within(&Cancel::default())));
+                drop(running);
+                if !tried.as_ref().is_err_and(tiny::was_too_large) {
+                    let queued = Duration::ZERO;
+                    self.metrics.queued(queued);
+                    let answer = tried?;
+                    let samples = answer.stats.samples;
+                    let (parsing, evaluation) = (parsed.took, began.elapsed().saturating_sub(parsed.took));
+                    return Ok((make(Done { answer, queued, parsing, evaluation }), samples));
+                }
+            }
+            let work = move |cancel: &Cancel, queued| {
+                let parsed = read.or_else(Text::read)?;
+                let began = Instant::now();
+                let answer = evaluate(&parsed, &tsdb, &within(cancel))?;
+                let (parsing, evaluation) = (parsed.took, began.elapsed());
+                let samples = answer.stats.samples;
+                Ok((make(Done { answer, queued, parsing, evaluation }), samples))
+            };
+            self.run(began, kind, timeout, work).await.map(|(made, _)| made)
         };
-        let done = self.in_turn(kind, timeout, work).await;
-        done.map(|((answer, parsing, evaluation), queued)| {
-            self.metrics.samples(answer.stats.samples);
-            Done { answer, queued, parsing, evaluation }
+        let done = answer.await;
+        self.metrics.ended(kind, began.elapsed(), done.as_ref().err());
+        done.map(|(made, samples)| {
+            self.metrics.samples(samples);
+            made
         })
+    }
+
+    /// A turn, if it is free.
+    fn turn_at_once(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.active.load().turns).try_acquire_owned().ok()
     }
 
     /// Reads a text of `length` bytes: a short one at once, a longer one on a blocking thread in its turn.
@@ -222,7 +265,7 @@ impl Queries {
         let read = || read().map_err(QueryError::Text);
         let done = match length {
             ..=SHORT_TEXT => read(),
-            n if n <= MAX_TEXT => self.run(began, Kind::Text, None, move |_| read()).await.map(|(done, _)| done),
+            n if n <= MAX_TEXT => self.run(began, Kind::Text, None, move |_, _| read()).await.map(|(done, _)| done),
             _ => Err(QueryError::TooLong(length)),
         };
         self.metrics.ended(Kind::Text, began.elapsed(), done.as_ref().err());
@@ -241,7 +284,7 @@ impl Queries {
     ) -> Result<(T, Duration), QueryError> {
         let began = Instant::now();
         let done = match self.store.open() {
-            Ok(tsdb) => self.run(began, kind, patience, move |cancel| work(&tsdb, cancel)).await,
+            Ok(tsdb) => self.run(began, kind, patience, move |cancel, _| work(&tsdb, cancel)).await,
             Err(e) => Err(e.into()),
         };
         self.metrics.ended(kind, began.elapsed(), done.as_ref().err());
@@ -270,12 +313,13 @@ impl Queries {
         done
     }
 
+    /// Gives `work` how long it waited.
     async fn run<T: Send + 'static>(
         &self,
         began: Instant,
         kind: Kind,
         patience: Option<Duration>,
-        work: impl FnOnce(&Cancel) -> Result<T, QueryError> + Send + 'static,
+        work: impl FnOnce(&Cancel, Duration) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<(T, Duration), QueryError> {
         let active = self.active.load_full();
         let most = active.limits.timeout;
@@ -298,7 +342,7 @@ impl Queries {
         let job = spawn_blocking(move || {
             // Held until the work has really ended, not only until nobody waits for it.
             let (_turn, _running) = (turn, running);
-            work(&cancel)
+            work(&cancel, queued)
         });
         let ended = timeout_at(deadline, job).await;
         waiter.told = true;
@@ -357,6 +401,7 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
+    use crate::promql::value::Value;
     use crate::tsdb::Options;
 
     fn service(concurrency: usize) -> (Queries, tempfile::TempDir) {
@@ -392,6 +437,36 @@ mod tests {
         assert_eq!(queries.metrics.failed("cancelled"), 1);
         let next = queries.in_turn(Kind::Instant, None, |_, _| Ok(7)).await;
         assert_eq!(next.unwrap().0, 7, "its turn is free again");
+    }
+
+    #[tokio::test]
+    async fn a_tiny_query_is_answered_at_once_and_a_larger_one_in_its_turn() {
+        let (queries, _dir) = service(1);
+        let tsdb = queries.store.open().unwrap();
+        let now = queries.now().millis();
+        let mut batch = crate::tsdb::Batch::default();
+        for n in 0..10 {
+            let i = if n == 9 { "b" } else { "a" };
+            let labels = [("__name__", "m"), ("i", i), ("job", "j"), ("n", &n.to_string())];
+            batch.series(&crate::base::labels::Labels::new(labels).to_buf());
+            batch.push(now - 31_000, f64::from(n));
+            batch.push(now - 1_000, f64::from(n));
+        }
+        tsdb.append(&batch, crate::tsdb::Ack::Written, queries.now()).unwrap();
+        let ask = |text: &str, at| Ask { text: text.to_owned(), at, lookback: None, timeout: None, resolution: None };
+        let range = Times::Range { start: now - 60_000, end: now, step: 15_000 };
+        let text = r#"m{i="b"}"#;
+        let mut tiny = std::pin::pin!(queries.answer(ask(text, range), |done| done.answer.value));
+        let std::task::Poll::Ready(at_once) = futures_util::poll!(tiny.as_mut()) else { panic!("it waits") };
+        let in_turn = queries.ask(ask(r#"m{i=~"b.*"}"#, range)).await.unwrap();
+        let at_once = at_once.unwrap();
+        assert_eq!(at_once, in_turn.answer.value);
+        let Value::Matrix(all) = at_once else { panic!("no matrix") };
+        assert_eq!(all[0].points.len(), 3);
+        // Small by its looks only: what was tried at once gives its turn back and begins anew.
+        let larger = queries.ask(ask(r#"count(m{job="j"})"#, Times::Instant(now))).await.unwrap();
+        let Value::Vector(all) = larger.answer.value else { panic!("no vector") };
+        assert_eq!(all[0].v, 10.0);
     }
 
     #[tokio::test]

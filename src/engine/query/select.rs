@@ -33,6 +33,7 @@ impl Queries {
                     want: Want::Last,
                     resolution: Some(Resolution::Raw),
                     max_series: limits.max_series,
+                    cancel: Some(cancel),
                 };
                 let set = tsdb.select(&select)?;
                 let mut reader = set.reader();

@@ -23,6 +23,9 @@ use crate::tsdb::{Options, Tsdb};
 
 /// How long after a failure the store is opened, or put in order, again.
 const AGAIN: Duration = Duration::from_secs(30);
+/// Longest time that anybody waits for the store to be opened; one of a million series and a log of 64 MiB takes
+/// two seconds. Later it is complained about, and the server is ready without it.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// How often the store is asked whether something is due, which costs it microseconds.
 const UPKEEP_EVERY: Duration = Duration::from_secs(1);
 
@@ -44,21 +47,17 @@ pub struct Keeper {
     pub intake: Arc<Intake>,
     /// The last upkeep failed.
     pub failing: bool,
-    /// The last fsync of the log failed.
-    pub unsynced: bool,
 }
 
 impl Keeper {
-    /// Works until `stop`, then closes the store. `opened` hears when the first attempt to open is over.
+    /// Works until `stop`, then closes the store. `opened` hears when the first attempt to open is over, or takes too
+    /// long to be waited for.
     pub async fn run(mut self, opened: oneshot::Sender<()>, stop: CancellationToken) {
         self.configure();
         let mut first = Some(opened);
         loop {
-            self.open_store().await;
-            if let Some(first) = first.take() {
-                // Whoever waited may have given up.
-                let _ = first.send(());
-            }
+            self.open_store(&mut first).await;
+            told(&mut first);
             if self.store.open().is_ok() {
                 break;
             }
@@ -104,7 +103,6 @@ impl Keeper {
     /// once per spell.
     async fn maintain(&mut self, stop: &CancellationToken) -> bool {
         let Ok(tsdb) = self.store.open() else { return false };
-        self.watch_disk(tsdb.stats().fsyncs.failed_in_a_row).await;
         loop {
             let (now, tsdb, stop) = (self.clock.now(), Arc::clone(&tsdb), stop.clone());
             let work = tokio::task::spawn_blocking(move || tsdb.maintain(now, &|| stop.is_cancelled()));
@@ -127,21 +125,21 @@ impl Keeper {
         }
     }
 
-    /// Complains while the disk does not confirm what is written, once per spell.
-    async fn watch_disk(&mut self, failed_in_a_row: u32) {
-        let unsynced = failed_in_a_row > 0;
-        if unsynced != self.unsynced {
-            self.unsynced = unsynced;
-            let what = unsynced.then(|| "the disk does not confirm what is written: fsync failed".to_owned());
-            let _ = self.board.send(Report::Complaint { part: "storage fsync", what }).await;
-        }
-    }
-
-    async fn open_store(&self) {
+    async fn open_store(&self, first: &mut Option<oneshot::Sender<()>>) {
         let options = options(&self.config.borrow().config.storage);
         let (dir, now) = (self.dir.clone(), self.clock.now());
-        let open = tokio::task::spawn_blocking(move || Tsdb::open(&dir, options, now)).await;
-        let why = match open {
+        let mut open = tokio::task::spawn_blocking(move || Tsdb::open(&dir, options, now));
+        let opened = match time::timeout(PATIENCE, &mut open).await {
+            Ok(opened) => opened,
+            Err(_) => {
+                tracing::error!(seconds = PATIENCE.as_secs(), "the series store takes very long to be opened");
+                let what = Some("the series store takes very long to be opened; nothing measured is kept".to_owned());
+                let _ = self.board.send(Report::Complaint { part: "storage", what }).await;
+                told(first);
+                open.await
+            }
+        };
+        let why = match opened {
             Ok(Ok(tsdb)) => {
                 drop(self.store.set(Ok(Arc::new(tsdb))));
                 None
@@ -156,6 +154,13 @@ impl Keeper {
         let what = why.map(|why| format!("the series store could not be opened, nothing measured is kept: {why}"));
         // The board outlives the keeper's loop.
         let _ = self.board.send(Report::Complaint { part: "storage", what }).await;
+    }
+}
+
+/// Tells whoever waits for the first attempt to open, and may have given up.
+fn told(first: &mut Option<oneshot::Sender<()>>) {
+    if let Some(first) = first.take() {
+        let _ = first.send(());
     }
 }
 

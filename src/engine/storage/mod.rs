@@ -3,6 +3,7 @@
 //! Probing and paging never wait for it. While it is being opened, and when it cannot be, whoever asks
 //! is told why.
 
+pub mod disk;
 pub mod keeper;
 pub mod metrics;
 pub mod outcome;

@@ -465,6 +465,7 @@ mod tests {
                 want: Want::Last,
                 resolution: Some(Resolution::Raw),
                 max_series: 100,
+                cancel: None,
             };
             let set = self.tsdb.select(&select).unwrap();
             let mut column = Column::default();

@@ -194,6 +194,7 @@ impl<'a> Evaluator<'a> {
                 want: purpose.want,
                 resolution,
                 max_series: self.max_series,
+                cancel: Some(self.meter.cancel()),
             };
             let set = self.source.select(&select)?;
             let needed = purpose.reach.max(set.resolution().millis().saturating_mul(purpose.least));

@@ -87,6 +87,11 @@ impl Meter {
         self.series.fetch_add(series as u64, Ordering::Relaxed);
     }
 
+    /// Ends what works for the query.
+    pub(crate) const fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+
     /// # Errors
     /// The query was ended from outside.
     pub(crate) fn check(&self) -> Result<(), EvalError> {

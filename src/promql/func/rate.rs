@@ -40,86 +40,170 @@ fn growth<const COUNTER: bool>(w: &Windows<'_>, extension: Option<Extension>, pe
 
 /// Indices of the samples that are less than the one before them.
 fn falls(values: &[f64]) -> Vec<usize> {
+    // Most counters never fall: so many pairs at a time are compared without looking which of them did.
+    const PAIRS: usize = 16;
     let mut falls = Vec::new();
-    for (i, pair) in values.windows(2).enumerate() {
-        if pair[1] < pair[0] {
-            falls.push(i + 1);
+    let (before, after) = (values.get(..values.len().saturating_sub(1)).unwrap_or_default(), values.get(1..));
+    let chunks = before.chunks(PAIRS).zip(after.unwrap_or_default().chunks(PAIRS)).enumerate();
+    for (c, (before, after)) in chunks {
+        let pairs = || before.iter().zip(after);
+        if pairs().fold(false, |any, (a, b)| any | (b < a)) {
+            falls.extend(pairs().enumerate().filter(|(_, (a, b))| b < a).map(|(i, _)| c * PAIRS + i + 1));
         }
     }
     falls
 }
 
-/// Steps whose arithmetic is done together.
-const BATCH: usize = 16;
+/// What the stretching of a window's growth to its edges depends on, but for the counter's zero: milliseconds
+/// from the window's start to its first sample, from its last to its end, and between them; samples after the
+/// first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Shape {
+    to_start: i64,
+    to_end: i64,
+    sampled: i64,
+    distances: usize,
+}
 
-/// What the growth of some windows is computed from, one place per window.
-struct Batch {
-    /// Samples after the first; zero where there are too few.
-    distances: [f64; BATCH],
-    first: [f64; BATCH],
-    growth: [f64; BATCH],
-    /// From the window's start to its first sample, from its last to its end, and between them, in
-    /// milliseconds.
-    to_start: [f64; BATCH],
-    to_end: [f64; BATCH],
-    sampled: [f64; BATCH],
+impl Shape {
+    /// The same samples and edges in seconds: between the outermost samples, then to be added at the start and at
+    /// the end.
+    #[inline]
+    fn reach(to_start: f64, to_end: f64, sampled: f64, distances: f64) -> (f64, f64, f64) {
+        let sampled = sampled / 1000.0;
+        let mean_distance = sampled / distances;
+        let (threshold, half) = (mean_distance * TOLERANCE, mean_distance / 2.0);
+        let (to_start, to_end) = (to_start / 1000.0, to_end / 1000.0);
+        let to_start = if to_start >= threshold { half } else { to_start };
+        let to_end = if to_end >= threshold { half } else { to_end };
+        (sampled, to_start, to_end)
+    }
+}
+
+/// By what the growth of a window is multiplied, unless the counter's zero is nearer than the window's start.
+#[inline]
+fn factor((sampled, to_start, to_end): (f64, f64, f64), per: f64) -> f64 {
+    (sampled + to_start + to_end) / sampled / per
+}
+
+/// The factor of a shape that came twice in a row: samples and steps are mostly regular, so that most windows
+/// have the same one, and cost no division.
+#[derive(Clone, Copy)]
+struct Usual {
+    shape: Shape,
+    factor: f64,
+    /// A counter that had at least its growth before was at zero before the window's start, too.
+    reaches_far: bool,
+}
+
+impl Usual {
+    fn new(shape: Shape, per: f64) -> Self {
+        let Shape { to_start, to_end, sampled, distances } = shape;
+        let reach = Shape::reach(to_start as f64, to_end as f64, sampled as f64, distances as f64);
+        Self { shape, factor: factor(reach, per), reaches_far: reach.1 <= reach.0 }
+    }
+
+    /// Whether the counter's zero does not matter.
+    #[inline]
+    fn holds<const COUNTER: bool>(&self, first: f64, growth: f64) -> bool {
+        !COUNTER || growth <= 0.0 || self.reaches_far && first >= growth
+    }
 }
 
 /// Prometheus' extrapolation: the difference of the outermost samples, stretched to the edges of the window
 /// when these are near, else by half the mean distance of samples; a counter not below its zero.
-///
-/// Finding samples and computing with them are apart: the arithmetic is mostly divisions, which a processor
-/// does two at a time, and in half of the time, if no branch lies between them.
 fn extrapolated<const COUNTER: bool>(w: &Windows<'_>, per: f64, out: &mut [f64]) {
     let (t, v) = (&w.samples.t[..], &w.samples.v[..]);
     let falls = if COUNTER { falls(v) } else { Vec::new() };
     let mut next_fall = 0;
-    let mut windows = w.iter();
-    let zeros = [0.0; BATCH];
-    let mut b = Batch { distances: zeros, first: zeros, growth: zeros, to_start: zeros, to_end: zeros, sampled: zeros };
-    for out in out.chunks_mut(BATCH) {
-        for (k, Window { lo, hi, start, end }) in windows.by_ref().take(out.len()).enumerate() {
-            if hi - lo < 2 {
-                b.distances[k] = 0.0;
-                continue;
-            }
-            let (first, last) = (lo, hi - 1);
-            let mut growth = v[last] - v[first];
-            if COUNTER {
-                while falls.get(next_fall).is_some_and(|f| *f <= first) {
-                    next_fall += 1;
-                }
-                for fall in falls[next_fall..].iter().take_while(|f| **f <= last) {
-                    growth += v[fall - 1];
-                }
-            }
-            b.distances[k] = (last - first) as f64;
-            (b.first[k], b.growth[k]) = (v[first], growth);
-            b.to_start[k] = (t[first] - start) as f64;
-            b.to_end[k] = (end - t[last]) as f64;
-            b.sampled[k] = (t[last] - t[first]) as f64;
+    let mut usual: Option<Usual> = None;
+    let mut last_shape = None;
+    let mut batch = Batch::default();
+    for (k, Window { lo, hi, start, end }) in w.iter().enumerate().take(out.len()) {
+        if hi - lo < 2 {
+            out[k] = ABSENT;
+            continue;
         }
-        b.extrapolate::<COUNTER>(per, out);
+        let (first, last) = (lo, hi - 1);
+        let mut growth = v[last] - v[first];
+        if COUNTER && next_fall < falls.len() {
+            while falls.get(next_fall).is_some_and(|f| *f <= first) {
+                next_fall += 1;
+            }
+            for fall in falls[next_fall..].iter().take_while(|f| **f <= last) {
+                growth += v[fall - 1];
+            }
+        }
+        let (from, to) = (t[first], t[last]);
+        let shape = Shape { to_start: from - start, to_end: end - to, sampled: to - from, distances: last - first };
+        if usual.is_none_or(|u| u.shape != shape) && last_shape.replace(shape) == Some(shape) {
+            usual = Some(Usual::new(shape, per));
+        }
+        match usual {
+            Some(u) if u.shape == shape && u.holds::<COUNTER>(v[first], growth) => out[k] = growth * u.factor,
+            _ => batch.push::<COUNTER>(k, shape, v[first], growth, per, out),
+        }
     }
+    batch.finish::<COUNTER>(per, out);
+}
+
+/// Steps whose arithmetic is done together: it is mostly divisions, which a processor does two at a time, and in
+/// half of the time, if no branch lies between them.
+const BATCH: usize = 16;
+
+/// What the growth of some windows is computed from, one place per window.
+#[derive(Default)]
+struct Batch {
+    len: usize,
+    steps: [usize; BATCH],
+    first: [f64; BATCH],
+    growth: [f64; BATCH],
+    /// As in [`Shape`].
+    to_start: [f64; BATCH],
+    to_end: [f64; BATCH],
+    sampled: [f64; BATCH],
+    distances: [f64; BATCH],
 }
 
 impl Batch {
-    fn extrapolate<const COUNTER: bool>(&self, per: f64, out: &mut [f64]) {
-        for (k, out) in out.iter_mut().enumerate().take(BATCH) {
+    fn push<const COUNTER: bool>(
+        &mut self,
+        step: usize,
+        shape: Shape,
+        first: f64,
+        growth: f64,
+        per: f64,
+        out: &mut [f64],
+    ) {
+        let k = self.len;
+        (self.steps[k], self.first[k], self.growth[k]) = (step, first, growth);
+        (self.to_start[k], self.to_end[k]) = (shape.to_start as f64, shape.to_end as f64);
+        (self.sampled[k], self.distances[k]) = (shape.sampled as f64, shape.distances as f64);
+        self.len += 1;
+        if self.len == BATCH {
+            self.finish::<COUNTER>(per, out);
+        }
+    }
+
+    fn finish<const COUNTER: bool>(&mut self, per: f64, out: &mut [f64]) {
+        let len = std::mem::take(&mut self.len);
+        if len == 0 {
+            return;
+        }
+        let mut values = [0.0; BATCH];
+        for (k, value) in values.iter_mut().enumerate() {
             let (first, growth) = (self.first[k], self.growth[k]);
-            let sampled = self.sampled[k] / 1000.0;
-            let mean_distance = sampled / self.distances[k];
-            let (threshold, half) = (mean_distance * TOLERANCE, mean_distance / 2.0);
-            let (to_start, to_end) = (self.to_start[k] / 1000.0, self.to_end[k] / 1000.0);
-            let mut to_start = if to_start >= threshold { half } else { to_start };
+            let reach = Shape::reach(self.to_start[k], self.to_end[k], self.sampled[k], self.distances[k]);
+            let (sampled, mut to_start, to_end) = reach;
             if COUNTER {
                 let to_zero = sampled * (first / growth);
                 let sooner = (growth > 0.0) & (first >= 0.0) & (to_zero < to_start);
                 to_start = if sooner { to_zero } else { to_start };
             }
-            let to_end = if to_end >= threshold { half } else { to_end };
-            let value = growth * ((sampled + to_start + to_end) / sampled / per);
-            *out = if self.distances[k] == 0.0 { ABSENT } else { value };
+            *value = growth * factor((sampled, to_start, to_end), per);
+        }
+        for (step, value) in self.steps.iter().zip(values).take(len) {
+            out[*step] = value;
         }
     }
 }

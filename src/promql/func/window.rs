@@ -108,6 +108,7 @@ struct Edge {
 }
 
 impl Edge {
+    #[inline]
     fn advance(&mut self, times: &[i64], limit: i64) -> usize {
         let from = self.at;
         let mut i = (from + self.stride).min(times.len());
@@ -137,6 +138,7 @@ pub struct Iter<'a> {
 impl Iterator for Iter<'_> {
     type Item = Window;
 
+    #[inline]
     fn next(&mut self) -> Option<Window> {
         if self.k == self.ends.count {
             return None;

@@ -65,15 +65,18 @@ impl Parser<'_> {
 
     /// `{a="b", "name"}`
     fn matchers(&mut self, matchers: &mut Vec<Matcher>) {
-        const CONTEXT: &str = "label matching";
+        self.in_braces("label matching", |p| p.matcher().map(|m| matchers.push(m)).is_some());
+    }
+
+    /// `{…}`: what `part` reads, between commas; it says whether it could. `context` is where a problem is told to be.
+    fn in_braces(&mut self, context: &str, mut part: impl FnMut(&mut Self) -> bool) {
         self.next();
         while !self.eat(Kind::RightBrace) {
-            match self.matcher() {
-                Some(matcher) => matchers.push(matcher),
-                None => self.skip_to(Kind::RightBrace),
+            if !part(self) {
+                self.skip_to(Kind::RightBrace);
             }
             if !self.eat(Kind::Comma) && self.kind() != Kind::RightBrace {
-                self.unexpected(CONTEXT, "\",\" or \"}\"");
+                self.unexpected(context, "\",\" or \"}\"");
                 self.skip_to(Kind::RightBrace);
                 if !self.eat(Kind::Comma) {
                     self.eat(Kind::RightBrace);
@@ -139,7 +142,6 @@ impl Parser<'_> {
 
     /// A name and labels. `joined` says whether a brace belongs to the name before it.
     fn series(&mut self, joined: impl Fn(Token, Token) -> bool) -> Labels {
-        const CONTEXT: &str = "label set";
         let mut pairs: Vec<(String, String)> = Vec::new();
         let first = self.token();
         let mut braces = first.kind == Kind::LeftBrace;
@@ -153,21 +155,7 @@ impl Parser<'_> {
             return Labels::default();
         }
         if braces {
-            self.next();
-            while !self.eat(Kind::RightBrace) {
-                match self.label() {
-                    Some(pair) => pairs.push(pair),
-                    None => self.skip_to(Kind::RightBrace),
-                }
-                if !self.eat(Kind::Comma) && self.kind() != Kind::RightBrace {
-                    self.unexpected(CONTEXT, "\",\" or \"}\"");
-                    self.skip_to(Kind::RightBrace);
-                    if !self.eat(Kind::Comma) {
-                        self.eat(Kind::RightBrace);
-                        break;
-                    }
-                }
-            }
+            self.in_braces("label set", |p| p.label().map(|pair| pairs.push(pair)).is_some());
         }
         // The name before the braces replaces one inside.
         pairs.extend(name.map(|n| (METRIC_NAME.to_owned(), n)));

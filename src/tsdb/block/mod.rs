@@ -33,7 +33,7 @@ pub use crate::tsdb::block::damage::Damage;
 use crate::tsdb::block::format::{CRC, Directory, GROUP, MAGIC, Place, TAIL_REACH, TIMES_PAGE, Tail};
 pub use crate::tsdb::block::format::{Meta, Stats};
 use crate::tsdb::block::groups::{Chunks, Payload, Times};
-pub use crate::tsdb::block::read::{BlockReader, Growth};
+pub use crate::tsdb::block::read::{BlockReader, Growth, Tally, Used};
 pub use crate::tsdb::block::writer::BlockWriter;
 use crate::tsdb::chunk::Corrupt;
 
@@ -211,6 +211,14 @@ impl Block {
             reader.verify(id, &mut damage);
         }
         damage
+    }
+
+    /// Tells how the values are written; leaves out what is damaged.
+    pub fn encodings(&self) -> Tally {
+        let (mut tally, mut damage) = (Tally::new(), Damage::default());
+        let mut reader = self.reader();
+        (0..self.len()).for_each(|id| reader.tally(id, &mut tally, &mut damage));
+        tally
     }
 
     /// What a person reads of a part that is lost.

@@ -1,5 +1,6 @@
 //! Reads the samples of a block's series.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ahash::AHashMap;
@@ -9,7 +10,7 @@ use crate::promql::source::{Resolution, Want};
 use crate::tsdb::block::format::{CRC, GROUP};
 use crate::tsdb::block::groups::{Chunks, Payload, Times, TimesEntry};
 use crate::tsdb::block::{Block, Damage, SeriesId, times_place, unsealed};
-use crate::tsdb::chunk::{self, Corrupt};
+use crate::tsdb::chunk::{self, Corrupt, Encoding};
 
 /// First read of a stretch of the file; each further one of neighbouring bytes is twice as long.
 const FIRST_READ: usize = 4 << 10;
@@ -19,6 +20,18 @@ const LONGEST_READ: usize = 256 << 10;
 const NEIGHBOUR: u64 = 64 << 10;
 /// Times kept decoded, together: a block's series share few columns.
 const KEPT_TIMES: usize = 1 << 19;
+
+/// How much is written in an encoding.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Used {
+    /// Columns of values.
+    pub chunks: u64,
+    /// Their bytes, checksums not counted.
+    pub bytes: u64,
+}
+
+/// How much is written in which encoding.
+pub type Tally = BTreeMap<Encoding, Used>;
 
 /// The column of a roll-up that says what a counter lost by starting again.
 const LOST: usize = 5;
@@ -200,6 +213,33 @@ impl<'a> BlockReader<'a> {
         for column in 0..self.block.meta().columns() {
             out.clear();
             self.read_column(id, i64::MIN, i64::MAX, column, &mut out, damage);
+        }
+    }
+
+    /// Adds up how the values of a series are written.
+    pub(super) fn tally(&mut self, id: SeriesId, tally: &mut Tally, damage: &mut Damage) {
+        let Some(chunks) = self.chunks(id as usize / GROUP, damage) else { return };
+        let columns = self.block.meta().columns();
+        for (chunk, column) in chunks.of(id as usize % GROUP).flat_map(|c| (0..columns).map(move |column| (c, column)))
+        {
+            let encoding = match chunks.values(chunk, columns, column) {
+                Payload::Table { start, len } => {
+                    let bytes = &chunks.own()[start as usize..(start + len) as usize];
+                    Encoding::of(bytes).map(|e| (e, bytes.len()))
+                }
+                Payload::File { offset, len } => {
+                    let bytes = self.window.get(self.block, offset, len as usize + CRC).and_then(unsealed);
+                    bytes.and_then(|bytes| Ok((Encoding::of(bytes)?, bytes.len())))
+                }
+            };
+            match encoding {
+                Ok((Some(encoding), len)) => {
+                    let used = tally.entry(encoding).or_default();
+                    (used.chunks, used.bytes) = (used.chunks + 1, used.bytes + len as u64);
+                }
+                Ok((None, _)) => {}
+                Err(Corrupt) => damage.add(|| self.block.note(&format!("a chunk of series {id}"))),
+            }
         }
     }
 

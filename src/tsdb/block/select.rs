@@ -1,5 +1,6 @@
 //! Finds series of a block by matchers.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::base::labels::Labels;
@@ -35,14 +36,56 @@ struct Lists {
 impl Block {
     /// Labels and ids of the series that fulfil all matchers and may have samples between two times, sorted by labels.
     pub fn select(&self, matchers: &[Matcher], from: i64, to: i64, damage: &mut Damage) -> Vec<(Labels, SeriesId)> {
-        if !self.overlaps(from, to) {
-            return Vec::new();
+        let mut found = Vec::new();
+        self.each(matchers, (from, to), damage, &mut |labels, id| {
+            found.push((labels.clone(), id));
+            ControlFlow::Continue(())
+        });
+        found
+    }
+
+    /// Calls `each` with what [`select`](Self::select) finds, one after the other, as long as it wants more.
+    pub fn each(
+        &self,
+        matchers: &[Matcher],
+        (from, to): (i64, i64),
+        damage: &mut Damage,
+        each: &mut dyn FnMut(&Labels, SeriesId) -> ControlFlow<()>,
+    ) {
+        if let Some((ids, ask)) = self.candidates(matchers, (from, to), damage) {
+            self.with_labels(&ids, &ask, (from, to), damage, each);
         }
-        let Some(directory) = self.directory(damage) else { return Vec::new() };
+    }
+
+    /// Whether any series may have samples between two times.
+    pub fn has_samples(&self, from: i64, to: i64, damage: &mut Damage) -> bool {
+        if !self.overlaps(from, to) {
+            return false;
+        }
+        // Times of samples are in the table of times alone, and series that are scraped together share them.
+        let pages = self.directory(damage).map_or(0, |d| d.times.len());
+        (0..pages).any(|page| match self.times_page(page, damage) {
+            Some(page) => page.entries.iter().any(|t| t.min <= to && t.max >= from),
+            // Damage says yes: reading will tell.
+            None => true,
+        })
+    }
+
+    /// Series that the lists of values allow, and the matchers that their labels must be asked for.
+    fn candidates<'m>(
+        &self,
+        matchers: &'m [Matcher],
+        (from, to): (i64, i64),
+        damage: &mut Damage,
+    ) -> Option<(Vec<SeriesId>, Vec<&'m Matcher>)> {
+        if !self.overlaps(from, to) {
+            return None;
+        }
+        let directory = self.directory(damage)?;
         let (mut only, mut without, mut ask) = (Vec::new(), Vec::new(), Vec::new());
         for matcher in matchers.iter().filter(|m| !m.accepts_all()) {
             match self.verdict(&directory, matcher, damage) {
-                Verdict::Only(lists) if lists.values.is_empty() => return Vec::new(),
+                Verdict::Only(lists) if lists.values.is_empty() => return None,
                 Verdict::Only(lists) => only.push((lists, matcher)),
                 Verdict::Without(lists) if lists.values.is_empty() => {}
                 Verdict::Without(lists) => without.push((lists, matcher)),
@@ -72,30 +115,29 @@ impl Block {
                 None => ask.push(matcher),
             }
         }
-        self.with_labels(&ids, &ask, (from, to), damage)
+        Some((ids, ask))
     }
 
-    /// The labels of candidates, without those that fail a matcher or have no samples in the time.
+    /// Calls `each` with the labels of candidates, without those that fail a matcher or have no samples in the time.
     fn with_labels(
         &self,
         ids: &[SeriesId],
         ask: &[&Matcher],
         (from, to): (i64, i64),
         damage: &mut Damage,
-    ) -> Vec<(Labels, SeriesId)> {
+        each: &mut dyn FnMut(&Labels, SeriesId) -> ControlFlow<()>,
+    ) {
         let all_time = from <= self.stats().min_time && to >= self.stats().max_time;
-        let mut found = Vec::with_capacity(ids.len());
         for group in ids.chunk_by(|a, b| *a as usize / GROUP == *b as usize / GROUP) {
             let Some(labels) = self.group_labels(group[0] as usize / GROUP, damage) else { continue };
             for &id in group {
                 let Some(labels) = labels.get(id as usize % GROUP) else { continue };
                 let fits = ask.iter().all(|m| m.matches(labels.get(m.name()).unwrap_or_default()));
-                if fits && (all_time || self.may_have(id, from, to, damage)) {
-                    found.push((labels.clone(), id));
+                if fits && (all_time || self.may_have(id, from, to, damage)) && each(labels, id).is_break() {
+                    return;
                 }
             }
         }
-        found
     }
 
     /// Whether a chunk of the series overlaps the time. Damage says yes: reading will tell.

@@ -110,19 +110,33 @@ pub(super) fn pack(values: &[u64], width: u32, out: &mut Vec<u8>) {
     out.extend_from_slice(&word.to_le_bytes()[..fill.div_ceil(8) as usize]);
 }
 
-/// Reads `out.len()` values, at most a block of them, from exactly [`packed_len`] bytes.
-pub(super) fn unpack(bytes: &[u8], width: u32, out: &mut [u64]) {
-    // A copy with slack lets every value be read as one whole word, wherever it begins.
-    let mut slack = [0_u8; BLOCK * 8 + 16];
-    slack[..bytes.len()].copy_from_slice(bytes);
+/// Reads `out.len()` values, at most a block of them, and adds `base` to each.
+pub(super) fn unpack(from: &mut Cursor<'_>, width: u32, base: i64, out: &mut [i64]) -> Result<(), Corrupt> {
+    /// The longest word that a value is read from.
+    const WORD: usize = 16;
+    let rest = from.0;
+    let bytes = from.take(packed_len(out.len(), width))?;
+    if rest.len() >= bytes.len() + WORD {
+        unpack_words(rest, width, base, out);
+    } else {
+        // A copy with slack lets the last values be read as whole words, too.
+        let mut slack = [0_u8; BLOCK * 8 + WORD];
+        slack[..bytes.len()].copy_from_slice(bytes);
+        unpack_words(&slack, width, base, out);
+    }
+    Ok(())
+}
+
+/// Reads each value as a part of one whole word, wherever it begins.
+fn unpack_words(bytes: &[u8], width: u32, base: i64, out: &mut [i64]) {
     let mut bit = 0;
     if width <= 57 {
         let mask = (1_u64 << width) - 1;
         for v in out {
             let at = bit / 8;
             let mut word = [0; 8];
-            word.copy_from_slice(&slack[at..at + 8]);
-            *v = (u64::from_le_bytes(word) >> (bit % 8)) & mask;
+            word.copy_from_slice(&bytes[at..at + 8]);
+            *v = base.wrapping_add((u64::from_le_bytes(word) >> (bit % 8) & mask) as i64);
             bit += width as usize;
         }
     } else {
@@ -130,8 +144,8 @@ pub(super) fn unpack(bytes: &[u8], width: u32, out: &mut [u64]) {
         for v in out {
             let at = bit / 8;
             let mut word = [0; 16];
-            word.copy_from_slice(&slack[at..at + 16]);
-            *v = (u128::from_le_bytes(word) >> (bit % 8)) as u64 & mask;
+            word.copy_from_slice(&bytes[at..at + 16]);
+            *v = base.wrapping_add(((u128::from_le_bytes(word) >> (bit % 8)) as u64 & mask) as i64);
             bit += width as usize;
         }
     }

@@ -9,7 +9,7 @@
 //! A counter's reset or a spike costs the bytes of one patch and leaves the width of its neighbours alone.
 
 use crate::tsdb::chunk::Corrupt;
-use crate::tsdb::chunk::bits::{BLOCK, Cursor, pack, packed_len, put_varint, unpack, unzigzag, width, zigzag};
+use crate::tsdb::chunk::bits::{BLOCK, Cursor, pack, put_varint, unpack, unzigzag, width, zigzag};
 
 const PATCHED: u8 = 0x80;
 
@@ -111,20 +111,16 @@ impl Blocks {
             return Err(Corrupt);
         }
         self.base = self.base.wrapping_add(unzigzag(from.varint()?));
-        let mut offsets = [0_u64; BLOCK];
-        let offsets = &mut offsets[..out.len()];
-        if w > 0 {
-            unpack(from.take(packed_len(out.len(), w))?, w, offsets);
-        }
+        unpack(from, w, self.base, out)?;
         if head & PATCHED != 0 {
             let patches = usize::from(from.byte()?);
             let positions = from.take(patches)?;
             for &at in positions {
-                let offset = offsets.get_mut(usize::from(at)).ok_or(Corrupt)?;
-                *offset |= from.varint()?.checked_shl(w).ok_or(Corrupt)?;
+                let residual = out.get_mut(usize::from(at)).ok_or(Corrupt)?;
+                let high = from.varint()?.checked_shl(w).ok_or(Corrupt)?;
+                *residual = residual.wrapping_add(high as i64);
             }
         }
-        out.iter_mut().zip(offsets).for_each(|(r, o)| *r = self.base.wrapping_add(*o as i64));
         Ok(())
     }
 }

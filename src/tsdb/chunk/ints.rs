@@ -22,8 +22,8 @@ const DIVISOR: u8 = 4;
 const BINS_MUST_SAVE: usize = 32;
 
 /// How residuals are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Packing {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Packing {
     /// All zero, and left out.
     None = 0,
     /// [`blocks`].
@@ -168,6 +168,16 @@ fn cheapest(bits: [u64; 3]) -> u8 {
     if bits[2] == 0 || bits[2] < bits[0].min(bits[1]) { 2 } else { u8::from(bits[1] < bits[0]) }
 }
 
+/// What a head says of the packing.
+pub(super) const fn packing(head: u8) -> Result<Packing, Corrupt> {
+    match head >> 3 {
+        0 => Ok(Packing::None),
+        1 => Ok(Packing::Blocks),
+        2 => Ok(Packing::Bins),
+        _ => Err(Corrupt),
+    }
+}
+
 /// Reads `n` numbers and gives them to `sink`, at most [`BLOCK`] at a time.
 pub(super) fn decode(from: &mut Cursor<'_>, n: usize, mut sink: impl FnMut(&[i64])) -> Result<(), Corrupt> {
     if n == 0 {
@@ -178,12 +188,7 @@ pub(super) fn decode(from: &mut Cursor<'_>, n: usize, mut sink: impl FnMut(&[i64
     let first = unzigzag(from.varint()?);
     let divisor = if head & DIVISOR == 0 { 1 } else { from.varint()? as i64 };
     let mut slope = if order == 2 { unzigzag(from.varint()?) } else { 0 };
-    let packing = match head >> 3 {
-        0 => Packing::None,
-        1 => Packing::Blocks,
-        2 => Packing::Bins,
-        _ => return Err(Corrupt),
-    };
+    let packing = packing(head)?;
     if order == 3 {
         return Err(Corrupt);
     }

@@ -9,12 +9,14 @@
 mod bins;
 mod bits;
 mod blocks;
+mod encoding;
 mod huffman;
 mod ints;
 mod values;
 
 use crate::base::sample::Column;
 pub(crate) use crate::tsdb::chunk::bits::{Cursor, put_varint, unzigzag, zigzag};
+pub use crate::tsdb::chunk::encoding::Encoding;
 
 /// Most samples of one chunk. It bounds the memory that a damaged length can ask for.
 pub const MAX_SAMPLES: usize = 1 << 16;

@@ -52,6 +52,31 @@ enum Scale {
     Nearly(u8),
 }
 
+/// A [`Scale`] without its power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Kind {
+    /// See [`Scale::Decimal`].
+    Decimal = 0,
+    /// See [`Scale::Binary`].
+    Binary = 1,
+    /// See [`Scale::Bits`].
+    Bits = 2,
+    /// See [`Scale::Nearly`].
+    Nearly = 3,
+}
+
+impl Kind {
+    /// What a tag says.
+    pub(super) const fn of(tag: u8) -> Self {
+        match tag & 3 {
+            0 => Self::Decimal,
+            1 => Self::Binary,
+            2 => Self::Bits,
+            _ => Self::Nearly,
+        }
+    }
+}
+
 /// Appends a column, whose length is remembered elsewhere.
 pub(super) fn encode(values: &[f64], effort: Effort, out: &mut Vec<u8>) {
     let Some(&first) = values.first() else { return };
@@ -92,12 +117,12 @@ pub(super) fn encode(values: &[f64], effort: Effort, out: &mut Vec<u8>) {
 
 fn head(scale: Scale, exceptions: bool, out: &mut Vec<u8>) {
     let (kind, power) = match scale {
-        Scale::Decimal(n) => (0, n),
-        Scale::Binary(_) => (1, 0),
-        Scale::Bits => (2, 0),
-        Scale::Nearly(n) => (3, n),
+        Scale::Decimal(n) => (Kind::Decimal, n),
+        Scale::Binary(_) => (Kind::Binary, 0),
+        Scale::Bits => (Kind::Bits, 0),
+        Scale::Nearly(n) => (Kind::Nearly, n),
     };
-    out.push(kind | if exceptions { EXCEPTIONS } else { 0 } | power << 3);
+    out.push(kind as u8 | if exceptions { EXCEPTIONS } else { 0 } | power << 3);
     if let Scale::Binary(n) = scale {
         out.extend_from_slice(&n.to_le_bytes());
     }
@@ -198,8 +223,11 @@ fn fits_decimal(v: f64, power: f64) -> bool {
 /// The smallest power of ten that makes nearly all values whole, judged by a sample of them.
 fn decimal_power(values: &[f64]) -> Option<u8> {
     const SAMPLE: usize = 32;
+    /// A prime, so that all places are reached, and the sample keeps no step with what repeats: every fifth value
+    /// of a counter of fifths is whole.
+    const STRIDE: usize = 10_007;
     let (mut power, mut seen, mut misfits) = (0, 0, 0);
-    for v in values.iter().step_by(values.len().div_ceil(SAMPLE)) {
+    for v in (0..values.len().min(SAMPLE)).map(|i| &values[i * STRIDE % values.len()]) {
         seen += 1;
         match (power..POWERS.len()).find(|p| fits_decimal(*v, POWERS[*p])) {
             Some(p) => power = p,

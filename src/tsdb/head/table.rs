@@ -39,25 +39,24 @@ impl Table {
     pub(crate) fn insert(&mut self, hash: u32, slot: u32) {
         if (self.used + 1) * 4 > self.entries.len() * 3 {
             let larger = (self.entries.len() * 2).max(SMALLEST);
-            self.rebuild(larger, |_| true);
+            self.rebuild(larger, Some);
         }
         Self::place(&mut self.entries, entry(hash, slot));
         self.used += 1;
     }
 
-    /// Removes the slots that `keep` refuses, and gives memory back.
-    pub(crate) fn retain(&mut self, mut keep: impl FnMut(u32) -> bool) {
-        let left = self.entries.iter().filter(|e| **e != 0 && keep(**e as u32 - 1)).count();
+    /// Gives slots other numbers, removes those that have none, and gives memory back. `left` have one.
+    pub(crate) fn renumber(&mut self, left: usize, number: impl FnMut(u32) -> Option<u32>) {
         let size = (left * 2).next_power_of_two().max(SMALLEST);
-        self.rebuild(size, keep);
+        self.rebuild(size, number);
     }
 
-    fn rebuild(&mut self, size: usize, mut keep: impl FnMut(u32) -> bool) {
+    fn rebuild(&mut self, size: usize, mut number: impl FnMut(u32) -> Option<u32>) {
         let mut entries = vec![0; size];
         self.used = 0;
-        for &entry in self.entries.iter().filter(|e| **e != 0) {
-            if keep(entry as u32 - 1) {
-                Self::place(&mut entries, entry);
+        for &old in self.entries.iter().filter(|e| **e != 0) {
+            if let Some(slot) = number(old as u32 - 1) {
+                Self::place(&mut entries, entry((old >> 32) as u32, slot));
                 self.used += 1;
             }
         }
@@ -87,9 +86,10 @@ mod tests {
         for slot in 0..5_000 {
             table.insert(hash(slot), slot);
         }
-        table.retain(|slot| slot % 3 != 0);
+        let number = |slot: u32| (!slot.is_multiple_of(3)).then(|| slot - slot / 3 - 1);
+        table.renumber(3_333, number);
         for slot in 0..5_000 {
-            assert_eq!(table.find(hash(slot), |s| s == slot), (slot % 3 != 0).then_some(slot));
+            assert_eq!(number(slot).and_then(|n| table.find(hash(slot), |s| s == n)), number(slot));
         }
         assert_eq!(table.used, 3_333);
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::*;
@@ -27,11 +27,13 @@ struct Faulty {
     count: Arc<AtomicU64>,
     /// Names of the files that were synced.
     synced: Arc<Mutex<Vec<String>>>,
+    /// Blocks cannot be removed.
+    stuck: Arc<AtomicBool>,
 }
 
 impl Faulty {
     fn new(fault: Fault) -> Arc<Self> {
-        Arc::new(Self { fault, count: Arc::default(), synced: Arc::default() })
+        Arc::new(Self { fault, count: Arc::default(), synced: Arc::default(), stuck: Arc::default() })
     }
 
     fn check(&self) -> io::Result<()> {
@@ -46,7 +48,12 @@ impl Faulty {
     fn wrap(&self, path: &Path, file: Arc<dyn Log>) -> Arc<dyn Log> {
         let dead = matches!(self.fault, Fault::Fsync) && path.extension().is_some_and(|e| e == "wal");
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        let fs = Self { fault: self.fault, count: Arc::clone(&self.count), synced: Arc::clone(&self.synced) };
+        let fs = Self {
+            fault: self.fault,
+            count: Arc::clone(&self.count),
+            synced: Arc::clone(&self.synced),
+            stuck: Arc::clone(&self.stuck),
+        };
         Arc::new(FaultyLog { file, dead, name, fs })
     }
 
@@ -104,6 +111,9 @@ impl Fs for Faulty {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.check()?;
+        if self.stuck.load(Ordering::SeqCst) && path.extension().is_some_and(|e| e == "block") {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
         Disk.remove(path)
     }
 
@@ -302,6 +312,73 @@ fn what_a_killed_replacement_left_is_removed() {
     left.iter().for_each(|path| std::fs::write(path, "half").unwrap());
     drop(open(dir.path()));
     assert!(left.iter().all(|path| !path.exists()));
+}
+
+#[test]
+fn a_block_that_cannot_be_removed_never_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let fs = Faulty::new(Fault::Once(u64::MAX, io::ErrorKind::Other));
+    let now = Timestamp::from_millis(NOW);
+    let open = || Tsdb::open_on(Arc::clone(&fs) as Arc<dyn Fs>, dir.path(), Options::default(), now).unwrap();
+    let blocks = || dir.path().join("blocks").read_dir().unwrap().count();
+    let db = open();
+    append(&db, &[(labels("a", 1), (0..4).map(|n| (NOW + n, n as f64)).collect())]);
+    db.flush().unwrap();
+    fs.stuck.store(true, Ordering::SeqCst);
+    // Each deletion writes the block anew, and leaves the one before.
+    for n in 0..2 {
+        db.delete_series(&[], NOW + n, NOW + n).unwrap();
+        let err = db.clean_tombstones().unwrap_err().to_string();
+        assert!(err.contains("cannot be removed"), "{err}");
+        assert_eq!(blocks(), 2 + n as usize);
+    }
+    let left = [(NOW + 2, 2.0), (NOW + 3, 3.0)];
+    assert_eq!(everything(&db)[0].1, left);
+    drop(db);
+    let db = open();
+    assert_eq!((everything(&db)[0].1.as_slice(), blocks()), (&left[..], 3));
+    // Written by another process than the one that began it.
+    db.delete_series(&[], NOW + 2, NOW + 2).unwrap();
+    db.clean_tombstones().unwrap_err();
+    db.maintain(now, &|| false).unwrap_err();
+    drop(db);
+    let db = open();
+    assert_eq!((everything(&db)[0].1.as_slice(), blocks()), (&left[1..], 4));
+    // Of what is deleted as a whole no block tells what it replaced: the deletion itself stays.
+    db.delete_series(&[], NOW, NOW + 9).unwrap();
+    db.clean_tombstones().unwrap_err();
+    drop(db);
+    let db = open();
+    assert_eq!(everything(&db), []);
+    assert!(db.stats().tombstones > 0);
+    // As soon as they can be, they are removed.
+    fs.stuck.store(false, Ordering::SeqCst);
+    db.clean_tombstones().unwrap();
+    db.maintain(now, &|| false).unwrap();
+    assert_eq!((blocks(), db.stats().tombstones), (0, 0));
+    drop(db);
+    assert_eq!(everything(&open()), []);
+}
+
+#[test]
+fn what_a_failed_flush_left_never_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let fs = Faulty::new(Fault::Once(u64::MAX, io::ErrorKind::Other));
+    let now = Timestamp::from_millis(NOW);
+    let open = || Tsdb::open_on(Arc::clone(&fs) as Arc<dyn Fs>, dir.path(), Options::default(), now).unwrap();
+    let db = open();
+    append(&db, &[(labels("a", 1), vec![(NOW, 1.0), (NOW + 86_400_000, 2.0)])]);
+    // The second of the two blocks cannot have its name, and the first one stays.
+    fs.stuck.store(true, Ordering::SeqCst);
+    let path = dir.path().join(format!("blocks/{:016x}.block", db.shared().upkeep().next_id + 1));
+    std::fs::create_dir(&path).unwrap();
+    db.flush().unwrap_err();
+    std::fs::remove_dir(&path).unwrap();
+    assert_eq!(db.flush().unwrap().flushed, 2);
+    db.delete_series(&[], NOW, NOW).unwrap();
+    db.clean_tombstones().unwrap_err();
+    drop(db);
+    assert_eq!(everything(&open())[0].1, [(NOW + 86_400_000, 2.0)]);
 }
 
 fn files(dir: &Path) -> Vec<PathBuf> {

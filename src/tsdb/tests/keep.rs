@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::*;
+use crate::base::matcher::MatchOp;
+use crate::promql::source::SourceError;
 use crate::promql::value::Cancel;
+use crate::tsdb::labels::Of;
 use crate::tsdb::metadata::Metadata;
 
 const HOUR: i64 = 3_600_000;
@@ -70,6 +73,36 @@ fn roll_ups_with_the_newest_raw_samples_are_what_raw_samples_give() {
             assert_same(&found, &[(labels("c", 1).labels(), expected)], &format!("{resolution:?} {want:?}"));
         }
     }
+}
+
+#[test]
+fn old_samples_that_come_late_are_merged_with_their_like() {
+    let dir = tempfile::tempdir().unwrap();
+    let year = Duration::from_secs(400 * 86_400);
+    let db = Tsdb::open(dir.path(), Options { retention: year, ..Options::default() }, at(NOW)).unwrap();
+    let mut expected: std::collections::BTreeMap<i64, f64> = std::collections::BTreeMap::new();
+    // A year, handed in by many flushes from the newest to the oldest, and all over the place.
+    for flush in 0..24_i64 {
+        let all: std::collections::BTreeMap<i64, f64> = (0..360_i64)
+            .map(|day| (NOW - day * DAY - flush * HOUR, flush as f64))
+            .filter(|(t, _)| flush % 3 != 0 || (NOW - t) / DAY % 40 < 20)
+            .collect();
+        append(&db, &[(labels("late", 1), all.clone().into_iter().collect())]);
+        expected.extend(all);
+        db.flush().unwrap();
+    }
+    let found = || query_raw(&db, &[], i64::MIN, i64::MAX)[0].1.clone();
+    let expected: Samples = expected.into_iter().collect();
+    assert_eq!(found(), expected);
+    let raw = || db.stats().blocks[0].1.blocks;
+    assert!(raw() > 24 * 20, "{}", raw());
+    maintain(&db, NOW + DAY);
+    assert_eq!(found(), expected);
+    // Ten windows and sixteen days, each of which is merged further as it grows old.
+    assert!(raw() <= 40, "{}", raw());
+    let spans: Vec<i64> =
+        db.shared().catalog().of(Resolution::Raw).map(|b| b.stats().max_time - b.stats().min_time).collect();
+    assert!(spans.iter().all(|s| *s < 31 * DAY), "{spans:?}");
 }
 
 #[test]
@@ -283,6 +316,7 @@ fn a_clock_that_is_not_believed_yet_is_good_enough_for_rolling_up() {
 
 #[test]
 fn names_values_and_descriptions_come_from_memory_and_blocks() {
+    const TOO_MANY: &str = "the query selects more than 1 series";
     let dir = tempfile::tempdir().unwrap();
     let db = open(dir.path());
     append(&db, &[(labels("a", 1), vec![(NOW, 1.0)]), (labels("b", 2), vec![(NOW, 1.0)])]);
@@ -292,12 +326,22 @@ fn names_values_and_descriptions_come_from_memory_and_blocks() {
     let check = |db: &Tsdb| {
         let text = |all: Vec<Box<str>>| all.join(" ");
         let (from, to) = (NOW - 1, NOW + 1);
-        assert_eq!(text(db.label_names(&[], from, to, 10, &Cancel::default()).unwrap()), "__name__ n");
-        assert_eq!(text(db.label_values("n", &[], from, to, 10, &Cancel::default()).unwrap()), "1 2 3");
-        assert_eq!(text(db.label_values("n", &[], from, to, 2, &Cancel::default()).unwrap()), "1 2");
-        let b = [Matcher::equal("__name__", "b")];
-        assert_eq!(text(db.label_values("n", &b, from, to, 10, &Cancel::default()).unwrap()), "2");
-        assert_eq!(db.series(&b, from, to, 10, &Cancel::default()).unwrap(), [labels("b", 2).labels()]);
+        let cancel = Cancel::default();
+        let all = Of { matchers: &[], start: from, end: to, limit: 10, max_series: 10, cancel: &cancel };
+        assert_eq!(text(db.label_names(&all).unwrap()), "__name__ n");
+        assert_eq!(text(db.label_values("n", &all).unwrap()), "1 2 3");
+        assert_eq!(text(db.label_values("n", &Of { limit: 2, ..all }).unwrap()), "1 2");
+        let b = Of { matchers: &[Matcher::equal("__name__", "b")], ..all };
+        assert_eq!(text(db.label_values("n", &b).unwrap()), "2");
+        assert_eq!(text(db.label_names(&b).unwrap()), "__name__ n");
+        assert_eq!(db.series(&b).unwrap(), [labels("b", 2).labels()]);
+        let series = |limit, max_series| db.series(&Of { limit, max_series, ..all }).map(|all| all.len());
+        assert_eq!((series(10, 3).unwrap(), series(2, 1).unwrap_err().to_string()), (3, TOO_MANY.to_owned()));
+        assert_eq!((series(2, 2).unwrap(), series(1, 1).unwrap()), (2, 1));
+        assert!(series(3, 2).is_err() && db.label_values("n", &Of { max_series: 2, ..all }).is_err());
+        let some = [Matcher::new("n", MatchOp::Regex, ".+").unwrap()];
+        assert!(db.label_values("n", &Of { matchers: &some, max_series: 2, ..all }).is_err());
+        assert_eq!(text(db.label_values("n", &Of { matchers: &some, limit: 2, max_series: 2, ..all }).unwrap()), "1 2");
         let a = Metadata { kind: "counter".into(), help: "what a is".into(), unit: "bytes".into() };
         assert_eq!(db.metadata(None, 10), [("a".into(), a)]);
     };
@@ -307,6 +351,39 @@ fn names_values_and_descriptions_come_from_memory_and_blocks() {
     assert_eq!((top.min_time, top.max_time), (Some(NOW + 1), Some(NOW + 1)));
     drop(db);
     check(&open(dir.path()));
+}
+
+#[test]
+fn what_nobody_waits_for_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    let cancel = Cancel::default();
+    cancel.cancel();
+    let matchers = [Matcher::equal("__name__", "a")];
+    for flush in [false, true] {
+        append(&db, &[(labels("a", 1), vec![(NOW, 1.0)])]);
+        if flush {
+            db.flush().unwrap();
+        }
+        let cancelled = db.select(&Select { cancel: Some(&cancel), ..select(&[], NOW, NOW) });
+        assert!(matches!(cancelled.map(|s| s.len()), Err(SourceError::Cancelled)));
+        let of = Of { matchers: &matchers, start: NOW, end: NOW, limit: 9, max_series: 9, cancel: &cancel };
+        assert!(matches!(db.series(&of), Err(SourceError::Cancelled)));
+        assert!(matches!(db.label_names(&of), Err(SourceError::Cancelled)));
+        assert!(matches!(db.label_values("n", &Of { matchers: &[], ..of }), Err(SourceError::Cancelled)));
+    }
+}
+
+#[test]
+fn names_of_what_is_deleted_are_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    append(&db, &[(labels("a", 1), vec![(NOW, 1.0)]), (labels("b", 2), vec![(NOW, 1.0)])]);
+    db.flush().unwrap();
+    db.delete_series(&[Matcher::equal("__name__", "a")], NOW, NOW).unwrap();
+    let cancel = Cancel::default();
+    let of = Of { matchers: &[], start: NOW, end: NOW, limit: 9, max_series: 9, cancel: &cancel };
+    assert_eq!(db.series(&of).unwrap(), [labels("b", 2).labels()]);
 }
 
 #[test]

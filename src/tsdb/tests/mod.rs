@@ -45,7 +45,8 @@ fn append(db: &Tsdb, all: &[(LabelsBuf, Samples)]) -> Appended {
 }
 
 fn select(matchers: &[Matcher], start: i64, end: i64) -> Select<'_> {
-    Select { matchers, start, end, step: 0, window: 0, want: Want::Last, resolution: None, max_series: usize::MAX }
+    let max_series = usize::MAX;
+    Select { matchers, start, end, step: 0, window: 0, want: Want::Last, resolution: None, max_series, cancel: None }
 }
 
 fn query_raw(db: &Tsdb, matchers: &[Matcher], start: i64, end: i64) -> Vec<(Labels, Samples)> {

@@ -15,6 +15,10 @@ use crate::tsdb::fs::Log;
 /// Upper bounds in seconds of the buckets of fsync latency.
 pub const FSYNC_BUCKETS: [f64; 10] = [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
 
+/// A disk that fails so often in a row is not trusted any more. One failure may be a bad sector; new files, which
+/// the store moves to, have others.
+pub const MOST_IN_A_ROW: u32 = 3;
+
 /// How fsyncs went.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fsyncs {
@@ -24,6 +28,9 @@ pub struct Fsyncs {
     pub failed: u64,
     /// How many failed since the last success.
     pub failed_in_a_row: u32,
+    /// Whether [`MOST_IN_A_ROW`] failed one after the other, for another reason than a full disk: what is written
+    /// from then on cannot be promised. Stays.
+    pub untrusted: bool,
     /// Seconds spent.
     pub seconds: f64,
     /// Count by upper bound in [`FSYNC_BUCKETS`], not cumulative; longer ones are only in `done`.
@@ -59,6 +66,21 @@ struct State {
     /// The writer must begin a new file before its next write.
     rotate: bool,
     fsyncs: Fsyncs,
+    /// How many failed since the last success, without those for which the disk was full.
+    faults: u32,
+}
+
+impl State {
+    /// Counts a failure.
+    fn failed(&mut self, err: &io::Error) {
+        self.fsyncs.failed += 1;
+        self.fsyncs.failed_in_a_row += 1;
+        // Another process would find no more room than this one.
+        if !matches!(err.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+            self.faults += 1;
+            self.fsyncs.untrusted |= self.faults >= MOST_IN_A_ROW;
+        }
+    }
 }
 
 impl Syncer {
@@ -107,6 +129,13 @@ impl Syncer {
     /// Whether an fsync failed and the writer has not moved on yet.
     pub(crate) fn is_broken(&self) -> bool {
         self.lock().rotate
+    }
+
+    /// Counts a failure of the writer to move to new files, which are synced before they are used.
+    pub(crate) fn cannot_move(&self, err: &io::Error) {
+        let mut state = self.lock();
+        state.failed(err);
+        state.rotate = true;
     }
 
     /// Makes the next [`take_rotate`](Self::take_rotate) answer yes.
@@ -182,9 +211,10 @@ impl Syncer {
         let result = files.iter().try_for_each(|f| f.sync());
         let took = begun.elapsed().as_secs_f64();
         let mut state = self.lock();
-        let fsyncs = &mut state.fsyncs;
         match &result {
             Ok(()) => {
+                state.faults = 0;
+                let fsyncs = &mut state.fsyncs;
                 fsyncs.done += 1;
                 fsyncs.failed_in_a_row = 0;
                 fsyncs.seconds += took;
@@ -192,9 +222,8 @@ impl Syncer {
                     fsyncs.buckets[bucket] += 1;
                 }
             }
-            Err(_) => {
-                fsyncs.failed += 1;
-                fsyncs.failed_in_a_row += 1;
+            Err(err) => {
+                state.failed(err);
                 state.dead.push((from, to));
                 state.rotate = true;
                 // Bytes written meanwhile to the same files are as doubtful; the files stay dead.
@@ -218,5 +247,67 @@ impl Syncer {
         self.lock().stop = true;
         self.work.notify_all();
         self.durable.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    /// A file whose syncs fail in a way, if at all.
+    #[derive(Debug, Default)]
+    struct Doubtful {
+        full: AtomicBool,
+        broken: AtomicBool,
+    }
+
+    impl Log for Doubtful {
+        fn write_at(&self, _: &[u8], _: u64) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn truncate(&self, _: u64) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn sync(&self) -> io::Result<()> {
+            match (self.full.load(Ordering::SeqCst), self.broken.load(Ordering::SeqCst)) {
+                (true, _) => Err(io::ErrorKind::StorageFull.into()),
+                (_, true) => Err(io::Error::other("injected")),
+                (false, false) => Ok(()),
+            }
+        }
+    }
+
+    #[test]
+    fn three_failures_in_a_row_and_not_of_a_full_disk_are_too_many() {
+        #[track_caller]
+        fn check(story: &str, untrusted: bool) {
+            let (syncer, doubtful) = (Syncer::new(Duration::ZERO), Arc::new(Doubtful::default()));
+            let file = Arc::clone(&doubtful) as Arc<dyn Log>;
+            for (at, what) in (1..).zip(story.chars()) {
+                doubtful.full.store(what == 'f', Ordering::SeqCst);
+                doubtful.broken.store(what == 'b', Ordering::SeqCst);
+                syncer.take_rotate();
+                if what == 'm' {
+                    syncer.cannot_move(&io::Error::other("injected"));
+                } else {
+                    syncer.wrote(None, &file, at);
+                    assert_eq!(syncer.sync_now().is_ok(), what == '.', "{story}");
+                }
+            }
+            assert_eq!(syncer.fsyncs().untrusted, untrusted, "{story}");
+        }
+        check("bb", false);
+        check("bb.bb", false);
+        check("bbb", true);
+        check("bmm", true);
+        check("bfb.", false);
+        check("ffff", false);
+        check("bfbfb", true);
+        // It does not come back.
+        check("bbb.", true);
     }
 }

@@ -23,6 +23,8 @@ pub(crate) enum Context {
     Menu,
     /// While the menu of ranges is open.
     Ranges,
+    /// While the metrics are looked through. Keys not listed enter text.
+    Metrics,
     /// While help is open.
     Help,
     /// While the server is not heard.
@@ -45,13 +47,14 @@ pub(crate) enum Context {
 
 impl Context {
     /// All contexts, as help lists them.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Overview,
         Self::Monitors,
         Self::Detail,
         Self::Explore,
         Self::Editor,
         Self::Popup,
+        Self::Metrics,
         Self::Ranges,
         Self::Config,
         Self::Offline,
@@ -69,6 +72,7 @@ impl Context {
             Self::Editor => "While writing a query",
             Self::Popup => "Completions and old queries",
             Self::Ranges => "Menu of ranges",
+            Self::Metrics => "List of metrics",
             Self::Menu => "Sort menu",
             Self::Help => "Help",
             Self::Offline => "Not connected",

@@ -184,12 +184,14 @@ pub(super) fn footer(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> 
     let input = match &s.overlay {
         Overlay::Typing => Some((s.list.filter.text(), s.list.order.len(), s.facts.total())),
         Overlay::Help { typing: true, query, .. } => Some((query.as_str(), 0, 0)),
+        Overlay::Metrics(browser) => Some((browser.filter.as_str(), 0, 0)),
         Overlay::None | Overlay::Menu(_) | Overlay::Ranges(_) | Overlay::Help { .. } => None,
     };
     if let Some((text, hits, all)) = input {
         let tail = match &s.toast {
             Some(toast) => fit(&toast.text, total / 2, theme).into_owned(),
             None if all > 0 => format!("{hits} of {all}   Enter keep  Esc clear "),
+            None if matches!(s.overlay, Overlay::Metrics(_)) => "Enter insert  Esc close ".to_owned(),
             None => "Enter keep  Esc clear ".to_owned(),
         };
         let tail = if width(&tail) + 12 < total { tail } else { String::new() };

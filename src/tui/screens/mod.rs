@@ -63,12 +63,19 @@ fn body(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Option<Positi
     if let Overlay::Ranges(at) = &s.overlay {
         explore::menu(s, theme, area, buf, *at);
     }
+    if let Overlay::Metrics(browser) = &s.overlay {
+        explore::metrics::draw(&s.explore, browser, theme, area, buf);
+        return None;
+    }
     parked
 }
 
 /// Rows of the body, for paging.
 pub(crate) fn page(s: &State) -> usize {
     let body = Layout::of(s, full(s)).body;
+    if let Overlay::Metrics(_) = s.overlay {
+        return explore::metrics::rows(body).max(1);
+    }
     match (&s.open, s.screen) {
         (None, Screen::Monitors) if !matches!(s.overlay, Overlay::Help { .. }) => monitors::rows(s, body).max(1),
         (None, Screen::Explore) if !matches!(s.overlay, Overlay::Help { .. }) => explore::rows(s, body).max(1),

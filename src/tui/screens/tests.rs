@@ -9,6 +9,7 @@ use super::*;
 use crate::client::Link;
 use crate::tui::action::{Msg, Now, Reply, Request};
 use crate::tui::fixture;
+use crate::tui::state::explore::catalog::Metric;
 use crate::tui::state::explore::complete::NamesOf;
 use crate::tui::theme::{Depth, Glyphs};
 use crate::tui::update::update;
@@ -346,7 +347,7 @@ fn hostile_text_never_reaches_a_cell() {
 
 #[test]
 fn every_size_draws_every_screen() {
-    for keys in ["1", "3", "0", "5", "5?", "5sum(x", "5up\n\x1bt", "3\n", "3?", "3o", "3/x"] {
+    for keys in ["1", "3", "0", "5", "5?", "5sum(x", "5up\n\x1bt", "5\x1bm", "3\n", "3?", "3o", "3/x"] {
         let mut s = live(fixture::incident(), 80, 24);
         press(&mut s, keys);
         answer(&mut s, "api-checkout", MonitorState::Down);
@@ -442,6 +443,10 @@ fn some_msg() -> impl Strategy<Value = Msg> {
             Request::Names(NamesOf::Metrics),
             Ok(Reply::Names(vec!["up".into(), "x\u{202e}y".into()]))
         )),
+        1 => Just(()).prop_map(|()| {
+            let metric = |name: &str| Metric { name: name.into(), help: "\x1b]0;x".into(), ..Metric::default() };
+            Msg::Reply(Request::Metrics, Ok(Reply::Metrics(vec![metric("up"), metric("x\u{202e}y")])))
+        }),
         1 => Just(()).prop_map(|()| Msg::Reply(Request::Config, Ok(Reply::Config(Box::new(fixture::config()))))),
     ]
 }

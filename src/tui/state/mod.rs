@@ -13,6 +13,7 @@ use crate::base::name::MonitorName;
 use crate::base::time::Timestamp;
 use crate::tui::action::{Effect, Now, Request};
 use crate::tui::keys::Context;
+use crate::tui::state::explore::catalog::Browser;
 use crate::tui::state::explore::{Explore, Focus};
 use crate::tui::state::facts::Facts;
 use crate::tui::state::link::{Health, LinkView};
@@ -59,6 +60,8 @@ pub(crate) enum Overlay {
     Menu(SortKey),
     /// The menu of ranges, with its cursor.
     Ranges(usize),
+    /// The list of metrics.
+    Metrics(Browser),
     /// Help.
     Help {
         /// First line shown.
@@ -261,6 +264,7 @@ impl State {
             Overlay::Typing | Overlay::Help { typing: true, .. } => return vec![Context::Typing],
             Overlay::Menu(_) => return vec![Context::Menu, Context::Move, Context::Global],
             Overlay::Ranges(_) => return vec![Context::Ranges, Context::Move, Context::Global],
+            Overlay::Metrics(_) => return vec![Context::Metrics],
             Overlay::Help { .. } => return vec![Context::Help, Context::Move, Context::Global],
             Overlay::None => {}
         }
@@ -375,6 +379,7 @@ impl State {
             let now = self.server_now();
             effects.extend(self.explore.wanted(now, self.now.steady));
             effects.extend(self.explore.wanted_names(self.now.steady).map(Effect::Ask));
+            effects.extend(self.explore.catalog.request(self.now.steady).map(Effect::Ask));
         }
         effects
     }

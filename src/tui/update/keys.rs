@@ -59,7 +59,7 @@ fn text(s: &mut State, event: &KeyEvent) {
         return;
     }
     if s.is_editing() {
-        explore::insert(s, c.encode_utf8(&mut [0; 4]));
+        explore::write::insert(s, c.encode_utf8(&mut [0; 4]));
         return;
     }
     match &mut s.overlay {
@@ -71,6 +71,7 @@ fn text(s: &mut State, event: &KeyEvent) {
             query.push(c);
             *scroll = 0;
         }
+        Overlay::Metrics(browser) => browser.push(c.encode_utf8(&mut [0; 4])),
         Overlay::None | Overlay::Menu(_) | Overlay::Ranges(_) | Overlay::Help { .. } => {}
     }
 }
@@ -105,7 +106,9 @@ fn act(s: &mut State, action: Action) -> Vec<Effect> {
         Action::Open => open(s),
         Action::Filter => match &mut s.overlay {
             Overlay::Help { typing, .. } => *typing = true,
-            Overlay::None | Overlay::Typing | Overlay::Menu(_) | Overlay::Ranges(_) => s.overlay = Overlay::Typing,
+            Overlay::None | Overlay::Typing | Overlay::Menu(_) | Overlay::Ranges(_) | Overlay::Metrics(_) => {
+                s.overlay = Overlay::Typing;
+            }
         },
         Action::SortMenu => s.overlay = Overlay::Menu(s.list.sort),
         Action::SortNext => sort(s, s.list.sort.step(1), false),
@@ -119,7 +122,7 @@ fn act(s: &mut State, action: Action) -> Vec<Effect> {
         Action::Copy => return copy(s),
         Action::NextItem => neighbour(s, 1),
         Action::PreviousItem => neighbour(s, -1),
-        Action::Accept if s.is_editing() => return explore::accept(s),
+        Action::Accept if s.is_editing() => return explore::write::accept(s),
         Action::Accept => match &mut s.overlay {
             Overlay::Menu(key) => {
                 let key = *key;
@@ -131,12 +134,13 @@ fn act(s: &mut State, action: Action) -> Vec<Effect> {
                 s.overlay = Overlay::None;
                 explore::choose(s, at);
             }
+            Overlay::Metrics(_) => explore::metrics::take(s),
             Overlay::Help { typing, .. } => *typing = false,
             Overlay::Typing | Overlay::None => s.overlay = Overlay::None,
         },
         Action::Erase | Action::EraseWord | Action::EraseAll => erase(s, action),
-        Action::Go(motion) => explore::go(s, motion),
-        Action::Delete(motion) => explore::delete(s, motion),
+        Action::Go(motion) => explore::write::go(s, motion),
+        Action::Delete(motion) => explore::write::delete(s, motion),
         Action::Explore(action) => return explore::act(s, action),
     }
     Vec::new()
@@ -169,7 +173,9 @@ fn back(s: &mut State) -> Vec<Effect> {
             *typing = false;
             query.clear();
         }
-        Overlay::Menu(_) | Overlay::Ranges(_) | Overlay::Help { .. } => s.overlay = Overlay::None,
+        Overlay::Menu(_) | Overlay::Ranges(_) | Overlay::Metrics(_) | Overlay::Help { .. } => {
+            s.overlay = Overlay::None;
+        }
         Overlay::None if s.screen == Screen::Explore && s.open.is_none() && s.board.is_some() => {
             return explore::back(s);
         }
@@ -198,6 +204,11 @@ fn step(s: &mut State, by: isize) {
             *at = at.saturating_add_signed(by).min(RANGES.len() - 1);
             return;
         }
+        Overlay::Metrics(browser) => {
+            let last = s.explore.catalog.fitting(&browser.filter).len().saturating_sub(1);
+            browser.at = browser.at.saturating_add_signed(by).min(last);
+            return;
+        }
         Overlay::Help { scroll, .. } => {
             *scroll = scroll.saturating_add_signed(by);
             return;
@@ -215,7 +226,7 @@ fn step(s: &mut State, by: isize) {
                 s.list.select(board, s.list.at.saturating_add_signed(by));
             }
         }
-        Screen::Explore => explore::step(s, by),
+        Screen::Explore => explore::write::step(s, by),
         Screen::Config => {
             let len = s.config.data.as_ref().map_or(0, |d| d.problems.len());
             s.config.at = s.config.at.saturating_add_signed(by).min(len.saturating_sub(1));
@@ -308,6 +319,7 @@ fn erase(s: &mut State, action: Action) {
                 query.clear();
             }
         }
+        Overlay::Metrics(browser) => browser.erase(action == Action::EraseWord, action == Action::EraseAll),
         Overlay::None | Overlay::Menu(_) | Overlay::Ranges(_) => {}
     }
 }

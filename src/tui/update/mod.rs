@@ -33,6 +33,7 @@ pub(crate) fn update(s: &mut State, msg: Msg) -> Vec<Effect> {
             s.running.clear();
             s.explore.cancel();
             s.explore.names.forget_requests();
+            s.explore.catalog.forget_request();
             s.say(format!("a task of the screen crashed ({name}); what it fetched may be missing"), true);
             Vec::new()
         }),
@@ -65,7 +66,7 @@ fn clock(s: &mut State, now: Now) {
 /// Pasted text enters text fields; elsewhere it would run as keys.
 fn paste(s: &mut State, text: &str) -> Vec<Effect> {
     if s.is_editing() {
-        explore::insert(s, text);
+        explore::write::insert(s, text);
         return Vec::new();
     }
     match &mut s.overlay {
@@ -77,6 +78,7 @@ fn paste(s: &mut State, text: &str) -> Vec<Effect> {
             query.extend(text.chars().filter(|c| !c.is_control()).take(keys::QUERY_CHARS));
             *scroll = 0;
         }
+        Overlay::Metrics(browser) => browser.push(text),
         Overlay::None | Overlay::Menu(_) | Overlay::Ranges(_) | Overlay::Help { .. } => {
             s.say("pasted text is ignored here: press / for a text field", false);
         }

@@ -41,8 +41,9 @@ pub(crate) fn reply(s: &mut State, request: Request, result: Result<Reply, Faile
                 Err(failed) => s.say(format!("{name} was not probed: {}", failed.message), true),
             }
         }
-        (Request::Query { id, ask }, result) => explore::answered(s, id, &ask, result),
-        (Request::Names(of), result) => explore::named(s, &of, result),
+        (Request::Query { id, ask }, result) => explore::answers::answered(s, id, &ask, result),
+        (Request::Names(of), result) => explore::answers::named(s, &of, result),
+        (Request::Metrics, result) => explore::metrics::told(s, result),
         (Request::Reload, result) => match result {
             Ok(Reply::Reloaded(reloaded)) => {
                 let errors = reloaded.problems.iter().any(|p| p.level == Level::Error);

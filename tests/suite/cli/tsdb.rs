@@ -53,6 +53,22 @@ async fn the_files_of_a_store_are_listed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn how_the_values_of_a_block_are_written_is_told() {
+    let dir = place();
+    Tsdb::open(&dir.path().join("metrics"), Options::default(), NOW).unwrap().flush().unwrap();
+    let ran = run(dir.path(), &["inspect", "--json"]).await;
+    let report: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let block = &report["blocks"][0];
+    let all = block["encodings"].as_array().unwrap();
+    let chunks: u64 = all.iter().map(|e| e["chunks"].as_u64().unwrap()).sum();
+    assert_eq!((chunks, block["chunks"].as_u64()), (2, Some(2)), "{report}");
+    let decimal = all.iter().all(|e| e["encoding"].as_str().unwrap().starts_with("decimal, "));
+    assert!(decimal && all.iter().all(|e| e["bytes"].as_u64() > Some(0)), "{report}");
+    let ran = run(dir.path(), &["inspect"]).await;
+    assert!(ran.out.contains("VALUES WRITTEN AS") && ran.out.contains("decimal, "), "{}", ran.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn damage_is_found_and_is_exit_code_1() {
     let dir = place();
     let ran = run(dir.path(), &["verify"]).await;

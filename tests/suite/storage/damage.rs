@@ -58,6 +58,7 @@ fn read(db: &Tsdb, samples: &Numbered) -> (Faults, bool) {
         want: Want::Last,
         resolution: None,
         max_series: usize::MAX,
+        cancel: None,
     };
     let set = db.select(&select).unwrap();
     let mut found: Vec<Vec<(i64, f64)>> = vec![Vec::new(); SERIES.len()];

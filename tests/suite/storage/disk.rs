@@ -1,4 +1,5 @@
-//! A disk that is full: refused politely, everything else goes on, and it heals by itself.
+//! A disk that is full: refused politely, everything else goes on, and it heals by itself. One that confirms nothing
+//! ends the server.
 
 use std::fs;
 use std::io::Write;
@@ -106,5 +107,40 @@ fn a_full_disk_refuses_samples_politely_and_heals_by_itself() {
     fs::remove_file(ballast).unwrap();
     let server = place.serve();
     assert_eq!(samples.check(&place.socket(), 0, acked), Faults::default(), "killed while full");
+    server.kill();
+}
+
+#[test]
+fn a_disk_that_confirms_nothing_ends_the_server_with_74() {
+    if !needs::commands(&["strace"]) || !needs::met(nix::unistd::geteuid().is_root(), "root, to trace a process") {
+        return;
+    }
+    let place = Place::new();
+    let samples = Numbered::new(now_ms() - 3_600_000);
+    let server = place.serve();
+    let mut link = Link::open(&place.socket()).unwrap();
+    let mut acked = 0;
+    for _ in 0..5 {
+        assert!((200..300).contains(&link.write(&samples.protobuf(acked)).unwrap().status));
+        acked += 1;
+    }
+    let mut strace = Command::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO", "-p"])
+        .arg(server.pid().to_string())
+        .spawn()
+        .unwrap();
+    // What is refused, or cut off by the end, was not acknowledged.
+    wait_for("the end", || match link.write(&samples.protobuf(acked)) {
+        Ok(reply) => {
+            acked += i64::from((200..300).contains(&reply.status));
+            None
+        }
+        Err(_) => Some(()),
+    });
+    assert_eq!(server.ended(), 74);
+    strace.wait().unwrap();
+    assert!(place.log().contains("three times in a row"), "{}", place.log());
+    let server = place.serve();
+    assert_eq!(samples.check(&place.socket(), 0, acked), Faults::default());
     server.kill();
 }

@@ -8,6 +8,8 @@ use crate::cli::table::{Cell, Table};
 use crate::cli::ui::{Role, Ui};
 use crate::cli::{Answer, Context, Done};
 use crate::promql::source::Resolution;
+use crate::tsdb::block::Used;
+use crate::tsdb::chunk::Encoding;
 use crate::tsdb::inspect::{self, BlockFile, Inspection, Segment};
 
 /// Arguments of `tsdb inspect`.
@@ -48,7 +50,16 @@ struct BlockLine {
     chunks: u64,
     bytes: u64,
     index_bytes: u64,
+    encodings: Vec<EncodingLine>,
     error: Option<String>,
+}
+
+/// How values are written.
+#[derive(Serialize)]
+struct EncodingLine {
+    encoding: String,
+    chunks: u64,
+    bytes: u64,
 }
 
 /// Runs the command.
@@ -75,6 +86,9 @@ pub fn run(_: &InspectArgs, ui: &mut Ui, cx: &Context) -> Done {
     title(ui, &format!("blocks: {}", found.blocks.len()));
     if !report.blocks.is_empty() {
         blocks(&report).print(ui);
+    }
+    if report.blocks.iter().any(|b| !b.encodings.is_empty()) {
+        encodings(&report).print(ui);
     }
     let raw: Vec<&BlockLine> = report.blocks.iter().filter(|b| b.resolution == Some(Resolution::Raw.text())).collect();
     let (bytes, samples): (u64, u64) = (raw.iter().map(|b| b.bytes).sum(), raw.iter().map(|b| b.samples).sum());
@@ -140,6 +154,7 @@ fn block(b: &BlockFile) -> BlockLine {
         chunks: 0,
         bytes: std::fs::metadata(&b.path).map_or(0, |m| m.len()),
         index_bytes: 0,
+        encodings: Vec::new(),
         error: None,
     };
     match &b.content {
@@ -153,9 +168,37 @@ fn block(b: &BlockFile) -> BlockLine {
             chunks: stats.chunks,
             bytes: stats.bytes,
             index_bytes: stats.index_bytes,
+            encodings: encodings_of(b),
             ..bare
         },
     }
+}
+
+/// The encodings of a block's values, that with the most bytes first.
+fn encodings_of(b: &BlockFile) -> Vec<EncodingLine> {
+    let lines = b.encodings().into_iter();
+    let line =
+        |(e, used): (Encoding, Used)| EncodingLine { encoding: e.to_string(), chunks: used.chunks, bytes: used.bytes };
+    let mut lines: Vec<EncodingLine> = lines.map(line).collect();
+    lines.sort_by_key(|l| std::cmp::Reverse(l.bytes));
+    lines
+}
+
+fn encodings(report: &Report) -> Table {
+    let mut table = Table::new(&["BLOCK", "VALUES WRITTEN AS", "CHUNKS", "SIZE", "PART"], &[1]).dispensable(&[4]);
+    for b in &report.blocks {
+        let all: u64 = b.encodings.iter().map(|e| e.bytes).sum();
+        for e in &b.encodings {
+            table.row(vec![
+                Cell::plain(&b.file),
+                Cell::plain(&e.encoding),
+                Cell::plain(e.chunks.to_string()),
+                Cell::plain(size(e.bytes)),
+                Cell::plain(format!("{:.0} %", e.bytes as f64 / all.max(1) as f64 * 100.0)),
+            ]);
+        }
+    }
+    table
 }
 
 fn segments(report: &Report) -> Table {

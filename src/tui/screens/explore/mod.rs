@@ -1,5 +1,6 @@
 //! Queries in PromQL, their chart, and the legend with its numbers.
 
+pub(super) mod metrics;
 mod popup;
 mod query;
 
@@ -17,7 +18,7 @@ use crate::tui::state::explore::{Explore, Focus};
 use crate::tui::state::list::settled;
 use crate::tui::theme::{Role, Stroke, Theme};
 use crate::tui::widgets::legend::{self, Entry, Stats};
-use crate::tui::widgets::plot::{Curve, Plot, Scale};
+use crate::tui::widgets::plot::{Curve, Plot, Scale, number};
 use crate::tui::widgets::text::{Line, rule, width, wrap};
 
 pub(super) use popup::menu;
@@ -73,6 +74,7 @@ pub(super) fn settle(s: &mut State, body: Rect) {
     x.row = x.row.min(len.saturating_sub(1));
     x.top = settled(x.top, x.row, rows, len);
     popup::settle(x);
+    metrics::settle(s, body);
 }
 
 /// Draws the screen.
@@ -231,12 +233,14 @@ fn status(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let mut line = Line::new();
     for (i, query) in x.queries.iter().enumerate() {
         let head = if several { format!(" {}", letter(i)) } else { String::new() };
+        let preview = previewed(x, i);
         let (role, text) = match (&query.running, &query.ran) {
             (Some(r), _) if !r.refresh => {
                 let since = s.now.steady.saturating_sub(r.since);
                 (Role::Pending, format!("running {}  Esc stops it", Short(Duration::from_secs(since.as_secs()))))
             }
             _ if query.problem.is_some() && query.asked.is_empty() => (Role::Dim, "has a mistake, not run".to_owned()),
+            _ if preview.is_some() => (Role::Dim, preview.unwrap_or_default()),
             _ if query.error.is_some() => (Role::Degraded, "failed".to_owned()),
             (_, Some(ran)) => (Role::Dim, cost(ran)),
             (_, None) => continue,
@@ -248,6 +252,14 @@ fn status(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) {
         let mark = theme.warning();
         Line::new().add(mark.role, format!(" {} ", mark.glyph)).add(Role::Text, note).draw(buf, theme, area, row);
     }
+}
+
+/// What running the query that is being written would look at.
+fn previewed(x: &Explore, query: usize) -> Option<String> {
+    let being_written = x.focus == Focus::Editor && x.at == query;
+    let preview = x.queries.get(query).filter(|_| being_written).and_then(|q| x.preview(q))?;
+    let (series, steps) = (number(preview.series as f64), number(preview.steps as f64));
+    Some(format!("not run yet: up to {series} series at {steps} steps"))
 }
 
 fn cost(ran: &Ran) -> String {
@@ -262,7 +274,7 @@ fn cost(ran: &Ran) -> String {
         parts.push(Short(Duration::try_from_secs_f64(took).unwrap_or_default()).to_string());
     }
     if let Some(samples) = ran.samples {
-        parts.push(format!("{} samples read", crate::tui::widgets::plot::number(samples as f64)));
+        parts.push(format!("{} samples read", number(samples as f64)));
     }
     parts.join(", ")
 }

@@ -149,6 +149,9 @@ pub(super) fn draw(s: &State, theme: &Theme, area: Rect, buf: &mut Buffer) -> Op
                 line = line.add(Role::Dim, "(empty: e writes it)");
             }
             line = painted(line, text, range.clone(), &roles);
+            if let Some(ghost) = x.ghost().filter(|_| i == x.at && editing && n == d.cursor.0) {
+                line = line.add(Role::Dim, ghost);
+            }
             line.draw(buf, theme, area, row);
             if i == x.at && n == d.cursor.0 {
                 let column = u16::try_from(MARGIN + d.cursor.1).unwrap_or(u16::MAX);

@@ -6,22 +6,24 @@ use crate::tui::action::{Effect, Failed, Msg, Reply, Request};
 use crate::tui::fixture;
 use crate::tui::screens::tests::{ascii, cells, live, lose, press, text};
 use crate::tui::state::State;
+use crate::tui::state::explore::catalog::Metric;
 use crate::tui::state::explore::complete::NamesOf;
 use crate::tui::theme::{Depth, Glyphs, Theme};
 use crate::tui::update::update;
 
-/// Types `keys` on the screen and answers every question with these services.
+/// Types `keys` on the screen (`\u{f}` is ^o) and answers every question with these services.
 fn explored(columns: u16, rows: u16, keys: &str, services: &[&str]) -> State {
     let mut s = live(fixture::calm(), columns, rows);
     press(&mut s, "5");
     for c in keys.chars() {
-        let code = match c {
-            '\n' => KeyCode::Enter,
-            '\x1b' => KeyCode::Esc,
-            '\t' => KeyCode::Tab,
-            c => KeyCode::Char(c),
+        let (code, held) = match c {
+            '\n' => (KeyCode::Enter, KeyModifiers::NONE),
+            '\x1b' => (KeyCode::Esc, KeyModifiers::NONE),
+            '\t' => (KeyCode::Tab, KeyModifiers::NONE),
+            '\u{f}' => (KeyCode::Char('o'), KeyModifiers::CONTROL),
+            c => (KeyCode::Char(c), KeyModifiers::NONE),
         };
-        let effects = update(&mut s, Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)));
+        let effects = update(&mut s, Msg::Key(KeyEvent::new(code, held)));
         answer(&mut s, effects, services);
     }
     s
@@ -38,12 +40,30 @@ fn answer(s: &mut State, effects: Vec<Effect>, services: &[&str]) {
             Request::Names(NamesOf::Labels(_)) => {
                 Reply::Names(["job", "server", "service"].map(str::to_owned).to_vec())
             }
+            Request::Metrics => Reply::Metrics(metrics()),
             Request::Names(NamesOf::Values(..)) => Reply::Names(["checkout", "search"].map(str::to_owned).to_vec()),
             _ => continue,
         };
         let more = update(s, Msg::Reply(request, Ok(reply)));
         answer(s, more, services);
     }
+}
+
+fn metrics() -> Vec<Metric> {
+    let metric = |name: &str, kind: &str, help: &str, unit: &str, series: Option<u64>| Metric {
+        name: name.into(),
+        kind: kind.into(),
+        help: help.into(),
+        unit: unit.into(),
+        series,
+    };
+    let mut metrics = vec![
+        metric("p50", "gauge", "Half of the requests took no longer, by route and service.", "seconds", Some(12)),
+        metric("p95", "gauge", "Few requests took longer.", "", Some(1_840)),
+        metric("up", "", "", "", None),
+    ];
+    metrics.extend((0..40).map(|i| metric(&format!("node_metric_{i:02}_total"), "counter", "Things.", "", Some(i))));
+    metrics
 }
 
 fn snapshot(title: &str, keys: &str, services: &[&str]) {
@@ -94,6 +114,23 @@ fn many_series_as_a_table() {
     insta::assert_snapshot!("table", text(&s, &Theme::default()));
     let s = explored(80, 24, "p95\n\x1bjjj\n", &services);
     insta::assert_snapshot!("solo", text(&s, &Theme::default()));
+}
+
+#[test]
+fn the_list_of_metrics() {
+    snapshot("catalog", "\u{f}", &[]);
+    let s = explored(80, 24, "\u{f}p5", &[]);
+    insta::assert_snapshot!("catalog_searched", text(&s, &Theme::default()));
+    let s = explored(80, 24, "\u{f}nothing like this", &[]);
+    insta::assert_snapshot!("catalog_empty", text(&s, &Theme::default()));
+}
+
+#[test]
+fn what_is_offered_goes_on_in_the_line_and_its_cost_is_told() {
+    let s = explored(80, 24, "sum(p9", &[]);
+    insta::assert_snapshot!("ghost", text(&s, &Theme::default()));
+    let s = explored(80, 24, "sum(p95) / sum(p50)", &[]);
+    insta::assert_snapshot!("preview", text(&s, &Theme::default()));
 }
 
 #[test]
@@ -150,6 +187,18 @@ fn names_of_series_cannot_command_the_terminal() {
         for cell in cells(&s, &Theme::default()).content() {
             assert_eq!(cell.symbol(), crate::base::term_safe::term_safe(cell.symbol()));
         }
+    }
+}
+
+#[test]
+fn what_is_told_of_metrics_cannot_command_the_terminal() {
+    let mut s = explored(140, 40, "\u{f}", &[]);
+    let evil = "\x1b]52;c;aGk=\x07\u{202e}x\u{9b}2J".to_owned();
+    let metric = Metric { name: evil.clone(), kind: evil.clone(), help: evil.clone(), unit: evil, series: Some(1) };
+    update(&mut s, Msg::Reply(Request::Metrics, Ok(Reply::Metrics(vec![metric]))));
+    assert!(text(&s, &Theme::default()).contains("52;c"));
+    for cell in cells(&s, &Theme::default()).content() {
+        assert_eq!(cell.symbol(), crate::base::term_safe::term_safe(cell.symbol()));
     }
 }
 

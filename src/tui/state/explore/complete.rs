@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::promql::ast::Type;
+use crate::promql::ast::{Expr, Type};
 use crate::promql::complete::{Ask, Completion, WordKind, complete};
 use crate::promql::lexer::quote;
 use crate::promql::parser::{Features, parse};
 use crate::tui::action::Request;
 use crate::tui::state::explore::Explore;
+use crate::tui::state::explore::catalog::metrics_of;
 use crate::tui::state::filter::contains;
 
 pub(crate) use crate::promql::parser::Problem;
@@ -23,17 +24,22 @@ const FRESH: Duration = Duration::from_secs(60);
 /// Names of one list that are asked for.
 pub(crate) const NAMES: usize = 10_000;
 
-/// What is wrong with a query that is to be drawn. Nothing about a blank one.
-pub(crate) fn problem(text: &str) -> Option<Problem> {
+/// What is wrong with a query that is to be drawn, and which metrics it reads, when it names them all. Nothing
+/// about a blank one.
+pub(crate) fn read(text: &str) -> (Option<Problem>, Option<Vec<String>>) {
     if text.trim().is_empty() {
-        return None;
+        return (None, None);
     }
     // What is experimental is left to the server, which knows its settings.
     let parsed = parse(text, Features::all());
     if let Some(problem) = parsed.problems.into_iter().next() {
-        return Some(problem);
+        return (Some(problem), None);
     }
-    let expr = parsed.expr?;
+    parsed.expr.map_or((None, None), |expr| (undrawable(&expr), metrics_of(&expr)))
+}
+
+/// Why the value of a query is nothing to draw.
+fn undrawable(expr: &Expr) -> Option<Problem> {
     let (message, hint) = match expr.ty() {
         Type::Scalar | Type::Vector => return None,
         Type::Matrix => (
@@ -42,7 +48,12 @@ pub(crate) fn problem(text: &str) -> Option<Problem> {
         ),
         Type::String => ("a text is no line to draw", "write an expression that is a number"),
     };
-    Some(Problem { at: expr.span.start, span: expr.span, message: message.to_owned(), hint: Some(hint.to_owned()) })
+    Some(Problem {
+        at: expr.span.start,
+        span: expr.span.clone(),
+        message: message.to_owned(),
+        hint: Some(hint.to_owned()),
+    })
 }
 
 /// A list of names.
@@ -198,11 +209,12 @@ impl Explore {
             Some(Ask::Metrics) | None => "metric",
         };
         let room = ITEMS.saturating_sub(items.len());
+        let described = |name: &str| self.catalog.find(name).filter(|_| kind == "metric");
         items.extend(known.into_iter().take(room).map(|name| Item {
             label: name.to_owned(),
             insert: offers.insertion(name),
             kind,
-            doc: String::new(),
+            doc: described(name).map(|m| m.help.clone()).unwrap_or_default(),
         }));
         // What is written already needs no offer.
         let done = !asked && items.len() == 1 && items[0].label == offers.prefix;
@@ -241,6 +253,32 @@ impl Explore {
             history: true,
             waiting: false,
         });
+    }
+
+    /// Writes the name of a metric in place of the word at the cursor.
+    pub(crate) fn write_metric(&mut self, name: &str) {
+        let query = self.query();
+        let offers = complete(query.editor.text(), query.editor.cursor(), Features::all());
+        // Where no metric can stand it is written all the same, and the parser says what is wrong.
+        let (span, text) = match offers.ask {
+            Some(Ask::Metrics) => (offers.span.clone(), offers.insertion(name)),
+            _ => (query.editor.cursor()..query.editor.cursor(), name.to_owned()),
+        };
+        query.editor.replace(span, &text);
+        query.check();
+        self.popup = None;
+    }
+
+    /// The rest of the marked item, when it goes on from what is written at the end of a line.
+    pub(crate) fn ghost(&self) -> Option<&str> {
+        let popup = self.popup.as_ref().filter(|p| !p.history)?;
+        let editor = &self.queries.get(self.at)?.editor;
+        let (text, cursor) = (editor.text(), editor.cursor());
+        let written = text.get(popup.range.start..cursor).filter(|w| !w.is_empty())?;
+        let after = text.get(cursor..)?;
+        let rest = popup.items.get(popup.at)?.insert.strip_prefix(written)?;
+        let ends = popup.range.end == cursor && (after.is_empty() || after.starts_with('\n'));
+        (ends && !rest.is_empty()).then_some(rest)
     }
 
     /// Enters the marked item.

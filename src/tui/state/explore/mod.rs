@@ -3,6 +3,7 @@
 //! The selection, what is hidden and what is alone are labels of series, not places: an answer to the same
 //! query may have other series.
 
+pub(crate) mod catalog;
 pub(crate) mod complete;
 pub(crate) mod editor;
 pub(crate) mod result;
@@ -14,6 +15,7 @@ use crate::base::name::MonitorName;
 use crate::base::time::Timestamp;
 use crate::tui::action::{Effect, Request};
 use crate::tui::state::Screen;
+use crate::tui::state::explore::catalog::Catalog;
 use crate::tui::state::explore::complete::{Names, Popup};
 use crate::tui::state::explore::editor::Editor;
 use crate::tui::state::explore::result::{Ran, SeriesKey};
@@ -105,6 +107,8 @@ pub(crate) struct QueryBox {
     pub(crate) editor: Editor,
     /// What is wrong with the text, told by the parser.
     pub(crate) problem: Option<complete::Problem>,
+    /// The metrics it reads, when it names them all.
+    pub(crate) reads: Option<Vec<String>>,
     /// The question under way.
     pub(crate) running: Option<Running>,
     /// The newest answer.
@@ -126,7 +130,7 @@ impl QueryBox {
 
     /// Reads the text again after a change.
     pub(crate) fn check(&mut self) {
-        self.problem = complete::problem(self.editor.text());
+        (self.problem, self.reads) = complete::read(self.editor.text());
     }
 
     /// Whether there is anything to ask.
@@ -179,6 +183,10 @@ pub(crate) struct Explore {
     pub(crate) columns: usize,
     /// Why all queries are to be asked for, as soon as the server is heard.
     pub(crate) pending: Option<Why>,
+    /// The metrics there are.
+    pub(crate) catalog: Catalog,
+    /// A time that is an end of the range while that is live.
+    anchor: Timestamp,
     next_id: u64,
 }
 
@@ -205,6 +213,8 @@ impl Default for Explore {
             came_from: None,
             columns: 80,
             pending: None,
+            catalog: Catalog::default(),
+            anchor: Timestamp::EPOCH,
             next_id: 0,
         }
     }
@@ -236,16 +246,29 @@ impl Explore {
         query_step(i64::try_from(self.range.span.as_millis()).unwrap_or(i64::MAX) / room)
     }
 
-    /// Both edges in milliseconds, at whole steps: a refresh must not shift what is drawn.
+    /// Both edges in milliseconds, a number of whole steps apart. A live range ends at most a step before `now`:
+    /// where it ended when it was anchored, or whole steps later, since a refresh must not shift what is drawn.
     pub(crate) fn edges(&self, now: Timestamp) -> (i64, i64) {
         let step = self.step();
-        let end = self.range.end.unwrap_or(now).millis().div_euclid(step).saturating_mul(step);
+        let end = self.range.end.unwrap_or_else(|| {
+            let late = now.millis().saturating_sub(self.anchor.millis()).rem_euclid(step);
+            Timestamp::from_millis(now.millis().saturating_sub(late))
+        });
         let span = i64::try_from(self.range.span.as_millis()).unwrap_or(i64::MAX);
-        (end.saturating_sub(span).div_euclid(step).saturating_mul(step), end)
+        (end.millis().saturating_sub((span / step).max(1).saturating_mul(step)), end.millis())
+    }
+
+    /// Lets a live range end at `now` exactly: the newest sample is in it, also when there is no other yet.
+    pub(crate) fn anchor(&mut self, now: Timestamp) {
+        self.anchor = now;
     }
 
     /// Asks for a query, in place of a question about it that is under way. Nothing for a blank or broken one.
     pub(crate) fn ask(&mut self, i: usize, why: Why, now: Timestamp, steady: Duration) -> Vec<Effect> {
+        // Where nothing is drawn nothing shifts.
+        if why != Why::Refresh || self.rows() == 0 {
+            self.anchor(now);
+        }
         let (from, to) = self.edges(now);
         let step = Duration::from_millis(u64::try_from(self.step()).unwrap_or(1_000));
         let Some(query) = self.queries.get_mut(i) else { return Vec::new() };
@@ -273,7 +296,12 @@ impl Explore {
         let every = Duration::from_millis(u64::try_from(self.step()).unwrap_or(1_000)).max(REFRESH);
         for i in 0..self.queries.len() {
             let q = &self.queries[i];
-            let pause = if q.error.is_some() { every.max(RETRY) } else { every };
+            let pause = match &q.ran {
+                _ if q.error.is_some() => every.max(RETRY),
+                // The first sample may come any time.
+                Some(ran) if ran.lines.is_empty() => REFRESH,
+                _ => every,
+            };
             let due = q.running.is_none() && self.range.end.is_none() && steady.saturating_sub(q.asked_at) >= pause;
             match pending {
                 Some(why) => effects.extend(self.ask(i, why, now, steady)),
