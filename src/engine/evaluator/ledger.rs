@@ -273,3 +273,89 @@ fn events(changes: &[Change]) -> impl Iterator<Item = &crate::state::NewEvent> {
         | Change::Settled(_) => None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::instance::{Instance, Phase};
+    use crate::alert::rule::{Fingerprint, Words};
+    use crate::base::clock::Clock;
+    use crate::base::labels::Labels;
+    use crate::base::message::Severity;
+    use crate::base::name::MonitorName;
+    use crate::base::time::Timestamp;
+    use crate::state::{NewEvent, Opened};
+    use crate::wire::board::EventKind;
+
+    #[tokio::test]
+    async fn what_a_failing_database_missed_is_stored_when_it_works_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let Opened { db, .. } = StateDb::open(dir.path(), Clock::system()).unwrap();
+        let path = dir.path().join("db/watchdog.db");
+        let raw = rusqlite::Connection::open(&path).unwrap();
+        raw.execute_batch("ALTER TABLE alert RENAME TO elsewhere").unwrap();
+        let mut ledger = Ledger::new(db.clone());
+        let event = |n: i64| {
+            let kind = EventKind::Alert;
+            NewEvent::new(Timestamp::from_millis(n), kind, "shop", "firing", String::new())
+        };
+        let alert = Instance {
+            fingerprint: Fingerprint(1),
+            rule: "MonitorDown".to_owned(),
+            monitor: MonitorName::new("shop").unwrap(),
+            phase: Phase::Pending { since: Timestamp::EPOCH },
+            words: Arc::new(Words {
+                severity: Severity::Info,
+                labels: Labels::default(),
+                annotations: Labels::default(),
+            }),
+        };
+        let first = vec![Change::Alert(alert), Change::Event(event(1))];
+        assert_eq!(ledger.commit(first).await.events, [event(1).numbered(1)]);
+        assert!(matches!(ledger.complaint_if_changed(), Some(Some(_))));
+        assert_eq!(ledger.commit(vec![Change::Event(event(2))]).await.events, [event(2).numbered(2)]);
+        assert_eq!(ledger.complaint_if_changed(), None);
+        raw.execute_batch("ALTER TABLE elsewhere RENAME TO alert").unwrap();
+        ledger.finish().await;
+        assert_eq!(ledger.complaint_if_changed(), Some(None));
+        // Already published: not again.
+        assert_eq!(ledger.commit(vec![Change::Event(event(3))]).await.events, [event(3).numbered(3)]);
+        db.close().await;
+        drop(raw);
+        let loaded = StateDb::open(dir.path(), Clock::system()).unwrap().loaded;
+        assert_eq!((loaded.alerts.len(), loaded.events.len()), (1, 3));
+    }
+
+    // The paused clock jumps over the ledger's patience while the locked database makes it wait.
+    #[tokio::test(start_paused = true)]
+    async fn a_disk_that_stalls_holds_up_neither_pages_nor_later_decisions() {
+        let dir = tempfile::tempdir().unwrap();
+        let Opened { db, .. } = StateDb::open(dir.path(), Clock::system()).unwrap();
+        let raw = rusqlite::Connection::open(dir.path().join("db/watchdog.db")).unwrap();
+        raw.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let event = |n: i64| {
+            let kind = EventKind::Alert;
+            NewEvent::new(Timestamp::from_millis(n), kind, "shop", "firing", String::new())
+        };
+        let mut ledger = Ledger::new(db.clone());
+        assert_eq!(ledger.commit(vec![Change::Event(event(1))]).await.events, [event(1).numbered(1)]);
+        assert!(ledger.stalled());
+        assert!(matches!(ledger.complaint_if_changed(), Some(Some(why)) if why.contains("stalls")));
+        assert_eq!(ledger.commit(vec![Change::Event(event(2))]).await.events, [event(2).numbered(2)]);
+        raw.execute_batch("COMMIT").unwrap();
+        let landed = ledger.landed().await;
+        ledger.note(landed);
+        assert_eq!(ledger.complaint_if_changed(), Some(None));
+        assert!(ledger.retry_at().is_some_and(|at| at <= Instant::now()));
+        ledger.finish().await;
+        db.close().await;
+        let stored: Vec<_> = StateDb::open(dir.path(), Clock::system())
+            .unwrap()
+            .loaded
+            .events
+            .into_iter()
+            .map(|e| e.at.millis())
+            .collect();
+        assert_eq!(stored, [2, 1]);
+    }
+}

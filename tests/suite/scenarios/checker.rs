@@ -92,7 +92,7 @@ impl Checker {
         }
     }
 
-    fn offence(&mut self, at: i64, text: String) {
+    fn offence(&mut self, at: i64, text: &str) {
         self.offences.push(format!("{}s: {text}", at as f64 / 1_000.0));
     }
 
@@ -141,13 +141,13 @@ impl Checker {
                 pair.end_owed_since = None;
             }
         }
-        late.into_iter().for_each(|text| self.offence(at, text));
+        late.into_iter().for_each(|text| self.offence(at, &text));
     }
 
     /// It was decided, and stored, to say this.
     pub fn decided(&mut self, at: i64, n: &Notification) {
         if !self.decided.insert(n.key.clone()) {
-            self.offence(at, format!("the key {} was decided twice", n.key));
+            self.offence(at, &format!("the key {} was decided twice", n.key));
         }
         let alerts: String = n.alerts.iter().map(|a| format!(" {:?} {}", a.status, a.labels)).collect();
         self.note(at, &format!("decided {} {:?} {}{alerts}", n.notifier, n.reason, n.key));
@@ -157,10 +157,10 @@ impl Checker {
             let fires = alert.status == watchdog::base::message::Status::Firing;
             let (muted, truth) = self.facts.get(&who).map_or((false, false), |f| (f.muted, f.fires));
             if muted {
-                self.offence(at, format!("{} hears of {who}, which is muted: {:?}", n.notifier, n.reason));
+                self.offence(at, &format!("{} hears of {who}, which is muted: {:?}", n.notifier, n.reason));
             }
             if fires != truth && !(fires && self.bounds.flapping) {
-                self.offence(at, format!("{} hears that {who} fires: {fires}, which is wrong", n.notifier));
+                self.offence(at, &format!("{} hears that {who} fires: {fires}, which is wrong", n.notifier));
             }
             let pair = self.pairs.entry((who, n.notifier.clone())).or_default();
             news |= pair.told != fires || pair.doubts;
@@ -171,13 +171,13 @@ impl Checker {
                 pair.told = false;
             }
             if stranger {
-                self.offence(at, format!("{} hears that {who} is over and was never told that it fires", n.notifier));
+                self.offence(at, &format!("{} hears that {who} is over and was never told that it fires", n.notifier));
             }
         }
         let repeats = matches!(n.reason, Reason::RepeatDue | Reason::Escalated(_));
         let mentions = n.alerts.iter().any(|a| self.who(&a.fingerprint).is_some());
         if mentions && !news && !repeats && !self.bounds.flapping && !matches!(n.reason, Reason::Digest(_)) {
-            self.offence(at, format!("{} hears nothing new: {:?}", n.notifier, n.reason));
+            self.offence(at, &format!("{} hears nothing new: {:?}", n.notifier, n.reason));
         }
         if mentions && n.firing().next().is_none() {
             self.pairs.iter_mut().filter(|((_, to), p)| *to == n.notifier && p.told).for_each(|(_, p)| p.doubts = true);
@@ -187,12 +187,12 @@ impl Checker {
     /// It arrived.
     pub fn received(&mut self, at: i64, n: &Notification) {
         if !self.decided.contains(&n.key) {
-            self.offence(at, format!("{} was received and never decided", n.key));
+            self.offence(at, &format!("{} was received and never decided", n.key));
         }
         if !self.received.insert(n.key.clone()) {
             self.duplicates += 1;
             if self.duplicates > self.excuses {
-                self.offence(at, format!("{} came once too often", n.key));
+                self.offence(at, &format!("{} came once too often", n.key));
             }
             return;
         }
@@ -223,7 +223,7 @@ impl Checker {
     /// All that was decided has arrived or was refused, and everybody believes what is true.
     pub fn finish(&mut self, at: i64, ends_wanted: impl Fn(&str) -> bool) {
         let lost: Vec<String> = self.decided.difference(&self.received).cloned().collect();
-        lost.into_iter().for_each(|key| self.offence(at, format!("{key} never arrived")));
+        lost.into_iter().for_each(|key| self.offence(at, &format!("{key} never arrived")));
         let mut wrong = Vec::new();
         for ((who, notifier), pair) in &self.pairs {
             let Some(f) = self.facts.get(who) else { continue };
@@ -236,6 +236,6 @@ impl Checker {
                 ));
             }
         }
-        wrong.into_iter().for_each(|text| self.offence(at, text));
+        wrong.into_iter().for_each(|text| self.offence(at, &text));
     }
 }

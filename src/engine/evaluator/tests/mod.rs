@@ -1,5 +1,7 @@
 //! Results and configurations in, messages and board out, over a real database.
 
+mod files;
+
 use std::collections::BTreeMap;
 
 use tokio::sync::oneshot;
@@ -509,73 +511,6 @@ async fn a_database_that_fails_stops_neither_evaluation_nor_paging() {
     assert!(ids.is_sorted() && ids.len() >= 6, "{ids:?}");
 }
 
-#[tokio::test]
-async fn what_a_failing_database_missed_is_stored_when_it_works_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let Opened { db, .. } = StateDb::open(dir.path(), Clock::system()).unwrap();
-    let path = dir.path().join("db/watchdog.db");
-    let raw = rusqlite::Connection::open(&path).unwrap();
-    raw.execute_batch("ALTER TABLE alert RENAME TO elsewhere").unwrap();
-    let mut ledger = Ledger::new(db.clone());
-    let event = |n: i64| {
-        let kind = crate::wire::board::EventKind::Alert;
-        NewEvent::new(Timestamp::from_millis(n), kind, "shop", "firing", String::new())
-    };
-    let alert = Instance {
-        fingerprint: crate::alert::rule::Fingerprint(1),
-        rule: "MonitorDown".to_owned(),
-        monitor: MonitorName::new("shop").unwrap(),
-        phase: crate::alert::instance::Phase::Pending { since: Timestamp::EPOCH },
-        words: Arc::new(crate::alert::rule::Words {
-            severity: Severity::Info,
-            labels: Labels::default(),
-            annotations: Labels::default(),
-        }),
-    };
-    let first = vec![crate::state::Change::Alert(alert), crate::state::Change::Event(event(1))];
-    assert_eq!(ledger.commit(first).await.events, [event(1).numbered(1)]);
-    assert!(matches!(ledger.complaint_if_changed(), Some(Some(_))));
-    assert_eq!(ledger.commit(vec![crate::state::Change::Event(event(2))]).await.events, [event(2).numbered(2)]);
-    assert_eq!(ledger.complaint_if_changed(), None);
-    raw.execute_batch("ALTER TABLE elsewhere RENAME TO alert").unwrap();
-    ledger.finish().await;
-    assert_eq!(ledger.complaint_if_changed(), Some(None));
-    // Already published: not again.
-    assert_eq!(ledger.commit(vec![crate::state::Change::Event(event(3))]).await.events, [event(3).numbered(3)]);
-    db.close().await;
-    drop(raw);
-    let loaded = StateDb::open(dir.path(), Clock::system()).unwrap().loaded;
-    assert_eq!((loaded.alerts.len(), loaded.events.len()), (1, 3));
-}
-
-// The paused clock jumps over the ledger's patience while the locked database makes it wait.
-#[tokio::test(start_paused = true)]
-async fn a_disk_that_stalls_holds_up_neither_pages_nor_later_decisions() {
-    let dir = tempfile::tempdir().unwrap();
-    let Opened { db, .. } = StateDb::open(dir.path(), Clock::system()).unwrap();
-    let raw = rusqlite::Connection::open(dir.path().join("db/watchdog.db")).unwrap();
-    raw.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let event = |n: i64| {
-        let kind = crate::wire::board::EventKind::Alert;
-        NewEvent::new(Timestamp::from_millis(n), kind, "shop", "firing", String::new())
-    };
-    let mut ledger = Ledger::new(db.clone());
-    assert_eq!(ledger.commit(vec![crate::state::Change::Event(event(1))]).await.events, [event(1).numbered(1)]);
-    assert!(ledger.stalled());
-    assert!(matches!(ledger.complaint_if_changed(), Some(Some(why)) if why.contains("stalls")));
-    assert_eq!(ledger.commit(vec![crate::state::Change::Event(event(2))]).await.events, [event(2).numbered(2)]);
-    raw.execute_batch("COMMIT").unwrap();
-    let landed = ledger.landed().await;
-    ledger.note(landed);
-    assert_eq!(ledger.complaint_if_changed(), Some(None));
-    assert!(ledger.retry_at().is_some_and(|at| at <= Instant::now()));
-    ledger.finish().await;
-    db.close().await;
-    let stored: Vec<_> =
-        StateDb::open(dir.path(), Clock::system()).unwrap().loaded.events.into_iter().map(|e| e.at.millis()).collect();
-    assert_eq!(stored, [2, 1]);
-}
-
 fn result(monitor: &Monitor, at: i64, verdict: Verdict) -> SlotResult {
     let at = Timestamp::from_millis(at);
     SlotResult { monitor: Arc::new(monitor.clone()), at, verdict, headline: "200 OK".to_owned() }
@@ -616,54 +551,4 @@ fn a_resolved_alert_is_shown_for_a_quarter_of_an_hour() {
     assert_eq!(shown.if_changed(at(3).plus(14 * minute)), None);
     assert_eq!(shown.if_changed(at(2).plus(15 * minute)), Some(Vec::new()));
     assert_eq!(shown.next_show(at(2).plus(15 * minute)), None);
-}
-
-#[tokio::test]
-async fn broken_files_are_told_once_even_over_a_restart() {
-    let dir = tempfile::tempdir().unwrap();
-    let statuses = |said: &Said| said.messages.iter().map(|m| m.notification.status()).collect::<Vec<_>>();
-    let mut rig = Rig::start(dir.path());
-    rig.config_with(config(&[], &["ops"]), 2).await;
-    rig.pass().await;
-    let owed = loop {
-        if let OutboxInput::Owed(owed) = rig.outbox.recv().await.unwrap() {
-            break owed;
-        }
-    };
-    let message = &owed[0].notification.alerts[0];
-    assert_eq!((owed.len(), message.status), (1, Status::Firing));
-    assert_eq!(
-        message.labels.to_string(),
-        r#"{alertname="WatchdogConfigInvalid", monitor="watchdog", severity="warning"}"#
-    );
-    assert_eq!(message.annotations.get("summary"), Some("2 errors in the configuration files"));
-    assert!(message.annotations.get("description").unwrap().starts_with("monitors.d/a.yaml:3:5: `intervall`"));
-    rig.config_with(config(&[], &["ops"]), 3).await;
-    assert_eq!(statuses(&rig.stop().await), []);
-
-    // A monitor of the same name has an alert of its own.
-    let mut rig = Rig::start(dir.path());
-    let namesake = monitor("watchdog");
-    rig.config_with(config(std::slice::from_ref(&namesake), &["ops"]), 3).await;
-    rig.results(&namesake, "u").await;
-    let said = rig.stop().await;
-    assert_eq!(statuses(&said), []);
-    assert_eq!(said.alerts(), [(AlertState::Firing, "watchdog".to_owned())]);
-
-    let rig = Rig::start(dir.path());
-    rig.config(config(&[], &["ops"])).await;
-    rig.pass().await;
-    let said = rig.stop().await;
-    assert_eq!(statuses(&said), [Status::Resolved]);
-    assert_eq!(said.messages[0].notification.alerts[0].annotations.get("reason"), Some("recovered"));
-}
-
-#[tokio::test]
-async fn files_that_are_mended_in_time_are_told_to_nobody() {
-    let dir = tempfile::tempdir().unwrap();
-    let rig = Rig::start(dir.path());
-    rig.config_with(config(&[], &["ops"]), 1).await;
-    rig.config(config(&[], &["ops"])).await;
-    let said = rig.stop().await;
-    assert!(said.messages.is_empty() && said.alerts().is_empty());
 }
