@@ -111,7 +111,8 @@ fn an_alert_is_taken_silenced_explained_and_the_way_to_people_proved() {
     place.write(
         "monitors.d/m.yaml",
         "defaults: {interval: 1s, timeout: 1s, alert: {after: 1}}\n\
-         monitors:\n  - {name: db, type: tcp, host: '127.0.0.1:1'}\n  - {name: shop, type: tcp, host: '127.0.0.1:1'}\n",
+         monitors:\n  - {name: db, type: tcp, host: '127.0.0.1:1'}\n  - {name: shop, type: tcp, host: '127.0.0.1:1'}\n\
+         \x20 - {name: well, type: heartbeat, token: 0123456789abcdef, interval: 1h}\n",
     );
     let server = place.serve();
     wait_for("both alerts told", || (recorder.count("POST /ops") >= 2).then_some(()));
@@ -127,6 +128,8 @@ fn an_alert_is_taken_silenced_explained_and_the_way_to_people_proved() {
     });
     let history = json(&place, &["alert", "history", "db"]);
     assert!(history.as_array().unwrap().iter().any(|e| e["what"] == "acked" && e["subject"] == "db"), "{history}");
+    assert_eq!(run(&place, &["alert", "history", "well", "--since", "1h"]).err, "nothing happened\n");
+    assert_eq!(run(&place, &["alert", "history", "nope"]).code, 1);
     good(&place, &["alert", "unack", "db"]);
     assert_eq!(run(&place, &["alert", "unack", "db"]).code, 2, "nobody has it");
 

@@ -14,7 +14,7 @@ use crate::cli::ui::Ui;
 use crate::cli::{Answer, Context, Done, connect};
 use crate::client::{Client, path_segment};
 use crate::wire::alerting::AlertDetail;
-use crate::wire::api::Events;
+use crate::wire::api::{Events, MonitorDetail};
 use crate::wire::board::Event;
 
 /// How often it is looked for new events.
@@ -100,12 +100,12 @@ pub async fn fingerprint(client: &Client, named: &str) -> Result<String, Failure
     match client.get::<AlertDetail>(&show::path(named)).await.map_err(connect::failure) {
         Ok(detail) => Ok(detail.alert.fingerprint),
         Err(failure) if failure.kind() == Kind::NotFound => {
-            let monitor = MonitorName::new(named).ok();
-            let of_monitor = monitor.map(|m| Fingerprint::of(MONITOR_DOWN, &m).to_string());
-            match of_monitor {
-                Some(alert) if !events(client, Some(&alert), None, 1).await?.is_empty() => Ok(alert),
-                Some(_) | None => Err(failure),
-            }
+            let Ok(monitor) = MonitorName::new(named) else { return Err(failure) };
+            let alert = Fingerprint::of(MONITOR_DOWN, &monitor).to_string();
+            // It may be gone by now, or have been well ever since.
+            let known = !events(client, Some(&alert), None, 1).await?.is_empty()
+                || client.get::<MonitorDetail>(&format!("/api/v1/monitors/{}", path_segment(named))).await.is_ok();
+            if known { Ok(alert) } else { Err(failure) }
         }
         Err(failure) => Err(failure),
     }
