@@ -40,8 +40,13 @@ complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "check" -d 'Check 
 complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "reload" -d 'Load the configuration directory now'
 complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "status" -d 'Tell how everything is; exit code 1 when a monitor is down'
 complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "monitor" -d 'Look at monitors, or probe one now'
-complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "alert" -d 'Look at alerts'
+complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "alert" -d 'Look at alerts, and say that you have one'
 complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "rule" -d 'Look at rules, or evaluate one'
+complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "why" -d 'Tell why somebody was told of something, or why not; exit code 1 when not'
+complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "silence" -d 'Keep alerts from being told for a while'
+complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "maintenance" -d 'Look at maintenance windows'
+complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "notify" -d 'Look at notifiers and what they were sent, test them, send again'
+complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "drill" -d 'Send a marked alert the whole way, and tell when each notifier took it'
 complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "query" -d 'Ask for metrics in PromQL: now, at a time, or over a range'
 complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "probe" -d 'Probe a target once, without a server and without files'
 complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "tsdb" -d 'Look at the store of samples, or delete from it'
@@ -179,16 +184,20 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_se
 complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from help" -f -a "run" -d 'Probe a monitor now, outside its schedule; exit code 1 when the probe fails'
 complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from help" -f -a "history" -d 'List the kept results of a monitor, newest last'
 complete -c watchdog -n "__fish_watchdog_using_subcommand monitor; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list help" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
-complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list help" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
-complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list help" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
-complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list help" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list show ack unack history help" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list show ack unack history help" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list show ack unack history help" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list show ack unack history help" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list help" -l json -d 'Print JSON'
-complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list help" -s h -l help -d 'Print help'
-complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list help" -f -a "list" -d 'List pending, firing and recently resolved alerts'
-complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list show ack unack history help" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list show ack unack history help" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list show ack unack history help" -f -a "list" -d 'List pending, firing and recently resolved alerts'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list show ack unack history help" -f -a "show" -d 'Show everything about one alert; exit code 1 while it fires'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list show ack unack history help" -f -a "ack" -d 'Say that you have it: escalation and repeats pause'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list show ack unack history help" -f -a "unack" -d 'Take an acknowledgement back'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list show ack unack history help" -f -a "history" -d 'List what happened to alerts, newest last'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and not __fish_seen_subcommand_from list show ack unack history help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from list" -l state -d 'Only alerts in these states' -r -f -a "pending\t'The condition holds, not yet long enough'
 firing\t'It fires'
 resolved\t'It is over'"
@@ -198,9 +207,55 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from list" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from list" -l acked -d 'Only alerts that somebody has'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from list" -l unacked -d 'Only alerts that nobody has'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from list" -l muted -d 'Only alerts that a silence, a window, an inhibition or a dependency keeps from being told'
 complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from list" -l json -d 'Print JSON'
 complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from show" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from show" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from show" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from show" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from show" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from ack" -s m -l comment -d 'What you want others to know' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from ack" -l for -d 'Let it lapse after this time, if it still fires then [default: it ends with the alert]' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from ack" -l until -d 'Let it lapse then: `18:30`, `2026-12-24 18:30`, RFC 3339 or `now+2h`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from ack" -l by -d 'Who has it [default: you]' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from ack" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from ack" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from ack" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from ack" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from ack" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from ack" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from unack" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from unack" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from unack" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from unack" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from unack" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from unack" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from history" -l since -d 'Only since then: `2h`, `-2h`, RFC 3339' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from history" -s l -l limit -d 'At most so many, the newest' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from history" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from history" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from history" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from history" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from history" -s f -l follow -d 'Go on and print what happens'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from history" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from history" -s h -l help -d 'Print help'
 complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from help" -f -a "list" -d 'List pending, firing and recently resolved alerts'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show everything about one alert; exit code 1 while it fires'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from help" -f -a "ack" -d 'Say that you have it: escalation and repeats pause'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from help" -f -a "unack" -d 'Take an acknowledgement back'
+complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from help" -f -a "history" -d 'List what happened to alerts, newest last'
 complete -c watchdog -n "__fish_watchdog_using_subcommand alert; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and not __fish_seen_subcommand_from list eval help" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
 complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and not __fish_seen_subcommand_from list eval help" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
@@ -234,6 +289,200 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and __fish_seen_
 complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the rules with their last values'
 complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and __fish_seen_subcommand_from help" -f -a "eval" -d 'Evaluate a rule now, or at another time, and show what it gives; changes nothing'
 complete -c watchdog -n "__fish_watchdog_using_subcommand rule; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand why" -l kind -d 'What is meant, where one name means several' -r -f -a "alert\t'An alert that fires or was over lately'
+monitor\t'A monitor and its own alert'
+rule\t'A rule and its alerts'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand why" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand why" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand why" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand why" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand why" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand why" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and not __fish_seen_subcommand_from add list expire extend preview help" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and not __fish_seen_subcommand_from add list expire extend preview help" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and not __fish_seen_subcommand_from add list expire extend preview help" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and not __fish_seen_subcommand_from add list expire extend preview help" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and not __fish_seen_subcommand_from add list expire extend preview help" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and not __fish_seen_subcommand_from add list expire extend preview help" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and not __fish_seen_subcommand_from add list expire extend preview help" -f -a "add" -d 'Make a silence: shows what it hides, asks, and prints its id'
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and not __fish_seen_subcommand_from add list expire extend preview help" -f -a "list" -d 'List silences'
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and not __fish_seen_subcommand_from add list expire extend preview help" -f -a "expire" -d 'End silences now'
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and not __fish_seen_subcommand_from add list expire extend preview help" -f -a "extend" -d 'Let a silence last longer'
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and not __fish_seen_subcommand_from add list expire extend preview help" -f -a "preview" -d 'Show what a silence would hide, without making it'
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and not __fish_seen_subcommand_from add list expire extend preview help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from add" -l for -d 'How long [default: 1h]' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from add" -l until -d 'Until then: `18:30`, `2026-12-24 18:30`, RFC 3339 or `now+2h`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from add" -l start -d 'From then on [default: now]' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from add" -s m -l comment -d 'Why' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from add" -l by -d 'Who wants it [default: you]' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from add" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from add" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from add" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from add" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from add" -l until-resolved -d 'Until nothing that it matches fires any more, for 7 days at most'
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from add" -s y -l yes -d 'Do not ask'
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from add" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from list" -l state -d 'Only silences in these states' -r -f -a "active\t'It mutes'
+pending\t'It has not begun'
+expired\t'It is over'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from list" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from list" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from list" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from list" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from list" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from expire" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from expire" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from expire" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from expire" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from expire" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from expire" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from extend" -l for -d 'By how much its end moves' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from extend" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from extend" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from extend" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from extend" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from extend" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from extend" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from preview" -l for -d 'How long [default: 1h]' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from preview" -l until -d 'Until then: `18:30`, `2026-12-24 18:30`, RFC 3339 or `now+2h`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from preview" -l start -d 'From then on [default: now]' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from preview" -s m -l comment -d 'Why' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from preview" -l by -d 'Who wants it [default: you]' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from preview" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from preview" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from preview" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from preview" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from preview" -l until-resolved -d 'Until nothing that it matches fires any more, for 7 days at most'
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from preview" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from preview" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from help" -f -a "add" -d 'Make a silence: shows what it hides, asks, and prints its id'
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from help" -f -a "list" -d 'List silences'
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from help" -f -a "expire" -d 'End silences now'
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from help" -f -a "extend" -d 'Let a silence last longer'
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from help" -f -a "preview" -d 'Show what a silence would hide, without making it'
+complete -c watchdog -n "__fish_watchdog_using_subcommand silence; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand maintenance; and not __fish_seen_subcommand_from list next help" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand maintenance; and not __fish_seen_subcommand_from list next help" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand maintenance; and not __fish_seen_subcommand_from list next help" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand maintenance; and not __fish_seen_subcommand_from list next help" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand maintenance; and not __fish_seen_subcommand_from list next help" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand maintenance; and not __fish_seen_subcommand_from list next help" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand maintenance; and not __fish_seen_subcommand_from list next help" -f -a "list" -d 'List the windows of the files, the open ones first'
+complete -c watchdog -n "__fish_watchdog_using_subcommand maintenance; and not __fish_seen_subcommand_from list next help" -f -a "next" -d 'List what is under way and what is to come, in order of time'
+complete -c watchdog -n "__fish_watchdog_using_subcommand maintenance; and not __fish_seen_subcommand_from list next help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand maintenance; and __fish_seen_subcommand_from list" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand maintenance; and __fish_seen_subcommand_from list" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand maintenance; and __fish_seen_subcommand_from list" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand maintenance; and __fish_seen_subcommand_from list" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand maintenance; and __fish_seen_subcommand_from list" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand maintenance; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand maintenance; and __fish_seen_subcommand_from next" -s l -l limit -d 'How many occurrences' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand maintenance; and __fish_seen_subcommand_from next" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand maintenance; and __fish_seen_subcommand_from next" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand maintenance; and __fish_seen_subcommand_from next" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand maintenance; and __fish_seen_subcommand_from next" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand maintenance; and __fish_seen_subcommand_from next" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand maintenance; and __fish_seen_subcommand_from next" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand maintenance; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the windows of the files, the open ones first'
+complete -c watchdog -n "__fish_watchdog_using_subcommand maintenance; and __fish_seen_subcommand_from help" -f -a "next" -d 'List what is under way and what is to come, in order of time'
+complete -c watchdog -n "__fish_watchdog_using_subcommand maintenance; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and not __fish_seen_subcommand_from list log resend test routes help" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and not __fish_seen_subcommand_from list log resend test routes help" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and not __fish_seen_subcommand_from list log resend test routes help" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and not __fish_seen_subcommand_from list log resend test routes help" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and not __fish_seen_subcommand_from list log resend test routes help" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and not __fish_seen_subcommand_from list log resend test routes help" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and not __fish_seen_subcommand_from list log resend test routes help" -f -a "list" -d 'List the notifiers and how they do'
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and not __fish_seen_subcommand_from list log resend test routes help" -f -a "log" -d 'List what was said to whom, newest last'
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and not __fish_seen_subcommand_from list log resend test routes help" -f -a "resend" -d 'Say once more what a notification of the log said'
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and not __fish_seen_subcommand_from list log resend test routes help" -f -a "test" -d 'Send a test message through a notifier; exit code 1 when it is not taken'
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and not __fish_seen_subcommand_from list log resend test routes help" -f -a "routes" -d 'Show the tree of routes, or where an alert with certain labels goes'
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and not __fish_seen_subcommand_from list log resend test routes help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from list" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from list" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from list" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from list" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from list" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from log" -l receiver -d 'Only to this notifier' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from log" -l state -d 'Only those that got this far' -r -f -a "owed\t'Not yet delivered'
+delivered\t'Taken by the receiver'
+dead\t'Given up'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from log" -l alert -d 'Only about this alert: id or its beginning, name, or the monitor it is about' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from log" -s l -l limit -d 'At most so many, the newest' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from log" -l before -d 'Only those before this number, to see what is older' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from log" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from log" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from log" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from log" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from log" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from log" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from resend" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from resend" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from resend" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from resend" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from resend" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from resend" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from test" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from test" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from test" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from test" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from test" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from routes" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from routes" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from routes" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from routes" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from routes" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from routes" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the notifiers and how they do'
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from help" -f -a "log" -d 'List what was said to whom, newest last'
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from help" -f -a "resend" -d 'Say once more what a notification of the log said'
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from help" -f -a "test" -d 'Send a test message through a notifier; exit code 1 when it is not taken'
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from help" -f -a "routes" -d 'Show the tree of routes, or where an alert with certain labels goes'
+complete -c watchdog -n "__fish_watchdog_using_subcommand notify; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand drill" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand drill" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand drill" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand drill" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand drill" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand drill" -s h -l help -d 'Print help'
 complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l at -d 'Evaluate at this time: RFC 3339, Unix seconds, `now-1h` or `-1h` [default: now]' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l start -d 'Evaluate at every step from this time on' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l end -d 'Last time of a range [default: now]' -r
@@ -424,29 +673,50 @@ always\t'Always'
 never\t'Never'"
 complete -c watchdog -n "__fish_watchdog_using_subcommand man" -l json -d 'Print JSON'
 complete -c watchdog -n "__fish_watchdog_using_subcommand man" -s h -l help -d 'Print help'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "serve" -d 'Run the engine and its API; needs no terminal'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "tui" -d 'Show the terminal interface of a running server'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "init" -d 'Write a starter configuration that watches this machine'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "check" -d 'Check the configuration and list every mistake with its place; needs no server'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "reload" -d 'Load the configuration directory now'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "status" -d 'Tell how everything is; exit code 1 when a monitor is down'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "monitor" -d 'Look at monitors, or probe one now'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "alert" -d 'Look at alerts'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "rule" -d 'Look at rules, or evaluate one'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "query" -d 'Ask for metrics in PromQL: now, at a time, or over a range'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "probe" -d 'Probe a target once, without a server and without files'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "tsdb" -d 'Look at the store of samples, or delete from it'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "man" -d 'Print the manual page, or write all pages'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule query probe tsdb completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "serve" -d 'Run the engine and its API; needs no terminal'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "tui" -d 'Show the terminal interface of a running server'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "init" -d 'Write a starter configuration that watches this machine'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "check" -d 'Check the configuration and list every mistake with its place; needs no server'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "reload" -d 'Load the configuration directory now'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "status" -d 'Tell how everything is; exit code 1 when a monitor is down'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "monitor" -d 'Look at monitors, or probe one now'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "alert" -d 'Look at alerts, and say that you have one'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "rule" -d 'Look at rules, or evaluate one'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "why" -d 'Tell why somebody was told of something, or why not; exit code 1 when not'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "silence" -d 'Keep alerts from being told for a while'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "maintenance" -d 'Look at maintenance windows'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "notify" -d 'Look at notifiers and what they were sent, test them, send again'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "drill" -d 'Send a marked alert the whole way, and tell when each notifier took it'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "query" -d 'Ask for metrics in PromQL: now, at a time, or over a range'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "probe" -d 'Probe a target once, without a server and without files'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "tsdb" -d 'Look at the store of samples, or delete from it'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "man" -d 'Print the manual page, or write all pages'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from tui" -f -a "explore" -d 'Open the chart of a query in PromQL'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from monitor" -f -a "list" -d 'List monitors, the broken ones first'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from monitor" -f -a "show" -d 'Show everything about one monitor; exit code 1 when it is down'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from monitor" -f -a "run" -d 'Probe a monitor now, outside its schedule; exit code 1 when the probe fails'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from monitor" -f -a "history" -d 'List the kept results of a monitor, newest last'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from alert" -f -a "list" -d 'List pending, firing and recently resolved alerts'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from alert" -f -a "show" -d 'Show everything about one alert; exit code 1 while it fires'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from alert" -f -a "ack" -d 'Say that you have it: escalation and repeats pause'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from alert" -f -a "unack" -d 'Take an acknowledgement back'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from alert" -f -a "history" -d 'List what happened to alerts, newest last'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from rule" -f -a "list" -d 'List the rules with their last values'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from rule" -f -a "eval" -d 'Evaluate a rule now, or at another time, and show what it gives; changes nothing'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from silence" -f -a "add" -d 'Make a silence: shows what it hides, asks, and prints its id'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from silence" -f -a "list" -d 'List silences'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from silence" -f -a "expire" -d 'End silences now'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from silence" -f -a "extend" -d 'Let a silence last longer'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from silence" -f -a "preview" -d 'Show what a silence would hide, without making it'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from maintenance" -f -a "list" -d 'List the windows of the files, the open ones first'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from maintenance" -f -a "next" -d 'List what is under way and what is to come, in order of time'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from notify" -f -a "list" -d 'List the notifiers and how they do'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from notify" -f -a "log" -d 'List what was said to whom, newest last'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from notify" -f -a "resend" -d 'Say once more what a notification of the log said'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from notify" -f -a "test" -d 'Send a test message through a notifier; exit code 1 when it is not taken'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from notify" -f -a "routes" -d 'Show the tree of routes, or where an alert with certain labels goes'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "http" -d 'One HTTP request'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "tcp" -d 'One TCP connection'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "script" -d 'One run of a program, judged as Nagios does'

@@ -363,7 +363,7 @@ fn mistakes_in_what_a_notifier_takes_are_reported_at_their_place() {
     check("fallback: hok", "2:48 W013 no notifier is named `hok`");
     check("fallback: ops", "2:48 W014");
     check("fallback: b", "2:48 W014 falling back from `ops` leads back to it");
-    check("digest_above: 0", "W007");
+    check("digest_above: -1", "W007");
 }
 
 #[test]
