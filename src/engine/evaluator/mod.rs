@@ -360,6 +360,7 @@ impl Evaluator {
         if let Some(by) = self.wall.jumped(before, now, Instant::now()) {
             tracing::warn!(milliseconds = by, "the wall clock was set");
             self.book.shift(by);
+            self.rules.shift(by);
             self.step(AlertEvent::ClockJumped(by), decisions);
         }
     }

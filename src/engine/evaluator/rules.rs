@@ -119,6 +119,14 @@ impl RuleAlerts {
         self.lapses.first().map(|(at, _)| *at)
     }
 
+    /// The wall clock was set by so many milliseconds: nothing is over for that.
+    pub(crate) fn shift(&mut self, by: i64) {
+        for known in self.of.values_mut() {
+            known.lapses = Timestamp::from_millis(known.lapses.millis().saturating_add(by));
+        }
+        self.lapses = self.of.iter().map(|(fingerprint, known)| (known.lapses, *fingerprint)).collect();
+    }
+
     fn know(&mut self, fingerprint: Fingerprint, state: RuleAlertState, lapses: Timestamp) {
         self.forget(fingerprint);
         self.lapses.insert((lapses, fingerprint));
@@ -180,4 +188,48 @@ fn event(alert: &RuleAlert, fingerprint: Fingerprint, what: &'static str, now: T
 fn about(labels: &Labels) -> String {
     let own = labels.filtered(|name| !matches!(name, "alertname" | "severity"));
     if own.is_empty() { String::new() } else { format!("{own}: ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::alert::dispatch::{Event, Setup};
+
+    fn at(s: i64) -> Timestamp {
+        Timestamp::from_millis(1_767_225_600_000 + s * 1_000)
+    }
+
+    fn firing(now: Timestamp) -> RuleAlert {
+        let labels = Labels::new([("alertname", "SlowShop")]);
+        RuleAlert {
+            fingerprint: labels.fingerprint(),
+            labels,
+            annotations: Labels::default(),
+            state: RuleAlertState::Firing,
+            starts_at: now,
+            ends_at: now.plus(Duration::from_secs(240)),
+            value: 1.0,
+            rule: "SlowShop".to_owned(),
+            group: "web".to_owned(),
+            query: "up == 0".to_owned(),
+            source: String::new(),
+            severity: None,
+        }
+    }
+
+    #[test]
+    fn an_alert_of_which_nothing_is_heard_is_over_and_a_clock_that_is_set_ends_none() {
+        let mut dispatcher = Dispatcher::new(Arc::new(Setup::default()), at(0));
+        let (mut rules, mut out) = (RuleAlerts::default(), Decisions::default());
+        rules.take(vec![firing(at(0))], &dispatcher, at(0), &mut out);
+        dispatcher.step(at(0), Event::Alerts(std::mem::take(&mut out.updates)));
+        rules.shift(3_600_000);
+        dispatcher.step(at(3_601), Event::ClockJumped(3_600_000));
+        rules.lapse(&dispatcher, at(3_839), &mut out);
+        assert_eq!((out.updates.len(), rules.next()), (0, Some(at(3_840))));
+        rules.lapse(&dispatcher, at(3_840), &mut out);
+        assert_eq!((out.updates[0].ends_at, rules.next()), (Some(at(3_840)), None));
+    }
 }
