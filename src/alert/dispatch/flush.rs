@@ -111,7 +111,7 @@ impl Dispatcher {
         found
     }
 
-    fn is_of_route(&self, group: &Group, notifier: &str) -> bool {
+    pub(super) fn is_of_route(&self, group: &Group, notifier: &str) -> bool {
         self.setup.notifiers_of(&group.route.receiver).contains(&notifier)
     }
 

@@ -29,6 +29,12 @@ impl Dispatcher {
         if !known && !active {
             return;
         }
+        // Whether an alert of our own fires is known here: another server with the same rules, or whoever
+        // posts these labels, does not end it.
+        let own = |a: &Alert| a.origin != Origin::Foreign && a.fires();
+        if update.origin == Origin::Foreign && self.alerts.get(&fingerprint).is_some_and(own) {
+            return;
+        }
         if !known {
             self.alerts.insert(fingerprint, Alert::new(update, now));
             self.match_silences(fingerprint);

@@ -10,7 +10,7 @@ use crate::alert::dispatch::timers::Timer;
 use crate::alert::maintenance::Occurrence;
 use crate::alert::route::Route;
 use crate::alert::rule::Fingerprint;
-use crate::alert::silence::SilenceState;
+use crate::alert::silence::{Silence, SilenceState};
 use crate::base::time::Timestamp;
 
 /// With more alerts than this the board's mutes are brought up to date once a second, not at once.
@@ -27,6 +27,16 @@ pub(super) fn said_by(who: &str, comment: &str) -> String {
     if comment.is_empty() { who.to_owned() } else { format!("{who}: {comment}") }
 }
 
+fn by_silence(silence: &Silence) -> MutedBy {
+    MutedBy {
+        kind: MuteKind::Silence,
+        id: silence.id.clone(),
+        detail: said_by(&silence.created_by, &silence.comment),
+        until: Some(silence.ends_at),
+        source: silence.source.clone(),
+    }
+}
+
 impl Dispatcher {
     /// What mutes an alert now, on its way through any of its routes; `None` when nothing does.
     pub fn muted(&self, fingerprint: Fingerprint) -> Option<MutedBy> {
@@ -41,6 +51,17 @@ impl Dispatcher {
     /// What mutes an alert in a group; `by_time` is what the group's route says of now.
     pub(super) fn mute_in(&self, alert: &Alert, by_time: Option<&MutedBy>) -> Option<MutedBy> {
         self.cause_elsewhere(alert).or_else(|| by_time.cloned()).or_else(|| self.wanted_quiet(alert))
+    }
+
+    /// What mutes an alert on its way to one notifier: of the routes only those that lead there count, if any does.
+    pub(super) fn mute_to(&self, alert: &Alert, notifier: &str) -> Option<MutedBy> {
+        let groups = || alert.groups.iter().filter_map(|id| self.groups.get(id));
+        let mut to = groups().filter(|g| self.is_of_route(g, notifier)).map(|g| self.route_mute(&g.route)).peekable();
+        if to.peek().is_none() {
+            return self.mute_of(alert);
+        }
+        let by_time = to.collect::<Option<Vec<MutedBy>>>().and_then(|all| all.into_iter().next());
+        self.mute_in(alert, by_time.as_ref())
     }
 
     /// A dependency or an inhibiting alert.
@@ -118,14 +139,15 @@ impl Dispatcher {
     pub(super) fn silencing(&self, alert: &Alert) -> Option<MutedBy> {
         let of_alert = alert.silences.iter().filter_map(|id| self.silences.get(id)).map(|s| &s.silence);
         let active = of_alert.filter(|s| s.state(self.now) == SilenceState::Active);
-        let silence = active.max_by_key(|s| s.ends_at)?;
-        Some(MutedBy {
-            kind: MuteKind::Silence,
-            id: silence.id.clone(),
-            detail: said_by(&silence.created_by, &silence.comment),
-            until: Some(silence.ends_at),
-            source: silence.source.clone(),
-        })
+        active.max_by_key(|s| s.ends_at).map(by_silence)
+    }
+
+    /// Everything that mutes an alert now, where [`Dispatcher::muted`] names one thing.
+    pub fn mutes(&self, alert: &Alert) -> Vec<MutedBy> {
+        let causes = [self.dependency(alert), self.inhibition(alert), self.all_routes_muted(alert)];
+        let of_alert = alert.silences.iter().filter_map(|id| self.silences.get(id)).map(|s| &s.silence);
+        let silences = of_alert.filter(|s| s.state(self.now) == SilenceState::Active).map(by_silence);
+        causes.into_iter().chain([self.maintenance(alert)]).flatten().chain(silences).collect()
     }
 
     /// A time interval or maintenance window began or ended, or may have.

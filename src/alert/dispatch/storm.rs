@@ -276,7 +276,7 @@ impl Dispatcher {
         let ended = std::mem::take(&mut storm.ended);
         let firing = storm.firing.clone();
         let known = |f: &Fingerprint| self.alerts.get(f).filter(|a| a.told.contains_key(notifier));
-        let speaks = |a: &Alert| self.mute_of(a).is_none();
+        let speaks = |a: &Alert| self.mute_to(a, notifier).is_none();
         let resolved: Vec<Fingerprint> =
             ended.iter().copied().filter(|f| known(f).is_some_and(|a| !a.fires() && speaks(a))).collect();
         let (visible, hidden): (Vec<Fingerprint>, Vec<Fingerprint>) =

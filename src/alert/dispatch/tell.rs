@@ -171,25 +171,28 @@ impl Dispatcher {
     /// A notifier gave a notification up: its fallback is told what it does not know.
     pub(super) fn given_up(&mut self, refused: &Notification, fx: &mut Effects) {
         let notifier = refused.notifier.as_str();
-        let by_key = |a: &&mut Alert| a.told.get(notifier).is_some_and(|t| t.key == refused.key);
-        let mut about = BTreeSet::new();
-        for alert in self.alerts.values_mut().filter(by_key) {
-            if let Some(told) = alert.told.get_mut(notifier) {
-                told.refused = true;
-            }
-            about.insert(alert.fingerprint);
+        let listed = refused.alerts.iter().filter_map(|a| Fingerprint::parse(&a.fingerprint));
+        let mut about: BTreeSet<Fingerprint> = listed.collect();
+        // In a storm thousands may be given up: all alerts are gone through only for what left some out.
+        if refused.omitted > 0 {
+            let by_key = |a: &&Alert| a.told.get(notifier).is_some_and(|t| t.key == refused.key);
+            about.extend(self.alerts.values().filter(by_key).map(|a| a.fingerprint));
         }
-        self.changed.alerts.extend(&about);
+        for fingerprint in &about {
+            let told = self.alerts.get_mut(fingerprint).and_then(|a| a.told.get_mut(notifier));
+            if let Some(told) = told.filter(|t| t.key == refused.key) {
+                told.refused = true;
+                self.changed.alerts.insert(*fingerprint);
+            }
+        }
         let setup = std::sync::Arc::clone(&self.setup);
         let Some(fallback) = setup.notifier(notifier).and_then(|n| n.fallback.as_deref()) else { return };
         if setup.notifier(fallback).is_none() || fallback == notifier {
             return;
         }
         let told = |a: &Alert| a.told.contains_key(fallback);
-        let muted = |a: &Alert| self.mute_of(a).is_some();
-        let listed = refused.alerts.iter().filter_map(|a| Fingerprint::parse(&a.fingerprint));
+        let muted = |a: &Alert| self.mute_to(a, notifier).is_some();
         let ended: Vec<Fingerprint> = refused.resolved().filter_map(|a| Fingerprint::parse(&a.fingerprint)).collect();
-        about.extend(listed);
         let known = |f: &Fingerprint| self.alerts.get(f);
         let firing: Vec<Fingerprint> =
             about.iter().copied().filter(|f| known(f).is_some_and(|a| a.fires() && !told(a) && !muted(a))).collect();

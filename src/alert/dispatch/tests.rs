@@ -8,13 +8,14 @@ use proptest::prelude::*;
 
 use crate::alert::ack::Ack;
 use crate::alert::dispatch::{
-    AlertUpdate, Change, Dispatcher, Event, NotifierPolicy, Origin, Record, RecordKey, Setup, Verdict,
+    AlertUpdate, Change, Digest, Dispatcher, Event, NotifierPolicy, Origin, Record, RecordKey, Setup, Verdict,
 };
 use crate::alert::matchers::Matchers;
 use crate::alert::policy::Policy;
 use crate::alert::route::{GroupBy, Route};
 use crate::alert::rule::Fingerprint;
 use crate::alert::silence::Silence;
+use crate::alert::window::{TimeInterval, TimeWindow};
 use crate::base::labels::Labels;
 use crate::base::time::Timestamp;
 
@@ -107,6 +108,19 @@ fn a_preview_shows_what_a_silence_would_mute_and_counters_what_it_did() {
 }
 
 #[test]
+fn everything_that_mutes_an_alert_is_named() {
+    let mut d = Dispatcher::new(setup(Route::default()), at(0));
+    d.step(at(0), Event::Alerts(vec![update("shop", true, at(0))]));
+    d.step(at(0), Event::SilenceSet(silence("s1", r#"monitor="shop""#, 0, 60)));
+    d.step(at(0), Event::SilenceSet(silence("s2", r#"alertname=~"M.*""#, 0, 90)));
+    d.step(at(0), Event::Monitors(vec![("gateway".to_owned(), true)]));
+    let ids = |d: &Dispatcher| d.alerts().flat_map(|a| d.mutes(a)).map(|by| by.id).collect::<Vec<_>>();
+    assert_eq!(ids(&d), ["gateway", "s1", "s2"]);
+    d.step(at(60), Event::Monitors(vec![("gateway".to_owned(), false)]));
+    assert_eq!(ids(&d), ["s2"]);
+}
+
+#[test]
 fn alerts_that_are_over_leave_nothing_behind() {
     let mut d = Dispatcher::new(setup(Route::default()), at(0));
     let mut rows: BTreeMap<RecordKey, Record> = BTreeMap::new();
@@ -144,6 +158,88 @@ fn a_storm_is_one_decision_per_group_and_one_message() {
         told.extend(d.step(due, Event::Tick).notifications);
     }
     assert_eq!((told.len(), told[0].alerts.len(), told[0].omitted), (1, 20, 9_980));
+}
+
+#[test]
+fn another_server_ends_no_alert_of_our_own() {
+    let mut d = Dispatcher::new(setup(Route::default()), at(0));
+    let foreign =
+        |ends| AlertUpdate { origin: Origin::Foreign, ends_at: Some(at(ends)), ..update("shop", true, at(0)) };
+    let fires = |d: &Dispatcher| d.alerts().next().is_some_and(|a| a.fires() && a.origin() == Origin::Monitor);
+    d.step(at(0), Event::Alerts(vec![update("shop", true, at(0))]));
+    d.step(at(1), Event::Alerts(vec![foreign(1)]));
+    assert!(fires(&d), "it does not end it at once");
+    d.step(at(2), Event::Alerts(vec![foreign(60)]));
+    d.step(at(61), Event::Tick);
+    assert!(fires(&d), "nor later");
+    d.step(at(62), Event::Alerts(vec![update("shop", false, at(62))]));
+    d.step(at(63), Event::Alerts(vec![foreign(90)]));
+    assert!(d.alerts().next().is_some_and(|a| a.fires() && a.origin() == Origin::Foreign), "its own is told of");
+}
+
+#[test]
+fn the_fallback_hears_of_all_that_was_refused_shown_or_not() {
+    for (alerts, above) in [(3, None), (1_100, None), (30, Some(Digest::default()))] {
+        let group_by = if above.is_some() { GroupBy::labels(["monitor"]) } else { GroupBy::labels(["alertname"]) };
+        let mut setup = (*setup(Route { group_by, ..Route::default() })).clone();
+        let ops = NotifierPolicy { fallback: Some("mail".to_owned()), digest: above, send_resolved: true };
+        setup.notifiers = [("ops".to_owned(), ops), ("mail".to_owned(), NotifierPolicy::default())].into();
+        let mut d = Dispatcher::new(Arc::new(setup), at(0));
+        d.step(at(0), Event::Alerts((0..alerts).map(|i| update(&i.to_string(), true, at(0))).collect()));
+        let told = d.step(at(1), Event::Tick).notifications;
+        assert_eq!(told.len(), 1);
+        let taken = d.step(at(2), Event::GivenUp(Arc::new(told[0].clone()))).notifications;
+        assert_eq!((taken.len(), taken[0].alerts.len() + taken[0].omitted), (1, alerts));
+        assert!(d.alerts().all(|a| a.told()["ops"].refused && a.told().contains_key("mail")));
+    }
+}
+
+/// From ten past midnight on, in the test's time.
+fn night() -> TimeWindow {
+    let interval = TimeInterval {
+        times: vec![(10, 1_440)],
+        weekdays: Vec::new(),
+        days_of_month: Vec::new(),
+        months: Vec::new(),
+        years: Vec::new(),
+        zone: jiff::tz::TimeZone::UTC,
+    };
+    TimeWindow { name: "night".to_owned(), intervals: vec![interval], source: String::new() }
+}
+
+#[test]
+fn the_end_of_a_storm_names_nothing_that_is_muted_on_the_way_to_who_hears_it() {
+    // Half of the alerts reach `ops` through a route that is muted from 00:10 on; `mail` hears of all of them.
+    let of_half = Matchers::parse(r#"monitor=~"1.*""#).unwrap();
+    let child = |id: &str, receiver: &str, matchers: Matchers, mute: &[&str]| Route {
+        id: id.to_owned(),
+        receiver: receiver.to_owned(),
+        matchers,
+        group_by: GroupBy::labels(["monitor"]),
+        mute: mute.iter().map(|m| (*m).to_owned()).collect(),
+        continues: true,
+        ..Route::default()
+    };
+    let routes = vec![
+        child("c0", "mail", Matchers::default(), &[]),
+        child("c1", "ops", of_half.clone(), &["night"]),
+        child("c2", "ops", Matchers::parse(r#"monitor!~"1.*""#).unwrap(), &[]),
+    ];
+    let mut setup = (*setup(Route { routes, ..Route::default() })).clone();
+    setup.notifiers.insert("mail".to_owned(), NotifierPolicy::default());
+    setup.policy.add_notifiers(["ops", "mail"]);
+    setup.policy.windows.insert("night".to_owned(), night());
+    let mut d = Dispatcher::new(Arc::new(setup), at(0));
+    d.step(at(0), Event::Alerts((0..100).map(|i| update(&i.to_string(), true, at(0))).collect()));
+    let told = d.step(at(1), Event::Tick).notifications;
+    assert_eq!(told.iter().map(|n| n.alerts.len() + n.omitted).collect::<Vec<_>>(), [100, 100]);
+    let over = (20..100).filter(|i| i % 2 == 0).map(|i| update(&i.to_string(), false, at(660))).collect();
+    d.step(at(660), Event::Alerts(over));
+    while let Some(due) = d.next_due().filter(|due| *due <= at(1_500)) {
+        for n in d.step(due, Event::Tick).notifications.iter().filter(|n| n.notifier == "ops") {
+            assert!(n.alerts.iter().all(|a| !of_half.matches(&a.labels)), "{n:?}");
+        }
+    }
 }
 
 #[derive(Clone, Debug)]

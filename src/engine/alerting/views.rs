@@ -188,7 +188,7 @@ pub(crate) fn route_matches(dispatcher: &Dispatcher, labels: &Labels) -> Vec<Rou
 
 /// An alert in Alertmanager's form.
 pub(crate) fn gettable(dispatcher: &Dispatcher, alert: &Alert, now: Timestamp) -> GettableAlert {
-    let by = dispatcher.muted(alert.fingerprint());
+    let by = dispatcher.mutes(alert);
     let id_if =
         |wanted: &[Mute]| by.iter().filter(|b| wanted.contains(&b.kind)).map(|b| b.id.clone()).collect::<Vec<_>>();
     let mut receivers: Vec<ReceiverName> =
@@ -203,7 +203,7 @@ pub(crate) fn gettable(dispatcher: &Dispatcher, alert: &Alert, now: Timestamp) -
         receivers,
         starts_at: alert.starts_at(),
         status: AlertStatus {
-            state: if by.is_some() { AmState::Suppressed } else { AmState::Active },
+            state: if by.is_empty() { AmState::Active } else { AmState::Suppressed },
             silenced_by: id_if(&[Mute::Silence]),
             inhibited_by: id_if(&[Mute::Inhibition]),
             muted_by: id_if(&[Mute::Time, Mute::Maintenance, Mute::Dependency]),
