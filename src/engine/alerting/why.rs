@@ -149,7 +149,7 @@ impl Alerting {
         let filter = DeliveryFilter { limit: DELIVERIES, alert: Some(fingerprint), ..DeliveryFilter::default() };
         let deliveries = self.db.deliveries(filter).await.map_err(store)?.deliveries;
         steps.push(attempts(&deliveries, now));
-        let stops_at = steps.iter().position(|s| matches!(s.outcome, StepOutcome::Stop | StepOutcome::Waiting));
+        let stops_at = stops_at(steps);
         let verdict = match stops_at.and_then(|i| steps.get(i)) {
             Some(s) if s.outcome == StepOutcome::Waiting => format!("under way at `{}`: {}", s.name, s.text),
             Some(s) => format!("stopped at `{}`: {}", s.name, s.text),
@@ -165,6 +165,29 @@ impl Alerting {
             at: now,
         })
     }
+}
+
+/// The step that stops it, or where it stands. An alert that fires has passed what comes before, whatever that says by
+/// now; of several routes one that lets it through is enough, and one on which it is under way says more than one that
+/// stops it.
+fn stops_at(steps: &[WhyStep]) -> Option<usize> {
+    let halts = |s: &WhyStep| matches!(s.outcome, StepOutcome::Stop | StepOutcome::Waiting);
+    let named = |name: &'static str| steps.iter().enumerate().filter(move |(_, s)| s.name == name).map(|(i, _)| i);
+    let first = |from: usize, to: usize| (from..to).find(|i| steps.get(*i).is_some_and(halts));
+    let fires = named("state").find(|i| steps.get(*i).is_some_and(|s| s.outcome == StepOutcome::Pass));
+    let end = named("attempts").next().unwrap_or(steps.len());
+    let routes: Vec<usize> = named("route").chain([end]).collect();
+    let common = first(fires.unwrap_or(0), routes.first().copied().unwrap_or(end));
+    if common.is_some() {
+        return common;
+    }
+    let halted: Vec<Option<usize>> = routes.windows(2).map(|pair| first(pair[0], pair[1])).collect();
+    if halted.is_empty() || halted.contains(&None) {
+        return first(end, steps.len());
+    }
+    let waits = |i: &usize| steps.get(*i).is_some_and(|s| s.outcome == StepOutcome::Waiting);
+    let halted: Vec<usize> = halted.into_iter().flatten().collect();
+    halted.iter().copied().find(waits).or_else(|| halted.first().copied())
 }
 
 /// Loaded, series, value, hold: what a rule does before there is an alert.
@@ -222,6 +245,10 @@ fn attempts(deliveries: &[DeliveryItem], now: Timestamp) -> WhyStep {
     let Some(newest) = deliveries.first() else {
         return step("attempts", StepOutcome::Skipped, "nothing was sent about it".to_owned());
     };
+    // A repeat that is still owed does not undo that somebody was told; what was said before the last turn does not
+    // count.
+    let latest = deliveries.iter().take_while(|d| d.status == newest.status);
+    let newest = latest.into_iter().find(|d| d.state == DeliveryState::Delivered).unwrap_or(newest);
     let ago = Short(now.since(newest.at));
     let (outcome, text) = match newest.state {
         DeliveryState::Delivered => {
@@ -247,4 +274,61 @@ fn attempts(deliveries: &[DeliveryItem], now: Timestamp) -> WhyStep {
         out.facts.push((format!("{} {} {}", item.at, item.notifier, item.status.as_str()), how));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::message::Status::{Firing, Resolved};
+    use crate::wire::board::DeliveryState::{Delivered, Owed};
+
+    /// Steps by the first letters of their outcomes: `value:s` stops, `w` waits, `p` passes, `-` plays no part.
+    #[track_caller]
+    fn check(steps: &str, expected: Option<&str>) {
+        let outcome = |letter| match letter {
+            "p" => StepOutcome::Pass,
+            "w" => StepOutcome::Waiting,
+            "s" => StepOutcome::Stop,
+            _ => StepOutcome::Skipped,
+        };
+        let all = steps.split(' ').map(|s| s.split_once(':').unwrap());
+        let all: Vec<WhyStep> = all.map(|(name, o)| step(name, outcome(o), String::new())).collect();
+        let found = stops_at(&all).map(|i| format!("{} {i}", all[i].name));
+        assert_eq!(found.as_deref(), expected, "{steps}");
+    }
+
+    #[test]
+    fn one_route_that_lets_an_alert_through_is_enough() {
+        check("value:s hold:- state:s silence:p route:p group:- decision:- attempts:p", Some("value 0"));
+        check("value:s hold:- state:p silence:p route:p group:p decision:p attempts:p", None);
+        check("value:p state:p silence:s route:p group:p decision:s attempts:p", Some("silence 2"));
+        check("state:p route:p window:s group:p decision:s route:p group:p decision:p attempts:w", Some("attempts 8"));
+        check("state:p route:s group:p route:p group:w decision:w attempts:-", Some("group 4"));
+        check("state:p route:p window:s route:s group:p attempts:-", Some("window 2"));
+        check("state:p route:p group:p decision:p attempts:s", Some("attempts 4"));
+    }
+
+    #[test]
+    fn a_repeat_that_is_owed_does_not_undo_that_somebody_was_told() {
+        let now = Timestamp::from_millis(1_767_225_600_000);
+        let item = |state, status| DeliveryItem {
+            id: 1,
+            at: now,
+            receiver: "ops".to_owned(),
+            notifier: "ops".to_owned(),
+            status,
+            reason: String::new(),
+            subject: String::new(),
+            alerts: 1,
+            fingerprints: Vec::new(),
+            state,
+            attempts: Vec::new(),
+            next_attempt: None,
+            key: String::new(),
+        };
+        let outcome = |all: &[DeliveryItem]| attempts(all, now).outcome;
+        assert_eq!(outcome(&[item(Owed, Firing), item(Delivered, Firing)]), StepOutcome::Pass);
+        assert_eq!(outcome(&[item(Owed, Firing), item(Delivered, Resolved)]), StepOutcome::Waiting);
+        assert_eq!(outcome(&[]), StepOutcome::Skipped);
+    }
 }
