@@ -17,8 +17,6 @@ pub struct Diff {
     pub unchanged: usize,
     /// Whether receivers differ, their order aside.
     pub receivers: bool,
-    /// Whether another receiver gets the alerts.
-    pub route: bool,
     /// Whether anything differs of who is told and when.
     pub alerting: bool,
     /// Whether `server:` differs.
@@ -55,7 +53,6 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
         list
     };
     diff.receivers = receivers(old) != receivers(new);
-    diff.route = old.route != new.route;
     diff.alerting = old.alerting.hash != new.alerting.hash;
     diff.rules = !same(&old.rules, &new.rules);
     diff.server = old.server != new.server;

@@ -151,7 +151,6 @@ pub fn load(dir: &Path, catalog: &dyn Catalog, resolver: &dyn Resolver, previous
         intake: good.intake,
         heartbeat: good.heartbeat.clone(),
         receivers: good.receivers.clone(),
-        route: good.route.clone(),
         alerting: Arc::clone(&good.alerting),
         monitors,
         rules: kept.values().flat_map(|k| k.rules.iter().cloned()).collect(),

@@ -50,8 +50,6 @@ pub struct Main {
     pub heartbeat: Option<Deadman>,
     /// `notifiers:`.
     pub receivers: Vec<Arc<Receiver>>,
-    /// The notifier that gets everything, if it is one: what `route.receiver` says.
-    pub route: Option<String>,
     /// Who is told of what, and when not.
     pub alerting: Arc<Policy>,
 }
@@ -94,10 +92,6 @@ pub fn read(source: &Arc<Source>, messages: &Messages, catalog: &dyn Catalog, re
         (declared, main.receivers) = receivers(&mut fields, &main.server, catalog);
         let (mut policy, named) = alerting::read(&mut fields, &declared);
         policy.add_notifiers(main.receivers.iter().map(|r| r.name.as_str()));
-        main.route = match (policy.notifiers(&policy.route.receiver), policy.route.receiver.as_str()) {
-            ([one], receiver) if receiver != EVERY_NOTIFIER => Some(one.clone()),
-            _ => None,
-        };
         main.alerting = Arc::new(policy);
         mentions = named;
         if let Some(entry) = root.as_ref().and_then(|r| r.get("monitors")) {

@@ -32,8 +32,6 @@ pub struct Config {
     pub heartbeat: Option<Deadman>,
     /// `notifiers:`, in the order written.
     pub receivers: Vec<Arc<Receiver>>,
-    /// `route.receiver`: who gets everything; `None` means every receiver.
-    pub route: Option<String>,
     /// Who is told of what, and when not: `route`, `receivers`, `inhibit`, `silences` and so on.
     pub alerting: Arc<Policy>,
     /// Every monitor, paused ones included.

@@ -46,8 +46,7 @@ fn without_a_route_every_notifier_hears_everything() {
         assert_eq!(policy.notifiers("hook"), ["hook"]);
     }
     assert_eq!(policy("").route.group_wait, Duration::from_secs(1));
-    assert_eq!(load("").config.route, None);
-    assert_eq!(load("route: {receiver: ops}\n").config.route.as_deref(), Some("ops"));
+    assert_eq!(policy("route: {receiver: ops}\n").route.receiver, "ops");
 }
 
 #[test]

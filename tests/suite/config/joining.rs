@@ -21,7 +21,7 @@ fn all_files_of_all_folders_are_read() {
     assert_eq!(names(&loaded), ["one", "three", "two"]);
     assert_eq!(loaded.files, 3);
     assert_eq!(loaded.config.server.listen, Some("127.0.0.1:8080".parse().unwrap()));
-    assert_eq!(loaded.config.route.as_deref(), Some("ops"));
+    assert_eq!(loaded.config.alerting.route.receiver, "ops");
     assert_eq!(loaded.config.monitors["three"].source, "monitors.d/deep/er/b.yml:2:5");
 }
 
@@ -146,7 +146,7 @@ fn the_difference_names_what_is_new_changed_and_gone() {
         (format!("{:?} {:?} {:?}", diff.added, diff.changed, diff.removed), diff.unchanged),
         (r#"[MonitorName("add")] [MonitorName("change")] [MonitorName("remove")]"#.to_owned(), 1)
     );
-    assert_eq!((diff.receivers, diff.route, diff.server), (true, false, false));
+    assert_eq!((diff.receivers, diff.alerting, diff.server), (true, true, false));
     assert!(watchdog::config::diff(&second.config, &second.config).is_empty());
 }
 

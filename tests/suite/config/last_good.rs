@@ -127,7 +127,7 @@ fn a_broken_main_file_keeps_the_last_good_one() {
     site.write("watchdog.yaml", "server: {listen: 127.0.0.1:2}\nnotifiers: [{name: ops, type: webhok}]\n");
     let second = site.reload(&first);
     assert_eq!(second.config.server, first.config.server);
-    assert_eq!((second.config.receivers.len(), second.config.route.as_deref()), (1, Some("ops")));
+    assert_eq!((second.config.receivers.len(), second.config.alerting.route.receiver.as_str()), (1, "ops"));
     assert_eq!(second.errors(), 1);
     site.remove("watchdog.yaml").write("monitors.d/a.yaml", "");
     assert!(site.reload(&second).config.receivers.is_empty());
