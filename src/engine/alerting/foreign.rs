@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::alert::dispatch::{AlertUpdate, Origin};
 use crate::alert::rule::Fingerprint;
-use crate::base::labels::{Labels, is_label_name};
+use crate::base::labels::Labels;
 use crate::base::time::Timestamp;
 use crate::wire::alertmanager::PostableAlert;
 
@@ -52,13 +52,19 @@ fn kept(pairs: &BTreeMap<String, String>, what: &str) -> Result<Labels, String> 
     if size > MAX_TEXT {
         return Err(format!("{what}s of more than {} KiB", MAX_TEXT >> 10));
     }
-    if let Some(name) = pairs.keys().find(|name| !is_label_name(name)) {
+    if let Some(name) = pairs.keys().find(|name| !is_name(name)) {
         return Err(format!("invalid {what} set: invalid name {name:?}"));
     }
     Ok(Labels::new(pairs.iter().filter(|(_, value)| !value.is_empty()).map(|(n, v)| (n.as_str(), v.as_str()))))
 }
 
 #[cfg(test)]
+/// Prometheus 3 sends names such as `service.name`. Of what UTF-8 allows beyond that, only what can be mistaken for
+/// the text around a name is refused: labels as text are part of keys.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "_.-:/".contains(c))
+}
+
 mod tests {
     use super::*;
 
@@ -81,6 +87,12 @@ mod tests {
         let of_amtool = PostableAlert { starts_at: zero, ends_at: zero, ..posted(&[("alertname", "X")]) };
         assert_eq!(update(&of_amtool, now).unwrap(), bare);
         assert_eq!(update(&posted(&[]), now).unwrap_err(), "at least one label pair required");
+        for name in ["__rule_uid", "service.name", "k8s.io/name", "größe"] {
+            assert_eq!(update(&posted(&[(name, "x")]), now).unwrap().labels.get(name), Some("x"));
+        }
+        for name in ["", "a=\"x\", b", "a b", "a\u{1b}[2J"] {
+            assert!(update(&posted(&[(name, "x")]), now).unwrap_err().starts_with("invalid label set"), "{name:?}");
+        }
         let turned = PostableAlert { starts_at: at(9), ends_at: at(8), ..posted(&[("alertname", "X")]) };
         assert_eq!(update(&turned, now).unwrap_err(), "start time must be before end time");
     }
