@@ -127,6 +127,8 @@ impl Book {
         for name in gone {
             self.end(&name, Over::Removed, now, out);
             self.entries.remove(&name);
+            // What still names it depends on nothing there is.
+            out.monitors.push((name.to_string(), false));
             out.changes.push(Change::MonitorGone(name));
         }
         if !complete {

@@ -78,7 +78,10 @@ impl RuleAlerts {
                 RuleAlertState::Resolved | RuleAlertState::Cancelled => {
                     self.forget(fingerprint);
                     if fires {
-                        event(&alert, fingerprint, "resolved", now, out);
+                        // One that is held as flapping still counts as firing while its end is told again and again.
+                        if before.is_some() {
+                            event(&alert, fingerprint, "resolved", now, out);
+                        }
                         out.updates.push(update(&alert, Some(alert.ends_at.min(now)), now));
                     } else if before == Some(RuleAlertState::Pending) {
                         out.gone.push(fingerprint);
@@ -231,5 +234,23 @@ mod tests {
         assert_eq!((out.updates.len(), rules.next()), (0, Some(at(3_840))));
         rules.lapse(&dispatcher, at(3_840), &mut out);
         assert_eq!((out.updates[0].ends_at, rules.next()), (Some(at(3_840)), None));
+    }
+
+    #[test]
+    fn the_end_of_one_that_is_held_as_flapping_is_in_the_history_once() {
+        let mut dispatcher = Dispatcher::new(Arc::new(Setup::default()), at(0));
+        let (mut rules, mut out) = (RuleAlerts::default(), Decisions::default());
+        for s in 0..20 {
+            let now = at(s);
+            let over = RuleAlert { state: RuleAlertState::Resolved, ends_at: now, ..firing(now) };
+            let alert = if s % 2 == 0 { firing(now) } else { over };
+            rules.take(vec![alert], &dispatcher, now, &mut out);
+            dispatcher.step(now, Event::Alerts(std::mem::take(&mut out.updates)));
+        }
+        assert!(dispatcher.alerts().all(|a| a.fires() && a.flapping_since().is_some()));
+        out.changes.clear();
+        let over = RuleAlert { state: RuleAlertState::Resolved, ends_at: at(19), ..firing(at(19)) };
+        rules.take(vec![over], &dispatcher, at(79), &mut out);
+        assert!(out.changes.is_empty());
     }
 }
