@@ -128,6 +128,7 @@ impl From<EngineError> for ApiError {
                 })
             }
             EngineError::Refused(_) => Self::new(Failure::text(Kind::Usage, text)),
+            EngineError::NotSo(_) | EngineError::TooMany(_) => Self::new(Failure::text(Kind::Bad, text)),
             EngineError::WrongToken => Self::new(Failure::text(Kind::Forbidden, text)),
             EngineError::Busy | EngineError::Stopping => Self::new(Failure::text(Kind::Unavailable, text)),
             EngineError::Store(source) => {

@@ -75,6 +75,12 @@ pub enum EngineError {
     /// What is asked for cannot be done, and why.
     #[error("{0}")]
     Refused(String),
+    /// There is none of that state: it has ended, or never was.
+    #[error("{0}")]
+    NotSo(String),
+    /// There are as many as may be.
+    #[error("{0}")]
+    TooMany(String),
     /// Every queue has its limit.
     #[error("the engine is too busy")]
     Busy,

@@ -20,6 +20,7 @@ use crate::api::prometheus::params::Form;
 use crate::api::routes::Route;
 use crate::base::labels::Labels;
 use crate::base::matcher::{MatchOp, Matcher};
+use crate::engine::alerting::MAX_MATCHERS;
 use crate::engine::handle::EngineError;
 use crate::wire::alerting::SilenceRequest;
 use crate::wire::alertmanager::{
@@ -56,7 +57,8 @@ impl IntoResponse for Refused {
 impl From<EngineError> for Refused {
     fn from(e: EngineError) -> Self {
         let status = match e {
-            EngineError::Refused(_) | EngineError::Ambiguous { .. } => StatusCode::BAD_REQUEST,
+            EngineError::Refused(_) | EngineError::NotSo(_) | EngineError::Ambiguous { .. } => StatusCode::BAD_REQUEST,
+            EngineError::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             EngineError::NoSuchSilence(_) | EngineError::NoSuchAlert { .. } => StatusCode::NOT_FOUND,
             EngineError::Busy | EngineError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
@@ -183,6 +185,9 @@ async fn silence(State(app): State<App>, Path(id): Path<String>) -> Result<Json<
 
 async fn set_silence(State(app): State<App>, body: Bytes) -> Result<Json<serde_json::Value>, Refused> {
     let posted: PostableSilence = parsed(&body)?;
+    if posted.matchers.len() > MAX_MATCHERS {
+        return Err(bad(format!("a silence has at most {MAX_MATCHERS} matchers")));
+    }
     let text = |m: &SilenceMatcher| {
         let op = match (m.is_regex, m.is_equal) {
             (false, true) => MatchOp::Equal,

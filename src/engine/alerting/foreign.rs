@@ -11,8 +11,9 @@ use crate::wire::alertmanager::PostableAlert;
 
 /// An alert without an end is over so long after it was last sent; Alertmanager's `resolve_timeout`.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
-/// Most bytes of names and values of one alert.
-const MAX_TEXT: usize = 64 << 10;
+/// Most bytes of the names and values of one alert's labels, and as many of its annotations: one notification may tell
+/// of a thousand of them.
+const MAX_TEXT: usize = 16 << 10;
 
 /// What programs in Go write for a time that is not set: 0001-01-01T00:00:00Z.
 const UNSET: Timestamp = Timestamp::from_millis(-62_135_596_800_000);
@@ -58,13 +59,13 @@ fn kept(pairs: &BTreeMap<String, String>, what: &str) -> Result<Labels, String> 
     Ok(Labels::new(pairs.iter().filter(|(_, value)| !value.is_empty()).map(|(n, v)| (n.as_str(), v.as_str()))))
 }
 
-#[cfg(test)]
 /// Prometheus 3 sends names such as `service.name`. Of what UTF-8 allows beyond that, only what can be mistaken for
 /// the text around a name is refused: labels as text are part of keys.
 fn is_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "_.-:/".contains(c))
 }
 
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -86,13 +87,13 @@ mod tests {
         let zero = Some(Timestamp::parse("0001-01-01T00:00:00.000Z").unwrap());
         let of_amtool = PostableAlert { starts_at: zero, ends_at: zero, ..posted(&[("alertname", "X")]) };
         assert_eq!(update(&of_amtool, now).unwrap(), bare);
-        assert_eq!(update(&posted(&[]), now).unwrap_err(), "at least one label pair required");
         for name in ["__rule_uid", "service.name", "k8s.io/name", "größe"] {
             assert_eq!(update(&posted(&[(name, "x")]), now).unwrap().labels.get(name), Some("x"));
         }
         for name in ["", "a=\"x\", b", "a b", "a\u{1b}[2J"] {
             assert!(update(&posted(&[(name, "x")]), now).unwrap_err().starts_with("invalid label set"), "{name:?}");
         }
+        assert_eq!(update(&posted(&[]), now).unwrap_err(), "at least one label pair required");
         let turned = PostableAlert { starts_at: at(9), ends_at: at(8), ..posted(&[("alertname", "X")]) };
         assert_eq!(update(&turned, now).unwrap_err(), "start time must be before end time");
     }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::alert::ack::Ack as Acked;
-use crate::alert::dispatch::{Dispatcher, Event as AlertEvent, Setup, Verdict};
+use crate::alert::dispatch::{AlertUpdate, Dispatcher, Event as AlertEvent, Origin, Setup, Verdict};
 use crate::alert::route::{DRILL, DRILL_ID};
 use crate::alert::rule::Fingerprint;
 use crate::base::clock::Clock;
@@ -24,6 +24,7 @@ use crate::base::nearest::nearest;
 use crate::base::notification::{Delivery, Notification, NotifiedAlert, Reason};
 use crate::base::time::Timestamp;
 use crate::config::model::Receiver;
+pub(crate) use crate::engine::alerting::silences::MAX_MATCHERS;
 use crate::engine::evaluator::{EvalInput, Job, Turn};
 use crate::engine::handle::EngineError;
 use crate::engine::outbox::{LaneHealth, OutboxInput};
@@ -46,6 +47,11 @@ const STATS: Duration = Duration::from_secs(86_400);
 const TEST: Duration = Duration::from_secs(15);
 /// Deliveries of one page.
 const PAGE: usize = 500;
+/// Alerts of other servers that are kept, those lately over included. Each costs memory and a row for as long as it is
+/// kept, and whoever reaches the API can invent them.
+const MAX_FOREIGN: usize = 20_000;
+/// Reasons that one refusal names.
+const REASONS: usize = 8;
 /// Alert groups move on; who looks at a drill waits this long for its deliveries.
 const DRILL_LASTS: Duration = Duration::from_secs(60);
 
@@ -124,7 +130,8 @@ impl Alerting {
         self.look(move |d, now| views::groups(d, keep, now)).await
     }
 
-    /// Takes alerts of another server. Those that are sound are taken even if others are not.
+    /// Takes alerts of another server. Those that are sound are taken even if others are not; new ones while there is
+    /// room.
     ///
     /// # Errors
     /// What is wrong with the others.
@@ -137,8 +144,14 @@ impl Alerting {
                     Err(why) => wrong.push(why),
                 }
             }
+            let left_out = make_room(turn, &mut updates, MAX_FOREIGN);
             turn.step(AlertEvent::Alerts(updates));
-            if wrong.is_empty() { Ok(()) } else { Err(EngineError::Refused(wrong.join("; "))) }
+            if left_out > 0 {
+                return Err(EngineError::TooMany(format!(
+                    "there are {MAX_FOREIGN} alerts of other servers, which is the limit: {left_out} are not taken"
+                )));
+            }
+            if wrong.is_empty() { Ok(()) } else { Err(EngineError::Refused(reasons(&wrong))) }
         })
         .await
     }
@@ -213,9 +226,7 @@ impl Alerting {
         self.act(move |turn| {
             let fingerprint = find(turn.dispatcher(), &id)?;
             if !turn.dispatcher().alert(fingerprint).is_some_and(crate::alert::dispatch::Alert::fires) {
-                return Err(EngineError::Refused(format!(
-                    "alert `{id}` does not fire: there is nothing to acknowledge"
-                )));
+                return Err(EngineError::NotSo(format!("alert `{id}` does not fire: there is nothing to acknowledge")));
             }
             let now = turn.now();
             if request.until.is_some_and(|until| until <= now) {
@@ -237,7 +248,7 @@ impl Alerting {
         self.act(move |turn| {
             let fingerprint = find(turn.dispatcher(), &id)?;
             if turn.dispatcher().alert(fingerprint).is_none_or(|a| a.ack().is_none()) {
-                return Err(EngineError::Refused(format!("nobody has acknowledged alert `{id}`")));
+                return Err(EngineError::NotSo(format!("nobody has acknowledged alert `{id}`")));
             }
             turn.step(AlertEvent::Unacknowledged(fingerprint));
             Ok(())
@@ -449,6 +460,34 @@ impl Alerting {
             nearest: nearest(name, config.receivers.iter().map(|r| r.name.as_str())).map(str::to_owned),
         })
     }
+}
+
+/// Drops those updates that would bring more than `limit` alerts of other servers, and complains while there are as
+/// many. Gives how many were dropped.
+pub(crate) fn make_room(turn: &mut Turn<'_>, updates: &mut Vec<AlertUpdate>, limit: usize) -> usize {
+    let known = |d: &Dispatcher, u: &AlertUpdate| d.alert(u.fingerprint).is_some();
+    let all_known = updates.iter().all(|u| known(turn.dispatcher(), u));
+    if all_known && !turn.crowded() {
+        return 0;
+    }
+    let held = turn.dispatcher().alerts().filter(|a| a.origin() == Origin::Foreign).count();
+    let (mut room, before) = (limit.saturating_sub(held), updates.len());
+    updates.retain(|u| {
+        let fits = known(turn.dispatcher(), u) || room > 0;
+        room -= usize::from(fits && !known(turn.dispatcher(), u));
+        fits
+    });
+    turn.crowd((room == 0).then(|| format!("there are {limit} alerts of other servers: new ones are not taken")));
+    before - updates.len()
+}
+
+/// What is wrong, the first few things of many.
+fn reasons(wrong: &[String]) -> String {
+    let mut text = wrong.iter().take(REASONS).map(String::as_str).collect::<Vec<_>>().join("; ");
+    if let Some(more) = wrong.len().checked_sub(REASONS).filter(|more| *more > 0) {
+        text.push_str(&format!("; and {more} more"));
+    }
+    text
 }
 
 /// An alert for tests.

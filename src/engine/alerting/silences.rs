@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::alert::dispatch::{Dispatcher, Event as AlertEvent};
-use crate::alert::matchers::Matchers;
+use crate::alert::matchers::{BadMatchers, Matchers};
 use crate::alert::silence::{Refusal, Silence, SilenceState, Silences};
 use crate::base::time::Timestamp;
 use crate::engine::alerting::{Alerting, views};
@@ -17,6 +17,12 @@ const DEFAULT_LENGTH: Duration = Duration::from_secs(3_600);
 const UNTIL_RESOLVED: Duration = Duration::from_secs(7 * 86_400);
 /// Longest reason, in bytes.
 const MAX_COMMENT: usize = 4_096;
+/// Longest name of a person, in bytes.
+const MAX_WHO: usize = 200;
+/// Conditions of one silence: each is tried on every alert.
+pub(crate) const MAX_MATCHERS: usize = 100;
+/// Silences that are kept, those lately over included: each new alert is held against all of them.
+const MAX_SILENCES: usize = 10_000;
 
 impl Alerting {
     /// Silences, active ones first, then by their end.
@@ -55,6 +61,11 @@ impl Alerting {
                 other => refused(other),
             })?;
             let id = stored.last().map(|s| s.id.clone()).unwrap_or_default();
+            if turn.dispatcher().silence(&id).is_none() && turn.dispatcher().silences().count() >= MAX_SILENCES {
+                return Err(EngineError::TooMany(format!(
+                    "there are {MAX_SILENCES} silences, which is the limit; one that is over counts for five days"
+                )));
+            }
             for silence in stored {
                 turn.step(AlertEvent::SilenceSet(silence));
             }
@@ -78,7 +89,7 @@ impl Alerting {
                 return Err(refused(Refusal::FromFile(source)));
             }
             if silence.ends_at <= turn.now() {
-                return Err(EngineError::Refused(format!("silence {id} is over already")));
+                return Err(EngineError::NotSo(format!("silence {id} is over already")));
             }
             turn.step(AlertEvent::SilenceExpired(id));
             Ok(())
@@ -116,6 +127,9 @@ pub(super) fn checked(request: &SilenceRequest, now: Timestamp) -> Result<Silenc
     if request.comment.len() > MAX_COMMENT {
         return Err(EngineError::Refused(format!("a comment has at most {MAX_COMMENT} bytes")));
     }
+    if request.created_by.len() > MAX_WHO {
+        return Err(EngineError::Refused(format!("the name of a person has at most {MAX_WHO} bytes")));
+    }
     let silence = Silence {
         id: request.id.clone().unwrap_or_default(),
         matchers,
@@ -136,11 +150,18 @@ pub(super) fn checked(request: &SilenceRequest, now: Timestamp) -> Result<Silenc
 
 /// The matchers of these texts.
 pub(super) fn matchers(texts: &[String]) -> Result<Matchers, EngineError> {
-    Matchers::of_words(texts).map_err(|(i, e)| EngineError::Refused(format!("bad matcher `{}`: {e}", texts[i])))
+    let too_many = || EngineError::Refused(format!("a silence has at most {MAX_MATCHERS} matchers"));
+    if texts.len() > MAX_MATCHERS {
+        return Err(too_many());
+    }
+    let bad = |(i, e): (usize, BadMatchers)| EngineError::Refused(format!("bad matcher `{}`: {e}", texts[i]));
+    let matchers = Matchers::of_words(texts).map_err(bad)?;
+    if matchers.iter().count() > MAX_MATCHERS { Err(too_many()) } else { Ok(matchers) }
 }
 
 fn refused(refusal: Refusal) -> EngineError {
     match refusal {
+        Refusal::FromFile(_) => EngineError::NotSo(refusal.to_string()),
         Refusal::NotFound => EngineError::NoSuchSilence(String::new()),
         other => EngineError::Refused(other.to_string()),
     }
@@ -151,4 +172,24 @@ fn new_id() -> String {
     let bits = (fastrand::u128(..) & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
     let hex = format!("{bits:032x}");
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_silence_may_say_has_limits() {
+        let now = Timestamp::from_millis(1_767_225_600_000);
+        let with = |matchers: usize, who: usize| {
+            let matchers = (0..matchers).map(|i| format!("l{i}=x")).collect();
+            checked(&SilenceRequest { matchers, created_by: "w".repeat(who), ..SilenceRequest::default() }, now)
+        };
+        assert!(with(MAX_MATCHERS, MAX_WHO).is_ok());
+        assert_eq!(with(MAX_MATCHERS + 1, 1).unwrap_err().to_string(), "a silence has at most 100 matchers");
+        assert_eq!(with(1, MAX_WHO + 1).unwrap_err().to_string(), "the name of a person has at most 200 bytes");
+        let in_one = (0..=MAX_MATCHERS).map(|i| format!("l{i}=x")).collect::<Vec<_>>().join(",");
+        let in_one = SilenceRequest { matchers: vec![in_one], ..SilenceRequest::default() };
+        assert_eq!(checked(&in_one, now).unwrap_err().to_string(), "a silence has at most 100 matchers");
+    }
 }

@@ -90,6 +90,7 @@ impl std::fmt::Debug for Job {
 pub struct Turn<'a> {
     dispatcher: &'a mut Dispatcher,
     decisions: &'a mut Decisions,
+    crowded: &'a mut bool,
     now: Timestamp,
 }
 
@@ -114,6 +115,19 @@ impl Turn<'_> {
     /// Owes a message that was not decided by the dispatcher.
     pub fn owe(&mut self, owed: Owed) {
         self.decisions.owe(owed);
+    }
+
+    /// Whether it was complained that other servers sent too many alerts.
+    pub const fn crowded(&self) -> bool {
+        *self.crowded
+    }
+
+    /// Complains that other servers sent too many alerts, or no longer.
+    pub fn crowd(&mut self, text: Option<String>) {
+        if text.is_some() != *self.crowded {
+            *self.crowded = text.is_some();
+            self.decisions.board.push(BoardInput::Complaint { part: "alerts of other servers", text });
+        }
     }
 
     /// Answers once everything that this turn did is committed.
@@ -216,6 +230,8 @@ pub struct Evaluator {
     /// The dispatcher's rows until the first configuration says how to read them.
     remembered: Vec<dispatch::Record>,
     configured: bool,
+    /// See [`Turn::crowded`].
+    crowded: bool,
 }
 
 impl Evaluator {
@@ -249,6 +265,7 @@ impl Evaluator {
             wall: Wall::new(now, Instant::now()),
             remembered: saved.alerting,
             configured: false,
+            crowded: false,
         }
     }
 
@@ -410,7 +427,8 @@ impl Evaluator {
             }
             EvalInput::Job(job) => {
                 let now = self.clock.now();
-                (job.0)(&mut Turn { dispatcher: &mut self.dispatcher, decisions, now });
+                let crowded = &mut self.crowded;
+                (job.0)(&mut Turn { dispatcher: &mut self.dispatcher, decisions, crowded, now });
             }
         }
     }
