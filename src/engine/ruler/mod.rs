@@ -205,6 +205,8 @@ impl Ruler {
         let key = |g: &Arc<RuleGroup>| ((g.file.clone(), g.name.clone()), Arc::clone(g));
         self.wanted = config.rules.iter().map(key).collect();
         let now = self.from.clock.now();
+        // Every group that waits is put on it anew: what stood there would pile up with every reload.
+        self.due.clear();
         let idle: Vec<Key> = self.idle.keys().cloned().collect();
         for key in idle {
             if let Some(group) = self.idle.remove(&key) {

@@ -4,21 +4,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
+use crate::base::clock::Clock;
 use crate::base::labels::{Labels, METRIC_NAME};
 use crate::base::sample::{STALE_NAN, is_stale};
 use crate::base::time::Timestamp;
+use crate::config::model::Config;
 use crate::config::report::Source;
 use crate::config::resolve::FromSystem;
 use crate::config::rules::{self, RuleGroup};
 use crate::config::storage::QueryLimits;
+use crate::engine::reload::Applied;
 use crate::engine::ruler::group::{Bench, Running, slot_after};
 use crate::engine::ruler::metrics::RuleMetrics;
 use crate::engine::ruler::report::{Health, RuleAlert, RuleAlertState};
+use crate::engine::ruler::{Ruler, Sources};
 use crate::promql::parser::{Features, parse_query};
 use crate::promql::value::{Cancel, Value};
 use crate::tsdb::{Ack, Batch, Options, Tsdb};
+use crate::wire::api::ConfigStatus;
 
 /// A store, the groups of one file, and time that moves when told to.
 struct World {
@@ -409,4 +414,31 @@ fn the_shipped_rules_are_silent_on_a_healthy_machine_and_speak_on_a_sick_one() {
             "shop has been degraded for 15 minutes",
         ]
     );
+}
+
+#[test]
+fn reloads_leave_nothing_behind() {
+    let status = ConfigStatus {
+        dir: String::new(),
+        loaded: Timestamp::EPOCH,
+        files: 1,
+        monitors: 0,
+        stale: Vec::new(),
+        problems: Vec::new(),
+    };
+    let rules = read("groups: [{name: a, rules: [{record: a, expr: x}]}, {name: b, rules: [{record: b, expr: x}]}]");
+    let config = Arc::new(Config { rules, ..Config::default() });
+    let (_changed, config) = watch::channel(Applied { config, status: Arc::new(status) });
+    let mut ruler = Ruler::new(Sources {
+        clock: Clock::system(),
+        store: Arc::default(),
+        config,
+        alerts: mpsc::channel(1).0,
+        metrics: RuleMetrics::default(),
+        book: Arc::default(),
+    });
+    for _ in 0..10 {
+        ruler.configured();
+    }
+    assert_eq!((ruler.idle.len(), ruler.due.len()), (2, 2));
 }
