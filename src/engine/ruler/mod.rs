@@ -154,8 +154,12 @@ impl Ruler {
 
     /// Works until `stop`; then waits for evaluations under way, which it ends.
     pub async fn run(mut self, stop: CancellationToken) {
-        // Nothing can be evaluated before there are samples, and nothing restored.
+        // Nothing can be evaluated before there are samples, and nothing restored. Rules are shown as waiting.
+        self.announce();
         while self.from.store.open().is_err() {
+            if self.from.config.has_changed().unwrap_or(false) {
+                self.announce();
+            }
             if stop.run_until_cancelled(time::sleep(STORE_LOOK)).await.is_none() {
                 return;
             }
@@ -189,6 +193,14 @@ impl Ruler {
         self.shop.running().values().for_each(|(_, cancel)| cancel.cancel());
         self.inbox.close();
         while self.workers.join_next().await.is_some() {}
+    }
+
+    /// Shows what is loaded, before any of it works.
+    fn announce(&mut self) {
+        let config = Arc::clone(&self.from.config.borrow_and_update().config);
+        let now = self.from.clock.now();
+        let views = config.rules.iter().map(|group| Running::new(Arc::clone(group), now, true).view);
+        self.from.book.0.store(Arc::new(views.collect()));
     }
 
     /// When to look next.

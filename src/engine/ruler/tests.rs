@@ -417,7 +417,7 @@ fn the_shipped_rules_are_silent_on_a_healthy_machine_and_speak_on_a_sick_one() {
 }
 
 #[test]
-fn reloads_leave_nothing_behind() {
+fn rules_are_shown_from_the_start_and_reloads_leave_nothing_behind() {
     let status = ConfigStatus {
         dir: String::new(),
         loaded: Timestamp::EPOCH,
@@ -437,6 +437,9 @@ fn reloads_leave_nothing_behind() {
         metrics: RuleMetrics::default(),
         book: Arc::default(),
     });
+    ruler.announce();
+    let rows = ruler.from.book.rows();
+    assert!(rows.len() == 2 && rows.iter().all(|r| r.health == "unknown"), "shown before the store is open");
     for _ in 0..10 {
         ruler.configured();
     }
