@@ -20,6 +20,8 @@ use crate::render::fit::{self, Markup};
 /// A post may have 16,383 characters, attachments included.
 const MAX_BODY: usize = 12_000;
 const MAX_TITLE: usize = 250;
+/// What a server says of a post that was deleted (as of one that is somebody else's), or that may no longer be edited.
+const GONE: [u16; 3] = [400, 403, 404];
 const MARKUP: Markup = Markup {
     escape,
     strong: ("**", "**"),
@@ -102,18 +104,24 @@ impl Notifier for Mattermost {
             if let Some(id) = root.filter(|_| said.status() == Status::Resolved) {
                 let body = json!({ "message": message, "props": props });
                 let reply = self.call(token, Method::PUT, &["api", "v4", "posts", id, "patch"], &body).await?;
-                if reply.status.as_u16() != 404 {
+                if !GONE.contains(&reply.status.as_u16()) {
                     self.api.accepted(&reply)?;
                     return Ok(Receipt { remote: Some(id.to_owned()), detail: None });
                 }
-                // Deleted: said anew.
+                // Deleted, or too old to be edited: said anew.
             }
-            let root = root.filter(|_| said.status() == Status::Firing);
+            let mut root = root.filter(|_| said.status() == Status::Firing);
             let mut body = json!({ "channel_id": channel, "message": message, "props": props });
             if let Some(root) = root {
                 body["root_id"] = root.into();
             }
-            let reply = self.call(token, Method::POST, &["api", "v4", "posts"], &body).await?;
+            let mut reply = self.call(token, Method::POST, &["api", "v4", "posts"], &body).await?;
+            if root.is_some() && reply.status.as_u16() == 400 {
+                // The post that it would answer was deleted: it stands alone.
+                root = None;
+                body["root_id"] = "".into();
+                reply = self.call(token, Method::POST, &["api", "v4", "posts"], &body).await?;
+            }
             self.api.accepted(&reply)?;
             let answer: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
             let id = answer.get("id").and_then(Value::as_str);

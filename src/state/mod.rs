@@ -12,6 +12,7 @@ mod record;
 mod rows;
 mod schema;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -205,6 +206,14 @@ impl StateDb {
     /// The database cannot be read.
     pub async fn events(&self, filter: EventFilter) -> Result<Vec<Event>, StateError> {
         self.query(move |db| rows::events(db, &filter)).await
+    }
+
+    /// How often each rule's alerts fired since `since`, by the name of the rule.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn firings(&self, since: Timestamp) -> Result<HashMap<String, u64>, StateError> {
+        self.query(move |db| rows::firings(db, since)).await
     }
 
     /// Finishes what is queued, checkpoints and closes. Handles that are left get [`StateError::Closed`].

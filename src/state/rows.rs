@@ -3,6 +3,7 @@
 //! A row that cannot be understood is skipped and counted, never an error: one odd row must not keep
 //! the rest from being loaded.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -148,6 +149,16 @@ pub(crate) fn remote(db: &Connection, receiver: &str, thread: &str) -> rusqlite:
     )?
     .query_row([thread, receiver], |r| r.get(0))
     .optional()
+}
+
+/// How often alerts of each subject began to fire since `since`.
+pub(crate) fn firings(db: &Connection, since: Timestamp) -> rusqlite::Result<HashMap<String, u64>> {
+    let sql = "SELECT subject, count(*) FROM event WHERE kind = ?1 AND what = 'firing' AND at >= ?2 GROUP BY subject";
+    let mut statement = db.prepare_cached(sql)?;
+    let rows = statement.query_map(params![event_word(EventKind::Alert), since.millis()], |r| {
+        Ok((r.get(0)?, r.get::<_, i64>(1)?.unsigned_abs()))
+    })?;
+    rows.collect()
 }
 
 pub(crate) fn events(db: &Connection, filter: &EventFilter) -> rusqlite::Result<Vec<Event>> {

@@ -414,3 +414,22 @@ async fn a_full_disk_fails_the_commit_and_recovers() {
     assert_eq!(db.commit(big).await.unwrap().events.len(), 500);
     db.close().await;
 }
+
+#[tokio::test]
+async fn firings_are_counted_by_rule_and_since() {
+    let dir = tempfile::tempdir().unwrap();
+    let Opened { db, .. } = reopen(dir.path());
+    let said = |ms, kind, rule: &str, what| Change::Event(NewEvent::new(at(ms), kind, rule, what, String::new()));
+    let changes = [
+        said(1, EventKind::Alert, "A", "firing"),
+        said(5, EventKind::Alert, "A", "firing"),
+        said(6, EventKind::Alert, "A", "resolved"),
+        said(7, EventKind::Alert, "A", "firing"),
+        said(8, EventKind::Alert, "B", "pending"),
+        said(9, EventKind::State, "C", "firing"),
+    ];
+    db.commit(Arc::new(changes)).await.unwrap();
+    let of_a = |n| std::collections::HashMap::from([("A".to_owned(), n)]);
+    assert_eq!(db.firings(at(0)).await.unwrap(), of_a(3));
+    assert_eq!(db.firings(at(5)).await.unwrap(), of_a(2));
+}

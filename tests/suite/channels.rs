@@ -565,6 +565,7 @@ async fn a_message_that_is_gone_is_said_anew() {
         ),
         ("discord", "42", (404, r#"{"code":10008}"#), ["messages/42", SECRET]),
         ("mattermost", "p1", (404, "{}"), ["patch", "posts"]),
+        ("mattermost", "p1", (403, "{}"), ["patch", "posts"]),
     ] {
         let service = Service::start(vec![(gone.0, gone.1.to_owned())], (200, channel(kind, "").1.to_owned())).await;
         let to = build(kind, &channel(kind, &service.url).0);
@@ -573,6 +574,17 @@ async fn a_message_that_is_gone_is_said_anew() {
         assert_eq!(got.len(), 2, "{kind}");
         assert!(got.iter().zip(paths).all(|(g, p)| g.path.ends_with(p)), "{kind}: {got:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_outlives_the_post_that_it_would_answer() {
+    let deleted = (400, r#"{"id":"api.post.create_post.root_id.app_error"}"#.to_owned());
+    let service = Service::start(vec![deleted], (200, r#"{"id":"p2"}"#.to_owned())).await;
+    let to = build("mattermost", &channel("mattermost", &service.url).0);
+    let receipt = deliver(&*to, &firing(), Some("p1")).await.unwrap();
+    assert_eq!(receipt.remote.as_deref(), Some("p2"));
+    service.got()[0].has("/root_id", "p1");
+    service.got()[1].has("/root_id", "");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -297,7 +297,7 @@ pub(in crate::api) fn active(app: &App) -> Vec<Value> {
 
 /// All rules, one row each.
 pub(super) async fn list(State(app): State<App>) -> Json<Vec<RuleRow>> {
-    Json(app.engine.rules().rows())
+    Json(app.engine.alerting().rules().await)
 }
 
 #[cfg(test)]

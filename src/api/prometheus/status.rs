@@ -79,8 +79,6 @@ fn target(m: &MonitorRow) -> Value {
     })
 }
 
-/// Recording and alerting rules are not evaluated by this version; monitors' own alerts are not rules
-/// in PromQL, and show under `alerts`.
 /// The settings of storage, queries and intake as they are in force.
 pub(super) async fn config(State(app): State<App>, headers: HeaderMap) -> Result<Response, ApiError> {
     let mut yaml = String::new();

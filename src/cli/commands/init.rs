@@ -25,7 +25,7 @@ macro_rules! starter {
 }
 
 /// The starter files, embedded so that there is one truth.
-pub const FILES: [(&str, &str); 10] = starter![
+pub const FILES: [(&str, &str); 11] = starter![
     "watchdog.yaml",
     "monitors.d/host.yaml",
     "monitors.d/self.yaml",
@@ -35,6 +35,7 @@ pub const FILES: [(&str, &str); 10] = starter![
     "monitors.d/examples/host.yaml",
     "monitors.d/examples/heartbeat.yaml",
     "rules.d/README.md",
+    "rules.d/machine.yaml",
     "templates.d/README.md",
 ];
 

@@ -51,11 +51,15 @@ pub(super) fn rules(cx: &Cx<'_>, node: &Node, out: &mut Vec<RuleGroup>) {
     let stem = path.strip_prefix("rules.d/").unwrap_or(path);
     let stem = stem.rsplit_once('.').map_or(stem, |(stem, _)| stem);
     for (interval, (rules, mut hash, start)) in groups {
-        let name = if interval == OWN_INTERVAL {
+        let mut name = if interval == OWN_INTERVAL {
             stem.to_owned()
         } else {
             format!("{stem} every {}", crate::base::units::Exact(interval))
         };
+        // A group in Prometheus' form may have taken the name; file and name are what tells groups apart.
+        while out.iter().any(|g| g.name == name) {
+            name.push_str(" (own form)");
+        }
         (path, &name, interval).hash(&mut hash);
         let at = cx.source().position(start);
         out.push(RuleGroup {

@@ -217,3 +217,10 @@ fn what_moves_is_the_same_rule_and_what_changes_is_not() {
     assert_ne!(a.hash, changed.hash);
     assert_eq!(a.rules[0].identity, changed.rules[0].identity);
 }
+
+#[test]
+fn groups_of_both_forms_in_one_file_have_names_of_their_own() {
+    let groups = good("groups: [{name: x, rules: [{record: a, expr: up}]}]\nrules: [{record: b, query: up}]\n");
+    let names: Vec<&str> = groups.iter().map(|g| g.name.as_str()).collect();
+    assert_eq!(names, ["x", "x (own form)"]);
+}

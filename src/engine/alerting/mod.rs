@@ -34,7 +34,7 @@ pub use crate::state::DeliveryFilter;
 use crate::state::{EventFilter, Owed, StateDb};
 use crate::wire::alerting::{
     Ack, AckRequest, AlertDetail, Deliveries, DrillRequest, MaintenanceRow, NotifierHealth, NotifierRow, RouteMatch,
-    RouteRow, TestResult, Upcoming,
+    RouteRow, RuleRow, TestResult, Upcoming,
 };
 use crate::wire::alertmanager::{AlertGroup, GettableAlert, PostableAlert};
 use crate::wire::board::{AlertRow, Board};
@@ -43,6 +43,8 @@ use crate::wire::board::{AlertRow, Board};
 const TIMELINE: usize = 200;
 /// What a notifier did is counted over this time.
 const STATS: Duration = Duration::from_secs(86_400);
+/// Firings of rules are counted over this time.
+const FIRINGS: Duration = Duration::from_secs(30 * 86_400);
 /// One test message may take this long.
 const TEST: Duration = Duration::from_secs(15);
 /// Deliveries of one page.
@@ -102,6 +104,21 @@ impl Alerting {
         });
         self.evaluator.send(EvalInput::Job(job)).await.map_err(|_| EngineError::Stopping)?;
         answer.await.map_err(|_| EngineError::Stopping)?
+    }
+
+    /// All rules, each with how often its alerts fired in [`FIRINGS`]; without the history, since the start.
+    pub async fn rules(&self) -> Vec<RuleRow> {
+        let mut rows = self.rules.rows();
+        match self.db.firings(self.clock.now().minus(FIRINGS)).await {
+            Ok(counts) => rows.iter_mut().filter(|r| r.kind == "alert").for_each(|r| {
+                r.firings = counts.get(&r.name).copied().unwrap_or_default();
+            }),
+            Err(e) => {
+                let error = crate::base::failure::Chain(&e);
+                tracing::warn!(error = %error, "the history of rules could not be read");
+            }
+        }
+        rows
     }
 
     /// Alerts in Alertmanager's form, those that `keep` wants, by fingerprint.

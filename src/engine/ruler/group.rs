@@ -1,7 +1,9 @@
 //! One group at work: its rules in their order, its slots, what it knew before a restart.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -40,7 +42,10 @@ pub(super) struct Bench<'a> {
     pub(super) tsdb: &'a Tsdb,
     pub(super) limits: QueryLimits,
     pub(super) features: Features,
-    pub(super) cancel: Cancel,
+    /// Notes that a query begins now; each has its own patience.
+    pub(super) begin: &'a (dyn Fn() -> Cancel + 'a),
+    /// Nothing that a query says now counts.
+    pub(super) stopping: &'a AtomicBool,
     pub(super) external_url: &'a str,
     pub(super) external_labels: &'a Labels,
 }
@@ -61,9 +66,14 @@ impl Bench<'_> {
             max_samples: self.limits.max_samples,
             max_series: self.limits.max_series,
             threads: 1,
-            cancel: self.cancel.clone(),
+            cancel: (self.begin)(),
         };
         eval(&query, self.tsdb, &limits).map(|answer| answer.value)
+    }
+
+    /// Whether the server goes down: queries are being ended, which says nothing about alerts.
+    pub(super) fn stops(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
     }
 }
 
@@ -142,6 +152,11 @@ impl Running {
         over
     }
 
+    /// Whether the next slot is further away than it can be unless the clock was set back.
+    pub(super) fn is_ahead(&self, now: Timestamp, tolerance: Duration) -> bool {
+        self.next > now.plus(self.view.group.interval).plus(tolerance)
+    }
+
     /// Finds the slot anew after the clock was set back.
     pub(super) fn rewind(&mut self, now: Timestamp) {
         self.next = self.next.min(slot_after(&self.view.group, now));
@@ -178,7 +193,13 @@ impl Running {
         self.ending.drain(..).for_each(|labels| end(&labels, at.t, batch));
         let mut before = began;
         for (rule, run) in group.rules.iter().zip(&mut self.rules) {
-            let mut result = run.evaluate(rule, group.limit, at, bench, batch, &mut cancelled);
+            let mut result = guarded(|| run.evaluate(rule, group.limit, at, bench, batch, &mut cancelled));
+            if bench.stops() {
+                return;
+            }
+            if matches!(result, Err(RuleError::Crashed)) {
+                batch.clear();
+            }
             if !batch.is_empty() {
                 // What the next rule may read.
                 let stored = bench.tsdb.append(batch, Ack::Written, slot);
@@ -265,6 +286,11 @@ impl Running {
     }
 }
 
+/// A rule whose evaluation panics fails, and those after it have their turn.
+fn guarded(work: impl FnOnce() -> Result<(), RuleError>) -> Result<(), RuleError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(RuleError::Crashed))
+}
+
 /// The active alerts of a rule that is gone, as over.
 fn ended(group: &RuleGroup, rule: usize, run: &RuleRun, now: Timestamp) -> Vec<RuleAlert> {
     let Some(rule) = group.rules.get(rule) else { return Vec::new() };
@@ -312,4 +338,15 @@ fn last_states(tsdb: &Tsdb, alert: &str, now: Timestamp) -> Result<HashMap<Label
         }
     }
     Ok(states)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_a_failure_of_one_rule() {
+        assert!(matches!(guarded(|| panic!("a bug")), Err(RuleError::Crashed)));
+        assert!(guarded(|| Ok(())).is_ok());
+    }
 }

@@ -16,6 +16,8 @@ mod tests;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -114,6 +116,8 @@ struct Shop {
     queue: Mutex<VecDeque<(Timestamp, Box<Running>)>>,
     /// Queries under way, by worker. Held for a look.
     running: Mutex<HashMap<std::thread::ThreadId, (Instant, Cancel)>>,
+    /// Set before the queries under way are ended.
+    stopping: AtomicBool,
     config: ArcSwap<Config>,
     finished: mpsc::Sender<Box<Running>>,
 }
@@ -130,6 +134,7 @@ impl Ruler {
             alerts: from.alerts.clone(),
             queue: Mutex::default(),
             running: Mutex::default(),
+            stopping: AtomicBool::new(false),
             config: ArcSwap::default(),
             finished,
         };
@@ -149,8 +154,12 @@ impl Ruler {
 
     /// Works until `stop`; then waits for evaluations under way, which it ends.
     pub async fn run(mut self, stop: CancellationToken) {
-        // Nothing can be evaluated before there are samples, and nothing restored.
+        // Nothing can be evaluated before there are samples, and nothing restored. Rules are shown as waiting.
+        self.announce();
         while self.from.store.open().is_err() {
+            if self.from.config.has_changed().unwrap_or(false) {
+                self.announce();
+            }
             if stop.run_until_cancelled(time::sleep(STORE_LOOK)).await.is_none() {
                 return;
             }
@@ -179,10 +188,19 @@ impl Ruler {
                 () = time::sleep_until(wake) => self.dispatch(),
             }
         }
+        self.shop.stopping.store(true, Ordering::Relaxed);
         self.shop.queue().clear();
         self.shop.running().values().for_each(|(_, cancel)| cancel.cancel());
         self.inbox.close();
         while self.workers.join_next().await.is_some() {}
+    }
+
+    /// Shows what is loaded, before any of it works.
+    fn announce(&mut self) {
+        let config = Arc::clone(&self.from.config.borrow_and_update().config);
+        let now = self.from.clock.now();
+        let views = config.rules.iter().map(|group| Running::new(Arc::clone(group), now, true).view);
+        self.from.book.0.store(Arc::new(views.collect()));
     }
 
     /// When to look next.
@@ -199,6 +217,8 @@ impl Ruler {
         let key = |g: &Arc<RuleGroup>| ((g.file.clone(), g.name.clone()), Arc::clone(g));
         self.wanted = config.rules.iter().map(key).collect();
         let now = self.from.clock.now();
+        // Every group that waits is put on it anew: what stood there would pile up with every reload.
+        self.due.clear();
         let idle: Vec<Key> = self.idle.keys().cloned().collect();
         for key in idle {
             if let Some(group) = self.idle.remove(&key) {
@@ -224,11 +244,15 @@ impl Ruler {
         let Some(wanted) = self.wanted.get(&key) else {
             return self.close(*group, now);
         };
-        let group = if group.view.group.hash == wanted.hash && group.view.group.source == wanted.source {
+        let mut group = if group.view.group.hash == wanted.hash && group.view.group.source == wanted.source {
             group
         } else {
             Box::new(group.redefined(Arc::clone(wanted), now))
         };
+        if group.is_ahead(now, BACKWARDS) {
+            // It was with a worker while the clock was set back.
+            group.rewind(now);
+        }
         self.due.push(Reverse((group.next, key.clone())));
         self.idle.insert(key, group);
     }
@@ -323,28 +347,42 @@ impl Shop {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Notes that this thread begins a query.
+    fn begin(&self) -> Cancel {
+        let cancel = Cancel::default();
+        let mut running = self.running();
+        running.insert(std::thread::current().id(), (Instant::now(), cancel.clone()));
+        if self.stopping.load(Ordering::Relaxed) {
+            cancel.cancel();
+        }
+        cancel
+    }
+
     /// Evaluates groups until none is left.
     fn work(&self) {
-        let me = std::thread::current().id();
+        let begin = || self.begin();
         let mut batch = Batch::default();
         let external_labels = Labels::default();
         loop {
             let Some((slot, mut group)) = self.queue().pop_front() else { break };
             if let Ok(tsdb) = self.store.open() {
                 let config = self.config.load();
-                let cancel = Cancel::default();
-                self.running().insert(me, (Instant::now(), cancel.clone()));
                 let features = if config.query.experimental { Features::all() } else { Features::stable() };
                 let bench = Bench {
                     tsdb: &tsdb,
                     limits: config.query,
                     features,
-                    cancel,
+                    begin: &begin,
+                    stopping: &self.stopping,
                     external_url: config.server.external_url.as_deref().unwrap_or_default(),
                     external_labels: &external_labels,
                 };
                 self.metrics.lag.observe(self.clock.now().since(slot).as_secs_f64());
-                group.evaluate(slot, &bench, &self.metrics, &self.alerts, &mut batch);
+                let work = || group.evaluate(slot, &bench, &self.metrics, &self.alerts, &mut batch);
+                if catch_unwind(AssertUnwindSafe(work)).is_err() {
+                    // The panic was logged. The group has its next slot as ever.
+                    self.metrics.failures.inc();
+                }
             } else {
                 self.metrics.missed.inc();
             }
@@ -352,6 +390,6 @@ impl Shop {
                 break;
             }
         }
-        self.running().remove(&me);
+        self.running().remove(&std::thread::current().id());
     }
 }

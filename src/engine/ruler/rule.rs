@@ -30,6 +30,10 @@ pub(super) enum RuleError {
     Store(#[from] crate::engine::storage::StoreError),
     #[error(transparent)]
     Append(#[from] crate::tsdb::AppendError),
+    #[error("the evaluation crashed, which is a fault of Watchdog's")]
+    Crashed,
+    #[error("the server is going down")]
+    Stopping,
 }
 
 /// What a rule remembers between evaluations.
@@ -67,6 +71,10 @@ impl RuleRun {
             Value::Scalar(t, v) => Ok(vec![VectorSample { labels: Labels::default(), t, v }]),
             Value::String(..) | Value::Matrix(_) => Err(RuleError::NotAVector),
         });
+        if bench.stops() {
+            // The query was ended, or would have been: no reason to begin or to end an alert.
+            return Err(RuleError::Stopping);
+        }
         match &rule.kind {
             RuleKind::Record => self.record(rule, &answer?, limit, slot, batch),
             RuleKind::Alert(alerting) => self.alert(rule, alerting, answer, limit, slot, bench, batch, cancelled),

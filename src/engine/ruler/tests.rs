@@ -1,23 +1,29 @@
 //! Groups over a real store, with time that moves when told to.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
+use crate::base::clock::Clock;
 use crate::base::labels::{Labels, METRIC_NAME};
 use crate::base::sample::{STALE_NAN, is_stale};
 use crate::base::time::Timestamp;
+use crate::config::model::Config;
 use crate::config::report::Source;
 use crate::config::resolve::FromSystem;
 use crate::config::rules::{self, RuleGroup};
 use crate::config::storage::QueryLimits;
+use crate::engine::reload::Applied;
 use crate::engine::ruler::group::{Bench, Running, slot_after};
 use crate::engine::ruler::metrics::RuleMetrics;
 use crate::engine::ruler::report::{Health, RuleAlert, RuleAlertState};
+use crate::engine::ruler::{Ruler, Sources};
 use crate::promql::parser::{Features, parse_query};
 use crate::promql::value::{Cancel, Value};
 use crate::tsdb::{Ack, Batch, Options, Tsdb};
+use crate::wire::api::ConfigStatus;
 
 /// A store, the groups of one file, and time that moves when told to.
 struct World {
@@ -28,6 +34,7 @@ struct World {
     metrics: RuleMetrics,
     out: mpsc::Sender<Vec<RuleAlert>>,
     told: mpsc::Receiver<Vec<RuleAlert>>,
+    stopping: AtomicBool,
 }
 
 fn read(text: &str) -> Vec<Arc<RuleGroup>> {
@@ -43,7 +50,16 @@ impl World {
         let now = Timestamp::from_millis(1_700_000_000_000);
         let tsdb = Tsdb::open(dir.path(), Options::default(), now).unwrap();
         let (out, told) = mpsc::channel(64);
-        let mut world = Self { tsdb, _dir: dir, groups: Vec::new(), now, metrics: RuleMetrics::default(), out, told };
+        let mut world = Self {
+            tsdb,
+            _dir: dir,
+            groups: Vec::new(),
+            now,
+            metrics: RuleMetrics::default(),
+            out,
+            told,
+            stopping: AtomicBool::new(false),
+        };
         world.load(text, false);
         world
     }
@@ -66,7 +82,8 @@ impl World {
             tsdb: &self.tsdb,
             limits: QueryLimits::default(),
             features: Features::stable(),
-            cancel: Cancel::default(),
+            begin: &Cancel::default,
+            stopping: &self.stopping,
             external_url: "http://w",
             external_labels: NONE.get_or_init(Labels::default),
         }
@@ -331,4 +348,100 @@ fn names_are_taken_off_alerts() {
     let mut w = World::new("groups: [{name: g, rules: [{alert: A, expr: x}]}]");
     w.write("x", 1.0);
     assert_eq!(w.step(0)[0].labels.get(METRIC_NAME), None);
+}
+
+#[test]
+fn a_server_that_goes_down_neither_begins_nor_ends_alerts() {
+    let mut w = World::new(
+        "rules: [{name: A, query: x, condition: {above: 1}, on_error: ok}, {name: B, query: y, condition: {above: 1}, on_error: alert}]",
+    );
+    w.write("x", 5.0);
+    assert_eq!(states(&w.step(1)), [RuleAlertState::Firing]);
+    w.stopping.store(true, Ordering::Relaxed);
+    assert_eq!(w.step(60), []);
+    w.stopping.store(false, Ordering::Relaxed);
+    assert_eq!(states(&w.step(60)), [RuleAlertState::Firing], "told again as what goes on");
+}
+
+#[test]
+fn a_group_that_was_away_while_the_clock_was_set_back_finds_its_slot() {
+    let mut w = World::new("groups: [{name: g, rules: [{record: a, expr: x}]}]");
+    let group = &mut w.groups[0];
+    let before = w.now.minus(Duration::from_secs(86_400));
+    assert!(!group.is_ahead(w.now, Duration::from_secs(1)));
+    assert!(group.is_ahead(before, Duration::from_secs(1)));
+    group.rewind(before);
+    assert!(!group.is_ahead(before, Duration::from_secs(1)));
+    assert!(group.next > before);
+}
+
+#[test]
+fn the_shipped_rules_are_silent_on_a_healthy_machine_and_speak_on_a_sick_one() {
+    let mut w = World::new(include_str!("../../../rules.d/machine.yaml"));
+    let write = |w: &World, free: f64, memory: f64, days: f64, state: f64| {
+        let disk = |name: &str, mount: &str| {
+            format!("{name}{{device=\"{mount}\",fstype=\"ext4\",instance=\"box\",mountpoint=\"{mount}\"}}")
+        };
+        for (mount, free, readonly) in [("/", free, 0.0), ("/snap", 0.0, 1.0)] {
+            w.write(&disk("node_filesystem_avail_bytes", mount), free);
+            w.write(&disk("node_filesystem_size_bytes", mount), 100.0);
+            w.write(&disk("node_filesystem_readonly", mount), readonly);
+        }
+        w.write("node_memory_MemAvailable_bytes{instance=\"box\"}", memory);
+        w.write("node_memory_MemTotal_bytes{instance=\"box\"}", 100.0);
+        let expiry = w.now.millis() as f64 / 1e3 + days * 86_400.0;
+        w.write("probe_ssl_earliest_cert_expiry{monitor=\"shop\"}", expiry);
+        w.write("watchdog_monitor_state{monitor=\"shop\"}", state);
+    };
+    for _ in 0..30 {
+        write(&w, 20.0, 30.0, 60.0, 1.0);
+        assert_eq!(w.step(60), []);
+    }
+    let mut told = Vec::new();
+    for _ in 0..20 {
+        write(&w, 4.0, 3.0, 5.0, 2.0);
+        told.extend(w.step(60).into_iter().filter(|a| a.state == RuleAlertState::Firing));
+    }
+    told.sort_by(|a, b| a.rule.cmp(&b.rule));
+    told.dedup_by(|a, b| a.rule == b.rule);
+    let said: Vec<&str> = told.iter().filter_map(|a| a.annotations.get("summary")).collect();
+    assert_eq!(
+        said,
+        [
+            "the certificate of shop expires in 5 days",
+            "/ is 96% full",
+            "only 3% of the memory is available",
+            "shop has been degraded for 15 minutes",
+        ]
+    );
+}
+
+#[test]
+fn rules_are_shown_from_the_start_and_reloads_leave_nothing_behind() {
+    let status = ConfigStatus {
+        dir: String::new(),
+        loaded: Timestamp::EPOCH,
+        files: 1,
+        monitors: 0,
+        stale: Vec::new(),
+        problems: Vec::new(),
+    };
+    let rules = read("groups: [{name: a, rules: [{record: a, expr: x}]}, {name: b, rules: [{record: b, expr: x}]}]");
+    let config = Arc::new(Config { rules, ..Config::default() });
+    let (_changed, config) = watch::channel(Applied { config, status: Arc::new(status) });
+    let mut ruler = Ruler::new(Sources {
+        clock: Clock::system(),
+        store: Arc::default(),
+        config,
+        alerts: mpsc::channel(1).0,
+        metrics: RuleMetrics::default(),
+        book: Arc::default(),
+    });
+    ruler.announce();
+    let rows = ruler.from.book.rows();
+    assert!(rows.len() == 2 && rows.iter().all(|r| r.health == "unknown"), "shown before the store is open");
+    for _ in 0..10 {
+        ruler.configured();
+    }
+    assert_eq!((ruler.idle.len(), ruler.due.len()), (2, 2));
 }

@@ -10,6 +10,10 @@ use crate::render::gotemplate::{Ask, MAX_OUTPUT, MAX_STEPS, Scope};
 
 /// Deepest call of templates by templates.
 const MAX_CALLS: usize = 50;
+/// So many elements of a list cost a step before the first is looked at.
+const LISTED: usize = 32;
+/// So many bytes of text that a function is given cost a step.
+const READ: usize = 256;
 /// Go shows so many bytes of what it could not evaluate.
 const CONTEXT: usize = 20;
 
@@ -67,7 +71,11 @@ impl<'a> Machine<'a> {
     }
 
     fn step(&mut self, span: &Range<usize>) -> Done<()> {
-        match self.steps.checked_sub(1) {
+        self.charge(1, span)
+    }
+
+    fn charge(&mut self, steps: usize, span: &Range<usize>) -> Done<()> {
+        match self.steps.checked_sub(u32::try_from(steps).unwrap_or(u32::MAX)) {
             Some(left) => self.steps = left,
             None => return self.error(span, "the template takes too many steps"),
         }
@@ -140,6 +148,8 @@ impl<'a> Machine<'a> {
         if items.is_empty() {
             return self.nodes(&branch.otherwise, dot);
         }
+        // The list was made, however early the loop is left.
+        self.charge(items.len() / LISTED, &branch.pipe.span)?;
         for (key, item) in items {
             self.step(&branch.pipe.span)?;
             let mark = self.variables.len();
@@ -259,7 +269,11 @@ impl<'a> Machine<'a> {
             values.push(self.operand(arg, dot)?);
         }
         values.extend(last);
+        let read: usize = values.iter().map(|v| if let Value::Text(text) = v { text.len() } else { 0 }).sum();
+        self.charge(func.cost() + read / READ, &command.span)?;
         match funcs::call(func, &values, self.scope, self.ask) {
+            // A text that doubles with every step of a loop would soon fill all memory.
+            Ok(Value::Text(text)) if text.len() > MAX_OUTPUT => self.error(&command.span, "the text is too long"),
             Ok(value) => Ok(value),
             Err(Refusal::Type(message)) => self.error(&command.span, &message),
             Err(Refusal::Call(message)) => {

@@ -87,6 +87,15 @@ impl Func {
         own.iter().chain(&FUNCS).find(|f| f.name == name).copied()
     }
 
+    /// Steps that it costs besides those of its arguments.
+    pub(super) fn cost(self) -> usize {
+        match self.name {
+            "query" => 200,
+            "match" | "reReplaceAll" => 50,
+            _ => 0,
+        }
+    }
+
     /// Whether it looks at its arguments one by one and may stop early.
     pub(super) fn is_lazy(self) -> bool {
         matches!(self.name, "and" | "or")
@@ -182,6 +191,11 @@ pub(super) fn call(func: Func, args: &[Value], scope: &Scope<'_>, ask: &mut dyn 
         ("labels", []) => Value::Labels(scope.labels.clone()),
         ("strvalue", [v]) => Value::text(sample(v)?.labels.get("__value__").unwrap_or_default()),
         ("args", args) => {
+            // Each of them may hold the one before twice, and be printed.
+            let nested = |v: &Value| matches!(v, Value::Map(map) if map.values().any(|v| matches!(v, Value::Map(_))));
+            if args.iter().any(nested) {
+                return Err(Refusal::Call("too many maps within each other".to_owned()));
+            }
             let named = args.iter().enumerate().map(|(i, arg)| (format!("arg{i}"), arg.clone()));
             Value::Map(Rc::new(named.collect::<BTreeMap<_, _>>()))
         }

@@ -260,3 +260,23 @@ fn no_text_breaks_it() {
         let _ = expand_in(Dialect::Prometheus, &format!("{{{{ {text} }}}}"), 1.0);
     }
 }
+
+#[test]
+fn no_template_takes_all_memory_or_all_time() {
+    let fails = |text: &str, expected: &str| {
+        let said = expand_in(Dialect::Prometheus, text, 1.0).unwrap_err();
+        assert!(said.contains(expected), "{text}: {said}");
+    };
+    // Doubled forty times over.
+    fails("{{ $x := \"ab\" }}{{ range 40 }}{{ $x = print $x $x }}{{ end }}", "the text is too long");
+    fails("{{ $x := \"ab\" }}{{ range 40 }}{{ $x = printf \"%x\" $x }}{{ end }}", "the text is too long");
+    fails(
+        "{{ $x := \"<\" }}{{ range 40 }}{{ $x = html $x }}{{ end }}{{ $x }}{{ range 40 }}{{ $x = html $x $x }}{{ end }}",
+        "too long",
+    );
+    fails("{{ $x := 1 }}{{ range 40 }}{{ $x = args $x $x }}{{ end }}{{ $x }}", "too many maps");
+    // Long lists that are left at once, expressions and queries without end.
+    fails("{{ range 100000 }}{{ range 99999 }}{{ break }}{{ end }}{{ end }}", "too many steps");
+    fails("{{ range 90000 }}{{ query \"m\" }}{{ end }}", "too many steps");
+    fails("{{ range 90000 }}{{ match \"(a|b|c){90}\" \"x\" }}{{ end }}", "too many steps");
+}
