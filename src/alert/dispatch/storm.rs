@@ -55,7 +55,9 @@ struct Storm {
     pending: BTreeSet<Job>,
     /// Alerts told in digests that fire.
     firing: BTreeSet<Fingerprint>,
-    /// Alerts told in digests that are over.
+    /// Alerts told in digests that are over, and whose groups have not been flushed since.
+    over: BTreeSet<Fingerprint>,
+    /// Alerts told in digests that are over, and due to be told so.
     ended: BTreeSet<Fingerprint>,
     /// When their end is told at the latest.
     end_by: Option<Timestamp>,
@@ -70,6 +72,7 @@ impl Storms {
                 let storm = self.by_notifier.entry(notifier.clone()).or_default();
                 storm.thread.get_or_insert_with(|| told.thread.clone());
                 storm.ended.remove(&fingerprint);
+                storm.over.remove(&fingerprint);
                 storm.firing.insert(fingerprint);
             }
         }
@@ -78,7 +81,9 @@ impl Storms {
     /// An episode ends.
     pub(super) fn ends(&mut self, fingerprint: Fingerprint) {
         for storm in self.by_notifier.values_mut() {
-            storm.firing.remove(&fingerprint);
+            if storm.firing.remove(&fingerprint) {
+                storm.over.insert(fingerprint);
+            }
         }
     }
 
@@ -179,6 +184,9 @@ impl Dispatcher {
         let thread = plan.of_digest.first().and_then(thread);
         let storm = self.storms.by_notifier.entry(notifier.to_owned()).or_default();
         storm.thread = storm.thread.take().or(thread);
+        for fingerprint in &plan.of_digest {
+            storm.over.remove(fingerprint);
+        }
         storm.ended.extend(&plan.of_digest);
         storm.end_by.get_or_insert(self.now.plus(PATIENCE));
     }
@@ -273,7 +281,12 @@ impl Dispatcher {
     fn send_ends(&mut self, notifier: &str, fx: &mut Effects) {
         let Some(storm) = self.storms.by_notifier.get_mut(notifier) else { return };
         storm.end_by = None;
-        let ended = std::mem::take(&mut storm.ended);
+        let mut ended = std::mem::take(&mut storm.ended);
+        if storm.firing.is_empty() {
+            // The first group that is flushed after the last end speaks for all: groups that began within
+            // seconds of each other are flushed as far apart, and each would be a message.
+            ended.append(&mut storm.over);
+        }
         let firing = storm.firing.clone();
         let known = |f: &Fingerprint| self.alerts.get(f).filter(|a| a.told.contains_key(notifier));
         let speaks = |a: &Alert| self.mute_to(a, notifier).is_none();

@@ -17,6 +17,8 @@ use crate::alert::rule::Fingerprint;
 use crate::alert::silence::Silence;
 use crate::alert::window::{TimeInterval, TimeWindow};
 use crate::base::labels::Labels;
+use crate::base::message::Status;
+use crate::base::notification::Notification;
 use crate::base::time::Timestamp;
 
 fn at(s: i64) -> Timestamp {
@@ -158,6 +160,31 @@ fn a_storm_is_one_decision_per_group_and_one_message() {
         told.extend(d.step(due, Event::Tick).notifications);
     }
     assert_eq!((told.len(), told[0].alerts.len(), told[0].omitted), (1, 20, 9_980));
+}
+
+#[test]
+fn a_storm_that_comes_and_goes_within_ten_seconds_ends_with_one_message() {
+    let route = Route { group_by: GroupBy::labels(["monitor"]), ..Route::default() };
+    let mut d = Dispatcher::new(setup(route), at(0));
+    let mut told = Vec::new();
+    for (fires, from) in [(true, 0), (false, 60)] {
+        for second in 0..10 {
+            let now = at(from + second);
+            while let Some(due) = d.next_due().filter(|due| *due < now) {
+                told.extend(d.step(due, Event::Tick).notifications);
+            }
+            let some = (0..100).map(|i| update(&format!("{second}-{i}"), fires, now)).collect();
+            told.extend(d.step(now, Event::Alerts(some)).notifications);
+        }
+    }
+    while let Some(due) = d.next_due().filter(|due| *due <= at(1_200)) {
+        told.extend(d.step(due, Event::Tick).notifications);
+    }
+    let size = |n: &Notification| (n.status(), n.alerts.len() + n.omitted);
+    let ends: Vec<_> = told.iter().map(size).filter(|(status, _)| *status == Status::Resolved).collect();
+    assert_eq!(ends, [(Status::Resolved, 1_000)]);
+    assert!(told.len() <= 5, "{:?}", told.iter().map(size).collect::<Vec<_>>());
+    assert!(d.alerts().all(|a| a.told().is_empty()));
 }
 
 #[test]
