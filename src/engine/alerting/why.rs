@@ -213,7 +213,14 @@ fn rule_steps(rule: &RuleRow, now: Timestamp) -> Vec<WhyStep> {
     series.facts.push(("evaluated".to_owned(), format!("{ago} ago")));
     series.facts.extend(rule.took.map(|t| ("took".to_owned(), Exact(t).to_string())));
     series.facts.push(("missed slots".to_owned(), rule.missed.to_string()));
+    // Series without an alert: the rule has a condition beside its query.
+    let unmet = rule.state == Some(RuleState::Inactive) && rule.series > 0 && rule.last_error.is_none();
     let value = match rule.value {
+        Some(v) if unmet => {
+            let text = format!("the first series has the value {v}: the condition holds for none");
+            step("value", StepOutcome::Stop, text)
+        }
+        None if unmet => step("value", StepOutcome::Stop, "the condition holds for no series".to_owned()),
         Some(v) => step("value", StepOutcome::Pass, format!("the first series has the value {v}")),
         None => step("value", StepOutcome::Skipped, "there is no value".to_owned()),
     };
@@ -330,5 +337,28 @@ mod tests {
         assert_eq!(outcome(&[item(Owed, Firing), item(Delivered, Firing)]), StepOutcome::Pass);
         assert_eq!(outcome(&[item(Owed, Firing), item(Delivered, Resolved)]), StepOutcome::Waiting);
         assert_eq!(outcome(&[]), StepOutcome::Skipped);
+    }
+
+    #[test]
+    fn the_step_that_stops_a_rule_is_named() {
+        let row = |series: usize, value: Option<f64>, state: &str| -> RuleRow {
+            let row = serde_json::json!({
+                "kind": "alert", "name": "A", "group": "g", "source": "rules.d/a.yaml:2:5", "query": "x > 1",
+                "state": state, "health": "ok", "last_evaluation": "2026-01-01T00:00:00Z", "interval": 15.0,
+                "hold": 60.0, "series": series, "value": value, "firings": 0, "missed": 0, "never_matched": false,
+            });
+            serde_json::from_value(row).unwrap()
+        };
+        #[track_caller]
+        fn check(row: &RuleRow, stop: Option<&str>) {
+            let steps = rule_steps(row, row.last_evaluation.unwrap());
+            let first = steps.iter().find(|s| s.outcome == StepOutcome::Stop).map(|s| s.name.as_str());
+            assert_eq!(first, stop, "{steps:?}");
+        }
+        check(&row(0, None, "inactive"), Some("series"));
+        check(&row(4, Some(0.5), "inactive"), Some("value"));
+        check(&row(4, None, "inactive"), Some("value"));
+        check(&row(4, Some(2.0), "pending"), None);
+        check(&row(4, Some(2.0), "firing"), None);
     }
 }
