@@ -3,6 +3,7 @@
 
 mod config;
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use crate::base::labels::Labels;
 use crate::base::matcher::{MatchOp, Matcher};
 use crate::engine::alerting::MAX_MATCHERS;
 use crate::engine::handle::EngineError;
-use crate::wire::alerting::SilenceRequest;
+use crate::wire::alerting::{SilenceRequest, SilenceState};
 use crate::wire::alertmanager::{
     AlertState, ClusterStatus, ConfigText, GettableAlert, GettableSilence, PostableAlert, PostableSilence,
     ReceiverName, SilenceMatcher, StatusReply, VersionInfo,
@@ -170,11 +171,20 @@ async fn silences(State(app): State<App>, RawQuery(query): RawQuery) -> Result<J
         let labels = Labels::new(s.matchers.iter().map(|m| (m.name.as_str(), m.value.as_str())));
         wanted.iter().all(|w| w.matches(&labels))
     });
-    found.sort_by(|a, b| {
-        let rank = |s: &GettableSilence| s.status.state as u8;
-        rank(a).cmp(&rank(b)).then(a.ends_at.cmp(&b.ends_at)).then_with(|| a.id.cmp(&b.id))
-    });
+    found.sort_by(in_order);
     Ok(Json(found))
+}
+
+/// Alertmanager's order: active ones by their end, pending ones by their start, then those that are over, the latest
+/// first.
+fn in_order(a: &GettableSilence, b: &GettableSilence) -> Ordering {
+    let rank = |s: &GettableSilence| s.status.state as u8;
+    let by_time = match a.status.state {
+        SilenceState::Active => a.ends_at.cmp(&b.ends_at),
+        SilenceState::Pending => a.starts_at.cmp(&b.starts_at),
+        SilenceState::Expired => b.ends_at.cmp(&a.ends_at),
+    };
+    rank(a).cmp(&rank(b)).then(by_time).then_with(|| a.id.cmp(&b.id))
 }
 
 async fn silence(State(app): State<App>, Path(id): Path<String>) -> Result<Json<GettableSilence>, Refused> {
@@ -232,4 +242,37 @@ async fn status(State(app): State<App>) -> Result<Json<StatusReply>, Refused> {
             go_version: "",
         },
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::time::Timestamp;
+    use crate::wire::alertmanager::SilenceStatus;
+
+    #[test]
+    fn silences_come_in_alertmanagers_order() {
+        let at = |hours: i64| Timestamp::from_millis(hours * 3_600_000);
+        let one = |id: &str, state, from, to| GettableSilence {
+            id: id.to_owned(),
+            status: SilenceStatus { state },
+            updated_at: at(0),
+            comment: String::new(),
+            created_by: String::new(),
+            ends_at: at(to),
+            matchers: Vec::new(),
+            starts_at: at(from),
+        };
+        let mut all = [
+            one("over long ago", SilenceState::Expired, 0, 1),
+            one("over", SilenceState::Expired, 0, 2),
+            one("begins later", SilenceState::Pending, 8, 9),
+            one("begins", SilenceState::Pending, 7, 20),
+            one("ends later", SilenceState::Active, 3, 6),
+            one("ends", SilenceState::Active, 4, 5),
+        ];
+        all.sort_by(in_order);
+        let ids: Vec<&str> = all.iter().map(|s| s.id.as_str()).collect();
+        assert_eq!(ids, ["ends", "ends later", "begins", "begins later", "over", "over long ago"]);
+    }
 }
