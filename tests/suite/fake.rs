@@ -254,6 +254,7 @@ fn alerting(dir: &Path, clock: Clock, board: watch::Receiver<Arc<Board>>) -> (Al
 
 /// The engine.
 pub struct Fake {
+    clock: Clock,
     pub boards: watch::Sender<Arc<Board>>,
     alerting: Alerting,
     _alerting: Supervisor,
@@ -280,6 +281,7 @@ impl Fake {
         let boards = watch::channel(Arc::new(first)).0;
         let (alerting, tasks) = alerting(dir.path(), clock, boards.subscribe());
         Arc::new(Self {
+            clock,
             boards,
             alerting,
             _alerting: tasks,
@@ -437,7 +439,9 @@ impl House {
         };
         let bound = bind(&listen).await.unwrap();
         let tcp = bound.http().unwrap();
-        let server = bound.serve(Arc::clone(&engine) as Arc<dyn Engine>, Clock::starting_at(NOW));
+        // One clock for those who store and those who ask: a sample must not lie ahead of the question.
+        let clock = engine.clock;
+        let server = bound.serve(Arc::clone(&engine) as Arc<dyn Engine>, clock);
         Self { engine, server, tcp, dir }
     }
 
