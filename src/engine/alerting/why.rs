@@ -28,7 +28,8 @@ impl Alerting {
         let config = Arc::clone(&self.config.borrow().config);
         let monitor = config.monitors.iter().find(|(name, _)| name.as_str() == about).map(|(_, m)| Arc::clone(m));
         let wanted = about.to_owned();
-        let alert = self.look(move |d, _| views::find(d, &wanted).ok()).await?;
+        let found = self.look(move |d, _| views::find(d, &wanted)).await?;
+        let alert = found.as_ref().ok().copied();
         let rule = self.rules.rows().into_iter().find(|r| r.name == about && r.kind == "alert");
         if let Some(rule) = rule.filter(|_| kind == Some("rule") || (kind.is_none() && monitor.is_none())) {
             return self.why_rule(&rule).await;
@@ -38,6 +39,9 @@ impl Alerting {
             (Some("alert") | None, _, Some(alert)) => self.why_alert(&config, about, alert).await,
             (Some("alert"), Some(monitor), None) => self.why_monitor(&monitor).await,
             (_, _, _) => {
+                if let Err(views::Unfound::Many(which)) = found {
+                    return Err(EngineError::Ambiguous { id: about.to_owned(), which });
+                }
                 let names = config.monitors.keys().map(MonitorName::as_str);
                 let near = nearest(about, names).map(str::to_owned);
                 Err(EngineError::NothingToExplain { about: about.to_owned(), nearest: near })
