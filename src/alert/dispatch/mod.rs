@@ -79,6 +79,8 @@ pub struct Dispatcher {
     storms: Storms,
     counter: CounterRecord,
     next_group: GroupId,
+    /// When it was made, by the wall clock: part of every key.
+    began: Timestamp,
     now: Timestamp,
     /// Flushes of this step that are not yet decided.
     jobs: Vec<Job>,

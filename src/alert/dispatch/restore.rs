@@ -37,6 +37,7 @@ impl Dispatcher {
             storms: Storms::default(),
             counter: CounterRecord::default(),
             next_group: 0,
+            began: now,
             now,
             jobs: Vec::new(),
             changed: Changed::default(),

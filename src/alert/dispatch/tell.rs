@@ -26,12 +26,14 @@ pub(super) struct Message<'a> {
 }
 
 impl Dispatcher {
-    /// A key that was never used before: the notifier, what it is about, and the number of the decision.
+    /// A key that was never used before: the notifier, what it is about, when this dispatcher began, and the number of
+    /// the decision. The number alone could be given twice: while nothing can be stored, pages leave all the same, and
+    /// a process that ends then leaves no trace of them. A receiver would take another page for one it had.
     pub(super) fn next_key(&mut self, notifier: &str, about: &str) -> String {
         self.counter.sequence += 1;
         self.changed.counter = true;
         let hash = |text: &str| Labels::new([("n", text)]).fingerprint();
-        format!("{:016x}-{:016x}-{}", hash(notifier), hash(about), self.counter.sequence)
+        format!("{:016x}-{:016x}-{:x}-{}", hash(notifier), hash(about), self.began.millis(), self.counter.sequence)
     }
 
     /// Tells a notifier what a plan says of a group.
