@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::labels::Labels;
+
 /// Whether an alert fires or is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -45,6 +47,16 @@ impl Severity {
             Self::Warning => "warning",
             Self::Critical => "critical",
         }
+    }
+
+    /// Reads what [`as_str`](Self::as_str) wrote.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Info, Self::Warning, Self::Critical].into_iter().find(|s| s.as_str() == word)
+    }
+
+    /// What the label `severity` says; anything but our words counts as a warning.
+    pub fn of(labels: &Labels) -> Self {
+        labels.get("severity").and_then(Self::parse).unwrap_or(Self::Warning)
     }
 }
 

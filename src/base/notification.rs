@@ -153,11 +153,7 @@ impl Notification {
 impl NotifiedAlert {
     /// Its `severity` label: `critical`, `warning`, `info`; anything else counts as a warning.
     pub fn severity(&self) -> Severity {
-        match self.labels.get("severity") {
-            Some("critical") => Severity::Critical,
-            Some("info") => Severity::Info,
-            _ => Severity::Warning,
-        }
+        Severity::of(&self.labels)
     }
 }
 

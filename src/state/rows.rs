@@ -380,7 +380,7 @@ fn alert(r: &Row<'_>) -> rusqlite::Result<Option<Instance>> {
     let parts = (
         Fingerprint::parse(r.get_ref(0)?.as_str()?),
         name(r, 2)?,
-        severity(r.get_ref(7)?.as_str()?),
+        Severity::parse(r.get_ref(7)?.as_str()?),
         serde_json::from_str::<Labels>(r.get_ref(8)?.as_str()?),
         serde_json::from_str::<Labels>(r.get_ref(9)?.as_str()?),
     );
@@ -423,10 +423,6 @@ const fn verdict_word(v: Verdict) -> &'static str {
 
 fn verdict(word: &str) -> Option<Verdict> {
     [Verdict::Up, Verdict::Degraded, Verdict::Down, Verdict::Unknown].into_iter().find(|v| verdict_word(*v) == word)
-}
-
-fn severity(word: &str) -> Option<Severity> {
-    [Severity::Info, Severity::Warning, Severity::Critical].into_iter().find(|s| s.as_str() == word)
 }
 
 pub(super) const fn delivery_word(s: DeliveryState) -> &'static str {

@@ -141,11 +141,7 @@ impl Alert {
 
     /// Its `severity` label; anything unknown counts as a warning.
     pub fn severity(&self) -> Severity {
-        match self.labels.get("severity") {
-            Some("critical") => Severity::Critical,
-            Some("info") => Severity::Info,
-            _ => Severity::Warning,
-        }
+        Severity::of(&self.labels)
     }
 
     pub(super) fn new(update: &AlertUpdate, now: Timestamp) -> Self {

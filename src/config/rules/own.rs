@@ -7,12 +7,13 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::alert::evaluation::{Absent, Condition, Policy};
+use crate::base::message::Severity;
 use crate::config::cx::Cx;
 use crate::config::fields::Fields;
 use crate::config::fnv::Fnv;
 use crate::config::report::Code;
 use crate::config::rules::model::{Alerting, OWN_INTERVAL, Rule, RuleGroup, RuleKind};
-use crate::config::rules::prometheus::{assemble, severity_of};
+use crate::config::rules::prometheus::assemble;
 use crate::config::rules::read::{annotation_name, is_metric_name, label_name, query, raw, template, texts};
 use crate::config::yaml::{Node, Value};
 use crate::promql::ast::{Binary, BinaryOp, Expr, ExprKind, Type};
@@ -153,7 +154,7 @@ fn alerting(
     let on_error = absent(fields, "on_error", Absent::Keep);
     let severity = fields.node("severity").and_then(|n| {
         let word = raw(cx, "severity", n)?;
-        let severity = severity_of(word);
+        let severity = Severity::parse(word);
         if severity.is_none() {
             let message = format!("there is no severity `{word}`");
             cx.error(n.mark(), Code::BadValue, message, "write `info`, `warning` or `critical`");
@@ -176,7 +177,7 @@ fn alerting(
     if let Some(severity) = severity {
         labels.insert("severity".to_owned(), Template::verbatim(severity.as_str()));
     }
-    let severity = severity.or_else(|| labels.get("severity").and_then(|t| t.fixed().and_then(severity_of)));
+    let severity = severity.or_else(|| labels.get("severity").and_then(|t| t.fixed().and_then(Severity::parse)));
     let mut annotations = BTreeMap::new();
     for (entry, value) in fields.node("annotations").map(|n| texts(cx, "annotations", n)).unwrap_or_default() {
         let good = annotation_name(cx, entry);

@@ -197,7 +197,7 @@ fn rule(cx: &Cx<'_>, node: &Node, shared: &[(String, String)]) -> Option<Rule> {
     }
     let sound = cx.error_count() == before;
     let expr = parsed.filter(|_| sound)?;
-    let severity = given.get("severity").and_then(|t| t.fixed().and_then(severity_of));
+    let severity = given.get("severity").and_then(|t| t.fixed().and_then(Severity::parse));
     let kind = if is_alert {
         let policy = Policy { hold, keep_firing_for, ..Policy::default() };
         RuleKind::Alert(Box::new(Alerting { policy, annotations: notes.into_iter().collect(), severity }))
@@ -206,11 +206,6 @@ fn rule(cx: &Cx<'_>, node: &Node, shared: &[(String, String)]) -> Option<Rule> {
     };
     let name = if is_alert { alert_name } else { record_name };
     Some(assemble(cx, node, name, text.to_owned(), expr, given, kind))
-}
-
-/// The severity that a word stands for.
-pub(super) fn severity_of(word: &str) -> Option<Severity> {
-    [Severity::Info, Severity::Warning, Severity::Critical].into_iter().find(|s| s.as_str() == word)
 }
 
 /// Puts a rule together.

@@ -76,14 +76,9 @@ impl RuleAlert {
             group: group.name.clone(),
             query: rule.query.clone(),
             source: rule.source.clone(),
-            severity: severity(&alert.labels),
+            severity: alert.labels.get("severity").and_then(Severity::parse),
         }
     }
-}
-
-fn severity(labels: &Labels) -> Option<Severity> {
-    let word = labels.get("severity")?;
-    [Severity::Info, Severity::Warning, Severity::Critical].into_iter().find(|s| s.as_str() == word)
 }
 
 /// Passes on what is told to the evaluator, which decides about pages.
