@@ -258,7 +258,7 @@ fn put_alert(db: &Connection, alert: &Instance) -> rusqlite::Result<()> {
     };
     db.prepare_cached(
         "INSERT OR REPLACE INTO alert (fingerprint, rule, monitor, state, since, starts_at, ends_at, severity, labels,
-         annotations, told) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+         annotations) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
     .execute(params![
         alert.fingerprint.to_string(),
@@ -271,7 +271,6 @@ fn put_alert(db: &Connection, alert: &Instance) -> rusqlite::Result<()> {
         alert.words.severity.as_str(),
         json(&alert.words.labels)?,
         json(&alert.words.annotations)?,
-        "[]",
     ])
     .map(drop)
 }

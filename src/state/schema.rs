@@ -143,6 +143,10 @@ CREATE TABLE event_alert (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX event_alert_by_event ON event_alert (event);
 ",
+    "
+-- Who was told stands in the dispatcher's rows.
+ALTER TABLE alert DROP COLUMN told;
+",
 ];
 
 /// The version a database has.

@@ -121,7 +121,7 @@ impl Dispatcher {
             (true, false) => new(Verdict::Stop, "it is over").fact("ended", alert.ends_at.unwrap_or(alert.changed_at)),
             (true, true) if alert.flap.holds() => {
                 let step = new(Verdict::Pass, "it keeps changing and is held as firing until it is quiet");
-                let until = alert.flap.quiet_at(&self.setup.flap);
+                let until = alert.flap.quiet_at(&self.setup.policy.flap);
                 step.fact("changes", alert.flap.count()).fact("until", until.unwrap_or(self.now))
             }
             (true, true) => new(Verdict::Pass, "it fires"),

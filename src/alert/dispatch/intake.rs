@@ -49,7 +49,7 @@ impl Dispatcher {
             alert.active = active;
             // The first episode of an alert is no change of mind.
             if known {
-                alert.flap.changed(&self.setup.flap, now);
+                alert.flap.changed(&self.setup.policy.flap, now);
             }
             self.changed.alerts.insert(fingerprint);
         }
@@ -141,7 +141,7 @@ impl Dispatcher {
 
     fn note_flapping(&mut self, fingerprint: Fingerprint, fx: &mut Effects) {
         let Some(alert) = self.alerts.get(&fingerprint) else { return };
-        let at = alert.flap.quiet_at(&self.setup.flap);
+        let at = alert.flap.quiet_at(&self.setup.policy.flap);
         if at.is_some() && alert.flap.since() == Some(self.now) {
             fx.history.push(Decision::new(self.now, &[fingerprint], Outcome::Flapping));
         }
@@ -151,8 +151,8 @@ impl Dispatcher {
     /// A flapping alert has been quiet: it is what its source says.
     pub(super) fn quiet(&mut self, fingerprint: Fingerprint, fx: &mut Effects) {
         let Some(alert) = self.alerts.get_mut(&fingerprint) else { return };
-        if !alert.flap.settle(&self.setup.flap, self.now) {
-            self.timers.put(Timer::Quiet(fingerprint), alert.flap.quiet_at(&self.setup.flap));
+        if !alert.flap.settle(&self.setup.policy.flap, self.now) {
+            self.timers.put(Timer::Quiet(fingerprint), alert.flap.quiet_at(&self.setup.policy.flap));
             return;
         }
         alert.told.values_mut().for_each(|t| t.flapping = false);
@@ -172,7 +172,7 @@ impl Dispatcher {
         }
         let fired = alert.fires();
         alert.active = false;
-        alert.flap.changed(&self.setup.flap, self.now);
+        alert.flap.changed(&self.setup.policy.flap, self.now);
         self.changed.alerts.insert(fingerprint);
         if fired && !alert.fires() {
             let at = alert.ends_at.unwrap_or(self.now);
@@ -379,7 +379,7 @@ impl Dispatcher {
         let all: Vec<Fingerprint> = self.alerts.keys().copied().collect();
         for fingerprint in all {
             let Some(alert) = self.alerts.get_mut(&fingerprint) else { continue };
-            if alert.flap.holds() && self.setup.flap.changes.is_none() {
+            if alert.flap.holds() && self.setup.policy.flap.changes.is_none() {
                 self.timers.set(Timer::Quiet(fingerprint), now);
             }
             if alert.fires() {

@@ -75,7 +75,7 @@ impl Dispatcher {
             self.match_silences(fingerprint);
             let Some(alert) = self.alerts.get(&fingerprint) else { continue };
             let (fires, expiry) = (alert.fires(), alert.ends_at.filter(|_| alert.active));
-            let quiet = alert.flap.quiet_at(&self.setup.flap);
+            let quiet = alert.flap.quiet_at(&self.setup.policy.flap);
             let ack = alert.ack.as_ref().and_then(|a| a.until);
             self.timers.put(Timer::Expiry(fingerprint), expiry);
             self.timers.put(Timer::Quiet(fingerprint), quiet);

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::alert::escalate::Target;
-use crate::alert::flap::FlapPolicy;
 use crate::alert::policy::Policy;
 use crate::base::time::Timestamp;
 
@@ -20,8 +19,6 @@ pub struct Setup {
     pub notifiers: BTreeMap<String, NotifierPolicy>,
     /// Monitor → the monitors that it depends on.
     pub depends_on: BTreeMap<String, Vec<String>>,
-    /// When an alert counts as flapping.
-    pub flap: FlapPolicy,
     /// Reminders of silences.
     pub reminders: Reminders,
     /// Notifiers that are missing may come back: what they still have to hear waits for them.

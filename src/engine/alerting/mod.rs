@@ -228,7 +228,7 @@ impl Alerting {
             let text = format!("{} fails {} times in a row", monitor.name, policy.after);
             return (text, monitor.source.clone());
         }
-        if let Some(rule) = self.rules.rows().into_iter().find(|r| r.kind == "alert" && r.name == row.name) {
+        if let Some(rule) = self.rules.alerting(&row.name) {
             return (rule.query, rule.source);
         }
         (generator.unwrap_or("raised elsewhere").to_owned(), String::new())

@@ -16,7 +16,6 @@ pub(crate) fn of(config: &Config, complete: bool) -> Setup {
         depends_on: depends_on
             .map(|m| (m.name.to_string(), m.depends_on.iter().map(ToString::to_string).collect()))
             .collect(),
-        flap: config.alerting.flap,
         partial: !complete,
         ..Setup::default()
     }

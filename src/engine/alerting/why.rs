@@ -30,7 +30,7 @@ impl Alerting {
         let wanted = about.to_owned();
         let found = self.look(move |d, _| views::find(d, &wanted)).await?;
         let alert = found.as_ref().ok().copied();
-        let rule = self.rules.rows().into_iter().find(|r| r.name == about && r.kind == "alert");
+        let rule = self.rules.alerting(about);
         if let Some(rule) = rule.filter(|_| kind == Some("rule") || (kind.is_none() && monitor.is_none())) {
             return self.why_rule(&rule).await;
         }
@@ -59,7 +59,7 @@ impl Alerting {
         let of_monitor = labels.get("alertname") == Some(MONITOR_DOWN);
         let mut steps = match monitor.filter(|_| of_monitor) {
             Some((_, monitor)) => self.monitor_steps(monitor, now),
-            None => match self.rules.rows().into_iter().find(|r| labels.get("alertname") == Some(r.name.as_str())) {
+            None => match labels.get("alertname").and_then(|name| self.rules.alerting(name)) {
                 Some(rule) => rule_steps(&rule, now),
                 None => vec![step("loaded", StepOutcome::Pass, "another server sent it".to_owned())],
             },

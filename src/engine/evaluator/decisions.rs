@@ -86,7 +86,7 @@ fn decision_event(decision: &Decision, dispatcher: &Dispatcher) -> Option<NewEve
         Outcome::Unacknowledged { .. } => (EventKind::Alert, "unacked"),
         Outcome::Silenced(_) => (EventKind::Alert, "silenced"),
         Outcome::SilenceOver(..) => (EventKind::Alert, "unsilenced"),
-        Outcome::TakenOver { .. } => (EventKind::Delivery, "taken over"),
+        Outcome::TakenOver { .. } => (EventKind::Delivery, "taken_over"),
     };
     let mut detail = decision.outcome.to_string();
     if decision.count > 1 {

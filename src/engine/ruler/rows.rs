@@ -16,6 +16,14 @@ impl RuleBook {
     pub fn rows(&self) -> Vec<RuleRow> {
         self.groups().iter().flat_map(|view| rows(view)).collect()
     }
+
+    /// The first rule that raises alerts of this name.
+    pub fn alerting(&self, name: &str) -> Option<RuleRow> {
+        let wanted = |rule: &Rule| rule.name == name && rule.alerting().is_some();
+        let groups = self.groups();
+        let view = groups.iter().find(|view| view.group.rules.iter().any(wanted))?;
+        rows(view).into_iter().find(|row| row.name == name && row.kind == "alert")
+    }
 }
 
 impl RuleStatus {

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use watchdog::alert::ack::Ack;
 use watchdog::alert::dispatch::{AlertUpdate, Change, Dispatcher, Event, Origin, Record, RecordKey, Setup};
-use watchdog::alert::flap::FlapPolicy;
 use watchdog::alert::matchers::Matchers;
 use watchdog::alert::rule::Fingerprint;
 use watchdog::alert::silence::Silence;
@@ -253,8 +252,7 @@ impl World<'_> {
                 self.policy = self.rng.usize(..ROUTES.len());
                 self.setup = Arc::clone(&self.setups[self.policy]);
                 if !self.flapping {
-                    let off = FlapPolicy { changes: None, ..FlapPolicy::default() };
-                    self.setup = Arc::new(Setup { flap: off, ..(*self.setup).clone() });
+                    Arc::make_mut(&mut self.setup).policy.flap.changes = None;
                 }
                 self.step(&Event::Reloaded(Arc::clone(&self.setup)));
             }
@@ -364,8 +362,7 @@ fn run(seed: u64, setups: &[Arc<Setup>], keeps: bool) -> Vec<String> {
     let bounds = Bounds { firing: bound, end: bound, flapping };
     let mut setup = Arc::clone(&setups[0]);
     if !flapping {
-        let off = FlapPolicy { changes: None, ..FlapPolicy::default() };
-        setup = Arc::new(Setup { flap: off, ..(*setup).clone() });
+        Arc::make_mut(&mut setup).policy.flap.changes = None;
     }
     let mut world = World {
         rng,
