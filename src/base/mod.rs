@@ -12,6 +12,7 @@ pub mod name;
 pub mod nearest;
 pub mod notification;
 pub mod outcome;
+pub mod policy;
 pub mod probe;
 pub mod re2;
 pub mod sample;

@@ -2,6 +2,7 @@
 //! implement it and the engine runs it.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::base::BoxFuture;
 use crate::base::outcome::Outcome;
+use crate::base::policy::Policy;
 use crate::base::time::Timestamp;
 
 /// One check of one target, built from checked options; building it opens nothing.
@@ -37,9 +39,16 @@ pub struct ProbeCx {
     pub since: Timestamp,
     /// The last report pushed for this monitor, if any.
     pub last_beat: Option<Beat>,
+    /// What the probe may do.
+    pub policy: Arc<Policy>,
 }
 
 impl ProbeCx {
+    /// A probe outside any schedule, to which everything is allowed.
+    pub fn new(deadline: Instant, now: Timestamp) -> Self {
+        Self { deadline, now, since: Timestamp::EPOCH, last_beat: None, policy: Arc::default() }
+    }
+
     /// Time left until the deadline.
     pub fn remaining(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())

@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
+use crate::base::probe::ProbeCx;
 use crate::collect::fault::{Fault, describe};
 use crate::collect::trace::{Trace, phase};
 
@@ -116,7 +117,7 @@ impl std::fmt::Display for Peer {
 ///
 /// # Errors
 /// The name has no address, or none of its addresses takes connections.
-pub async fn open(peer: &Peer, deadline: Instant, trace: &mut Trace) -> Result<Bounded, Fault> {
+pub async fn open(peer: &Peer, cx: &ProbeCx, trace: &mut Trace) -> Result<Bounded, Fault> {
     trace.begin(phase::RESOLVE);
     trace.tried.clear();
     trace.peer = None;
@@ -124,6 +125,7 @@ pub async fn open(peer: &Peer, deadline: Instant, trace: &mut Trace) -> Result<B
         Some(ip) => vec![SocketAddr::new(ip, peer.port)],
         None => resolve(peer, trace).await?,
     };
+    allowed(&addresses, cx)?;
     trace.begin(phase::CONNECT);
     let stream = match addresses.as_slice() {
         [only] => {
@@ -136,7 +138,15 @@ pub async fn open(peer: &Peer, deadline: Instant, trace: &mut Trace) -> Result<B
     // A probe writes once and waits: there is nothing to coalesce. A failure costs only speed.
     let _ = stream.set_nodelay(true);
     trace.end();
-    Ok(Bounded { stream, deadline })
+    Ok(Bounded { stream, deadline: cx.deadline })
+}
+
+/// One address that may not be dialled is enough: which of them a name leads to is not ours to choose.
+fn allowed(addresses: &[SocketAddr], cx: &ProbeCx) -> Result<(), Fault> {
+    match addresses.iter().find_map(|to| cx.policy.refuses(*to)) {
+        Some(why) => Err(Fault::target("blocked_address", why)),
+        None => Ok(()),
+    }
 }
 
 /// A connection that reads nothing after the deadline.

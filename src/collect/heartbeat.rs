@@ -3,7 +3,6 @@
 //! Nothing is probed. Each slot judges the last report by the clock, so a job that never comes back
 //! is noticed although nothing calls.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::BoxFuture;
@@ -12,6 +11,7 @@ use crate::base::probe::{Collector, ProbeCx, PushTarget};
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
 use crate::base::units::Short;
+use crate::collect::kind::Kind;
 use crate::config::catalog::Probe;
 use crate::config::fields::Fields;
 use crate::config::report::Code;
@@ -28,6 +28,9 @@ struct Heartbeat {
     interval: Duration,
     grace: Duration,
 }
+
+/// The kind. Others report to it: nothing is probed.
+pub const KIND: Kind = Kind { name: "heartbeat", about: "Reports pushed by a job.", operand: None, flags: &[], read };
 
 /// Reads the options. `interval` is the monitor's own: how often a report is due.
 pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
@@ -55,7 +58,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let grace = grace.unwrap_or(interval / 2);
     let target = format!("a report every {}", crate::base::units::Exact(interval));
     let collector = Heartbeat { token: token?.secret(), interval, grace };
-    Some(Probe { kind: "heartbeat", target, collector: Arc::new(collector) })
+    Some(Probe::new("heartbeat", target, collector))
 }
 
 impl Collector for Heartbeat {
@@ -134,12 +137,7 @@ mod tests {
 
     fn judge(now_s: i64, beat: Option<(i64, bool)>) -> (Verdict, String) {
         let beat = beat.map(|(at, ok)| Beat { at: Timestamp::from_millis(at * 1000), ok, message: String::new() });
-        let cx = ProbeCx {
-            deadline: Instant::now(),
-            now: Timestamp::from_millis(now_s * 1000),
-            since: Timestamp::EPOCH,
-            last_beat: beat,
-        };
+        let cx = ProbeCx { last_beat: beat, ..ProbeCx::new(Instant::now(), Timestamp::from_millis(now_s * 1000)) };
         let own = Heartbeat {
             token: Secret::new("0123456789".into()),
             interval: Duration::from_secs(60),

@@ -1,25 +1,10 @@
 //! The table of monitor kinds. A further kind is one file and one row.
 
-use crate::config::catalog::Probe;
-use crate::config::fields::Fields;
-
-/// One kind of monitor.
-#[derive(Clone, Copy, Debug)]
-pub struct Kind {
-    /// What `type:` says.
-    pub name: &'static str,
-    /// Reads the kind's options. Opens nothing; leaves `finish` to the caller, who reads the common keys.
-    pub read: fn(&mut Fields<'_>) -> Option<Probe>,
-}
+use crate::collect::kind::Kind;
+use crate::collect::{heartbeat, host, http, script, tcp};
 
 /// Every kind, in the order in which documentation lists them.
-pub const KINDS: [Kind; 5] = [
-    Kind { name: "http", read: crate::collect::http::spec::read },
-    Kind { name: "tcp", read: crate::collect::tcp::read },
-    Kind { name: "script", read: crate::collect::script::read },
-    Kind { name: "host", read: crate::collect::host::read },
-    Kind { name: "heartbeat", read: crate::collect::heartbeat::read },
-];
+pub const KINDS: &[Kind] = &[http::spec::KIND, tcp::KIND, script::KIND, host::KIND, heartbeat::KIND];
 
 /// What the tests of all kinds need: options as YAML text, an outcome in return.
 #[cfg(test)]
@@ -31,7 +16,6 @@ pub(crate) mod testing {
     use super::{KINDS, Kind};
     use crate::base::outcome::Outcome;
     use crate::base::probe::ProbeCx;
-    use crate::base::time::Timestamp;
     use crate::config::catalog::Probe;
     use crate::config::fields::{Cx, Fields, Resolver};
     use crate::config::report::Source;
@@ -53,7 +37,7 @@ pub(crate) mod testing {
         let root = root.unwrap();
         let cx = Cx::new(Source::new("test.yaml", text), &Fake);
         let mut fields = Fields::of(&cx, &root).unwrap();
-        let Kind { read, .. } = KINDS.into_iter().find(|k| k.name == kind).unwrap();
+        let Kind { read, .. } = KINDS.iter().find(|k| k.name == kind).unwrap();
         let probe = read(&mut fields);
         fields.node("interval");
         fields.finish();
@@ -79,6 +63,6 @@ pub(crate) mod testing {
     /// A context whose deadline is `limit` away.
     pub fn context(limit: Duration) -> ProbeCx {
         let now = crate::base::clock::Clock::system().now();
-        ProbeCx { deadline: Instant::now() + limit, now, since: Timestamp::EPOCH, last_beat: None }
+        ProbeCx::new(Instant::now() + limit, now)
     }
 }

@@ -1,6 +1,7 @@
 //! The built-in kinds of monitors. A kind reads its options without opening anything, and probes once.
 //!
-//! [`kinds`] is the table of all of them: a further kind is one file here and one row there. What
+//! [`kinds`] is the table of all of them: a further kind is one file here and one row there; [`kind`] is
+//! what it says about itself. What
 //! kinds share: [`dial`] (names and connections), [`tls`], [`judge`] (expectations), [`trace`] (what
 //! is known when the deadline strikes) and [`mask`] (secrets in what a target sent back).
 //!
@@ -13,6 +14,7 @@ pub mod heartbeat;
 pub mod host;
 pub mod http;
 pub mod judge;
+pub mod kind;
 pub mod kinds;
 pub mod mask;
 pub mod nagios;

@@ -7,7 +7,6 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -23,6 +22,7 @@ use crate::base::probe::{Collector, ProbeCx};
 use crate::base::secret::Secret;
 use crate::base::units::Short;
 use crate::collect::fault::{Fault, describe};
+use crate::collect::kind::{Flag, Form, Kind, Operand};
 use crate::collect::mask::Mask;
 use crate::collect::nagios;
 use crate::collect::trace::Trace;
@@ -49,6 +49,22 @@ struct Script {
     cwd: Option<PathBuf>,
     mask: Mask,
 }
+
+/// The kind.
+pub const KIND: Kind = Kind {
+    name: "script",
+    about: "One run of a program, judged as Nagios does.",
+    operand: Some(Operand::Rest {
+        path: "command",
+        name: "COMMAND",
+        help: "Program and its arguments; no shell is involved.",
+    }),
+    flags: &[&[
+        Flag::new("env", "env.*", Form::Pairs('=', "NAME=VALUE"), "Variable of the program's environment."),
+        Flag::new("cwd", "cwd", Form::Path("DIR"), "Directory to run it in."),
+    ]],
+    read,
+};
 
 /// Reads the options.
 pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
@@ -104,7 +120,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let shown = argv.iter().map(crate::config::fields::Text::shown).collect::<Vec<_>>().join(" ");
     let argv = argv.into_iter().map(crate::config::fields::Text::secret).collect();
     let collector = Script { argv, shown: shown.clone(), env, cwd, mask };
-    Some(Probe { kind: "script", target: shown, collector: Arc::new(collector) })
+    Some(Probe::new("script", shown, collector))
 }
 
 /// Ends the whole process group when the probe ends, however it ends. `kill_on_drop` alone would leave

@@ -1,7 +1,5 @@
 //! `type: tcp`: connects, optionally speaks TLS, sends a text and waits for one.
 
-use std::sync::Arc;
-
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout_at;
 
@@ -11,6 +9,7 @@ use crate::base::probe::{Collector, ProbeCx};
 use crate::collect::dial::{self, Peer, PeerError};
 use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, Latency, TextCheck, found, unjudged};
+use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, TLS_ON_DEMAND};
 use crate::collect::mask::Mask;
 use crate::collect::tls::{Protocol, TlsSpec};
 use crate::collect::trace::{Trace, phase};
@@ -34,6 +33,28 @@ struct TcpProbe {
     latency: Latency,
     mask: Mask,
 }
+
+/// The kind.
+pub const KIND: Kind = Kind {
+    name: "tcp",
+    about: "One TCP connection.",
+    operand: Some(Operand::One { path: "host", name: "HOST", help: "Target, `name:port`." }),
+    flags: &[
+        &[
+            Flag::new("send", "send", Form::One("TEXT"), "Text to send."),
+            Flag::new("expect-contains", "expect.contains", Form::Many("TEXT"), "Text that the answer must contain."),
+            Flag::new(
+                "expect-matches",
+                "expect.matches",
+                Form::Many("REGEX"),
+                "Regular expression that the answer must match.",
+            ),
+        ],
+        TLS_ON_DEMAND,
+        LATENCY,
+    ],
+    read,
+};
 
 /// Reads the options.
 pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
@@ -63,8 +84,10 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         None => host.shown().to_owned(),
     };
     let send = send.map(Text::secret);
-    let probe = TcpProbe { peer: peer?, tls, send, expect, latency, mask };
-    Some(Probe { kind: "tcp", target, collector: Arc::new(probe) })
+    let peer = peer?;
+    let at = peer.host().to_owned();
+    let probe = TcpProbe { peer, tls, send, expect, latency, mask };
+    Some(Probe::new("tcp", target, probe).at(&at))
 }
 
 fn read_peer(fields: &Fields<'_>, host: &Text, port: Option<u16>) -> Option<Peer> {
@@ -122,7 +145,7 @@ impl Collector for TcpProbe {
 
 impl TcpProbe {
     async fn talk(&self, cx: &ProbeCx, trace: &mut Trace, answer: &mut Vec<u8>) -> Result<(), Fault> {
-        let stream = dial::open(&self.peer, cx.deadline, trace).await?;
+        let stream = dial::open(&self.peer, cx, trace).await?;
         match &self.tls {
             None => self.exchange(stream, trace, answer).await,
             Some(tls) => {

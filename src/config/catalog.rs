@@ -30,6 +30,23 @@ pub struct Probe {
     pub kind: &'static str,
     /// What is probed, for people and the `instance` label; holds no resolved secret.
     pub target: String,
+    /// The machine that is probed, without a port, where there is one: what limits per machine count by, and
+    /// whose path is looked at when it fails.
+    pub host: Option<Box<str>>,
     /// The probe itself.
     pub collector: Arc<dyn Collector>,
+}
+
+impl Probe {
+    /// A probe of something that is no other machine.
+    pub fn new(kind: &'static str, target: impl Into<String>, collector: impl Collector + 'static) -> Self {
+        Self { kind, target: target.into(), host: None, collector: Arc::new(collector) }
+    }
+
+    /// The same, of something on this machine of the network.
+    #[must_use]
+    pub fn at(mut self, host: &str) -> Self {
+        self.host = Some(host.into());
+        self
+    }
 }

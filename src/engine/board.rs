@@ -402,7 +402,7 @@ mod tests {
     fn config(monitors: usize, paused: bool) -> Arc<Config> {
         let monitor = |i| Monitor {
             name: name(i),
-            probe: Probe { kind: "test", target: String::new(), collector: Arc::new(Never) },
+            probe: Probe::new("test", String::new(), Never),
             schedule: Schedule::Every(Duration::from_secs(10)),
             timeout: Duration::from_secs(1),
             retries: 0,

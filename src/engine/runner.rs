@@ -100,7 +100,7 @@ impl Runner {
         self.metrics.lag.observe(lag.as_secs_f64());
         let under_way = InFlight::begin(&self.metrics);
         let cx =
-            ProbeCx { deadline: started + monitor.timeout, now: at, since: slot.since, last_beat: slot.beat.clone() };
+            ProbeCx { since: slot.since, last_beat: slot.beat.clone(), ..ProbeCx::new(started + monitor.timeout, at) };
         let outcome = self.probe(monitor, &cx).await;
         drop(under_way);
         let took = started.elapsed();

@@ -418,7 +418,7 @@ mod tests {
     fn monitor(name: &str, interval: u64, hash: u64, script: Script) -> Arc<Monitor> {
         Arc::new(Monitor {
             name: MonitorName::new(name).unwrap(),
-            probe: Probe { kind: "test", target: name.to_owned(), collector: Arc::new(script) },
+            probe: Probe::new("test", name.to_owned(), script),
             schedule: Schedule::Every(Duration::from_secs(interval)),
             timeout: Duration::from_secs(interval.min(5)),
             retries: 0,

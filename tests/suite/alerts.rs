@@ -137,7 +137,7 @@ fn monitor(n: usize) -> Arc<Monitor> {
     let policy = AlertPolicy { after: 1 + n as u32 % 3, clear_after: CLEAR_AFTER as u32, severity: Severity::Critical };
     Arc::new(Monitor {
         name: MonitorName::new(&format!("m{n}")).unwrap(),
-        probe: Probe { kind: "tcp", target: "127.0.0.1:1".to_owned(), collector: Arc::new(Idle) },
+        probe: Probe::new("tcp", "127.0.0.1:1".to_owned(), Idle),
         schedule: Schedule::Every(Duration::from_secs(1)),
         timeout: Duration::from_secs(1),
         retries: 0,

@@ -49,7 +49,7 @@ fn probe(kind: &str, text: &str) -> Probe {
 }
 
 fn context(limit: Duration) -> ProbeCx {
-    ProbeCx { deadline: Instant::now() + limit, now: Clock::system().now(), since: Timestamp::EPOCH, last_beat: None }
+    ProbeCx::new(Instant::now() + limit, Clock::system().now())
 }
 
 async fn run(kind: &str, text: &str, limit: Duration) -> Outcome {

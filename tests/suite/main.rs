@@ -17,6 +17,7 @@ mod fake;
 mod fuzz;
 mod guide;
 mod hostile;
+mod kinds;
 mod mail;
 mod needs;
 mod peer;

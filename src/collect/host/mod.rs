@@ -19,6 +19,7 @@ use crate::collect::fault::Fault;
 use crate::collect::host::filesystem::{Filesystems, Usage};
 use crate::collect::host::proc::{CpuTimes, Reading};
 use crate::collect::judge::{Judge, unjudged};
+use crate::collect::kind::{Flag, Form, Kind, Operand};
 use crate::config::catalog::Probe;
 use crate::config::fields::Fields;
 use crate::config::report::Code;
@@ -83,6 +84,20 @@ struct Limit {
     name: String,
 }
 
+/// The kind.
+pub const KIND: Kind = Kind {
+    name: "host",
+    about: "This machine.",
+    operand: Some(Operand::Nothing),
+    flags: &[&[Flag::new(
+        "below",
+        "expect.*.below",
+        Form::Pairs('=', "WHAT=LIMIT"),
+        "Limit, e.g. `cpu=95%`, `memory=90%`, `disk=80%`, `swap=50%`, `load=2`.",
+    )]],
+    read,
+};
+
 /// Reads the options.
 pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let errors = fields.cx().error_count();
@@ -115,7 +130,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     }
     let target = nix::unistd::gethostname().ok().and_then(|n| n.into_string().ok());
     let probe = HostProbe { limits, before: Mutex::default(), filesystems: Arc::default() };
-    Some(Probe { kind: "host", target: target.unwrap_or_else(|| "localhost".to_owned()), collector: Arc::new(probe) })
+    Some(Probe::new("host", target.unwrap_or_else(|| "localhost".to_owned()), probe))
 }
 
 impl Collector for HostProbe {

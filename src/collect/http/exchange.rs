@@ -91,7 +91,7 @@ pub async fn ask(
     slot: &mut Option<Answer>,
 ) -> Result<(), Fault> {
     trace.cert = None;
-    let stream = dial::open(&hop.peer, cx.deadline, trace).await?;
+    let stream = dial::open(&hop.peer, cx, trace).await?;
     if hop.is_tls() {
         let stream = tls.handshake(stream, &hop.peer, cx.now, trace).await?;
         talk(stream, hop, max_body, trace, slot).await

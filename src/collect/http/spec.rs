@@ -9,6 +9,7 @@ use http::{HeaderMap, Method};
 use crate::collect::http::HttpProbe;
 use crate::collect::http::expect::Expect;
 use crate::collect::http::redirect::{Hop, UrlError};
+use crate::collect::kind::{EXPECT_LATENCY, Flag, Form, Kind, Operand, TLS};
 use crate::collect::mask::Mask;
 use crate::collect::tls::{Protocol, TlsSpec};
 use crate::config::catalog::Probe;
@@ -23,6 +24,55 @@ const MAX_BODY: u64 = 16 << 20;
 const DEFAULT_REDIRECTS: i64 = 10;
 
 const USER_AGENT: &str = concat!("watchdog/", env!("CARGO_PKG_VERSION"));
+
+/// The kind.
+pub const KIND: Kind = Kind {
+    name: "http",
+    about: "One HTTP request.",
+    operand: Some(Operand::One { path: "url", name: "URL", help: "Address, e.g. `https://example.com/health`." }),
+    flags: &[FLAGS, EXPECT_LATENCY, TLS],
+    read,
+};
+
+const FLAGS: &[Flag] = &[
+    Flag::new("method", "method", Form::One("METHOD"), "Request method."),
+    Flag::new("header", "headers.*", Form::Pairs(':', "NAME: VALUE"), "Request header, `Name: value`."),
+    Flag::new("body", "body", Form::One("BODY"), "Request body."),
+    Flag::new(
+        "expect-status",
+        "expect.status",
+        Form::List("STATUS"),
+        "Status codes that are fine, e.g. `200-299,404`.",
+    ),
+    Flag::new("expect-contains", "expect.body.contains", Form::Many("TEXT"), "Text that the body must contain."),
+    Flag::new(
+        "expect-not-contains",
+        "expect.body.not_contains",
+        Form::Many("TEXT"),
+        "Text that the body must not contain.",
+    ),
+    Flag::new(
+        "expect-matches",
+        "expect.body.matches",
+        Form::Many("REGEX"),
+        "Regular expression that the body must match.",
+    ),
+    Flag::new("expect-json", "expect.json.*", Form::Pairs('=', "PATH=VALUE"), "JSON path and the value it must have."),
+    Flag::new(
+        "expect-header",
+        "expect.header.*",
+        Form::Pairs('=', "NAME=VALUE"),
+        "Response header and its value, or a regular expression between slashes.",
+    ),
+    Flag::new(
+        "cert-valid-for",
+        "expect.cert.valid_for",
+        Form::One("DURATION"),
+        "Least time for which the certificate must still be valid, e.g. `14d`.",
+    ),
+    Flag::new("redirects", "redirects", Form::One("N"), "Redirects followed; 0 takes the redirect as the answer."),
+    Flag::new("max-body", "max_body", Form::One("SIZE"), "Bytes of the body that are read, e.g. `64KiB`."),
+];
 
 /// Reads the options.
 pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
@@ -60,6 +110,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         return None;
     }
     let target = shown_url(&url);
+    let at = first.peer.host().to_owned();
     let probe = HttpProbe {
         first,
         tls,
@@ -68,7 +119,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         expect: Arc::new(expect),
         mask,
     };
-    Some(Probe { kind: "http", target, collector: Arc::new(probe) })
+    Some(Probe::new("http", target, probe).at(&at))
 }
 
 fn parse_method(text: &str) -> Result<Method, String> {

@@ -374,7 +374,7 @@ mod tests {
     fn monitor(name: &str, paused: bool) -> Arc<Monitor> {
         Arc::new(Monitor {
             name: MonitorName::new(name).unwrap(),
-            probe: Probe { kind: "test", target: "here".to_owned(), collector: Arc::new(Never) },
+            probe: Probe::new("test", "here".to_owned(), Never),
             schedule: Schedule::Every(Duration::from_secs(10)),
             timeout: Duration::from_secs(1),
             retries: 0,

@@ -62,7 +62,7 @@ impl Catalog for Kinds {
                 ("tcp", fields.need_text("host", "write a name or address: `host: db.example.com`"))
             }
         };
-        Some(Probe { kind, target: target?.shown().to_owned(), collector: Arc::new(Nothing) })
+        Some(Probe::new(kind, target?.shown().to_owned(), Nothing))
     }
 
     fn notifier(&self, _: &str, _: &Server, fields: &mut Fields<'_>) -> Option<Arc<dyn Notifier>> {

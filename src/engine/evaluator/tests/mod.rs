@@ -44,7 +44,7 @@ impl Notifier for Never {
 fn monitor(name: &str) -> Monitor {
     Monitor {
         name: MonitorName::new(name).unwrap(),
-        probe: Probe { kind: "tcp", target: format!("{name}:80"), collector: Arc::new(Never) },
+        probe: Probe::new("tcp", format!("{name}:80"), Never),
         schedule: Schedule::Every(Duration::from_secs(10)),
         timeout: Duration::from_secs(1),
         retries: 0,

@@ -1,0 +1,116 @@
+//! A real server for a test: in a directory of its own, on a port of its own, gone with the test.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use watchdog::base::clock::Clock;
+use watchdog::base::outcome::Outcome;
+use watchdog::base::probe::ProbeCx;
+use watchdog::config::catalog::{Catalog, Probe};
+use watchdog::config::fields::{Cx, Fields, Resolver};
+use watchdog::config::report::Source;
+use watchdog::config::yaml;
+use watchdog::engine::kinds::Kinds;
+
+use crate::needs;
+use crate::server::wait_for;
+
+/// A running server.
+pub struct Daemon {
+    child: Child,
+    dir: TempDir,
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Daemon {
+    /// Starts `program` in `dir`, which holds its configuration. What it prints goes to `log` there. It must stay
+    /// in the foreground.
+    pub fn start<S: AsRef<std::ffi::OsStr>>(dir: TempDir, program: &str, args: impl IntoIterator<Item = S>) -> Self {
+        let log = fs::File::create(dir.path().join("log")).unwrap();
+        let child = Command::new(program)
+            .args(args)
+            .current_dir(dir.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Self { child, dir }
+    }
+
+    /// Waits until something takes connections at this port of loopback.
+    #[must_use]
+    pub fn listening(mut self, port: u16) -> Self {
+        let up = wait_for("a connection to the server", || {
+            let dead = self.child.try_wait().unwrap().is_some();
+            assert!(!dead, "the server ended: {}", self.log());
+            TcpStream::connect(("127.0.0.1", port)).ok()
+        });
+        drop(up);
+        self
+    }
+
+    /// Its directory.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// What it has printed.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+    }
+
+    /// Its process, for signals.
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).unwrap()
+    }
+}
+
+/// A port of loopback that was free a moment ago: servers that cannot be asked which they took get one.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A program's path when it is installed, where services are too; says so when it is not.
+pub fn program(name: &str, package: &str) -> Option<String> {
+    let found = ["/usr/sbin", "/usr/bin", "/usr/local/bin", "/usr/local/sbin"]
+        .iter()
+        .map(|dir| PathBuf::from(dir).join(name))
+        .find(|path| path.exists());
+    needs::met(found.is_some(), &format!("Debian's package {package}")).then(|| found.unwrap().display().to_string())
+}
+
+struct NoSecrets;
+
+impl Resolver for NoSecrets {
+    fn resolve(&self, _: &str, name: &str) -> Result<String, String> {
+        Ok(format!("secret-{name}"))
+    }
+}
+
+/// Builds a probe from options as YAML text. `${env:NAME}` gives `secret-NAME`.
+pub fn build(kind: &str, text: &str) -> Probe {
+    let root = yaml::parse(text).0.unwrap();
+    let cx = Cx::new(Source::new("test.yaml", text), &NoSecrets);
+    let mut fields = Fields::of(&cx, &root).unwrap();
+    let probe = Kinds.monitor(kind, &mut fields);
+    fields.finish();
+    assert_eq!(cx.into_problems(), [], "{text}");
+    probe.unwrap()
+}
+
+/// Probes once.
+pub async fn probe(kind: &str, text: &str, limit: Duration) -> Outcome {
+    let cx = ProbeCx::new(tokio::time::Instant::now() + limit, Clock::system().now());
+    build(kind, text).collector.probe(&cx).await
+}

@@ -1,0 +1,4 @@
+//! Kinds of monitors against the real server of their protocol: good, refused, slow, broken.
+
+pub mod daemon;
+mod tcp;
