@@ -118,14 +118,7 @@ impl std::fmt::Display for Peer {
 /// # Errors
 /// The name has no address, or none of its addresses takes connections.
 pub async fn open(peer: &Peer, cx: &ProbeCx, trace: &mut Trace) -> Result<Bounded, Fault> {
-    trace.begin(phase::RESOLVE);
-    trace.tried.clear();
-    trace.peer = None;
-    let addresses = match peer.literal {
-        Some(ip) => vec![SocketAddr::new(ip, peer.port)],
-        None => resolve(peer, trace).await?,
-    };
-    allowed(&addresses, cx)?;
+    let addresses = addresses(peer, cx, trace).await?;
     trace.begin(phase::CONNECT);
     let stream = match addresses.as_slice() {
         [only] => {
@@ -138,7 +131,24 @@ pub async fn open(peer: &Peer, cx: &ProbeCx, trace: &mut Trace) -> Result<Bounde
     // A probe writes once and waits: there is nothing to coalesce. A failure costs only speed.
     let _ = stream.set_nodelay(true);
     trace.end();
-    Ok(Bounded { stream, deadline: cx.deadline })
+    Ok(Bounded::new(stream, cx))
+}
+
+/// Resolves alone, for kinds that do not speak TCP: the phase `resolve`.
+///
+/// # Errors
+/// The name has no address, or may not be dialled.
+pub async fn addresses(peer: &Peer, cx: &ProbeCx, trace: &mut Trace) -> Result<Vec<SocketAddr>, Fault> {
+    trace.begin(phase::RESOLVE);
+    trace.tried.clear();
+    trace.peer = None;
+    let addresses = match peer.literal {
+        Some(ip) => vec![SocketAddr::new(ip, peer.port)],
+        None => resolve(peer, trace).await?,
+    };
+    allowed(&addresses, cx)?;
+    trace.end();
+    Ok(addresses)
 }
 
 /// One address that may not be dialled is enough: which of them a name leads to is not ours to choose.
@@ -154,12 +164,19 @@ fn allowed(addresses: &[SocketAddr], cx: &ProbeCx) -> Result<(), Fault> {
 /// A peer that floods keeps its reader busy without a pause. Timers of a busy runtime fire late: with
 /// endless `103` responses one of 300 ms fired more than 300 ms late. So each read asks the clock.
 #[derive(Debug)]
-pub struct Bounded {
-    stream: TcpStream,
+pub struct Bounded<S = TcpStream> {
+    stream: S,
     deadline: Instant,
 }
 
-impl AsyncRead for Bounded {
+impl<S> Bounded<S> {
+    /// Any stream, until the probe's deadline.
+    pub fn new(stream: S, cx: &ProbeCx) -> Self {
+        Self { stream, deadline: cx.deadline }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if Instant::now() >= self.deadline {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
@@ -168,7 +185,7 @@ impl AsyncRead for Bounded {
     }
 }
 
-impl AsyncWrite for Bounded {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Bounded<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
