@@ -1,10 +1,20 @@
 //! The table of monitor kinds. A further kind is one file and one row.
 
 use crate::collect::kind::Kind;
-use crate::collect::{heartbeat, host, http, script, tcp};
+use crate::collect::{heartbeat, host, http, mqtt, mysql, postgres, redis, script, tcp};
 
 /// Every kind, in the order in which documentation lists them.
-pub const KINDS: &[Kind] = &[http::spec::KIND, tcp::KIND, script::KIND, host::KIND, heartbeat::KIND];
+pub const KINDS: &[Kind] = &[
+    http::spec::KIND,
+    tcp::KIND,
+    redis::KIND,
+    postgres::KIND,
+    mysql::KIND,
+    mqtt::KIND,
+    script::KIND,
+    host::KIND,
+    heartbeat::KIND,
+];
 
 /// What the tests of all kinds need: options as YAML text, an outcome in return.
 #[cfg(test)]
