@@ -1,4 +1,9 @@
 //! Kinds of monitors against the real server of their protocol: good, refused, slow, broken.
 
 pub mod daemon;
+pub mod keys;
+mod mqtt;
+mod mysql;
+mod postgres;
+mod redis;
 mod tcp;
