@@ -16,6 +16,13 @@ pub const KINDS: &[Kind] = &[
     heartbeat::KIND,
 ];
 
+/// The kinds as a table in Markdown, each with the page of the guide that says all about it.
+pub fn markdown() -> String {
+    let rows =
+        KINDS.iter().map(|kind| format!("| [`{0}`]({0}.md) | {1} |\n", kind.name, kind.about.trim_end_matches('.')));
+    "| `type` | what is checked |\n|---|---|\n".to_owned() + &rows.collect::<String>()
+}
+
 /// What the tests of all kinds need: options as YAML text, an outcome in return.
 #[cfg(test)]
 pub(crate) mod testing {
