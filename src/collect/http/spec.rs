@@ -11,7 +11,7 @@ use crate::collect::http::expect::Expect;
 use crate::collect::http::redirect::{Hop, UrlError};
 use crate::collect::kind::{EXPECT_LATENCY, Flag, Form, Kind, Operand, TLS};
 use crate::collect::mask::Mask;
-use crate::collect::tls::{Protocol, TlsSpec};
+use crate::collect::tls::{TlsSpec, alpn};
 use crate::config::catalog::Probe;
 use crate::config::fields::{Fields, Text};
 use crate::config::report::Code;
@@ -90,8 +90,8 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let max_redirects = fields.integer("redirects", 0..=50).unwrap_or(DEFAULT_REDIRECTS);
     let max_body = fields.size("max_body", 1..=MAX_BODY).unwrap_or(DEFAULT_BODY);
     let tls = match fields.nested("tls") {
-        Some(own) => TlsSpec::read(own, Protocol::Http),
-        None => Some(TlsSpec::system(Protocol::Http)),
+        Some(own) => TlsSpec::read(own, alpn::HTTP1),
+        None => Some(TlsSpec::system(alpn::HTTP1)),
     };
     let url = url?;
     let mut first = first_hop(fields, &url, method, body, &mut mask);
