@@ -38,6 +38,7 @@ use crate::collect::tls::trust::{Anchors, Roots};
 use crate::collect::trace::{Trace, phase};
 use crate::config::fields::{Fields, Text};
 use crate::config::report::Code;
+use crate::config::yaml::Value;
 
 static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(rustls::crypto::ring::default_provider()));
 
@@ -137,6 +138,14 @@ impl TlsSpec {
         let spec = Self::read_from(&mut fields, alpn);
         fields.finish();
         spec
+    }
+
+    /// `tls: true`, `tls: false` or `tls: {…}` of a protocol that does not name itself in the handshake.
+    pub fn on_demand(fields: &mut Fields<'_>) -> Option<Self> {
+        match fields.node("tls")?.value {
+            Value::Scalar { .. } => fields.bool("tls")?.then(|| Self::system(alpn::NONE)),
+            Value::Map(_) | Value::Seq(_) => Self::read(fields.nested("tls")?, alpn::NONE),
+        }
     }
 
     /// The same from a mapping that holds more.
