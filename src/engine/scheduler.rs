@@ -18,9 +18,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::clock::Clock;
 use crate::base::name::MonitorName;
+use crate::base::policy::Policy;
 use crate::base::probe::Beat;
 use crate::base::time::Timestamp;
 use crate::config::model::{Config, Monitor, Schedule};
+use crate::engine::gates::{Gate, Gates};
 use crate::engine::handle::EngineError;
 use crate::engine::metrics::Metrics;
 use crate::engine::runner::{Runner, Slot};
@@ -77,6 +79,8 @@ pub struct Scheduler {
     /// Monitors that are to be judged again when their run ends.
     again: usize,
     generation: u64,
+    gates: Gates,
+    policy: Arc<Policy>,
 }
 
 struct Entry {
@@ -90,6 +94,7 @@ struct Entry {
     run: Option<AbortHandle>,
     /// A report came while a run was going on: judge again when it ends.
     again: bool,
+    gate: Option<Arc<Gate>>,
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -118,6 +123,8 @@ impl Scheduler {
             beats,
             again: 0,
             generation: 0,
+            gates: Gates::default(),
+            policy: Arc::default(),
         }
     }
 
@@ -191,6 +198,13 @@ impl Scheduler {
 
     fn apply(&mut self, config: &Config) {
         let (now, wall) = (Instant::now(), self.clock.now());
+        self.policy = Arc::clone(&config.policy);
+        self.runner.itself.configure(&config.itself);
+        self.runner.lineage.configure(config);
+        self.gates.configure(config);
+        for entry in self.monitors.values_mut() {
+            entry.gate = self.gates.of(&entry.monitor);
+        }
         self.monitors.retain(|name, entry| {
             let stays = config.monitors.contains_key(name);
             if !stays && let Some(run) = entry.run.take() {
@@ -225,6 +239,7 @@ impl Scheduler {
                 cron_at: None,
                 run: None,
                 again: false,
+                gate: self.gates.of(monitor),
             };
             if let Schedule::Cron { .. } = &monitor.schedule {
                 entry.advance(now, wall);
@@ -276,6 +291,8 @@ impl Scheduler {
             until,
             since: entry.since,
             beat: self.beats.get(name).cloned(),
+            gate: entry.gate.clone(),
+            policy: Arc::clone(&self.policy),
         };
         let (runner, generation, name) = (Arc::clone(&self.runner), entry.generation, name.clone());
         entry.run = Some(self.runs.spawn(async move {
@@ -303,6 +320,8 @@ impl Scheduler {
             until: None,
             since: entry.since,
             beat: self.beats.get(name).cloned(),
+            gate: entry.gate.clone(),
+            policy: Arc::clone(&self.policy),
         };
         let (runner, generation, name) = (Arc::clone(&self.runner), entry.generation, name.clone());
         entry.run = Some(self.runs.spawn(async move {
@@ -393,6 +412,8 @@ mod tests {
     use crate::base::probe::{Collector, ProbeCx};
     use crate::config::catalog::Probe;
     use crate::engine::ingest::Measured;
+    use crate::engine::itself::Itself;
+    use crate::engine::lineage::Lineage;
 
     /// Takes this long, then is up; or panics; or fails.
     #[derive(Debug)]
@@ -444,7 +465,15 @@ mod tests {
     fn runner(clock: Clock) -> (Runner, mpsc::Receiver<Measured>) {
         let (ingest, results) = mpsc::channel(100_000);
         let permits = Arc::new(Semaphore::new(1_000));
-        (Runner { clock, permits, metrics: Arc::new(Metrics::default()), ingest }, results)
+        let runner = Runner {
+            clock,
+            permits,
+            metrics: Arc::new(Metrics::default()),
+            itself: Arc::new(Itself::new(clock)),
+            lineage: Lineage::default(),
+            ingest,
+        };
+        (runner, results)
     }
 
     fn rig(permits: usize) -> Rig {

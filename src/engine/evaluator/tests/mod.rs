@@ -168,7 +168,7 @@ impl Rig {
             };
             self.clock += 1;
             let at = Timestamp::from_millis(self.clock);
-            let result = SlotResult { monitor: monitor.clone(), at, verdict, headline: headline.to_owned() };
+            let result = SlotResult { monitor: monitor.clone(), at, verdict, parent_down: false, headline: headline.to_owned() };
             self.inbox.send(EvalInput::Result(result)).await.unwrap();
         }
     }
@@ -514,7 +514,7 @@ async fn a_database_that_fails_stops_neither_evaluation_nor_paging() {
 
 fn result(monitor: &Monitor, at: i64, verdict: Verdict) -> SlotResult {
     let at = Timestamp::from_millis(at);
-    SlotResult { monitor: Arc::new(monitor.clone()), at, verdict, headline: "200 OK".to_owned() }
+    SlotResult { monitor: Arc::new(monitor.clone()), at, verdict, parent_down: false, headline: "200 OK".to_owned() }
 }
 
 #[test]
