@@ -77,3 +77,37 @@ impl Gate {
         Some(place)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_gate_lets_in_as_places_come_free_and_not_after_the_bound() {
+        let gate = Gate::new(Probing { per_host: 2, per_host_rate: None });
+        let second = Duration::from_secs(1);
+        let start = Instant::now();
+        let held = (gate.enter(start).await.unwrap(), gate.enter(start).await.unwrap());
+        assert!(gate.enter(start + second).await.is_none());
+        assert_eq!(start.elapsed(), second);
+        drop(held.0);
+        assert!(gate.enter(start).await.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_spreads_the_beginnings_evenly() {
+        use crate::config::model::RateLimit;
+        let rate = RateLimit { messages: 10, per: Duration::from_secs(1) };
+        let gate = Gate::new(Probing { per_host: 4, per_host_rate: Some(rate) });
+        let start = Instant::now();
+        for i in 0..5u32 {
+            assert!(gate.enter(start + Duration::from_secs(1)).await.is_some());
+            // The timer counts whole milliseconds.
+            let late = start.elapsed().saturating_sub(Duration::from_millis(100) * i);
+            assert!(late < Duration::from_millis(10), "{late:?}");
+        }
+        // Who cannot begin in time leaves the turn to others.
+        assert!(gate.enter(start + Duration::from_millis(450)).await.is_none());
+        assert!(gate.enter(start + Duration::from_millis(510)).await.is_some());
+    }
+}

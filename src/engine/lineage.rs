@@ -91,3 +91,78 @@ impl Lineage {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::base::BoxFuture;
+    use crate::base::labels::Labels;
+    use crate::base::probe::{Collector, ProbeCx};
+    use crate::config::catalog::Probe;
+    use crate::config::model::Schedule;
+
+    #[derive(Debug)]
+    struct Never;
+
+    impl Collector for Never {
+        fn probe<'a>(&'a self, _: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    fn monitor(name: &str, on: &[&str]) -> Monitor {
+        Monitor {
+            name: MonitorName::new(name).unwrap(),
+            probe: Probe::new("test", String::new(), Never),
+            schedule: Schedule::Every(Duration::from_secs(10)),
+            timeout: Duration::from_secs(1),
+            retries: 0,
+            retry_interval: Duration::from_secs(1),
+            labels: Labels::default(),
+            paused: false,
+            depends_on: on.iter().map(|n| MonitorName::new(n).unwrap()).collect(),
+            alert: None,
+            source: String::new(),
+            hash: 0,
+        }
+    }
+
+    fn config(monitors: &[Monitor]) -> Config {
+        let monitors = monitors.iter().map(|m| (m.name.clone(), Arc::new(m.clone()))).collect();
+        Config { monitors, ..Config::default() }
+    }
+
+    #[test]
+    fn below_one_that_is_down_nothing_is_down_and_the_one_to_blame_is_named() {
+        let (router, switch, shop) = (monitor("router", &[]), monitor("switch", &["router"]), monitor("shop", &["switch"]));
+        let lineage = Lineage::default();
+        lineage.configure(&config(&[router.clone(), switch.clone(), shop.clone()]));
+        let fails = |m: &Monitor| {
+            let found = lineage.judge(m, Outcome::down("timeout", "no answer"));
+            lineage.note(&m.name, found.verdict, found.reason.as_ref());
+            (found.verdict, found.headline().to_owned())
+        };
+        assert_eq!(fails(&shop).0, Verdict::Down);
+        assert_eq!(fails(&router).0, Verdict::Down);
+        let text = |parent: &str| format!("`{parent}` is down, and this depends on it; found: no answer");
+        assert_eq!(fails(&shop), (Verdict::Unknown, text("router")));
+        assert_eq!(fails(&switch), (Verdict::Unknown, text("router")));
+        // What works is up, whatever is above it; what we cannot judge changes nothing.
+        let up = lineage.judge(&shop, Outcome::up("fine"));
+        assert_eq!(up.verdict, Verdict::Up);
+        let ours = Outcome::unknown("local_files", "too many open files");
+        lineage.note(&router.name, ours.verdict, ours.reason.as_ref());
+        assert_eq!(fails(&shop).0, Verdict::Unknown);
+        lineage.note(&router.name, Verdict::Up, None);
+        // The switch was not probed since: it is still excused, and so is what is below it.
+        assert_eq!(fails(&shop), (Verdict::Unknown, text("switch")));
+        assert_eq!(fails(&switch).0, Verdict::Down);
+        // A reload keeps what is known; a paused monitor blames nobody.
+        let paused = Monitor { paused: true, ..switch };
+        lineage.configure(&config(&[router, paused, shop.clone()]));
+        assert_eq!(fails(&shop).0, Verdict::Down);
+    }
+}

@@ -543,6 +543,73 @@ mod tests {
         rig.end().await;
     }
 
+    /// A host that counts who comes: when, and how many at once.
+    #[derive(Clone, Debug)]
+    struct Sink(Arc<std::sync::Mutex<(u32, u32, Vec<u32>)>>, Instant);
+
+    impl Collector for Sink {
+        fn probe<'a>(&'a self, _: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
+            Box::pin(async move {
+                {
+                    let mut seen = self.0.lock().unwrap();
+                    seen.0 += 1;
+                    seen.1 = seen.1.max(seen.0);
+                    let second = usize::try_from(self.1.elapsed().as_secs()).unwrap();
+                    let length = seen.2.len().max(second + 1);
+                    seen.2.resize(length, 0);
+                    seen.2[second] += 1;
+                }
+                time::sleep(Duration::from_millis(2)).await;
+                self.0.lock().unwrap().0 -= 1;
+                Outcome::up("fine")
+            })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ten_thousand_monitors_of_one_host_come_four_at_a_time_and_evenly() {
+        let mut rig = rig(1_000);
+        let sink = Sink(Arc::default(), Instant::now());
+        let of_host = |i| {
+            let probe = Probe::new("test", format!("m{i}"), sink.clone()).at("one.example");
+            let plain = monitor(&format!("m{i}"), 60, 1, Script::Fails);
+            Arc::new(Monitor { probe, ..Arc::unwrap_or_clone(plain) })
+        };
+        rig.apply((0..10_000).map(of_host).collect()).await;
+        let results = rig.until(240).await;
+        assert!(results.iter().all(|r| r.2 == Verdict::Up));
+        let (_, most, per_second) = sink.0.lock().unwrap().clone();
+        assert_eq!(most, 4);
+        let per_second = &per_second[60..240];
+        let mean = f64::from(per_second.iter().sum::<u32>()) / 180.0;
+        assert!((150.0..180.0).contains(&mean), "{mean}");
+        assert!(per_second.iter().all(|n| f64::from(*n) <= 3.0 * mean), "{per_second:?}");
+        rig.end().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_hangs_takes_four_places_and_leaves_the_others_alone() {
+        let mut rig = rig(1_000);
+        let at = |name: &str, host: &str, script| {
+            let probe = Probe::new("test", name, script).at(host);
+            Arc::new(Monitor { probe, ..Arc::unwrap_or_clone(monitor(name, 10, 1, Script::Fails)) })
+        };
+        let mut all: Vec<_> = (0..40)
+            .map(|i| at(&format!("h{i}"), "hangs.example", Script::Takes(Duration::from_secs(3_600))))
+            .collect();
+        all.extend((0..20).map(|i| at(&format!("g{i}"), "good.example", Script::Takes(Duration::from_millis(5)))));
+        rig.apply(all).await;
+        let seen = rig.until(120).await;
+        let of = |first: char| seen.iter().filter(move |s| s.1.starts_with(first));
+        assert!(of('g').all(|s| s.2 == Verdict::Up) && of('g').count() >= 20 * 11);
+        // Four every 5 s get a place and are down; who waited too long is unknown and says why, never down.
+        let down = of('h').filter(|s| s.2 == Verdict::Down).count();
+        assert!((80..=100).contains(&down), "{down}");
+        assert!(of('h').all(|s| matches!(s.2, Verdict::Down | Verdict::Unknown)));
+        assert!(rig.metrics.starved.get() > 0);
+        rig.end().await;
+    }
+
     #[tokio::test(start_paused = true)]
     async fn an_unchanged_monitor_keeps_its_phase_over_reloads() {
         let mut rig = rig(10);

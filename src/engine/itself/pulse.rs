@@ -64,7 +64,7 @@ impl Pulse {
 }
 
 impl Itself {
-    fn notice_stall(&self, expected: Instant) {
+    pub(crate) fn notice_stall(&self, expected: Instant) {
         let now = Instant::now();
         let late = now.saturating_duration_since(expected);
         if late > STALL
