@@ -8,8 +8,11 @@
 //! Nothing here retries, schedules or stores: that is the engine's.
 
 pub mod cert;
+pub mod cert_file;
 pub mod dial;
 pub mod fault;
+pub mod file;
+pub mod files;
 pub mod heartbeat;
 pub mod host;
 pub mod http;
