@@ -279,7 +279,9 @@ mod tests {
     use super::*;
 
     fn output(text: &str) -> Output {
-        Output { kept: text.into(), total: text.len(), ..Output::new(1 << 20) }
+        let mut output = Output::new(1 << 20);
+        (output.kept, output.total) = (text.into(), text.len());
+        output
     }
 
     fn seen(format: Format, code: i32, text: &str) -> (Verdict, String, String) {
