@@ -6,4 +6,5 @@ mod mqtt;
 mod mysql;
 mod postgres;
 mod redis;
+mod script;
 mod tcp;
