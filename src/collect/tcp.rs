@@ -11,7 +11,7 @@ use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, Latency, TextCheck, found, unjudged};
 use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, TLS_ON_DEMAND};
 use crate::collect::mask::Mask;
-use crate::collect::tls::{Protocol, TlsSpec};
+use crate::collect::tls::{TlsSpec, alpn};
 use crate::collect::trace::{Trace, phase};
 use crate::config::catalog::Probe;
 use crate::config::fields::{Fields, Text};
@@ -117,8 +117,8 @@ fn read_peer(fields: &Fields<'_>, host: &Text, port: Option<u16>) -> Option<Peer
 /// `tls: true`, `tls: false` or `tls: {…}`.
 fn read_tls(fields: &mut Fields<'_>) -> Option<TlsSpec> {
     match fields.node("tls")?.value {
-        Value::Scalar { .. } => fields.bool("tls")?.then(|| TlsSpec::system(Protocol::Raw)),
-        Value::Map(_) | Value::Seq(_) => TlsSpec::read(fields.nested("tls")?, Protocol::Raw),
+        Value::Scalar { .. } => fields.bool("tls")?.then(|| TlsSpec::system(alpn::NONE)),
+        Value::Map(_) | Value::Seq(_) => TlsSpec::read(fields.nested("tls")?, alpn::NONE),
     }
 }
 

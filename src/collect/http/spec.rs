@@ -18,7 +18,7 @@ use crate::collect::http::steps::{self, StepsProbe};
 use crate::collect::judge::Latency;
 use crate::collect::kind::{EXPECT_LATENCY, Kind, Operand, TLS};
 use crate::collect::mask::Mask;
-use crate::collect::tls::{Protocol, TlsSpec};
+use crate::collect::tls::{TlsSpec, alpn};
 use crate::config::catalog::Probe;
 use crate::config::fields::{Fields, Text};
 use crate::config::report::Code;
@@ -97,8 +97,8 @@ fn read_steps(
 /// How servers are reached: `tls`, `http_version`, `proxy`, `max_body`.
 pub fn read_client(fields: &mut Fields<'_>, mask: &mut Mask) -> Option<Client> {
     let tls = match fields.nested("tls") {
-        Some(own) => TlsSpec::read(own, Protocol::Http),
-        None => Some(TlsSpec::system(Protocol::Http)),
+        Some(own) => TlsSpec::read(own, alpn::HTTP1),
+        None => Some(TlsSpec::system(alpn::HTTP1)),
     };
     let spoken = fields.parse("http_version", "write `1.1` or `2`", |version| match version {
         "1.1" | "1" => Ok(Spoken::One),
