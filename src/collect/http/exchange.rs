@@ -22,7 +22,7 @@ use crate::collect::fault::Fault;
 use crate::collect::http::h2;
 use crate::collect::http::hop::Hop;
 use crate::collect::http::proxy::Proxy;
-use crate::collect::tls::TlsSpec;
+use crate::collect::tls::{Alpn, TlsSpec, alpn};
 use crate::collect::trace::{Trace, phase};
 
 /// Headers of an answer. Real sites stay below 100.
@@ -154,6 +154,15 @@ pub async fn ask(
 }
 
 impl Spoken {
+    /// What a TLS handshake offers.
+    pub fn alpn(self) -> Alpn {
+        match self {
+            Self::Any => alpn::HTTP2_OR_1,
+            Self::One => alpn::HTTP1,
+            Self::Two => alpn::HTTP2,
+        }
+    }
+
     /// What is spoken after a TLS handshake in which the server chose `alpn`.
     fn on(self, alpn: Option<&[u8]>) -> Result<Version, Fault> {
         match (self, alpn) {

@@ -1,13 +1,11 @@
 //! `expect:` of an `http` monitor: read once, judged on every answer.
 
 use std::ops::RangeInclusive;
-use std::time::Duration;
 
 use http::header;
 
 use crate::base::outcome::Outcome;
-use crate::base::units::Exact;
-use crate::collect::cert::CertFacts;
+use crate::collect::http::cert::CertCheck;
 use crate::collect::http::exchange::Answer;
 use crate::collect::http::header::HeaderCheck;
 use crate::collect::http::json::{JsonCheck, parse_json};
@@ -30,7 +28,7 @@ pub struct Expect {
     body: Vec<TextCheck>,
     json: Vec<JsonCheck>,
     latency: Latency,
-    cert: Option<(Duration, String)>,
+    cert: Vec<CertCheck>,
 }
 
 /// An answer on the bench.
@@ -88,7 +86,7 @@ impl Expect {
         }
         this.latency = Latency::read(&mut own);
         if let Some(cert) = own.nested_of("cert", "valid_for") {
-            this.read_cert(cert);
+            this.cert = CertCheck::read(cert);
         }
         own.finish();
         this
@@ -114,16 +112,6 @@ impl Expect {
         own.finish();
     }
 
-    fn read_cert(&mut self, mut own: Fields<'_>) {
-        let year = Duration::from_secs(365 * 86_400);
-        if let Some(d) = own.duration("valid_for", Duration::from_secs(60)..=year * 10) {
-            self.cert = Some((d, format!("certificate valid for {} more", Exact(d))));
-        } else if own.node("valid_for").is_none() {
-            own.missing("valid_for", "write e.g. `cert: {valid_for: 14d}`");
-        }
-        own.finish();
-    }
-
     /// Wants the body to be encoded this way: the option `compression`.
     pub fn want_encoding(&mut self, encoding: &str) {
         self.encoding = Some((encoding.to_owned(), format!("compression is {encoding}")));
@@ -131,7 +119,7 @@ impl Expect {
 
     /// Whether a certificate is asked for.
     pub fn wants_cert(&self) -> bool {
-        self.cert.is_some()
+        !self.cert.is_empty()
     }
 
     /// Names of all checks.
@@ -145,7 +133,7 @@ impl Expect {
             .chain(self.body.iter().map(TextCheck::name))
             .chain(self.json.iter().map(JsonCheck::name))
             .chain(self.latency.names())
-            .chain(self.cert.iter().map(|(_, name)| name.as_str()))
+            .chain(self.cert.iter().map(CertCheck::name))
     }
 
     /// Judges everything; the body only when it could be decoded.
@@ -172,15 +160,8 @@ impl Expect {
             self.judge_body(case);
         }
         self.latency.judge(case.seen.took, &mut case.judge);
-        if let Some((least, name)) = &self.cert {
-            let left = case.seen.facts.and_then(CertFacts::seconds_left);
-            let ok = left.is_some_and(|s| s >= i64::try_from(least.as_secs()).unwrap_or(i64::MAX));
-            let found = match left {
-                None => "no certificate: the answer came without TLS".to_owned(),
-                Some(s) if s < 0 => format!("expired {} days ago", (-s) / 86_400),
-                Some(s) => format!("{} days left", s / 86_400),
-            };
-            case.judge.hold("cert", name, ok, found);
+        for check in &self.cert {
+            check.judge(case.seen.facts, &mut case.judge);
         }
     }
 

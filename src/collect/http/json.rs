@@ -162,9 +162,14 @@ fn read_tests(fields: &Fields<'_>, node: &Node) -> Vec<(Test, String)> {
 }
 
 fn bounds(fields: &mut Fields<'_>) -> Vec<Bound> {
-    let ways: [(&'static str, fn(f64) -> Bound); 4] =
-        [("above", Bound::Above), ("at_least", Bound::AtLeast), ("below", Bound::Below), ("at_most", Bound::AtMost)];
-    ways.into_iter().filter_map(|(key, make)| fields.number(key, f64::MIN..=f64::MAX).map(make)).collect()
+    let mut number = |key| fields.number(key, f64::MIN..=f64::MAX);
+    let all = [
+        number("above").map(Bound::Above),
+        number("at_least").map(Bound::AtLeast),
+        number("below").map(Bound::Below),
+        number("at_most").map(Bound::AtMost),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 fn literal(fields: &Fields<'_>, node: &Node) -> Option<(Literal, String)> {

@@ -7,6 +7,7 @@
 //! next. Connections are never reused: a probe measures what a new visitor gets.
 
 pub mod auth;
+pub mod cert;
 pub mod content;
 pub mod decode;
 pub mod digest;

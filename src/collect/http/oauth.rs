@@ -19,7 +19,7 @@ use crate::collect::http::exchange::{self, Answer, Client, Spoken};
 use crate::collect::http::hop::Hop;
 use crate::collect::judge::found;
 use crate::collect::mask::Mask;
-use crate::collect::tls::{Protocol, TlsSpec};
+use crate::collect::tls::TlsSpec;
 use crate::collect::trace::Trace;
 use crate::config::fields::{Fields, Text};
 use crate::config::report::Code;
@@ -62,8 +62,8 @@ impl OAuth2 {
             other => Err(format!("`{other}` is neither `header` nor `body`")),
         });
         let tls = match own.nested("tls") {
-            Some(tls) => TlsSpec::read(tls, Protocol::Http),
-            None => Some(TlsSpec::system(Protocol::Http)),
+            Some(tls) => TlsSpec::read(tls, Spoken::Any.alpn()),
+            None => Some(TlsSpec::system(Spoken::Any.alpn())),
         };
         let mut form = vec![("grant_type", "client_credentials".to_owned())];
         let scopes: Vec<&str> = scopes.iter().map(Text::value).collect();
@@ -74,12 +74,9 @@ impl OAuth2 {
             mask.add_text(text);
             form.push((&entry.key, text.value().to_owned()));
         }
-        let (url, id, secret) = match (url, id, secret) {
-            (Some(url), Some(id), Some(secret)) => (url, id, secret),
-            _ => {
-                own.finish();
-                return None;
-            }
+        let (Some(url), Some(id), Some(secret)) = (url, id, secret) else {
+            own.finish();
+            return None;
         };
         mask.add_url(&url);
         mask.add_text(&id);

@@ -18,7 +18,7 @@ use crate::collect::http::steps::{self, StepsProbe};
 use crate::collect::judge::Latency;
 use crate::collect::kind::{EXPECT_LATENCY, Kind, Operand, TLS};
 use crate::collect::mask::Mask;
-use crate::collect::tls::{TlsSpec, alpn};
+use crate::collect::tls::TlsSpec;
 use crate::config::catalog::Probe;
 use crate::config::fields::{Fields, Text};
 use crate::config::report::Code;
@@ -96,19 +96,20 @@ fn read_steps(
 
 /// How servers are reached: `tls`, `http_version`, `proxy`, `max_body`.
 pub fn read_client(fields: &mut Fields<'_>, mask: &mut Mask) -> Option<Client> {
-    let tls = match fields.nested("tls") {
-        Some(own) => TlsSpec::read(own, alpn::HTTP1),
-        None => Some(TlsSpec::system(alpn::HTTP1)),
-    };
     let spoken = fields.parse("http_version", "write `1.1` or `2`", |version| match version {
         "1.1" | "1" => Ok(Spoken::One),
         "2" | "2.0" => Ok(Spoken::Two),
         other => Err(format!("`{other}` is not a version of HTTP that is spoken here")),
     });
+    let spoken = spoken.unwrap_or_default();
+    let tls = match fields.nested("tls") {
+        Some(own) => TlsSpec::read(own, spoken.alpn()),
+        None => Some(TlsSpec::system(spoken.alpn())),
+    };
     let proxy = Proxy::read(fields, mask).map(Arc::new);
     let max_body = fields.size("max_body", 1..=MAX_BODY).unwrap_or(DEFAULT_BODY);
     let max_body = usize::try_from(max_body).unwrap_or(usize::MAX);
-    Some(Client { tls: tls?, spoken: spoken.unwrap_or_default(), proxy, max_body })
+    Some(Client { tls: tls?, spoken, proxy, max_body })
 }
 
 /// `redirects` and `follow`.
