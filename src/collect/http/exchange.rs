@@ -73,6 +73,12 @@ impl Answer {
         self.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
     }
 
+    /// `Last-Modified`, in seconds since the epoch.
+    pub fn last_modified(&self) -> Option<i64> {
+        let text = self.headers.get(header::LAST_MODIFIED)?.to_str().ok()?;
+        jiff::fmt::rfc2822::parse(text).ok().map(|t| t.timestamp().as_second())
+    }
+
     /// The content encodings that stand in the way of reading the body.
     pub fn encodings(&self) -> Vec<String> {
         let all = self.headers.get_all(header::CONTENT_ENCODING).iter();

@@ -278,18 +278,18 @@ fn samples(run: &Run, hop: &Hop, out: &mut Vec<Sample>) {
     }
     out.push(Sample::new("probe_http_redirects", run.redirects as f64));
     out.push(Sample::new("probe_http_ssl", if hop.is_tls() { 1.0 } else { 0.0 }));
-    let Some(answer) = &run.answer else {
-        out.push(Sample::new("probe_http_status_code", 0.0));
-        return;
-    };
-    out.push(Sample::new("probe_http_status_code", f64::from(answer.status.as_u16())));
-    out.push(Sample::new("probe_http_version", answer.version()));
-    out.push(Sample::new("probe_http_content_length", answer.content_length().map_or(-1.0, |n| n as f64)));
-    out.push(Sample::new("probe_http_uncompressed_body_length", answer.body.len() as f64));
-    if answer.truncated {
-        out.push(Sample::new("probe_http_body_truncated", 1.0));
+    // Without an answer the same series are there, all of them 0: that is how dashboards know them.
+    let answer = run.answer.as_ref();
+    let of = |value: fn(&Answer) -> f64| answer.map_or(0.0, value);
+    out.push(Sample::new("probe_http_status_code", of(|a| f64::from(a.status.as_u16()))));
+    out.push(Sample::new("probe_http_version", of(Answer::version)));
+    out.push(Sample::new("probe_http_content_length", of(|a| a.content_length().map_or(-1.0, |n| n as f64))));
+    out.push(Sample::new("probe_http_uncompressed_body_length", of(|a| a.body.len() as f64)));
+    out.push(Sample::new("probe_failed_due_to_regex", of(|a| if a.regex_failed == Some(true) { 1.0 } else { 0.0 })));
+    if let Some(at) = answer.and_then(Answer::last_modified) {
+        out.push(Sample::new("probe_http_last_modified_timestamp_seconds", at as f64));
     }
-    if let Some(failed) = answer.regex_failed {
-        out.push(Sample::new("probe_failed_due_to_regex", if failed { 1.0 } else { 0.0 }));
+    if answer.is_some_and(|a| a.truncated) {
+        out.push(Sample::new("probe_http_body_truncated", 1.0));
     }
 }
