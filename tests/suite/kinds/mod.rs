@@ -1,6 +1,7 @@
 //! Kinds of monitors against the real server of their protocol: good, refused, slow, broken.
 
 pub mod daemon;
+mod http;
 pub mod keys;
 mod mqtt;
 mod mysql;
