@@ -1,10 +1,11 @@
 //! The table of monitor kinds. A further kind is one file and one row.
 
 use crate::collect::kind::Kind;
-use crate::collect::{heartbeat, host, http, script, tcp};
+use crate::collect::{heartbeat, host, http, prometheus, script, tcp};
 
 /// Every kind, in the order in which documentation lists them.
-pub const KINDS: &[Kind] = &[http::spec::KIND, tcp::KIND, script::KIND, host::KIND, heartbeat::KIND];
+pub const KINDS: &[Kind] =
+    &[http::spec::KIND, tcp::KIND, script::KIND, host::KIND, heartbeat::KIND, prometheus::spec::KIND];
 
 /// What the tests of all kinds need: options as YAML text, an outcome in return.
 #[cfg(test)]

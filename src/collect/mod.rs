@@ -18,6 +18,7 @@ pub mod kind;
 pub mod kinds;
 pub mod mask;
 pub mod nagios;
+pub mod prometheus;
 pub mod script;
 pub mod tcp;
 pub mod tls;

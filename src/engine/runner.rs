@@ -15,6 +15,7 @@ use tokio::time::{self, Instant};
 use crate::base::clock::Clock;
 use crate::base::outcome::{Outcome, Verdict};
 use crate::base::probe::{Beat, ProbeCx};
+use crate::base::scraped::Scraped;
 use crate::base::time::Timestamp;
 use crate::config::model::Monitor;
 use crate::engine::ingest::Measured;
@@ -60,12 +61,13 @@ impl Runner {
         let monitor = &slot.monitor;
         let mut attempt = 1;
         loop {
-            let (result, lag) = self.attempt(&slot, attempt).await;
+            let (result, series, lag) = self.attempt(&slot, attempt).await;
             let retry = result.verdict == Verdict::Down && attempt <= monitor.retries && self.fits(&slot);
             let result = Arc::new(result);
             let measured = Measured {
                 monitor: Arc::clone(monitor),
                 result: Arc::clone(&result),
+                series,
                 lag: (attempt == 1).then_some(lag),
                 last: !retry,
             };
@@ -84,7 +86,7 @@ impl Runner {
         slot.until.is_none_or(|until| end <= until)
     }
 
-    async fn attempt(&self, slot: &Slot, attempt: u32) -> (ProbeResult, Duration) {
+    async fn attempt(&self, slot: &Slot, attempt: u32) -> (ProbeResult, Option<Scraped>, Duration) {
         let monitor = &slot.monitor;
         let asked = if attempt == 1 { slot.due } else { Instant::now() };
         let permit = time::timeout_at(asked + monitor.timeout, self.permits.acquire()).await;
@@ -95,16 +97,17 @@ impl Runner {
             self.metrics.starved.inc();
             let outcome =
                 Outcome::unknown("local_starved", "no probe could start before the deadline: the engine is overloaded");
-            return (self.finish(monitor, outcome, at, Duration::ZERO, attempt), lag);
+            return (self.finish(monitor, outcome, at, Duration::ZERO, attempt), None, lag);
         };
         self.metrics.lag.observe(lag.as_secs_f64());
         let under_way = InFlight::begin(&self.metrics);
         let cx =
             ProbeCx { since: slot.since, last_beat: slot.beat.clone(), ..ProbeCx::new(started + monitor.timeout, at) };
-        let outcome = self.probe(monitor, &cx).await;
+        let mut outcome = self.probe(monitor, &cx).await;
+        let series = outcome.series.take();
         drop(under_way);
         let took = started.elapsed();
-        (self.finish(monitor, judge_delay(outcome, took, monitor.timeout), at, took, attempt), lag)
+        (self.finish(monitor, judge_delay(outcome, took, monitor.timeout), at, took, attempt), series, lag)
     }
 
     async fn probe(&self, monitor: &Monitor, cx: &ProbeCx) -> Outcome {
