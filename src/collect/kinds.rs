@@ -1,7 +1,7 @@
 //! The table of monitor kinds. A further kind is one file and one row.
 
 use crate::collect::kind::Kind;
-use crate::collect::{cert_file, file, heartbeat, host, http, mqtt, mysql, postgres, redis, script, tcp};
+use crate::collect::{cert_file, file, heartbeat, host, http, mqtt, mysql, postgres, prometheus, redis, script, tcp};
 
 /// Every kind, in the order in which documentation lists them.
 pub const KINDS: &[Kind] = &[
@@ -16,6 +16,7 @@ pub const KINDS: &[Kind] = &[
     script::KIND,
     host::KIND,
     heartbeat::KIND,
+    prometheus::spec::KIND,
 ];
 
 /// The kinds as a table in Markdown, each with the page of the guide that says all about it.

@@ -594,9 +594,8 @@ mod tests {
             let probe = Probe::new("test", name, script).at(host);
             Arc::new(Monitor { probe, ..Arc::unwrap_or_clone(monitor(name, 10, 1, Script::Fails)) })
         };
-        let mut all: Vec<_> = (0..40)
-            .map(|i| at(&format!("h{i}"), "hangs.example", Script::Takes(Duration::from_secs(3_600))))
-            .collect();
+        let mut all: Vec<_> =
+            (0..40).map(|i| at(&format!("h{i}"), "hangs.example", Script::Takes(Duration::from_secs(3_600)))).collect();
         all.extend((0..20).map(|i| at(&format!("g{i}"), "good.example", Script::Takes(Duration::from_millis(5)))));
         rig.apply(all).await;
         let seen = rig.until(120).await;

@@ -31,6 +31,7 @@ use crate::engine::runner::Runner;
 use crate::engine::scheduler::{Command, Scheduler};
 use crate::engine::storage;
 use crate::engine::storage::disk::DiskWatch;
+use crate::engine::storage::jobs::ScrapeJobs;
 use crate::engine::storage::keeper::Keeper;
 use crate::engine::storage::recorder::{self, Recorder};
 use crate::engine::systemd::Systemd;
@@ -232,10 +233,12 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         metrics: metrics.rules.clone(),
         book: Arc::clone(&book),
     });
+    let jobs = Arc::new(ScrapeJobs::default());
     let recorder = Recorder::new(recorder::Sources {
         clock,
         store,
         intake: Arc::clone(&intake),
+        jobs: Arc::clone(&jobs),
         counts: metrics.intake.clone(),
         metrics: Arc::clone(&metrics),
         host,
@@ -292,6 +295,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
             alerting,
             intake,
             rules: book,
+            jobs,
             stopping: stopping.clone(),
         }),
         clock,

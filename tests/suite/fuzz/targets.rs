@@ -2,10 +2,10 @@
 
 use std::str::from_utf8;
 
+use watchdog::base::exposition::{Format, Parser};
 use watchdog::base::labels::LabelsBuf;
 use watchdog::base::sample::Column;
 use watchdog::base::time::Timestamp;
-use watchdog::engine::intake::exposition::{Format, Parser};
 use watchdog::engine::intake::series::Admission;
 use watchdog::engine::intake::{unsnap, write};
 use watchdog::promql::parser::{Features, parse};
