@@ -4,7 +4,7 @@
 //! outlives it, so that the outcome can say how far the probe came and how long each part took.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -159,10 +159,21 @@ impl Trace {
         }
         if let Some(peer) = self.peer.or(self.tried.last().copied()) {
             out.push(Sample::new("probe_ip_protocol", if peer.is_ipv4() { 4.0 } else { 6.0 }));
+            out.push(Sample::new("probe_ip_addr_hash", f64::from(address_hash(peer.ip()))));
         }
         if let Some(cert) = &self.cert {
             cert.samples(out);
         }
+    }
+}
+
+/// FNV-1a of an address's bytes: a series cannot hold the address, but shows when it changes. Same as
+/// blackbox_exporter's.
+fn address_hash(ip: IpAddr) -> u32 {
+    let add = |hash: u32, byte: &u8| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.octets().iter().fold(0x811c_9dc5, add),
+        IpAddr::V6(ip) => ip.octets().iter().fold(0x811c_9dc5, add),
     }
 }
 
@@ -184,6 +195,11 @@ mod tests {
         assert_eq!(fault.message(), "no answer within 30ms");
         let phases: Vec<_> = trace.take_phases().into_iter().map(|p| (p.name, p.took.as_millis(), p.failed)).collect();
         assert_eq!(phases, [("connect".into(), 20, false), ("processing".into(), 10, true)]);
+    }
+
+    #[test]
+    fn addresses_hash_as_in_blackbox_exporter() {
+        assert_eq!(address_hash([127, 0, 0, 1].into()), 3_668_918_509);
     }
 
     #[tokio::test]

@@ -65,6 +65,17 @@ impl Route {
         Self { ip: ip.unwrap_or_default(), resolver, pinned }
     }
 
+    /// The same way for another name, for which no address was given.
+    #[must_use]
+    pub fn elsewhere(&self) -> Self {
+        Self { pinned: None, ..self.clone() }
+    }
+
+    /// Whether an address was given.
+    pub fn is_pinned(&self) -> bool {
+        self.pinned.is_some()
+    }
+
     /// The address that is dialled whatever the name says.
     pub(super) fn pinned(&self, port: u16) -> Option<SocketAddr> {
         self.pinned.map(|p| SocketAddr::new(p.ip, p.port.unwrap_or(port)))

@@ -98,7 +98,7 @@ impl Test {
             }
             Self::Issuer(want) => holds(want, leaf.map(|c| c.issuer.as_str())),
             Self::Subject(want) => holds(want, leaf.map(|c| c.subject.as_str())),
-            Self::Covers(name) => (leaf.is_some_and(|c| covers(c, name)), shown_names(leaf)),
+            Self::Covers(name) => (leaf.is_some_and(|c| covers(&c.names, name)), shown_names(leaf)),
         }
     }
 }
@@ -122,8 +122,8 @@ fn holds(want: &Want, text: Option<&str>) -> (bool, String) {
 }
 
 /// RFC 6125, section 6.4.3: `*` stands for one whole label, the first.
-fn covers(cert: &Cert, name: &str) -> bool {
-    cert.names.iter().any(|n| match n {
+fn covers(names: &[Name], name: &str) -> bool {
+    names.iter().any(|n| match n {
         Name::Dns(dns) => {
             let dns = dns.to_ascii_lowercase();
             let under_star = || dns.strip_prefix("*.") == name.split_once('.').map(|(_, rest)| rest);
@@ -147,8 +147,7 @@ mod tests {
     fn a_star_stands_for_one_label() {
         #[track_caller]
         fn check(cert: &str, name: &str, ok: bool) {
-            let cert = Cert { names: vec![Name::Dns(cert.to_owned())], ..Cert::default() };
-            assert_eq!(covers(&cert, name), ok, "{name}");
+            assert_eq!(covers(&[Name::Dns(cert.to_owned())], name), ok, "{name}");
         }
         check("a.example", "a.example", true);
         check("A.example", "a.example", true);

@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::base::probe::ProbeCx;
-use crate::collect::dial;
+use crate::collect::dial::{self, Route};
 use crate::collect::fault::Fault;
 use crate::collect::http::h2;
 use crate::collect::http::hop::Hop;
@@ -109,6 +109,42 @@ pub struct Client {
     pub proxy: Option<Arc<Proxy>>,
     /// Bytes of a body that are read.
     pub max_body: usize,
+    /// By which way they are reached.
+    pub ways: Ways,
+}
+
+/// The way to the monitor's own host, for which an address may be given, and that to all others.
+#[derive(Clone, Debug, Default)]
+pub struct Ways {
+    home: Box<str>,
+    route: Route,
+    elsewhere: Route,
+}
+
+impl Client {
+    /// The same for a monitor of this host.
+    #[must_use]
+    pub fn at_home(mut self, host: &str) -> Self {
+        self.ways.home = host.into();
+        self
+    }
+}
+
+impl Ways {
+    /// The ways of a monitor; `home` is its host.
+    pub fn new(route: Route, home: &str) -> Self {
+        Self { home: home.into(), elsewhere: route.elsewhere(), route }
+    }
+
+    /// The way to a host.
+    fn to(&self, host: &str) -> &Route {
+        if *self.home == *host { &self.route } else { &self.elsewhere }
+    }
+
+    /// The way to any other host.
+    pub fn elsewhere(&self) -> &Route {
+        &self.elsewhere
+    }
 }
 
 /// The versions of HTTP that a probe may speak.
@@ -140,10 +176,11 @@ pub async fn ask(
         Some(proxy) if !hop.is_tls() && client.spoken != Spoken::Two => proxy.passes(hop),
         Some(_) | None => None,
     };
+    let way = client.ways.elsewhere();
     let stream = match (&client.proxy, &proxied) {
-        (None, _) => dial::open(&hop.peer, cx, trace).await?,
-        (Some(proxy), Some(_)) => Box::pin(proxy.connect(hop, cx, trace)).await?,
-        (Some(proxy), None) => Box::pin(proxy.tunnel(hop, cx, trace)).await?,
+        (None, _) => dial::open_by(&hop.peer, client.ways.to(hop.peer.host()), cx, trace).await?,
+        (Some(proxy), Some(_)) => Box::pin(proxy.connect(hop, way, cx, trace)).await?,
+        (Some(proxy), None) => Box::pin(proxy.tunnel(hop, way, cx, trace)).await?,
     };
     let max_body = client.max_body;
     if hop.is_tls() {

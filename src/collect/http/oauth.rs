@@ -125,6 +125,7 @@ impl OAuth2 {
         }
         *kept = None;
         let client = Client { tls: self.tls.clone(), spoken: Spoken::Any, max_body: MAX_ANSWER, ..client.clone() };
+        let client = client.at_home("");
         let mut trace = Trace::start();
         let mut slot = None;
         exchange::ask(&client, &self.ask, cx, &mut trace, &mut slot).await.map_err(|fault| {

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::base::probe::ProbeCx;
 use crate::base::secret::Secret;
-use crate::collect::dial::{self, Bounded, Peer};
+use crate::collect::dial::{self, Bounded, Peer, Route};
 use crate::collect::fault::Fault;
 use crate::collect::http::auth::basic;
 use crate::collect::http::hop::Hop;
@@ -93,14 +93,14 @@ impl Proxy {
     ///
     /// # Errors
     /// The proxy takes no connection, or the target is one that may not be asked.
-    pub async fn connect(&self, hop: &Hop, cx: &ProbeCx, trace: &mut Trace) -> Result<Bounded, Fault> {
+    pub async fn connect(&self, hop: &Hop, way: &Route, cx: &ProbeCx, trace: &mut Trace) -> Result<Bounded, Fault> {
         // Where a name leads is the proxy's to find out; what is written as an address is checked here.
         if let Ok(ip) = hop.peer.host().parse::<IpAddr>()
             && let Some(why) = cx.policy.refuses(SocketAddr::new(ip, hop.peer.port()))
         {
             return Err(Fault::target("blocked_address", why));
         }
-        dial::open(&self.peer, cx, trace).await.map_err(|fault| {
+        dial::open_by(&self.peer, way, cx, trace).await.map_err(|fault| {
             if fault.is_local() || fault.class() == "blocked_address" {
                 return fault;
             }
@@ -112,8 +112,8 @@ impl Proxy {
     ///
     /// # Errors
     /// The proxy takes no connection, or makes none.
-    pub async fn tunnel(&self, hop: &Hop, cx: &ProbeCx, trace: &mut Trace) -> Result<Bounded, Fault> {
-        let mut stream = self.connect(hop, cx, trace).await?;
+    pub async fn tunnel(&self, hop: &Hop, way: &Route, cx: &ProbeCx, trace: &mut Trace) -> Result<Bounded, Fault> {
+        let mut stream = self.connect(hop, way, cx, trace).await?;
         trace.begin(phase::CONNECT);
         match &self.speaks {
             Speaks::Http { authorization } => {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header;
 
+use crate::collect::dial::Route;
 use crate::collect::http::HttpProbe;
 use crate::collect::http::auth::{Auth, basic};
 use crate::collect::http::content::{Content, read_headers};
-use crate::collect::http::exchange::{Client, Spoken};
+use crate::collect::http::exchange::{Client, Spoken, Ways};
 use crate::collect::http::expect::Expect;
 use crate::collect::http::flags;
 use crate::collect::http::hop::{Hop, UrlError};
@@ -16,7 +17,7 @@ use crate::collect::http::proxy::Proxy;
 use crate::collect::http::request::Request;
 use crate::collect::http::steps::{self, StepsProbe};
 use crate::collect::judge::Latency;
-use crate::collect::kind::{EXPECT_LATENCY, Kind, Operand, TLS};
+use crate::collect::kind::{EXPECT_LATENCY, Kind, Operand, ROUTE, TLS};
 use crate::collect::mask::Mask;
 use crate::collect::tls::TlsSpec;
 use crate::config::catalog::Probe;
@@ -36,7 +37,7 @@ pub const KIND: Kind = Kind {
     name: "http",
     about: "One HTTP request.",
     operand: Some(Operand::One { path: "url", name: "URL", help: "Address, e.g. `https://example.com/health`." }),
-    flags: &[flags::REQUEST, flags::EXPECT, EXPECT_LATENCY, TLS],
+    flags: &[flags::REQUEST, flags::EXPECT, EXPECT_LATENCY, TLS, ROUTE],
     read,
 };
 
@@ -65,6 +66,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         return None;
     }
     let at = request.first.peer.host().to_owned();
+    let client = client.at_home(&at);
     let probe = HttpProbe { client, request, cookies, mask };
     Some(Probe::new("http", shown_url(&url), probe).at(&at))
 }
@@ -90,11 +92,12 @@ fn read_steps(
     let first = steps.first()?;
     let (target, at) = (first.target().to_owned(), first.host().to_owned());
     let target = base.as_ref().map_or(target, shown_url);
+    let client = client.at_home(&at);
     let probe = StepsProbe { client, steps, cookies, latency, mask };
     Some(Probe::new("http", target, probe).at(&at))
 }
 
-/// How servers are reached: `tls`, `http_version`, `proxy`, `max_body`.
+/// How servers are reached: `tls`, `http_version`, `proxy`, `max_body`, and the options of a route.
 pub fn read_client(fields: &mut Fields<'_>, mask: &mut Mask) -> Option<Client> {
     let spoken = fields.parse("http_version", "write `1.1` or `2`", |version| match version {
         "1.1" | "1" => Ok(Spoken::One),
@@ -109,7 +112,13 @@ pub fn read_client(fields: &mut Fields<'_>, mask: &mut Mask) -> Option<Client> {
     let proxy = Proxy::read(fields, mask).map(Arc::new);
     let max_body = fields.size("max_body", 1..=MAX_BODY).unwrap_or(DEFAULT_BODY);
     let max_body = usize::try_from(max_body).unwrap_or(usize::MAX);
-    Some(Client { tls: tls?, spoken, proxy, max_body })
+    let route = Route::read(fields);
+    if route.is_pinned() && proxy.is_some() {
+        let message = "`connect_to` has no effect with a `proxy`, which looks the name up itself";
+        fields.error(fields.head(), Code::Conflict, message, "remove one of the two");
+    }
+    // Which host is the monitor's own is known later.
+    Some(Client { tls: tls?, spoken, proxy, max_body, ways: Ways::new(route, "") })
 }
 
 /// `redirects` and `follow`.
