@@ -1,7 +1,7 @@
 //! The table of monitor kinds. A further kind is one file and one row.
 
 use crate::collect::kind::Kind;
-use crate::collect::{cert_file, file, heartbeat, host, http, mqtt, mysql, postgres, redis, script, tcp};
+use crate::collect::{cert_file, docker, domain, file, heartbeat, host, http, mqtt, mysql, postgres, redis, script, tcp};
 
 /// Every kind, in the order in which documentation lists them.
 pub const KINDS: &[Kind] = &[
@@ -11,8 +11,10 @@ pub const KINDS: &[Kind] = &[
     postgres::KIND,
     mysql::KIND,
     mqtt::KIND,
+    domain::KIND,
     file::KIND,
     cert_file::KIND,
+    docker::KIND,
     script::KIND,
     host::KIND,
     heartbeat::KIND,
