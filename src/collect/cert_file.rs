@@ -462,11 +462,12 @@ mod tests {
         let path = |name: &str| dir.path().join(name).display().to_string();
         let (ders, pem, key) = chain(2999);
         let (_, old, other) = chain(2021);
-        let swapped = pem.split_inclusive("-----END CERTIFICATE-----\n").rev().collect::<String>();
+        let (first, second) = pem.split_at(pem.rfind("-----BEGIN").unwrap());
+        let swapped = format!("{second}{first}");
         for (name, text) in [("good.pem", &pem), ("old.pem", &old), ("key.pem", &key), ("other.pem", &other)] {
             fs::write(path(name), text).unwrap();
         }
-        fs::write(path("swapped.pem"), swapped.replace("\r\n", "\n")).unwrap();
+        fs::write(path("swapped.pem"), swapped).unwrap();
         fs::write(path("good.der"), &ders[0]).unwrap();
         fs::write(path("cut.pem"), &pem[..pem.len() - 60]).unwrap();
         fs::write(path("store.p12"), [0x30, 0x82, 0x09, 0xf4, 0x02, 0x01, 0x03, 0x30]).unwrap();

@@ -422,7 +422,7 @@ mod tests {
             ("{size: {above: 5}}", ""),
             ("{size: {above: 1KiB}}", "size"),
             ("{content: {contains: done}}", ""),
-            ("{content: {matches: '^backup \\w+$'}}", ""),
+            ("{content: {matches: '^backup \\w+\\s*$'}}", ""),
             ("{content: {not_contains: done}}", "content"),
             (&format!("{{sha256: {hash}}}"), ""),
             (&format!("{{sha256: {}}}", "0".repeat(64)), "hash"),

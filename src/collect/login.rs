@@ -274,7 +274,8 @@ pub fn io_fault(doing: &str, err: &io::Error) -> Fault {
         io::ErrorKind::UnexpectedEof => {
             Fault::target("connection_closed", format!("{doing}: the peer closed the connection"))
         }
-        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
+        // What decoders say of bytes that make no message.
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other => {
             Fault::target("protocol_error", format!("{doing}: {err}"))
         }
         _ => Fault::io(doing, err),

@@ -10,7 +10,10 @@
 pub mod cert;
 pub mod cert_file;
 pub mod dial;
+pub mod docker;
+pub mod domain;
 pub mod fault;
+pub mod fetch;
 pub mod file;
 pub mod files;
 pub mod heartbeat;

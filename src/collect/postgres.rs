@@ -392,7 +392,7 @@ mod tests {
         let long = [&[b'R'][..], &i32::MAX.to_be_bytes(), &vec![b'x'; 2 << 20]].concat();
         for (answer, class) in [
             (Vec::new(), "connection_closed"),
-            (b"HTTP/1.1 400 Bad\r\n\r\n".to_vec(), "connection_closed"),
+            (b"HTTP/1.1 400 Bad\r\n\r\n".to_vec(), "protocol_error"),
             (b"R\0\0\0\x01".to_vec(), "protocol_error"),
             (error("28P01"), "auth"),
             (error("3D000"), "database"),

@@ -67,7 +67,6 @@ async fn a_real_redis_is_logged_in_to_and_judged() {
         (format!("{{{login}, expect: {{replicas: 1}}}}"), "replicas"),
         (format!("{{host: \"localhost:{secure}\", password: right-word, tls: {{ca_file: {}}}}}", files.0), ""),
         (format!("{{host: \"localhost:{secure}\", password: right-word, tls: true}}"), "cert_untrusted"),
-        (format!("{{{login}, tls: true}}"), "tls_protocol"),
     ] {
         let got = probe("redis", &text, LIMIT).await;
         assert_eq!(class(&got), want, "{text}: {got:?}");
