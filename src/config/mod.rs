@@ -17,6 +17,7 @@ pub mod fields;
 pub mod files;
 pub mod fnv;
 pub mod general;
+pub mod jobs;
 pub mod load;
 pub mod main_file;
 pub mod messages;

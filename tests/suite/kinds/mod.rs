@@ -1,4 +1,5 @@
 //! Kinds of monitors against the real server of their protocol: good, refused, slow, broken.
 
 pub mod daemon;
+mod prometheus;
 mod tcp;
