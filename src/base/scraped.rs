@@ -13,7 +13,7 @@ use crate::base::metadata::Meta;
 use crate::base::time::Timestamp;
 
 /// The series of one probe.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Scraped {
     /// Samples as they are stored: labels complete, markers of series that ended included.
     pub batches: Vec<Batch>,
@@ -21,6 +21,13 @@ pub struct Scraped {
     pub described: Vec<(String, Meta)>,
     /// The job that scrapes.
     pub job: Arc<dyn ScrapeJob>,
+}
+
+/// By what it is of and how much: a log must not grow by a million samples.
+impl fmt::Debug for Scraped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scraped").field("job", &self.job).field("samples", &self.len()).finish_non_exhaustive()
+    }
 }
 
 /// Compared by its samples.

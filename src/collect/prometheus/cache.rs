@@ -456,3 +456,217 @@ impl Fault {
 fn cut(text: &str) -> String {
     text[..text.floor_char_boundary(50)].to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::sample::is_stale;
+    use crate::collect::prometheus::format::{self, Protocol};
+    use crate::collect::prometheus::relabel::tests::rules;
+
+    struct Scraper {
+        intake: Intake,
+        cache: Cache,
+        now: i64,
+    }
+
+    impl Scraper {
+        fn new(intake: Intake) -> Self {
+            let target = Labels::new([("instance", "i"), ("job", "j")]);
+            let intake = Intake { honor_timestamps: true, ..intake };
+            Self { intake, cache: Cache::new(target), now: 1_000_000 }
+        }
+
+        /// Scrapes a text a second later: samples as `labels value` with what the target's labels add left out.
+        fn text(&mut self, text: &str) -> (Vec<String>, Counts, Result<(), String>) {
+            self.now += 1_000;
+            let mut batch = Batch::default();
+            let read = |to: &mut Appender<'_>| format::read(text.as_bytes(), Protocol::Text004, to);
+            let (counts, done) = self.cache.scraped(&self.intake, self.now, &mut batch, read);
+            (self.told(&batch), counts, done.map(drop).map_err(|e| e.to_string()))
+        }
+
+        fn told(&self, batch: &Batch) -> Vec<String> {
+            let mut all: Vec<String> = batch
+                .iter()
+                .flat_map(|(key, samples)| {
+                    let labels = Labels::from_key(key).to_string().replace(r#"instance="i", job="j""#, "…");
+                    samples.iter().map(move |(t, v)| {
+                        let value = if is_stale(*v) { "end".to_owned() } else { v.to_string() };
+                        let at = if *t == self.now { String::new() } else { format!(" at {t}") };
+                        format!("{labels} {value}{at}")
+                    })
+                })
+                .collect();
+            all.sort();
+            all
+        }
+    }
+
+    #[test]
+    fn series_that_an_answer_lacks_end_and_come_back() {
+        let mut s = Scraper::new(Intake::default());
+        let (stored, counts, _) = s.text("a 1\nb{x=\"y\"} 2\n");
+        assert_eq!(stored, [r#"{__name__="a", …} 1"#, r#"{__name__="b", …, x="y"} 2"#]);
+        assert_eq!((counts.scraped, counts.kept, counts.added), (2, 2, 2));
+        let (stored, counts, _) = s.text("a 1\n");
+        assert_eq!(stored, [r#"{__name__="a", …} 1"#, r#"{__name__="b", …, x="y"} end"#]);
+        assert_eq!((counts.scraped, counts.added), (1, 0));
+        let (stored, counts, _) = s.text("a 1\nb{x=\"y\"} 3\n");
+        assert_eq!((stored.len(), counts.added), (2, 1), "ended once, and new again");
+        assert_eq!(s.cache.live_count(), 2);
+        // Another text for the same series: nothing ends.
+        let (stored, ..) = s.text("a 1\nb{ x = \"y\" } 4\n");
+        assert_eq!(stored, [r#"{__name__="a", …} 1"#, r#"{__name__="b", …, x="y"} 4"#]);
+    }
+
+    #[test]
+    fn a_failed_scrape_ends_everything_once() {
+        let mut s = Scraper::new(Intake::default());
+        s.text("a 1\nb 2\n");
+        let mut batch = Batch::default();
+        s.cache.failed(s.now, &mut batch);
+        assert_eq!(s.told(&batch), [r#"{__name__="a", …} end"#, r#"{__name__="b", …} end"#]);
+        let mut batch = Batch::default();
+        s.cache.failed(s.now, &mut batch);
+        assert!(batch.is_empty() && s.cache.live_count() == 0);
+        let (_, counts, _) = s.text("a 1\nb 2\n");
+        assert_eq!(counts.added, 0, "still known");
+        // Half of an answer: what was come to is left for the next failure to end, as in Prometheus.
+        let (stored, counts, done) = s.text("a 1\n!\nb 2\n");
+        assert_eq!(stored, [r#"{__name__="b", …} end"#]);
+        assert_eq!((counts.scraped, done.unwrap_err().as_str()), (1, "line 2: `!` does not belong here"));
+        let mut batch = Batch::default();
+        s.cache.failed(s.now, &mut batch);
+        assert_eq!(s.told(&batch), [r#"{__name__="a", …} end"#]);
+    }
+
+    #[test]
+    fn times_of_the_targets_own_are_taken_within_reason() {
+        let mut s = Scraper::new(Intake::default());
+        let (stored, counts, _) = s.text("a 1 5\nb 1 99999999999\nc 1\n");
+        assert_eq!(stored, [r#"{__name__="a", …} 1 at 5"#, r#"{__name__="c", …} 1"#]);
+        assert_eq!((counts.kept, counts.not_taken), (3, 1));
+        let (stored, counts, _) = s.text("a 1 4\nc 2\nc 3\n");
+        assert_eq!(stored, [r#"{__name__="c", …} 2"#], "back in time, and the same twice");
+        assert_eq!((counts.kept, counts.not_taken), (3, 2));
+        let (stored, ..) = s.text("c 2\n");
+        assert_eq!(stored, [r#"{__name__="c", …} 2"#], "a series with its own time is not followed");
+        s.intake.track_timestamps = true;
+        s.text("a 1 7\n");
+        let (stored, ..) = s.text("c 2\n");
+        assert_eq!(stored, [r#"{__name__="a", …} end"#, r#"{__name__="c", …} 2"#]);
+        s.intake.honor_timestamps = false;
+        assert_eq!(s.text("a 1 7\nc 1\n").0[0], r#"{__name__="a", …} 1"#);
+    }
+
+    #[test]
+    fn labels_of_the_target_win_unless_told_otherwise() {
+        let text = "a{job=\"own\",exported_job=\"taken\",instance=\"\"} 1\n";
+        let mut s = Scraper::new(Intake::default());
+        let want = r#"{__name__="a", exported_exported_job="own", exported_job="taken", …} 1"#;
+        assert_eq!(s.text(text).0, [want]);
+        let mut s = Scraper::new(Intake { honor_labels: true, ..Intake::default() });
+        assert_eq!(s.text(text).0, [r#"{__name__="a", exported_job="taken", job="own"} 1"#]);
+    }
+
+    #[test]
+    fn a_target_cannot_send_a_marker() {
+        let mut s = Scraper::new(Intake::default());
+        assert_eq!(s.text("a NaN\n").0, [r#"{__name__="a", …} NaN"#]);
+        let mut batch = Batch::default();
+        let read = |to: &mut Appender<'_>| {
+            to.sample("b", STALE_NAN, None, || Err(LineError::NotUtf8)).map_err(|f| f.in_line(1))
+        };
+        assert!(s.cache.scraped(&s.intake, 1, &mut batch, read).1.is_err());
+        let read = |to: &mut Appender<'_>| {
+            to.sample("a", STALE_NAN, None, || Err(LineError::NotUtf8)).map_err(|f| f.in_line(1))
+        };
+        s.text("a 1\n");
+        s.cache.scraped(&s.intake, s.now + 1, &mut batch, read).1.unwrap();
+        assert!(batch.iter().flat_map(|(_, samples)| samples).all(|(_, v)| !is_stale(*v)));
+    }
+
+    #[test]
+    fn relabelling_and_bounds() {
+        let text = "# TYPE h histogram\nh_bucket{le=\"1\"} 1\n# TYPE s summary\ns{quantile=\"0.50\"} 2\n\
+                    # TYPE g gauge\ng{le=\"1\"} 3\ngone 1\n";
+        let rules = rules("[{source_labels: [__name__], regex: gone, action: drop}]").0;
+        let mut s = Scraper::new(Intake { rules, ..Intake::default() });
+        let (stored, counts, _) = s.text(text);
+        let want = [
+            r#"{__name__="g", …, le="1"} 3"#,
+            r#"{__name__="h_bucket", …, le="1.0"} 1"#,
+            r#"{__name__="s", …, quantile="0.5"} 2"#,
+        ];
+        assert_eq!(stored, want);
+        assert_eq!((counts.scraped, counts.kept, counts.added), (4, 3, 3));
+        assert_eq!(s.text(text).1, Counts { added: 0, ..counts });
+    }
+
+    #[test]
+    fn limits_are_named() {
+        #[track_caller]
+        fn check(intake: Intake, text: &str, why: &str) {
+            let mut s = Scraper::new(intake);
+            s.text("before 1\n");
+            let (stored, _, done) = s.text(text);
+            assert_eq!(done.unwrap_err(), why, "{text}");
+            assert_eq!(stored, [r#"{__name__="before", …} end"#]);
+        }
+        let none = Intake::default;
+        check(Intake { sample_limit: 2, ..none() }, "a 1\nb 1\nc 1\n", "sample_limit exceeded: more than 2 samples");
+        check(
+            Intake { label_limit: 4, ..none() },
+            "a{x=\"1\",y=\"2\"} 1\n",
+            "label_limit exceeded: 5 labels of `a` (limit: 4)",
+        );
+        check(
+            Intake { name_length: 10, ..none() },
+            "a{eleven_char=\"1\"} 1\n",
+            "label_name_length_limit exceeded: a label's name of 11 bytes of `a` (limit: 10)",
+        );
+        check(
+            Intake { value_length: 10, ..none() },
+            "a{x=\"12345678901\"} 1\n",
+            "label_value_length_limit exceeded: a value of 11 bytes for `x` of `a` (limit: 10)",
+        );
+        let long = format!("a{{x=\"{}\"}} 1\n", "y".repeat(1 << 20));
+        let mut s = Scraper::new(none());
+        let why = s.text(&long).2.unwrap_err();
+        assert!(why.starts_with("the store's limit of labels exceeded: 1048"), "{why}");
+    }
+
+    #[test]
+    fn a_million_series_stay_within_the_limit() {
+        let mut text = String::new();
+        for n in 0..1_000_000 {
+            text.push_str(&format!("a{{n=\"{n}\"}} 1\n"));
+        }
+        let mut s = Scraper::new(Intake { sample_limit: 10_000, ..Intake::default() });
+        let (stored, counts, done) = s.text(&text);
+        assert_eq!((stored.len(), counts.scraped, counts.added), (0, 1_000_000, 10_000));
+        assert_eq!(done.unwrap_err(), "sample_limit exceeded: more than 10000 samples");
+        assert!(s.cache.series.len() <= 10_000);
+        // Texts that never become series do not pile up.
+        for n in 0..5 {
+            let (.., done) = s.text(&text.replace("a{", &format!("a{n}{{")));
+            assert!(done.is_err() && s.cache.series.len() <= 20_000 + GROWTH, "{}", s.cache.series.len());
+        }
+    }
+
+    #[test]
+    fn descriptions_are_told_when_they_change() {
+        let mut s = Scraper::new(Intake::default());
+        let mut describe = |text: &str| {
+            let mut batch = Batch::default();
+            let read = |to: &mut Appender<'_>| format::read(text.as_bytes(), Protocol::Text004, to);
+            s.cache.scraped(&s.intake, s.now, &mut batch, read).1.unwrap()
+        };
+        let told = describe("# HELP a Things.\n# TYPE a counter\na 1\n");
+        assert_eq!(told.len(), 1);
+        assert_eq!((told[0].0.as_str(), told[0].1.kind, told[0].1.help.as_str()), ("a", Kind::Counter, "Things."));
+        assert!(describe("# HELP a Things.\n# TYPE a counter\na 1\n").is_empty());
+        assert_eq!(describe("# HELP a Other.\n# TYPE a counter\na 1\n").len(), 1);
+    }
+}

@@ -233,3 +233,117 @@ fn histogram(message: &[u8], give: &mut Give<'_>) -> Result<(), Refused> {
     }
     if complete { Ok(()) } else { give("_bucket", Some(("le", float::written(f64::INFINITY))), count) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::batch::Batch;
+    use crate::base::labels::Labels;
+    use crate::base::protobuf::{put_bytes, put_double, put_int, put_varint};
+    use crate::collect::prometheus::cache::{Cache, Intake};
+
+    fn message(put: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        let mut out = Vec::new();
+        put(&mut out);
+        out
+    }
+
+    fn family(name: &str, kind: u64, metrics: &[Vec<u8>]) -> Vec<u8> {
+        let family = message(|m| {
+            put_bytes(m, 1, name.as_bytes());
+            put_bytes(m, 2, b"Helps.");
+            put_int(m, 3, kind);
+            metrics.iter().for_each(|metric| put_bytes(m, 4, metric));
+        });
+        message(|m| {
+            put_varint(m, family.len() as u64);
+            m.extend_from_slice(&family);
+        })
+    }
+
+    fn metric(field: u32, value: &[u8]) -> Vec<u8> {
+        message(|m| {
+            put_bytes(
+                m,
+                1,
+                &message(|l| {
+                    put_bytes(l, 1, b"x");
+                    put_bytes(l, 2, b"y");
+                }),
+            );
+            put_bytes(m, field, value);
+        })
+    }
+
+    fn stored(body: &[u8]) -> Result<Vec<String>, Refused> {
+        let mut cache = Cache::new(Labels::default());
+        let mut batch = Batch::default();
+        let intake = Intake { honor_timestamps: true, ..Intake::default() };
+        cache.scraped(&intake, 1_000, &mut batch, |to| read(body, to)).1?;
+        let text = |(key, samples): (&str, &[(i64, f64)])| format!("{} {:?}", Labels::from_key(key), samples[0]);
+        Ok(batch.iter().map(text).collect())
+    }
+
+    #[test]
+    fn every_type_gives_the_samples_it_has_as_text() {
+        let simple = |v: f64| message(|m| put_double(m, 1, v));
+        let mut timed = metric(2, &simple(2.0));
+        put_int(&mut timed, 6, 77);
+        let quantile = message(|m| {
+            put_double(m, 1, 0.5);
+            put_double(m, 2, 3.0);
+        });
+        let summary = message(|m| {
+            put_int(m, 1, 4);
+            put_double(m, 2, 5.0);
+            put_bytes(m, 3, &quantile);
+        });
+        let bucket = |n: u64, bound: f64| {
+            message(|m| {
+                put_int(m, 1, n);
+                put_double(m, 2, bound);
+            })
+        };
+        let histogram = message(|m| {
+            put_int(m, 1, 6);
+            put_double(m, 2, 7.0);
+            put_bytes(m, 3, &bucket(2, 1.0));
+        });
+        let native = message(|m| {
+            put_int(m, 1, 8);
+            put_double(m, 2, 9.0);
+            put_int(m, 5, 6);
+        });
+        let body = [
+            family("c_total", 0, &[metric(3, &simple(1.0))]),
+            family("g", 1, &[timed]),
+            family("s", 2, &[metric(4, &summary)]),
+            family("u", 3, &[metric(5, &simple(-1.0))]),
+            family("h", 4, &[metric(7, &histogram)]),
+            family("n", 4, &[metric(7, &native)]),
+        ]
+        .concat();
+        let want = [
+            r#"{__name__="c_total", x="y"} (1000, 1.0)"#,
+            r#"{__name__="g", x="y"} (77, 2.0)"#,
+            r#"{__name__="s_count", x="y"} (1000, 4.0)"#,
+            r#"{__name__="s_sum", x="y"} (1000, 5.0)"#,
+            r#"{__name__="s", quantile="0.5", x="y"} (1000, 3.0)"#,
+            r#"{__name__="u", x="y"} (1000, -1.0)"#,
+            r#"{__name__="h_count", x="y"} (1000, 6.0)"#,
+            r#"{__name__="h_sum", x="y"} (1000, 7.0)"#,
+            r#"{__name__="h_bucket", le="1.0", x="y"} (1000, 2.0)"#,
+            r#"{__name__="h_bucket", le="+Inf", x="y"} (1000, 6.0)"#,
+            r#"{__name__="n_count", x="y"} (1000, 8.0)"#,
+            r#"{__name__="n_sum", x="y"} (1000, 9.0)"#,
+            r#"{__name__="n_bucket", le="+Inf", x="y"} (1000, 8.0)"#,
+        ];
+        assert_eq!(stored(&body).unwrap(), want);
+        // A body that breaks off stores nothing, and harms nobody.
+        for cut in 1..body.len() {
+            if let Ok(part) = stored(&body[..cut]) {
+                assert_eq!(part, want[..part.len()], "cut at {cut}, between two families");
+            }
+        }
+    }
+}

@@ -105,6 +105,18 @@ impl Place {
 }
 
 impl Job {
+    /// Labels without secrets.
+    pub fn masked(&self, labels: &Labels) -> Labels {
+        if self.mask.is_empty() {
+            return labels.clone();
+        }
+        Labels::new(labels.iter().map(|(name, value)| {
+            let mut value = value.to_owned();
+            self.mask.hide(&mut value);
+            (name, value)
+        }))
+    }
+
     /// Works out what becomes of a found set of labels.
     ///
     /// # Errors

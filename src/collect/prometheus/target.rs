@@ -162,10 +162,12 @@ impl Target {
     /// For people.
     pub fn shown(&self, job: &Job) -> Shown {
         let Health { healthy, error, last, took } = self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut url = self.place.url.clone();
+        job.mask.hide(&mut url);
         Shown {
-            discovered: self.discovered.clone(),
+            discovered: job.masked(&self.discovered),
             labels: self.place.labels.clone(),
-            url: self.place.url.clone(),
+            url,
             healthy,
             error,
             last,

@@ -631,6 +631,65 @@ mod tests {
         assert_eq!(bench.values("probe_success")[1].1.len(), 2);
     }
 
+    /// A job with one series.
+    #[derive(Debug)]
+    struct Job(&'static str);
+
+    impl Job {
+        fn labels(&self) -> Labels {
+            Labels::new([(METRIC_NAME, self.0), ("job", "j")])
+        }
+
+        fn scraped(self: &Arc<Self>, seconds: u64) -> Option<Scraped> {
+            let mut batch = Batch::default();
+            batch.series_of(self.labels().as_key());
+            batch.push(T.plus(Duration::from_secs(seconds)).millis(), 7.0);
+            let described = vec![(self.0.to_owned(), Meta { kind: Kind::Counter, ..Meta::default() })];
+            Some(Scraped { batches: vec![batch], described, job: Arc::clone(self) as Arc<dyn ScrapeJob> })
+        }
+    }
+
+    impl ScrapeJob for Job {
+        fn live(&self, each: &mut dyn FnMut(&str)) {
+            each(self.labels().as_key());
+        }
+
+        fn targets(&self) -> crate::base::scraped::Targets {
+            crate::base::scraped::Targets::default()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn scraped_series_are_stored_as_they_are_and_end_with_their_job() {
+        let shop = monitor("shop", false);
+        let mut bench = bench(&[Arc::clone(&shop)]);
+        let take = |bench: &mut Bench, series| {
+            bench.recorder.take(Recorded { monitor: Arc::clone(&shop), result: None, series });
+        };
+        let (old, new) = (Arc::new(Job("a")), Arc::new(Job("b")));
+        take(&mut bench, old.scraped(0));
+        take(&mut bench, old.scraped(1));
+        bench.recorder.flush().await;
+        assert_eq!(bench.values("a"), [(old.labels(), vec!["7".to_owned(), "7".to_owned()])]);
+        assert_eq!(bench.recorder.from.intake.metadata(Some("a"), 1)[0].1.kind, Kind::Counter);
+        assert_eq!(bench.recorder.from.jobs.targets().len(), 1);
+        // Another definition: what it does not go on with ends.
+        time::advance(Duration::from_secs(2)).await;
+        take(&mut bench, new.scraped(2));
+        bench.recorder.flush().await;
+        assert_eq!((bench.only("a").last().unwrap().as_str(), bench.only("b")), ("end", vec!["7".to_owned()]));
+        // The same series by another object goes on.
+        take(&mut bench, Arc::new(Job("b")).scraped(3));
+        bench.recorder.flush().await;
+        assert_eq!(bench.only("b"), ["7", "7"]);
+        time::advance(Duration::from_secs(2)).await;
+        bench.config.send_replace(applied(&[]));
+        bench.recorder.configured();
+        bench.recorder.flush().await;
+        assert_eq!(bench.only("b"), ["7", "7", "end"]);
+        assert!(bench.recorder.from.jobs.targets().is_empty());
+    }
+
     #[tokio::test(start_paused = true)]
     async fn our_own_metrics_are_series() {
         let mut bench = bench(&[]);

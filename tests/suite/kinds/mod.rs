@@ -8,4 +8,5 @@ mod mysql;
 mod postgres;
 mod redis;
 mod script;
+mod prometheus;
 mod tcp;

@@ -4,6 +4,7 @@
 //! something else: a source that fails takes no target away.
 
 pub mod file;
+pub mod names;
 pub mod web;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::base::probe::ProbeCx;
 use crate::collect::prometheus::discover::file::Files;
+use crate::collect::prometheus::discover::names::Names;
 use crate::collect::prometheus::discover::web::Web;
 use crate::collect::prometheus::job::ADDRESS;
 use crate::collect::prometheus::relabel::Draft;
@@ -49,6 +51,7 @@ struct Source {
 #[derive(Debug)]
 enum Kind {
     Files(Files),
+    Names(Box<Names>),
     Web(Box<Web>),
 }
 
@@ -65,7 +68,7 @@ impl Discovery {
         Self { fixed: vec![target], ..Self::default() }
     }
 
-    /// Reads `static_configs`, `file_sd_configs` and `http_sd_configs`.
+    /// Reads `static_configs`, `file_sd_configs`, `dns_sd_configs` and `http_sd_configs`.
     pub fn read(fields: &mut Fields<'_>) -> Self {
         let mut fixed = Vec::new();
         each_of(fields, "static_configs", &mut |own| group(own, &mut fixed));
@@ -76,6 +79,10 @@ impl Discovery {
         each_of(fields, "file_sd_configs", &mut |own| {
             let every = refresh(own, Duration::from_secs(300));
             add(Files::read(own).map(Kind::Files), every);
+        });
+        each_of(fields, "dns_sd_configs", &mut |own| {
+            let every = refresh(own, Duration::from_secs(30));
+            add(Names::read(own).map(|names| Kind::Names(Box::new(names))), every);
         });
         each_of(fields, "http_sd_configs", &mut |own| {
             let every = refresh(own, Duration::from_secs(60));
@@ -127,6 +134,7 @@ impl Kind {
     fn describe(&self) -> String {
         match self {
             Self::Files(files) => files.describe(),
+            Self::Names(names) => names.describe(),
             Self::Web(web) => web.describe(),
         }
     }
@@ -145,6 +153,7 @@ impl Source {
                 // Looked at every time, which costs a look at their dates.
                 Kind::Files(files) => files.ask(again).await,
                 _ if !again => Ok(None),
+                Kind::Names(names) => names.ask().await.map(Some),
                 Kind::Web(web) => web.ask(cx).await.map(Some),
             }
         };
