@@ -287,8 +287,8 @@ impl FileProbe {
         outcome.samples = samples(found, many);
         if let Some(newest) = &found.newest {
             let text = format!("{}\nchanged {}\n{} bytes", newest.path.display(), newest.modified, newest.size);
-            outcome.evidence = Some(Evidence { items: vec![("newest".into(), text)] })
-                .filter(|_| outcome.verdict != Verdict::Up);
+            outcome.evidence =
+                Some(Evidence { items: vec![("newest".into(), text)] }).filter(|_| outcome.verdict != Verdict::Up);
         }
         outcome
     }

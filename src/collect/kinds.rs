@@ -1,23 +1,23 @@
 //! The table of monitor kinds. A further kind is one file and one row.
 
 use crate::collect::kind::Kind;
-use crate::collect::{cert_file, docker, domain, file, heartbeat, host, http, mqtt, mysql, postgres, redis, script, tcp};
 
 /// Every kind, in the order in which documentation lists them.
 pub const KINDS: &[Kind] = &[
-    http::spec::KIND,
-    tcp::KIND,
-    redis::KIND,
-    postgres::KIND,
-    mysql::KIND,
-    mqtt::KIND,
-    domain::KIND,
-    file::KIND,
-    cert_file::KIND,
-    docker::KIND,
-    script::KIND,
-    host::KIND,
-    heartbeat::KIND,
+    crate::collect::http::spec::KIND,
+    crate::collect::tcp::KIND,
+    crate::collect::redis::KIND,
+    crate::collect::postgres::KIND,
+    crate::collect::mysql::KIND,
+    crate::collect::mqtt::KIND,
+    crate::collect::domain::KIND,
+    crate::collect::file::KIND,
+    crate::collect::cert_file::KIND,
+    crate::collect::docker::KIND,
+    crate::collect::script::KIND,
+    crate::collect::host::KIND,
+    crate::collect::heartbeat::KIND,
+    crate::collect::prometheus::spec::KIND,
 ];
 
 /// The kinds as a table in Markdown, each with the page of the guide that says all about it.

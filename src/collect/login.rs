@@ -17,11 +17,10 @@ use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, Latency, unjudged};
 use crate::collect::kind::{Flag, Form};
 use crate::collect::mask::Mask;
-use crate::collect::tls::{Protocol, TlsSpec};
+use crate::collect::tls::TlsSpec;
 use crate::collect::trace::Trace;
 use crate::config::fields::{Fields, Text};
 use crate::config::report::Code;
-use crate::config::yaml::Value;
 
 /// Bytes of one connection that are read, all answers together.
 pub const MAX_READ: usize = 1 << 20;
@@ -68,7 +67,7 @@ impl Login {
             mask.add(password.value());
         }
         let latency = Latency::read(fields);
-        let tls = tls_on_demand(fields);
+        let tls = TlsSpec::on_demand(fields);
         let host = host?;
         mask.add_text(&host);
         let peer = peer(fields, &host, port, default_port)?;
@@ -171,14 +170,6 @@ pub fn peer(fields: &Fields<'_>, host: &Text, port: Option<u16>, default: u16) -
     };
     let hint = "write a name or an address, with `:port` unless it is the usual one";
     peer.inspect_err(|e| fields.error(host.span, Code::BadValue, format!("`host`: {e}"), hint)).ok()
-}
-
-/// `tls: true`, `tls: false` or `tls: {…}`.
-pub fn tls_on_demand(fields: &mut Fields<'_>) -> Option<TlsSpec> {
-    match fields.node("tls")?.value {
-        Value::Scalar { .. } => fields.bool("tls")?.then(|| TlsSpec::system(Protocol::Raw)),
-        Value::Map(_) | Value::Seq(_) => TlsSpec::read(fields.nested("tls")?, Protocol::Raw),
-    }
 }
 
 /// A connection that reads at most [`MAX_READ`] bytes: clients of databases buffer whatever length their

@@ -28,6 +28,7 @@ pub mod mqtt;
 pub mod mysql;
 pub mod nagios;
 pub mod postgres;
+pub mod prometheus;
 pub mod redis;
 pub mod script;
 pub mod tcp;

@@ -6,12 +6,12 @@ use tokio::time::timeout_at;
 use crate::base::BoxFuture;
 use crate::base::outcome::{Evidence, Outcome, Verdict};
 use crate::base::probe::{Collector, ProbeCx};
-use crate::collect::dial::{self, Peer, PeerError};
+use crate::collect::dial::{self, Peer, PeerError, Route};
 use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, Latency, TextCheck, found, unjudged};
-use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, TLS_ON_DEMAND};
+use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, TLS_ON_DEMAND};
 use crate::collect::mask::Mask;
-use crate::collect::tls::{Protocol, TlsSpec};
+use crate::collect::tls::{TlsSpec, alpn};
 use crate::collect::trace::{Trace, phase};
 use crate::config::catalog::Probe;
 use crate::config::fields::{Fields, Text};
@@ -27,6 +27,7 @@ const MAX_EVIDENCE: usize = 4 * 1024;
 #[derive(Debug)]
 struct TcpProbe {
     peer: Peer,
+    route: Route,
     tls: Option<TlsSpec>,
     send: Option<crate::base::secret::Secret<String>>,
     expect: Vec<TextCheck>,
@@ -51,6 +52,7 @@ pub const KIND: Kind = Kind {
             ),
         ],
         TLS_ON_DEMAND,
+        ROUTE,
         LATENCY,
     ],
     read,
@@ -72,6 +74,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         own.finish();
     }
     let latency = Latency::read(fields);
+    let route = Route::read(fields);
     let tls = read_tls(fields);
     let host = host?;
     mask.add_text(&host);
@@ -86,7 +89,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let send = send.map(Text::secret);
     let peer = peer?;
     let at = peer.host().to_owned();
-    let probe = TcpProbe { peer, tls, send, expect, latency, mask };
+    let probe = TcpProbe { peer, route, tls, send, expect, latency, mask };
     Some(Probe::new("tcp", target, probe).at(&at))
 }
 
@@ -117,8 +120,8 @@ fn read_peer(fields: &Fields<'_>, host: &Text, port: Option<u16>) -> Option<Peer
 /// `tls: true`, `tls: false` or `tls: {…}`.
 fn read_tls(fields: &mut Fields<'_>) -> Option<TlsSpec> {
     match fields.node("tls")?.value {
-        Value::Scalar { .. } => fields.bool("tls")?.then(|| TlsSpec::system(Protocol::Raw)),
-        Value::Map(_) | Value::Seq(_) => TlsSpec::read(fields.nested("tls")?, Protocol::Raw),
+        Value::Scalar { .. } => fields.bool("tls")?.then(|| TlsSpec::system(alpn::NONE)),
+        Value::Map(_) | Value::Seq(_) => TlsSpec::read(fields.nested("tls")?, alpn::NONE),
     }
 }
 
@@ -145,7 +148,7 @@ impl Collector for TcpProbe {
 
 impl TcpProbe {
     async fn talk(&self, cx: &ProbeCx, trace: &mut Trace, answer: &mut Vec<u8>) -> Result<(), Fault> {
-        let stream = dial::open(&self.peer, cx, trace).await?;
+        let stream = dial::open_by(&self.peer, &self.route, cx, trace).await?;
         match &self.tls {
             None => self.exchange(stream, trace, answer).await,
             Some(tls) => {

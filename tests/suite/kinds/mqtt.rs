@@ -68,10 +68,7 @@ async fn a_real_broker_is_logged_in_to_and_carries_messages() {
             (format!("{login}, retained: home/cellar, expect: {{value: {{above: 20, below: 22}}}}"), ""),
             (format!("{login}, retained: home/cellar, expect: {{value: {{above: 22}}}}"), "value"),
             (format!("{login}, retained: home/attic"), "retained"),
-            (
-                format!("host: \"localhost:{secure}\", user: watch, password: right-word, tls: {{ca_file: {cert}}}"),
-                "",
-            ),
+            (format!("host: \"localhost:{secure}\", user: watch, password: right-word, tls: {{ca_file: {cert}}}"), ""),
             (format!("host: \"localhost:{secure}\", user: watch, password: right-word, tls: true"), "cert_untrusted"),
         ] {
             let got = probe("mqtt", &format!("{{{text}}}"), LIMIT).await;

@@ -24,9 +24,26 @@ async fn a_real_redis_is_logged_in_to_and_judged() {
     let files = (cert.display().to_string(), key.display().to_string());
     let (plain, tls) = (port.to_string(), secure.to_string());
     let args = [
-        "--port", &plain, "--tls-port", &tls, "--tls-cert-file", &files.0, "--tls-key-file", &files.1,
-        "--tls-auth-clients", "no", "--tls-ca-cert-file", &files.0, "--bind", "127.0.0.1", "--save", "",
-        "--appendonly", "no", "--requirepass", "right-word",
+        "--port",
+        &plain,
+        "--tls-port",
+        &tls,
+        "--tls-cert-file",
+        &files.0,
+        "--tls-key-file",
+        &files.1,
+        "--tls-auth-clients",
+        "no",
+        "--tls-ca-cert-file",
+        &files.0,
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+        "--requirepass",
+        "right-word",
     ];
     let server = Daemon::start(dir, &redis, args).listening(port).listening(secure);
     let at = format!("host: \"127.0.0.1:{port}\"");
@@ -48,10 +65,7 @@ async fn a_real_redis_is_logged_in_to_and_judged() {
         (format!("{{{login}, command: [DBSIZE], expect: {{value: {{above: 0}}}}}}"), "value"),
         (format!("{{{login}, expect: {{role: replica}}}}"), "role"),
         (format!("{{{login}, expect: {{replicas: 1}}}}"), "replicas"),
-        (
-            format!("{{host: \"localhost:{secure}\", password: right-word, tls: {{ca_file: {}}}}}", files.0),
-            "",
-        ),
+        (format!("{{host: \"localhost:{secure}\", password: right-word, tls: {{ca_file: {}}}}}", files.0), ""),
         (format!("{{host: \"localhost:{secure}\", password: right-word, tls: true}}"), "cert_untrusted"),
     ] {
         let got = probe("redis", &text, LIMIT).await;
