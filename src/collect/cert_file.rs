@@ -307,7 +307,7 @@ fn take(sheet: &Sheet, expect: &Expect, found: &mut Found) -> Result<(), Fault> 
     let Some(first) = sheet.certs.first() else { return Ok(()) };
     for ((name, _), missing) in expect.names.iter().zip(&mut found.unnamed) {
         let parsed = ParsedCertificate::try_from(first);
-        if !parsed.and_then(|cert| verify_server_name(&cert, name)).is_ok() {
+        if parsed.and_then(|cert| verify_server_name(&cert, name)).is_err() {
             missing.push(sheet.path.clone());
         }
     }

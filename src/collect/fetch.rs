@@ -36,11 +36,13 @@ pub struct Page {
     pub body: Vec<u8>,
 }
 
+type Connection<S> = http1::Connection<TokioIo<S>, Empty<Bytes>>;
+
 /// A connection on which one request after another is asked.
 pub struct Http<S: AsyncRead + AsyncWrite + Unpin> {
     sender: http1::SendRequest<Empty<Bytes>>,
     /// `None` when it has ended.
-    conn: Option<Pin<Box<http1::Connection<TokioIo<S>, Empty<Bytes>>>>>,
+    conn: Option<Pin<Box<Connection<S>>>>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Http<S> {

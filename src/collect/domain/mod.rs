@@ -269,12 +269,11 @@ impl Domain {
     }
 
     async fn ask(&self, cx: &ProbeCx, trace: &mut Trace) -> Result<Said, Fault> {
-        let rdap = Box::pin(rdap::ask(&self.name, self.rdap.as_ref(), &self.bootstrap, &self.tls, cx, trace));
         let first = match self.method {
             Method::Whois => return whois::ask(&self.name, self.whois.as_ref(), cx, trace).await,
-            Method::Rdap => return rdap.await,
+            Method::Rdap => return self.ask_rdap(cx, trace).await,
             // WHOIS must have its turn within the deadline.
-            Method::Auto => timeout(cx.remaining() / 2, rdap).await,
+            Method::Auto => timeout(cx.remaining() / 2, self.ask_rdap(cx, trace)).await,
         };
         let first = match first {
             Ok(Ok(Said::NoServer)) => Ok(Said::NoServer),
@@ -294,6 +293,10 @@ impl Domain {
                 Err(first.with_message(message))
             }
         }
+    }
+
+    async fn ask_rdap(&self, cx: &ProbeCx, trace: &mut Trace) -> Result<Said, Fault> {
+        rdap::ask(&self.name, self.rdap.as_ref(), &self.bootstrap, &self.tls, cx, trace).await
     }
 
     /// A registry that does not answer says nothing about the domain.
