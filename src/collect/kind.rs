@@ -118,6 +118,13 @@ pub const TLS_ON_DEMAND: &[Flag] = &[
     TLS[6].needs("tls"),
 ];
 
+/// `ip_version`, `resolver` and `connect_to` of kinds that connect by a [`Route`](crate::collect::dial::Route).
+pub const ROUTE: &[Flag] = &[
+    Flag::new("ip-version", "ip_version", Form::One("VERSION"), "`4`, `6`, `prefer4` or `prefer6`."),
+    Flag::new("resolver", "resolver", Form::Many("ADDRESS"), "DNS server to ask instead of the system's resolver."),
+    Flag::new("connect-to", "connect_to", Form::One("ADDRESS"), "Address to dial, whatever the name says."),
+];
+
 /// What is said and what must be answered, of kinds that hold a conversation. `steps` go into a file, or `--set`.
 pub const SCRIPT: &[Flag] = &[
     Flag::new("send", "send", Form::One("TEXT"), "Text to send."),

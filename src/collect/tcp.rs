@@ -4,7 +4,7 @@ use crate::base::BoxFuture;
 use crate::base::outcome::{Outcome, Sample};
 use crate::base::probe::{Collector, ProbeCx};
 use crate::collect::fault::Fault;
-use crate::collect::kind::{Kind, LATENCY, Operand, SCRIPT, TLS_ON_DEMAND};
+use crate::collect::kind::{Kind, LATENCY, Operand, ROUTE, SCRIPT, TLS_ON_DEMAND};
 use crate::collect::mask::Mask;
 use crate::collect::talk::endpoint::Endpoint;
 use crate::collect::talk::script::{Handshake, Script, Spoken};
@@ -29,7 +29,7 @@ pub const KIND: Kind = Kind {
     name: "tcp",
     about: "One TCP connection.",
     operand: Some(Operand::One { path: "host", name: "HOST", help: "Target, `name:port`." }),
-    flags: &[SCRIPT, TLS_ON_DEMAND, LATENCY],
+    flags: &[SCRIPT, TLS_ON_DEMAND, ROUTE, LATENCY],
     read,
 };
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::base::probe::ProbeCx;
-use crate::collect::dial::{self, Bounded, Peer, PeerError};
+use crate::collect::dial::{self, Bounded, Peer, PeerError, Route};
 use crate::collect::fault::Fault;
 use crate::collect::mask::Mask;
 use crate::collect::trace::Trace;
@@ -17,6 +17,8 @@ pub struct Endpoint {
     pub peer: Peer,
     /// As written.
     pub shown: String,
+    /// The way there.
+    pub route: Route,
 }
 
 impl Endpoint {
@@ -24,6 +26,7 @@ impl Endpoint {
     pub fn read(fields: &mut Fields<'_>, mask: &mut Mask, usual: Option<u16>) -> Option<Self> {
         let host = fields.need_text("host", "write e.g. `host: db.example.com:5432`");
         let port = fields.integer("port", 1..=65_535).and_then(|p| u16::try_from(p).ok());
+        let route = Route::read(fields);
         let host = host?;
         mask.add_text(&host);
         let peer = read_peer(fields, &host, port, usual)?;
@@ -32,15 +35,15 @@ impl Endpoint {
             None if host.is_reference() => host.shown().to_owned(),
             None => peer.to_string(),
         };
-        Some(Self { peer, shown })
+        Some(Self { peer, shown, route })
     }
 
     /// Connects.
     ///
     /// # Errors
-    /// Those of [`dial::open`].
+    /// Those of [`dial::open_by`].
     pub async fn open(&self, cx: &ProbeCx, trace: &mut Trace) -> Result<Bounded, Fault> {
-        dial::open(&self.peer, cx, trace).await
+        dial::open_by(&self.peer, &self.route, cx, trace).await
     }
 
     /// Resolves alone.
@@ -48,7 +51,7 @@ impl Endpoint {
     /// # Errors
     /// Those of [`dial::addresses`].
     pub async fn addresses(&self, cx: &ProbeCx, trace: &mut Trace) -> Result<Vec<SocketAddr>, Fault> {
-        dial::addresses(&self.peer, cx, trace).await
+        dial::addresses(&self.peer, &self.route, cx, trace).await
     }
 }
 
