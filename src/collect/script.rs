@@ -118,9 +118,10 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         return None;
     }
     let shown = argv.iter().map(crate::config::fields::Text::shown).collect::<Vec<_>>().join(" ");
+    let program = argv.first().map(|text| text.value().to_owned()).unwrap_or_default();
     let argv = argv.into_iter().map(crate::config::fields::Text::secret).collect();
     let collector = Script { argv, shown: shown.clone(), env, cwd, mask };
-    Some(Probe::new("script", shown, collector))
+    Some(Probe::new("script", shown, collector).runs(&program))
 }
 
 /// Ends the whole process group when the probe ends, however it ends. `kill_on_drop` alone would leave
