@@ -17,7 +17,6 @@ use crate::collect::docker::api::{Api, Detail, Row, Stats};
 use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, found, unjudged};
 use crate::collect::kind::{Flag, Form, Kind, Operand, TLS_ON_DEMAND};
-use crate::collect::login::tls_on_demand;
 use crate::collect::mask::Mask;
 use crate::collect::tls::TlsSpec;
 use crate::collect::trace::{Trace, phase};
@@ -98,7 +97,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let errors = fields.cx().error_count();
     let mut mask = Mask::default();
     let text = fields.text("host");
-    let tls = tls_on_demand(fields);
+    let tls = TlsSpec::on_demand(fields);
     let address = text.as_ref().map_or(SOCKET, |t| t.value());
     let (place, at) = match (address.strip_prefix("unix://"), address.strip_prefix("tcp://")) {
         (Some(path), _) if path.starts_with('/') && tls.is_none() => (Some(Place::Unix(PathBuf::from(path))), None),
