@@ -6,6 +6,9 @@ use crate::collect::kind::Kind;
 pub const KINDS: &[Kind] = &[
     crate::collect::http::spec::KIND,
     crate::collect::tcp::KIND,
+    crate::collect::udp::KIND,
+    crate::collect::unix::KIND,
+    crate::collect::tls::kind::KIND,
     crate::collect::redis::KIND,
     crate::collect::postgres::KIND,
     crate::collect::mysql::KIND,

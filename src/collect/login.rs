@@ -17,7 +17,7 @@ use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, Latency, unjudged};
 use crate::collect::kind::{Flag, Form};
 use crate::collect::mask::Mask;
-use crate::collect::tls::TlsSpec;
+use crate::collect::tls::{TlsSpec, alpn};
 use crate::collect::trace::Trace;
 use crate::config::fields::{Fields, Text};
 use crate::config::report::Code;
@@ -69,7 +69,7 @@ impl Login {
             mask.add(password.value());
         }
         let latency = Latency::read(fields);
-        let tls = TlsSpec::on_demand(fields);
+        let tls = TlsSpec::read_on_demand(fields, alpn::NONE);
         let route = Route::read(fields);
         let host = host?;
         mask.add_text(&host);

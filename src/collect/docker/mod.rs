@@ -18,7 +18,7 @@ use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, found, unjudged};
 use crate::collect::kind::{Flag, Form, Kind, Operand, TLS_ON_DEMAND};
 use crate::collect::mask::Mask;
-use crate::collect::tls::TlsSpec;
+use crate::collect::tls::{TlsSpec, alpn};
 use crate::collect::trace::{Trace, phase};
 use crate::config::catalog::Probe;
 use crate::config::fields::Fields;
@@ -97,12 +97,17 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let errors = fields.cx().error_count();
     let mut mask = Mask::default();
     let text = fields.text("host");
-    let tls = TlsSpec::on_demand(fields);
+    let tls = TlsSpec::read_on_demand(fields, alpn::NONE);
     let address = text.as_ref().map_or(SOCKET, |t| t.value());
     let (place, at) = match (address.strip_prefix("unix://"), address.strip_prefix("tcp://")) {
         (Some(path), _) if path.starts_with('/') && tls.is_none() => (Some(Place::Unix(PathBuf::from(path))), None),
         (Some(_), _) if tls.is_some() => {
-            fields.error(fields.head(), Code::Conflict, "`tls` has no place on a socket of this machine", "remove `tls`");
+            fields.error(
+                fields.head(),
+                Code::Conflict,
+                "`tls` has no place on a socket of this machine",
+                "remove `tls`",
+            );
             (None, None)
         }
         (_, Some(name)) => {

@@ -37,8 +37,7 @@ const USED_FOR: Duration = Duration::from_secs(6 * 3_600);
 const STALE_FOR: Duration = Duration::from_secs(7 * 86_400);
 
 /// States that take a domain off the net or precede its loss (RFC 5731, RFC 3915).
-const BAD: [&str; 6] =
-    ["clientHold", "serverHold", "inactive", "pendingDelete", "redemptionPeriod", "pendingRestore"];
+const BAD: [&str; 6] = ["clientHold", "serverHold", "inactive", "pendingDelete", "redemptionPeriod", "pendingRestore"];
 
 /// A checked `domain` monitor.
 #[derive(Debug)]
@@ -122,7 +121,8 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         let mut servers: Vec<String> = own.texts("nameservers").iter().map(|t| host(t.value())).collect();
         servers.sort_unstable();
         servers.dedup();
-        nameservers = (!servers.is_empty()).then(|| (servers.clone(), format!("name servers are {}", servers.join(", "))));
+        nameservers =
+            (!servers.is_empty()).then(|| (servers.clone(), format!("name servers are {}", servers.join(", "))));
         own.finish();
     }
     if let (Some(Method::Whois), Some(url)) = (method, &rdap) {
@@ -160,7 +160,8 @@ fn domain_name(fields: &Fields<'_>, text: &Text) -> Option<String> {
     let name = text.value().trim().trim_end_matches('.');
     let hint = "write the registered name alone, e.g. `example.com`";
     let made = Url::parse(&format!("http://{name}/")).ok();
-    let made = made.as_ref().and_then(Url::domain).filter(|d| d.contains('.') && !name.contains(['/', ':', '@', '?', '#']));
+    let made =
+        made.as_ref().and_then(Url::domain).filter(|d| d.contains('.') && !name.contains(['/', ':', '@', '?', '#']));
     if made.is_none() {
         fields.error(text.span, Code::BadValue, format!("`{}` is not a domain", text.shown()), hint);
     }
@@ -258,11 +259,9 @@ impl Domain {
             Err(fault) => {
                 trace.fail();
                 match place.as_ref().filter(|a| a.age() < STALE_FOR) {
-                    Some(old) => Ok(Known {
-                        registration: Arc::clone(&old.registration),
-                        age: old.age(),
-                        failed: Some(fault),
-                    }),
+                    Some(old) => {
+                        Ok(Known { registration: Arc::clone(&old.registration), age: old.age(), failed: Some(fault) })
+                    }
                     None => Err(Ended::Failed(fault)),
                 }
             }
@@ -438,7 +437,11 @@ mod tests {
         })
         .await;
         for (name, expect, want) in [
-            ("good", "{valid_for: 30d, status: clientTransferProhibited, nameservers: [ns1.example, NS2.example]}", (Verdict::Up, "")),
+            (
+                "good",
+                "{valid_for: 30d, status: clientTransferProhibited, nameservers: [ns1.example, NS2.example]}",
+                (Verdict::Up, ""),
+            ),
             ("good", "{nameservers: [ns1.example]}", (Verdict::Down, "nameservers")),
             ("good", "{not_status: clientTransferProhibited}", (Verdict::Down, "status")),
             ("old", "{}", (Verdict::Down, "expired")),
@@ -449,7 +452,8 @@ mod tests {
             ("junk", "{}", (Verdict::Unknown, "registry")),
             ("moved", "{}", (Verdict::Up, "")),
         ] {
-            let text = format!("{{domain: {name}.example, method: rdap, server: \"http://{at}/v1/\", expect: {expect}}}");
+            let text =
+                format!("{{domain: {name}.example, method: rdap, server: \"http://{at}/v1/\", expect: {expect}}}");
             let got = outcome("domain", &text).await;
             assert_eq!(class(&got), want, "{text}: {got:?}");
         }
@@ -476,10 +480,9 @@ mod tests {
     #[tokio::test]
     async fn a_list_names_the_server_and_whois_is_asked_where_there_is_none() {
         let (registry, _, _one) = server(|_| rdap("2999-01-01T00:00:00Z", "active")).await;
-        let (list, asked, _two) = server(move |_| {
-            page("200 OK", &format!(r#"{{"services": [[["listed"], ["http://{registry}/"]]]}}"#))
-        })
-        .await;
+        let (list, asked, _two) =
+            server(move |_| page("200 OK", &format!(r#"{{"services": [[["listed"], ["http://{registry}/"]]]}}"#)))
+                .await;
         let (whois, _, _three) = server(|q| match q {
             "a.unlisted" => "expires: 2999-01-01\nnserver: ns1.example\n".to_owned(),
             _ => "No match for domain\n".to_owned(),

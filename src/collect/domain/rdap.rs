@@ -180,7 +180,8 @@ mod tests {
 
     #[test]
     fn the_longest_ending_names_the_server() {
-        let list = br#"{"services": [[["com"], ["http://a/", "https://b/v1/"]], [["co.uk"], ["https://c/"]], [[], []], 7]}"#;
+        let list =
+            br#"{"services": [[["com"], ["http://a/", "https://b/v1/"]], [["co.uk"], ["https://c/"]], [[], []], 7]}"#;
         let services = services(list).unwrap();
         assert_eq!(find(&services, "example.com").unwrap().as_str(), "https://b/v1/");
         assert_eq!(find(&services, "example.co.uk").unwrap().as_str(), "https://c/");

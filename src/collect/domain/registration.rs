@@ -134,23 +134,27 @@ mod tests {
     fn dates_of_registries() {
         #[track_caller]
         fn check(text: &str, want: Option<&str>) {
-            assert_eq!(date(text).map(|t| t.to_string()), want.map(|w| Timestamp::parse(w).unwrap().to_string()), "{text}");
+            assert_eq!(
+                date(text).map(|t| t.to_string()),
+                want.map(|w| Timestamp::parse(w).unwrap().to_string()),
+                "{text}"
+            );
         }
         for text in [
-            "2027-08-31T00:00:00Z",       // com, net, org
-            "2027-08-31",                 // se, dk, it, eu
-            "2027-08-31 00:00:00",        // id
-            "2027/08/31",                 // jp
-            "2027.08.31 14:00:00",        // pl
-            "2027. 08. 31.",              // kr
-            "2027-Aug-31.",               // tr
-            "31-Aug-2027",                // uk
-            "31.8.2027 13:08:46",         // fi
-            "31.08.2027",                 // cz
-            "31-08-2027",                 // hk
-            "31/08/2027",                 // fr, before RDAP
-            "20270831",                   // br
-            "Aug 31 2027",                // ve
+            "2027-08-31T00:00:00Z", // com, net, org
+            "2027-08-31",           // se, dk, it, eu
+            "2027-08-31 00:00:00",  // id
+            "2027/08/31",           // jp
+            "2027.08.31 14:00:00",  // pl
+            "2027. 08. 31.",        // kr
+            "2027-Aug-31.",         // tr
+            "31-Aug-2027",          // uk
+            "31.8.2027 13:08:46",   // fi
+            "31.08.2027",           // cz
+            "31-08-2027",           // hk
+            "31/08/2027",           // fr, before RDAP
+            "20270831",             // br
+            "Aug 31 2027",          // ve
             "Tue Aug 31 23:59:59 GMT 2027",
             "August 31, 2027",
         ] {

@@ -9,7 +9,7 @@ use tokio::io::AsyncReadExt;
 
 use crate::base::secret::Secret;
 use crate::collect::fault::Fault;
-use crate::collect::http::exchange::{Client, Spoken};
+use crate::collect::http::exchange::{Client, Spoken, Ways};
 use crate::collect::http::hop::Hop;
 use crate::collect::mask::Mask;
 use crate::collect::tls::TlsSpec;
@@ -144,7 +144,7 @@ fn file(fields: &mut Fields<'_>, key: &'static str) -> Option<PathBuf> {
 /// `tls_config: {…}`.
 pub fn read_client(fields: &mut Fields<'_>, max_body: usize) -> Option<Client> {
     let tls = read_tls(fields)?;
-    Some(Client { tls, spoken: Spoken::Any, proxy: None, max_body })
+    Some(Client { tls, spoken: Spoken::Any, proxy: None, max_body, ways: Ways::default() })
 }
 
 fn read_tls(fields: &mut Fields<'_>) -> Option<TlsSpec> {

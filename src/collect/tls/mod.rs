@@ -10,7 +10,9 @@
 
 pub mod fresh;
 pub mod identity;
+pub mod kind;
 pub mod look;
+pub mod ocsp;
 pub mod refusal;
 pub mod trust;
 
@@ -140,11 +142,19 @@ impl TlsSpec {
         spec
     }
 
-    /// `tls: true`, `tls: false` or `tls: {…}` of a protocol that does not name itself in the handshake.
-    pub fn on_demand(fields: &mut Fields<'_>) -> Option<Self> {
+    /// Reads `tls: true`, `tls: false` or `tls: {…}`.
+    pub fn read_on_demand(fields: &mut Fields<'_>, alpn: Alpn) -> Option<Self> {
         match fields.node("tls")?.value {
-            Value::Scalar { .. } => fields.bool("tls")?.then(|| Self::system(alpn::NONE)),
-            Value::Map(_) | Value::Seq(_) => Self::read(fields.nested("tls")?, alpn::NONE),
+            Value::Scalar { .. } => fields.bool("tls")?.then(|| Self::system(alpn)),
+            Value::Map(_) | Value::Seq(_) => Self::read(fields.nested("tls")?, alpn),
+        }
+    }
+
+    /// Reads `tls: {…}` of a kind that speaks it always, or by an option of its own.
+    pub fn read_always(fields: &mut Fields<'_>, alpn: Alpn) -> Option<Self> {
+        match fields.nested("tls") {
+            Some(own) => Self::read(own, alpn),
+            None => Some(Self::system(alpn)),
         }
     }
 

@@ -6,7 +6,7 @@ pub mod keys;
 mod mqtt;
 mod mysql;
 mod postgres;
+mod prometheus;
 mod redis;
 mod script;
-mod prometheus;
 mod tcp;
