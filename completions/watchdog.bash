@@ -226,6 +226,9 @@ _watchdog() {
             watchdog__subcmd__help__subcmd__probe,http)
                 cmd="watchdog__subcmd__help__subcmd__probe__subcmd__http"
                 ;;
+            watchdog__subcmd__help__subcmd__probe,prometheus)
+                cmd="watchdog__subcmd__help__subcmd__probe__subcmd__prometheus"
+                ;;
             watchdog__subcmd__help__subcmd__probe,script)
                 cmd="watchdog__subcmd__help__subcmd__probe__subcmd__script"
                 ;;
@@ -361,6 +364,9 @@ _watchdog() {
             watchdog__subcmd__probe,http)
                 cmd="watchdog__subcmd__probe__subcmd__http"
                 ;;
+            watchdog__subcmd__probe,prometheus)
+                cmd="watchdog__subcmd__probe__subcmd__prometheus"
+                ;;
             watchdog__subcmd__probe,script)
                 cmd="watchdog__subcmd__probe__subcmd__script"
                 ;;
@@ -375,6 +381,9 @@ _watchdog() {
                 ;;
             watchdog__subcmd__probe__subcmd__help,http)
                 cmd="watchdog__subcmd__probe__subcmd__help__subcmd__http"
+                ;;
+            watchdog__subcmd__probe__subcmd__help,prometheus)
+                cmd="watchdog__subcmd__probe__subcmd__help__subcmd__prometheus"
                 ;;
             watchdog__subcmd__probe__subcmd__help,script)
                 cmd="watchdog__subcmd__probe__subcmd__help__subcmd__script"
@@ -1341,7 +1350,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__help__subcmd__probe)
-            opts="http tcp script host"
+            opts="http tcp script host prometheus"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1369,6 +1378,20 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__help__subcmd__probe__subcmd__http)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        watchdog__subcmd__help__subcmd__probe__subcmd__prometheus)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2543,7 +2566,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe)
-            opts="-c -h --timeout --glyphs --config-dir --data-dir --socket --json --color --help http tcp script host help"
+            opts="-c -h --timeout --glyphs --config-dir --data-dir --socket --json --color --help http tcp script host prometheus help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2585,7 +2608,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe__subcmd__help)
-            opts="http tcp script host help"
+            opts="http tcp script host prometheus help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2640,6 +2663,20 @@ _watchdog() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        watchdog__subcmd__probe__subcmd__help__subcmd__prometheus)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         watchdog__subcmd__probe__subcmd__help__subcmd__script)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -2669,13 +2706,17 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe__subcmd__host)
-            opts="-c -h --below --timeout --glyphs --config-dir --data-dir --socket --json --color --help"
+            opts="-c -h --below --set --timeout --glyphs --config-dir --data-dir --socket --json --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --below)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2715,7 +2756,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe__subcmd__http)
-            opts="-c -h --method --header --body --expect-status --expect-contains --expect-not-contains --expect-matches --expect-json --expect-header --cert-valid-for --redirects --max-body --latency-below --degraded-above --insecure --server-name --ca-file --timeout --glyphs --config-dir --data-dir --socket --json --color --help"
+            opts="-c -h --method --header --body --expect-status --expect-contains --expect-not-contains --expect-matches --expect-json --expect-header --cert-valid-for --redirects --max-body --latency-below --degraded-above --insecure --server-name --ca-file --set --timeout --glyphs --config-dir --data-dir --socket --json --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2785,6 +2826,80 @@ _watchdog() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --glyphs)
+                    COMPREPLY=($(compgen -W "unicode ascii" -- "${cur}"))
+                    return 0
+                    ;;
+                --config-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --data-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        watchdog__subcmd__probe__subcmd__prometheus)
+            opts="-c -h --user --password --bearer --sample-limit --insecure --server-name --ca-file --set --timeout --glyphs --config-dir --data-dir --socket --json --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bearer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sample-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2821,7 +2936,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe__subcmd__script)
-            opts="-c -h --env --cwd --timeout --glyphs --config-dir --data-dir --socket --json --color --help"
+            opts="-c -h --env --cwd --set --timeout --glyphs --config-dir --data-dir --socket --json --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2832,6 +2947,10 @@ _watchdog() {
                     return 0
                     ;;
                 --cwd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2871,7 +2990,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe__subcmd__tcp)
-            opts="-c -h --send --expect-contains --expect-matches --tls --latency-below --degraded-above --insecure --server-name --ca-file --timeout --glyphs --config-dir --data-dir --socket --json --color --help"
+            opts="-c -h --send --expect-contains --expect-matches --tls --insecure --server-name --ca-file --latency-below --degraded-above --set --timeout --glyphs --config-dir --data-dir --socket --json --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2889,6 +3008,14 @@ _watchdog() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --server-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --latency-below)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2897,11 +3024,7 @@ _watchdog() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --server-name)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --ca-file)
+                --set)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
