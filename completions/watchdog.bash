@@ -226,9 +226,6 @@ _watchdog() {
             watchdog__subcmd__help__subcmd__probe,http)
                 cmd="watchdog__subcmd__help__subcmd__probe__subcmd__http"
                 ;;
-            watchdog__subcmd__help__subcmd__probe,prometheus)
-                cmd="watchdog__subcmd__help__subcmd__probe__subcmd__prometheus"
-                ;;
             watchdog__subcmd__help__subcmd__probe,script)
                 cmd="watchdog__subcmd__help__subcmd__probe__subcmd__script"
                 ;;
@@ -364,9 +361,6 @@ _watchdog() {
             watchdog__subcmd__probe,http)
                 cmd="watchdog__subcmd__probe__subcmd__http"
                 ;;
-            watchdog__subcmd__probe,prometheus)
-                cmd="watchdog__subcmd__probe__subcmd__prometheus"
-                ;;
             watchdog__subcmd__probe,script)
                 cmd="watchdog__subcmd__probe__subcmd__script"
                 ;;
@@ -381,9 +375,6 @@ _watchdog() {
                 ;;
             watchdog__subcmd__probe__subcmd__help,http)
                 cmd="watchdog__subcmd__probe__subcmd__help__subcmd__http"
-                ;;
-            watchdog__subcmd__probe__subcmd__help,prometheus)
-                cmd="watchdog__subcmd__probe__subcmd__help__subcmd__prometheus"
                 ;;
             watchdog__subcmd__probe__subcmd__help,script)
                 cmd="watchdog__subcmd__probe__subcmd__help__subcmd__script"
@@ -1350,7 +1341,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__help__subcmd__probe)
-            opts="http tcp script host prometheus"
+            opts="http tcp script host"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1378,20 +1369,6 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__help__subcmd__probe__subcmd__http)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        watchdog__subcmd__help__subcmd__probe__subcmd__prometheus)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2566,7 +2543,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe)
-            opts="-c -h --timeout --glyphs --config-dir --data-dir --socket --json --color --help http tcp script host prometheus help"
+            opts="-c -h --timeout --glyphs --config-dir --data-dir --socket --json --color --help http tcp script host help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2608,7 +2585,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe__subcmd__help)
-            opts="http tcp script host prometheus help"
+            opts="http tcp script host help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2650,20 +2627,6 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe__subcmd__help__subcmd__http)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        watchdog__subcmd__probe__subcmd__help__subcmd__prometheus)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2815,76 +2778,6 @@ _watchdog() {
                     return 0
                     ;;
                 --degraded-above)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --server-name)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --ca-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --set)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --glyphs)
-                    COMPREPLY=($(compgen -W "unicode ascii" -- "${cur}"))
-                    return 0
-                    ;;
-                --config-dir)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --data-dir)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --socket)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        watchdog__subcmd__probe__subcmd__prometheus)
-            opts="-c -h --user --password --bearer --sample-limit --insecure --server-name --ca-file --set --timeout --glyphs --config-dir --data-dir --socket --json --color --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --user)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --password)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --bearer)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sample-limit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -31,6 +31,23 @@ pub struct Reason {
     pub message: String,
 }
 
+/// What the class of a verdict begins with that this machine is to blame for: `local_files`, `local_uplink` ….
+pub const OURS: &str = "local_";
+/// The class of a verdict that could not be given because a monitor on which this one depends is down.
+pub const PARENT_DOWN: &str = "parent_down";
+
+impl Reason {
+    /// Whether this machine is to blame, and not the target: `unknown(self)`.
+    pub fn blames_us(&self) -> bool {
+        self.class.starts_with(OURS)
+    }
+
+    /// Whether a monitor above is to blame: `unknown(parent)`.
+    pub fn blames_parent(&self) -> bool {
+        self.class == PARENT_DOWN
+    }
+}
+
 /// One timed part of a probe, in the order in which the parts happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phase {

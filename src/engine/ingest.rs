@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::clock::Clock;
 use crate::base::name::MonitorName;
-use crate::base::outcome::Verdict;
+use crate::base::outcome::{Reason, Verdict};
 use crate::base::scraped::Scraped;
 use crate::base::time::Timestamp;
 use crate::config::model::{Config, Monitor, Schedule};
@@ -290,7 +290,8 @@ impl Ingest {
             self.lag.record(lag);
         }
         // `probe_success`, `probe_duration_seconds` and the state come on top of the kind's own.
-        self.metrics.samples.inc_by(result.samples.len() as u64 + 3);
+        let own = if result.verdict == Verdict::Unknown { 1 } else { 3 };
+        self.metrics.samples.inc_by(result.samples.len() as u64 + own);
         let cover = cover(&monitor);
         self.journal.add(&monitor.name, cover, result.at, result.took, result.verdict);
         self.journal_size += 30 + monitor.name.as_str().len();
@@ -318,7 +319,8 @@ impl Ingest {
         }
         if last {
             let headline = result.reason.as_ref().map_or_else(|| result.summary.clone(), |r| r.message.clone());
-            let slot = SlotResult { monitor, at: result.at, verdict: result.verdict, headline };
+            let parent_down = result.reason.as_ref().is_some_and(Reason::blames_parent);
+            let slot = SlotResult { monitor, at: result.at, verdict: result.verdict, parent_down, headline };
             let _ = self.out.evaluator.send(EvalInput::Result(slot)).await;
         }
     }

@@ -18,6 +18,8 @@ use crate::engine::deadman::Deadman;
 use crate::engine::evaluator::{EvalInput, Evaluator, Saved};
 use crate::engine::ingest::{self, Ingest, IngestInput, Measured, Outlets};
 use crate::engine::intake::Intake;
+use crate::engine::itself::{self, Itself, Pulse};
+use crate::engine::lineage::Lineage;
 use crate::engine::lock::DataDir;
 use crate::engine::metrics::Metrics;
 use crate::engine::outbox::Outbox;
@@ -161,7 +163,15 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
     let events = saved.events.into_iter().map(Arc::new).collect();
     let (keeper, board) = BoardKeeper::new(clock, Arc::clone(&metrics), server, events);
     let (reloader, config) = Reloader::new(clock, Arc::clone(&metrics), sources, loaded);
-    let runner = Runner { clock, permits, metrics: Arc::clone(&metrics), ingest: to_results };
+    let itself = Arc::new(Itself::new(clock));
+    let runner = Runner {
+        clock,
+        permits,
+        metrics: Arc::clone(&metrics),
+        itself: Arc::clone(&itself),
+        lineage: Lineage::default(),
+        ingest: to_results,
+    };
     let scheduler = Scheduler::new(clock, Arc::new(runner), saved.beats.into_iter().collect());
     let outlets =
         Outlets { board: to_board.clone(), evaluator: to_evaluator.clone(), saves: to_saves, recorder: to_recorder };
@@ -241,6 +251,12 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         tracing::error!(what, "the state database is not what it should be");
         let _ = to_board.send(Report::Complaint { part: "database", what: Some(what) }).await;
     }
+    let pulse = Pulse {
+        itself: Arc::clone(&itself),
+        evaluator: to_evaluator.clone(),
+        board: to_board.clone(),
+        metrics: Arc::clone(&metrics),
+    };
     let hand_out = HandOut {
         scheduler: to_scheduler.clone(),
         ingest: to_ingest.clone(),
@@ -303,6 +319,8 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
             let mut group = group("reload", Box::new(|stop| Box::pin(reloader.run(reload_inbox, stop))));
             group.add("hand out", |stop| hand_out.run(watch, stop));
             group.add("deadman", |stop| deadman.run(stop));
+            group.add("pulse", |stop| pulse.run(stop));
+            group.add("references", |stop| itself::rounds(itself, stop));
             group
         },
         disk_lost,

@@ -9,9 +9,10 @@ use tokio::io::AsyncReadExt;
 
 use crate::base::secret::Secret;
 use crate::collect::fault::Fault;
-use crate::collect::http::redirect::Hop;
+use crate::collect::http::exchange::{Client, Spoken, Ways};
+use crate::collect::http::hop::Hop;
 use crate::collect::mask::Mask;
-use crate::collect::tls::{Protocol, TlsSpec};
+use crate::collect::tls::TlsSpec;
 use crate::config::fields::Fields;
 use crate::config::report::Code;
 use crate::config::yaml::{Entry, Value};
@@ -139,13 +140,19 @@ fn file(fields: &mut Fields<'_>, key: &'static str) -> Option<PathBuf> {
     Some(path)
 }
 
-/// `tls: {…}` as with every kind, or Prometheus' `tls_config: {…}`.
-pub fn read_tls(fields: &mut Fields<'_>) -> Option<TlsSpec> {
+/// How servers are asked for at most so many bytes: over `tls: {…}` as with every kind, or Prometheus'
+/// `tls_config: {…}`.
+pub fn read_client(fields: &mut Fields<'_>, max_body: usize) -> Option<Client> {
+    let tls = read_tls(fields)?;
+    Some(Client { tls, spoken: Spoken::Any, proxy: None, max_body, ways: Ways::default() })
+}
+
+fn read_tls(fields: &mut Fields<'_>) -> Option<TlsSpec> {
     let own = fields.nested("tls");
     let Some(theirs) = fields.node("tls_config") else {
         return match own {
-            Some(own) => TlsSpec::read(own, Protocol::Http),
-            None => Some(TlsSpec::system(Protocol::Http)),
+            Some(own) => TlsSpec::read(own, Spoken::Any.alpn()),
+            None => Some(TlsSpec::system(Spoken::Any.alpn())),
         };
     };
     if own.is_some() {
@@ -156,7 +163,7 @@ pub fn read_tls(fields: &mut Fields<'_>) -> Option<TlsSpec> {
     if let Value::Map(entries) = &mut ours.value {
         entries.iter_mut().for_each(rename);
     }
-    TlsSpec::read(Fields::of(fields.cx(), &ours)?, Protocol::Http)
+    TlsSpec::read(Fields::of(fields.cx(), &ours)?, Spoken::Any.alpn())
 }
 
 /// `insecure_skip_verify: true` is `verify: false` here.

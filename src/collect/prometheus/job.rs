@@ -9,13 +9,13 @@ use http::header::{self, HeaderName, HeaderValue};
 
 use crate::base::labels::Labels;
 use crate::base::units::{Exact, parse_duration};
-use crate::collect::http::redirect::Hop;
+use crate::collect::http::exchange::Client;
+use crate::collect::http::hop::Hop;
 use crate::collect::mask::Mask;
 use crate::collect::prometheus::access::{Access, authorize};
 use crate::collect::prometheus::cache::Intake;
 use crate::collect::prometheus::format::Protocol;
 use crate::collect::prometheus::relabel::{self, Draft, Rule};
-use crate::collect::tls::TlsSpec;
 
 /// The address that is scraped.
 pub const ADDRESS: &str = "__address__";
@@ -68,7 +68,7 @@ pub struct Job {
     /// Credentials.
     pub access: Access,
     /// Trust.
-    pub tls: TlsSpec,
+    pub client: Client,
     /// Share of targets, in percent, that must be up for the job to be.
     pub expect_up: f64,
     /// What no message may show.

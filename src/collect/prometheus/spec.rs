@@ -121,7 +121,6 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     });
     let mut params = read_params(fields);
     let mut access = access::read(fields, &mut mask);
-    let tls = access::read_tls(fields);
     let accept = read_protocols(fields);
     let fallback = fields.parse("fallback_scrape_protocol", &format!("write one of: {}", Protocol::words()), |text| {
         Protocol::from_word(text).ok_or_else(|| format!("`{text}` is no scrape protocol"))
@@ -130,6 +129,9 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let compression = fields.bool("enable_compression").unwrap_or(true);
     let redirects = fields.bool("follow_redirects").unwrap_or(true);
     let body = fields.size("body_size_limit", 0..=MAX_BODY).unwrap_or(DEFAULT_BODY);
+    let body_limit = usize::try_from(if body == 0 { MAX_BODY } else { body }).unwrap_or(usize::MAX);
+    // One byte less: an answer that reaches the limit is too large already.
+    let client = access::read_client(fields, body_limit.saturating_sub(1));
     let target_limit = count(fields, "target_limit").unwrap_or(0);
     let rules = relabel::read(fields, "relabel_configs");
     let mut expect_up = 100.0;
@@ -160,7 +162,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         }
         None => Some(found),
     };
-    let (discovery, tls) = (discovery?, tls?);
+    let (discovery, client) = (discovery?, client?);
     if fields.cx().error_count() > errors {
         return None;
     }
@@ -182,10 +184,10 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         fallback,
         compression,
         redirects,
-        body_limit: usize::try_from(if body == 0 { MAX_BODY } else { body }).unwrap_or(usize::MAX),
+        body_limit,
         target_limit,
         access,
-        tls,
+        client,
         expect_up,
         mask,
     };

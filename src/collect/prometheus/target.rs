@@ -253,8 +253,7 @@ impl Target {
         }
         for _ in 0..=MAX_REDIRECTS {
             *slot = None;
-            // One byte less: an answer that reaches the limit is too large already.
-            exchange::ask(&hop, &job.tls, job.body_limit.saturating_sub(1), cx, trace, slot).await?;
+            exchange::ask(&job.client, &hop, cx, trace, slot).await?;
             let Some(answer) = slot else { return Ok(()) };
             let next = if job.redirects { redirect::next(&hop, answer, &job.mask)? } else { None };
             match next {

@@ -19,6 +19,7 @@ use crate::base::failure::Chain;
 use crate::base::labels::{Labels, LabelsBuf, METRIC_NAME};
 use crate::base::metadata::{Kind, Meta};
 use crate::base::name::MonitorName;
+use crate::base::outcome::Verdict;
 use crate::base::sample::STALE_NAN;
 use crate::base::scraped::{ScrapeJob, Scraped};
 use crate::config::model::{Config, Monitor};
@@ -229,6 +230,10 @@ impl Recorder {
             batch.series(labels);
             batch.push(t, value);
         });
+        if result.verdict == Verdict::Unknown {
+            // It measured nothing: what was measured before is not over.
+            return;
+        }
         series.retain(|labels, last| {
             let there = *last == this;
             if !there {
@@ -439,7 +444,7 @@ fn own_descriptions() -> impl Iterator<Item = (String, Meta)> {
     [
         ("probe_success", "1 when the target is up or degraded"),
         ("probe_duration_seconds", "How long the whole probe took"),
-        (STATE, "0 down, 1 up, 2 degraded, 3 unknown, 4 paused"),
+        (STATE, "0 down, 1 up, 2 degraded, 3 unknown, 4 paused, 5 unknown because a monitor above is down"),
         ("ALERTS", "1 for every alert that is pending or fires"),
         ("ALERTS_FOR_STATE", "When the alert began, in seconds since 1970"),
     ]
@@ -452,7 +457,7 @@ mod tests {
     use super::*;
     use crate::base::BoxFuture;
     use crate::base::matcher::Matcher;
-    use crate::base::outcome::{Outcome, Sample, Verdict};
+    use crate::base::outcome::{Outcome, Sample};
     use crate::base::probe::{Collector, ProbeCx};
     use crate::base::sample::{Column, is_stale};
     use crate::base::time::Timestamp;

@@ -1,5 +1,12 @@
 //! Kinds of monitors against the real server of their protocol: good, refused, slow, broken.
 
 pub mod daemon;
+mod http;
+pub mod keys;
+mod mqtt;
+mod mysql;
+mod postgres;
 mod prometheus;
+mod redis;
+mod script;
 mod tcp;

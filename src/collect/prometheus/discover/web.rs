@@ -10,7 +10,8 @@ use serde::Deserialize;
 
 use crate::base::probe::ProbeCx;
 use crate::collect::fault::Fault;
-use crate::collect::http::redirect::Hop;
+use crate::collect::http::exchange::Client;
+use crate::collect::http::hop::Hop;
 use crate::collect::http::{decode, exchange};
 use crate::collect::judge::found as short;
 use crate::collect::mask::Mask;
@@ -18,7 +19,6 @@ use crate::collect::prometheus::access::{self, Access, authorize};
 use crate::collect::prometheus::discover::{Found, MOST_TARGETS};
 use crate::collect::prometheus::job::{ADDRESS, USER_AGENT};
 use crate::collect::prometheus::relabel::Draft;
-use crate::collect::tls::TlsSpec;
 use crate::collect::trace::Trace;
 use crate::config::fields::Fields;
 use crate::config::report::Code;
@@ -37,7 +37,7 @@ pub struct Web {
     /// As written, without what references resolved to.
     shown: String,
     access: Access,
-    tls: TlsSpec,
+    client: Client,
     mask: Mask,
 }
 
@@ -57,7 +57,7 @@ impl Web {
         let mut mask = Mask::default();
         let url = fields.need_text("url", "write e.g. `url: https://inventory.example.com/targets`");
         let access = access::read(fields, &mut mask);
-        let tls = access::read_tls(fields);
+        let client = access::read_client(fields, MAX_BODY);
         let url = url?;
         mask.add_url(&url);
         let mut hop = match Hop::new(url.value().trim(), Method::GET, Bytes::new()) {
@@ -85,7 +85,7 @@ impl Web {
             authorize(&mut hop, value.reveal());
         }
         let shown = url.shown().trim().to_owned();
-        (fields.cx().error_count() == errors).then_some(Self { hop, shown, access, tls: tls?, mask })
+        (fields.cx().error_count() == errors).then_some(Self { hop, shown, access, client: client?, mask })
     }
 
     /// For people.
@@ -113,7 +113,7 @@ impl Web {
             authorize(&mut hop, &value);
         }
         let (mut trace, mut slot) = (Trace::start(), None);
-        exchange::ask(&hop, &self.tls, MAX_BODY, cx, &mut trace, &mut slot).await.map_err(told)?;
+        exchange::ask(&self.client, &hop, cx, &mut trace, &mut slot).await.map_err(told)?;
         let mut answer = slot.ok_or("no answer")?;
         if answer.status != StatusCode::OK {
             return Err(format!("server returned HTTP status {}", answer.status_text()));
