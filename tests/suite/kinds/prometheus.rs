@@ -238,8 +238,8 @@ fn comparable(series: Series, version: &str) -> BTreeMap<String, Vec<String>> {
             .filter_map(|(t, bits)| {
                 let at = match scrapes.iter().position(|s| s == t) {
                     Some(n) => format!("scrape {}", n + 1),
-                    None if timed => format!("{t}"),
                     None if *t > scrapes[SCRAPES - 1] => return None,
+                    None if timed => format!("{t}"),
                     None => panic!("{text} has a sample of no scrape: {t}"),
                 };
                 let value = f64::from_bits(*bits);
