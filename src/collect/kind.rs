@@ -125,6 +125,20 @@ pub const ROUTE: &[Flag] = &[
     Flag::new("connect-to", "connect_to", Form::One("ADDRESS"), "Address to dial, whatever the name says."),
 ];
 
+/// What is said and what must be answered, of kinds that hold a conversation. `steps` go into a file, or `--set`.
+pub const SCRIPT: &[Flag] = &[
+    Flag::new("send", "send", Form::One("TEXT"), "Text to send."),
+    Flag::new("send-line", "send_line", Form::One("TEXT"), "Text to send, with a line's end."),
+    Flag::new("send-hex", "send_hex", Form::One("HEX"), "Bytes to send, in hexadecimal digits."),
+    Flag::new("expect-contains", "expect.contains", Form::Many("TEXT"), "Text that the answer must contain."),
+    Flag::new(
+        "expect-matches",
+        "expect.matches",
+        Form::Many("REGEX"),
+        "Regular expression that the answer must match.",
+    ),
+];
+
 /// `latency: {…}` beside the other options.
 pub const LATENCY: &[Flag] = &[
     Flag::new(

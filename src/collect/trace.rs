@@ -29,8 +29,12 @@ pub mod phase {
     pub const PROCESSING: &str = "processing";
     /// The answer's body.
     pub const TRANSFER: &str = "transfer";
+    /// Proving to the peer who we are.
+    pub const AUTH: &str = "auth";
+    /// From a query's first byte to the end of its answer.
+    pub const QUERY: &str = "query";
 
-    /// All of them, in order.
+    /// Those of HTTP, in order.
     pub const ALL: [&str; 5] = [RESOLVE, CONNECT, TLS, PROCESSING, TRANSFER];
 }
 
@@ -119,6 +123,8 @@ impl Trace {
             Some(phase::TLS) => format!("the TLS handshake did not finish{whom}"),
             Some(phase::PROCESSING) => format!("no answer{whom}"),
             Some(phase::TRANSFER) => format!("the answer did not end{whom}"),
+            Some(phase::AUTH) => format!("the login did not finish{whom}"),
+            Some(phase::QUERY) => format!("the query was not answered{whom}"),
             Some(_) | None => "not finished".to_owned(),
         };
         Fault::target("timeout", format!("{doing} within {limit}"))

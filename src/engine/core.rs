@@ -12,6 +12,7 @@ use crate::base::failure::Chain;
 use crate::base::name::MonitorName;
 use crate::base::nearest::nearest;
 use crate::base::probe::Beat;
+use crate::base::scraped::Targets;
 use crate::base::units::Exact;
 use crate::config::model::{Config, Monitor, Schedule};
 use crate::engine::alerting::Alerting;
@@ -23,6 +24,7 @@ use crate::engine::query::Queries;
 use crate::engine::reload::{Applied, ReloadRequest};
 use crate::engine::ruler::RuleBook;
 use crate::engine::scheduler::Command;
+use crate::engine::storage::jobs::ScrapeJobs;
 use crate::state::{EventFilter, Flush, StateDb};
 use crate::wire::api::{ConfigStatus, Events, HistoryPoint, MonitorDetail, ProbeResult, Push, PushStatus, Reloaded};
 use crate::wire::board::{AlertRow, Board, Event, EventKind, MonitorRow};
@@ -63,6 +65,8 @@ pub struct Core {
     pub intake: Arc<Intake>,
     /// Rules and how they do.
     pub rules: Arc<RuleBook>,
+    /// Jobs that scrape.
+    pub jobs: Arc<ScrapeJobs>,
     /// Set when the engine goes down: new commands are refused.
     pub stopping: CancellationToken,
 }
@@ -236,6 +240,10 @@ impl Engine for Core {
 
     fn rules(&self) -> &RuleBook {
         &self.rules
+    }
+
+    fn targets(&self) -> Vec<(MonitorName, Targets)> {
+        self.jobs.targets()
     }
 
     fn settings(&self) -> Vec<(&'static str, String)> {

@@ -48,6 +48,7 @@ pub struct Cert {
     pub self_issued: bool,
     subject_der: Box<[u8]>,
     issuer_der: Box<[u8]>,
+    der: Box<[u8]>,
 }
 
 /// One name that a certificate is for.
@@ -90,6 +91,7 @@ impl Cert {
             self_issued: cert.subject().as_raw() == cert.issuer().as_raw(),
             subject_der: cert.subject().as_raw().into(),
             issuer_der: cert.issuer().as_raw().into(),
+            der: der.into(),
             ..Self::default()
         };
         let serial = cert.raw_serial();
@@ -97,6 +99,16 @@ impl Cert {
         name::hex(&serial[zeros..serial.len().min(zeros + 32)], &mut read.serial);
         name::hex(ring::digest::digest(&ring::digest::SHA256, der).as_ref(), &mut read.fingerprint);
         Some(read)
+    }
+
+    /// The certificate itself.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// Whether the other names this one as its issuer.
+    pub fn issued(&self, other: &Self) -> bool {
+        self.subject_der == other.issuer_der
     }
 
     /// Its DNS names as blackbox_exporter joins them.
@@ -257,7 +269,7 @@ impl CertFacts {
                 earliest = earliest.min(end);
                 break;
             }
-            next = self.chain.iter().find(|c| c.subject_der == cert.issuer_der && !std::ptr::eq(*c, cert));
+            next = self.chain.iter().find(|c| c.issued(cert) && !std::ptr::eq(*c, cert));
         }
         self.chain_expiry = (earliest < i64::MAX).then_some(earliest);
     }

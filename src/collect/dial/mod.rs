@@ -141,7 +141,7 @@ pub async fn open_by(peer: &Peer, route: &Route, cx: &ProbeCx, trace: &mut Trace
     // A probe writes once and waits: there is nothing to coalesce. A failure costs only speed.
     let _ = stream.set_nodelay(true);
     trace.end();
-    Ok(Bounded { stream, deadline: cx.deadline })
+    Ok(Bounded::new(stream, cx))
 }
 
 /// Resolves alone, for kinds that do not speak TCP: the phase `resolve`. The addresses stand in the order in
@@ -199,12 +199,19 @@ fn allowed(addresses: &[SocketAddr], cx: &ProbeCx) -> Result<(), Fault> {
 /// A peer that floods keeps its reader busy without a pause. Timers of a busy runtime fire late: with
 /// endless `103` responses one of 300 ms fired more than 300 ms late. So each read asks the clock.
 #[derive(Debug)]
-pub struct Bounded {
-    stream: TcpStream,
+pub struct Bounded<S = TcpStream> {
+    stream: S,
     deadline: Instant,
 }
 
-impl AsyncRead for Bounded {
+impl<S> Bounded<S> {
+    /// Any stream, until the probe's deadline.
+    pub fn new(stream: S, cx: &ProbeCx) -> Self {
+        Self { stream, deadline: cx.deadline }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if Instant::now() >= self.deadline {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
@@ -213,7 +220,7 @@ impl AsyncRead for Bounded {
     }
 }
 
-impl AsyncWrite for Bounded {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Bounded<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }

@@ -10,7 +10,9 @@
 
 pub mod fresh;
 pub mod identity;
+pub mod kind;
 pub mod look;
+pub mod ocsp;
 pub mod refusal;
 pub mod trust;
 
@@ -38,6 +40,7 @@ use crate::collect::tls::trust::{Anchors, Roots};
 use crate::collect::trace::{Trace, phase};
 use crate::config::fields::{Fields, Text};
 use crate::config::report::Code;
+use crate::config::yaml::Value;
 
 static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(rustls::crypto::ring::default_provider()));
 
@@ -137,6 +140,22 @@ impl TlsSpec {
         let spec = Self::read_from(&mut fields, alpn);
         fields.finish();
         spec
+    }
+
+    /// Reads `tls: true`, `tls: false` or `tls: {…}`.
+    pub fn read_on_demand(fields: &mut Fields<'_>, alpn: Alpn) -> Option<Self> {
+        match fields.node("tls")?.value {
+            Value::Scalar { .. } => fields.bool("tls")?.then(|| Self::system(alpn)),
+            Value::Map(_) | Value::Seq(_) => Self::read(fields.nested("tls")?, alpn),
+        }
+    }
+
+    /// Reads `tls: {…}` of a kind that speaks it always, or by an option of its own.
+    pub fn read_always(fields: &mut Fields<'_>, alpn: Alpn) -> Option<Self> {
+        match fields.nested("tls") {
+            Some(own) => Self::read(own, alpn),
+            None => Some(Self::system(alpn)),
+        }
     }
 
     /// The same from a mapping that holds more.

@@ -2,4 +2,11 @@
 
 pub mod daemon;
 mod http;
+pub mod keys;
+mod mqtt;
+mod mysql;
+mod postgres;
+mod prometheus;
+mod redis;
+mod script;
 mod tcp;
