@@ -33,6 +33,8 @@ pub struct Probe {
     /// The machine that is probed, without a port, where there is one: what limits per machine count by, and
     /// whose path is looked at when it fails.
     pub host: Option<Box<str>>,
+    /// The program that it runs, where it runs one: what `policy.programs` is asked for.
+    pub program: Option<Box<str>>,
     /// The probe itself.
     pub collector: Arc<dyn Collector>,
 }
@@ -40,13 +42,20 @@ pub struct Probe {
 impl Probe {
     /// A probe of something that is no other machine.
     pub fn new(kind: &'static str, target: impl Into<String>, collector: impl Collector + 'static) -> Self {
-        Self { kind, target: target.into(), host: None, collector: Arc::new(collector) }
+        Self { kind, target: target.into(), host: None, program: None, collector: Arc::new(collector) }
     }
 
     /// The same, of something on this machine of the network.
     #[must_use]
     pub fn at(mut self, host: &str) -> Self {
         self.host = Some(host.into());
+        self
+    }
+
+    /// The same, by running this program.
+    #[must_use]
+    pub fn runs(mut self, program: &str) -> Self {
+        self.program = Some(program.into());
         self
     }
 }
