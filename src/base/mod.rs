@@ -3,6 +3,7 @@
 //! Nothing here does I/O, starts a task or knows what the words are used for. Wall-clock time is
 //! read in [`clock`] and nowhere else.
 
+pub mod beat;
 pub mod clock;
 pub mod failure;
 pub mod labels;

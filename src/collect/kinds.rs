@@ -1,10 +1,10 @@
 //! The table of monitor kinds. A further kind is one file and one row.
 
 use crate::collect::kind::Kind;
-use crate::collect::{heartbeat, host, http, script, tcp};
+use crate::collect::{heartbeat, host, http, script, tcp, webhook};
 
 /// Every kind, in the order in which documentation lists them.
-pub const KINDS: &[Kind] = &[http::spec::KIND, tcp::KIND, script::KIND, host::KIND, heartbeat::KIND];
+pub const KINDS: &[Kind] = &[http::spec::KIND, tcp::KIND, script::KIND, host::KIND, heartbeat::KIND, webhook::KIND];
 
 /// What the tests of all kinds need: options as YAML text, an outcome in return.
 #[cfg(test)]

@@ -22,3 +22,4 @@ pub mod script;
 pub mod tcp;
 pub mod tls;
 pub mod trace;
+pub mod webhook;

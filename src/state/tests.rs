@@ -7,11 +7,11 @@ use super::*;
 use crate::alert::instance::{Instance, Phase};
 use crate::alert::monitor::MonitorStatus;
 use crate::alert::rule::{Fingerprint, Words};
+use crate::base::beat::{Beat, Report, Run};
 use crate::base::labels::Labels;
 use crate::base::message::{Severity, Status};
 use crate::base::notification::{Notification, NotifiedAlert, Receipt};
 use crate::base::outcome::Verdict;
-use crate::base::probe::Beat;
 use crate::base::time::Timestamp;
 use crate::wire::board::EventKind;
 
@@ -94,7 +94,8 @@ async fn what_was_committed_is_there_after_reopening() {
     ];
     let done = db.commit(Arc::new(changes)).await.unwrap();
     assert_eq!(done, Committed { events: vec![event(1).numbered(1)], withheld: Vec::new() });
-    let beat = Beat { at: at(3), ok: true, message: "done".to_owned() };
+    let run = Run { ok: true, message: "done".to_owned(), ..Run::default() };
+    let beat = Beat::after(None, Report::Ended(run), at(3));
     let flush = Flush { beats: vec![(name("job"), beat.clone())], journal: vec![1, 2], ..Flush::default() };
     db.flush(flush).await.unwrap();
     db.snapshot_history(vec![(name("shop"), vec![9; 3])]).await.unwrap();
@@ -300,7 +301,7 @@ async fn an_upgrade_keeps_a_copy_that_the_older_binary_can_use() {
     let disk = open::open_with(&dir.path().join("db"), at(0), &newer).unwrap();
     assert_eq!(disk.degraded, None);
     assert_eq!(disk.loaded.events.len(), 1);
-    assert_eq!(schema::version(&disk.writer).unwrap(), 4);
+    assert_eq!(schema::version(&disk.writer).unwrap(), 5);
     drop(disk);
     let error = StateDb::open(dir.path(), Clock::system()).unwrap_err();
     assert!(error.to_string().contains("`watchdog.db.v3`"), "{error}");

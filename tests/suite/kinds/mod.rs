@@ -1,5 +1,6 @@
 //! Kinds of monitors against the real server of their protocol: good, refused, slow, broken.
 
 pub mod daemon;
+mod host;
 mod script;
 mod tcp;
