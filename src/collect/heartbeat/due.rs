@@ -89,7 +89,10 @@ impl Due {
         let Some(missed) = self.before(report.minus(grace)) else { return self.after(report) };
         let earlier = self.before(missed);
         let was_served = previous.is_some_and(|p| earlier.is_none_or(|earlier| p > earlier.plus(grace)));
-        if was_served { self.after(missed) } else { Some(missed) }
+        let next = self.after(missed)?;
+        // One that is nearer to the next is early, not a day late.
+        let is_early = next.since(report) < report.since(missed);
+        Some(if was_served || is_early { next } else { missed })
     }
 
     /// The last time before `at`.

@@ -287,7 +287,7 @@ mod tests {
             (r#"{"id": 2, "state": "OPEN", "text": "gone"}"#, Verdict::Down, "gone (and 1 more)"),
             (r#"{"id": 3, "state": "new", "text": "what"}"#, Verdict::Down, "gone (and 1 more)"),
             (r#"{"id": 2, "state": "closed"}"#, Verdict::Degraded, "slow"),
-            (r#"{"id": 1, "state": "ok"}"#, Verdict::Up, "nothing open; last event 0ms ago"),
+            (r#"{"id": 1, "state": "ok"}"#, Verdict::Up, "nothing open; last event 0.0ms ago"),
             (r#"{"id": 4, "state": "open", "text": "left"}"#, Verdict::Down, "left"),
         ] {
             for report in collector.webhook().unwrap().take(&call(body, &[]), now).unwrap() {

@@ -2,5 +2,6 @@
 
 pub mod daemon;
 mod host;
+mod reports;
 mod script;
 mod tcp;
