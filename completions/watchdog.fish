@@ -535,6 +535,7 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l degraded-above -d 'Degraded when it takes longer than this' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l server-name -d 'Name that the certificate must be for' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l ca-file -d 'PEM file with the CA to trust instead of the system\'s' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
 ascii\t''"
@@ -550,10 +551,11 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l send -d 'Text to send' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l expect-contains -d 'Text that the answer must contain' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l expect-matches -d 'Regular expression that the answer must match' -r
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l latency-below -d 'Down when the probe takes this long or longer' -r
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l degraded-above -d 'Degraded when it takes longer than this' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l server-name -d 'Name that the certificate must be for' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l ca-file -d 'PEM file with the CA to trust instead of the system\'s' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l latency-below -d 'Down when the probe takes this long or longer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l degraded-above -d 'Degraded when it takes longer than this' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
 ascii\t''"
@@ -569,6 +571,7 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -s h -l help -d 'Print help'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from script" -l env -d 'Variable of the program\'s environment' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from script" -l cwd -d 'Directory to run it in' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from script" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from script" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from script" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
 ascii\t''"
@@ -581,6 +584,7 @@ never\t'Never'"
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from script" -l json -d 'Print JSON'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from script" -s h -l help -d 'Print help'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from host" -l below -d 'Limit, e.g. `cpu=95%`, `memory=90%`, `disk=80%`, `swap=50%`, `load=2`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from host" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from host" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from host" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
 ascii\t''"

@@ -1,7 +1,7 @@
 //! A monitor's state as a fold over the final results of its slots.
 //!
 //! Invariants: at most one of the two counters is above zero; `unknown` changes neither, because a
-//! failure on our side says nothing about the target.
+//! failure on our side says nothing about the target. A monitor above that is down clears both: see [`excused`].
 
 use crate::base::outcome::Verdict;
 use crate::base::time::Timestamp;
@@ -46,6 +46,13 @@ pub fn step(status: MonitorStatus, verdict: Verdict, now: Timestamp) -> (Monitor
     let next = MonitorStatus { verdict: Some(verdict), since, failures, successes, last: Some(now) };
     let change = changed.then_some(StateChange { from: status.verdict, to: verdict, from_since: status.since });
     (next, change)
+}
+
+/// Folds a result that says nothing because a monitor above is down. What was counted before is of no account any
+/// more: it was the fault of the one above, and the target is judged anew once that one is back.
+#[must_use]
+pub fn excused(status: MonitorStatus, now: Timestamp) -> (MonitorStatus, Option<StateChange>) {
+    step(MonitorStatus { failures: 0, successes: 0, ..status }, Verdict::Unknown, now)
 }
 
 #[cfg(test)]

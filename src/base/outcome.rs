@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::scraped::Scraped;
 use crate::base::term_safe::{block, term_safe};
 
 /// The judgement of one probe.
@@ -28,6 +29,23 @@ pub struct Reason {
     pub class: Cow<'static, str>,
     /// One sentence for people. May contain bytes of the target: untrusted.
     pub message: String,
+}
+
+/// What the class of a verdict begins with that this machine is to blame for: `local_files`, `local_uplink` ….
+pub const OURS: &str = "local_";
+/// The class of a verdict that could not be given because a monitor on which this one depends is down.
+pub const PARENT_DOWN: &str = "parent_down";
+
+impl Reason {
+    /// Whether this machine is to blame, and not the target: `unknown(self)`.
+    pub fn blames_us(&self) -> bool {
+        self.class.starts_with(OURS)
+    }
+
+    /// Whether a monitor above is to blame: `unknown(parent)`.
+    pub fn blames_parent(&self) -> bool {
+        self.class == PARENT_DOWN
+    }
 }
 
 /// One timed part of a probe, in the order in which the parts happened.
@@ -105,6 +123,8 @@ pub struct Outcome {
     pub samples: Vec<Sample>,
     /// What was seen; collectors fill it when the verdict is not `up`.
     pub evidence: Option<Evidence>,
+    /// Series that go into the store as they are, for kinds that scrape.
+    pub series: Option<Scraped>,
 }
 
 impl Outcome {
@@ -118,6 +138,7 @@ impl Outcome {
             checks: Vec::new(),
             samples: Vec::new(),
             evidence: None,
+            series: None,
         }
     }
 

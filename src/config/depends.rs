@@ -2,7 +2,7 @@
 //!
 //! Checked when all files are joined, since a monitor of one may depend on one of another.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 
@@ -59,6 +59,20 @@ pub fn check<'a>(
         }
     }
     problems
+}
+
+/// Everything that `monitor` depends on, directly or not, nearest first.
+pub fn above<'a>(monitors: &'a BTreeMap<MonitorName, Arc<Monitor>>, monitor: &'a Monitor) -> Vec<&'a Arc<Monitor>> {
+    let mut seen: HashSet<&MonitorName> = HashSet::new();
+    let mut open: VecDeque<&MonitorName> = monitor.depends_on.iter().collect();
+    let mut found = Vec::new();
+    while let Some(name) = open.pop_front() {
+        if let Some(parent) = monitors.get(name).filter(|_| seen.insert(name)) {
+            open.extend(&parent.depends_on);
+            found.push(parent);
+        }
+    }
+    found
 }
 
 /// Keeps the dependencies that `keep` accepts. The definition is another one then.

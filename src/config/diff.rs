@@ -27,6 +27,10 @@ pub struct Diff {
     pub storage: bool,
     /// Whether `heartbeat:` differs.
     pub heartbeat: bool,
+    /// Whether `probing:` differs.
+    pub probing: bool,
+    /// Whether `self:` differs.
+    pub itself: bool,
 }
 
 impl Diff {
@@ -57,6 +61,8 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
     diff.rules = !same(&old.rules, &new.rules);
     diff.server = old.server != new.server;
     diff.storage = (old.storage, old.query, old.intake) != (new.storage, new.query, new.intake);
+    diff.probing = old.probing != new.probing;
+    diff.itself = old.itself.hash != new.itself.hash;
     diff.heartbeat = old.heartbeat != new.heartbeat;
     diff
 }

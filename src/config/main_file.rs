@@ -19,9 +19,11 @@ use crate::config::cx::{Cx, Resolver, Text};
 use crate::config::deadman::Deadman;
 use crate::config::fields::Fields;
 use crate::config::fnv::Fnv;
+use crate::config::itself::SelfChecks;
 use crate::config::messages::{self, Messages, Named};
 use crate::config::model::{Limits, RateLimit, Receiver, Server};
 use crate::config::monitors::report_syntax;
+use crate::config::probing::Probing;
 use crate::config::report::{Code, Source};
 use crate::config::storage::{IntakeLimits, QueryLimits, Storage};
 use crate::config::yaml::{self, Node, Value};
@@ -48,6 +50,12 @@ pub struct Main {
     pub intake: IntakeLimits,
     /// `heartbeat:`.
     pub heartbeat: Option<Deadman>,
+    /// `policy:`.
+    pub policy: Arc<crate::base::policy::Policy>,
+    /// `probing:`.
+    pub probing: Probing,
+    /// `self:`.
+    pub itself: Arc<SelfChecks>,
     /// `notifiers:`.
     pub receivers: Vec<Arc<Receiver>>,
     /// Who is told of what, and when not.
@@ -88,6 +96,8 @@ pub fn read(source: &Arc<Source>, messages: &Messages, catalog: &dyn Catalog, re
         main.query = QueryLimits::read(&mut fields);
         main.intake = IntakeLimits::read(&mut fields);
         main.heartbeat = Deadman::read(&mut fields);
+        main.probing = Probing::read(&mut fields);
+        main.itself = SelfChecks::read(&mut fields, catalog);
         let declared;
         (declared, main.receivers) = receivers(&mut fields, &main.server, catalog);
         let (mut policy, named) = alerting::read(&mut fields, &declared);
@@ -225,7 +235,7 @@ fn notifier(fields: &mut Fields<'_>, server: &Server, catalog: &dyn Catalog) -> 
 }
 
 /// `20/1m`, or `20/m` for the same.
-fn rate(text: &str) -> Result<RateLimit, String> {
+pub fn rate(text: &str) -> Result<RateLimit, String> {
     let parts = text.split_once('/').and_then(|(messages, per)| {
         let messages = messages.trim().parse().ok().filter(|n| *n > 0)?;
         let per = per.trim();

@@ -11,7 +11,9 @@ use crate::base::name::MonitorName;
 use crate::base::notification::Notifier;
 use crate::config::catalog::Probe;
 use crate::config::deadman::Deadman;
+use crate::config::itself::SelfChecks;
 use crate::config::messages::Messages;
+use crate::config::probing::Probing;
 use crate::config::rules::RuleGroup;
 use crate::config::storage::{IntakeLimits, QueryLimits, Storage};
 use crate::render::words::Language;
@@ -30,6 +32,12 @@ pub struct Config {
     pub intake: IntakeLimits,
     /// `heartbeat:`; whom we tell that we live.
     pub heartbeat: Option<Deadman>,
+    /// `policy:`; what probes may do.
+    pub policy: Arc<crate::base::policy::Policy>,
+    /// `probing:`; how hard one host may be probed.
+    pub probing: Probing,
+    /// `self:`; how we tell whether it is us who do not work.
+    pub itself: Arc<SelfChecks>,
     /// `notifiers:`, in the order written.
     pub receivers: Vec<Arc<Receiver>>,
     /// Who is told of what, and when not: `route`, `receivers`, `inhibit`, `silences` and so on.

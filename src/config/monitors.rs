@@ -11,6 +11,7 @@ use crate::config::cx::{Cx, Resolver};
 use crate::config::fields::Fields;
 use crate::config::fnv::Fnv;
 use crate::config::general::General;
+use crate::config::jobs;
 use crate::config::messages::Named;
 use crate::config::model::{Monitor, Schedule};
 use crate::config::report::{Code, Source};
@@ -51,7 +52,10 @@ pub struct Item {
 /// Reads one file.
 pub fn read(source: &Arc<Source>, catalog: &dyn Catalog, resolver: &dyn Resolver) -> Sheet {
     let cx = Cx::new(Arc::clone(source), resolver);
-    let yaml::Parsed { root, errors, broken } = yaml::parse_partly(source.text());
+    let yaml::Parsed { mut root, errors, broken } = yaml::parse_partly(source.text());
+    if let Some(root) = &mut root {
+        jobs::adopt(root);
+    }
     let mut reader = Reader { cx: &cx, catalog, bad: Vec::new(), sheet: Sheet::default() };
     for error in &errors {
         report_syntax(&cx, error);

@@ -10,6 +10,7 @@ use crate::base::clock::Clock;
 use crate::base::name::MonitorName;
 use crate::base::nearest::nearest;
 use crate::base::probe::Call;
+use crate::base::scraped::Targets;
 use crate::base::units::Exact;
 use crate::config::model::{Config, Monitor, Schedule};
 use crate::engine::alerting::Alerting;
@@ -22,6 +23,7 @@ use crate::engine::reload::{Applied, ReloadRequest};
 use crate::engine::reports::{Reports, known};
 use crate::engine::ruler::RuleBook;
 use crate::engine::scheduler::Command;
+use crate::engine::storage::jobs::ScrapeJobs;
 use crate::state::{EventFilter, StateDb};
 use crate::wire::api::{ConfigStatus, Events, HistoryPoint, MonitorDetail, ProbeResult, Push, Reloaded};
 use crate::wire::board::{AlertRow, Board, Event, EventKind, MonitorRow};
@@ -60,6 +62,8 @@ pub struct Core {
     pub reports: Reports,
     /// Rules and how they do.
     pub rules: Arc<RuleBook>,
+    /// Jobs that scrape.
+    pub jobs: Arc<ScrapeJobs>,
     /// Set when the engine goes down: new commands are refused.
     pub stopping: CancellationToken,
 }
@@ -220,6 +224,10 @@ impl Engine for Core {
 
     fn rules(&self) -> &RuleBook {
         &self.rules
+    }
+
+    fn targets(&self) -> Vec<(MonitorName, Targets)> {
+        self.jobs.targets()
     }
 
     fn settings(&self) -> Vec<(&'static str, String)> {

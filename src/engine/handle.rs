@@ -6,7 +6,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::alert::rule::Fingerprint;
+use crate::base::name::MonitorName;
 use crate::base::probe::Call;
+use crate::base::scraped::Targets;
 use crate::base::time::Timestamp;
 use crate::base::units::Short;
 use crate::engine::alerting::Alerting;
@@ -143,6 +145,8 @@ pub trait Engine: Send + Sync {
     fn intake(&self) -> &Arc<Intake>;
     /// Rules and how they do.
     fn rules(&self) -> &RuleBook;
+    /// What is scraped, by monitor.
+    fn targets(&self) -> Vec<(MonitorName, Targets)>;
     /// Storage, query and intake settings in force, by `section.key`, in order of section.
     fn settings(&self) -> Vec<(&'static str, String)>;
     /// The engine's own metrics as OpenMetrics text.

@@ -92,6 +92,10 @@ pub struct Metrics {
     pub rules: RuleMetrics,
     /// The series store, whose own numbers are shown, too.
     pub store: Arc<Store>,
+    /// 1 while this machine stands in the way of its monitors.
+    pub impaired: Gauge,
+    /// How long probes wait for others of the same host.
+    pub host_wait: Histogram,
     /// Messages owed.
     pub outbox: Gauge,
     /// Commits of the state database.
@@ -141,6 +145,8 @@ impl Default for Metrics {
             intake: IntakeMetrics::default(),
             rules: RuleMetrics::default(),
             store: Arc::default(),
+            impaired: Gauge::default(),
+            host_wait: Histogram::new(LAG_BUCKETS),
             outbox: Gauge::default(),
             commit_seconds: Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0]),
             uptime: FloatGauge::default(),
@@ -186,6 +192,9 @@ impl Metrics {
         self.intake.register(r);
         self.rules.register(r);
         storage::metrics::register(r, Arc::clone(&self.store));
+        r.register("self_impaired", "1 while this machine stands in the way of its monitors", self.impaired.clone());
+        let wait = "How long probes wait because enough others of the same host are under way";
+        r.register_with_unit("host_wait", wait, s.clone(), self.host_wait.clone());
         r.register("outbox_messages", "Messages owed to receivers", self.outbox.clone());
         r.register_with_unit(
             "db_commit_duration",

@@ -14,10 +14,15 @@ use tokio::time::{self, Instant};
 
 use crate::base::clock::Clock;
 use crate::base::outcome::{Outcome, Verdict};
+use crate::base::policy::Policy;
 use crate::base::probe::{Beat, ProbeCx};
+use crate::base::scraped::Scraped;
 use crate::base::time::Timestamp;
-use crate::config::model::Monitor;
+use crate::config::model::{Monitor, Schedule};
+use crate::engine::gates::Gate;
 use crate::engine::ingest::Measured;
+use crate::engine::itself::Itself;
+use crate::engine::lineage::Lineage;
 use crate::engine::metrics::{KindLabels, Metrics, ProbeLabels};
 use crate::wire::api::ProbeResult;
 
@@ -35,6 +40,10 @@ pub struct Runner {
     pub permits: Arc<Semaphore>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Whether it is us who do not work.
+    pub itself: Arc<Itself>,
+    /// Whether it is a monitor above.
+    pub lineage: Lineage,
     /// Where results go. When it is full, probes wait: results are not dropped.
     pub ingest: mpsc::Sender<Measured>,
 }
@@ -52,6 +61,20 @@ pub struct Slot {
     pub since: Timestamp,
     /// The last report pushed for it.
     pub beat: Option<Beat>,
+    /// Where probes of its host wait for each other.
+    pub gate: Option<Arc<Gate>>,
+    /// What the probe may do.
+    pub policy: Arc<Policy>,
+}
+
+impl Slot {
+    /// How long a probe may wait for others of the same host.
+    fn patience(&self) -> Duration {
+        match &self.monitor.schedule {
+            Schedule::Every(interval) => *interval + self.monitor.timeout,
+            Schedule::Cron { .. } => self.monitor.timeout * 4,
+        }
+    }
 }
 
 impl Runner {
@@ -60,12 +83,16 @@ impl Runner {
         let monitor = &slot.monitor;
         let mut attempt = 1;
         loop {
-            let (result, lag) = self.attempt(&slot, attempt).await;
+            let (result, series, lag) = self.attempt(&slot, attempt).await;
             let retry = result.verdict == Verdict::Down && attempt <= monitor.retries && self.fits(&slot);
+            if !retry {
+                self.lineage.note(&monitor.name, result.verdict, result.reason.as_ref());
+            }
             let result = Arc::new(result);
             let measured = Measured {
                 monitor: Arc::clone(monitor),
                 result: Arc::clone(&result),
+                series,
                 lag: (attempt == 1).then_some(lag),
                 last: !retry,
             };
@@ -84,27 +111,65 @@ impl Runner {
         slot.until.is_none_or(|until| end <= until)
     }
 
-    async fn attempt(&self, slot: &Slot, attempt: u32) -> (ProbeResult, Duration) {
+    async fn attempt(&self, slot: &Slot, attempt: u32) -> (ProbeResult, Option<Scraped>, Duration) {
         let monitor = &slot.monitor;
         let asked = if attempt == 1 { slot.due } else { Instant::now() };
-        let permit = time::timeout_at(asked + monitor.timeout, self.permits.acquire()).await;
+        let begun = Instant::now();
+        let place = match &slot.gate {
+            Some(gate) => match gate.enter(begun + slot.patience()).await {
+                Some(place) => Some(place),
+                None => {
+                    let why = "other probes of the same host were under way all the time: see `probing.per_host`";
+                    return (self.starved(monitor, why, attempt), None, begun.saturating_duration_since(asked));
+                }
+            },
+            None => None,
+        };
+        // Waiting for one's own host says nothing about us.
+        let waited = begun.elapsed();
+        let permit = match self.permits.try_acquire() {
+            Ok(permit) => Some(permit),
+            Err(_) => {
+                let bound = asked + waited + monitor.timeout;
+                time::timeout_at(bound, self.permits.acquire()).await.ok().and_then(Result::ok)
+            }
+        };
         let started = Instant::now();
         let at = self.clock.now();
-        let lag = started.saturating_duration_since(asked);
-        let Ok(Ok(_permit)) = permit else {
-            self.metrics.starved.inc();
-            let outcome =
-                Outcome::unknown("local_starved", "no probe could start before the deadline: the engine is overloaded");
-            return (self.finish(monitor, outcome, at, Duration::ZERO, attempt), lag);
-        };
+        let lag = started.saturating_duration_since(asked).saturating_sub(waited);
+        if permit.is_none() {
+            let why = "no probe could start before the deadline: the engine is overloaded";
+            return (self.starved(monitor, why, attempt), None, lag);
+        }
         self.metrics.lag.observe(lag.as_secs_f64());
+        self.itself.started(lag);
+        if slot.gate.is_some() {
+            self.metrics.host_wait.observe(waited.as_secs_f64());
+        }
         let under_way = InFlight::begin(&self.metrics);
-        let cx =
-            ProbeCx { since: slot.since, last_beat: slot.beat.clone(), ..ProbeCx::new(started + monitor.timeout, at) };
-        let outcome = self.probe(monitor, &cx).await;
+        let cx = ProbeCx {
+            deadline: started + monitor.timeout,
+            now: at,
+            since: slot.since,
+            last_beat: slot.beat.clone(),
+            policy: Arc::clone(&slot.policy),
+        };
+        let mut outcome = self.probe(monitor, &cx).await;
+        let series = outcome.series.take();
         drop(under_way);
         let took = started.elapsed();
-        (self.finish(monitor, judge_delay(outcome, took, monitor.timeout), at, took, attempt), lag)
+        // Looking into a failure may take a while, and is no probe.
+        drop((permit, place));
+        let outcome = self.lineage.judge(monitor, judge_delay(outcome, took, monitor.timeout));
+        let outcome = self.itself.judge(monitor, outcome, started).await;
+        (self.finish(monitor, outcome, at, took, attempt), series, lag)
+    }
+
+    fn starved(&self, monitor: &Monitor, why: &'static str, attempt: u32) -> ProbeResult {
+        self.metrics.starved.inc();
+        let outcome = Outcome::unknown("local_starved", why);
+        self.itself.starved(&outcome);
+        self.finish(monitor, outcome, self.clock.now(), Duration::ZERO, attempt)
     }
 
     async fn probe(&self, monitor: &Monitor, cx: &ProbeCx) -> Outcome {

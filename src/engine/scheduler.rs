@@ -19,8 +19,10 @@ use tokio_util::sync::CancellationToken;
 use crate::base::beat::{Beat, Report};
 use crate::base::clock::Clock;
 use crate::base::name::MonitorName;
+use crate::base::policy::Policy;
 use crate::base::time::Timestamp;
 use crate::config::model::{Config, Monitor, Schedule};
+use crate::engine::gates::{Gate, Gates};
 use crate::engine::handle::EngineError;
 use crate::engine::metrics::Metrics;
 use crate::engine::runner::{Runner, Slot};
@@ -81,6 +83,8 @@ pub struct Scheduler {
     /// Monitors that are to be judged again when their run ends.
     again: usize,
     generation: u64,
+    gates: Gates,
+    policy: Arc<Policy>,
 }
 
 struct Entry {
@@ -94,6 +98,7 @@ struct Entry {
     run: Option<AbortHandle>,
     /// A report came while a run was going on: judge again when it ends.
     again: bool,
+    gate: Option<Arc<Gate>>,
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -122,6 +127,8 @@ impl Scheduler {
             beats,
             again: 0,
             generation: 0,
+            gates: Gates::default(),
+            policy: Arc::default(),
         }
     }
 
@@ -202,6 +209,13 @@ impl Scheduler {
 
     fn apply(&mut self, config: &Config) {
         let (now, wall) = (Instant::now(), self.clock.now());
+        self.policy = Arc::clone(&config.policy);
+        self.runner.itself.configure(&config.itself);
+        self.runner.lineage.configure(config);
+        self.gates.configure(config);
+        for entry in self.monitors.values_mut() {
+            entry.gate = self.gates.of(&entry.monitor);
+        }
         self.monitors.retain(|name, entry| {
             let stays = config.monitors.contains_key(name);
             if !stays && let Some(run) = entry.run.take() {
@@ -236,6 +250,7 @@ impl Scheduler {
                 cron_at: None,
                 run: None,
                 again: false,
+                gate: self.gates.of(monitor),
             };
             if let Schedule::Cron { .. } = &monitor.schedule {
                 entry.advance(now, wall);
@@ -287,6 +302,8 @@ impl Scheduler {
             until,
             since: entry.since,
             beat: self.beats.get(name).cloned(),
+            gate: entry.gate.clone(),
+            policy: Arc::clone(&self.policy),
         };
         let (runner, generation, name) = (Arc::clone(&self.runner), entry.generation, name.clone());
         entry.run = Some(self.runs.spawn(async move {
@@ -314,6 +331,8 @@ impl Scheduler {
             until: None,
             since: entry.since,
             beat: self.beats.get(name).cloned(),
+            gate: entry.gate.clone(),
+            policy: Arc::clone(&self.policy),
         };
         let (runner, generation, name) = (Arc::clone(&self.runner), entry.generation, name.clone());
         entry.run = Some(self.runs.spawn(async move {
@@ -404,6 +423,8 @@ mod tests {
     use crate::base::probe::{Collector, ProbeCx};
     use crate::config::catalog::Probe;
     use crate::engine::ingest::Measured;
+    use crate::engine::itself::Itself;
+    use crate::engine::lineage::Lineage;
 
     /// Takes this long, then is up; or panics; or fails.
     #[derive(Debug)]
@@ -455,7 +476,15 @@ mod tests {
     fn runner(clock: Clock) -> (Runner, mpsc::Receiver<Measured>) {
         let (ingest, results) = mpsc::channel(100_000);
         let permits = Arc::new(Semaphore::new(1_000));
-        (Runner { clock, permits, metrics: Arc::new(Metrics::default()), ingest }, results)
+        let runner = Runner {
+            clock,
+            permits,
+            metrics: Arc::new(Metrics::default()),
+            itself: Arc::new(Itself::new(clock)),
+            lineage: Lineage::default(),
+            ingest,
+        };
+        (runner, results)
     }
 
     fn rig(permits: usize) -> Rig {
@@ -522,6 +551,72 @@ mod tests {
             per_second[(at as usize - 100).min(99)] += 1;
         }
         assert!(per_second.iter().all(|n| *n < 30), "{per_second:?}");
+        rig.end().await;
+    }
+
+    /// A host that counts who comes: when, and how many at once.
+    #[derive(Clone, Debug)]
+    struct Sink(Arc<std::sync::Mutex<(u32, u32, Vec<u32>)>>, Instant);
+
+    impl Collector for Sink {
+        fn probe<'a>(&'a self, _: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
+            Box::pin(async move {
+                {
+                    let mut seen = self.0.lock().unwrap();
+                    seen.0 += 1;
+                    seen.1 = seen.1.max(seen.0);
+                    let second = usize::try_from(self.1.elapsed().as_secs()).unwrap();
+                    let length = seen.2.len().max(second + 1);
+                    seen.2.resize(length, 0);
+                    seen.2[second] += 1;
+                }
+                time::sleep(Duration::from_millis(2)).await;
+                self.0.lock().unwrap().0 -= 1;
+                Outcome::up("fine")
+            })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ten_thousand_monitors_of_one_host_come_four_at_a_time_and_evenly() {
+        let mut rig = rig(1_000);
+        let sink = Sink(Arc::default(), Instant::now());
+        let of_host = |i| {
+            let probe = Probe::new("test", format!("m{i}"), sink.clone()).at("one.example");
+            let plain = monitor(&format!("m{i}"), 60, 1, Script::Fails);
+            Arc::new(Monitor { probe, ..Arc::unwrap_or_clone(plain) })
+        };
+        rig.apply((0..10_000).map(of_host).collect()).await;
+        let results = rig.until(240).await;
+        assert!(results.iter().all(|r| r.2 == Verdict::Up));
+        let (_, most, per_second) = sink.0.lock().unwrap().clone();
+        assert_eq!(most, 4);
+        let per_second = &per_second[60..240];
+        let mean = f64::from(per_second.iter().sum::<u32>()) / 180.0;
+        assert!((150.0..180.0).contains(&mean), "{mean}");
+        assert!(per_second.iter().all(|n| f64::from(*n) <= 3.0 * mean), "{per_second:?}");
+        rig.end().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_hangs_takes_four_places_and_leaves_the_others_alone() {
+        let mut rig = rig(1_000);
+        let at = |name: &str, host: &str, script| {
+            let probe = Probe::new("test", name, script).at(host);
+            Arc::new(Monitor { probe, ..Arc::unwrap_or_clone(monitor(name, 10, 1, Script::Fails)) })
+        };
+        let mut all: Vec<_> =
+            (0..40).map(|i| at(&format!("h{i}"), "hangs.example", Script::Takes(Duration::from_secs(3_600)))).collect();
+        all.extend((0..20).map(|i| at(&format!("g{i}"), "good.example", Script::Takes(Duration::from_millis(5)))));
+        rig.apply(all).await;
+        let seen = rig.until(120).await;
+        let of = |first: char| seen.iter().filter(move |s| s.1.starts_with(first));
+        assert!(of('g').all(|s| s.2 == Verdict::Up) && of('g').count() >= 20 * 11);
+        // Four every 5 s get a place and are down; who waited too long is unknown and says why, never down.
+        let down = of('h').filter(|s| s.2 == Verdict::Down).count();
+        assert!((80..=100).contains(&down), "{down}");
+        assert!(of('h').all(|s| matches!(s.2, Verdict::Down | Verdict::Unknown)));
+        assert!(rig.metrics.starved.get() > 0);
         rig.end().await;
     }
 

@@ -18,6 +18,8 @@ use crate::engine::deadman::Deadman;
 use crate::engine::evaluator::{EvalInput, Evaluator, Saved};
 use crate::engine::ingest::{self, Ingest, IngestInput, Measured, Outlets};
 use crate::engine::intake::Intake;
+use crate::engine::itself::{self, Itself, Pulse};
+use crate::engine::lineage::Lineage;
 use crate::engine::lock::DataDir;
 use crate::engine::metrics::Metrics;
 use crate::engine::outbox::Outbox;
@@ -30,6 +32,7 @@ use crate::engine::runner::Runner;
 use crate::engine::scheduler::{Command, Scheduler};
 use crate::engine::storage;
 use crate::engine::storage::disk::DiskWatch;
+use crate::engine::storage::jobs::ScrapeJobs;
 use crate::engine::storage::keeper::Keeper;
 use crate::engine::storage::recorder::{self, Recorder};
 use crate::engine::systemd::Systemd;
@@ -161,7 +164,15 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
     let events = saved.events.into_iter().map(Arc::new).collect();
     let (keeper, board) = BoardKeeper::new(clock, Arc::clone(&metrics), server, events);
     let (reloader, config) = Reloader::new(clock, Arc::clone(&metrics), sources, loaded);
-    let runner = Runner { clock, permits, metrics: Arc::clone(&metrics), ingest: to_results };
+    let itself = Arc::new(Itself::new(clock));
+    let runner = Runner {
+        clock,
+        permits,
+        metrics: Arc::clone(&metrics),
+        itself: Arc::clone(&itself),
+        lineage: Lineage::default(),
+        ingest: to_results,
+    };
     let scheduler = Scheduler::new(clock, Arc::new(runner), saved.beats.into_iter().collect());
     let outlets =
         Outlets { board: to_board.clone(), evaluator: to_evaluator.clone(), saves: to_saves, recorder: to_recorder };
@@ -223,10 +234,12 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         metrics: metrics.rules.clone(),
         book: Arc::clone(&book),
     });
+    let jobs = Arc::new(ScrapeJobs::default());
     let recorder = Recorder::new(recorder::Sources {
         clock,
         store,
         intake: Arc::clone(&intake),
+        jobs: Arc::clone(&jobs),
         counts: metrics.intake.clone(),
         metrics: Arc::clone(&metrics),
         host,
@@ -239,6 +252,12 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         tracing::error!(what, "the state database is not what it should be");
         let _ = to_board.send(Report::Complaint { part: "database", what: Some(what) }).await;
     }
+    let pulse = Pulse {
+        itself: Arc::clone(&itself),
+        evaluator: to_evaluator.clone(),
+        board: to_board.clone(),
+        metrics: Arc::clone(&metrics),
+    };
     let hand_out = HandOut {
         scheduler: to_scheduler.clone(),
         ingest: to_ingest.clone(),
@@ -279,6 +298,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
             intake,
             reports: told,
             rules: book,
+            jobs,
             stopping: stopping.clone(),
         }),
         clock,
@@ -302,6 +322,8 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
             let mut group = group("reload", Box::new(|stop| Box::pin(reloader.run(reload_inbox, stop))));
             group.add("hand out", |stop| hand_out.run(watch, stop));
             group.add("deadman", |stop| deadman.run(stop));
+            group.add("pulse", |stop| pulse.run(stop));
+            group.add("references", |stop| itself::rounds(itself, stop));
             group
         },
         disk_lost,

@@ -17,6 +17,7 @@ use watchdog::base::name::MonitorName;
 use watchdog::base::notification::{Delivery, Notifier, Receipt};
 use watchdog::base::outcome::{Check, Evidence, Phase, Reason, Sample, Verdict};
 use watchdog::base::probe::Call;
+use watchdog::base::scraped::Targets;
 use watchdog::base::time::Timestamp;
 use watchdog::client::{Client, Endpoint};
 use watchdog::config::model::{Config, Limits, Receiver};
@@ -409,6 +410,10 @@ impl Engine for Fake {
 
     fn intake(&self) -> &Arc<Intake> {
         &self.intake
+    }
+
+    fn targets(&self) -> Vec<(MonitorName, Targets)> {
+        Vec::new()
     }
 
     fn settings(&self) -> Vec<(&'static str, String)> {

@@ -9,12 +9,13 @@ use crate::base::name::MonitorName;
 use crate::base::nearest::nearest;
 use crate::base::time::Timestamp;
 use crate::base::units::{Exact, Short};
+use crate::config::depends;
 use crate::config::model::{Config, Monitor};
 use crate::engine::alerting::{Alerting, preview, store, views};
 use crate::engine::handle::EngineError;
 use crate::state::DeliveryFilter;
 use crate::wire::alerting::{DeliveryItem, RuleRow, RuleState, StepOutcome, Why, WhyStep};
-use crate::wire::board::{DeliveryState, MonitorRow, State};
+use crate::wire::board::{AlertRow, AlertState, Board, DeliveryState, MonitorRow, State};
 
 /// Deliveries that are looked at.
 const DELIVERIES: usize = 20;
@@ -108,6 +109,7 @@ impl Alerting {
             }
         };
         steps.push(WhyStep { source: Some(monitor.source.clone()), ..loaded });
+        let config = Arc::clone(&self.config.borrow().config);
         let board = Arc::clone(&self.board.borrow());
         let row: Option<&MonitorRow> = board.monitors.iter().map(|m| &**m).find(|m| m.name == monitor.name);
         let Some(row) = row else {
@@ -132,9 +134,18 @@ impl Alerting {
             Some(p) if row.failures < p.after => {
                 step("hold", StepOutcome::Waiting, format!("failure {} of {}", row.failures, p.after))
             }
-            Some(p) => {
-                step("hold", StepOutcome::Pass, format!("{} failures in a row, {} are needed", row.failures, p.after))
-            }
+            Some(p) => match waits_for(&config, monitor, &board, row) {
+                Some(parent) => {
+                    let text =
+                        format!("waits until `{parent}`, on which it depends, was found up after it began to fail");
+                    step("hold", StepOutcome::Waiting, text)
+                }
+                None => step(
+                    "hold",
+                    StepOutcome::Pass,
+                    format!("{} failures in a row, {} are needed", row.failures, p.after),
+                ),
+            },
         };
         steps.push(hold);
         steps
@@ -169,6 +180,18 @@ impl Alerting {
             at: now,
         })
     }
+}
+
+/// The monitor above that was not found up since this one began to fail: its alert does not fire before.
+fn waits_for(config: &Config, monitor: &Monitor, board: &Board, row: &MonitorRow) -> Option<MonitorName> {
+    let fires = |a: &&Arc<AlertRow>| a.monitor.as_ref() == Some(&monitor.name) && a.state == AlertState::Firing;
+    if board.alerts.iter().any(|a| fires(&a)) {
+        return None;
+    }
+    let above = depends::above(&config.monitors, monitor);
+    let found = above.iter().filter_map(|p| board.monitors.iter().find(|m| m.name == p.name));
+    let mut waits = found.filter(|p| p.state != State::Paused && (p.failures > 0 || p.last < row.since));
+    waits.next().map(|p| p.name.clone())
 }
 
 /// The step that stops it, or where it stands. An alert that fires has passed what comes before, whatever that says by

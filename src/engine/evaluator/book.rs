@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::alert::dispatch::{AlertUpdate, Origin};
-use crate::alert::files;
 use crate::alert::instance::{self, Instance, Phase, Transition};
 use crate::alert::monitor::{self, MonitorStatus, StateChange};
 use crate::alert::rule::{Fingerprint, MONITOR_DOWN, Over, Rule, Subject, Thresholds, Words};
@@ -16,7 +15,9 @@ use crate::base::term_safe::term_safe;
 use crate::base::time::Timestamp;
 use crate::base::units::Short;
 use crate::config::model::{Config, Monitor};
+use crate::engine::evaluator::above::{Above, Parent};
 use crate::engine::evaluator::decisions::Decisions;
+use crate::engine::evaluator::own::{Own, Trouble};
 use crate::engine::evaluator::shown::Shown;
 use crate::engine::evaluator::{BoardInput, SlotResult};
 use crate::engine::reload::Faults;
@@ -32,8 +33,11 @@ pub(crate) struct Book {
     /// Remembered from before the start, and not in any configuration yet.
     orphans: HashMap<MonitorName, Entry>,
     /// What is wrong with the configuration files, and the alert about it.
-    faults: Option<Faults>,
-    files_alert: Option<Instance>,
+    files: Own,
+    /// What stands in the way on this machine, and the alert about it.
+    impaired: Own,
+    /// Who depends on whom.
+    above: Above,
     /// Monitors whose counters differ from those on disk; each at most once, see `Entry::dirty`.
     dirty: Vec<MonitorName>,
 }
@@ -71,19 +75,16 @@ impl Book {
     ) -> Self {
         let mut orphans: HashMap<MonitorName, Entry> =
             monitors.into_iter().map(|(name, status)| (name, Entry { status, ..Entry::default() })).collect();
-        let mut files_alert = None;
+        let (mut files, mut impaired) = (Own::files(), Own::impaired());
         for alert in alerts {
             if let Some(row) = row(&alert) {
                 shown.restore(row, now);
             }
-            if alert.fingerprint == files::fingerprint() {
-                files_alert = Some(alert);
-                continue;
-            }
+            let Some(alert) = files.remember(alert).and_then(|other| impaired.remember(other)) else { continue };
             let monitor = alert.monitor.clone();
             orphans.entry(monitor).or_default().alert = Some(alert);
         }
-        Self { entries: HashMap::new(), orphans, faults: None, files_alert, dirty: Vec::new() }
+        Self { entries: HashMap::new(), orphans, files, impaired, above: Above::default(), dirty: Vec::new() }
     }
 
     /// Folds one result. Costs one look-up and no allocation when nothing changes.
@@ -92,7 +93,10 @@ impl Book {
         // A probe that was under way when its monitor was removed or paused.
         let Some(entry) = self.entries.get_mut(name).filter(|e| !e.paused) else { return };
         let before = entry.status;
-        let (status, change) = monitor::step(before, result.verdict, result.at);
+        let (status, change) = match result.parent_down {
+            true => monitor::excused(before, result.at),
+            false => monitor::step(before, result.verdict, result.at),
+        };
         entry.status = status;
         let reason = capped(&result.headline);
         let broken = |s: &MonitorStatus| s.failures > 0;
@@ -111,15 +115,54 @@ impl Book {
         if change.is_some() || status.failures != before.failures {
             out.board.push(entry.shown(name));
         }
+        if result.parent_down && matches!(entry.phase(), Phase::Pending { .. }) {
+            self.transit(name, Phase::Inactive, Transition::Cancelled, result.at, reason, out);
+        } else {
+            self.judge(name, result.at, reason, out);
+        }
+        self.judge_held(name, out);
+    }
+
+    /// Steps the alert of a monitor. One that is to fire waits until the monitors above were probed after it began
+    /// to fail, so that nobody is told of what is the fault of one of them.
+    fn judge(&mut self, name: &MonitorName, now: Timestamp, reason: &str, out: &mut Decisions) {
+        let Some(entry) = self.entries.get(name) else { return };
         let Some(rule) = &entry.rule else { return };
-        let (phase, transition) = instance::step(entry.phase(), &status, rule.thresholds(), result.at);
+        let (phase, status) = (entry.phase(), entry.status);
+        let (mut next, mut transition) = instance::step(phase, &status, rule.thresholds(), now);
+        if transition == Some(Transition::Fired) {
+            let began = match phase {
+                Phase::Pending { since } => since,
+                Phase::Inactive | Phase::Firing { .. } | Phase::Resolved { .. } => now,
+            };
+            let standing = |name: &MonitorName| {
+                let entry = self.entries.get(name).filter(|e| !e.paused)?;
+                Some(Parent { last: entry.status.last, broken: entry.status.failures > 0 })
+            };
+            if self.above.holds(name, began, now, standing) {
+                let patient = Thresholds { after: u32::MAX, ..rule.thresholds() };
+                (next, transition) = instance::step(phase, &status, patient, now);
+                self.above.hold(name, capped(reason));
+            } else {
+                self.above.release(name);
+            }
+        }
         if let Some(transition) = transition {
-            self.transit(name, phase, transition, result.at, reason, out);
+            self.transit(name, next, transition, now, reason, out);
+        }
+    }
+
+    /// Judges the monitors below again whose alerts waited for this one's result.
+    fn judge_held(&mut self, parent: &MonitorName, out: &mut Decisions) {
+        for (name, reason) in self.above.held_below(parent) {
+            let Some(last) = self.entries.get(&name).and_then(|e| e.status.last) else { continue };
+            self.judge(&name, last, &reason, out);
         }
     }
 
     /// Takes over a configuration: new monitors begin, where they are remembered, as they were.
     pub(crate) fn configure(&mut self, config: &Config, complete: bool, now: Timestamp, out: &mut Decisions) {
+        self.above = Above::of(config);
         for (name, monitor) in &config.monitors {
             self.place(name, monitor, now, out);
         }
@@ -191,45 +234,31 @@ impl Book {
 
     /// Takes over what is wrong with the configuration files.
     pub(crate) fn files(&mut self, faults: Option<Faults>, now: Timestamp, out: &mut Decisions) {
-        self.faults = faults;
-        self.judge_files(now, out);
+        self.files.now(faults.map(|f| Trouble::files(f.errors, &f.first)));
+        self.files.judge(now, out);
     }
 
-    /// Time until errors in the files have lasted long enough for an alert.
-    pub(crate) fn files_due(&self, now: Timestamp) -> Option<Duration> {
-        match self.files_alert.as_ref().map(|a| a.phase) {
-            Some(Phase::Pending { since }) if self.faults.is_some() => Some(since.plus(files::HOLD).since(now)),
-            _ => None,
-        }
+    /// Takes over what stands in the way on this machine.
+    pub(crate) fn impaired(&mut self, what: Option<&str>, now: Timestamp, out: &mut Decisions) {
+        self.impaired.now(what.map(Trouble::impaired));
+        self.impaired.judge(now, out);
+    }
+
+    /// Time until what is wrong with ourselves has lasted long enough for an alert.
+    pub(crate) fn own_due(&self, now: Timestamp) -> Option<Duration> {
+        self.files.due(now).into_iter().chain(self.impaired.due(now)).min()
     }
 
     /// The wall clock was set by so many milliseconds: what is held is held no longer and no shorter.
     pub(crate) fn shift(&mut self, by: i64) {
-        if let Some(Instance { phase: Phase::Pending { since }, .. }) = &mut self.files_alert {
-            *since = Timestamp::from_millis(since.millis().saturating_add(by));
-        }
+        self.files.shift(by);
+        self.impaired.shift(by);
     }
 
-    /// Steps the alert about the files. A receiver that the same configuration brought is told.
-    pub(crate) fn judge_files(&mut self, now: Timestamp, out: &mut Decisions) {
-        let phase = self.files_alert.as_ref().map_or(Phase::Inactive, |a| a.phase);
-        let (phase, Some(transition)) = files::step(phase, self.faults.is_some(), now) else { return };
-        let words = self.faults.as_ref().map(|f| Arc::new(files::words(f.errors, capped(&f.first))));
-        let Some(alert) = self.files_alert.take().or_else(|| {
-            Some(Instance {
-                fingerprint: files::fingerprint(),
-                rule: files::CONFIG_INVALID.to_owned(),
-                monitor: files::subject(),
-                phase: Phase::Inactive,
-                words: words.clone()?,
-            })
-        }) else {
-            return;
-        };
-        let words = words.unwrap_or_else(|| Arc::new(files::over(&alert.words)));
-        let reason = self.faults.as_ref().map(|f| capped(&f.first).to_owned()).unwrap_or_default();
-        let turn = Turn { phase, transition, now, reason: &reason, words: Some(words) };
-        self.files_alert = Self::carry_out(alert, turn, out);
+    /// Steps the alerts about ourselves.
+    pub(crate) fn judge_own(&mut self, now: Timestamp, out: &mut Decisions) {
+        self.files.judge(now, out);
+        self.impaired.judge(now, out);
     }
 
     /// Carries out a transition of a monitor's alert.
@@ -266,7 +295,7 @@ impl Book {
     }
 
     /// Puts down a turn and passes it on to the dispatcher; gives the alert back while there is one.
-    fn carry_out(mut alert: Instance, turn: Turn<'_>, out: &mut Decisions) -> Option<Instance> {
+    pub(crate) fn carry_out(mut alert: Instance, turn: Turn<'_>, out: &mut Decisions) -> Option<Instance> {
         let Turn { phase, transition, now, reason, words } = turn;
         alert.phase = phase;
         tracing::info!(monitor = %alert.monitor, alert = alert.rule, transition = ?transition, "an alert changed its state");
@@ -330,13 +359,13 @@ fn update(alert: &Instance, said: &Words) -> Option<AlertUpdate> {
 }
 
 /// What a step did to an alert, and why.
-struct Turn<'a> {
-    phase: Phase,
-    transition: Transition,
-    now: Timestamp,
-    reason: &'a str,
+pub(crate) struct Turn<'a> {
+    pub(crate) phase: Phase,
+    pub(crate) transition: Transition,
+    pub(crate) now: Timestamp,
+    pub(crate) reason: &'a str,
     /// What it says from now on; at its end, what is said of that. `None`: as before.
-    words: Option<Arc<Words>>,
+    pub(crate) words: Option<Arc<Words>>,
 }
 
 /// Whether a result without a change of state left counters that a restart must find: those that lead
@@ -396,6 +425,6 @@ fn alert_event(alert: &Instance, transition: Transition, at: Timestamp, reason: 
 }
 
 /// The text's beginning, cut between characters.
-fn capped(text: &str) -> &str {
+pub(crate) fn capped(text: &str) -> &str {
     &text[..text.floor_char_boundary(REASON_KEPT)]
 }

@@ -6,9 +6,11 @@
 //! fails or stalls, evaluation and paging go on from memory, the commit is repeated until it works,
 //! and one complaint says so.
 
+mod above;
 mod book;
 mod decisions;
 mod ledger;
+mod own;
 mod rules;
 mod shown;
 mod wall;
@@ -59,6 +61,8 @@ pub enum EvalInput {
         /// What is wrong with the files; `None` when nothing is.
         faults: Option<Faults>,
     },
+    /// What stands in the way of our monitors on this machine; `None` when nothing does any more.
+    Impaired(Option<String>),
     /// Something else to remember and show.
     Event(NewEvent),
     /// Alerts of rules, as they now stand.
@@ -145,6 +149,8 @@ pub struct SlotResult {
     pub at: Timestamp,
     /// The judgement.
     pub verdict: Verdict,
+    /// It is unknown because a monitor above is down.
+    pub parent_down: bool,
     /// Its reason, or the summary of a success. Untrusted.
     pub headline: String,
 }
@@ -281,7 +287,7 @@ impl Evaluator {
             let flush = self.book.has_dirty();
             let show = self.shown.next_show(self.clock.now()).map(|d| (Instant::now() + d).max(self.show_at));
             let retry = self.ledger.retry_at();
-            let files = self.book.files_due(self.clock.now()).map(|d| Instant::now() + d);
+            let files = self.book.own_due(self.clock.now()).map(|d| Instant::now() + d);
             let due = self.dispatcher.next_due().into_iter().chain(self.rules.next()).min();
             let due = due.map(|d| Instant::now() + d.since(self.clock.now()).min(LOOK_AT_CLOCK));
             // Every arm is cancel-safe: `recv` and the timers by nature, `landed` because the commit
@@ -316,7 +322,7 @@ impl Evaluator {
                 }
                 () = at(files) => {
                     self.follow_clock(&mut decisions);
-                    self.book.judge_files(self.clock.now(), &mut decisions);
+                    self.book.judge_own(self.clock.now(), &mut decisions);
                     self.dispatch(&mut decisions);
                     self.show_alerts(&mut decisions);
                     self.settle(&mut decisions).await;
@@ -415,6 +421,10 @@ impl Evaluator {
                 self.settle(decisions).await;
                 let receivers = OutboxInput::Receivers { receivers: config.receivers.clone(), complete };
                 self.tell_outbox(receivers).await;
+            }
+            EvalInput::Impaired(what) => {
+                self.book.impaired(what.as_deref(), self.clock.now(), decisions);
+                self.dispatch(decisions);
             }
             EvalInput::Event(event) => decisions.event(event),
             EvalInput::Rules(alerts) => {

@@ -4,12 +4,14 @@
 //! has a label of the same name, it becomes `exported_…`, as Prometheus does.
 
 use crate::base::labels::{Labels, LabelsBuf, METRIC_NAME};
-use crate::base::outcome::Verdict;
+use crate::base::outcome::{Reason, Verdict};
 use crate::config::model::Monitor;
 use crate::wire::api::ProbeResult;
 
 /// `watchdog_monitor_state` of a monitor that is switched off.
 pub const PAUSED: f64 = 4.0;
+/// `watchdog_monitor_state` of a monitor that cannot be judged because one above is down.
+pub const PARENT_IS_DOWN: f64 = 5.0;
 /// The series that says where a monitor stands.
 pub const STATE: &str = "watchdog_monitor_state";
 
@@ -22,15 +24,19 @@ pub fn labels_of(monitor: &Monitor) -> Labels {
     buf.labels()
 }
 
-/// Gives each sample of a result: its labels and its value.
+/// Gives each sample of a result: its labels and its value. One that is unknown says nothing of the target, neither
+/// success nor duration.
 pub fn samples(base: &Labels, result: &ProbeResult, mut add: impl FnMut(&LabelsBuf, f64)) {
-    let (success, state) = match result.verdict {
-        Verdict::Up => (1.0, 1.0),
-        Verdict::Degraded => (1.0, 2.0),
-        Verdict::Down => (0.0, 0.0),
-        Verdict::Unknown => (0.0, 3.0),
+    let took = result.took.as_secs_f64();
+    let judged = |success, state| (state, Some([("probe_success", success), ("probe_duration_seconds", took)]));
+    let (state, own) = match result.verdict {
+        Verdict::Up => judged(1.0, 1.0),
+        Verdict::Degraded => judged(1.0, 2.0),
+        Verdict::Down => judged(0.0, 0.0),
+        Verdict::Unknown if result.reason.as_ref().is_some_and(Reason::blames_parent) => (PARENT_IS_DOWN, None),
+        Verdict::Unknown => (3.0, None),
     };
-    let own = [("probe_success", success), ("probe_duration_seconds", result.took.as_secs_f64()), (STATE, state)];
+    let own = own.into_iter().flatten().chain([(STATE, state)]);
     let mut buf = base.to_buf();
     for (name, value) in own {
         buf.set(METRIC_NAME, name);

@@ -2,6 +2,13 @@
 
 pub mod daemon;
 mod host;
+mod http;
+pub mod keys;
+mod mqtt;
+mod mysql;
+mod postgres;
+mod prometheus;
+mod redis;
 mod reports;
 mod script;
 mod tcp;

@@ -170,6 +170,8 @@ mod tests {
     fn the_flags_are_consistent() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
+        let refused = Cli::try_parse_from(["probe", "tcp", "db:1", "--insecure"]).unwrap_err();
+        assert!(refused.to_string().contains("--tls"), "{refused}");
     }
 
     #[tokio::test]
@@ -203,7 +205,8 @@ mod tests {
         check(call(&["http", "http://x/", "--header", "nope"]).await.0, "has no `:`", "--header");
         check(call(&["http", "http://x/", "--expect-matches", "("]).await.0, "not a regular expression", "quote");
         check(call(&["tcp", "db"]).await.0, "has no port", "PORT");
-        check(call(&["tcp", "db:1", "--insecure"]).await.0, "not TLS itself", "--tls");
+        check(call(&["tcp", "db:1", "--set", "port"]).await.0, "has no `=`", "--set");
+        check(call(&["tcp", "db:1", "--set", "latency.belw=1s"]).await.0, "`belw` is not a key here", "`below`");
         check(call(&["host", "--below", "cpuu=9%"]).await.0, "`cpuu` is not a key here", "`cpu`");
         check(call(&["http", "http://${env:NOT_SET_ANYWHERE}/"]).await.0, "no variable", "set the variable");
     }

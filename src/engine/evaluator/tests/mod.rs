@@ -2,6 +2,7 @@
 
 mod files;
 mod others;
+mod parents;
 
 use std::collections::BTreeMap;
 
@@ -156,7 +157,7 @@ impl Rig {
         self.inbox.send(EvalInput::Config { config: Arc::new(config), complete: true, faults }).await.unwrap();
     }
 
-    /// One result per character: `u`p, `d`own, de`g`raded, un`k`nown.
+    /// One result per character: `u`p, `d`own, de`g`raded, un`k`nown, unknown for a `p`arent.
     async fn results(&mut self, monitor: &Monitor, script: &str) {
         let monitor = Arc::new(monitor.clone());
         for c in script.chars() {
@@ -164,11 +165,18 @@ impl Rig {
                 'u' => (Verdict::Up, "200 OK"),
                 'd' => (Verdict::Down, "connection refused"),
                 'g' => (Verdict::Degraded, "slow"),
+                'p' => (Verdict::Unknown, "`gateway` is down"),
                 _ => (Verdict::Unknown, "no file descriptors"),
             };
             self.clock += 1;
             let at = Timestamp::from_millis(self.clock);
-            let result = SlotResult { monitor: monitor.clone(), at, verdict, headline: headline.to_owned() };
+            let result = SlotResult {
+                monitor: monitor.clone(),
+                at,
+                verdict,
+                parent_down: c == 'p',
+                headline: headline.to_owned(),
+            };
             self.inbox.send(EvalInput::Result(result)).await.unwrap();
         }
     }
@@ -514,7 +522,7 @@ async fn a_database_that_fails_stops_neither_evaluation_nor_paging() {
 
 fn result(monitor: &Monitor, at: i64, verdict: Verdict) -> SlotResult {
     let at = Timestamp::from_millis(at);
-    SlotResult { monitor: Arc::new(monitor.clone()), at, verdict, headline: "200 OK".to_owned() }
+    SlotResult { monitor: Arc::new(monitor.clone()), at, verdict, parent_down: false, headline: "200 OK".to_owned() }
 }
 
 #[test]

@@ -1,12 +1,17 @@
-//! Names to addresses, addresses to connections.
+//! Names to addresses, addresses to connections: the only way in which kinds reach the network.
 //!
-//! A lookup occupies a thread until the resolver gives up, whatever our deadline says. So lookups
-//! take turns: a dead resolver can hold 64 threads, never the whole blocking pool.
+//! A name is resolved once, each of its addresses is asked of the policy, and only those are dialled:
+//! no second answer of a resolver can lead elsewhere.
+
+mod cache;
+mod lookup;
+mod route;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,21 +19,17 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 use crate::base::probe::ProbeCx;
+use crate::collect::dial::cache::Names;
 use crate::collect::fault::{Fault, describe};
 use crate::collect::trace::{Trace, phase};
 
-/// Lookups at a time. glibc's resolver waits up to 10 s for a dead server.
-static LOOKUPS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(64)));
+pub use self::route::{Route, servers};
 
 /// How long one address has before the next is tried beside it (RFC 8305, section 8).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
-
-/// Addresses tried of one name.
-const MAX_ADDRESSES: usize = 8;
 
 /// A host and a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,19 +114,21 @@ impl std::fmt::Display for Peer {
     }
 }
 
-/// Resolves and connects: the phases `resolve` and `connect`.
+/// Resolves and connects, by the system's way: the phases `resolve` and `connect`.
 ///
 /// # Errors
 /// The name has no address, or none of its addresses takes connections.
 pub async fn open(peer: &Peer, cx: &ProbeCx, trace: &mut Trace) -> Result<Bounded, Fault> {
-    trace.begin(phase::RESOLVE);
-    trace.tried.clear();
-    trace.peer = None;
-    let addresses = match peer.literal {
-        Some(ip) => vec![SocketAddr::new(ip, peer.port)],
-        None => resolve(peer, trace).await?,
-    };
-    allowed(&addresses, cx)?;
+    // Building the default route costs nothing: it holds no resolver.
+    open_by(peer, &Route::default(), cx, trace).await
+}
+
+/// The same by the way that a monitor's options give.
+///
+/// # Errors
+/// As of [`open`].
+pub async fn open_by(peer: &Peer, route: &Route, cx: &ProbeCx, trace: &mut Trace) -> Result<Bounded, Fault> {
+    let addresses = addresses(peer, route, cx, trace).await?;
     trace.begin(phase::CONNECT);
     let stream = match addresses.as_slice() {
         [only] => {
@@ -138,7 +141,49 @@ pub async fn open(peer: &Peer, cx: &ProbeCx, trace: &mut Trace) -> Result<Bounde
     // A probe writes once and waits: there is nothing to coalesce. A failure costs only speed.
     let _ = stream.set_nodelay(true);
     trace.end();
-    Ok(Bounded { stream, deadline: cx.deadline })
+    Ok(Bounded::new(stream, cx))
+}
+
+/// Resolves alone, for kinds that do not speak TCP: the phase `resolve`. The addresses stand in the order in
+/// which they are to be tried, at least one, and the policy allows each.
+///
+/// # Errors
+/// The name has no address, or may not be dialled.
+pub async fn addresses(peer: &Peer, route: &Route, cx: &ProbeCx, trace: &mut Trace) -> Result<Vec<SocketAddr>, Fault> {
+    trace.begin(phase::RESOLVE);
+    trace.tried.clear();
+    trace.peer = None;
+    let addresses = match (route.pinned(peer.port), peer.literal) {
+        (Some(pinned), _) => vec![pinned],
+        (None, Some(ip)) => vec![literal(ip, peer, route)?],
+        (None, None) => resolve(peer, route, cx, trace).await?,
+    };
+    allowed(&addresses, cx)?;
+    trace.end();
+    Ok(addresses)
+}
+
+fn literal(ip: IpAddr, peer: &Peer, route: &Route) -> Result<SocketAddr, Fault> {
+    match route.takes(ip, &[ip]) {
+        true => Ok(SocketAddr::new(ip, peer.port)),
+        false => Err(Fault::target("dns", format!("{ip} is not of the version of IP that `ip_version` asks for"))),
+    }
+}
+
+async fn resolve(peer: &Peer, route: &Route, cx: &ProbeCx, trace: &mut Trace) -> Result<Vec<SocketAddr>, Fault> {
+    let names = route.names().unwrap_or_else(|| Names::system());
+    allowed(names.servers(), cx)?;
+    let families = route.families();
+    let found = match names.known(&peer.host, families) {
+        Some(found) => found,
+        None => {
+            let found = names.find(&peer.host, families, |heard| trace.heard = Some(heard)).await;
+            trace.heard = None;
+            found?
+        }
+    };
+    let wanted = found.iter().filter(|ip| route.takes(**ip, &found));
+    Ok(wanted.map(|ip| SocketAddr::new(*ip, peer.port)).collect())
 }
 
 /// One address that may not be dialled is enough: which of them a name leads to is not ours to choose.
@@ -154,12 +199,19 @@ fn allowed(addresses: &[SocketAddr], cx: &ProbeCx) -> Result<(), Fault> {
 /// A peer that floods keeps its reader busy without a pause. Timers of a busy runtime fire late: with
 /// endless `103` responses one of 300 ms fired more than 300 ms late. So each read asks the clock.
 #[derive(Debug)]
-pub struct Bounded {
-    stream: TcpStream,
+pub struct Bounded<S = TcpStream> {
+    stream: S,
     deadline: Instant,
 }
 
-impl AsyncRead for Bounded {
+impl<S> Bounded<S> {
+    /// Any stream, until the probe's deadline.
+    pub fn new(stream: S, cx: &ProbeCx) -> Self {
+        Self { stream, deadline: cx.deadline }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if Instant::now() >= self.deadline {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
@@ -168,7 +220,7 @@ impl AsyncRead for Bounded {
     }
 }
 
-impl AsyncWrite for Bounded {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Bounded<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
@@ -193,38 +245,6 @@ impl AsyncWrite for Bounded {
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
     }
-}
-
-async fn resolve(peer: &Peer, trace: &mut Trace) -> Result<Vec<SocketAddr>, Fault> {
-    trace.queued = true;
-    let turn = Arc::clone(&LOOKUPS).acquire_owned().await;
-    trace.queued = false;
-    let Ok(turn) = turn else {
-        return Err(Fault::local("local_resolver", "the resolver is shut down"));
-    };
-    let (host, port) = (peer.host.clone(), peer.port);
-    let lookup = tokio::task::spawn_blocking(move || {
-        // Held by the thread, not by the probe: a probe that is dropped leaves the lookup running.
-        let _turn = turn;
-        (&*host, port).to_socket_addrs().map(|found| found.take(MAX_ADDRESSES).collect::<Vec<_>>())
-    });
-    let found = match lookup.await {
-        Ok(Ok(found)) => found,
-        Ok(Err(e)) => {
-            let fault = Fault::io("resolving", &e);
-            if fault.is_local() {
-                return Err(fault);
-            }
-            let text = e.to_string();
-            let cause = text.rsplit(": ").next().unwrap_or(&text).to_lowercase();
-            return Err(Fault::target("dns", format!("`{}` does not resolve: {cause}", peer.host)));
-        }
-        Err(e) => return Err(Fault::local("local_resolver", format!("the lookup did not run: {e}"))),
-    };
-    if found.is_empty() {
-        return Err(Fault::target("dns", format!("`{}` has no address", peer.host)));
-    }
-    Ok(found)
 }
 
 /// Tries addresses in order, each with a head start before the next; the first connection wins.

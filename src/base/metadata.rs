@@ -1,6 +1,4 @@
-//! What senders say of their metrics: type, help, unit. The store keeps it.
-
-use crate::tsdb::metadata::Metadata;
+//! What senders and targets say of their metrics: type, help, unit.
 
 /// The type of a metric.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,33 +56,9 @@ pub struct Meta {
     pub unit: String,
 }
 
-impl Meta {
-    /// This description with what it does not say taken from an older one.
-    #[must_use]
-    pub fn or(mut self, older: &Metadata) -> Self {
-        if self.kind == Kind::Unknown {
-            self.kind = Kind::from_word(&older.kind).unwrap_or_default();
-        }
-        for (text, old) in [(&mut self.help, &older.help), (&mut self.unit, &older.unit)] {
-            if text.is_empty() {
-                text.push_str(old);
-            }
-        }
-        self
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_description_completes_what_is_known() {
-        let older = Metadata { kind: "counter".into(), help: "old".into(), unit: "bytes".into() };
-        let newer = Meta { kind: Kind::Unknown, help: "new".to_owned(), unit: String::new() };
-        let both = Meta { kind: Kind::Counter, help: "new".to_owned(), unit: "bytes".to_owned() };
-        assert_eq!(newer.or(&older), both);
-    }
 
     #[test]
     fn kinds_have_their_numbers_and_words() {

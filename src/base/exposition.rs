@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use crate::base::labels::{LabelsBuf, METRIC_NAME};
-use crate::engine::intake::metadata::Kind;
+use crate::base::metadata::Kind;
 
 /// Which of the two formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// A label as found: name, value.
-type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
+pub type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
 
 /// Reads lines; reusable without allocating.
 #[derive(Debug)]
@@ -146,8 +146,15 @@ impl<'a> Parser<'a> {
     }
 
     fn sample(&mut self, line: &'a str, labels: &mut LabelsBuf) -> Result<Line<'a>, LineError> {
+        let at = self.read_series(Cursor(line))?;
+        let (value, time) = self.tail(at)?;
+        self.collect(labels)?;
+        Ok(Line::Sample(value, time))
+    }
+
+    /// Reads name and labels, and gives what follows.
+    fn read_series(&mut self, mut at: Cursor<'a>) -> Result<Cursor<'a>, LineError> {
         self.pairs.clear();
-        let mut at = Cursor(line);
         let name = at.name();
         if !name.is_empty() {
             self.pairs.push((Cow::Borrowed(METRIC_NAME), Cow::Borrowed(name)));
@@ -162,6 +169,11 @@ impl<'a> Parser<'a> {
                 Some(_) | None => LineError::Missing("the metric's name"),
             });
         }
+        Ok(at)
+    }
+
+    /// Reads what follows a sample's labels.
+    fn tail(&self, mut at: Cursor<'_>) -> Result<(f64, Option<i64>), LineError> {
         at.space();
         let value = at.word();
         if value.is_empty() {
@@ -180,8 +192,43 @@ impl<'a> Parser<'a> {
         if !at.0.is_empty() && !exemplar {
             return Err(LineError::Unexpected(quoted(at.0)));
         }
-        self.collect(labels)?;
-        Ok(Line::Sample(value, time))
+        Ok((value, time))
+    }
+
+    /// Splits the line of a sample into its series, unread, and the rest; nothing for any other line. Whoever has
+    /// seen the series before need not read its labels again.
+    pub fn split(&self, line: &'a str) -> Option<(&'a str, &'a str)> {
+        let line = line.trim_matches([' ', '\t', '\r']);
+        if self.ended || line.is_empty() || line.starts_with('#') {
+            return None;
+        }
+        Some(line.split_at(series_end(line.as_bytes())?))
+    }
+
+    /// Reads value and time of a sample: what [`split`](Self::split) gave as the rest.
+    ///
+    /// # Errors
+    /// They are not understood.
+    pub fn value(&self, rest: &str) -> Result<(f64, Option<i64>), LineError> {
+        self.tail(Cursor(rest))
+    }
+
+    /// Reads the labels of a series that [`split`](Self::split) gave, empty ones included, sorted by name.
+    ///
+    /// # Errors
+    /// They are not understood.
+    pub fn series(&mut self, series: &'a str) -> Result<&[Pair<'a>], LineError> {
+        let rest = self.read_series(Cursor(series))?;
+        if !rest.0.is_empty() {
+            return Err(LineError::Unexpected(quoted(rest.0)));
+        }
+        self.sort()?;
+        Ok(&self.pairs)
+    }
+
+    /// Whether `# EOF` was read.
+    pub const fn ended(&self) -> bool {
+        self.ended
     }
 
     /// What stands between braces, the opening one read.
@@ -226,22 +273,27 @@ impl<'a> Parser<'a> {
             Format::Text => text.parse().map_err(|_| refused()),
             Format::OpenMetrics => {
                 let ms = float(text).ok_or_else(refused)? * 1e3;
-                // Beyond 2^53 a float has no milliseconds any more.
-                if ms.abs() <= 9e15 { Ok(ms.round() as i64) } else { Err(refused()) }
+                // Beyond 2^53 a float has no milliseconds any more. Cut off, not rounded, as Prometheus does.
+                if ms.abs() <= 9e15 { Ok(ms as i64) } else { Err(refused()) }
             }
         }
     }
 
     fn collect(&mut self, labels: &mut LabelsBuf) -> Result<(), LineError> {
+        self.sort()?;
         labels.clear();
+        for (name, value) in &self.pairs {
+            labels.push(name, value);
+        }
+        Ok(())
+    }
+
+    fn sort(&mut self) -> Result<(), LineError> {
         if !self.pairs.is_sorted_by(|a, b| a.0 < b.0) {
             self.pairs.sort_by(|a, b| a.0.cmp(&b.0));
             if let Some(twice) = self.pairs.windows(2).find(|w| w[0].0 == w[1].0) {
                 return Err(LineError::Twice(quoted(&twice[0].0)));
             }
-        }
-        for (name, value) in &self.pairs {
-            labels.push(name, value);
         }
         Ok(())
     }
@@ -273,6 +325,26 @@ fn unescaped(text: &str, quotes: bool) -> Cow<'_, str> {
         }
     }
     Cow::Owned(out)
+}
+
+/// Where the series of a sample's line ends: behind its braces, or before the first blank.
+fn series_end(line: &[u8]) -> Option<usize> {
+    let name = line.iter().position(|b| matches!(b, b'{' | b' ' | b'\t'))?;
+    let open = name + line[name..].iter().position(|b| !matches!(b, b' ' | b'\t'))?;
+    if line[open] != b'{' {
+        return Some(name);
+    }
+    let mut i = open + 1;
+    let mut within = false;
+    loop {
+        match line.get(i)? {
+            b'\\' if within => i += 1,
+            b'"' => within = !within,
+            b'}' if !within => return Some(i + 1),
+            _ => {}
+        }
+        i += 1;
+    }
 }
 
 /// What is left of a line.
@@ -392,6 +464,31 @@ mod tests {
             None,
         );
         sample(OpenMetrics, r##"a 1 2 # {id="x"} 0.5"##, r#"{__name__="a"}"#, 1.0, Some(2_000));
+    }
+
+    #[test]
+    fn a_line_splits_into_series_and_rest_as_it_is_read_whole() {
+        #[track_caller]
+        fn check(line: &str, want: Option<(&str, &str)>) {
+            let mut parser = Parser::new(Format::Text);
+            assert_eq!(parser.split(line), want, "{line}");
+            if let Some((series, rest)) = want {
+                let mut whole = LabelsBuf::default();
+                let Ok(Line::Sample(value, time)) = parser.line(line, &mut whole) else { panic!("{line}") };
+                assert_eq!(parser.value(rest), Ok((value, time)), "{line}");
+                let mut split = LabelsBuf::default();
+                parser.series(series).unwrap().iter().for_each(|(k, v)| split.push(k, v));
+                assert_eq!(split, whole, "{line}");
+            }
+        }
+        check("up 1", Some(("up", " 1")));
+        check("  up\t1 5 ", Some(("up", "\t1 5")));
+        check(r#"a{x="}\" }",y=""} 2"#, Some((r#"a{x="}\" }",y=""}"#, " 2")));
+        check(r#"a {x="1"}3"#, Some((r#"a {x="1"}"#, "3")));
+        check(r#"{"my.name","a b"="c"} 1"#, Some((r#"{"my.name","a b"="c"}"#, " 1")));
+        for none in ["", "# HELP a b", "up", "a{x=\"1"] {
+            check(none, None);
+        }
     }
 
     #[test]

@@ -1,0 +1,122 @@
+//! The alerts about ourselves: that the files are broken, and that this machine stands in the way of its monitors.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::alert::instance::{Instance, Phase};
+use crate::alert::rule::{Fingerprint, Words};
+use crate::alert::{files, impaired, own};
+use crate::base::time::Timestamp;
+use crate::engine::evaluator::book::{Book, Turn, capped};
+use crate::engine::evaluator::decisions::Decisions;
+
+/// A built-in rule.
+#[derive(Debug)]
+struct Kind {
+    name: &'static str,
+    hold: Duration,
+    fingerprint: fn() -> Fingerprint,
+    over: fn(&Words) -> Words,
+}
+
+const FILES: Kind =
+    Kind { name: files::CONFIG_INVALID, hold: files::HOLD, fingerprint: files::fingerprint, over: files::over };
+const IMPAIRED: Kind = Kind {
+    name: impaired::SELF_IMPAIRED,
+    hold: impaired::HOLD,
+    fingerprint: impaired::fingerprint,
+    over: impaired::over,
+};
+
+/// What is wrong, as the alert says it and in one line.
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    words: Arc<Words>,
+    reason: String,
+}
+
+impl Trouble {
+    /// Errors in the configuration files.
+    pub(crate) fn files(errors: usize, first: &str) -> Self {
+        let first = capped(first);
+        Self { words: Arc::new(files::words(errors, first)), reason: first.to_owned() }
+    }
+
+    /// This machine stands in the way.
+    pub(crate) fn impaired(what: &str) -> Self {
+        let what = capped(what);
+        Self { words: Arc::new(impaired::words(what)), reason: what.to_owned() }
+    }
+}
+
+/// One alert about ourselves, and what is wrong now.
+#[derive(Debug)]
+pub(crate) struct Own {
+    kind: &'static Kind,
+    trouble: Option<Trouble>,
+    alert: Option<Instance>,
+}
+
+impl Own {
+    /// About the files.
+    pub(crate) const fn files() -> Self {
+        Self { kind: &FILES, trouble: None, alert: None }
+    }
+
+    /// About this machine.
+    pub(crate) const fn impaired() -> Self {
+        Self { kind: &IMPAIRED, trouble: None, alert: None }
+    }
+
+    /// Takes the alert over when it is the one remembered; gives it back when it is another.
+    pub(crate) fn remember(&mut self, alert: Instance) -> Option<Instance> {
+        if alert.fingerprint != (self.kind.fingerprint)() {
+            return Some(alert);
+        }
+        self.alert = Some(alert);
+        None
+    }
+
+    /// Takes over what is wrong now.
+    pub(crate) fn now(&mut self, trouble: Option<Trouble>) {
+        self.trouble = trouble;
+    }
+
+    /// Time until the trouble has lasted long enough for an alert.
+    pub(crate) fn due(&self, now: Timestamp) -> Option<Duration> {
+        match self.alert.as_ref().map(|a| a.phase) {
+            Some(Phase::Pending { since }) if self.trouble.is_some() => Some(since.plus(self.kind.hold).since(now)),
+            _ => None,
+        }
+    }
+
+    /// The wall clock was set by so many milliseconds: what is held is held no longer and no shorter.
+    pub(crate) fn shift(&mut self, by: i64) {
+        if let Some(Instance { phase: Phase::Pending { since }, .. }) = &mut self.alert {
+            *since = Timestamp::from_millis(since.millis().saturating_add(by));
+        }
+    }
+
+    /// Steps the alert. A receiver that the same configuration brought is told.
+    pub(crate) fn judge(&mut self, now: Timestamp, out: &mut Decisions) {
+        let kind = self.kind;
+        let phase = self.alert.as_ref().map_or(Phase::Inactive, |a| a.phase);
+        let (phase, Some(transition)) = own::step(phase, self.trouble.is_some(), kind.hold, now) else { return };
+        let words = self.trouble.as_ref().map(|t| Arc::clone(&t.words));
+        let Some(alert) = self.alert.take().or_else(|| {
+            Some(Instance {
+                fingerprint: (kind.fingerprint)(),
+                rule: kind.name.to_owned(),
+                monitor: own::subject(),
+                phase: Phase::Inactive,
+                words: words.clone()?,
+            })
+        }) else {
+            return;
+        };
+        let words = words.unwrap_or_else(|| Arc::new((kind.over)(&alert.words)));
+        let reason = self.trouble.as_ref().map(|t| t.reason.as_str()).unwrap_or_default();
+        let turn = Turn { phase, transition, now, reason, words: Some(words) };
+        self.alert = Book::carry_out(alert, turn, out);
+    }
+}

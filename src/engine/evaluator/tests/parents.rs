@@ -1,0 +1,119 @@
+//! Monitors that depend on others, and the alert about this machine.
+
+use super::*;
+
+fn family() -> (Monitor, Monitor, Config) {
+    let gateway = monitor("gateway");
+    let shop = Monitor { depends_on: vec![gateway.name.clone()], ..monitor("shop") };
+    let config = config(&[gateway.clone(), shop.clone()], &["ops"]);
+    (gateway, shop, config)
+}
+
+fn told(said: &Said) -> Vec<(String, Status)> {
+    let name = |o: &Owed| o.notification.alerts[0].labels.get("monitor").unwrap_or_default().to_owned();
+    said.messages.iter().map(|o| (name(o), o.notification.status())).collect()
+}
+
+#[tokio::test]
+async fn a_child_that_fails_before_its_parent_is_found_down_is_not_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (gateway, shop, config) = family();
+    let mut rig = Rig::start(dir.path());
+    rig.config(config).await;
+    rig.results(&gateway, "u").await;
+    rig.results(&shop, "uddd").await;
+    rig.results(&gateway, "d").await;
+    // Judged with the parent's failure known.
+    rig.results(&shop, "dpp").await;
+    rig.results(&gateway, "d").await;
+    rig.pass().await;
+    let said = rig.stop().await;
+    assert_eq!(told(&said), [("gateway".to_owned(), Status::Firing)]);
+    assert_eq!(said.last_status("shop"), Some((State::Unknown, 0)));
+}
+
+#[tokio::test]
+async fn a_child_that_fails_alone_is_told_once_its_parent_was_found_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let (gateway, shop, config) = family();
+    let mut rig = Rig::start(dir.path());
+    rig.config(config).await;
+    rig.results(&gateway, "u").await;
+    rig.results(&shop, "udd").await;
+    rig.act(|turn| assert!(turn.dispatcher().alerts().next().is_none())).await;
+    rig.results(&gateway, "u").await;
+    rig.pass().await;
+    assert_eq!(told(&rig.stop().await), [("shop".to_owned(), Status::Firing)]);
+}
+
+#[tokio::test]
+async fn a_parent_that_is_not_probed_holds_nothing_for_ever() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, shop, config) = family();
+    let mut rig = Rig::start(dir.path());
+    rig.config(config).await;
+    rig.results(&shop, "udd").await;
+    // Interval, timeout and what a result may be late by: 13 s.
+    rig.clock += 13_000;
+    rig.results(&shop, "d").await;
+    rig.pass().await;
+    assert_eq!(told(&rig.stop().await), [("shop".to_owned(), Status::Firing)]);
+}
+
+#[tokio::test]
+async fn once_the_parent_is_back_the_child_is_judged_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let (gateway, shop, config) = family();
+    let mut rig = Rig::start(dir.path());
+    rig.config(config).await;
+    rig.results(&shop, "d").await;
+    rig.results(&gateway, "du").await;
+    // One failure from before, one after: not two in a row.
+    rig.results(&shop, "pd").await;
+    rig.results(&gateway, "u").await;
+    rig.act(|turn| assert!(turn.dispatcher().alerts().next().is_none())).await;
+    rig.results(&shop, "d").await;
+    rig.results(&gateway, "u").await;
+    rig.pass().await;
+    assert_eq!(told(&rig.stop().await), [("shop".to_owned(), Status::Firing)]);
+}
+
+#[tokio::test]
+async fn what_fires_neither_ends_nor_is_told_again_while_nothing_can_be_judged() {
+    let dir = tempfile::tempdir().unwrap();
+    let (gateway, shop, config) = family();
+    let mut rig = Rig::start(dir.path());
+    rig.config(config).await;
+    rig.results(&shop, "dd").await;
+    rig.results(&gateway, "u").await;
+    rig.results(&shop, "kkkkkkpppp").await;
+    rig.pass().await;
+    let said = rig.stop().await;
+    assert_eq!(told(&said), [("shop".to_owned(), Status::Firing)]);
+    assert_eq!(said.alerts(), [(AlertState::Firing, "shop".to_owned())]);
+}
+
+#[tokio::test]
+async fn trouble_of_our_own_is_one_alert_and_its_end_another_message() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start(dir.path());
+    rig.config(config(&[], &["ops"])).await;
+    let what = "this machine has lost its default route".to_owned();
+    rig.inbox.send(EvalInput::Impaired(Some(what))).await.unwrap();
+    rig.pass().await;
+    let owed = loop {
+        if let OutboxInput::Owed(owed) = rig.outbox.recv().await.unwrap() {
+            break owed;
+        }
+    };
+    let alert = &owed[0].notification.alerts[0];
+    assert_eq!(
+        alert.labels.to_string(),
+        r#"{alertname="WatchdogSelfImpaired", monitor="watchdog", severity="critical"}"#
+    );
+    assert!(alert.annotations.get("description").unwrap().starts_with("this machine has lost its default route;"));
+    rig.inbox.send(EvalInput::Impaired(None)).await.unwrap();
+    rig.pass().await;
+    let said = rig.stop().await;
+    assert_eq!(said.messages[0].notification.alerts[0].status, Status::Resolved);
+}

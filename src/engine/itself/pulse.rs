@@ -1,0 +1,102 @@
+//! What goes on by itself: notices when the process stood still, decides whether we are impaired and says so, and
+//! looks at the uplink while nothing fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{self, Instant};
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::board::Report;
+use crate::engine::evaluator::EvalInput;
+use crate::engine::itself::tally::Minute;
+use crate::engine::itself::{Itself, Looks};
+use crate::engine::metrics::Metrics;
+
+/// Distance between two beats.
+const BEAT: Duration = Duration::from_secs(1);
+/// A beat that is late by this much means that nothing ran meanwhile.
+const STALL: Duration = Duration::from_secs(1);
+
+/// The actor that says whether we are impaired.
+pub struct Pulse {
+    /// How we stand.
+    pub itself: Arc<Itself>,
+    /// Raises and ends the alert about ourselves.
+    pub evaluator: mpsc::Sender<EvalInput>,
+    /// Shows it.
+    pub board: mpsc::Sender<Report>,
+    /// Counts it.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Pulse {
+    /// Works until `stop`.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut minute = Minute::default();
+        let mut said: Option<(String, String)> = None;
+        let mut next = Instant::now() + BEAT;
+        while stop.run_until_cancelled(time::sleep_until(next)).await.is_some() {
+            self.itself.notice_stall(next);
+            next = Instant::now() + BEAT;
+            minute.push(self.itself.tally.take());
+            let looks = self.itself.looks();
+            let now = looks.trouble().map(|text| ("look".to_owned(), text)).or_else(|| minute.trouble());
+            // Another example of the same is no news.
+            let class = |t: &Option<(String, String)>| t.as_ref().map(|(class, _)| class.clone());
+            if class(&now) == class(&said) {
+                continue;
+            }
+            said = now;
+            let text = said.as_ref().map(|(_, text)| text.clone());
+            match &text {
+                Some(what) => tracing::error!(what, "this machine stands in the way of its monitors"),
+                None => tracing::info!("this machine stands in nobody's way any more"),
+            }
+            self.metrics.impaired.set(i64::from(text.is_some()));
+            // Both outlive this actor.
+            let what = text.as_ref().map(|text| format!("monitors cannot be judged: {text}"));
+            let _ = self.board.send(Report::Complaint { part: "self", what }).await;
+            let _ = self.evaluator.send(EvalInput::Impaired(text)).await;
+        }
+    }
+}
+
+impl Itself {
+    pub(crate) fn notice_stall(&self, expected: Instant) {
+        let now = Instant::now();
+        let late = now.saturating_duration_since(expected);
+        if late > STALL
+            && let Ok(mut stall) = self.stall.lock()
+        {
+            tracing::warn!(seconds = late.as_secs_f64(), "the process stood still");
+            *stall = Some((expected, now));
+        }
+    }
+}
+
+/// Looks at the uplink at intervals, so that trouble is known before anything fails, and its end, too.
+pub async fn rounds(itself: Arc<Itself>, stop: CancellationToken) {
+    let mut last: Option<Arc<Looks>> = None;
+    loop {
+        let looks = itself.looks();
+        let now = Instant::now();
+        // Who names references wants to know of trouble early: whether the name servers know the root is seen once.
+        let first = last.as_ref().is_none_or(|before| !Arc::ptr_eq(before, &looks));
+        let names = (first && !looks.settings.references.is_empty()) || looks.names.known().is_some();
+        let round = async {
+            looks.route(now, now).await;
+            looks.uplink(itself.clock, now, now).await;
+            if names {
+                looks.names(now, now).await;
+            }
+            // New settings are looked at with the next round; the distance is at most that of the old ones.
+            time::sleep_until(now + looks.settings.interval).await;
+        };
+        if stop.run_until_cancelled(round).await.is_none() {
+            return;
+        }
+        last = Some(looks);
+    }
+}
