@@ -13,7 +13,7 @@ use crate::config::fnv::Fnv;
 use crate::config::general::General;
 use crate::config::jobs;
 use crate::config::messages::Named;
-use crate::config::model::Monitor;
+use crate::config::model::{Monitor, Schedule};
 use crate::config::report::{Code, Source};
 use crate::config::rules::RuleGroup;
 use crate::config::yaml::{self, Entry, Node, Span, SyntaxKind, Value};
@@ -185,7 +185,12 @@ impl<'a> Reader<'a> {
             general.digest(&mut hash);
             depends_on.iter().for_each(|mention| mention.name.hash(&mut hash));
             cx.digest_entries(options.into_iter(), &mut hash);
+            let judged = probe.judged;
             let mut monitor = general.monitor(name.clone(), probe, source, hash.finish());
+            if let Some(every) = judged {
+                monitor.schedule = Schedule::Every(every);
+                monitor.timeout = monitor.timeout.min(every);
+            }
             monitor.depends_on = depends_on.iter().filter_map(|on| MonitorName::new(&on.name).ok()).collect();
             Arc::new(monitor)
         });
