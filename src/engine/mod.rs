@@ -22,6 +22,7 @@ pub mod reload;
 pub mod ruler;
 pub mod runner;
 pub mod scheduler;
+pub mod sla;
 pub mod start;
 pub mod storage;
 pub mod systemd;

@@ -15,6 +15,7 @@ pub mod reload;
 pub mod rule;
 pub mod serve;
 pub mod silence;
+pub mod sla;
 pub mod status;
 pub mod tsdb;
 pub mod tui;
@@ -88,6 +89,9 @@ pub enum Command {
     Drill(drill::DrillArgs),
     /// Ask for metrics in PromQL: now, at a time, or over a range
     Query(query::QueryArgs),
+    /// Report how available monitors were
+    #[command(subcommand)]
+    Sla(sla::SlaCommand),
     /// Probe a target once, without a server and without files
     Probe(Box<probe::ProbeArgs>),
     /// Look at the store of samples, or delete from it
@@ -129,6 +133,7 @@ pub fn run(command: Option<Command>, ui: &mut Ui, cx: &Context) -> Done {
         Some(Command::Notify(command)) => notify::run(&command, ui, cx),
         Some(Command::Drill(args)) => drill::run(&args, ui, cx),
         Some(Command::Query(args)) => query::run(&args, ui, cx),
+        Some(Command::Sla(command)) => sla::run(&command, ui, cx),
         Some(Command::Tsdb(command)) => tsdb::run(&command, ui, cx),
         Some(Command::Completions(args)) => completions::run(&args, ui),
         Some(Command::Man(args)) => man::run(&args, ui),
