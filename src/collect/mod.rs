@@ -43,4 +43,5 @@ pub mod trace;
 pub mod udp;
 pub mod unix;
 pub mod value;
+pub mod webhook;
 pub mod websocket;

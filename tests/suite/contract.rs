@@ -136,6 +136,10 @@ async fn whatever_never_ends_ends_at_the_deadline_and_says_where() {
     let evil = Evil::start().await;
     let black_hole = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let hole = black_hole.local_addr().unwrap();
+    let mute = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let silent = mute.local_addr().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let _socket = tokio::net::UnixListener::bind(dir.path().join("s")).unwrap();
     for (kind, text, phase) in [
         ("http", format!("{{url: \"{}\"}}", evil.url("/drip")), "transfer"),
         ("http", format!("{{url: \"{}\"}}", evil.url("/slow-headers")), "processing"),
@@ -144,6 +148,17 @@ async fn whatever_never_ends_ends_at_the_deadline_and_says_where() {
         ("http", format!("{{url: \"https://{hole}\"}}"), "tls"),
         ("tcp", format!("{{host: \"{hole}\", expect: {{contains: x}}}}"), "processing"),
         ("tcp", format!("{{host: \"{hole}\", tls: true}}"), "tls"),
+        ("tcp", format!("{{host: \"{hole}\", steps: [{{send: x}}, {{expect: y}}]}}"), "processing"),
+        ("udp", format!("{{host: \"{silent}\", send: x, expect: {{contains: x}}}}"), "processing"),
+        ("unix", format!("{{path: {}, expect: {{contains: x}}}}", dir.path().join("s").display()), "processing"),
+        ("tls", format!("{{host: \"{hole}\", expect: {{valid_for: 1d}}}}"), "tls"),
+        ("tls", format!("{{host: \"{hole}\", starttls: smtp}}"), "processing"),
+        ("grpc", format!("{{host: \"{hole}\"}}"), "processing"),
+        ("websocket", format!("{{url: \"ws://{hole}/\"}}"), "processing"),
+        ("smtp", format!("{{host: \"{hole}\", expect: {{extensions: [SIZE]}}}}"), "processing"),
+        ("imap", format!("{{host: \"{hole}\"}}"), "processing"),
+        ("ssh", format!("{{host: \"{hole}\"}}"), "processing"),
+        ("ntp", format!("{{host: \"{silent}\"}}"), "processing"),
         ("prometheus", format!("{{url: \"{}\"}}", evil.url("/drip")), "transfer"),
         ("prometheus", format!("{{url: \"{}\"}}", evil.url("/silent")), "processing"),
         ("script", "{command: [/bin/sleep, \"60\"]}".to_owned(), "run"),
@@ -169,6 +184,15 @@ async fn a_probe_may_be_dropped_at_any_moment() {
             format!("{{url: \"https://localhost:{}\", tls: {{ca_file: {}}}}}", tls.port, ca.file.path().display()),
         ),
         ("tcp", format!("{{host: \"{}\", send: x, expect: {{contains: y}}}}", evil.at)),
+        ("udp", format!("{{host: \"{}\", send: x, wait: 10ms}}", evil.at)),
+        ("unix", "{path: /does/not/exist}".to_owned()),
+        ("tls", format!("{{host: \"localhost:{}\"}}", tls.port)),
+        ("grpc", format!("{{host: \"localhost:{}\", tls: {{verify: false}}}}", tls.port)),
+        ("websocket", format!("{{url: \"{}\"}}", evil.url("/endless").replace("http", "ws"))),
+        ("smtp", format!("{{host: \"{}\"}}", evil.at)),
+        ("imap", format!("{{host: \"{}\"}}", evil.at)),
+        ("ssh", format!("{{host: \"{}\"}}", evil.at)),
+        ("ntp", format!("{{host: \"{}\"}}", evil.at)),
         ("prometheus", format!("{{url: \"{}\"}}", evil.url("/endless"))),
         ("prometheus", format!("{{static_configs: [{{targets: [\"{0}\", \"{0}\"]}}]}}", evil.at)),
         ("script", "{command: [/bin/echo, OK]}".to_owned()),
@@ -193,6 +217,15 @@ async fn no_secret_is_in_any_part_of_an_outcome() {
         ("http", format!("{{url: \"{}\", method: POST, body: \"${{env:TOKEN}}\", expect: {{body: {{contains: \"${{env:TOKEN}}-x\"}}}}}}", evil.url("/echo"))),
         ("tcp", format!("{{host: \"{}\", send: \"GET /echo${{env:TOKEN}} HTTP/1.0\\r\\n\\r\\n\", expect: {{contains: nope}}}}", evil.at)),
         ("script", "{command: [/bin/sh, -c, 'echo $T; echo \"x|a$T=1\" >&2; exit 2', \"${env:TOKEN}\"], env: {T: \"${env:TOKEN}\"}}".to_owned()),
+        ("tcp", format!("{{host: \"{}\", steps: [{{send_line: \"GET /echo${{env:TOKEN}} HTTP/1.0\"}}, {{send_line: \"\"}}, {{expect: nope}}]}}", evil.at)),
+        ("udp", format!("{{host: \"{}\", send: \"${{env:TOKEN}}\", expect: {{contains: nope}}}}", evil.at)),
+        ("unix", "{path: \"/run/${env:TOKEN}\", send: \"${env:TOKEN}\"}".to_owned()),
+        ("tls", format!("{{host: \"{}\", expect: {{issuer: \"${{env:TOKEN}}\"}}}}", evil.at)),
+        ("grpc", format!("{{host: \"{}\", metadata: {{authorization: \"Bearer ${{env:TOKEN}}\"}}}}", evil.at)),
+        ("websocket", format!("{{url: \"{}?k=${{env:TOKEN}}\", headers: {{Authorization: \"Bearer ${{env:TOKEN}}\"}}}}", evil.url("/echo").replace("http", "ws"))),
+        ("smtp", format!("{{host: \"{}\", open_login: true, user: \"${{env:TOKEN}}\", password: \"${{env:TOKEN}}\"}}", evil.at)),
+        ("imap", format!("{{host: \"{}\", open_login: true, user: \"${{env:TOKEN}}\", password: \"${{env:TOKEN}}\"}}", evil.at)),
+        ("ssh", format!("{{host: \"{}\", user: \"${{env:TOKEN}}\", password: \"${{env:TOKEN}}\", command: \"${{env:TOKEN}}\"}}", evil.at)),
         ("heartbeat", "{token: \"${env:TOKEN}\"}".to_owned()),
         ("prometheus", format!("{{url: \"{}?k=${{env:TOKEN}}\", authorization: {{credentials: \"${{env:TOKEN}}\"}}}}", evil.url("/echo"))),
         ("prometheus", format!("{{url: \"http://user:resolved-TOKEN@{}/${{env:TOKEN}}\", params: {{k: \"${{env:TOKEN}}\"}}}}", evil.at)),

@@ -1,12 +1,20 @@
 //! Kinds of monitors against the real server of their protocol: good, refused, slow, broken.
 
 pub mod daemon;
+mod grpc;
+mod host;
 mod http;
+mod imap;
 pub mod keys;
 mod mqtt;
 mod mysql;
+mod ntp;
 mod postgres;
 mod prometheus;
 mod redis;
+mod reports;
 mod script;
+mod smtp;
+mod ssh;
 mod tcp;
+mod tls;
