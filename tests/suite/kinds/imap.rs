@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, User, chown};
 use watchdog::base::outcome::{Outcome, Verdict};
 
 use crate::kinds::daemon::probe;
@@ -22,6 +22,11 @@ async fn a_real_mailbox_is_counted_and_its_newest_message_dated() {
     let inbox = server.dir().join("mail/new");
     for folder in ["new", "cur", "tmp"] {
         fs::create_dir_all(server.dir().join("mail").join(folder)).unwrap();
+    }
+    // Dovecot serves no mail to root.
+    let nobody = User::from_name("nobody").unwrap().unwrap();
+    for folder in ["mail", "mail/new", "mail/cur", "mail/tmp"] {
+        chown(&server.dir().join(folder), Some(nobody.uid), Some(nobody.gid)).unwrap();
     }
     let cert = server.dir().join("cert.pem").display().to_string();
     let tls = format!("tls: {{ca_file: {cert}}}");

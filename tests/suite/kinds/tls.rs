@@ -1,6 +1,8 @@
 //! `tls` against bad servers of this process, a real OpenSSL, and the real servers of protocols with STARTTLS.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -193,7 +195,7 @@ fn openssl(dir: TempDir, more: &[&str]) -> (Daemon, u16) {
     let port = free_port();
     let at = port.to_string();
     let mut args =
-        vec!["s_server", "-accept", &at, "-cert", "cert.pem", "-key", "key.pem", "-cert_chain", "ca.pem", "-quiet"];
+        vec!["s_server", "-accept", &at, "-cert", "cert.pem", "-key", "key.pem", "-cert_chain", "ca.pem", "-www"];
     args.extend(more);
     (Daemon::start(dir, "openssl", args).listening(port), port)
 }
@@ -276,8 +278,11 @@ async fn the_series_are_those_of_a_real_blackbox_exporter() {
     let web = free_port();
     let args = [format!("--web.listen-address=127.0.0.1:{web}"), "--config.file=modules.yml".to_owned()];
     let _peer = Daemon::start(modules, &exporter, args).listening(web);
-    let url = format!("http://127.0.0.1:{web}/probe?module=tcp&target=localhost:{port}");
-    let theirs = reqwest::get(url).await.unwrap().text().await.unwrap();
+    let question = format!("GET /probe?module=tcp&target=localhost:{port} HTTP/1.0\r\n\r\n");
+    let mut theirs = String::new();
+    let mut stream = TcpStream::connect(("127.0.0.1", web)).unwrap();
+    stream.write_all(question.as_bytes()).unwrap();
+    stream.read_to_string(&mut theirs).unwrap();
     let ours = tls(port, &format!("tls: {{ca_file: {}}}", ca.display())).await;
     let mut compared = 0;
     for line in theirs.lines().filter(|l| l.starts_with("probe_ssl_") || l.starts_with("probe_tls_version")) {
@@ -401,8 +406,8 @@ pub fn dovecot() -> Option<(Daemon, [u16; 3])> {
     let config = format!(
         "base_dir = {at}/run\nlog_path = /dev/stderr\nprotocols = imap pop3\nlisten = 127.0.0.1\nssl = yes\n\
          ssl_cert = <{}\nssl_key = <{}\ndisable_plaintext_auth = no\nmail_location = maildir:{at}/mail\n\
-         first_valid_uid = 0\npassdb {{\n  driver = static\n  args = password=right-word\n}}\n\
-         userdb {{\n  driver = static\n  args = uid=0 gid=0 home={at}/mail\n}}\n\
+         passdb {{\n  driver = static\n  args = password=right-word\n}}\n\
+         userdb {{\n  driver = static\n  args = uid=nobody gid=nogroup home={at}/mail\n}}\n\
          service imap-login {{\n  chroot =\n  inet_listener imap {{\n    port = {imap}\n  }}\n\
          \n  inet_listener imaps {{\n    port = {imaps}\n    ssl = yes\n  }}\n}}\n\
          service pop3-login {{\n  chroot =\n  inet_listener pop3 {{\n    port = {pop3}\n  }}\n\
