@@ -8,6 +8,7 @@ pub const KINDS: &[Kind] = &[
     crate::collect::tcp::KIND,
     crate::collect::udp::KIND,
     crate::collect::ping::KIND,
+    crate::collect::dns::KIND,
     crate::collect::unix::KIND,
     crate::collect::tls::kind::KIND,
     crate::collect::redis::KIND,

@@ -10,6 +10,7 @@
 pub mod cert;
 pub mod cert_file;
 pub mod dial;
+pub mod dns;
 pub mod docker;
 pub mod domain;
 pub mod fault;

@@ -143,7 +143,7 @@ impl<'b> Sender<'b> {
                 false => self.overdue(tally).unwrap_or(deadline),
             };
             match timeout_at(until.min(deadline), self.socket.hear()).await {
-                Ok(Ok(heard)) => take(heard, &self.payload, &self.sent_at, tally),
+                Ok(Ok(heard)) => take(&heard, &self.payload, &self.sent_at, tally),
                 Ok(Err(e)) => return Err(Fault::io("listening for replies", &e)),
                 Err(_) if tally.sent < self.burst.count && until < deadline => {}
                 Err(_) => return Ok(()),
@@ -179,8 +179,8 @@ impl<'b> Sender<'b> {
     }
 }
 
-fn take(heard: Heard<'_>, payload: &[u8], sent_at: &[Instant], tally: &mut Tally) {
-    match heard {
+fn take(heard: &Heard<'_>, payload: &[u8], sent_at: &[Instant], tally: &mut Tally) {
+    match *heard {
         Heard::Reply { seq, payload: back, hops } => {
             let Some(sent) = sent_at.get(usize::from(seq)) else { return };
             if back != payload {
@@ -257,7 +257,7 @@ mod tests {
         let payload = b"cookie..and more";
         let mut tally = ms(&[None, None]);
         let mut hear = |seq, payload: &'static [u8]| {
-            take(Heard::Reply { seq, payload, hops: Some(60) }, b"cookie..and more", &sent, &mut tally);
+            take(&Heard::Reply { seq, payload, hops: Some(60) }, b"cookie..and more", &sent, &mut tally);
             (tally.received(), tally.duplicates, tally.damaged)
         };
         assert_eq!(hear(0, b"cookie..and mor"), (0, 0, 1));

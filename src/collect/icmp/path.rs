@@ -13,11 +13,10 @@ use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::{Ipv4RecvErr, Ipv6RecvErr};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 use tokio::time::{Instant, timeout_at};
 
 use crate::collect::fault::Fault;
-use crate::collect::icmp::socket::{Refusal, queued};
+use crate::collect::icmp::socket::{Refusal, next_queued, watched};
 
 /// The furthest that is looked.
 const MAX_HOPS: u8 = 30;
@@ -94,25 +93,24 @@ pub async fn follow(to: IpAddr, deadline: Instant) -> Result<Vec<Hop>, Fault> {
 
 async fn ask(to: IpAddr, ttl: u8, until: Instant) -> Result<Hop, Fault> {
     let doing = || format!("following the path to {to}");
-    let socket = socket(to, ttl).map_err(|e| Fault::io(&doing(), &e))?;
-    let fd = AsyncFd::register_with_interest(socket, Interest::READABLE.add(Interest::ERROR))
-        .map_err(|e| Fault::io(&doing(), &e))?;
+    let socket = socket(to, ttl).and_then(watched).map_err(|e| Fault::io(&doing(), &e))?;
     let sent = Instant::now();
     let silent = Hop { ttl, by: None, took: None, end: None };
-    if let Err(e) = fd.get_ref().send(&[0; 24]) {
+    if let Err(e) = socket2::SockRef::from(&socket).send(&[0; 24]) {
         let errno = e.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw);
         return Ok(Hop { end: Some(errno), ..silent });
     }
     let heard = timeout_at(until, async {
         loop {
-            let Ok(mut guard) = fd.ready(Interest::READABLE.add(Interest::ERROR)).await else { return None };
-            if guard.ready().is_readable() && !guard.ready().is_error() {
+            let Ok(ready) = socket.ready(Interest::READABLE.add(Interest::ERROR)).await else { return None };
+            if ready.is_error()
+                && let Some(refusal) = next_queued(&socket)
+            {
+                return Some(refusal);
+            }
+            if ready.is_readable() {
                 // Somebody listens there after all.
                 return Some(Refusal { by: Some(to), errno: Errno::UnknownErrno, expired: false });
-            }
-            match queued(fd.get_ref()) {
-                Some(refusal) => return Some(refusal),
-                None => guard.clear_ready(),
             }
         }
     });

@@ -10,7 +10,7 @@ use nix::sys::socket::sockopt::{Ipv4RecvErr, Ipv4RecvTtl, Ipv6DontFrag, Ipv6Recv
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::net::UdpSocket;
 
 use crate::collect::fault::{Fault, describe};
 use crate::collect::icmp::packet::{HEADER, MAX_PAYLOAD, Reply, request, strip_ipv4};
@@ -32,7 +32,8 @@ struct MtuDiscover6;
 /// The socket.
 #[derive(Debug)]
 pub struct Echo {
-    fd: AsyncFd<Socket>,
+    /// No UDP is spoken here: it is the type with which tokio watches any socket of datagrams.
+    fd: UdpSocket,
     raw: bool,
     to: IpAddr,
     ident: u16,
@@ -72,8 +73,7 @@ impl Echo {
         let size = payload.min(MAX_PAYLOAD) + HEADER + MAX_IP_HEADER;
         let ready = set_up(&socket, to, ttl, dont_fragment);
         ready.map_err(|e| Fault::io(&format!("preparing to ping {to}"), &e))?;
-        let fd = AsyncFd::register_with_interest(socket, Interest::READABLE.add(Interest::ERROR))
-            .map_err(|e| Fault::io(&format!("preparing to ping {to}"), &e))?;
+        let fd = watched(socket).map_err(|e| Fault::io(&format!("preparing to ping {to}"), &e))?;
         // One byte more than can be right shows what is too long.
         Ok(Self { fd, raw, to, ident: fastrand::u16(..), buffer: vec![0; size + 1] })
     }
@@ -84,7 +84,12 @@ impl Echo {
     /// The system's.
     pub fn send(&self, seq: u16, payload: &[u8]) -> io::Result<()> {
         let bytes = request(self.to.is_ipv6(), self.ident, seq, payload);
-        self.fd.get_ref().send(&bytes).map(drop)
+        // What was said of an earlier packet may stand in the way of this one, once.
+        let again = |e: &io::Error| matches!(e.kind(), io::ErrorKind::HostUnreachable | io::ErrorKind::ConnectionRefused);
+        match send_now(&self.fd, &bytes) {
+            Err(e) if again(&e) => send_now(&self.fd, &bytes),
+            sent => sent,
+        }
     }
 
     /// Waits for what comes in. May be dropped while it waits: nothing is lost.
@@ -92,19 +97,26 @@ impl Echo {
     /// # Errors
     /// The system's, which is none of those that [`Heard::Refused`] tells.
     pub async fn hear(&mut self) -> io::Result<Heard<'_>> {
-        let (length, from, hops) = loop {
-            let mut guard = self.fd.ready(Interest::READABLE.add(Interest::ERROR)).await?;
-            match receive(self.fd.get_ref(), &mut self.buffer, MsgFlags::empty()) {
-                Ok(Received { length, from, hops, refused: _ }) => break (length, from, hops),
-                Err(Errno::EAGAIN) => match refusal(self.fd.get_ref()) {
-                    Some(heard) => return Ok(heard),
-                    None => guard.clear_ready(),
-                },
-                Err(Errno::EINTR) => {}
-                // The error that stands at the socket; who sent it stands in its queue.
-                Err(errno) => {
-                    return Ok(refusal(self.fd.get_ref()).unwrap_or(Heard::Refused { by: None, errno }));
+        let Received { length, from, hops, .. } = loop {
+            let ready = self.fd.ready(Interest::READABLE.add(Interest::ERROR)).await?;
+            if ready.is_readable() {
+                let (fd, buffer) = (&self.fd, &mut self.buffer);
+                match fd.try_io(Interest::READABLE, || Ok(receive(fd, buffer, MsgFlags::empty())?)) {
+                    Ok(received) => break received,
+                    Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+                    // The error that stands at the socket; who sent it stands in its queue.
+                    Err(e) => {
+                        let errno = e.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw);
+                        let Refusal { by, errno, .. } =
+                            queued(&self.fd).unwrap_or(Refusal { by: None, errno, expired: false });
+                        return Ok(Heard::Refused { by, errno });
+                    }
                 }
+            }
+            if ready.is_error()
+                && let Some(Refusal { by, errno, .. }) = next_queued(&self.fd)
+            {
+                return Ok(Heard::Refused { by, errno });
             }
         };
         if from.is_some_and(|ip| ip != self.to) {
@@ -251,6 +263,20 @@ pub(super) fn queued(socket: &impl AsRawFd) -> Option<Refusal> {
     receive(socket, &mut buffer, flags).ok()?.refused
 }
 
-fn refusal(socket: &Socket) -> Option<Heard<'static>> {
-    queued(socket).map(|Refusal { by, errno, .. }| Heard::Refused { by, errno })
+/// The same of a socket that is watched, which sleeps again when there is none.
+pub(super) fn next_queued(socket: &UdpSocket) -> Option<Refusal> {
+    let next = || queued(socket).ok_or_else(|| io::ErrorKind::WouldBlock.into());
+    let found = socket.try_io(Interest::ERROR, next).ok();
+    // The same error stands at the socket, too, where it would be the next call's.
+    let _ = socket.take_error();
+    found
+}
+
+/// Lets the runtime watch a socket.
+pub(super) fn watched(socket: Socket) -> io::Result<UdpSocket> {
+    UdpSocket::from_std(std::net::UdpSocket::from(socket))
+}
+
+fn send_now(socket: &UdpSocket, bytes: &[u8]) -> io::Result<()> {
+    socket2::SockRef::from(socket).send(bytes).map(drop)
 }
