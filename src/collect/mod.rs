@@ -7,6 +7,7 @@
 //!
 //! Nothing here retries, schedules or stores: that is the engine's.
 
+pub mod capture;
 pub mod cert;
 pub mod cert_file;
 pub mod dial;

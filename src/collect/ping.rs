@@ -217,7 +217,7 @@ impl Collector for PingProbe {
             };
             trace.network_samples(&mut outcome.samples);
             samples(&trace, &tally, &mut outcome.samples);
-            if outcome.verdict != Verdict::Up {
+            if outcome.verdict != Verdict::Up || cx.show {
                 outcome.evidence = Some(self.evidence(&trace, &tally));
             }
             outcome.phases = trace.take_phases();
@@ -370,14 +370,20 @@ mod tests {
         #[track_caller]
         fn check(times: &[Option<u64>], want: Verdict, why: &str) {
             let text = "{host: a, count: 4, expect: {loss: {below: 50, degraded_above: 20}, rtt: {below: 100ms}}}";
-            let fields = Limit { below: Some((50.0, "loss below 50 %".to_owned())), degraded_above: Some((20.0, "loss at most 20 % (else degraded)".to_owned())) };
+            let fields = Limit {
+                below: Some((50.0, "loss below 50 %".to_owned())),
+                degraded_above: Some((20.0, "loss at most 20 % (else degraded)".to_owned())),
+            };
             assert_eq!(problems("ping", text), Vec::<String>::new());
             let probe = PingProbe {
                 peer: Peer::host_alone("a").unwrap(),
                 route: Route::default(),
                 burst: Burst { count: 4, interval: Duration::ZERO, size: 0, ttl: None, dont_fragment: false },
                 loss: fields,
-                rtt: Limit { below: Some((Duration::from_millis(100), "mean round trip below 100ms".to_owned())), degraded_above: None },
+                rtt: Limit {
+                    below: Some((Duration::from_millis(100), "mean round trip below 100ms".to_owned())),
+                    degraded_above: None,
+                },
                 jitter: Limit::none(),
                 mask: Mask::default(),
             };
@@ -387,7 +393,11 @@ mod tests {
             assert_eq!(got.reason.map(|r| r.message).unwrap_or_default(), why);
         }
         check(&[Some(1); 4], Verdict::Up, "");
-        check(&[Some(1), None, Some(1), Some(1)], Verdict::Degraded, "expected: loss at most 20 % (else degraded); found: 25 % (1 of 4)");
+        check(
+            &[Some(1), None, Some(1), Some(1)],
+            Verdict::Degraded,
+            "expected: loss at most 20 % (else degraded); found: 25 % (1 of 4)",
+        );
         check(&[Some(1), None, None, Some(1)], Verdict::Down, "expected: loss below 50 %; found: 50 % (2 of 4)");
         check(&[Some(150); 4], Verdict::Down, "expected: mean round trip below 100ms; found: 150ms");
     }

@@ -75,10 +75,10 @@ struct Rule {
 
 #[derive(Clone, Copy, Debug)]
 enum RuleKind {
-    FailIfMatches,
-    FailIfAllMatch,
-    FailIfNotMatches,
-    FailIfNoneMatches,
+    NoneMatches,
+    NotAllMatch,
+    AllMatch,
+    SomeMatches,
 }
 
 impl Part {
@@ -102,30 +102,30 @@ impl Part {
 impl RuleKind {
     fn option(self) -> &'static str {
         match self {
-            Self::FailIfMatches => "fail_if_matches_regexp",
-            Self::FailIfAllMatch => "fail_if_all_match_regexp",
-            Self::FailIfNotMatches => "fail_if_not_matches_regexp",
-            Self::FailIfNoneMatches => "fail_if_none_matches_regexp",
+            Self::NoneMatches => "fail_if_matches_regexp",
+            Self::NotAllMatch => "fail_if_all_match_regexp",
+            Self::AllMatch => "fail_if_not_matches_regexp",
+            Self::SomeMatches => "fail_if_none_matches_regexp",
         }
     }
 
     fn name(self, part: Part, regex: &str) -> String {
         let part = part.name();
         match self {
-            Self::FailIfMatches => format!("no {part} record matches /{regex}/"),
-            Self::FailIfAllMatch => format!("not every {part} record matches /{regex}/"),
-            Self::FailIfNotMatches => format!("every {part} record matches /{regex}/"),
-            Self::FailIfNoneMatches => format!("some {part} record matches /{regex}/"),
+            Self::NoneMatches => format!("no {part} record matches /{regex}/"),
+            Self::NotAllMatch => format!("not every {part} record matches /{regex}/"),
+            Self::AllMatch => format!("every {part} record matches /{regex}/"),
+            Self::SomeMatches => format!("some {part} record matches /{regex}/"),
         }
     }
 
     /// As in blackbox_exporter, the rules that need a record fail without any; the others hold.
     fn holds(self, regex: &Regex, lines: &[&str]) -> bool {
         match self {
-            Self::FailIfMatches => !lines.iter().any(|l| regex.is_match(l)),
-            Self::FailIfAllMatch => lines.is_empty() || !lines.iter().all(|l| regex.is_match(l)),
-            Self::FailIfNotMatches => lines.iter().all(|l| regex.is_match(l)),
-            Self::FailIfNoneMatches => lines.iter().any(|l| regex.is_match(l)),
+            Self::NoneMatches => !lines.iter().any(|l| regex.is_match(l)),
+            Self::NotAllMatch => lines.is_empty() || !lines.iter().all(|l| regex.is_match(l)),
+            Self::AllMatch => lines.iter().all(|l| regex.is_match(l)),
+            Self::SomeMatches => lines.iter().any(|l| regex.is_match(l)),
         }
     }
 }
@@ -209,12 +209,7 @@ impl Section {
         let mut own = fields.nested_of(key, "contains")?;
         let texts = TextCheck::read(&mut own, part.name(), true);
         let mut rules = Vec::new();
-        for kind in [
-            RuleKind::FailIfMatches,
-            RuleKind::FailIfAllMatch,
-            RuleKind::FailIfNotMatches,
-            RuleKind::FailIfNoneMatches,
-        ] {
+        for kind in [RuleKind::NoneMatches, RuleKind::NotAllMatch, RuleKind::AllMatch, RuleKind::SomeMatches] {
             for text in own.texts(kind.option()) {
                 match regex(text.value()) {
                     Ok(regex) => rules.push(Rule { kind, regex, name: kind.name(part, &found(text.shown())) }),
@@ -266,16 +261,16 @@ mod tests {
             assert_eq!(kind.holds(&Regex::new("127").unwrap(), lines), want, "{kind:?} {lines:?}");
         }
         let (hit, miss) = ("a.\t60\tIN\tA\t127.0.0.1", "a.\t60\tIN\tA\t192.0.2.1");
-        check(RuleKind::FailIfMatches, &[hit, miss], false);
-        check(RuleKind::FailIfMatches, &[miss], true);
-        check(RuleKind::FailIfAllMatch, &[hit, hit], false);
-        check(RuleKind::FailIfAllMatch, &[hit, miss], true);
-        check(RuleKind::FailIfNotMatches, &[hit, miss], false);
-        check(RuleKind::FailIfNotMatches, &[hit, hit], true);
-        check(RuleKind::FailIfNoneMatches, &[miss, miss], false);
-        check(RuleKind::FailIfNoneMatches, &[miss, hit], true);
-        check(RuleKind::FailIfNoneMatches, &[], false);
-        check(RuleKind::FailIfMatches, &[], true);
+        check(RuleKind::NoneMatches, &[hit, miss], false);
+        check(RuleKind::NoneMatches, &[miss], true);
+        check(RuleKind::NotAllMatch, &[hit, hit], false);
+        check(RuleKind::NotAllMatch, &[hit, miss], true);
+        check(RuleKind::AllMatch, &[hit, miss], false);
+        check(RuleKind::AllMatch, &[hit, hit], true);
+        check(RuleKind::SomeMatches, &[miss, miss], false);
+        check(RuleKind::SomeMatches, &[miss, hit], true);
+        check(RuleKind::SomeMatches, &[], false);
+        check(RuleKind::NoneMatches, &[], true);
     }
 
     #[test]

@@ -10,6 +10,8 @@ use tokio::time::timeout_at;
 pub mod ask;
 pub mod expect;
 pub mod server;
+#[cfg(test)]
+mod tests;
 
 use crate::base::BoxFuture;
 use crate::base::outcome::{Check, Evidence, Outcome, Sample, Verdict};
@@ -96,12 +98,13 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let name = fields.need_text("query_name", "write the name to ask for, e.g. `query_name: example.com`");
     let hint = "write a type such as `A`, `AAAA`, `MX`, `NS`, `SOA`, `SRV`, `TXT`, `CAA`, `PTR`, `TLSA` or `TYPE65`";
     let kind = fields.parse("query_type", hint, record_type).unwrap_or(RecordType::A);
-    let class = fields.parse("query_class", "write `IN`, `CH` or `HS`", |text| match text.to_ascii_uppercase().as_str() {
-        "IN" => Ok(DNSClass::IN),
-        "CH" => Ok(DNSClass::CH),
-        "HS" => Ok(DNSClass::HS),
-        _ => Err(format!("`{text}` is no class")),
-    });
+    let class =
+        fields.parse("query_class", "write `IN`, `CH` or `HS`", |text| match text.to_ascii_uppercase().as_str() {
+            "IN" => Ok(DNSClass::IN),
+            "CH" => Ok(DNSClass::CH),
+            "HS" => Ok(DNSClass::HS),
+            _ => Err(format!("`{text}` is no class")),
+        });
     let recursion_desired = fields.bool("recursion_desired").unwrap_or(true);
     let dnssec = fields.bool("dnssec").unwrap_or(false);
     let route = Route::read(fields);
@@ -218,7 +221,7 @@ impl Collector for DnsProbe {
             for one in &heard {
                 self.samples(one, heard.len() > 1, &mut outcome.samples);
             }
-            if outcome.verdict != Verdict::Up {
+            if outcome.verdict != Verdict::Up || cx.show {
                 outcome.evidence = Some(self.evidence(&heard));
             }
             // The phases of the server that went wrong first, else of the first.

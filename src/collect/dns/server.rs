@@ -1,8 +1,8 @@
 //! DNS servers as they are written: `192.0.2.53`, `ns.example.com:5353`, `tcp://…`, `tls://…`, `https://…`.
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use http::Method;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 
 use crate::collect::dial::{Peer, PeerError, Route};
 use crate::collect::http::exchange::{Client, Spoken, Ways};
@@ -69,13 +69,8 @@ impl Server {
                 hop.set_header(ACCEPT, MEDIA, false);
                 let peer = hop.peer.clone();
                 let ways = Ways::new(route.clone(), peer.host());
-                let client = Client {
-                    tls: https.clone(),
-                    spoken: Spoken::Any,
-                    proxy: None,
-                    max_body: MAX_MESSAGE,
-                    ways,
-                };
+                let client =
+                    Client { tls: https.clone(), spoken: Spoken::Any, proxy: None, max_body: MAX_MESSAGE, ways };
                 (peer, Transport::Https(Box::new(hop), Box::new(client)))
             }
             other => return Err(ServerError::Scheme(other.to_owned())),

@@ -88,7 +88,9 @@ mod tests {
         packet[8] = 57;
         packet.push(9);
         assert_eq!(strip_ipv4(&packet), Some((57, &[9][..])));
-        for junk in [&b""[..], b"\x45", b"\x60aaaaaaaaaaaaaaaaaaaaaaaa", b"\x41aaaaaaaaaaaaaaaaaaaaaaaa", b"\x4faaaaaaaaaaaa"] {
+        for junk in
+            [&b""[..], b"\x45", b"\x60aaaaaaaaaaaaaaaaaaaaaaaa", b"\x41aaaaaaaaaaaaaaaaaaaaaaaa", b"\x4faaaaaaaaaaaa"]
+        {
             assert_eq!(strip_ipv4(junk), None);
         }
     }

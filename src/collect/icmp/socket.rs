@@ -85,7 +85,8 @@ impl Echo {
     pub fn send(&self, seq: u16, payload: &[u8]) -> io::Result<()> {
         let bytes = request(self.to.is_ipv6(), self.ident, seq, payload);
         // What was said of an earlier packet may stand in the way of this one, once.
-        let again = |e: &io::Error| matches!(e.kind(), io::ErrorKind::HostUnreachable | io::ErrorKind::ConnectionRefused);
+        let again =
+            |e: &io::Error| matches!(e.kind(), io::ErrorKind::HostUnreachable | io::ErrorKind::ConnectionRefused);
         match send_now(&self.fd, &bytes) {
             Err(e) if again(&e) => send_now(&self.fd, &bytes),
             sent => sent,
