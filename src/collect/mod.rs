@@ -7,9 +7,11 @@
 //!
 //! Nothing here retries, schedules or stores: that is the engine's.
 
+pub mod capture;
 pub mod cert;
 pub mod cert_file;
 pub mod dial;
+pub mod dns;
 pub mod docker;
 pub mod domain;
 pub mod fault;
@@ -19,6 +21,7 @@ pub mod files;
 pub mod heartbeat;
 pub mod host;
 pub mod http;
+pub mod icmp;
 pub mod judge;
 pub mod kind;
 pub mod kinds;
@@ -27,6 +30,7 @@ pub mod mask;
 pub mod mqtt;
 pub mod mysql;
 pub mod nagios;
+pub mod ping;
 pub mod postgres;
 pub mod prometheus;
 pub mod redis;
