@@ -2669,13 +2669,17 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe__subcmd__host)
-            opts="-c -h --below --timeout --glyphs --config-dir --data-dir --socket --json --color --help"
+            opts="-c -h --below --set --timeout --glyphs --config-dir --data-dir --socket --json --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --below)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2715,7 +2719,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe__subcmd__http)
-            opts="-c -h --method --header --body --expect-status --expect-contains --expect-not-contains --expect-matches --expect-json --expect-header --cert-valid-for --redirects --max-body --latency-below --degraded-above --insecure --server-name --ca-file --timeout --glyphs --config-dir --data-dir --socket --json --color --help"
+            opts="-c -h --method --header --body --expect-status --expect-contains --expect-not-contains --expect-matches --expect-json --expect-header --cert-valid-for --redirects --max-body --latency-below --degraded-above --insecure --server-name --ca-file --set --timeout --glyphs --config-dir --data-dir --socket --json --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2785,6 +2789,10 @@ _watchdog() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2821,7 +2829,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe__subcmd__script)
-            opts="-c -h --env --cwd --timeout --glyphs --config-dir --data-dir --socket --json --color --help"
+            opts="-c -h --env --cwd --set --timeout --glyphs --config-dir --data-dir --socket --json --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2832,6 +2840,10 @@ _watchdog() {
                     return 0
                     ;;
                 --cwd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2871,7 +2883,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe__subcmd__tcp)
-            opts="-c -h --send --expect-contains --expect-matches --tls --latency-below --degraded-above --insecure --server-name --ca-file --timeout --glyphs --config-dir --data-dir --socket --json --color --help"
+            opts="-c -h --send --expect-contains --expect-matches --tls --insecure --server-name --ca-file --latency-below --degraded-above --set --timeout --glyphs --config-dir --data-dir --socket --json --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2889,6 +2901,14 @@ _watchdog() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --server-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --latency-below)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2897,11 +2917,7 @@ _watchdog() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --server-name)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --ca-file)
+                --set)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -503,22 +503,23 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l chart -d 'Dr
 complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l csv -d 'Print comma-separated values'
 complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l json -d 'Print JSON'
 complete -c watchdog -n "__fish_watchdog_using_subcommand query" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host help" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host help" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
 ascii\t''"
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host help" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host help" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host help" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host help" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host help" -l json -d 'Print JSON'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host help" -s h -l help -d 'Print help'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host help" -f -a "http" -d 'One HTTP request'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host help" -f -a "tcp" -d 'One TCP connection'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host help" -f -a "script" -d 'One run of a program, judged as Nagios does'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host help" -f -a "host" -d 'This machine'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -f -a "http" -d 'One HTTP request'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -f -a "tcp" -d 'One TCP connection'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -f -a "script" -d 'One run of a program, judged as Nagios does'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -f -a "host" -d 'This machine'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -f -a "prometheus" -d 'One scrape of Prometheus metrics'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l method -d 'Request method' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l header -d 'Request header, `Name: value`' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l body -d 'Request body' -r
@@ -535,6 +536,7 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l degraded-above -d 'Degraded when it takes longer than this' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l server-name -d 'Name that the certificate must be for' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l ca-file -d 'PEM file with the CA to trust instead of the system\'s' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
 ascii\t''"
@@ -550,10 +552,11 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l send -d 'Text to send' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l expect-contains -d 'Text that the answer must contain' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l expect-matches -d 'Regular expression that the answer must match' -r
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l latency-below -d 'Down when the probe takes this long or longer' -r
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l degraded-above -d 'Degraded when it takes longer than this' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l server-name -d 'Name that the certificate must be for' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l ca-file -d 'PEM file with the CA to trust instead of the system\'s' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l latency-below -d 'Down when the probe takes this long or longer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l degraded-above -d 'Degraded when it takes longer than this' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
 ascii\t''"
@@ -569,6 +572,7 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -s h -l help -d 'Print help'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from script" -l env -d 'Variable of the program\'s environment' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from script" -l cwd -d 'Directory to run it in' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from script" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from script" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from script" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
 ascii\t''"
@@ -581,6 +585,7 @@ never\t'Never'"
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from script" -l json -d 'Print JSON'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from script" -s h -l help -d 'Print help'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from host" -l below -d 'Limit, e.g. `cpu=95%`, `memory=90%`, `disk=80%`, `swap=50%`, `load=2`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from host" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from host" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from host" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
 ascii\t''"
@@ -592,10 +597,30 @@ always\t'Always'
 never\t'Never'"
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from host" -l json -d 'Print JSON'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from host" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l user -d 'User to log in as' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l password -d 'The user\'s password' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l bearer -d 'Token to show' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l sample-limit -d 'Most samples of an answer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l server-name -d 'Name that the certificate must be for' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l ca-file -d 'PEM file with the CA to trust instead of the system\'s' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
+ascii\t''"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l insecure -d 'Do not verify the certificate'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -s h -l help -d 'Print help'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "http" -d 'One HTTP request'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "tcp" -d 'One TCP connection'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "script" -d 'One run of a program, judged as Nagios does'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "host" -d 'This machine'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "prometheus" -d 'One scrape of Prometheus metrics'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from inspect verify dump delete help" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
 complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from inspect verify dump delete help" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
@@ -721,6 +746,7 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "tcp" -d 'One TCP connection'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "script" -d 'One run of a program, judged as Nagios does'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "host" -d 'This machine'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "prometheus" -d 'One scrape of Prometheus metrics'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from tsdb" -f -a "inspect" -d 'List the files of the store and what is in them; needs no server'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from tsdb" -f -a "verify" -d 'Check every file; exit code 1 when one is damaged; needs no server'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from tsdb" -f -a "dump" -d 'Print the samples of series; needs no server'

@@ -28,7 +28,11 @@ pub fn words(errors: usize, first: &str) -> Words {
     let description = format!("{first}; what is broken runs on in its last good form");
     Words {
         severity,
-        labels: Labels::new([("alertname", CONFIG_INVALID), ("monitor", own::SUBJECT), ("severity", severity.as_str())]),
+        labels: Labels::new([
+            ("alertname", CONFIG_INVALID),
+            ("monitor", own::SUBJECT),
+            ("severity", severity.as_str()),
+        ]),
         annotations: Labels::new([("summary", summary.as_str()), ("description", description.as_str())]),
     }
 }

@@ -22,7 +22,8 @@ pub fn fingerprint() -> Fingerprint {
 /// What the alert says; `what` is the trouble, in one sentence. Untrusted.
 pub fn words(what: &str) -> Words {
     let severity = Severity::Critical;
-    let description = format!("{what}; monitors that fail for this reason are `unknown` and raise no alert of their own");
+    let description =
+        format!("{what}; monitors that fail for this reason are `unknown` and raise no alert of their own");
     Words {
         severity,
         labels: Labels::new([("alertname", SELF_IMPAIRED), ("monitor", own::SUBJECT), ("severity", severity.as_str())]),

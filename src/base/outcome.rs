@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::scraped::Scraped;
 use crate::base::term_safe::{block, term_safe};
 
 /// The judgement of one probe.
@@ -122,6 +123,8 @@ pub struct Outcome {
     pub samples: Vec<Sample>,
     /// What was seen; collectors fill it when the verdict is not `up`.
     pub evidence: Option<Evidence>,
+    /// Series that go into the store as they are, for kinds that scrape.
+    pub series: Option<Scraped>,
 }
 
 impl Outcome {
@@ -135,6 +138,7 @@ impl Outcome {
             checks: Vec::new(),
             samples: Vec::new(),
             evidence: None,
+            series: None,
         }
     }
 

@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use regex::Captures;
+
 /// ASCII digits, words and spaces: what stands between brackets for `\d`, `\w`, `\s`.
 const CLASSES: [(char, &str); 3] = [('d', "0-9"), ('w', "0-9A-Za-z_"), ('s', r"\t\n\x0c\r ")];
 
@@ -153,6 +155,49 @@ fn class_escape<'a>(out: &mut String, rest: &'a str) -> &'a str {
         None => push(out, format_args!("\\{c}")),
     }
     &rest[c.len_utf8()..]
+}
+
+/// Go's templates: `$1`, `$name`, `${1}`, `${name}`; the longest name that can be read; `$$` is a dollar, and
+/// so is one that begins no reference. What is not a group, or did not match, is nothing.
+pub fn expand(template: &str, captures: &Captures<'_>, out: &mut String) {
+    let mut rest = template;
+    while let Some(dollar) = rest.find('$') {
+        out.push_str(&rest[..dollar]);
+        rest = &rest[dollar + 1..];
+        if let Some(after) = rest.strip_prefix('$') {
+            out.push('$');
+            rest = after;
+        } else if let Some((name, after)) = reference(rest) {
+            out.push_str(group(name, captures));
+            rest = after;
+        } else {
+            out.push('$');
+        }
+    }
+    out.push_str(rest);
+}
+
+/// The name after a dollar, and what follows.
+fn reference(text: &str) -> Option<(&str, &str)> {
+    let braced = text.strip_prefix('{');
+    let text = braced.unwrap_or(text);
+    let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(text.len());
+    let (name, rest) = text.split_at(end);
+    let rest = if braced.is_some() { rest.strip_prefix('}')? } else { rest };
+    (!name.is_empty()).then_some((name, rest))
+}
+
+fn group<'t>(name: &str, captures: &Captures<'t>) -> &'t str {
+    let found = if name.bytes().all(|b| b.is_ascii_digit()) {
+        // A leading zero makes it a name, and no group has such a name.
+        if name.len() > 1 && name.starts_with('0') {
+            return "";
+        }
+        name.parse().ok().and_then(|n| captures.get(n))
+    } else {
+        captures.name(name)
+    };
+    found.map_or("", |m| m.as_str())
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ pub mod values;
 
 use std::ffi::OsString;
 use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -26,8 +27,11 @@ use crate::base::clock::Clock;
 use crate::base::failure::{Failure, Kind};
 use crate::base::term_safe::term_safe;
 use crate::cli::commands::Cli;
+use crate::cli::commands::probe::plugin;
 use crate::cli::settings::{Environment, Settings};
 use crate::cli::ui::{Color, Streams, Ui};
+use crate::collect::script::keeper;
+use crate::collect::script::run::arrange;
 
 /// What a command found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +40,8 @@ pub enum Answer {
     Good,
     /// Done; what was asked about is bad. The exit code is 1.
     Bad,
+    /// Done; the exit code is a Nagios plugin's, or that of the program that was run.
+    Code(u8),
     /// A signal ended it after it had cleaned up. The exit code is 128 and the signal's number.
     Killed(i32),
 }
@@ -56,6 +62,12 @@ pub struct Context {
 
 /// Runs the program with the process's arguments and environment.
 pub fn main() -> ExitCode {
+    // Before anything else: one of these is started for every run of a script.
+    if std::env::args_os().nth(1).is_some_and(|first| first == keeper::ARGUMENT) {
+        return keeper::keep();
+    }
+    // By this name it is found even when the file has been replaced since.
+    arrange(Path::new("/proc/self/exe"));
     panic::set_hook(Box::new(|info| {
         // Nothing better can be done when stderr is gone.
         let _ = std::io::Write::write_all(&mut std::io::stderr(), last_words(&info.to_string()).as_bytes());
@@ -75,8 +87,15 @@ pub fn run(
     clock: Clock,
     mut streams: Streams,
 ) -> u8 {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
+        Err(e) if e.use_stderr() && plugin::is_asked_for(&arguments) => {
+            // Nagios takes the exit code of wrong usage, 2, for a critical state.
+            let line = plugin::refusal(&Failure::text(Kind::Usage, first_line(&e)));
+            let _ = streams.out.write_all(line.as_bytes()).and_then(|()| streams.out.flush());
+            return plugin::UNKNOWN;
+        }
         Err(e) => return not_understood(&e, &mut streams),
     };
     let mut ui = Ui::new(streams, cli.global.color, cli.global.json, environment);
@@ -90,12 +109,18 @@ pub fn run(
     match done {
         Ok(Answer::Good) => 0,
         Ok(Answer::Bad) => 1,
+        Ok(Answer::Code(code)) => code,
         Ok(Answer::Killed(signal)) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
         Err(failure) => {
             ui.failure(&failure);
             failure.kind().exit_code()
         }
     }
+}
+
+fn first_line(e: &clap::Error) -> String {
+    let text = e.render().to_string();
+    text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
 
 /// Help and version are asked for and go to stdout; mistakes go to stderr.

@@ -8,6 +8,7 @@ use std::io;
 use nix::errno::Errno;
 
 use crate::base::outcome::Outcome;
+use crate::collect::tls::refusal::late_fault;
 
 /// The end of a probe that could not be judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,9 @@ impl Fault {
     pub fn io(doing: &str, err: &io::Error) -> Self {
         if let Some(class) = local_class(err) {
             return Self::local(class, format!("{doing}: {}", describe(err)));
+        }
+        if let Some(refused) = late_fault(err) {
+            return refused;
         }
         let class = match err.kind() {
             io::ErrorKind::ConnectionRefused => "connection_refused",

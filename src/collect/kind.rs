@@ -95,6 +95,15 @@ pub const TLS: &[Flag] = &[
     Flag::new("insecure", "tls.verify", Form::Switch("false"), "Do not verify the certificate."),
     Flag::new("server-name", "tls.server_name", Form::One("NAME"), "Name that the certificate must be for."),
     Flag::new("ca-file", "tls.ca_file", Form::Path("FILE"), "PEM file with the CA to trust instead of the system's."),
+    Flag::new("client-cert", "tls.cert_file", Form::Path("FILE"), "PEM file with the client certificate to show."),
+    Flag::new("client-key", "tls.key_file", Form::Path("FILE"), "PEM file with its private key.").needs("client-cert"),
+    Flag::new(
+        "tls-min",
+        "tls.min_version",
+        Form::One("VERSION"),
+        "Lowest version of TLS that is offered, `1.2` or `1.3`.",
+    ),
+    Flag::new("tls-max", "tls.max_version", Form::One("VERSION"), "Highest version of TLS that is offered."),
 ];
 
 /// `tls: true` or `tls: {…}` of kinds that speak it on demand.
@@ -103,6 +112,31 @@ pub const TLS_ON_DEMAND: &[Flag] = &[
     TLS[0].needs("tls"),
     TLS[1].needs("tls"),
     TLS[2].needs("tls"),
+    TLS[3].needs("tls"),
+    TLS[4],
+    TLS[5].needs("tls"),
+    TLS[6].needs("tls"),
+];
+
+/// `ip_version`, `resolver` and `connect_to` of kinds that connect by a [`Route`](crate::collect::dial::Route).
+pub const ROUTE: &[Flag] = &[
+    Flag::new("ip-version", "ip_version", Form::One("VERSION"), "`4`, `6`, `prefer4` or `prefer6`."),
+    Flag::new("resolver", "resolver", Form::Many("ADDRESS"), "DNS server to ask instead of the system's resolver."),
+    Flag::new("connect-to", "connect_to", Form::One("ADDRESS"), "Address to dial, whatever the name says."),
+];
+
+/// What is said and what must be answered, of kinds that hold a conversation. `steps` go into a file, or `--set`.
+pub const SCRIPT: &[Flag] = &[
+    Flag::new("send", "send", Form::One("TEXT"), "Text to send."),
+    Flag::new("send-line", "send_line", Form::One("TEXT"), "Text to send, with a line's end."),
+    Flag::new("send-hex", "send_hex", Form::One("HEX"), "Bytes to send, in hexadecimal digits."),
+    Flag::new("expect-contains", "expect.contains", Form::Many("TEXT"), "Text that the answer must contain."),
+    Flag::new(
+        "expect-matches",
+        "expect.matches",
+        Form::Many("REGEX"),
+        "Regular expression that the answer must match.",
+    ),
 ];
 
 /// `latency: {…}` beside the other options.

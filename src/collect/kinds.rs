@@ -1,10 +1,35 @@
 //! The table of monitor kinds. A further kind is one file and one row.
 
 use crate::collect::kind::Kind;
-use crate::collect::{heartbeat, host, http, script, tcp};
 
 /// Every kind, in the order in which documentation lists them.
-pub const KINDS: &[Kind] = &[http::spec::KIND, tcp::KIND, script::KIND, host::KIND, heartbeat::KIND];
+pub const KINDS: &[Kind] = &[
+    crate::collect::http::spec::KIND,
+    crate::collect::tcp::KIND,
+    crate::collect::udp::KIND,
+    crate::collect::unix::KIND,
+    crate::collect::tls::kind::KIND,
+    crate::collect::redis::KIND,
+    crate::collect::postgres::KIND,
+    crate::collect::mysql::KIND,
+    crate::collect::mqtt::KIND,
+    crate::collect::domain::KIND,
+    crate::collect::file::KIND,
+    crate::collect::cert_file::KIND,
+    crate::collect::docker::KIND,
+    crate::collect::script::KIND,
+    crate::collect::host::KIND,
+    crate::collect::heartbeat::KIND,
+    crate::collect::webhook::KIND,
+    crate::collect::prometheus::spec::KIND,
+];
+
+/// The kinds as a table in Markdown, each with the page of the guide that says all about it.
+pub fn markdown() -> String {
+    let rows =
+        KINDS.iter().map(|kind| format!("| [`{0}`]({0}.md) | {1} |\n", kind.name, kind.about.trim_end_matches('.')));
+    "| `type` | what is checked |\n|---|---|\n".to_owned() + &rows.collect::<String>()
+}
 
 /// What the tests of all kinds need: options as YAML text, an outcome in return.
 #[cfg(test)]

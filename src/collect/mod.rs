@@ -8,17 +8,34 @@
 //! Nothing here retries, schedules or stores: that is the engine's.
 
 pub mod cert;
+pub mod cert_file;
 pub mod dial;
+pub mod docker;
+pub mod domain;
 pub mod fault;
+pub mod fetch;
+pub mod file;
+pub mod files;
 pub mod heartbeat;
 pub mod host;
 pub mod http;
 pub mod judge;
 pub mod kind;
 pub mod kinds;
+pub mod login;
 pub mod mask;
+pub mod mqtt;
+pub mod mysql;
 pub mod nagios;
+pub mod postgres;
+pub mod prometheus;
+pub mod redis;
 pub mod script;
+pub mod talk;
 pub mod tcp;
 pub mod tls;
 pub mod trace;
+pub mod udp;
+pub mod unix;
+pub mod value;
+pub mod webhook;

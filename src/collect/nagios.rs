@@ -33,14 +33,51 @@ pub struct Perf {
     pub value: Option<f64>,
     /// Unit as written: `s`, `%`, `B`, `c` for a counter, and whatever else plugins invent.
     pub unit: String,
-    /// Upper end of the warning range.
-    pub warn: Option<f64>,
-    /// Upper end of the critical range.
-    pub crit: Option<f64>,
+    /// Outside (or inside) of which the plugin warns.
+    pub warn: Option<Range>,
+    /// The same for critical.
+    pub crit: Option<Range>,
     /// Least possible value.
     pub min: Option<f64>,
     /// Greatest possible value.
     pub max: Option<f64>,
+}
+
+/// A range of values that are fine: `[@][start:][end]`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Range {
+    /// Its lower end; `None` for `~`, no limit.
+    pub low: Option<f64>,
+    /// Its upper end; `None` where nothing stands.
+    pub high: Option<f64>,
+    /// With `@`, values in the range are the bad ones.
+    pub inside: bool,
+}
+
+impl Range {
+    fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let (inside, text) = text.strip_prefix('@').map_or((false, text), |rest| (true, rest));
+        let (low, high) = text.split_once(':').unwrap_or(("0", text));
+        let low = match low {
+            "~" => None,
+            // `:10` is written although the guidelines leave the colon out then.
+            "" => Some(0.0),
+            low => Some(number(low)?),
+        };
+        let high = if high.is_empty() { None } else { Some(number(high)?) };
+        (text.len() > 1 || high.is_some()).then_some(Self { low, high, inside })
+    }
+
+    /// What is drawn as the limit: the upper end, or the lower where that is the only one.
+    fn limit(&self) -> Option<f64> {
+        self.high.or(self.low)
+    }
+
+    /// The lower end where it is a limit of its own: below zero there is rarely anything.
+    fn floor(&self) -> Option<f64> {
+        self.high.and(self.low).filter(|low| *low != 0.0)
+    }
 }
 
 /// The verdict that an exit code means; anything but 0 to 2 is the plugin's own failure.
@@ -99,8 +136,10 @@ impl Report {
         for perf in &self.values {
             for (name, value) in [
                 ("nagios_perf", perf.value),
-                ("nagios_perf_warn", perf.warn),
-                ("nagios_perf_crit", perf.crit),
+                ("nagios_perf_warn", perf.warn.and_then(|r| r.limit())),
+                ("nagios_perf_warn_low", perf.warn.and_then(|r| r.floor())),
+                ("nagios_perf_crit", perf.crit.and_then(|r| r.limit())),
+                ("nagios_perf_crit_low", perf.crit.and_then(|r| r.floor())),
                 ("nagios_perf_min", perf.min),
                 ("nagios_perf_max", perf.max),
             ] {
@@ -148,8 +187,8 @@ fn parse_value(label: String, text: &str) -> Option<Perf> {
         (Some(number(&first[..end])?), &first[end..])
     };
     let mut limit = || fields.next();
-    let warn = limit().and_then(range_end);
-    let crit = limit().and_then(range_end);
+    let warn = limit().and_then(Range::parse);
+    let crit = limit().and_then(Range::parse);
     let min = limit().and_then(number);
     let max = limit().and_then(number);
     Some(Perf { label, value, unit: unit.chars().take(20).collect(), warn, crit, min, max })
@@ -183,17 +222,6 @@ fn number(text: &str) -> Option<f64> {
     text.replace(',', ".").parse::<f64>().ok().filter(|v| v.is_finite())
 }
 
-/// The upper end of a range `[@][start:][end]`, which is what can be drawn as a limit; for `10:` the
-/// lower end, since there is no other.
-fn range_end(text: &str) -> Option<f64> {
-    let text = text.trim().trim_start_matches('@');
-    match text.split_once(':') {
-        Some((start, "")) => number(start),
-        Some((_, end)) => number(end),
-        None => number(text),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -202,6 +230,8 @@ mod tests {
 
     fn perf(label: &str, value: f64, unit: &str, limits: [Option<f64>; 4]) -> Perf {
         let [warn, crit, min, max] = limits;
+        let upto = |high: Option<f64>| high.map(|high| Range { low: Some(0.0), high: Some(high), inside: false });
+        let (warn, crit) = (upto(warn), upto(crit));
         Perf { label: label.into(), value: Some(value), unit: unit.into(), warn, crit, min, max }
     }
 
@@ -219,11 +249,42 @@ mod tests {
             &[perf("C: used", 5.0, "GB", [None, None, Some(0.0), Some(100.0)]), perf("load1", 0.1, "", none)],
         );
         check("OK|'it''s'=1c", &[perf("it's", 1.0, "c", none)]);
-        check("OK|a=5%;@10:20;~:30;;", &[perf("a", 5.0, "%", [Some(20.0), Some(30.0), None, None])]);
-        check("OK|a=5;10:", &[perf("a", 5.0, "", [Some(10.0), None, None, None])]);
+        check("OK|a=1;;;;;; b=2", &[perf("a", 1.0, "", none), perf("b", 2.0, "", none)]);
         check("OK|a=-1,5e3s", &[perf("a", -1500.0, "s", none)]);
         check("OK|a=5eur", &[perf("a", 5.0, "eur", none)]);
         check("OK|a=U", &[Perf { value: None, ..perf("a", 0.0, "", none) }]);
+    }
+
+    #[test]
+    fn ranges_are_read_whole() {
+        #[track_caller]
+        fn check(text: &str, want: Option<(Option<f64>, Option<f64>, bool)>) {
+            assert_eq!(Range::parse(text).map(|r| (r.low, r.high, r.inside)), want, "{text}");
+        }
+        check("10", Some((Some(0.0), Some(10.0), false)));
+        check("10:", Some((Some(10.0), None, false)));
+        check("~:10", Some((None, Some(10.0), false)));
+        check("10:20", Some((Some(10.0), Some(20.0), false)));
+        check("@10:20", Some((Some(10.0), Some(20.0), true)));
+        check("-5,5:-1.5", Some((Some(-5.5), Some(-1.5), false)));
+        check(":7", Some((Some(0.0), Some(7.0), false)));
+        for wrong in ["", "@", "x", "1:x", "@~:x"] {
+            check(wrong, None);
+        }
+        let mut samples = Vec::new();
+        parse("OK|a=5%;@10:20;~:30 b=1;10:").samples(&mut samples);
+        let seen: Vec<_> = samples.iter().map(|s| (&*s.name, s.value)).collect();
+        assert_eq!(
+            seen,
+            [
+                ("nagios_perf", 5.0),
+                ("nagios_perf_warn", 20.0),
+                ("nagios_perf_warn_low", 10.0),
+                ("nagios_perf_crit", 30.0),
+                ("nagios_perf", 1.0),
+                ("nagios_perf_warn", 10.0),
+            ]
+        );
     }
 
     #[test]

@@ -4,7 +4,9 @@
 //! outlives it, so that the outcome can say how far the probe came and how long each part took.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -27,8 +29,12 @@ pub mod phase {
     pub const PROCESSING: &str = "processing";
     /// The answer's body.
     pub const TRANSFER: &str = "transfer";
+    /// Proving to the peer who we are.
+    pub const AUTH: &str = "auth";
+    /// From a query's first byte to the end of its answer.
+    pub const QUERY: &str = "query";
 
-    /// All of them, in order.
+    /// Those of HTTP, in order.
     pub const ALL: [&str; 5] = [RESOLVE, CONNECT, TLS, PROCESSING, TRANSFER];
 }
 
@@ -38,8 +44,8 @@ pub struct Trace {
     started: Instant,
     phases: Vec<Phase>,
     open: Option<(&'static str, Instant)>,
-    /// Waiting for a turn at the resolver rather than for the resolver.
-    pub queued: bool,
+    /// While a name is looked up: whether any name server has answered anything so far.
+    pub heard: Option<Arc<AtomicBool>>,
     /// Addresses tried on the current hop, in order.
     pub tried: Vec<SocketAddr>,
     /// The address that answered.
@@ -55,7 +61,7 @@ impl Trace {
             started: Instant::now(),
             phases: Vec::with_capacity(phase::ALL.len()),
             open: None,
-            queued: false,
+            heard: None,
             tried: Vec::new(),
             peer: None,
             cert: None,
@@ -107,9 +113,8 @@ impl Trace {
         let limit = Short(deadline.saturating_duration_since(self.started));
         let at = self.current();
         self.fail();
-        if self.queued {
-            let message = format!("no turn at the name resolver within {limit}: too many lookups hang");
-            return Fault::local("local_resolver", message);
+        if self.heard.take().is_some_and(|heard| !heard.load(Ordering::Relaxed)) {
+            return Fault::local("local_resolver", format!("no name server answered anything within {limit}"));
         }
         let whom = self.peer.or(self.tried.last().copied()).map_or_else(String::new, |a| format!(" ({a})"));
         let doing = match at {
@@ -118,6 +123,8 @@ impl Trace {
             Some(phase::TLS) => format!("the TLS handshake did not finish{whom}"),
             Some(phase::PROCESSING) => format!("no answer{whom}"),
             Some(phase::TRANSFER) => format!("the answer did not end{whom}"),
+            Some(phase::AUTH) => format!("the login did not finish{whom}"),
+            Some(phase::QUERY) => format!("the query was not answered{whom}"),
             Some(_) | None => "not finished".to_owned(),
         };
         Fault::target("timeout", format!("{doing} within {limit}"))
@@ -152,10 +159,21 @@ impl Trace {
         }
         if let Some(peer) = self.peer.or(self.tried.last().copied()) {
             out.push(Sample::new("probe_ip_protocol", if peer.is_ipv4() { 4.0 } else { 6.0 }));
+            out.push(Sample::new("probe_ip_addr_hash", f64::from(address_hash(peer.ip()))));
         }
         if let Some(cert) = &self.cert {
             cert.samples(out);
         }
+    }
+}
+
+/// FNV-1a of an address's bytes: a series cannot hold the address, but shows when it changes. Same as
+/// blackbox_exporter's.
+fn address_hash(ip: IpAddr) -> u32 {
+    let add = |hash: u32, byte: &u8| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.octets().iter().fold(0x811c_9dc5, add),
+        IpAddr::V6(ip) => ip.octets().iter().fold(0x811c_9dc5, add),
     }
 }
 
@@ -179,11 +197,18 @@ mod tests {
         assert_eq!(phases, [("connect".into(), 20, false), ("processing".into(), 10, true)]);
     }
 
+    #[test]
+    fn addresses_hash_as_in_blackbox_exporter() {
+        assert_eq!(address_hash([127, 0, 0, 1].into()), 3_668_918_509);
+    }
+
     #[tokio::test]
-    async fn starving_at_the_resolver_is_our_own_fault() {
-        let mut trace = Trace::start();
-        trace.begin(phase::RESOLVE);
-        trace.queued = true;
-        assert!(trace.timed_out(Instant::now()).is_local());
+    async fn a_resolver_that_says_nothing_is_our_own_fault_and_one_that_is_slow_with_a_name_is_not() {
+        for heard in [false, true] {
+            let mut trace = Trace::start();
+            trace.begin(phase::RESOLVE);
+            trace.heard = Some(Arc::new(AtomicBool::new(heard)));
+            assert_eq!(trace.timed_out(Instant::now()).is_local(), !heard);
+        }
     }
 }

@@ -18,6 +18,7 @@ pub mod files;
 pub mod fnv;
 pub mod general;
 pub mod itself;
+pub mod jobs;
 pub mod load;
 pub mod main_file;
 pub mod messages;

@@ -11,8 +11,9 @@ use crate::config::cx::{Cx, Resolver};
 use crate::config::fields::Fields;
 use crate::config::fnv::Fnv;
 use crate::config::general::General;
+use crate::config::jobs;
 use crate::config::messages::Named;
-use crate::config::model::Monitor;
+use crate::config::model::{Monitor, Schedule};
 use crate::config::report::{Code, Source};
 use crate::config::rules::RuleGroup;
 use crate::config::slo::Slo;
@@ -56,7 +57,10 @@ pub struct Item {
 /// Reads one file.
 pub fn read(source: &Arc<Source>, catalog: &dyn Catalog, resolver: &dyn Resolver) -> Sheet {
     let cx = Cx::new(Arc::clone(source), resolver);
-    let yaml::Parsed { root, errors, broken } = yaml::parse_partly(source.text());
+    let yaml::Parsed { mut root, errors, broken } = yaml::parse_partly(source.text());
+    if let Some(root) = &mut root {
+        jobs::adopt(root);
+    }
     let mut reader = Reader { cx: &cx, catalog, bad: Vec::new(), sheet: Sheet::default() };
     for error in &errors {
         report_syntax(&cx, error);
@@ -185,7 +189,12 @@ impl<'a> Reader<'a> {
             general.digest(&mut hash);
             depends_on.iter().for_each(|mention| mention.name.hash(&mut hash));
             cx.digest_entries(options.into_iter(), &mut hash);
+            let judged = probe.judged;
             let mut monitor = general.monitor(name.clone(), probe, source, hash.finish());
+            if let Some(every) = judged {
+                monitor.schedule = Schedule::Every(every);
+                monitor.timeout = monitor.timeout.min(every);
+            }
             monitor.depends_on = depends_on.iter().filter_map(|on| MonitorName::new(&on.name).ok()).collect();
             Arc::new(monitor)
         });

@@ -116,8 +116,12 @@ pub fn objectives<'a>(
 }
 
 /// Windows over which availability is recorded every minute, and every five minutes.
-const SHORT: [(&str, Duration); 4] =
-    [("5m", Duration::from_secs(300)), ("30m", Duration::from_secs(1_800)), ("1h", HOUR), ("6h", Duration::from_secs(6 * 3_600))];
+const SHORT: [(&str, Duration); 4] = [
+    ("5m", Duration::from_secs(300)),
+    ("30m", Duration::from_secs(1_800)),
+    ("1h", HOUR),
+    ("6h", Duration::from_secs(6 * 3_600)),
+];
 const LONG: (&str, Duration) = ("3d", Duration::from_secs(3 * 86_400));
 
 /// How much of the whole budget may go in the long window before somebody hears of it, and the window that must agree.
@@ -239,7 +243,10 @@ mod tests {
         assert_eq!(of("SloBurn"), both("6h", "30m", "0.006"));
         assert_eq!(of("SloBurnSlow"), both("3d", "6h", "0.001"));
         assert_eq!(of("slo:availability:ratio_5m"), "avg_over_time(probe_success{monitor=\"shop\"}[5m])");
-        assert_eq!(of("slo:error_budget:remaining_ratio"), "1 - (1 - slo:availability:ratio_30d{monitor=\"shop\"}) / 0.001");
+        assert_eq!(
+            of("slo:error_budget:remaining_ratio"),
+            "1 - (1 - slo:availability:ratio_30d{monitor=\"shop\"}) / 0.001"
+        );
         assert_eq!(groups.iter().map(|g| g.interval.as_secs()).collect::<Vec<_>>(), [60, 300]);
     }
 

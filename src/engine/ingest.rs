@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::base::clock::Clock;
 use crate::base::name::MonitorName;
 use crate::base::outcome::{Reason, Verdict};
+use crate::base::scraped::Scraped;
 use crate::base::time::Timestamp;
 use crate::config::model::{Config, Monitor, Schedule};
 use crate::engine::board::{Facts, Report};
@@ -36,6 +37,8 @@ const JOURNAL_LIMIT: usize = 16 << 20;
 /// What is held for the series store while it does not take results: about 40 MB, or some minutes of
 /// 1,000 results a second.
 const UNRECORDED_LIMIT: usize = 200_000;
+/// What is held of scraped series meanwhile, in samples of about 150 bytes each.
+const UNRECORDED_SERIES_LIMIT: usize = 1_000_000;
 /// A cron monitor's result speaks for this long on its strip.
 const CRON_COVER: Duration = Duration::from_secs(3_600);
 
@@ -46,6 +49,8 @@ pub struct Measured {
     pub monitor: Arc<Monitor>,
     /// What it found.
     pub result: Arc<ProbeResult>,
+    /// Series for the store, which nothing else looks at.
+    pub series: Option<Scraped>,
     /// How late it started; `None` for retries, which have no due time.
     pub lag: Option<Duration>,
     /// The slot's verdict stands: no retry follows.
@@ -243,9 +248,15 @@ impl Ingest {
             }
             return;
         }
-        let excess = self.unrecorded.len().saturating_sub(UNRECORDED_LIMIT);
+        let mut held: usize = self.unrecorded.iter().map(Recorded::scraped).sum();
+        let mut excess = self.unrecorded.len().saturating_sub(UNRECORDED_LIMIT);
+        held -= self.unrecorded.iter().take(excess).map(Recorded::scraped).sum::<usize>();
+        while held > UNRECORDED_SERIES_LIMIT && excess < self.unrecorded.len() {
+            held -= self.unrecorded[excess].scraped();
+            excess += 1;
+        }
         if excess > 0 {
-            let lost = self.unrecorded.drain(..excess).map(|r| r.result.samples.len() as u64 + 3).sum();
+            let lost = self.unrecorded.drain(..excess).map(|r| r.samples()).sum();
             self.metrics.intake.lost(lost);
             if !std::mem::replace(&mut self.behind, true) {
                 let what = "results are dropped: the series store does not take them fast enough".to_owned();
@@ -274,7 +285,7 @@ impl Ingest {
     }
 
     async fn result(&mut self, measured: Measured) {
-        let Measured { monitor, result, lag, last } = measured;
+        let Measured { monitor, result, series, lag, last } = measured;
         if let Some(lag) = lag {
             self.lag.record(lag);
         }
@@ -301,8 +312,12 @@ impl Ingest {
         if !self.news.contains(&monitor.name) {
             self.news.insert(monitor.name.clone());
         }
+        if last || series.is_some() {
+            // Series of an attempt that is repeated are stored all the same: the job counts them as written.
+            let result = last.then(|| Arc::clone(&result));
+            self.unrecorded.push(Recorded { monitor: Arc::clone(&monitor), result, series });
+        }
         if last {
-            self.unrecorded.push(Recorded { monitor: Arc::clone(&monitor), result: Arc::clone(&result) });
             let headline = result.reason.as_ref().map_or_else(|| result.summary.clone(), |r| r.message.clone());
             let parent_down = result.reason.as_ref().is_some_and(Reason::blames_parent);
             let slot = SlotResult { monitor, at: result.at, verdict: result.verdict, parent_down, headline };

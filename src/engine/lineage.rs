@@ -42,8 +42,11 @@ impl Lineage {
         known.above.clear();
         let mut standing = HashMap::new();
         for monitor in config.monitors.values().filter(|m| !m.depends_on.is_empty()) {
-            let above: Vec<MonitorName> =
-                depends::above(&config.monitors, monitor).iter().filter(|m| !m.paused).map(|m| m.name.clone()).collect();
+            let above: Vec<MonitorName> = depends::above(&config.monitors, monitor)
+                .iter()
+                .filter(|m| !m.paused)
+                .map(|m| m.name.clone())
+                .collect();
             for name in &above {
                 let before = known.standing.get(name).copied().unwrap_or(Standing::Fine);
                 standing.insert(name.clone(), before);
@@ -137,7 +140,8 @@ mod tests {
 
     #[test]
     fn below_one_that_is_down_nothing_is_down_and_the_one_to_blame_is_named() {
-        let (router, switch, shop) = (monitor("router", &[]), monitor("switch", &["router"]), monitor("shop", &["switch"]));
+        let (router, switch, shop) =
+            (monitor("router", &[]), monitor("switch", &["router"]), monitor("shop", &["switch"]));
         let lineage = Lineage::default();
         lineage.configure(&config(&[router.clone(), switch.clone(), shop.clone()]));
         let fails = |m: &Monitor| {

@@ -19,6 +19,7 @@ pub mod metrics;
 pub mod outbox;
 pub mod query;
 pub mod reload;
+pub mod reports;
 pub mod ruler;
 pub mod runner;
 pub mod scheduler;

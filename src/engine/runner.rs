@@ -14,9 +14,10 @@ use tokio::time::{self, Instant};
 
 use crate::base::clock::Clock;
 use crate::base::outcome::{Outcome, Verdict};
-use crate::base::probe::{Beat, ProbeCx};
-use crate::base::time::Timestamp;
 use crate::base::policy::Policy;
+use crate::base::probe::{Beat, ProbeCx};
+use crate::base::scraped::Scraped;
+use crate::base::time::Timestamp;
 use crate::config::model::{Monitor, Schedule};
 use crate::engine::gates::Gate;
 use crate::engine::ingest::Measured;
@@ -82,7 +83,7 @@ impl Runner {
         let monitor = &slot.monitor;
         let mut attempt = 1;
         loop {
-            let (result, lag) = self.attempt(&slot, attempt).await;
+            let (result, series, lag) = self.attempt(&slot, attempt).await;
             let retry = result.verdict == Verdict::Down && attempt <= monitor.retries && self.fits(&slot);
             if !retry {
                 self.lineage.note(&monitor.name, result.verdict, result.reason.as_ref());
@@ -91,6 +92,7 @@ impl Runner {
             let measured = Measured {
                 monitor: Arc::clone(monitor),
                 result: Arc::clone(&result),
+                series,
                 lag: (attempt == 1).then_some(lag),
                 last: !retry,
             };
@@ -109,7 +111,7 @@ impl Runner {
         slot.until.is_none_or(|until| end <= until)
     }
 
-    async fn attempt(&self, slot: &Slot, attempt: u32) -> (ProbeResult, Duration) {
+    async fn attempt(&self, slot: &Slot, attempt: u32) -> (ProbeResult, Option<Scraped>, Duration) {
         let monitor = &slot.monitor;
         let asked = if attempt == 1 { slot.due } else { Instant::now() };
         let begun = Instant::now();
@@ -118,7 +120,7 @@ impl Runner {
                 Some(place) => Some(place),
                 None => {
                     let why = "other probes of the same host were under way all the time: see `probing.per_host`";
-                    return (self.starved(monitor, why, attempt), begun.saturating_duration_since(asked));
+                    return (self.starved(monitor, why, attempt), None, begun.saturating_duration_since(asked));
                 }
             },
             None => None,
@@ -137,7 +139,7 @@ impl Runner {
         let lag = started.saturating_duration_since(asked).saturating_sub(waited);
         if permit.is_none() {
             let why = "no probe could start before the deadline: the engine is overloaded";
-            return (self.starved(monitor, why, attempt), lag);
+            return (self.starved(monitor, why, attempt), None, lag);
         }
         self.metrics.lag.observe(lag.as_secs_f64());
         self.itself.started(lag);
@@ -152,14 +154,15 @@ impl Runner {
             last_beat: slot.beat.clone(),
             policy: Arc::clone(&slot.policy),
         };
-        let outcome = self.probe(monitor, &cx).await;
+        let mut outcome = self.probe(monitor, &cx).await;
+        let series = outcome.series.take();
         drop(under_way);
         let took = started.elapsed();
         // Looking into a failure may take a while, and is no probe.
         drop((permit, place));
         let outcome = self.lineage.judge(monitor, judge_delay(outcome, took, monitor.timeout));
         let outcome = self.itself.judge(monitor, outcome, started).await;
-        (self.finish(monitor, outcome, at, took, attempt), lag)
+        (self.finish(monitor, outcome, at, took, attempt), series, lag)
     }
 
     fn starved(&self, monitor: &Monitor, why: &'static str, attempt: u32) -> ProbeResult {

@@ -25,12 +25,14 @@ use crate::engine::metrics::Metrics;
 use crate::engine::outbox::Outbox;
 use crate::engine::query::Queries;
 use crate::engine::reload::{Applied, Faults, Reloader, Sources};
+use crate::engine::reports::{Pace, Reports};
 use crate::engine::ruler::report::RuleAlert;
 use crate::engine::ruler::{self, RuleBook, Ruler};
 use crate::engine::runner::Runner;
 use crate::engine::scheduler::{Command, Scheduler};
 use crate::engine::storage;
 use crate::engine::storage::disk::DiskWatch;
+use crate::engine::storage::jobs::ScrapeJobs;
 use crate::engine::storage::keeper::Keeper;
 use crate::engine::storage::recorder::{self, Recorder};
 use crate::engine::systemd::Systemd;
@@ -232,10 +234,12 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         metrics: metrics.rules.clone(),
         book: Arc::clone(&book),
     });
+    let jobs = Arc::new(ScrapeJobs::default());
     let recorder = Recorder::new(recorder::Sources {
         clock,
         store,
         intake: Arc::clone(&intake),
+        jobs: Arc::clone(&jobs),
         counts: metrics.intake.clone(),
         metrics: Arc::clone(&metrics),
         host,
@@ -278,6 +282,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
     let opening = waited.is_err().then_some(opened);
     let (applied, watch, mut first_board) = (config.clone(), config.clone(), board.clone());
     let judge = to_evaluator.clone();
+    let told = Reports { clock, scheduler: to_scheduler.clone(), db: db.clone(), pace: Pace::default() };
     let running = Running {
         core: Arc::new(Core {
             clock,
@@ -291,7 +296,9 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
             queries,
             alerting,
             intake,
+            reports: told,
             rules: book,
+            jobs,
             stopping: stopping.clone(),
         }),
         clock,

@@ -9,9 +9,10 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use ahash::RandomState;
 
+use crate::base::batch::Batch;
 use crate::base::labels::Labels;
 use crate::base::time::Timestamp;
-use crate::tsdb::batch::{Ack, AppendError, Appended, Batch};
+use crate::tsdb::batch::{Ack, AppendError, Appended};
 use crate::tsdb::db::Shared;
 use crate::tsdb::head::series::Stored;
 use crate::tsdb::series_log::{LONGEST_KEY, SeriesLog};

@@ -7,9 +7,10 @@ use std::thread::JoinHandle;
 
 use tracing::warn;
 
+use crate::base::batch::Batch;
 use crate::base::time::Timestamp;
 use crate::tsdb::append::Writer;
-use crate::tsdb::batch::{Ack, AppendError, Appended, Batch};
+use crate::tsdb::batch::{Ack, AppendError, Appended};
 use crate::tsdb::block::{Block, Cache, Stats};
 use crate::tsdb::catalog::{self, Catalog};
 use crate::tsdb::compact::Tombstone;

@@ -34,7 +34,8 @@ mod source;
 pub mod stats;
 pub mod wal;
 
-pub use crate::tsdb::batch::{Ack, AppendError, Appended, Batch};
+pub use crate::base::batch::Batch;
+pub use crate::tsdb::batch::{Ack, AppendError, Appended};
 pub use crate::tsdb::db::Tsdb;
 pub use crate::tsdb::options::Options;
 

@@ -290,7 +290,13 @@ fn result(monitor: &Arc<Monitor>, clock: &mut i64, verdict: Verdict) -> EvalInpu
     // Slots advance by a millisecond, so that no two episodes begin at the same time.
     *clock += 1;
     let at = Timestamp::from_millis(*clock);
-    EvalInput::Result(SlotResult { monitor: monitor.clone(), at, verdict, parent_down: false, headline: "flapping".to_owned() })
+    EvalInput::Result(SlotResult {
+        monitor: monitor.clone(),
+        at,
+        verdict,
+        parent_down: false,
+        headline: "flapping".to_owned(),
+    })
 }
 
 /// Slots of one life begin after those of the life before, however fast that one counted.

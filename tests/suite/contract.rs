@@ -103,6 +103,35 @@ async fn hostile_answers_get_the_right_verdict() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn hostile_expositions_store_nothing_but_that_they_failed() {
+    let evil = Evil::start().await;
+    for (path, more, want) in [
+        ("/bomb", "", "decode_limit"),
+        ("/gzip-gzip", "", "decode_limit"),
+        ("/endless", ", body_size_limit: 1MiB", "body_size_limit"),
+        ("/bad-chunk", "", "protocol_error"),
+        ("/short", "", "connection_closed"),
+        ("/not-http", "", "protocol_error"),
+        ("/1mb-header", "", "too_many_headers"),
+        ("/reset", "", "connection_reset"),
+        ("/chain/11", "", "redirect_limit"),
+        ("/to-file", "", "redirect_target"),
+        ("/as", ", fallback_scrape_protocol: PrometheusText0.0.4", "exposition"),
+        ("/as", ", fallback_scrape_protocol: PrometheusProto", "exposition"),
+    ] {
+        let text = format!("{{url: \"{}\"{more}}}", evil.url(path));
+        let got = run("prometheus", &text, Duration::from_secs(5)).await;
+        assert_eq!((got.verdict, class(&got)), (Verdict::Down, want), "{path}: {:?}", got.reason);
+        let series = got.series.unwrap();
+        let samples: Vec<_> = series.batches.iter().flat_map(|b| b.iter()).collect();
+        assert_eq!(samples.len(), 5, "{path}: `up` and its like");
+        assert!(samples[0].0.contains("up") && samples[0].1[0].1 == 0.0, "{path}");
+        let bytes: usize = got.evidence.iter().flat_map(|e| &e.items).map(|(_, text)| text.len()).sum();
+        assert!(bytes < 32 * 1024, "{path}: evidence of {bytes} bytes");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whatever_never_ends_ends_at_the_deadline_and_says_where() {
     let evil = Evil::start().await;
     let black_hole = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -115,6 +144,8 @@ async fn whatever_never_ends_ends_at_the_deadline_and_says_where() {
         ("http", format!("{{url: \"https://{hole}\"}}"), "tls"),
         ("tcp", format!("{{host: \"{hole}\", expect: {{contains: x}}}}"), "processing"),
         ("tcp", format!("{{host: \"{hole}\", tls: true}}"), "tls"),
+        ("prometheus", format!("{{url: \"{}\"}}", evil.url("/drip")), "transfer"),
+        ("prometheus", format!("{{url: \"{}\"}}", evil.url("/silent")), "processing"),
         ("script", "{command: [/bin/sleep, \"60\"]}".to_owned(), "run"),
     ] {
         let got = run(kind, &text, Duration::from_millis(300)).await;
@@ -138,6 +169,8 @@ async fn a_probe_may_be_dropped_at_any_moment() {
             format!("{{url: \"https://localhost:{}\", tls: {{ca_file: {}}}}}", tls.port, ca.file.path().display()),
         ),
         ("tcp", format!("{{host: \"{}\", send: x, expect: {{contains: y}}}}", evil.at)),
+        ("prometheus", format!("{{url: \"{}\"}}", evil.url("/endless"))),
+        ("prometheus", format!("{{static_configs: [{{targets: [\"{0}\", \"{0}\"]}}]}}", evil.at)),
         ("script", "{command: [/bin/echo, OK]}".to_owned()),
         ("host", "{}".to_owned()),
         ("heartbeat", "{token: 0123456789}".to_owned()),
@@ -161,6 +194,8 @@ async fn no_secret_is_in_any_part_of_an_outcome() {
         ("tcp", format!("{{host: \"{}\", send: \"GET /echo${{env:TOKEN}} HTTP/1.0\\r\\n\\r\\n\", expect: {{contains: nope}}}}", evil.at)),
         ("script", "{command: [/bin/sh, -c, 'echo $T; echo \"x|a$T=1\" >&2; exit 2', \"${env:TOKEN}\"], env: {T: \"${env:TOKEN}\"}}".to_owned()),
         ("heartbeat", "{token: \"${env:TOKEN}\"}".to_owned()),
+        ("prometheus", format!("{{url: \"{}?k=${{env:TOKEN}}\", authorization: {{credentials: \"${{env:TOKEN}}\"}}}}", evil.url("/echo"))),
+        ("prometheus", format!("{{url: \"http://user:resolved-TOKEN@{}/${{env:TOKEN}}\", params: {{k: \"${{env:TOKEN}}\"}}}}", evil.at)),
     ] {
         let probe = probe(kind, &text);
         assert!(!format!("{probe:?}").contains("resolved-TOKEN"), "{probe:?}");

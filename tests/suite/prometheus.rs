@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use watchdog::engine::intake::protobuf::{put_bytes, put_double, put_int};
+use watchdog::base::protobuf::{put_bytes, put_double, put_int};
 use watchdog::engine::query::metrics::Kind;
 
 use crate::fake::{House, NOW};

@@ -12,8 +12,8 @@ use crate::api::App;
 use crate::api::body::read_counted;
 use crate::api::problem::ApiError;
 use crate::api::prometheus::nothing;
+use crate::base::exposition::Format;
 use crate::base::failure::{Chain, Failure, Kind};
-use crate::engine::intake::exposition::Format;
 use crate::engine::intake::{Ack, Encoding, IntakeError, MAX_BODY, Taken, read};
 
 /// Headers that remote write 2.0 requires, each with what it counts.

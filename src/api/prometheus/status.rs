@@ -1,5 +1,7 @@
 //! What Prometheus tells of itself, told of this server: build, settings, targets, rules, cardinality.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
@@ -9,11 +11,17 @@ use crate::api::App;
 use crate::api::problem::ApiError;
 use crate::api::prometheus::params::Form;
 use crate::api::prometheus::success;
+use crate::base::name::MonitorName;
+use crate::base::scraped::{Target, Targets};
+use crate::base::term_safe::term_safe;
 use crate::base::units::Exact;
 use crate::wire::board::{MonitorRow, State as MonitorState};
 
 /// The version whose API and query language this is; clients decide by it what they may ask for.
 const DIALECT: &str = "3.5.0";
+
+/// The zero of Go's times.
+const NEVER: &str = "0001-01-01T00:00:00Z";
 
 pub(super) async fn build(headers: HeaderMap) -> Result<Response, ApiError> {
     let data = json!({
@@ -28,24 +36,58 @@ pub(super) async fn build(headers: HeaderMap) -> Result<Response, ApiError> {
     success(&headers, &data).await
 }
 
-/// Monitors, as Prometheus shows what it scrapes.
+/// Targets of jobs that scrape, and every other monitor as if it were one.
 pub(super) async fn targets(State(app): State<App>, headers: HeaderMap, form: Form) -> Result<Response, ApiError> {
     let board = app.engine.board().borrow().clone();
+    let jobs: BTreeMap<MonitorName, Targets> = app.engine.targets().into_iter().collect();
     let pool = form.get("scrapePool").map(str::to_owned);
-    let wanted = |m: &&std::sync::Arc<MonitorRow>| pool.as_ref().is_none_or(|p| *p == m.r#type);
-    let (paused, active): (Vec<_>, Vec<_>) =
-        board.monitors.iter().filter(wanted).partition(|m| m.state == MonitorState::Paused);
-    let state = form.get("state").unwrap_or("any");
-    let active: Vec<Value> = match state {
-        "dropped" => Vec::new(),
-        _ => active.into_iter().map(|m| target(m)).collect(),
-    };
-    let dropped: Vec<Value> = match state {
-        "active" => Vec::new(),
-        _ => paused.into_iter().map(|m| json!({"discoveredLabels": discovered(m), "scrapePool": m.r#type})).collect(),
-    };
-    let counts = json!({});
+    let wanted = |name: &str| pool.as_ref().is_none_or(|p| p == name);
+    let (mut active, mut dropped, mut counts) = (Vec::new(), Vec::new(), serde_json::Map::new());
+    for monitor in &board.monitors {
+        if jobs.contains_key(monitor.name.as_str()) || !wanted(&monitor.r#type) {
+            continue;
+        }
+        match monitor.state {
+            MonitorState::Paused => {
+                dropped.push(json!({"discoveredLabels": discovered(monitor), "scrapePool": monitor.r#type}));
+            }
+            _ => active.push(target(monitor)),
+        }
+    }
+    for job in jobs.values().filter(|job| wanted(&job.pool)) {
+        active.extend(job.active.iter().map(|target| scraped(&job.pool, target)));
+        let of = |labels| json!({"discoveredLabels": labels, "scrapePool": job.pool});
+        dropped.extend(job.dropped.iter().map(of));
+        counts.insert(job.pool.clone(), job.dropped_count.into());
+    }
+    match form.get("state").unwrap_or("any") {
+        "active" => dropped.clear(),
+        "dropped" => active.clear(),
+        _ => {}
+    }
     success(&headers, &json!({"activeTargets": active, "droppedTargets": dropped, "droppedTargetCounts": counts})).await
+}
+
+fn scraped(pool: &str, target: &Target) -> Value {
+    let health = match target.healthy {
+        Some(true) => "up",
+        Some(false) => "down",
+        None => "unknown",
+    };
+    let interval = if target.interval.is_zero() { String::new() } else { Exact(target.interval).to_string() };
+    json!({
+        "discoveredLabels": target.discovered,
+        "labels": target.labels,
+        "scrapePool": pool,
+        "scrapeUrl": target.url,
+        "globalUrl": target.url,
+        "lastError": term_safe(&target.error),
+        "lastScrape": target.last.map_or_else(|| NEVER.to_owned(), |t| t.to_string()),
+        "lastScrapeDuration": target.took.as_secs_f64(),
+        "health": health,
+        "scrapeInterval": interval,
+        "scrapeTimeout": Exact(target.timeout).to_string(),
+    })
 }
 
 fn discovered(m: &MonitorRow) -> Value {
@@ -71,7 +113,7 @@ fn target(m: &MonitorRow) -> Value {
         "scrapeUrl": m.target,
         "globalUrl": m.target,
         "lastError": error,
-        "lastScrape": m.last.map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), |t| t.to_string()),
+        "lastScrape": m.last.map_or_else(|| NEVER.to_owned(), |t| t.to_string()),
         "lastScrapeDuration": m.took.unwrap_or_default().as_secs_f64(),
         "health": health,
         "scrapeInterval": m.interval.map_or_else(String::new, |d| Exact(d).to_string()),

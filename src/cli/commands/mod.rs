@@ -10,6 +10,7 @@ pub mod man;
 pub mod monitor;
 pub mod notify;
 pub mod probe;
+pub mod push;
 pub mod query;
 pub mod reload;
 pub mod rule;
@@ -94,6 +95,8 @@ pub enum Command {
     Sla(sla::SlaCommand),
     /// Probe a target once, without a server and without files
     Probe(Box<probe::ProbeArgs>),
+    /// Tell a heartbeat monitor how a job fares, or run the job and tell it all
+    Push(push::PushArgs),
     /// Look at the store of samples, or delete from it
     #[command(subcommand)]
     Tsdb(tsdb::TsdbCommand),
@@ -122,6 +125,7 @@ pub fn run(command: Option<Command>, ui: &mut Ui, cx: &Context) -> Done {
         Some(Command::Init(args)) => init::run(&args, ui.look(), ui.stdout()),
         Some(Command::Check(args)) => check::run(&args, &cx.settings.config_dir, &Kinds, ui.look(), ui.stdout()),
         Some(Command::Probe(args)) => connect::block_on(probe::run(&args, ui.look(), ui.stdout())),
+        Some(Command::Push(args)) => push::run(&args, ui, cx),
         Some(Command::Reload(args)) => reload::run(&args, ui, cx),
         Some(Command::Status(args)) => status::run(&args, ui, cx),
         Some(Command::Monitor(command)) => monitor::run(&command, ui, cx),

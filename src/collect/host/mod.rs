@@ -1,11 +1,24 @@
 //! `type: host`: the machine that Watchdog runs on, in node_exporter's series.
 //!
-//! `/proc` is read in place: all of it takes 0.6 ms of an unoptimised build on a machine with two
-//! processors, far less of an optimised one. File systems
-//! are asked on a thread of their own, because a mount can hang; network file systems are not asked.
+//! One file per collector, or per few that are small. `/proc` and `/sys` are read on a thread of their own,
+//! because a driver can hang; so are file systems, because a mount can. Everything that is on by default takes
+//! [about a millisecond](reading) of an optimised build. Network file systems are not asked.
 
+pub mod cpu;
+pub mod disks;
+mod expect;
+pub mod files;
 pub mod filesystem;
-pub mod proc;
+pub mod kernel;
+pub mod memory;
+pub mod network;
+pub mod processes;
+pub mod protocols;
+pub mod reading;
+pub mod sensors;
+pub mod smart;
+pub mod tool;
+pub mod units;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,13 +29,16 @@ use crate::base::BoxFuture;
 use crate::base::outcome::{Evidence, Outcome, Verdict};
 use crate::base::probe::{Collector, ProbeCx};
 use crate::collect::fault::Fault;
+use crate::collect::host::cpu::{CpuTimes, Stat};
+use crate::collect::host::expect::{Expect, Seen};
 use crate::collect::host::filesystem::{Filesystems, Usage};
-use crate::collect::host::proc::{CpuTimes, Reading};
-use crate::collect::judge::{Judge, unjudged};
+use crate::collect::host::reading::{Choice, Reader};
+use crate::collect::host::smart::Health;
+use crate::collect::host::units::Units;
+use crate::collect::judge::unjudged;
 use crate::collect::kind::{Flag, Form, Kind, Operand};
 use crate::config::catalog::Probe;
 use crate::config::fields::Fields;
-use crate::config::report::Code;
 
 /// Over how long the very first probe measures the processor; later ones measure since the one before.
 const FIRST_LOOK: Duration = Duration::from_millis(200);
@@ -30,58 +46,15 @@ const FIRST_LOOK: Duration = Duration::from_millis(200);
 /// A checked `host` monitor.
 #[derive(Debug)]
 struct HostProbe {
-    limits: Vec<Limit>,
+    expect: Expect,
+    choice: Choice,
+    filesystem: bool,
+    systemd: bool,
+    smart: bool,
     /// Processor times of the previous probe. Leaf data, held for a copy and never across an await.
     before: Mutex<Option<CpuTimes>>,
+    reader: Reader,
     filesystems: Arc<Filesystems>,
-}
-
-/// What can be limited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Gauge {
-    Cpu,
-    Memory,
-    Disk,
-    Swap,
-    Load,
-}
-
-impl Gauge {
-    const ALL: [(&'static str, Self); 5] = [
-        ("cpu", Self::Cpu),
-        ("memory", Self::Memory),
-        ("disk", Self::Disk),
-        ("swap", Self::Swap),
-        ("load", Self::Load),
-    ];
-
-    const fn class(self) -> &'static str {
-        match self {
-            Self::Cpu => "cpu",
-            Self::Memory => "memory",
-            Self::Disk => "disk",
-            Self::Swap => "swap",
-            Self::Load => "load",
-        }
-    }
-
-    /// `12%`, or `0.40 per core`.
-    fn show(self, value: f64) -> String {
-        match self {
-            Self::Load => format!("{value:.2} per core"),
-            Self::Cpu | Self::Memory | Self::Disk | Self::Swap => format!("{value:.0}%"),
-        }
-    }
-}
-
-/// One line below `expect:`.
-#[derive(Debug)]
-struct Limit {
-    gauge: Gauge,
-    at: f64,
-    /// A `degraded_above` limit.
-    soft: bool,
-    name: String,
 }
 
 /// The kind.
@@ -89,47 +62,73 @@ pub const KIND: Kind = Kind {
     name: "host",
     about: "This machine.",
     operand: Some(Operand::Nothing),
-    flags: &[&[Flag::new(
-        "below",
-        "expect.*.below",
-        Form::Pairs('=', "WHAT=LIMIT"),
-        "Limit, e.g. `cpu=95%`, `memory=90%`, `disk=80%`, `swap=50%`, `load=2`.",
-    )]],
+    flags: &[&[
+        Flag::new(
+            "below",
+            "expect.*.below",
+            Form::Pairs('=', "WHAT=LIMIT"),
+            "Limit, e.g. `cpu=95%`, `memory=90%`, `disk=80%`, `swap=50%`, `load=2`.",
+        ),
+        Flag::new(
+            "process",
+            "expect.processes.*.at_least",
+            Form::Pairs('=', "NAME=COUNT"),
+            "Processes that must run, e.g. `nginx=1`.",
+        ),
+        Flag::new(
+            "unit",
+            "expect.units.*",
+            Form::Pairs('=', "NAME=STATE"),
+            "State of a systemd unit, e.g. `ssh=active`.",
+        ),
+    ]],
     read,
 };
 
 /// Reads the options.
 pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let errors = fields.cx().error_count();
-    let mut limits = Vec::new();
-    if let Some(mut expect) = fields.nested("expect") {
-        for (key, gauge) in Gauge::ALL {
-            let Some(mut own) = expect.nested_of(key, "below") else { continue };
-            let range = if gauge == Gauge::Load { 0.0..=10_000.0 } else { 0.0..=100.0 };
-            let below = own.number("below", range.clone());
-            let above = own.number("degraded_above", range);
-            if let (Some(b), Some(a)) = (below, above)
-                && a >= b
-            {
-                let message = "`degraded_above` is not less than `below`: the host would never be degraded";
-                own.error(own.head(), Code::Conflict, message, "write a smaller `degraded_above`");
-            }
-            own.finish();
-            if let Some(at) = below {
-                limits.push(Limit { gauge, at, soft: false, name: format!("{key} below {}", gauge.show(at)) });
-            }
-            if let Some(at) = above {
-                let name = format!("{key} at most {} (else degraded)", gauge.show(at));
-                limits.push(Limit { gauge, at, soft: true, name });
-            }
-        }
-        expect.finish();
+    let expect = fields.nested("expect").map(|mut own| {
+        let expect = Expect::read(&mut own);
+        own.finish();
+        expect
+    });
+    let expect = expect.unwrap_or_default();
+    let mut collectors = fields.nested("collectors");
+    let mut on = |name: &'static str, default: bool| {
+        let said = collectors.as_mut().and_then(|c| c.bool(name));
+        said.unwrap_or(default)
+    };
+    let choice = Choice {
+        disks: on("diskstats", true),
+        traffic: on("netdev", true),
+        devices: on("netclass", true),
+        protocols: on("netstat", true),
+        kernel: on("kernel", true),
+        sensors: on("sensors", true),
+        interrupts: on("interrupts", false),
+        processes: on("processes", false) || expect.needs_processes(),
+    };
+    let filesystem = on("filesystem", true) || expect.needs_disks();
+    let systemd = on("systemd", false) || expect.needs_units();
+    let smart = on("smart", false);
+    if let Some(collectors) = collectors {
+        collectors.finish();
     }
     if fields.cx().error_count() > errors {
         return None;
     }
     let target = nix::unistd::gethostname().ok().and_then(|n| n.into_string().ok());
-    let probe = HostProbe { limits, before: Mutex::default(), filesystems: Arc::default() };
+    let probe = HostProbe {
+        expect,
+        choice,
+        filesystem,
+        systemd,
+        smart,
+        before: Mutex::default(),
+        reader: Reader::default(),
+        filesystems: Arc::default(),
+    };
     Some(Probe::new("host", target.unwrap_or_else(|| "localhost".to_owned()), probe))
 }
 
@@ -148,7 +147,7 @@ impl Collector for HostProbe {
 impl HostProbe {
     fn failed(&self, fault: Fault) -> Outcome {
         let mut outcome = fault.outcome();
-        outcome.checks = unjudged(self.limits.iter().map(|l| l.name.as_str()));
+        outcome.checks = unjudged(self.expect.names());
         outcome
     }
 
@@ -157,69 +156,45 @@ impl HostProbe {
         let before = match before {
             Some(times) => times,
             None => {
-                let first = CpuTimes::now()?;
+                let first = Stat::now()?.times();
                 sleep(FIRST_LOOK.min(cx.remaining() / 4)).await;
                 first
             }
         };
-        let reading = Reading::now()?;
-        let (mut samples, times) = (reading.samples(cx.now), reading.cpu_times());
+        // What hangs must leave time to tell the rest.
+        let deadline = Instant::now() + cx.remaining() / 4 * 3;
+        let (reading, usage, units, health) = tokio::join!(
+            self.reader.read(self.choice, cx.now, deadline),
+            async {
+                match self.filesystem {
+                    true => Filesystems::ask(&self.filesystems, deadline).await,
+                    false => Usage::default(),
+                }
+            },
+            async { if self.systemd { Units::now(deadline).await } else { None } },
+            async { if self.smart { Some(Health::now(deadline).await) } else { None } },
+        );
+        let mut reading = reading?;
+        let mut samples = std::mem::take(&mut reading.samples);
+        let times = reading.stat.times();
         *self.before.lock().unwrap_or_else(PoisonError::into_inner) = Some(times);
-        let usage = Filesystems::ask(&self.filesystems, Instant::now() + cx.remaining() / 2).await;
         usage.samples(&mut samples);
-        let mut outcome = self.judge(&reading, times.busy_since(&before), &usage);
+        if let Some(units) = &units {
+            units.samples(&mut samples);
+        }
+        if let Some(health) = &health {
+            health.samples(&mut samples);
+        }
+        let cpu = times.busy_since(&before);
+        let seen = Seen { cpu, reading: &reading, usage: &usage, units: units.as_ref(), health: health.as_ref() };
+        let mut outcome = self.expect.judge(&seen);
         outcome.samples = samples;
         if outcome.verdict != Verdict::Up {
             outcome.evidence = Some(Evidence {
-                items: vec![("memory".into(), reading.memory_text()), ("file systems".into(), usage.text())],
+                items: vec![("memory".into(), reading.memory.text()), ("file systems".into(), usage.text())],
             });
         }
         Ok(outcome)
-    }
-
-    fn judge(&self, reading: &Reading, cpu: Option<f64>, usage: &Usage) -> Outcome {
-        let worst = usage.fullest();
-        let value = |gauge| match gauge {
-            Gauge::Cpu => cpu,
-            Gauge::Memory => reading.memory_used(),
-            Gauge::Swap => reading.swap_used(),
-            Gauge::Disk => worst.map(|(_, used)| used),
-            Gauge::Load => Some(reading.load_per_core()),
-        };
-        let mut judge = Judge::default();
-        let mut blind = None;
-        for limit in &self.limits {
-            let Some(now) = value(limit.gauge) else {
-                // A machine without swap uses none of it; anything else missing is our blindness.
-                match limit.gauge {
-                    Gauge::Swap => judge.hold("swap", &limit.name, true, "no swap"),
-                    Gauge::Cpu | Gauge::Memory | Gauge::Disk | Gauge::Load => blind = Some(limit),
-                }
-                continue;
-            };
-            let mut found = limit.gauge.show(now);
-            if let (Gauge::Disk, Some((mount, _))) = (limit.gauge, worst) {
-                found += &format!(" on {mount}");
-            }
-            match limit.soft {
-                true => judge.prefer(limit.gauge.class(), &limit.name, now <= limit.at, found),
-                false => judge.hold(limit.gauge.class(), &limit.name, now < limit.at, found),
-            }
-        }
-        let text = |label: &str, v: Option<f64>| v.map(|v| format!("{label} {v:.0}%"));
-        let mut words: Vec<String> = [("cpu", Gauge::Cpu), ("mem", Gauge::Memory), ("disk", Gauge::Disk)]
-            .into_iter()
-            .filter_map(|(label, gauge)| text(label, value(gauge)))
-            .collect();
-        words.push(format!("load {:.2}", reading.load_one()));
-        let outcome = judge.outcome(words.join(" "));
-        match blind {
-            Some(limit) if outcome.verdict != Verdict::Down => {
-                let why = usage.hanging().map_or_else(String::new, |m| format!(": {m} does not answer"));
-                outcome.with_verdict(Verdict::Unknown, "local_host", format!("`{}` cannot be judged{why}", limit.name))
-            }
-            Some(_) | None => outcome,
-        }
     }
 }
 

@@ -46,6 +46,7 @@ pub fn decode(answer: &mut Answer, max_body: usize) -> Result<(), Fault> {
             feed(ZlibDecoder::new(&mut sink), input, &taken).and_then(|mut d| d.try_finish())
         }
         "deflate" => feed(DeflateDecoder::new(&mut sink), input, &taken).and_then(|mut d| d.try_finish()),
+        "zstd" => zstd(&mut sink, input, &taken),
         _ => return Ok(()),
     };
     match (sink.stop, result) {
@@ -64,6 +65,39 @@ pub fn decode(answer: &mut Answer, max_body: usize) -> Result<(), Fault> {
     }
     answer.body = sink.output;
     Ok(())
+}
+
+/// RFC 9659 allows windows of 8 MiB, which is what a decoder may have to keep.
+fn zstd(sink: &mut Sink<'_>, input: &[u8], taken: &Cell<usize>) -> io::Result<()> {
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(Bites { rest: input, taken })?;
+    decoder.window_log_max(23)?;
+    io::copy(&mut decoder, sink)?;
+    Ok(())
+}
+
+/// The same small bites, for a decoder that asks for them.
+struct Bites<'a> {
+    rest: &'a [u8],
+    taken: &'a Cell<usize>,
+}
+
+impl io::Read for Bites<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let n = io::Read::read(&mut io::BufRead::fill_buf(self)?, out)?;
+        io::BufRead::consume(self, n);
+        Ok(n)
+    }
+}
+
+impl io::BufRead for Bites<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        Ok(&self.rest[..self.rest.len().min(1024)])
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.rest = &self.rest[n..];
+        self.taken.set(self.taken.get() + n);
+    }
 }
 
 /// Feeds small bites, so that `taken` stays near what was really decoded.
@@ -150,6 +184,9 @@ mod tests {
         let mut a = answer("deflate", z.finish().unwrap());
         decode(&mut a, 1024).unwrap();
         assert_eq!(a.body, b"hello");
+        let mut a = answer("zstd", zstd::encode_all(&b"hello"[..], 3).unwrap());
+        decode(&mut a, 1024).unwrap();
+        assert_eq!(a.body, b"hello");
         let mut d = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
         d.write_all(b"hello").unwrap();
         let mut a = answer("deflate", d.finish().unwrap());
@@ -173,6 +210,11 @@ mod tests {
         check("gzip", gzip(&vec![0; 8 << 20]), "decode_limit");
         check("gzip, gzip", gzip(b"x"), "decode_limit");
         check("gzip", b"not gzip".to_vec(), "decode");
+        check("zstd", zstd::encode_all(&vec![0; 8 << 20][..], 3).unwrap(), "decode_limit");
+        check("zstd", b"not zstd".to_vec(), "decode");
+        let mut cut = zstd::encode_all(&b"hello hello hello"[..], 3).unwrap();
+        cut.truncate(cut.len() - 3);
+        check("zstd", cut, "decode");
         let mut cut = gzip(b"hello hello hello");
         cut.truncate(cut.len() - 9);
         check("gzip", cut, "decode");

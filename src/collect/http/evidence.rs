@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 
+use http::header;
+
 use crate::base::outcome::Evidence;
 use crate::collect::http::exchange::Answer;
-use crate::collect::http::redirect::Hop;
+use crate::collect::http::hop::Hop;
+use crate::collect::http::proxy::Proxy;
 use crate::collect::trace::Trace;
 
 /// Bytes kept of an answer's head.
@@ -13,13 +16,16 @@ const MAX_HEAD: usize = 8 * 1024;
 const MAX_BODY: usize = 4 * 1024;
 
 /// Gathers the evidence. The result still holds whatever the target echoed: mask it.
-pub fn of(hop: &Hop, trace: &Trace, answer: Option<&Answer>, redirects: usize) -> Evidence {
+pub fn of(hop: &Hop, trace: &Trace, answer: Option<&Answer>, redirects: usize, proxy: Option<&Proxy>) -> Evidence {
     let mut items: Vec<(Cow<'static, str>, String)> = Vec::new();
     let title = match redirects {
         0 => Cow::Borrowed("request"),
         n => Cow::Owned(format!("request (after {n} redirects)")),
     };
-    items.push((title, hop.describe()));
+    items.push((title, hop.describe(answer.map_or("HTTP/1.1", Answer::version_name))));
+    if let Some(proxy) = proxy {
+        items.push(("proxy".into(), proxy.to_string()));
+    }
     match (trace.peer, trace.tried.as_slice()) {
         (Some(peer), _) => items.push(("address".into(), peer.to_string())),
         (None, []) => {}
@@ -41,15 +47,28 @@ pub fn of(hop: &Hop, trace: &Trace, answer: Option<&Answer>, redirects: usize) -
 }
 
 fn head(answer: &Answer) -> String {
-    let mut text = format!("HTTP/{:.1} {}\n", answer.version(), answer.status_text());
+    let mut text = format!("{} {}\n", answer.version_name(), answer.status_text());
     for (i, (name, value)) in answer.headers.iter().enumerate() {
         if text.len() >= MAX_HEAD {
             text += &format!("… and {} more headers\n", answer.headers.len() - i);
             break;
         }
-        text += &format!("{name}: {}\n", String::from_utf8_lossy(cut(value.as_bytes(), MAX_HEAD - text.len())));
+        let value = match *name == header::SET_COOKIE {
+            true => without_value(value.as_bytes()),
+            false => Cow::Borrowed(value.as_bytes()),
+        };
+        text += &format!("{name}: {}\n", String::from_utf8_lossy(cut(&value, MAX_HEAD - text.len())));
     }
     text
+}
+
+/// A cookie's value opens a session: whoever reads the evidence needs its name and attributes, not that.
+fn without_value(cookie: &[u8]) -> Cow<'_, [u8]> {
+    let end = cookie.iter().position(|b| *b == b';').unwrap_or(cookie.len());
+    match cookie[..end].iter().position(|b| *b == b'=') {
+        Some(at) => Cow::Owned([&cookie[..=at], b"***", &cookie[end..]].concat()),
+        None => Cow::Borrowed(cookie),
+    }
 }
 
 fn body(answer: &Answer) -> (Cow<'static, str>, String) {

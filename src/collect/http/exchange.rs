@@ -1,30 +1,34 @@
-//! One hop: resolve, connect, TLS, request, head, body.
+//! One hop: resolve, connect (through a proxy), TLS, request, head, body.
 //!
 //! hyper's connection is driven by the probe itself, in the same task: dropping the probe's future
 //! closes the socket, and nothing outlives it.
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, Version, header};
+use http::{HeaderMap, Request, Response, StatusCode, Version, header};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::base::probe::ProbeCx;
-use crate::collect::dial;
+use crate::collect::dial::{self, Route};
 use crate::collect::fault::Fault;
-use crate::collect::http::redirect::Hop;
-use crate::collect::tls::TlsSpec;
+use crate::collect::http::h2;
+use crate::collect::http::hop::Hop;
+use crate::collect::http::proxy::Proxy;
+use crate::collect::tls::{Alpn, TlsSpec, alpn};
 use crate::collect::trace::{Trace, phase};
 
 /// Headers of an answer. Real sites stay below 100.
-const MAX_HEADERS: usize = 256;
+pub(super) const MAX_HEADERS: usize = 256;
 /// Bytes of an answer's head.
-const MAX_HEAD: usize = 64 * 1024;
+pub(super) const MAX_HEAD: usize = 64 * 1024;
 
 /// What came back. Everything in it is untrusted.
 #[derive(Debug)]
@@ -33,7 +37,7 @@ pub struct Answer {
     pub status: StatusCode,
     /// The words after it, as sent.
     pub reason: String,
-    /// HTTP/1.0 or 1.1.
+    /// HTTP/1.0, 1.1 or 2.
     pub http_version: Version,
     /// The headers.
     pub headers: HeaderMap,
@@ -50,13 +54,29 @@ impl Answer {
     pub fn version(&self) -> f64 {
         match self.http_version {
             Version::HTTP_10 => 1.0,
+            Version::HTTP_2 => 2.0,
             _ => 1.1,
+        }
+    }
+
+    /// `HTTP/1.1`.
+    pub fn version_name(&self) -> &'static str {
+        match self.http_version {
+            Version::HTTP_10 => "HTTP/1.0",
+            Version::HTTP_2 => "HTTP/2",
+            _ => "HTTP/1.1",
         }
     }
 
     /// `Content-Length`, when it says one number.
     pub fn content_length(&self) -> Option<u64> {
         self.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+    }
+
+    /// `Last-Modified`, in seconds since the epoch.
+    pub fn last_modified(&self) -> Option<i64> {
+        let text = self.headers.get(header::LAST_MODIFIED)?.to_str().ok()?;
+        jiff::fmt::rfc2822::parse(text).ok().map(|t| t.timestamp().as_second())
     }
 
     /// The content encodings that stand in the way of reading the body.
@@ -78,31 +98,129 @@ impl Answer {
     }
 }
 
+/// How a server is reached, and what is spoken with it.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// On `https`.
+    pub tls: TlsSpec,
+    /// What may be spoken.
+    pub spoken: Spoken,
+    /// Who is asked to connect.
+    pub proxy: Option<Arc<Proxy>>,
+    /// Bytes of a body that are read.
+    pub max_body: usize,
+    /// By which way they are reached.
+    pub ways: Ways,
+}
+
+/// The way to the monitor's own host, for which an address may be given, and that to all others.
+#[derive(Clone, Debug, Default)]
+pub struct Ways {
+    home: Box<str>,
+    route: Route,
+    elsewhere: Route,
+}
+
+impl Client {
+    /// The same for a monitor of this host.
+    #[must_use]
+    pub fn at_home(mut self, host: &str) -> Self {
+        self.ways.home = host.into();
+        self
+    }
+}
+
+impl Ways {
+    /// The ways of a monitor; `home` is its host.
+    pub fn new(route: Route, home: &str) -> Self {
+        Self { home: home.into(), elsewhere: route.elsewhere(), route }
+    }
+
+    /// The way to a host.
+    fn to(&self, host: &str) -> &Route {
+        if *self.home == *host { &self.route } else { &self.elsewhere }
+    }
+
+    /// The way to any other host.
+    pub fn elsewhere(&self) -> &Route {
+        &self.elsewhere
+    }
+}
+
+/// The versions of HTTP that a probe may speak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Spoken {
+    /// HTTP/1.1, or what the server chooses during the TLS handshake.
+    #[default]
+    Any,
+    /// HTTP/1.1 alone.
+    One,
+    /// HTTP/2 alone: chosen during the TLS handshake, or known beforehand without TLS (RFC 9113, section 3.3).
+    Two,
+}
+
 /// Asks `hop` and reads the answer into `slot`, head first, so that a deadline leaves what was seen.
 ///
 /// # Errors
 /// No connection, no trust, or no HTTP.
 pub async fn ask(
+    client: &Client,
     hop: &Hop,
-    tls: &TlsSpec,
-    max_body: usize,
     cx: &ProbeCx,
     trace: &mut Trace,
     slot: &mut Option<Answer>,
 ) -> Result<(), Fault> {
     trace.cert = None;
-    let stream = dial::open(&hop.peer, cx, trace).await?;
+    let proxied = match &client.proxy {
+        // A proxy that only passes requests on is told the whole address in each.
+        Some(proxy) if !hop.is_tls() && client.spoken != Spoken::Two => proxy.passes(hop),
+        Some(_) | None => None,
+    };
+    let way = client.ways.elsewhere();
+    let stream = match (&client.proxy, &proxied) {
+        (None, _) => dial::open_by(&hop.peer, client.ways.to(hop.peer.host()), cx, trace).await?,
+        (Some(proxy), Some(_)) => Box::pin(proxy.connect(hop, way, cx, trace)).await?,
+        (Some(proxy), None) => Box::pin(proxy.tunnel(hop, way, cx, trace)).await?,
+    };
+    let max_body = client.max_body;
     if hop.is_tls() {
-        let stream = tls.handshake(stream, &hop.peer, cx.now, trace).await?;
-        talk(stream, hop, max_body, trace, slot).await
+        let stream = client.tls.handshake(stream, &hop.peer, cx.now, trace).await?;
+        match client.spoken.on(stream.get_ref().1.alpn_protocol())? {
+            Version::HTTP_2 => Box::pin(h2::talk(stream, hop, max_body, trace, slot)).await,
+            _ => talk(stream, hop.request(), max_body, trace, slot).await,
+        }
+    } else if client.spoken == Spoken::Two {
+        Box::pin(h2::talk(stream, hop, max_body, trace, slot)).await
     } else {
-        talk(stream, hop, max_body, trace, slot).await
+        talk(stream, proxied.unwrap_or_else(|| hop.request()), max_body, trace, slot).await
+    }
+}
+
+impl Spoken {
+    /// What a TLS handshake offers.
+    pub fn alpn(self) -> Alpn {
+        match self {
+            Self::Any => alpn::HTTP2_OR_1,
+            Self::One => alpn::HTTP1,
+            Self::Two => alpn::HTTP2,
+        }
+    }
+
+    /// What is spoken after a TLS handshake in which the server chose `alpn`.
+    fn on(self, alpn: Option<&[u8]>) -> Result<Version, Fault> {
+        match (self, alpn) {
+            (Self::Two | Self::Any, Some(b"h2")) => Ok(Version::HTTP_2),
+            (Self::Two, _) => {
+                Err(Fault::target("http_version", "the server did not choose HTTP/2 during the TLS handshake"))
+            }
+            (Self::Any | Self::One, _) => Ok(Version::HTTP_11),
+        }
     }
 }
 
 async fn talk<S>(
     stream: S,
-    hop: &Hop,
+    request: Request<Full<Bytes>>,
     max_body: usize,
     trace: &mut Trace,
     slot: &mut Option<Answer>,
@@ -115,9 +233,23 @@ where
     builder.max_headers(MAX_HEADERS).max_buf_size(MAX_HEAD);
     let (mut sender, conn) = builder.handshake(TokioIo::new(stream)).await.map_err(|e| http_fault(&e))?;
     let mut conn = Driver { conn: std::pin::pin!(conn), done: false };
-    let answer = conn.drive(sender.send_request(hop.request())).await.map_err(|e| http_fault(&e))?;
+    let response = conn.drive(sender.send_request(request)).await.map_err(|e| http_fault(&e))?;
+    receive(response, &mut conn, max_body, trace, slot).await
+}
+
+/// Reads an answer whose head is there: the phase `transfer`.
+///
+/// # Errors
+/// The body does not come to its end.
+pub(super) async fn receive<C: Future>(
+    response: Response<Incoming>,
+    conn: &mut Driver<'_, C>,
+    max_body: usize,
+    trace: &mut Trace,
+    slot: &mut Option<Answer>,
+) -> Result<(), Fault> {
     trace.begin(phase::TRANSFER);
-    let (head, mut body) = answer.into_parts();
+    let (head, mut body) = response.into_parts();
     let phrase = head.extensions.get::<hyper::ext::ReasonPhrase>();
     let reason = match phrase {
         Some(phrase) => String::from_utf8_lossy(phrase.as_bytes()).into_owned(),
@@ -148,19 +280,13 @@ where
 }
 
 /// hyper's connection, polled beside whatever waits for it.
-struct Driver<'a, S>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    conn: Pin<&'a mut http1::Connection<TokioIo<S>, Full<Bytes>>>,
-    done: bool,
+pub(super) struct Driver<'a, C> {
+    pub(super) conn: Pin<&'a mut C>,
+    pub(super) done: bool,
 }
 
-impl<S> Driver<'_, S>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    async fn drive<F: Future>(&mut self, work: F) -> F::Output {
+impl<C: Future> Driver<'_, C> {
+    pub(super) async fn drive<F: Future>(&mut self, work: F) -> F::Output {
         let mut work = std::pin::pin!(work);
         poll_fn(|cx| {
             if let Poll::Ready(output) = work.as_mut().poll(cx) {
@@ -177,7 +303,7 @@ where
     }
 }
 
-fn http_fault(err: &hyper::Error) -> Fault {
+pub(super) fn http_fault(err: &hyper::Error) -> Fault {
     if let Some(io) = source_io(err)
         && !err.is_parse()
     {

@@ -1,140 +1,15 @@
-//! Where a request goes: the first hop from the options, the next ones from `Location`.
+//! The next hop, from `Location`.
 //!
 //! Credentials stay with the origin they were meant for. Only http and https are followed.
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, Request, StatusCode, Uri};
-use http_body_util::Full;
-use reqwest::Url;
+use http::{Method, StatusCode, header};
 
-use crate::collect::dial::Peer;
 use crate::collect::fault::Fault;
 use crate::collect::http::exchange::Answer;
+use crate::collect::http::hop::Hop;
 use crate::collect::judge::found;
 use crate::collect::mask::Mask;
-
-/// One request, ready to be sent any number of times.
-#[derive(Clone)]
-pub struct Hop {
-    url: Url,
-    /// Whom to connect to.
-    pub peer: Peer,
-    method: Method,
-    target: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-    /// Headers that stay with the first origin.
-    private: Vec<HeaderName>,
-}
-
-impl std::fmt::Debug for Hop {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Neither the query nor the headers: both may carry secrets.
-        f.debug_struct("Hop").field("method", &self.method).field("peer", &self.peer).finish_non_exhaustive()
-    }
-}
-
-/// Why an address cannot be asked.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UrlError {
-    /// Not an address at all.
-    #[error("is not a URL: {0}")]
-    Malformed(String),
-    /// Something else than http and https.
-    #[error("begins with `{0}:`, only http and https are probed")]
-    Scheme(String),
-    /// The host is missing or malformed.
-    #[error("has no usable host: {0}")]
-    Host(String),
-}
-
-impl Hop {
-    /// A hop to `url` without headers but `Host`.
-    ///
-    /// # Errors
-    /// See [`UrlError`].
-    pub fn new(url: &str, method: Method, body: Bytes) -> Result<Self, UrlError> {
-        let parsed = Url::parse(url).map_err(|e| UrlError::Malformed(e.to_string()))?;
-        Self::from_url(parsed, method, body)
-    }
-
-    fn from_url(mut url: Url, method: Method, body: Bytes) -> Result<Self, UrlError> {
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(UrlError::Scheme(url.scheme().to_owned()));
-        }
-        url.set_fragment(None);
-        // Credentials become a header in `spec`; they never travel in a request line.
-        let cleared = url.set_username("").and_then(|()| url.set_password(None));
-        cleared.map_err(|()| UrlError::Host("no host".to_owned()))?;
-        let host = url.host_str().ok_or_else(|| UrlError::Host("no host".to_owned()))?;
-        let port = url.port_or_known_default().unwrap_or(80);
-        let peer = Peer::new(host, port).map_err(|e| UrlError::Host(e.to_string()))?;
-        let authority = match url.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        };
-        let path = match url.query() {
-            Some(query) => format!("{}?{query}", url.path()),
-            None => url.path().to_owned(),
-        };
-        let target = Uri::try_from(path).map_err(|e| UrlError::Malformed(e.to_string()))?;
-        let mut headers = HeaderMap::new();
-        let host = HeaderValue::try_from(authority).map_err(|e| UrlError::Host(e.to_string()))?;
-        headers.insert(header::HOST, host);
-        Ok(Self { url, peer, method, target, headers, body, private: Vec::new() })
-    }
-
-    /// Adds a header; a `private` one is not sent to another origin.
-    pub fn set_header(&mut self, name: HeaderName, value: HeaderValue, private: bool) {
-        if private || matches!(name, header::AUTHORIZATION | header::COOKIE | header::PROXY_AUTHORIZATION) {
-            self.private.push(name.clone());
-        }
-        self.headers.insert(name, value);
-    }
-
-    /// Whether a header is set.
-    pub fn has_header(&self, name: &HeaderName) -> bool {
-        self.headers.contains_key(name)
-    }
-
-    /// Whether the hop is https.
-    pub fn is_tls(&self) -> bool {
-        self.url.scheme() == "https"
-    }
-
-    /// The request, sharing the precomputed parts.
-    pub fn request(&self) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(self.body.clone()));
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.target.clone();
-        *request.headers_mut() = self.headers.clone();
-        request
-    }
-
-    /// What makes two requests the same request.
-    pub fn identity(&self) -> String {
-        format!("{} {}", self.method, self.url)
-    }
-
-    /// The address for people, cut to a line.
-    pub fn shown(&self) -> String {
-        found(self.url.as_str())
-    }
-
-    /// The request's head for a person; credentials are masked.
-    pub fn describe(&self) -> String {
-        let mut text = format!("{} {} HTTP/1.1\n", self.method, self.target);
-        for (name, value) in &self.headers {
-            let shown = match self.private.contains(name) {
-                true => "***".into(),
-                false => String::from_utf8_lossy(value.as_bytes()),
-            };
-            text += &format!("{name}: {shown}\n");
-        }
-        text
-    }
-}
 
 /// The next hop, when `answer` is a redirect.
 ///
@@ -142,8 +17,8 @@ impl Hop {
 /// The redirect leads to something that is not followed.
 pub fn next(hop: &Hop, answer: &Answer, mask: &Mask) -> Result<Option<Hop>, Fault> {
     let keeps_method = match answer.status {
-        StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => hop.method != Method::POST,
-        StatusCode::SEE_OTHER => hop.method == Method::HEAD,
+        StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => *hop.method() != Method::POST,
+        StatusCode::SEE_OTHER => *hop.method() == Method::HEAD,
         StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => true,
         _ => return Ok(None),
     };
@@ -154,16 +29,18 @@ pub fn next(hop: &Hop, answer: &Answer, mask: &Mask) -> Result<Option<Hop>, Faul
         mask.hide(&mut shown);
         Fault::target("redirect_target", format!("redirected to `{shown}`, which {why}"))
     };
-    let url = hop.url.join(&location).map_err(|e| refuse(&format!("is not a URL: {e}")))?;
-    let same_origin = url.origin() == hop.url.origin();
-    let (method, body) = match keeps_method {
-        true => (hop.method.clone(), hop.body.clone()),
-        false => (Method::GET, Bytes::new()),
-    };
-    let mut next = Hop::from_url(url, method, body).map_err(|e| refuse(&e.to_string()))?;
-    for (name, value) in &hop.headers {
+    let url = hop.url().join(&location).map_err(|e| refuse(&format!("is not a URL: {e}")))?;
+    let same_origin = url.origin() == hop.url().origin();
+    let method = if keeps_method { hop.method().clone() } else { Method::GET };
+    let mut next = Hop::from_url(url, method, Bytes::new()).map_err(|e| refuse(&e.to_string()))?;
+    if keeps_method {
+        if hop.has_private_body() && !same_origin {
+            return Err(refuse("would take the secrets of the body to another origin"));
+        }
+        next.set_body(hop.body().clone(), hop.has_private_body());
+    }
+    for (name, value, private) in hop.headers() {
         let describes_body = matches!(*name, header::CONTENT_TYPE | header::CONTENT_ENCODING);
-        let private = hop.private.contains(name);
         if name == header::HOST || (!keeps_method && describes_body) || (private && !same_origin) {
             continue;
         }
@@ -174,6 +51,8 @@ pub fn next(hop: &Hop, answer: &Answer, mask: &Mask) -> Result<Option<Hop>, Faul
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderMap, HeaderName, HeaderValue};
+
     use super::*;
 
     fn answer(status: u16, location: &str) -> Answer {
@@ -220,13 +99,28 @@ mod tests {
         #[track_caller]
         fn check(status: u16, method: Method, want: &Method) {
             let next = next(&hop("http://a/", method), &answer(status, "/b"), &Mask::default()).unwrap().unwrap();
-            assert_eq!(&next.method, want, "{status}");
+            assert_eq!(next.method(), want, "{status}");
         }
         check(301, Method::POST, &Method::GET);
         check(302, Method::PUT, &Method::PUT);
         check(303, Method::PUT, &Method::GET);
         check(307, Method::POST, &Method::POST);
         check(308, Method::POST, &Method::POST);
+    }
+
+    #[test]
+    fn a_body_with_secrets_stays_with_its_origin() {
+        #[track_caller]
+        fn check(status: u16, location: &str, class: Option<&str>) {
+            let mut hop = hop("https://a.example/x", Method::POST);
+            hop.set_body(Bytes::from_static(b"password=x"), true);
+            let got = next(&hop, &answer(status, location), &Mask::default());
+            assert_eq!(got.err().map(|f| f.class()), class, "{status} {location}");
+        }
+        check(307, "/y", None);
+        check(307, "https://b.example/y", Some("redirect_target"));
+        check(308, "http://a.example/y", Some("redirect_target"));
+        check(302, "https://b.example/y", None);
     }
 
     #[test]
@@ -248,13 +142,5 @@ mod tests {
                 hop.request();
             }
         }
-    }
-
-    #[test]
-    fn names_of_other_scripts_and_credentials_are_normalised() {
-        let hop = Hop::new("https://user:pw@bücher.example/a b?q=ü#frag", Method::GET, Bytes::new()).unwrap();
-        assert_eq!(hop.peer.to_string(), "xn--bcher-kva.example:443");
-        assert_eq!(hop.target.to_string(), "/a%20b?q=%C3%BC");
-        assert!(!hop.identity().contains("pw"));
     }
 }

@@ -139,7 +139,8 @@ impl Alerting {
             }
             Some(p) => match waits_for(&config, monitor, &board, row) {
                 Some(parent) => {
-                    let text = format!("waits until `{parent}`, on which it depends, was found up after it began to fail");
+                    let text =
+                        format!("waits until `{parent}`, on which it depends, was found up after it began to fail");
                     step("hold", StepOutcome::Waiting, text)
                 }
                 None => step(

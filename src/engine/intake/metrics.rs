@@ -60,6 +60,11 @@ impl IntakeMetrics {
         self.samples.get_or_create(&PathLabels { path: "engine" }).inc_by(n);
     }
 
+    /// Counts samples of other programs' series that are stored.
+    pub fn scraped(&self, n: u64) {
+        self.samples.get_or_create(&PathLabels { path: "scrape" }).inc_by(n);
+    }
+
     /// Counts samples of the engine's own that could not be stored.
     pub fn lost(&self, n: u64) {
         self.lost.inc_by(n);

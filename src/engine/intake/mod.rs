@@ -5,10 +5,7 @@
 //! processors twice over; who waits longer than [`PATIENCE`] is told to come again. Decompression is
 //! bounded before memory is reserved.
 
-pub mod exposition;
-pub mod metadata;
 pub mod metrics;
-pub mod protobuf;
 pub mod read;
 pub mod series;
 mod text;
@@ -26,14 +23,15 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::base::clock::Clock;
+use crate::base::exposition::Format;
+use crate::base::metadata::{Kind, Meta};
+use crate::base::protobuf::WireError;
 use crate::config::storage::IntakeLimits;
-use crate::engine::intake::exposition::Format;
-use crate::engine::intake::metadata::{Kind, Meta};
 use crate::engine::intake::metrics::IntakeMetrics;
-use crate::engine::intake::protobuf::WireError;
 use crate::engine::intake::series::{Admission, Jobs, Refusal};
 use crate::engine::intake::write::{Decoded, Scratch};
 use crate::engine::storage::{Store, StoreError};
+use crate::tsdb::metadata::Metadata;
 pub use crate::tsdb::{Ack, AppendError};
 use crate::tsdb::{Appended, Batch, Tsdb};
 
@@ -220,7 +218,7 @@ impl Intake {
         let Ok(tsdb) = self.store.open() else { return };
         for (metric, meta) in described {
             let meta = match tsdb.metadata(Some(&metric), 1).first() {
-                Some((_, older)) => meta.or(older),
+                Some((_, older)) => completed(meta, older),
                 None => meta,
             };
             tsdb.set_metadata(&metric, meta.kind.word(), &meta.help, &meta.unit);
@@ -335,6 +333,19 @@ impl Intake {
     }
 }
 
+/// A description with what it does not say taken from an older one.
+fn completed(mut meta: Meta, older: &Metadata) -> Meta {
+    if meta.kind == Kind::Unknown {
+        meta.kind = Kind::from_word(&older.kind).unwrap_or_default();
+    }
+    for (text, old) in [(&mut meta.help, &older.help), (&mut meta.unit, &older.unit)] {
+        if text.is_empty() {
+            text.push_str(old);
+        }
+    }
+    meta
+}
+
 /// Decompresses snappy's block format into `out`.
 ///
 /// # Errors
@@ -398,6 +409,14 @@ mod tests {
         drop(gate);
         let _all = intake.turns.acquire_many(turns as u32).await.unwrap();
         assert_eq!(Arc::strong_count(&memory), 1);
+    }
+
+    #[test]
+    fn a_description_completes_what_is_known() {
+        let older = Metadata { kind: "counter".into(), help: "old".into(), unit: "bytes".into() };
+        let newer = Meta { kind: Kind::Unknown, help: "new".to_owned(), unit: String::new() };
+        let both = Meta { kind: Kind::Counter, help: "new".to_owned(), unit: "bytes".to_owned() };
+        assert_eq!(completed(newer, &older), both);
     }
 
     #[test]

@@ -7,8 +7,8 @@
 use bytes::Bytes;
 
 use crate::base::matcher::{BadRegex, MatchOp, Matcher};
+use crate::base::protobuf::{Reader, WireError, put_bytes, put_double, put_int};
 use crate::base::sample::Column;
-use crate::engine::intake::protobuf::{Reader, WireError, put_bytes, put_double, put_int};
 use crate::engine::intake::{IntakeError, unsnap};
 use crate::engine::query::metrics::Kind;
 use crate::engine::query::{Queries, QueryError};

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::exposition::{Format, Line, LineError, Parser};
 use crate::base::labels::LabelsBuf;
+use crate::base::metadata::Meta;
 use crate::base::time::Timestamp;
-use crate::engine::intake::exposition::{Format, Line, LineError, Parser};
-use crate::engine::intake::metadata::Meta;
 use crate::engine::intake::series::Admission;
 use crate::engine::intake::write::Decoded;
 use crate::engine::intake::{IntakeError, PORTION, Taken};

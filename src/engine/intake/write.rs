@@ -10,8 +10,8 @@
 use std::collections::BTreeMap;
 
 use crate::base::labels::{LabelsBuf, METRIC_NAME};
-use crate::engine::intake::metadata::{Kind, Meta};
-use crate::engine::intake::protobuf::{Reader, WireError};
+use crate::base::metadata::{Kind, Meta};
+use crate::base::protobuf::{Reader, WireError};
 use crate::engine::intake::series::{Admission, MAX_LABELS, Refusal};
 use crate::tsdb::Batch;
 
@@ -315,7 +315,7 @@ fn series_2(
         match number {
             1 => match value {
                 // Packed, as every current writer does; one by one is allowed, too.
-                crate::engine::intake::protobuf::Field::Varint(n) => {
+                crate::base::protobuf::Field::Varint(n) => {
                     let _ = push_bounded(refs, symbol_ref(n), 2 * MAX_LABELS);
                 }
                 other => {
@@ -412,8 +412,8 @@ fn metadata_2(message: &[u8], symbols: &[Result<&str, Refusal>]) -> Result<Meta,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::protobuf::{put_bytes, put_int, put_varint};
     use crate::base::time::Timestamp;
-    use crate::engine::intake::protobuf::{put_bytes, put_int, put_varint};
 
     #[test]
     fn labels_by_reference_are_sorted_and_bounded() {

@@ -105,7 +105,8 @@ impl Minute {
             return Some((class.to_owned(), format!("many probes could not be judged, for example: {example}")));
         }
         let late: u64 = self.0.iter().map(|s| s.late).sum();
-        many(late).then(|| ("late".to_owned(), "many probes begin more than a second late: it is overloaded".to_owned()))
+        many(late)
+            .then(|| ("late".to_owned(), "many probes begin more than a second late: it is overloaded".to_owned()))
     }
 }
 

@@ -185,7 +185,9 @@ mod tests {
         // The last sample speaks five seconds into the gap.
         assert_eq!([e.own, e.parent, e.paused, e.no_data, e.maintenance].map(secs), [20, 20, 25, 15, 0]);
         assert_eq!((c.outages, c.recovered), (1, (1, Duration::from_secs(20))));
-        let times = |c: &Count| c.downtimes.iter().map(|d| (d.starts_at.millis(), d.ends_at.map(Timestamp::millis))).collect::<Vec<_>>();
+        let times = |c: &Count| {
+            c.downtimes.iter().map(|d| (d.starts_at.millis(), d.ends_at.map(Timestamp::millis))).collect::<Vec<_>>()
+        };
         assert_eq!(times(&c), [(40_000, Some(60_000))]);
         // One that lasts has no end; one that is interrupted by what we do not know is one.
         let c = counted("udkkdud", &[]);

@@ -4,6 +4,7 @@
 //! is told why.
 
 pub mod disk;
+pub mod jobs;
 pub mod keeper;
 pub mod metrics;
 pub mod outcome;

@@ -14,19 +14,21 @@ use tokio::time::{self, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::base::clock::Clock;
+use crate::base::exposition::{Format, Line, Parser};
 use crate::base::failure::Chain;
 use crate::base::labels::{Labels, LabelsBuf, METRIC_NAME};
+use crate::base::metadata::{Kind, Meta};
 use crate::base::name::MonitorName;
 use crate::base::outcome::Verdict;
 use crate::base::sample::STALE_NAN;
+use crate::base::scraped::{ScrapeJob, Scraped};
 use crate::config::model::{Config, Monitor};
 use crate::engine::board::Report;
 use crate::engine::intake::Intake;
-use crate::engine::intake::exposition::{Format, Line, Parser};
-use crate::engine::intake::metadata::{Kind, Meta};
 use crate::engine::intake::metrics::IntakeMetrics;
 use crate::engine::metrics::Metrics;
 use crate::engine::reload::Applied;
+use crate::engine::storage::jobs::ScrapeJobs;
 use crate::engine::storage::outcome::{self, PAUSED, STATE};
 use crate::engine::storage::{Store, StoreError};
 use crate::tsdb::{Ack, Appended, Batch};
@@ -43,8 +45,24 @@ const PENDING: usize = 500_000;
 pub struct Recorded {
     /// The monitor.
     pub monitor: Arc<Monitor>,
-    /// What was found.
-    pub result: Arc<ProbeResult>,
+    /// What was found; nothing for an attempt that is repeated.
+    pub result: Option<Arc<ProbeResult>>,
+    /// Series that are stored as they are.
+    pub series: Option<Scraped>,
+}
+
+impl Recorded {
+    /// How many samples of scraped series it holds.
+    pub fn scraped(&self) -> usize {
+        self.series.as_ref().map_or(0, Scraped::len)
+    }
+
+    /// How many samples it makes.
+    pub fn samples(&self) -> u64 {
+        // `probe_success`, `probe_duration_seconds` and the state come on top of the kind's own.
+        let own = self.result.as_ref().map_or(0, |r| r.samples.len() + 3);
+        (own + self.scraped()) as u64
+    }
 }
 
 /// What the recorder is given.
@@ -55,6 +73,8 @@ pub struct Sources {
     pub store: Arc<Store>,
     /// Told of descriptions.
     pub intake: Arc<Intake>,
+    /// Told which jobs scrape.
+    pub jobs: Arc<ScrapeJobs>,
     /// Counts what is stored and lost.
     pub counts: IntakeMetrics,
     /// The engine's own metrics, written as series.
@@ -73,6 +93,8 @@ pub struct Sources {
 pub struct Recorder {
     from: Sources,
     batch: Batch,
+    /// Scraped series, which are stored as they came.
+    scraped: Vec<Batch>,
     monitors: HashMap<MonitorName, Known>,
     /// Series of alerts as last written.
     alerts: HashSet<Labels>,
@@ -89,12 +111,30 @@ struct Known {
     series: HashMap<Labels, u64, ahash::RandomState>,
     results: u64,
     paused: bool,
+    /// What scrapes, for kinds that do.
+    job: Option<Arc<dyn ScrapeJob>>,
+}
+
+impl Known {
+    /// Ends all series that were scraped.
+    fn end_scraped(&mut self, batch: &mut Batch, t: i64) {
+        if let Some(job) = self.job.take() {
+            job.live(&mut |key| end_key(batch, key, t));
+        }
+    }
 }
 
 impl Recorder {
     /// Starts with nothing written.
     pub fn new(from: Sources) -> Self {
-        Self { from, batch: Batch::default(), monitors: HashMap::new(), alerts: HashSet::new(), failing: false }
+        Self {
+            from,
+            batch: Batch::default(),
+            scraped: Vec::new(),
+            monitors: HashMap::new(),
+            alerts: HashSet::new(),
+            failing: false,
+        }
     }
 
     /// Works until `stop`; then writes what is in the inbox.
@@ -114,26 +154,68 @@ impl Recorder {
                     self.write_alerts(false);
                 }
                 Some(results) = inbox.recv() => {
-                    results.iter().for_each(|r| self.result(r));
-                    while let Ok(more) = inbox.try_recv() {
-                        more.iter().for_each(|r| self.result(r));
+                    results.into_iter().for_each(|r| self.take(r));
+                    // Scraped series may be many: what the store has not taken stays where it is bounded.
+                    while self.held() < PENDING && let Ok(more) = inbox.try_recv() {
+                        more.into_iter().for_each(|r| self.take(r));
                     }
                 }
             }
             self.flush().await;
         }
         while let Ok(results) = inbox.try_recv() {
-            results.iter().for_each(|r| self.result(r));
+            results.into_iter().for_each(|r| self.take(r));
         }
         self.flush().await;
     }
 
-    fn result(&mut self, Recorded { monitor, result }: &Recorded) {
+    fn take(&mut self, Recorded { monitor, result, series }: Recorded) {
         let known = self.monitors.entry(monitor.name.clone()).or_default();
         if known.paused {
             // It was paused while this probe ran; its series have ended.
             return;
         }
+        if let Some(series) = series {
+            self.series(&monitor.name, series);
+        }
+        if let Some(result) = result {
+            self.result(&monitor, &result);
+        }
+    }
+
+    /// Samples that the store has not taken yet.
+    fn held(&self) -> usize {
+        self.batch.len() + self.scraped.iter().map(Batch::len).sum::<usize>()
+    }
+
+    /// Takes scraped series. When another object scrapes for the monitor than before, because its definition
+    /// changed, those series end that the new one does not go on with.
+    fn series(&mut self, name: &MonitorName, Scraped { batches, described, job }: Scraped) {
+        let known = self.monitors.entry(name.clone()).or_default();
+        match &known.job {
+            Some(old) if Arc::ptr_eq(old, &job) => {}
+            old => {
+                if let Some(old) = old {
+                    let go_on: HashSet<&str> = batches.iter().flat_map(Batch::iter).map(|(key, _)| key).collect();
+                    let (t, batch) = (self.from.clock.now().millis(), &mut self.batch);
+                    old.live(&mut |key| {
+                        if !go_on.contains(key) {
+                            end_key(batch, key, t);
+                        }
+                    });
+                }
+                self.from.jobs.set(name, &job);
+                known.job = Some(job);
+            }
+        }
+        self.scraped.extend(batches.into_iter().filter(|batch| !batch.is_empty()));
+        if !described.is_empty() {
+            self.from.intake.describe(described);
+        }
+    }
+
+    fn result(&mut self, monitor: &Monitor, result: &ProbeResult) {
+        let known = self.monitors.entry(monitor.name.clone()).or_default();
         if known.hash != monitor.hash || known.base.is_empty() {
             (known.base, known.hash) = (outcome::labels_of(monitor), monitor.hash);
         }
@@ -170,6 +252,8 @@ impl Recorder {
             let there = config.monitors.contains_key(name);
             if !there {
                 known.series.keys().for_each(|labels| end(batch, labels, t));
+                known.end_scraped(batch, t);
+                self.from.jobs.remove(name);
             }
             there
         });
@@ -188,6 +272,8 @@ impl Recorder {
                                 end(batch, &labels, t);
                             }
                         }
+                        known.end_scraped(batch, t);
+                        self.from.jobs.remove(name);
                     }
                     known.paused = monitor.paused;
                     if known.hash != monitor.hash {
@@ -272,32 +358,41 @@ impl Recorder {
 
     /// Hands everything to the store. Waits for the disk.
     async fn flush(&mut self) {
-        if self.batch.is_empty() {
+        if self.batch.is_empty() && self.scraped.is_empty() {
             return;
         }
         let tsdb = match self.from.store.open() {
             Ok(tsdb) => tsdb,
             // It will be there soon, or a later call finds out that it will not.
-            Err(StoreError::Opening) if self.batch.len() < PENDING => return,
+            Err(StoreError::Opening) if self.held() < PENDING => return,
             // The keeper complains about a broken store, and a closed one means the end.
             Err(_) => return self.lose(),
         };
         let (batch, now) = (std::mem::take(&mut self.batch), self.from.clock.now());
+        let scraped = std::mem::take(&mut self.scraped);
         let work = move || {
-            let done = tsdb.append(&batch, Ack::Written, now);
+            let mut done = Vec::with_capacity(scraped.len() + 1);
+            if !batch.is_empty() {
+                done.push((false, batch.len(), tsdb.append(&batch, Ack::Written, now)));
+            }
+            done.extend(scraped.iter().map(|batch| (true, batch.len(), tsdb.append(batch, Ack::Written, now))));
             (batch, done)
         };
         let problem = match tokio::task::spawn_blocking(work).await {
-            Ok((batch, Ok(appended))) => {
+            Ok((batch, done)) => {
                 self.batch = batch;
                 self.batch.clear();
-                self.count(&appended);
-                None
-            }
-            Ok((batch, Err(e))) => {
-                self.batch = batch;
-                self.lose();
-                Some(Chain(&e).to_string())
+                let mut problem = None;
+                for (scraped, samples, appended) in done {
+                    match appended {
+                        Ok(appended) => self.count(&appended, scraped),
+                        Err(e) => {
+                            self.from.counts.lost(samples as u64);
+                            problem = Some(Chain(&e).to_string());
+                        }
+                    }
+                }
+                problem
             }
             Err(e) => {
                 tracing::error!(error = %e, "storing samples crashed");
@@ -315,8 +410,11 @@ impl Recorder {
         }
     }
 
-    fn count(&self, appended: &Appended) {
-        self.from.counts.recorded(appended.stored);
+    fn count(&self, appended: &Appended, scraped: bool) {
+        match scraped {
+            true => self.from.counts.scraped(appended.stored),
+            false => self.from.counts.recorded(appended.stored),
+        }
         let refused = appended.duplicates + appended.too_old + appended.over_limit;
         if refused > 0 {
             self.from.counts.lost(refused);
@@ -325,14 +423,20 @@ impl Recorder {
     }
 
     fn lose(&mut self) {
-        self.from.counts.lost(self.batch.len() as u64);
+        self.from.counts.lost(self.held() as u64);
         self.batch.clear();
+        self.scraped.clear();
     }
 }
 
 /// Marks the end of a series.
 fn end(batch: &mut Batch, labels: &Labels, t: i64) {
-    batch.series(&labels.to_buf());
+    end_key(batch, labels.as_key(), t);
+}
+
+/// The same by its encoded labels.
+fn end_key(batch: &mut Batch, key: &str, t: i64) {
+    batch.series_of(key);
     batch.push(t, STALE_NAN);
 }
 
@@ -449,6 +553,7 @@ mod tests {
             clock,
             store: Arc::clone(&store),
             intake: Arc::new(Intake::new(clock, store, metrics.intake.clone())),
+            jobs: Arc::default(),
             counts: metrics.intake.clone(),
             metrics,
             host: "box".to_owned(),
@@ -494,7 +599,7 @@ mod tests {
         let shop = monitor("shop", false);
         let mut bench = bench(&[Arc::clone(&shop)]);
         for (t, samples) in [(1, vec![Sample::new("a", 1.0)]), (2, vec![]), (3, vec![Sample::new("a", 3.0)])] {
-            bench.recorder.result(&Recorded { monitor: Arc::clone(&shop), result: result(t, samples) });
+            bench.recorder.result(&shop, &result(t, samples));
         }
         bench.recorder.flush().await;
         assert_eq!(bench.only("a"), ["1", "end", "3"]);
@@ -509,7 +614,7 @@ mod tests {
         let (shop, gone) = (monitor("shop", false), monitor("gone", false));
         let mut bench = bench(&[Arc::clone(&shop), Arc::clone(&gone)]);
         for monitor in [&shop, &gone] {
-            bench.recorder.result(&Recorded { monitor: Arc::clone(monitor), result: result(0, Vec::new()) });
+            bench.recorder.result(monitor, &result(0, Vec::new()));
         }
         bench.recorder.flush().await;
         time::advance(Duration::from_secs(1)).await;
@@ -521,9 +626,68 @@ mod tests {
         let states: Vec<_> = bench.values(STATE).into_iter().map(|(_, values)| values).collect();
         assert_eq!(states, [["1", "end"], ["1", "4"]], "in order of name: gone, shop");
         // A probe that was under way when its monitor was paused is not recorded.
-        bench.recorder.result(&Recorded { monitor: shop, result: result(2, Vec::new()) });
+        bench.recorder.take(Recorded { monitor: shop, result: Some(result(2, Vec::new())), series: None });
         bench.recorder.flush().await;
         assert_eq!(bench.values("probe_success")[1].1.len(), 2);
+    }
+
+    /// A job with one series.
+    #[derive(Debug)]
+    struct Job(&'static str);
+
+    impl Job {
+        fn labels(&self) -> Labels {
+            Labels::new([(METRIC_NAME, self.0), ("job", "j")])
+        }
+
+        fn scraped(self: &Arc<Self>, seconds: u64) -> Option<Scraped> {
+            let mut batch = Batch::default();
+            batch.series_of(self.labels().as_key());
+            batch.push(T.plus(Duration::from_secs(seconds)).millis(), 7.0);
+            let described = vec![(self.0.to_owned(), Meta { kind: Kind::Counter, ..Meta::default() })];
+            Some(Scraped { batches: vec![batch], described, job: Arc::clone(self) as Arc<dyn ScrapeJob> })
+        }
+    }
+
+    impl ScrapeJob for Job {
+        fn live(&self, each: &mut dyn FnMut(&str)) {
+            each(self.labels().as_key());
+        }
+
+        fn targets(&self) -> crate::base::scraped::Targets {
+            crate::base::scraped::Targets::default()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn scraped_series_are_stored_as_they_are_and_end_with_their_job() {
+        let shop = monitor("shop", false);
+        let mut bench = bench(&[Arc::clone(&shop)]);
+        let take = |bench: &mut Bench, series| {
+            bench.recorder.take(Recorded { monitor: Arc::clone(&shop), result: None, series });
+        };
+        let (old, new) = (Arc::new(Job("a")), Arc::new(Job("b")));
+        take(&mut bench, old.scraped(0));
+        take(&mut bench, old.scraped(1));
+        bench.recorder.flush().await;
+        assert_eq!(bench.values("a"), [(old.labels(), vec!["7".to_owned(), "7".to_owned()])]);
+        assert_eq!(bench.recorder.from.intake.metadata(Some("a"), 1)[0].1.kind, Kind::Counter);
+        assert_eq!(bench.recorder.from.jobs.targets().len(), 1);
+        // Another definition: what it does not go on with ends.
+        time::advance(Duration::from_secs(2)).await;
+        take(&mut bench, new.scraped(2));
+        bench.recorder.flush().await;
+        assert_eq!((bench.only("a").last().unwrap().as_str(), bench.only("b")), ("end", vec!["7".to_owned()]));
+        // The same series by another object goes on.
+        take(&mut bench, Arc::new(Job("b")).scraped(3));
+        bench.recorder.flush().await;
+        assert_eq!(bench.only("b"), ["7", "7"]);
+        time::advance(Duration::from_secs(2)).await;
+        bench.config.send_replace(applied(&[]));
+        bench.recorder.configured();
+        bench.recorder.flush().await;
+        assert_eq!(bench.only("b"), ["7", "7", "end"]);
+        assert!(bench.recorder.from.jobs.targets().is_empty());
     }
 
     #[tokio::test(start_paused = true)]
@@ -544,7 +708,7 @@ mod tests {
         let mut bench = bench(&[Arc::clone(&shop)]);
         bench.tsdb.close().unwrap();
         for t in 0..2 {
-            bench.recorder.result(&Recorded { monitor: Arc::clone(&shop), result: result(t, Vec::new()) });
+            bench.recorder.result(&shop, &result(t, Vec::new()));
             bench.recorder.flush().await;
         }
         let Ok(Report::Complaint { part: "samples", what: Some(what) }) = bench.complaints.try_recv() else {
@@ -558,7 +722,7 @@ mod tests {
     async fn what_is_recorded_can_be_asked_for() {
         let shop = monitor("shop", false);
         let mut bench = bench(&[Arc::clone(&shop)]);
-        bench.recorder.result(&Recorded { monitor: shop, result: result(0, Vec::new()) });
+        bench.recorder.result(&shop, &result(0, Vec::new()));
         bench.recorder.flush().await;
         let store = Arc::clone(&bench.recorder.from.store);
         let queries = Queries::new(bench.recorder.from.clock, store, QueryMetrics::default());

@@ -2,10 +2,10 @@
 
 use std::cmp::Ordering;
 
-use regex::{Captures, Regex, RegexBuilder};
+use regex::{Regex, RegexBuilder};
 
 use crate::base::labels::Labels;
-use crate::base::re2::rust_pattern;
+use crate::base::re2::{expand, rust_pattern};
 use crate::promql::value::EvalError;
 
 /// Largest compiled program of the expression.
@@ -93,49 +93,6 @@ fn with(labels: &Labels, name: &str, value: &str) -> Labels {
     let mut buf = labels.to_buf();
     buf.set(name, value);
     buf.labels()
-}
-
-/// Go's templates: `$1`, `$name`, `${1}`, `${name}`; the longest name that can be read; `$$` is a dollar, and
-/// so is one that begins no reference. What is not a group, or did not match, is nothing.
-fn expand(template: &str, captures: &Captures<'_>, out: &mut String) {
-    let mut rest = template;
-    while let Some(dollar) = rest.find('$') {
-        out.push_str(&rest[..dollar]);
-        rest = &rest[dollar + 1..];
-        if let Some(after) = rest.strip_prefix('$') {
-            out.push('$');
-            rest = after;
-        } else if let Some((name, after)) = reference(rest) {
-            out.push_str(group(name, captures));
-            rest = after;
-        } else {
-            out.push('$');
-        }
-    }
-    out.push_str(rest);
-}
-
-/// The name after a dollar, and what follows.
-fn reference(text: &str) -> Option<(&str, &str)> {
-    let braced = text.strip_prefix('{');
-    let text = braced.unwrap_or(text);
-    let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(text.len());
-    let (name, rest) = text.split_at(end);
-    let rest = if braced.is_some() { rest.strip_prefix('}')? } else { rest };
-    (!name.is_empty()).then_some((name, rest))
-}
-
-fn group<'t>(name: &str, captures: &Captures<'t>) -> &'t str {
-    let found = if name.bytes().all(|b| b.is_ascii_digit()) {
-        // A leading zero makes it a name, and no group has such a name.
-        if name.len() > 1 && name.starts_with('0') {
-            return "";
-        }
-        name.parse().ok().and_then(|n| captures.get(n))
-    } else {
-        captures.name(name)
-    };
-    found.map_or("", |m| m.as_str())
 }
 
 /// The order of `sort_by_label`: by the values of these labels in natural order, then by all labels.

@@ -87,6 +87,24 @@ fn no_exposition_makes_its_parser_panic() {
     fuzz(&seeds, targets::exposition);
 }
 
+#[test]
+fn no_answer_of_a_target_makes_a_scrape_panic_or_store_nonsense() {
+    let quantile = message(&[(0x09, &0.5_f64.to_le_bytes()), (0x11, &3.0_f64.to_le_bytes())]);
+    let summary = message(&[(0x08, &[4]), (0x11, &5.0_f64.to_le_bytes()), (0x1a, &quantile)]);
+    let label = message(&[(0x0a, b"x"), (0x12, b"y")]);
+    let metric = message(&[(0x0a, &label), (0x22, &summary), (0x30, &[77])]);
+    let family = message(&[(0x0a, b"s"), (0x12, b"help"), (0x18, &[2]), (0x22, &metric)]);
+    let mut protobuf = vec![u8::try_from(family.len()).unwrap()];
+    protobuf.extend_from_slice(&family);
+    let seeds: [&[u8]; 4] = [
+        &protobuf,
+        b"# HELP a_total Things.\n# TYPE a_total counter\na_total{x=\"a\\\"b\",job=\"own\"} 1.5e3 1700\na 1\na 1\n",
+        b"# TYPE h histogram\nh_bucket{le=\"1\"} 4 1.5 # {id=\"x\"} 0.67 1.2\nh_count 4\n# EOF\n",
+        b"{\"my.name\",\"my label\"=\"v\",exported_job=\"\"} NaN\n",
+    ];
+    fuzz(&seeds, targets::scrape);
+}
+
 /// A message of both versions of remote write: field numbers and lengths, as protobuf writes them.
 fn message(parts: &[(u8, &[u8])]) -> Vec<u8> {
     let mut out = Vec::new();

@@ -2,10 +2,12 @@
 
 use std::str::from_utf8;
 
-use watchdog::base::labels::LabelsBuf;
+use watchdog::base::exposition::{Format, Parser};
+use watchdog::base::labels::{Labels, LabelsBuf};
 use watchdog::base::sample::Column;
 use watchdog::base::time::Timestamp;
-use watchdog::engine::intake::exposition::{Format, Parser};
+use watchdog::collect::prometheus::cache::{Cache, Intake};
+use watchdog::collect::prometheus::format::{Protocol, read};
 use watchdog::engine::intake::series::Admission;
 use watchdog::engine::intake::{unsnap, write};
 use watchdog::promql::parser::{Features, parse};
@@ -77,5 +79,23 @@ pub fn chunk(input: &[u8]) {
         assert_eq!(column.t.len(), column.v.len());
     } else {
         assert!(column.is_empty());
+    }
+}
+
+/// An answer of a target in each format: what is stored is well formed, and a refusal quotes little.
+pub fn scrape(input: &[u8]) {
+    let intake = Intake { honor_timestamps: true, ..Intake::default() };
+    for protocol in [Protocol::Protobuf, Protocol::Text004, Protocol::OpenMetrics100] {
+        let mut cache = Cache::new(Labels::new([("instance", "i"), ("job", "j")]));
+        // The second time every series is known.
+        for now in [1_000, 2_000] {
+            let mut batch = Batch::default();
+            let (counts, done) = cache.scraped(&intake, now, &mut batch, |to| read(input, protocol, to));
+            assert!(counts.kept <= counts.scraped && batch.len() <= counts.scraped);
+            assert!(batch.iter().all(|(key, _)| Labels::checked_key(key).is_some()), "a key that is none");
+            if let Err(why) = done {
+                assert!(why.to_string().len() < 512, "{why}");
+            }
+        }
     }
 }

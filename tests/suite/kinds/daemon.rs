@@ -67,7 +67,7 @@ impl Daemon {
 
     /// What it has printed.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+        fs::read_to_string(self.dir().join("log")).unwrap_or_default()
     }
 
     /// Its process, for signals.

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use watchdog::base::outcome::Verdict;
 
 use crate::kinds::daemon::{Daemon, free_port, probe, program};
 
 #[tokio::test]
-async fn a_real_redis_answers_ping_and_a_stopped_one_does_not() {
+async fn a_real_redis_is_judged_by_what_it_answers() {
     let Some(redis) = program("redis-server", "redis-server") else { return };
     let port = free_port();
     let dir = tempfile::tempdir().unwrap();
@@ -16,6 +18,11 @@ async fn a_real_redis_answers_ping_and_a_stopped_one_does_not() {
     let text = format!("{{host: \"127.0.0.1:{port}\", send: \"PING\\r\\n\", expect: {{contains: +PONG}}}}");
     let good = probe("tcp", &text, Duration::from_secs(5)).await;
     assert_eq!((good.verdict, good.summary.as_str()), (Verdict::Up, "+PONG"));
+    let pid = Pid::from_raw(server.pid());
+    kill(pid, Signal::SIGSTOP).unwrap();
+    let slow = probe("tcp", &text, Duration::from_millis(300)).await;
+    assert_eq!(slow.reason.unwrap().message, format!("no answer (127.0.0.1:{port}) within 300ms"));
+    kill(pid, Signal::SIGCONT).unwrap();
     drop(server);
     let gone = probe("tcp", &text, Duration::from_secs(5)).await;
     assert_eq!(gone.reason.unwrap().class, "connection_refused");

@@ -9,8 +9,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value as Json;
 use tokio::runtime::Runtime;
 use watchdog::base::labels::{Labels, METRIC_NAME};
+use watchdog::base::protobuf::{put_bytes, put_double, put_int};
 use watchdog::config::storage::QueryLimits;
-use watchdog::engine::intake::protobuf::{put_bytes, put_double, put_int};
 use watchdog::promql::value::{Notes, Series, Times, Value, VectorSample};
 use watchdog::tsdb::{Ack, Batch, Options};
 

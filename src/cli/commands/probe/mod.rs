@@ -6,6 +6,7 @@
 
 mod flags;
 mod page;
+pub mod plugin;
 
 use std::io::Write;
 use std::time::Duration;
@@ -33,7 +34,8 @@ use crate::wire::api::ProbeResult;
 /// Probes one target once, and prints what was found.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit code: 0 up or degraded, 1 down or unknown, 2 wrong usage. \
-    `${env:NAME}` works in values, so that secrets stay out of the shell's history.")]
+    `${env:NAME}` works in values, so that secrets stay out of the shell's history. \
+    With --nagios: 0 up, 1 degraded, 2 down, 3 unknown or wrong usage.")]
 pub struct ProbeArgs {
     /// Give up after this long; covers name lookup, connection, TLS and answer.
     #[arg(long, global = true, default_value = "10s", value_parser = parse_duration)]
@@ -41,6 +43,9 @@ pub struct ProbeArgs {
     /// What bars are drawn with.
     #[arg(long, global = true, value_enum, default_value_t = Glyphs::Unicode)]
     glyphs: Glyphs,
+    /// Behave as a Nagios plugin: one line with performance data, and Nagios' exit codes.
+    #[arg(long, global = true)]
+    nagios: bool,
     #[command(subcommand)]
     target: Target,
 }
@@ -56,7 +61,14 @@ enum Glyphs {
 /// # Errors
 /// The flags do not make a probe, or nothing can be written.
 pub async fn run(args: &ProbeArgs, look: Look, out: &mut dyn Write) -> Done {
-    let probe = build(args.target.kind, &args.target.options()?)?;
+    let built = args.target.options().and_then(|options| build(args.target.kind, &options));
+    let probe = match built {
+        Err(failure) if args.nagios => {
+            let line = plugin::refusal(&failure);
+            return write(out, &line, Answer::Code(plugin::UNKNOWN));
+        }
+        built => built?,
+    };
     let at = Clock::system().now();
     let started = Instant::now();
     let outcome = probe.collector.probe(&ProbeCx::new(started + args.timeout, at)).await;
@@ -64,10 +76,18 @@ pub async fn run(args: &ProbeArgs, look: Look, out: &mut dyn Write) -> Done {
     let good = matches!(outcome.verdict, Verdict::Up | Verdict::Degraded);
     let answer = if good { Answer::Good } else { Answer::Bad };
     let page = Page { colour: look.colour, ascii: args.glyphs == Glyphs::Ascii };
+    if args.nagios {
+        let code = plugin::exit_code(outcome.verdict);
+        return write(out, &plugin::line(probe.kind, &outcome.made_safe(), took), Answer::Code(code));
+    }
     let text = match look.json {
         true => json(outcome, at, took)?,
         false => page.draw(probe.kind, &probe.target, &outcome, took),
     };
+    write(out, &text, answer)
+}
+
+fn write(out: &mut dyn Write, text: &str, answer: Answer) -> Done {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::new(Kind::Internal, &e)),
         // Whoever reads may have seen enough.
@@ -150,6 +170,8 @@ mod tests {
     fn the_flags_are_consistent() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
+        let refused = Cli::try_parse_from(["probe", "tcp", "db:1", "--insecure"]).unwrap_err();
+        assert!(refused.to_string().contains("--tls"), "{refused}");
     }
 
     #[tokio::test]
@@ -183,7 +205,8 @@ mod tests {
         check(call(&["http", "http://x/", "--header", "nope"]).await.0, "has no `:`", "--header");
         check(call(&["http", "http://x/", "--expect-matches", "("]).await.0, "not a regular expression", "quote");
         check(call(&["tcp", "db"]).await.0, "has no port", "PORT");
-        check(call(&["tcp", "db:1", "--insecure"]).await.0, "not TLS itself", "--tls");
+        check(call(&["tcp", "db:1", "--set", "port"]).await.0, "has no `=`", "--set");
+        check(call(&["tcp", "db:1", "--set", "latency.belw=1s"]).await.0, "`belw` is not a key here", "`below`");
         check(call(&["host", "--below", "cpuu=9%"]).await.0, "`cpuu` is not a key here", "`cpu`");
         check(call(&["http", "http://${env:NOT_SET_ANYWHERE}/"]).await.0, "no variable", "set the variable");
     }

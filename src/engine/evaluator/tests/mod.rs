@@ -170,7 +170,13 @@ impl Rig {
             };
             self.clock += 1;
             let at = Timestamp::from_millis(self.clock);
-            let result = SlotResult { monitor: monitor.clone(), at, verdict, parent_down: c == 'p', headline: headline.to_owned() };
+            let result = SlotResult {
+                monitor: monitor.clone(),
+                at,
+                verdict,
+                parent_down: c == 'p',
+                headline: headline.to_owned(),
+            };
             self.inbox.send(EvalInput::Result(result)).await.unwrap();
         }
     }

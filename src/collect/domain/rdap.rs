@@ -1,0 +1,191 @@
+//! A domain's registration over RDAP (RFC 9082, RFC 9083), at the server that IANA's list names (RFC 9224).
+
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::header;
+use reqwest::Url;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::base::probe::ProbeCx;
+use crate::collect::domain::registration::{Registration, date, epp, host};
+use crate::collect::fault::Fault;
+use crate::collect::fetch::{self, Page};
+use crate::collect::judge::found;
+use crate::collect::tls::TlsSpec;
+use crate::collect::trace::Trace;
+
+/// IANA's list of the registries' servers.
+pub const BOOTSTRAP: &str = "https://data.iana.org/rdap/dns.json";
+
+/// Bytes of the list; it has less than a tenth of that.
+const MAX_LIST: usize = 1 << 20;
+/// Bytes of one answer.
+const MAX_ANSWER: usize = 256 * 1024;
+/// The list changes a few times a month.
+const LIST_MAX_AGE: Duration = Duration::from_secs(24 * 3_600);
+/// Redirects followed: registries send on to their operators.
+const MAX_HOPS: usize = 3;
+/// Items of a list that are kept.
+const MAX_ITEMS: usize = 64;
+
+/// Pairs of endings and addresses, of one list.
+type Services = Arc<Vec<(Vec<String>, Vec<String>)>>;
+
+/// The lists that were read, by address; in practice one. Leaf data: held for one look-up.
+static LISTS: LazyLock<Mutex<Vec<(String, Instant, Services)>>> = LazyLock::new(Mutex::default);
+
+/// What a server said.
+#[derive(Debug)]
+pub enum Said {
+    /// The domain is registered.
+    Registered(Registration),
+    /// It is not.
+    NotRegistered(String),
+    /// There is no server for such domains.
+    NoServer,
+}
+
+/// Asks for `domain`, at `server` or at the one that the list at `bootstrap` names.
+///
+/// # Errors
+/// Nobody who must be asked answers in a usable way.
+pub async fn ask(
+    domain: &str,
+    server: Option<&Url>,
+    bootstrap: &Url,
+    tls: &TlsSpec,
+    cx: &ProbeCx,
+    trace: &mut Trace,
+) -> Result<Said, Fault> {
+    let base = match server {
+        Some(server) => server.clone(),
+        None => {
+            let services = list(bootstrap, tls, cx, trace).await?;
+            match find(&services, domain) {
+                Some(base) => base,
+                None => return Ok(Said::NoServer),
+            }
+        }
+    };
+    let mut url = base.clone();
+    url.set_path(&format!("{}/domain/{domain}", base.path().trim_end_matches('/')));
+    for _ in 0..=MAX_HOPS {
+        let page = fetch::get(&url, "application/rdap+json", MAX_ANSWER, tls, cx, trace).await?;
+        let who = url.host_str().unwrap_or_default().to_owned();
+        match page.status.as_u16() {
+            200 => return read(&page, &who).map(Said::Registered),
+            404 => return Ok(Said::NotRegistered(format!("RDAP {who}"))),
+            301 | 302 | 303 | 307 | 308 => url = next(&url, &page)?,
+            429 => return Err(Fault::target("rate_limited", format!("{who} asks us to come back later"))),
+            status => return Err(Fault::target("registry", format!("{who} answers with status {status}"))),
+        }
+    }
+    Err(Fault::target("registry", "the registry redirects too often"))
+}
+
+/// Where a redirect leads; never from https to http.
+fn next(from: &Url, page: &Page) -> Result<Url, Fault> {
+    let to = page.headers.get(header::LOCATION).and_then(|v| from.join(v.to_str().ok()?).ok());
+    match to {
+        Some(to) if to.scheme() == "https" || to.scheme() == from.scheme() => Ok(to),
+        Some(_) | None => Err(Fault::target("registry", "the registry redirects to no usable address")),
+    }
+}
+
+async fn list(url: &Url, tls: &TlsSpec, cx: &ProbeCx, trace: &mut Trace) -> Result<Services, Fault> {
+    {
+        let lists = LISTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lists.iter().find(|(at, read, _)| at == url.as_str() && read.elapsed() < LIST_MAX_AGE);
+        if let Some((_, _, services)) = known {
+            return Ok(Arc::clone(services));
+        }
+    }
+    let page = fetch::get(url, "application/json", MAX_LIST, tls, cx, trace).await?;
+    let services = match page.status.as_u16() {
+        200 => services(&page.body),
+        _ => None,
+    };
+    let Some(services) = services else {
+        let message = format!("`{url}` answers with status {} and no list of registries", page.status.as_u16());
+        return Err(Fault::target("registry", message));
+    };
+    let services = Arc::new(services);
+    let mut lists = LISTS.lock().unwrap_or_else(PoisonError::into_inner);
+    lists.retain(|(at, read, _)| at != url.as_str() && read.elapsed() < LIST_MAX_AGE);
+    lists.push((url.as_str().to_owned(), Instant::now(), Arc::clone(&services)));
+    Ok(services)
+}
+
+/// RFC 9224, section 3: `{"services": [[[endings], [addresses]], …]}`.
+fn services(body: &[u8]) -> Option<Vec<(Vec<String>, Vec<String>)>> {
+    let root: Value = serde_json::from_slice(body).ok()?;
+    let texts = |v: &Value| {
+        let items = v.as_array().into_iter().flatten().filter_map(Value::as_str);
+        items.map(str::to_ascii_lowercase).collect::<Vec<_>>()
+    };
+    let rows = root.get("services")?.as_array()?;
+    Some(rows.iter().filter_map(|row| Some((texts(row.get(0)?), texts(row.get(1)?)))).collect())
+}
+
+/// The address for the longest ending of `domain` that is listed; https is preferred.
+fn find(services: &[(Vec<String>, Vec<String>)], domain: &str) -> Option<Url> {
+    let mut ending = domain;
+    while let Some((_, rest)) = ending.split_once('.') {
+        ending = rest;
+        let row = services.iter().find(|(endings, _)| endings.iter().any(|e| e == ending));
+        if let Some((_, addresses)) = row {
+            let secure = addresses.iter().find(|a| a.starts_with("https:")).or(addresses.first());
+            return secure.and_then(|a| Url::parse(a).ok());
+        }
+    }
+    None
+}
+
+fn read(page: &Page, who: &str) -> Result<Registration, Fault> {
+    let root: Value = serde_json::from_slice(&page.body)
+        .map_err(|e| Fault::target("registry", format!("{who} answers with something else than JSON: {e}")))?;
+    if root.get("objectClassName").and_then(Value::as_str) != Some("domain") {
+        return Err(Fault::target("registry", format!("{who} answers with something else than a domain")));
+    }
+    let items = |v: &Value, key: &str| v.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    let event = |action: &str| {
+        let events = items(&root, "events");
+        let found = events.iter().find(|e| e.get("eventAction").and_then(Value::as_str) == Some(action))?;
+        date(found.get("eventDate")?.as_str()?)
+    };
+    let nameservers = items(&root, "nameservers");
+    let is_registrar = |e: &&Value| items(e, "roles").iter().any(|r| r.as_str() == Some("registrar"));
+    Ok(Registration {
+        expires: event("expiration").or_else(|| event("soft expiration")),
+        created: event("registration"),
+        status: items(&root, "status").iter().filter_map(Value::as_str).take(MAX_ITEMS).map(epp).collect(),
+        nameservers: nameservers.iter().filter_map(|n| n.get("ldhName")?.as_str()).take(MAX_ITEMS).map(host).collect(),
+        registrar: items(&root, "entities").iter().find(is_registrar).and_then(full_name),
+        source: format!("RDAP {who}"),
+    })
+}
+
+/// `["vcard", [["fn", {}, "text", "Example Registrar"], …]]` (RFC 7095).
+fn full_name(entity: &Value) -> Option<String> {
+    let lines = entity.get("vcardArray")?.get(1)?.as_array()?;
+    let name = lines.iter().find(|l| l.get(0).and_then(Value::as_str) == Some("fn"))?;
+    name.get(3)?.as_str().map(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_ending_names_the_server() {
+        let list =
+            br#"{"services": [[["com"], ["http://a/", "https://b/v1/"]], [["co.uk"], ["https://c/"]], [[], []], 7]}"#;
+        let services = services(list).unwrap();
+        assert_eq!(find(&services, "example.com").unwrap().as_str(), "https://b/v1/");
+        assert_eq!(find(&services, "example.co.uk").unwrap().as_str(), "https://c/");
+        assert!(find(&services, "example.org").is_none());
+        assert!(find(&services, "com").is_none());
+    }
+}

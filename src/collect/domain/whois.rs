@@ -1,0 +1,212 @@
+//! A domain's registration over WHOIS (RFC 3912), for registries without RDAP. Its answers have no common
+//! form: what is looked for are lines whose key is known to mean an expiry, a state, a name server.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::base::probe::ProbeCx;
+use crate::collect::dial::{self, Peer};
+use crate::collect::domain::rdap::Said;
+use crate::collect::domain::registration::{Registration, date, epp, host};
+use crate::collect::fault::Fault;
+use crate::collect::judge::found;
+use crate::collect::trace::{Trace, phase};
+
+/// Who knows which server knows an ending.
+const IANA: &str = "whois.iana.org";
+/// Bytes of one answer.
+const MAX_ANSWER: u64 = 64 * 1024;
+/// Items of a list that are kept.
+const MAX_ITEMS: usize = 64;
+
+/// Keys that mean an expiry, in lower case without dots and brackets.
+const EXPIRY: [&str; 19] = [
+    "registry expiry date",
+    "registrar registration expiration date",
+    "expiry date",
+    "expiration date",
+    "expiration time",
+    "expire date",
+    "expires",
+    "expires on",
+    "expire",
+    "expiration",
+    "expiry",
+    "paid-till",
+    "renewal date",
+    "valid until",
+    "validity",
+    "record expires on",
+    "domain expires",
+    "expire-date",
+    "exp date",
+];
+const CREATED: [&str; 9] = [
+    "creation date",
+    "created",
+    "created on",
+    "registered on",
+    "registered",
+    "registration date",
+    "registration time",
+    "domain registered",
+    "record created on",
+];
+const STATUS: [&str; 4] = ["domain status", "status", "state", "eppstatus"];
+const SERVERS: [&str; 5] = ["name server", "nserver", "nameserver", "nameservers", "name servers"];
+const REGISTRAR: [&str; 3] = ["registrar", "registrar name", "sponsoring registrar"];
+
+/// What servers say of a name that is free, in lower case.
+const FREE: [&str; 12] = [
+    "no match",
+    "not found",
+    "no entries found",
+    "no data found",
+    "no object found",
+    "nothing found",
+    "status: free",
+    "status: available",
+    "is available for",
+    "is free",
+    "no such domain",
+    "domain not registered",
+];
+
+/// Asks for `domain`, at `server` or at the one that IANA names; what is not said there is asked of the
+/// registrar, if it is named.
+///
+/// # Errors
+/// Nobody who must be asked answers.
+pub async fn ask(domain: &str, server: Option<&Peer>, cx: &ProbeCx, trace: &mut Trace) -> Result<Said, Fault> {
+    let server = match server {
+        Some(server) => server.clone(),
+        None => {
+            let ending = domain.rsplit('.').next().unwrap_or(domain);
+            let iana = Peer::new(IANA, 43).map_err(|e| Fault::target("registry", e.to_string()))?;
+            let answer = exchange(&iana, ending, cx, trace).await?;
+            match lines(&answer).find(|(key, _)| ["whois", "refer"].contains(&key.as_str())) {
+                Some((_, name)) => peer(name)?,
+                None => return Ok(Said::NoServer),
+            }
+        }
+    };
+    let answer = exchange(&server, &question(&server, domain), cx, trace).await?;
+    let lower = answer.to_ascii_lowercase();
+    let mut registration = read(&answer, server.host());
+    if registration.expires.is_none() && FREE.iter().any(|words| lower.contains(words)) {
+        return Ok(Said::NotRegistered(format!("WHOIS {}", server.host())));
+    }
+    let referral = lines(&answer).find(|(key, _)| key == "registrar whois server").map(|(_, name)| name);
+    if let (None, Some(name)) = (registration.expires, referral) {
+        let second = peer(name)?;
+        let answer = exchange(&second, domain, cx, trace).await?;
+        registration.expires = read(&answer, second.host()).expires;
+        registration.source += &format!(" and {}", second.host());
+    }
+    let empty = registration.expires.is_none() && registration.status.is_empty() && registration.nameservers.is_empty();
+    match empty {
+        true => {
+            let first = answer.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or("nothing");
+            Err(Fault::target("registry", format!("{} answers: {}", server.host(), found(first))))
+        }
+        false => Ok(Said::Registered(registration)),
+    }
+}
+
+/// A server named in an answer. Some write `whois://` before it, or a port behind.
+fn peer(name: &str) -> Result<Peer, Fault> {
+    let name = name.trim().trim_start_matches("whois://").trim_end_matches('/');
+    let peer = Peer::parse(name).or_else(|_| Peer::new(name, 43));
+    peer.map_err(|_| Fault::target("registry", format!("`{}` is no server", found(name))))
+}
+
+/// Some servers want more than the name.
+fn question(server: &Peer, domain: &str) -> String {
+    match server.host() {
+        "whois.denic.de" => format!("-T dn,ace {domain}"),
+        "whois.jprs.jp" => format!("{domain}/e"),
+        "whois.verisign-grs.com" => format!("domain {domain}"),
+        _ => domain.to_owned(),
+    }
+}
+
+async fn exchange(server: &Peer, question: &str, cx: &ProbeCx, trace: &mut Trace) -> Result<String, Fault> {
+    let mut stream = dial::open(server, cx, trace).await?;
+    trace.begin(phase::PROCESSING);
+    let ask = async {
+        stream.write_all(format!("{question}\r\n").as_bytes()).await?;
+        stream.flush().await
+    };
+    ask.await.map_err(|e| Fault::io("sending", &e))?;
+    let mut answer = Vec::new();
+    stream.take(MAX_ANSWER).read_to_end(&mut answer).await.map_err(|e| Fault::io("reading the answer", &e))?;
+    trace.end();
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// The lines `key: value` and `[key] value`, keys in lower case. Comments are left out.
+fn lines(answer: &str) -> impl Iterator<Item = (String, &str)> {
+    answer.lines().filter(|l| !l.starts_with(['%', '#', '>'])).filter_map(|line| {
+        let line = line.trim();
+        let (key, value) = match line.strip_prefix('[') {
+            Some(rest) => rest.split_once(']')?,
+            None => line.split_once(':').or_else(|| line.split_once(" on ").filter(|(k, _)| k.len() < 20))?,
+        };
+        let key = key.trim().trim_end_matches('.').to_ascii_lowercase();
+        let key = if line.contains(':') || line.starts_with('[') { key } else { format!("{key} on") };
+        Some((key, value.trim()))
+    })
+}
+
+fn read(answer: &str, who: &str) -> Registration {
+    let mut registration = Registration { source: format!("WHOIS {who}"), ..Registration::default() };
+    for (key, value) in lines(answer) {
+        let is = |keys: &[&str]| keys.contains(&key.as_str()) && !value.is_empty();
+        if is(&EXPIRY) && registration.expires.is_none() {
+            registration.expires = date(value);
+        } else if is(&CREATED) && registration.created.is_none() {
+            registration.created = date(value);
+        } else if is(&STATUS) && registration.status.len() < MAX_ITEMS {
+            registration.status.extend(value.split(',').map(epp).filter(|s| !s.is_empty()));
+        } else if is(&SERVERS) && registration.nameservers.len() < MAX_ITEMS {
+            registration.nameservers.extend(value.split_whitespace().next().map(host));
+        } else if is(&REGISTRAR) && registration.registrar.is_none() {
+            registration.registrar = Some(found(value));
+        }
+    }
+    registration
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_of_several_forms() {
+        let com = "   Domain Name: EXAMPLE.COM\r\n   Registry Expiry Date: 2027-08-13T04:00:00Z\r\n   Registrar: Some \
+            Registrar, Inc.\r\n   Domain Status: clientHold https://icann.org/epp#clientHold\r\n   Name Server: \
+            A.EXAMPLE.NET\r\n>>> Last update of whois database: 2026-01-01T00:00:00Z <<<\r\n";
+        let got = read(com, "w");
+        assert_eq!(got.expires.unwrap().to_string(), date("2027-08-13T04:00:00Z").unwrap().to_string());
+        assert_eq!((got.status, got.nameservers), (vec!["clienthold".to_owned()], vec!["a.example.net".to_owned()]));
+        assert_eq!(got.registrar.as_deref(), Some("Some Registrar, Inc."));
+        for text in [
+            "[Expires on]                    2027/08/13\n[Status]  Active\n",
+            "domain:   x.br\nexpires:     20270813\n",
+            "expires............: 13.8.2027 00:00:00\n",
+            "paid-till:     2027-08-13T00:00:00Z\n",
+            "% comment: 2020-01-01\n    Expiry date:  13-Aug-2027\n",
+            "renewal date:           2027.08.13 14:00:00\n",
+            "Record expires on 2027-08-13 (YYYY-MM-DD)\n",
+        ] {
+            let day = read(text, "w").expires.map(|t| t.to_string());
+            assert_eq!(day, date("2027-08-13").map(|t| t.to_string()), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_answer_breaks_the_reader(text in "\\PC{0,80}\n\\PC{0,80}") {
+            let _ = read(&text, "w");
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Looking at files without ever hanging on them.
+//!
+//! A system call on a mount whose server is gone returns when it likes. So each look happens on a
+//! thread of the blocking pool; a monitor has one look at a time, all monitors together have a bounded
+//! number, and whoever does not get its turn says so instead of waiting with another thread.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
+
+use nix::fcntl::OFlag;
+use tokio::sync::Semaphore;
+
+use crate::collect::fault::Fault;
+use crate::config::fields::{Fields, Text};
+use crate::config::report::Code;
+
+/// Looks at a time, of all monitors. Each occupies a thread while a mount hangs.
+static TURNS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(32)));
+
+/// Entries of directories that one pattern may look at.
+const MAX_ENTRIES: usize = 100_000;
+/// Files that one pattern may yield.
+pub const MAX_FILES: usize = 10_000;
+
+/// The right of one monitor to look: once at a time.
+#[derive(Clone, Debug)]
+pub struct Looks(Arc<Semaphore>);
+
+impl Default for Looks {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(1)))
+    }
+}
+
+/// Tells a look that nobody waits for it any longer.
+#[derive(Clone, Debug, Default)]
+pub struct Given(Arc<AtomicBool>);
+
+impl Given {
+    /// Whether to stop.
+    pub fn up(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Gives the look up when the probe is dropped.
+struct OnDrop(Given);
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        self.0.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Looks {
+    /// Runs `look` off the async threads.
+    ///
+    /// # Errors
+    /// The look before this one still hangs, or too many others do.
+    pub async fn run<T: Send + 'static>(&self, look: impl FnOnce(&Given) -> T + Send + 'static) -> Result<T, Fault> {
+        let Ok(own) = Arc::clone(&self.0).try_acquire_owned() else {
+            let message = "an earlier look at this path has not returned: the file system does not answer";
+            return Err(Fault::target("timeout", message));
+        };
+        let Ok(turn) = Arc::clone(&TURNS).try_acquire_owned() else {
+            let message = "no turn at the file system: the looks of many monitors have not returned";
+            return Err(Fault::local("local_files", message));
+        };
+        let given = OnDrop(Given::default());
+        let told = given.0.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            // Held by the thread, not by the probe: a probe that is dropped leaves the look running.
+            let _held = (own, turn);
+            look(&told)
+        });
+        done.await.map_err(|e| Fault::local("local_files", format!("the look did not run: {e}")))
+    }
+}
+
+/// A path, or a pattern of paths: `*` and `?` stand for anything but `/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    path: PathBuf,
+    /// The components that hold a wildcard and all that follow; none for a plain path.
+    rest: Vec<String>,
+}
+
+impl Pattern {
+    /// Takes an absolute path apart.
+    pub fn new(text: &str) -> Self {
+        let is_wild = |part: &str| part.contains(['*', '?']);
+        let parts: Vec<&str> = text.split('/').filter(|p| !p.is_empty()).collect();
+        let plain = parts.iter().position(|p| is_wild(p)).unwrap_or(parts.len());
+        let mut path = PathBuf::from("/");
+        path.extend(&parts[..plain]);
+        Self { path, rest: parts[plain..].iter().map(|p| (*p).to_owned()).collect() }
+    }
+
+    /// Reads an option that names one or several files.
+    pub fn read(fields: &mut Fields<'_>, key: &'static str, hint: &str) -> Option<(Self, Text)> {
+        let text = fields.need_text(key, hint)?;
+        absolute(fields, key, &text)?;
+        Some((Self::new(text.value()), text))
+    }
+
+    /// Whether it may name several.
+    pub fn is_pattern(&self) -> bool {
+        !self.rest.is_empty()
+    }
+
+    /// The paths that exist, sorted; `false` beside them when there are more than are listed.
+    ///
+    /// # Errors
+    /// A directory above the wildcards cannot be read.
+    pub fn expand(&self, given: &Given) -> io::Result<(Vec<PathBuf>, bool)> {
+        if self.rest.is_empty() {
+            return Ok((vec![self.path.clone()], true));
+        }
+        let (mut found, mut seen) = (vec![self.path.clone()], 0);
+        for (depth, part) in self.rest.iter().enumerate() {
+            let mut next = Vec::new();
+            for dir in &found {
+                if !part.contains(['*', '?']) {
+                    next.push(dir.join(part));
+                    continue;
+                }
+                let entries = match std::fs::read_dir(dir) {
+                    Ok(entries) => entries,
+                    // What lies beside need not be a directory, or readable.
+                    Err(_) if depth > 0 => continue,
+                    Err(e) => return Err(e),
+                };
+                for entry in entries {
+                    seen += 1;
+                    if seen > MAX_ENTRIES || next.len() >= MAX_FILES || given.up() {
+                        return Ok((sorted(next), false));
+                    }
+                    let entry = entry?;
+                    let name = entry.file_name();
+                    let name = name.to_string_lossy();
+                    // As shells do: what begins with a dot is named or not meant.
+                    let hidden = name.starts_with('.') && !part.starts_with('.');
+                    if !hidden && matches(part, &name) {
+                        next.push(entry.path());
+                    }
+                }
+            }
+            found = next;
+        }
+        if self.rest.last().is_some_and(|part| !part.contains(['*', '?'])) {
+            found.retain(|path| path.symlink_metadata().is_ok());
+        }
+        Ok((sorted(found), true))
+    }
+}
+
+fn sorted(mut paths: Vec<PathBuf>) -> Vec<PathBuf> {
+    paths.sort_unstable();
+    paths
+}
+
+/// Reports a path that depends on where the service was started.
+pub fn absolute(fields: &Fields<'_>, key: &str, text: &Text) -> Option<()> {
+    if text.value().contains('\0') {
+        fields.error(text.span, Code::BadValue, format!("`{key}` holds a NUL byte"), "remove it");
+        return None;
+    }
+    if !text.value().starts_with('/') {
+        let message = format!("`{key}` is `{}`, which is not an absolute path", text.shown());
+        fields.error(text.span, Code::BadValue, message, "begin it with `/`: services start in another directory");
+        return None;
+    }
+    Some(())
+}
+
+/// Whether `name` is what `pattern` describes. Time grows with the product of both lengths, no faster.
+fn matches(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (mut p, mut n, mut star) = (0, 0, None);
+    while n < name.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some((p, n));
+                p += 1;
+            }
+            Some(c) if *c == '?' || *c == name[n] => {
+                p += 1;
+                n += 1;
+            }
+            _ => match star {
+                // The last `*` takes one character more.
+                Some((at, taken)) => {
+                    star = Some((at, taken + 1));
+                    (p, n) = (at + 1, taken + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}
+
+/// Opens a regular file to read it: never waits for the other end of a pipe, and follows a link at the path's
+/// end only if `follow`.
+///
+/// # Errors
+/// It cannot be opened, or is no regular file.
+pub fn open(path: &Path, follow: bool) -> io::Result<(File, Metadata)> {
+    let mut flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    flags.set(OFlag::O_NOFOLLOW, !follow);
+    let file = std::fs::OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?;
+    let facts = file.metadata()?;
+    match facts.is_file() {
+        true => Ok((file, facts)),
+        false => Err(io::Error::other("not a regular file")),
+    }
+}
+
+/// The fault of a path that cannot be looked at.
+pub fn path_fault(doing: &str, path: &Path, err: &io::Error) -> Fault {
+    let fault = Fault::io(&format!("{doing} `{}`", path.display()), err);
+    match err.kind() {
+        io::ErrorKind::NotFound => Fault::target("absent", format!("`{}` does not exist", path.display())),
+        _ => fault,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards() {
+        #[track_caller]
+        fn check(pattern: &str, name: &str, want: bool) {
+            assert_eq!(matches(pattern, name), want, "{pattern} {name}");
+        }
+        check("*", "", true);
+        check("a*c", "abc", true);
+        check("a*c", "abcd", false);
+        check("*.sql.gz", "shop-2026.sql.gz", true);
+        check("?", "é", true);
+        check("a?", "a", false);
+        check("a**b*", "axxb", true);
+        let (evil, long) = ("*a".repeat(40), "b".repeat(255));
+        check(&evil, &long, false);
+    }
+
+    #[test]
+    fn patterns_name_what_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a/x.log", "a/.hidden.log", "b/x.log", "b/y.txt"] {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        let expand = |text: &str| {
+            let pattern = Pattern::new(&format!("{}/{text}", dir.path().display()));
+            let (found, whole) = pattern.expand(&Given::default()).unwrap();
+            assert!(whole);
+            found.iter().map(|p| p.strip_prefix(dir.path()).unwrap().display().to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(expand("*/x.log"), ["a/x.log", "b/x.log"]);
+        assert_eq!(expand("?/*.log"), ["a/x.log", "b/x.log"]);
+        assert_eq!(expand("*/y.txt"), ["b/y.txt"]);
+        assert_eq!(expand("a/.*"), ["a/.hidden.log"]);
+        assert!(expand("*/none").is_empty());
+        assert!(Pattern::new("/no/such/*").expand(&Given::default()).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_look_that_hangs_keeps_one_thread_however_often_it_is_repeated() {
+        let looks = Looks::default();
+        let (release, wait) = std::sync::mpsc::channel::<()>();
+        let mut first = Box::pin(looks.run(move |_| wait.recv().is_err()));
+        assert!(futures_util::poll!(&mut first).is_pending());
+        drop(first);
+        let second = looks.run(|_| ()).await.unwrap_err();
+        assert_eq!(second.class(), "timeout");
+        drop(release);
+    }
+}

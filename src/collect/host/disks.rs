@@ -1,0 +1,97 @@
+//! `diskstats`: what disks have done, and which they are.
+
+use crate::base::outcome::Sample;
+use crate::collect::host::files::text;
+
+/// The kernel counts disk sectors of this size whatever the disk's own is (Documentation/block/stat.rst).
+const SECTOR: f64 = 512.0;
+
+/// Column of `/proc/diskstats` behind the name → series, factor (Documentation/admin-guide/iostats.rst).
+const COLUMNS: [(&str, f64); 17] = [
+    ("node_disk_reads_completed_total", 1.0),
+    ("node_disk_reads_merged_total", 1.0),
+    ("node_disk_read_bytes_total", SECTOR),
+    ("node_disk_read_time_seconds_total", 0.001),
+    ("node_disk_writes_completed_total", 1.0),
+    ("node_disk_writes_merged_total", 1.0),
+    ("node_disk_written_bytes_total", SECTOR),
+    ("node_disk_write_time_seconds_total", 0.001),
+    ("node_disk_io_now", 1.0),
+    ("node_disk_io_time_seconds_total", 0.001),
+    ("node_disk_io_time_weighted_seconds_total", 0.001),
+    ("node_disk_discards_completed_total", 1.0),
+    ("node_disk_discards_merged_total", 1.0),
+    ("node_disk_discarded_sectors_total", 1.0),
+    ("node_disk_discard_time_seconds_total", 0.001),
+    ("node_disk_flush_requests_total", 1.0),
+    ("node_disk_flush_requests_time_seconds_total", 0.001),
+];
+
+/// All disks.
+pub fn samples(out: &mut Vec<Sample>) {
+    for line in text("/proc/diskstats").unwrap_or_default().lines() {
+        let Some((major, minor, name, values)) = disk(line) else { continue };
+        for ((series, factor), value) in COLUMNS.into_iter().zip(values) {
+            out.push(Sample::new(series, value * factor).label("device", name));
+        }
+        // What udev has found out; containers have none of it.
+        let known = text(format!("/run/udev/data/b{major}:{minor}")).unwrap_or_default();
+        let of = |key: &str| {
+            let line = known.lines().filter_map(|l| l.strip_prefix("E:")?.split_once('=')).find(|(k, _)| *k == key);
+            line.map_or("", |(_, value)| value)
+        };
+        out.push(
+            Sample::new("node_disk_info", 1.0)
+                .label("device", name)
+                .label("major", major)
+                .label("minor", minor)
+                .label("path", of("ID_PATH"))
+                .label("wwn", of("ID_WWN"))
+                .label("model", of("ID_MODEL"))
+                .label("serial", of("ID_SERIAL_SHORT"))
+                .label("revision", of("ID_REVISION")),
+        );
+    }
+}
+
+/// Numbers, name and columns of a line.
+fn disk(line: &str) -> Option<(&str, &str, &str, impl Iterator<Item = f64>)> {
+    let mut words = line.split_ascii_whitespace();
+    let (major, minor, name) = (words.next()?, words.next()?, words.next()?);
+    let values = words.map_while(|w| w.parse().ok());
+    (!is_partition(name)).then_some((major, minor, name, values))
+}
+
+/// What node_exporter leaves out by default: partitions, loop devices, RAM disks.
+fn is_partition(name: &str) -> bool {
+    let base = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    if base.len() == name.len() {
+        return false;
+    }
+    matches!(base, "ram" | "zram" | "loop" | "fd")
+        || (base.len() == 3 && ["hd", "sd", "vd"].iter().any(|p| base.starts_with(p)))
+        || (base.len() == 4 && base.starts_with("xvd"))
+        || (base.starts_with("nvme") && base.ends_with('p'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_disks_are_kept_and_partitions_are_not() {
+        for name in ["sda", "vdb", "nvme0n1", "dm-0", "md0", "mmcblk0"] {
+            assert!(!is_partition(name), "{name}");
+        }
+        for name in ["sda1", "vdb12", "nvme0n1p2", "loop0", "ram3", "zram0", "xvda1", "fd0"] {
+            assert!(is_partition(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn older_kernels_have_fewer_columns() {
+        let (major, _, name, values) = disk(" 254 0 vda 1 2 3 4 5 6 7 8 9 10 11").unwrap();
+        assert_eq!((major, name, values.count()), ("254", "vda", 11));
+        assert!(disk(" 254 0").is_none());
+    }
+}

@@ -1,0 +1,259 @@
+//! Connections through a proxy: requests passed on, `CONNECT`, and SOCKS5 (RFC 1928, RFC 1929).
+//!
+//! The proxy looks names up. Its credentials go to it alone: in the requests that it passes on and in `CONNECT`,
+//! never through a tunnel.
+
+use std::net::{IpAddr, SocketAddr};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request};
+use http_body_util::Full;
+use reqwest::Url;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::base::probe::ProbeCx;
+use crate::base::secret::Secret;
+use crate::collect::dial::{self, Bounded, Peer, Route};
+use crate::collect::fault::Fault;
+use crate::collect::http::auth::basic;
+use crate::collect::http::hop::Hop;
+use crate::collect::judge::found;
+use crate::collect::mask::Mask;
+use crate::collect::trace::{Trace, phase};
+use crate::config::fields::{Fields, Text};
+use crate::config::report::Code;
+
+/// Bytes of a proxy's answer to `CONNECT`.
+const MAX_HEAD: usize = 16 * 1024;
+
+/// A checked proxy.
+#[derive(Debug)]
+pub struct Proxy {
+    peer: Peer,
+    speaks: Speaks,
+}
+
+#[derive(Debug)]
+enum Speaks {
+    Http { authorization: Option<Secret<HeaderValue>> },
+    Socks { login: Option<Secret<(String, String)>> },
+}
+
+impl Proxy {
+    /// Reads the option `proxy`.
+    pub fn read(fields: &mut Fields<'_>, mask: &mut Mask) -> Option<Self> {
+        let text = fields.text("proxy")?;
+        mask.add_url(&text);
+        match Self::parse(&text, mask) {
+            Ok(proxy) => Some(proxy),
+            Err(why) => {
+                let hint =
+                    "write `http://HOST:PORT` or `socks5://HOST:PORT`, with `USER:PASSWORD@` if it asks for them";
+                fields.error(text.span, Code::BadValue, format!("`proxy` {why}"), hint);
+                None
+            }
+        }
+    }
+
+    fn parse(text: &Text, mask: &mut Mask) -> Result<Self, String> {
+        let url = Url::parse(text.value().trim()).map_err(|e| format!("is not a URL: {e}"))?;
+        let decode = |t: &str| percent_encoding::percent_decode_str(t).decode_utf8_lossy().into_owned();
+        let login = url.password().map(|password| (decode(url.username()), decode(password)));
+        if let Some((_, password)) = &login {
+            mask.add(password);
+        }
+        let (speaks, port) = match url.scheme() {
+            "http" => {
+                let value = login.map(|(user, password)| basic(&user, &password, mask));
+                (Speaks::Http { authorization: value.map(Secret::new) }, 80)
+            }
+            "socks5" | "socks5h" => {
+                // RFC 1929 has one byte for each length.
+                if login.as_ref().is_some_and(|(u, p)| u.len() > 255 || p.len() > 255 || u.is_empty() || p.is_empty()) {
+                    return Err("has a user or password that is empty or longer than 255 bytes".to_owned());
+                }
+                (Speaks::Socks { login: login.map(Secret::new) }, 1080)
+            }
+            other => return Err(format!("begins with `{other}:`, which no proxy here speaks")),
+        };
+        let host = url.host_str().unwrap_or("");
+        let peer = Peer::new(host, url.port_or_known_default().unwrap_or(port)).map_err(|e| e.to_string())?;
+        Ok(Self { peer, speaks })
+    }
+
+    /// The request for a proxy that passes plain requests on; `None` when it only builds tunnels.
+    pub fn passes(&self, hop: &Hop) -> Option<Request<Full<Bytes>>> {
+        match &self.speaks {
+            Speaks::Http { authorization } => Some(hop.request_to_proxy(authorization.as_ref().map(Secret::reveal))),
+            Speaks::Socks { .. } => None,
+        }
+    }
+
+    /// A connection to the proxy itself.
+    ///
+    /// # Errors
+    /// The proxy takes no connection, or the target is one that may not be asked.
+    pub async fn connect(&self, hop: &Hop, way: &Route, cx: &ProbeCx, trace: &mut Trace) -> Result<Bounded, Fault> {
+        // Where a name leads is the proxy's to find out; what is written as an address is checked here.
+        if let Ok(ip) = hop.peer.host().parse::<IpAddr>()
+            && let Some(why) = cx.policy.refuses(SocketAddr::new(ip, hop.peer.port()))
+        {
+            return Err(Fault::target("blocked_address", why));
+        }
+        dial::open_by(&self.peer, way, cx, trace).await.map_err(|fault| {
+            if fault.is_local() || fault.class() == "blocked_address" {
+                return fault;
+            }
+            Fault::target("proxy", format!("the proxy {}: {}", self.peer, fault.message()))
+        })
+    }
+
+    /// A connection to the target, through the proxy. Counts as the phase `connect`.
+    ///
+    /// # Errors
+    /// The proxy takes no connection, or makes none.
+    pub async fn tunnel(&self, hop: &Hop, way: &Route, cx: &ProbeCx, trace: &mut Trace) -> Result<Bounded, Fault> {
+        let mut stream = self.connect(hop, way, cx, trace).await?;
+        trace.begin(phase::CONNECT);
+        match &self.speaks {
+            Speaks::Http { authorization } => {
+                let request = connect_request(&hop.peer, authorization.as_ref().map(Secret::reveal));
+                stream.write_all(&request).await.map_err(|e| Fault::io("writing to the proxy", &e))?;
+                self.connected(&mut stream).await?;
+            }
+            Speaks::Socks { login } => self.socks(&mut stream, &hop.peer, login.as_ref()).await?,
+        }
+        trace.end();
+        Ok(stream)
+    }
+
+    /// Reads the answer to `CONNECT`.
+    async fn connected(&self, stream: &mut Bounded) -> Result<(), Fault> {
+        let mut head = Vec::new();
+        let end = loop {
+            let n = stream.read_buf(&mut head).await.map_err(|e| Fault::io("reading from the proxy", &e))?;
+            if let Some(end) = head.windows(4).position(|w| w == b"\r\n\r\n") {
+                break end + 4;
+            }
+            if n == 0 || head.len() > MAX_HEAD {
+                return Err(self.fault("its answer to CONNECT has no end"));
+            }
+        };
+        let line = String::from_utf8_lossy(&head[..end]);
+        let line = line.lines().next().unwrap_or("");
+        let code = line.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5)?.parse::<u16>().ok());
+        match code {
+            // The server speaks second, in TLS and in HTTP/2 alike: nothing may have come from it yet.
+            Some(200..=299) if head.len() == end => Ok(()),
+            Some(200..=299) => Err(self.fault("it sent more than its answer to CONNECT")),
+            Some(407) => Err(self.fault("it wants a user and a password (407)")),
+            Some(_) => Err(self.fault(&format!("it answered `{}` to CONNECT", found(line)))),
+            None => Err(self.fault("its answer to CONNECT is not HTTP")),
+        }
+    }
+
+    fn fault(&self, why: &str) -> Fault {
+        Fault::target("proxy", format!("the proxy {}: {why}", self.peer))
+    }
+
+    async fn socks(
+        &self,
+        stream: &mut Bounded,
+        to: &Peer,
+        login: Option<&Secret<(String, String)>>,
+    ) -> Result<(), Fault> {
+        let io = |e: std::io::Error| Fault::io("talking to the proxy", &e);
+        // Version 5; no authentication, or user and password.
+        let methods: &[u8] = if login.is_some() { &[5, 2, 0, 2] } else { &[5, 1, 0] };
+        stream.write_all(methods).await.map_err(io)?;
+        let mut chosen = [0; 2];
+        stream.read_exact(&mut chosen).await.map_err(io)?;
+        match (chosen, login) {
+            ([5, 0], _) => {}
+            ([5, 2], Some(login)) => {
+                let (user, password) = login.reveal();
+                let mut words = vec![1];
+                push_short(&mut words, user.as_bytes());
+                push_short(&mut words, password.as_bytes());
+                stream.write_all(&words).await.map_err(io)?;
+                let mut answer = [0; 2];
+                stream.read_exact(&mut answer).await.map_err(io)?;
+                if answer[1] != 0 {
+                    return Err(self.fault("it refuses the user and the password"));
+                }
+            }
+            ([5, 0xff], _) => return Err(self.fault("it wants another kind of login")),
+            _ => return Err(self.fault("it does not speak SOCKS5")),
+        }
+        let mut request = vec![5, 1, 0];
+        match to.host().parse::<IpAddr>() {
+            Ok(IpAddr::V4(ip)) => request.extend([&[1], &ip.octets()[..]].concat()),
+            Ok(IpAddr::V6(ip)) => request.extend([&[4], &ip.octets()[..]].concat()),
+            Err(_) => {
+                request.push(3);
+                push_short(&mut request, to.host().as_bytes());
+            }
+        }
+        request.extend(to.port().to_be_bytes());
+        stream.write_all(&request).await.map_err(io)?;
+        let mut head = [0; 4];
+        stream.read_exact(&mut head).await.map_err(io)?;
+        let [version, reply, _, kind] = head;
+        if version != 5 {
+            return Err(self.fault("it does not speak SOCKS5"));
+        }
+        if reply != 0 {
+            return Err(self.fault(&format!("no connection to {to}: {}", reply_name(reply))));
+        }
+        // The address it connected from is of no use, but stands before the first byte of the target's.
+        let length = match kind {
+            1 => 4,
+            4 => 16,
+            3 => usize::from(stream.read_u8().await.map_err(io)?),
+            _ => return Err(self.fault("it does not speak SOCKS5")),
+        };
+        let mut bound = vec![0; length + 2];
+        stream.read_exact(&mut bound).await.map_err(io)?;
+        Ok(())
+    }
+}
+
+impl std::fmt::Display for Proxy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let scheme = match self.speaks {
+            Speaks::Http { .. } => "http",
+            Speaks::Socks { .. } => "socks5",
+        };
+        write!(f, "{scheme}://{}", self.peer)
+    }
+}
+
+fn connect_request(to: &Peer, authorization: Option<&HeaderValue>) -> Vec<u8> {
+    let mut request = format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n").into_bytes();
+    if let Some(value) = authorization {
+        request.extend([b"Proxy-Authorization: ", value.as_bytes(), b"\r\n"].concat());
+    }
+    request.extend(b"\r\n");
+    request
+}
+
+/// One byte of length, then the bytes. Callers have checked that there are at most 255: names have 253.
+fn push_short(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.push(u8::try_from(bytes.len()).unwrap_or(u8::MAX));
+    out.extend(&bytes[..bytes.len().min(255)]);
+}
+
+/// RFC 1928, section 6.
+fn reply_name(reply: u8) -> &'static str {
+    match reply {
+        1 => "general failure",
+        2 => "not allowed by its rules",
+        3 => "network unreachable",
+        4 => "host unreachable",
+        5 => "connection refused",
+        6 => "time to live expired",
+        7 => "it knows no CONNECT",
+        8 => "it knows no such address",
+        _ => "a failure that SOCKS5 does not define",
+    }
+}

@@ -1,0 +1,300 @@
+//! One request with its redirects, and what its answer must be: a whole monitor, or one step of it.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use reqwest::Url;
+use tokio::time::timeout_at;
+
+use crate::base::outcome::{Evidence, Outcome, Sample, Verdict};
+use crate::base::probe::ProbeCx;
+use crate::collect::cert::CertFacts;
+use crate::collect::fault::{Fault, describe};
+use crate::collect::http::auth::Auth;
+use crate::collect::http::exchange::{self, Answer, Client};
+use crate::collect::http::expect::{Expect, Judgement};
+use crate::collect::http::hop::Hop;
+use crate::collect::http::jar::Jar;
+use crate::collect::http::{decode, evidence, redirect};
+use crate::collect::judge::{Judge, unjudged};
+use crate::collect::mask::Mask;
+use crate::collect::trace::{Trace, phase};
+
+/// Bodies up to this size are judged in place (0.1 ms); larger or encoded ones off the async threads.
+const JUDGE_IN_PLACE: usize = 32 * 1024;
+/// Bytes of a `body_file`.
+const MAX_BODY_FILE: u64 = 16 << 20;
+
+/// A checked request.
+#[derive(Debug)]
+pub struct Request {
+    /// The first hop. Headers and body are complete, but for what is only known during the probe.
+    pub first: Hop,
+    /// A file that holds the body, read in every probe.
+    pub body_file: Option<PathBuf>,
+    /// What is answered to a challenge, or fetched first.
+    pub auth: Option<Arc<Auth>>,
+    /// Redirects that are followed.
+    pub max_redirects: usize,
+    /// What the answer must be.
+    pub expect: Arc<Expect>,
+}
+
+/// What the requests of one probe share.
+#[derive(Debug)]
+pub struct Session<'a> {
+    /// How servers are reached.
+    pub client: &'a Client,
+    /// What is hidden; grows by tokens and extracted values.
+    pub mask: Cow<'a, Mask>,
+    /// `None` when cookies are not kept.
+    pub jar: Option<Jar>,
+}
+
+/// How far a request came; survives the deadline.
+#[derive(Debug)]
+pub struct Run {
+    /// Times and addresses.
+    pub trace: Trace,
+    /// The hop that was asked last, when it is not the first.
+    pub hop: Option<Hop>,
+    redirects: usize,
+    /// What came back last.
+    pub answer: Option<Answer>,
+    /// Whether a challenge was answered.
+    challenged: bool,
+    token: Option<String>,
+}
+
+impl Run {
+    /// A request that has not begun; `hop` takes the place of the first.
+    pub fn new(hop: Option<Hop>) -> Self {
+        let trace = Trace::start();
+        Self { trace, hop, redirects: 0, answer: None, challenged: false, token: None }
+    }
+
+    /// What was seen. Not masked yet.
+    pub fn evidence(&self, request: &Request, session: &Session<'_>) -> Evidence {
+        let hop = self.hop.as_ref().unwrap_or(&request.first);
+        evidence::of(hop, &self.trace, self.answer.as_ref(), self.redirects, session.client.proxy.as_deref())
+    }
+}
+
+impl Request {
+    /// Asks, judges and describes. The texts of the outcome are not masked yet.
+    pub async fn run(&self, run: &mut Run, session: &mut Session<'_>, cx: &ProbeCx) -> Outcome {
+        let ended = timeout_at(cx.deadline, self.follow(run, session, cx)).await;
+        let mut outcome = match run.trace.settle(ended, cx.deadline) {
+            Ok(()) => self.judge(cx, run, session.client.max_body).await,
+            Err(fault) => {
+                run.trace.fail();
+                let mut outcome = fault.outcome();
+                outcome.checks = unjudged(self.expect.names());
+                outcome
+            }
+        };
+        let hop = run.hop.as_ref().unwrap_or(&self.first);
+        if outcome.verdict != Verdict::Up {
+            outcome.evidence = Some(run.evidence(self, session));
+        }
+        samples(run, hop, &mut outcome.samples);
+        outcome.phases = run.trace.take_phases();
+        outcome
+    }
+
+    /// Asks, and follows redirects until an answer stands.
+    async fn follow(&self, run: &mut Run, session: &mut Session<'_>, cx: &ProbeCx) -> Result<(), Fault> {
+        if self.body_file.is_some() || self.auth.is_some() {
+            Box::pin(self.prepare(run, session, cx)).await?;
+        }
+        let mut seen: Vec<String> = Vec::new();
+        loop {
+            run.answer = None;
+            let hop = run.hop.as_ref().unwrap_or(&self.first);
+            exchange::ask(session.client, hop, cx, &mut run.trace, &mut run.answer).await?;
+            let Some(answer) = &run.answer else { return Ok(()) };
+            if let Some(auth) = &self.auth
+                && let Some(mut next) =
+                    Box::pin(challenged(auth, hop, answer, run.challenged, run.token.as_deref())).await
+            {
+                if let Some(jar) = &mut session.jar {
+                    jar.store(next.url(), &answer.headers);
+                    next.set_cookies(jar.header(next.url()));
+                }
+                run.challenged = true;
+                run.hop = Some(next);
+                continue;
+            }
+            if self.max_redirects == 0 {
+                return Ok(());
+            }
+            let Some(mut next) = redirect::next(hop, answer, &session.mask)? else { return Ok(()) };
+            if let Some(jar) = &mut session.jar {
+                jar.store(hop.url(), &answer.headers);
+                next.set_cookies(jar.header(next.url()));
+            }
+            seen.push(hop.identity());
+            if seen.contains(&next.identity()) {
+                return Err(Fault::target(
+                    "redirect_loop",
+                    format!("redirected in a circle, back to {}", next.shown()),
+                ));
+            }
+            if run.redirects == self.max_redirects {
+                let message = format!("more than {} redirects; the next would be {}", self.max_redirects, next.shown());
+                return Err(Fault::target("redirect_limit", message));
+            }
+            run.redirects += 1;
+            run.hop = Some(next);
+        }
+    }
+
+    /// What must be fetched before the first request can be sent.
+    async fn prepare(&self, run: &mut Run, session: &mut Session<'_>, cx: &ProbeCx) -> Result<(), Fault> {
+        if let Some(path) = &self.body_file {
+            let body = read_body(path.clone()).await?;
+            let hop = run.hop.get_or_insert_with(|| self.first.clone());
+            hop.set_body(body, true);
+        }
+        if let Some(Auth::OAuth2(oauth)) = self.auth.as_deref() {
+            run.trace.begin("token");
+            let word = oauth.token(session.client, cx).await?;
+            run.trace.end();
+            session.mask.to_mut().add(&word);
+            let hop = run.hop.get_or_insert_with(|| self.first.clone());
+            if let Ok(mut value) = HeaderValue::try_from(format!("Bearer {word}")) {
+                value.set_sensitive(true);
+                hop.set_header(header::AUTHORIZATION, value, true);
+            }
+            run.token = Some(word);
+        }
+        Ok(())
+    }
+
+    async fn judge(&self, cx: &ProbeCx, run: &mut Run, max_body: usize) -> Outcome {
+        let Some(mut answer) = run.answer.take() else {
+            return Outcome::unknown("local_bug", "the probe ended without an answer");
+        };
+        let hop = run.hop.as_ref().unwrap_or(&self.first);
+        let (took, redirects) = (run.trace.elapsed(), run.redirects);
+        let heavy = answer.body.len() > JUDGE_IN_PLACE || answer.is_encoded();
+        let (outcome, answer) = if heavy {
+            let expect = Arc::clone(&self.expect);
+            let (url, facts) = (hop.url().clone(), run.trace.cert.clone());
+            let work = tokio::task::spawn_blocking(move || {
+                let seen = Seen { url: &url, redirects, took, facts: facts.as_ref() };
+                let outcome = judge(&expect, &mut answer, &seen, max_body);
+                (outcome, answer)
+            });
+            match timeout_at(cx.deadline + Duration::from_millis(50), work).await {
+                Ok(Ok(done)) => done,
+                Ok(Err(_)) | Err(_) => {
+                    return Outcome::unknown("local_busy", "this machine had no time to judge the answer");
+                }
+            }
+        } else {
+            let seen = Seen { url: hop.url(), redirects, took, facts: run.trace.cert.as_ref() };
+            let outcome = judge(&self.expect, &mut answer, &seen, max_body);
+            (outcome, answer)
+        };
+        run.answer = Some(answer);
+        outcome
+    }
+}
+
+/// The next request after a `401`, when there is an answer to it. A token that was refused is forgotten.
+async fn challenged(auth: &Auth, hop: &Hop, answer: &Answer, again: bool, token: Option<&str>) -> Option<Hop> {
+    if answer.status != http::StatusCode::UNAUTHORIZED {
+        return None;
+    }
+    match auth {
+        Auth::Digest(digest) if !again => {
+            let cnonce = format!("{:032x}", fastrand::u128(..));
+            let uri = hop.target().to_string();
+            let value = digest.answer(&answer.headers, hop.method().as_str(), &uri, &cnonce)?;
+            let mut next = hop.clone();
+            next.set_header(header::AUTHORIZATION, value, true);
+            Some(next)
+        }
+        Auth::OAuth2(oauth) => {
+            oauth.forget(token?).await;
+            None
+        }
+        Auth::Digest(_) | Auth::Header(_) => None,
+    }
+}
+
+/// Reads a body off the async threads.
+async fn read_body(path: PathBuf) -> Result<Bytes, Fault> {
+    let shown = path.display().to_string();
+    let refuse = |why: String| Fault::local("local_body_file", format!("`{shown}`: {why}"));
+    let read = tokio::task::spawn_blocking(move || {
+        let meta = std::fs::metadata(&path)?;
+        if !meta.is_file() || meta.len() > MAX_BODY_FILE {
+            return Err(std::io::Error::other("not a file of at most 16 MiB"));
+        }
+        std::fs::read(&path)
+    });
+    match read.await {
+        Ok(Ok(body)) => Ok(Bytes::from(body)),
+        Ok(Err(e)) => Err(refuse(describe(&e))),
+        Err(e) => Err(refuse(e.to_string())),
+    }
+}
+
+/// What else was seen of an answer.
+#[derive(Debug)]
+pub struct Seen<'a> {
+    /// Where it came from in the end.
+    pub url: &'a Url,
+    /// After how many redirects.
+    pub redirects: usize,
+    /// From the start of the probe to the end of the body.
+    pub took: Duration,
+    /// What the certificates say, on TLS.
+    pub facts: Option<&'a CertFacts>,
+}
+
+/// Decodes and judges: bounded work, linear in the size of the body.
+fn judge(expect: &Expect, answer: &mut Answer, seen: &Seen<'_>, max_body: usize) -> Outcome {
+    let decoded = decode::decode(answer, max_body);
+    let mut judgement = Judgement { answer, seen, judge: Judge::default() };
+    if let Err(fault) = &decoded {
+        judgement.judge.fail(fault.class(), fault.message());
+    }
+    expect.judge(&mut judgement, decoded.is_ok());
+    judgement.finish()
+}
+
+fn samples(run: &Run, hop: &Hop, out: &mut Vec<Sample>) {
+    out.reserve(20);
+    run.trace.network_samples(out);
+    for name in phase::ALL {
+        let took = run.trace.phases().iter().find(|p| p.name == name).map_or(0.0, |p| p.took.as_secs_f64());
+        out.push(Sample {
+            name: Cow::Borrowed("probe_http_duration_seconds"),
+            labels: vec![(Cow::Borrowed("phase"), name.to_owned())],
+            value: took,
+        });
+    }
+    out.push(Sample::new("probe_http_redirects", run.redirects as f64));
+    out.push(Sample::new("probe_http_ssl", if hop.is_tls() { 1.0 } else { 0.0 }));
+    // Without an answer the same series are there, all of them 0: that is how dashboards know them.
+    let answer = run.answer.as_ref();
+    let of = |value: fn(&Answer) -> f64| answer.map_or(0.0, value);
+    out.push(Sample::new("probe_http_status_code", of(|a| f64::from(a.status.as_u16()))));
+    out.push(Sample::new("probe_http_version", of(Answer::version)));
+    out.push(Sample::new("probe_http_content_length", of(|a| a.content_length().map_or(-1.0, |n| n as f64))));
+    out.push(Sample::new("probe_http_uncompressed_body_length", of(|a| a.body.len() as f64)));
+    out.push(Sample::new("probe_failed_due_to_regex", of(|a| if a.regex_failed == Some(true) { 1.0 } else { 0.0 })));
+    if let Some(at) = answer.and_then(Answer::last_modified) {
+        out.push(Sample::new("probe_http_last_modified_timestamp_seconds", at as f64));
+    }
+    if answer.is_some_and(|a| a.truncated) {
+        out.push(Sample::new("probe_http_body_truncated", 1.0));
+    }
+}

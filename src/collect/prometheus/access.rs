@@ -1,0 +1,182 @@
+//! Who asks, and whom is trusted: `basic_auth`, `authorization`, `bearer_token`, `tls_config`.
+
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http::header::{self, HeaderValue};
+use tokio::io::AsyncReadExt;
+
+use crate::base::secret::Secret;
+use crate::collect::fault::Fault;
+use crate::collect::http::exchange::{Client, Spoken, Ways};
+use crate::collect::http::hop::Hop;
+use crate::collect::mask::Mask;
+use crate::collect::tls::TlsSpec;
+use crate::config::fields::Fields;
+use crate::config::report::Code;
+use crate::config::yaml::{Entry, Value};
+
+/// A file of credentials larger than this is none, in bytes.
+const MAX_CREDENTIALS: u64 = 64 << 10;
+
+/// How a request says who asks.
+#[derive(Clone, Debug, Default)]
+pub enum Access {
+    /// Not at all.
+    #[default]
+    None,
+    /// The value of `Authorization`.
+    Header(Secret<String>),
+    /// A scheme, and a file with the credentials, read for every request.
+    File(String, PathBuf),
+    /// A user, and a file with the password.
+    PasswordFile(String, PathBuf),
+}
+
+/// Sets the header `Authorization`.
+pub fn authorize(hop: &mut Hop, value: &str) {
+    if let Ok(mut value) = HeaderValue::try_from(value) {
+        value.set_sensitive(true);
+        hop.set_header(header::AUTHORIZATION, value, true);
+    }
+}
+
+/// `Basic …`, which no message shows.
+pub fn basic(user: &str, password: &str, mask: &mut Mask) -> Secret<String> {
+    let token = BASE64.encode(format!("{user}:{password}"));
+    mask.add(password);
+    mask.add(&token);
+    Secret::new(format!("Basic {token}"))
+}
+
+/// The value of `Authorization` where it stands in a file, with the secret in it.
+///
+/// # Errors
+/// The file cannot be read, which is a fault of this machine.
+pub async fn from_file(access: &Access) -> Result<Option<(String, String)>, Fault> {
+    match access {
+        Access::None | Access::Header(_) => Ok(None),
+        Access::File(scheme, path) => {
+            let secret = secret(path).await?;
+            Ok(Some((format!("{scheme} {secret}"), secret)))
+        }
+        Access::PasswordFile(user, path) => {
+            let secret = secret(path).await?;
+            Ok(Some((format!("Basic {}", BASE64.encode(format!("{user}:{secret}"))), secret)))
+        }
+    }
+}
+
+async fn secret(path: &Path) -> Result<String, Fault> {
+    let refused =
+        |e: &std::io::Error| Fault::local("local_credentials", format!("`{}` cannot be read: {e}", path.display()));
+    let file = tokio::fs::File::open(path).await.map_err(|e| refused(&e))?;
+    let mut text = String::new();
+    file.take(MAX_CREDENTIALS).read_to_string(&mut text).await.map_err(|e| refused(&e))?;
+    Ok(text.trim().to_owned())
+}
+
+/// Reads `basic_auth`, `authorization`, `bearer_token` and `bearer_token_file`; at most one of them.
+pub fn read(fields: &mut Fields<'_>, mask: &mut Mask) -> Access {
+    let mut ways: Vec<Access> = Vec::new();
+    if let Some(mut own) = fields.nested("basic_auth") {
+        let user = own.text("username").map(|t| t.value().to_owned()).unwrap_or_default();
+        let password = own.text("password");
+        ways.push(match (file(&mut own, "password_file"), password) {
+            (Some(path), None) => Access::PasswordFile(user, path),
+            (Some(_), Some(password)) => {
+                let message = "`password` and `password_file` exclude each other";
+                own.error(password.span, Code::Conflict, message, "keep one of the two");
+                Access::None
+            }
+            (None, password) => {
+                let password = password.map(|t| t.value().to_owned()).unwrap_or_default();
+                Access::Header(basic(&user, &password, mask))
+            }
+        });
+        own.finish();
+    }
+    if let Some(mut own) = fields.nested("authorization") {
+        let scheme = own.text("type").map_or_else(|| "Bearer".to_owned(), |t| t.value().trim().to_owned());
+        let given = own.text("credentials");
+        match (given, file(&mut own, "credentials_file")) {
+            (Some(given), None) => {
+                mask.add(given.value());
+                ways.push(Access::Header(Secret::new(format!("{scheme} {}", given.value()))));
+            }
+            (None, Some(path)) => ways.push(Access::File(scheme, path)),
+            (None, None) => own.missing("credentials", "write `credentials: ${file:token}`"),
+            (Some(given), Some(_)) => {
+                let message = "`credentials` and `credentials_file` exclude each other";
+                own.error(given.span, Code::Conflict, message, "keep one of the two");
+            }
+        }
+        own.finish();
+    }
+    if let Some(token) = fields.text("bearer_token") {
+        mask.add(token.value());
+        ways.push(Access::Header(Secret::new(format!("Bearer {}", token.value()))));
+    }
+    if let Some(path) = file(fields, "bearer_token_file") {
+        ways.push(Access::File("Bearer".to_owned(), path));
+    }
+    if ways.len() > 1 {
+        let message = "a request can say only once who asks";
+        let hint = "keep one of `basic_auth`, `authorization` and `bearer_token`";
+        fields.error(fields.head(), Code::Conflict, message, hint);
+    }
+    ways.into_iter().next().unwrap_or_default()
+}
+
+/// The name of a file that is read for every request.
+fn file(fields: &mut Fields<'_>, key: &'static str) -> Option<PathBuf> {
+    let text = fields.text(key)?;
+    let path = PathBuf::from(text.value());
+    if !path.is_absolute() {
+        let message = format!("`{key}` is `{}`, which is not an absolute path", text.shown());
+        fields.error(text.span, Code::BadValue, message, "begin it with `/`: services start in another directory");
+    }
+    Some(path)
+}
+
+/// How servers are asked for at most so many bytes: over `tls: {…}` as with every kind, or Prometheus'
+/// `tls_config: {…}`.
+pub fn read_client(fields: &mut Fields<'_>, max_body: usize) -> Option<Client> {
+    let tls = read_tls(fields)?;
+    Some(Client { tls, spoken: Spoken::Any, proxy: None, max_body, ways: Ways::default() })
+}
+
+fn read_tls(fields: &mut Fields<'_>) -> Option<TlsSpec> {
+    let own = fields.nested("tls");
+    let Some(theirs) = fields.node("tls_config") else {
+        return match own {
+            Some(own) => TlsSpec::read(own, Spoken::Any.alpn()),
+            None => Some(TlsSpec::system(Spoken::Any.alpn())),
+        };
+    };
+    if own.is_some() {
+        let message = "`tls` and `tls_config` speak of the same thing";
+        fields.error(theirs.mark(), Code::Conflict, message, "keep one of the two");
+    }
+    let mut ours = theirs.clone();
+    if let Value::Map(entries) = &mut ours.value {
+        entries.iter_mut().for_each(rename);
+    }
+    TlsSpec::read(Fields::of(fields.cx(), &ours)?, Spoken::Any.alpn())
+}
+
+/// `insecure_skip_verify: true` is `verify: false` here.
+fn rename(entry: &mut Entry) {
+    if entry.key == "insecure_skip_verify"
+        && let Value::Scalar { text, .. } = &mut entry.value.value
+    {
+        let other = match text.as_str() {
+            "true" | "True" | "TRUE" => "false",
+            "false" | "False" | "FALSE" => "true",
+            _ => return,
+        };
+        entry.key = "verify".to_owned();
+        *text = other.to_owned();
+    }
+}

@@ -1,0 +1,700 @@
+//! What is remembered of one target from scrape to scrape: its series by their text, which of them are alive, and
+//! what it says of its metrics.
+//!
+//! The rules are Prometheus' (version 3), oddities included, so that both store the same: a series' labels are worked
+//! out once per text; a series that the scrape before had and this one lacks gets a staleness marker; samples with a
+//! time of their own are not followed; a scrape that fails half-way stores nothing and marks what it has not come to.
+//!
+//! A known series costs a hash of its text, a comparison, and a copy of its labels into the batch.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use crate::base::batch::Batch;
+use crate::base::exposition::{LineError, Pair};
+use crate::base::labels::{Labels, LabelsBuf, METRIC_NAME};
+use crate::base::metadata::{Kind, Meta};
+use crate::base::protobuf::WireError;
+use crate::base::sample::STALE_NAN;
+use crate::collect::prometheus::float;
+use crate::collect::prometheus::relabel::{self, Draft, Rule};
+
+/// Samples further ahead of our clock are not taken, in milliseconds.
+const AHEAD_MS: i64 = 600_000;
+/// Samples further behind it are not taken, either: Prometheus' store is closed to them by then.
+const BEHIND_MS: i64 = 3_600_000;
+/// Series that are gone whose newest time is remembered, for those with times of their own.
+const MOST_TIMED: usize = 10_000;
+/// Longest encoded label set that the store takes, in bytes.
+const LONGEST_LABELS: usize = 64 << 10;
+/// Descriptions that are remembered of one target.
+const MOST_DESCRIBED: usize = 10_000;
+/// Longest help or unit that is remembered, in bytes.
+const LONGEST_HELP: usize = 4 << 10;
+/// Scrapes that a text is remembered for which is not there any more while scrapes fail; see `finish`.
+const GROWTH: usize = 1_000;
+
+/// What a job's options say about samples.
+#[derive(Clone, Debug, Default)]
+pub struct Intake {
+    /// The target's own labels win over those of the target's configuration.
+    pub honor_labels: bool,
+    /// Times in the exposition are taken.
+    pub honor_timestamps: bool,
+    /// Series with times of their own get staleness markers, too.
+    pub track_timestamps: bool,
+    /// `metric_relabel_configs`.
+    pub rules: Vec<Rule>,
+    /// Samples after relabelling; 0 for no limit, as with those below.
+    pub sample_limit: usize,
+    /// Labels of a series.
+    pub label_limit: usize,
+    /// Length of a label's name.
+    pub name_length: usize,
+    /// Length of a label's value.
+    pub value_length: usize,
+}
+
+/// Why nothing of a scrape is stored.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// A line that is not understood.
+    #[error("line {0}: {1}")]
+    Line(usize, LineError),
+    /// A message that is not understood.
+    #[error("the answer is not protobuf as it should be: {0}")]
+    Wire(#[from] WireError),
+    /// OpenMetrics ends with `# EOF`.
+    #[error("the answer does not end with `# EOF`: it may have been cut off")]
+    NoEnd,
+    /// Relabelling took the name.
+    #[error("a series has no metric name after relabelling")]
+    NoName,
+    /// `sample_limit`.
+    #[error("sample_limit exceeded: more than {0} samples")]
+    Samples(usize),
+    /// Another limit, and whose series it was.
+    #[error("{limit} exceeded: {found} of `{metric}` (limit: {most})")]
+    Label {
+        /// The option's name.
+        limit: &'static str,
+        /// What was found: `12 labels`.
+        found: String,
+        /// The metric's name, shortened.
+        metric: String,
+        /// The limit.
+        most: usize,
+    },
+}
+
+/// What the target's exposition was worth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Samples in the answer.
+    pub scraped: usize,
+    /// Those that relabelling left.
+    pub kept: usize,
+    /// Those of series that were not there before.
+    pub added: usize,
+    /// Samples that were not taken: twice the same series, back in time, or far ahead.
+    pub not_taken: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// `None` for a series that relabelling drops.
+    labels: Option<Labels>,
+    /// The scrape that had it last.
+    seen: u64,
+    /// The scrape in which it was followed last.
+    followed: u64,
+    /// Its newest sample's time.
+    newest: i64,
+    /// That time was the target's.
+    timed: bool,
+}
+
+/// The memory of one target.
+#[derive(Debug)]
+pub struct Cache {
+    /// The number of the scrape that is next or under way.
+    scrape: u64,
+    series: HashMap<Box<str>, Entry, ahash::RandomState>,
+    described: HashMap<Box<str>, Meta>,
+    /// The newest time of series that are gone, where it was the target's: it must not go back when they return.
+    timed: HashMap<Labels, i64, ahash::RandomState>,
+    /// How many texts there were after the last scrape that worked.
+    successful: usize,
+    /// Size of the last batch.
+    room: (usize, usize),
+    /// The labels of the target's own.
+    target: Labels,
+}
+
+impl Cache {
+    /// An empty memory for a target with these labels.
+    pub fn new(target: Labels) -> Self {
+        let series = HashMap::default();
+        let timed = HashMap::default();
+        Self { scrape: 2, series, described: HashMap::new(), timed, successful: 0, room: (0, 0), target }
+    }
+
+    /// Encoded labels of every series that is alive.
+    pub fn live(&self, each: &mut dyn FnMut(&str)) {
+        let last = self.scrape - 1;
+        let alive = self.series.values().filter(|e| e.followed == last);
+        alive.filter_map(|e| e.labels.as_ref()).for_each(|labels| each(labels.as_key()));
+    }
+
+    /// How many series are alive.
+    pub fn live_count(&self) -> usize {
+        let mut n = 0;
+        self.live(&mut |_| n += 1);
+        n
+    }
+
+    /// Takes in one answer of the target: `read` gives its samples. Everything goes into `batch`, or nothing but
+    /// staleness markers.
+    pub fn scraped(
+        &mut self,
+        intake: &Intake,
+        now: i64,
+        batch: &mut Batch,
+        read: impl FnOnce(&mut Appender<'_>) -> Result<(), Refused>,
+    ) -> (Counts, Result<Vec<(String, Meta)>, Refused>) {
+        let mut samples = Batch::with_room_of(self.room.0, self.room.1);
+        let mut appender = Appender {
+            intake,
+            cache: self,
+            batch: &mut samples,
+            now,
+            counts: Counts::default(),
+            taken: 0,
+            news: Vec::new(),
+            kind: Kind::Unknown,
+            draft: Draft::default(),
+            labels: LabelsBuf::default(),
+        };
+        let mut done = read(&mut appender);
+        let Appender { counts, taken, news, .. } = appender;
+        if done.is_ok() && intake.sample_limit > 0 && taken > intake.sample_limit {
+            done = Err(Refused::Samples(intake.sample_limit));
+        }
+        match done {
+            Ok(()) => {
+                self.room = (samples.key_bytes(), samples.len());
+                self.end_stale(&mut samples, now);
+                self.finish(true);
+                *batch = samples;
+                (counts, Ok(news))
+            }
+            Err(why) => {
+                self.failed(now, batch);
+                (counts, Err(why))
+            }
+        }
+    }
+
+    /// Takes in that there was no answer, or an empty one: every series ends.
+    pub fn failed(&mut self, now: i64, batch: &mut Batch) {
+        self.end_stale(batch, now);
+        self.finish(false);
+    }
+
+    /// Marks the series that the scrape before had and this one has not.
+    fn end_stale(&self, batch: &mut Batch, now: i64) {
+        let (last, this) = (self.scrape - 1, self.scrape);
+        let mut gone = self.series.values().filter(|e| e.followed == last).filter_map(|e| e.labels.as_ref()).peekable();
+        if gone.peek().is_none() {
+            return;
+        }
+        // Another text may stand for the same series, and two of the gone ones for one.
+        let there = self.series.values().filter(|e| e.followed == this).filter_map(|e| e.labels.as_ref());
+        let mut done: HashSet<&Labels> = there.collect();
+        for labels in gone {
+            if done.insert(labels) {
+                batch.series_of(labels.as_key());
+                batch.push(now, STALE_NAN);
+            }
+        }
+    }
+
+    /// Ends a scrape. Texts that a scrape which worked did not have are forgotten; while scrapes fail, only when
+    /// they have become many more than there were.
+    fn finish(&mut self, worked: bool) {
+        let known = self.series.len() + self.described.len();
+        if worked {
+            self.successful = known;
+        }
+        if worked || known > self.successful * 2 + GROWTH {
+            let this = self.scrape;
+            let timed = &mut self.timed;
+            self.series.retain(|_, entry| {
+                let there = entry.seen == this;
+                if let Some(labels) = entry.labels.take_if(|_| !there && entry.timed)
+                    && timed.len() < MOST_TIMED
+                {
+                    timed.insert(labels, entry.newest);
+                }
+                there
+            });
+        }
+        self.scrape += 1;
+    }
+}
+
+/// Takes the samples of one answer.
+pub struct Appender<'a> {
+    intake: &'a Intake,
+    cache: &'a mut Cache,
+    batch: &'a mut Batch,
+    now: i64,
+    counts: Counts,
+    /// Samples that count against the limit.
+    taken: usize,
+    news: Vec<(String, Meta)>,
+    /// The type of the metrics that come now.
+    kind: Kind,
+    draft: Draft,
+    labels: LabelsBuf,
+}
+
+impl Appender<'_> {
+    /// Takes what is said of a metric.
+    pub fn describe(&mut self, metric: &str, change: impl FnOnce(&mut Meta)) {
+        let described = &mut self.cache.described;
+        if !described.contains_key(metric) && described.len() >= MOST_DESCRIBED {
+            return;
+        }
+        let known = described.get(metric).cloned().unwrap_or_default();
+        let mut meta = known.clone();
+        change(&mut meta);
+        for text in [&mut meta.help, &mut meta.unit] {
+            text.truncate(text.floor_char_boundary(LONGEST_HELP));
+        }
+        if meta == known && described.contains_key(metric) {
+            return;
+        }
+        described.insert(metric.into(), meta.clone());
+        match self.news.iter_mut().rev().take(4).find(|(name, _)| name == metric) {
+            Some((_, last)) => *last = meta,
+            None => self.news.push((metric.to_owned(), meta)),
+        }
+    }
+
+    /// The metrics that come now are of this type.
+    pub fn kind(&mut self, kind: Kind) {
+        self.kind = kind;
+    }
+
+    /// Takes one sample. `text` is the series as the target wrote it; for one that is new, `labels` reads them.
+    ///
+    /// # Errors
+    /// The whole answer is refused.
+    #[inline]
+    pub fn sample<'t, 'p>(
+        &mut self,
+        text: &str,
+        value: f64,
+        time: Option<i64>,
+        labels: impl FnOnce() -> Result<&'p [Pair<'t>], LineError>,
+    ) -> Result<(), Fault>
+    where
+        't: 'p,
+    {
+        self.counts.scraped += 1;
+        let time = time.filter(|_| self.intake.honor_timestamps);
+        let (t, this) = (time.unwrap_or(self.now), self.cache.scrape);
+        // A marker of ours is nothing that a target may send.
+        let value = if value.is_nan() { f64::NAN } else { value };
+        let limit = self.intake.sample_limit;
+        let follow = time.is_none() || self.intake.track_timestamps;
+        if let Some(entry) = self.cache.series.get_mut(text) {
+            let again = std::mem::replace(&mut entry.seen, this) == this;
+            let Some(labels) = &entry.labels else { return Ok(()) };
+            self.counts.kept += 1;
+            if again && time.is_none() {
+                self.counts.not_taken += 1;
+                return Ok(());
+            }
+            self.taken += 1;
+            if limit > 0 && self.taken > limit {
+                return Ok(());
+            }
+            if t < entry.newest || !(self.now - BEHIND_MS..=self.now + AHEAD_MS).contains(&t) {
+                self.counts.not_taken += 1;
+                return Ok(());
+            }
+            (entry.newest, entry.timed) = (t, time.is_some());
+            if follow {
+                entry.followed = this;
+            }
+            self.batch.series_of(labels.as_key());
+            self.batch.push(t, value);
+            return Ok(());
+        }
+        self.new_series(text, value, time, labels()?)
+    }
+
+    #[cold]
+    fn new_series(&mut self, text: &str, value: f64, time: Option<i64>, pairs: &[Pair<'_>]) -> Result<(), Fault> {
+        let (t, this) = (time.unwrap_or(self.now), self.cache.scrape);
+        let limit = self.intake.sample_limit;
+        let follow = time.is_none() || self.intake.track_timestamps;
+        let entry = |labels, followed| Entry { labels, seen: this, followed, newest: t, timed: time.is_some() };
+        if !self.relabelled(pairs) {
+            self.cache.series.insert(text.into(), entry(None, 0));
+            return Ok(());
+        }
+        self.check_limits()?;
+        self.draft.write(&mut self.labels);
+        if self.labels.as_key().len() > LONGEST_LABELS {
+            let found = format!("{} bytes of labels", self.labels.as_key().len());
+            return Err(self.limit("the store's limit of labels", found, LONGEST_LABELS).into());
+        }
+        self.counts.kept += 1;
+        self.taken += 1;
+        if limit > 0 && self.taken > limit {
+            return Ok(());
+        }
+        let known = self.cache.timed.get(self.labels.as_key()).copied().unwrap_or(i64::MIN);
+        if t < known || !(self.now - BEHIND_MS..=self.now + AHEAD_MS).contains(&t) {
+            self.counts.not_taken += 1;
+            return Ok(());
+        }
+        let labels = self.labels.labels();
+        self.cache.timed.remove(&labels);
+        self.batch.series_of(labels.as_key());
+        self.batch.push(t, value);
+        self.cache.series.insert(text.into(), entry(Some(labels), if follow { this } else { 0 }));
+        self.counts.added += 1;
+        Ok(())
+    }
+
+    /// Works the stored labels out of those the target wrote; `false` when relabelling drops the series.
+    fn relabelled(&mut self, pairs: &[Pair<'_>]) -> bool {
+        let draft = &mut self.draft;
+        draft.clear();
+        let bound = match self.kind {
+            Kind::Histogram | Kind::GaugeHistogram => "le",
+            Kind::Summary => "quantile",
+            Kind::Unknown | Kind::Counter | Kind::Gauge | Kind::Info | Kind::StateSet => "",
+        };
+        for (name, value) in pairs {
+            let value = match name == bound {
+                true => float::normalized(value).map_or(Cow::Borrowed(&**value), Cow::Owned),
+                false => Cow::Borrowed(&**value),
+            };
+            draft.set(name, &value);
+        }
+        let target = &self.cache.target;
+        if self.intake.honor_labels {
+            // An empty label of the target's counts: it says that there shall be none.
+            for (name, value) in target.iter().filter(|(name, _)| !pairs.iter().any(|(n, _)| n == name)) {
+                draft.set(name, value);
+            }
+        } else {
+            let mut conflicts: Vec<(String, String)> = Vec::new();
+            for (name, value) in target.iter() {
+                let exposed = draft.get(name);
+                if !exposed.is_empty() {
+                    conflicts.push((name.to_owned(), exposed.to_owned()));
+                }
+                draft.set(name, value);
+            }
+            conflicts.sort_by_key(|(name, _)| name.len());
+            for (name, value) in conflicts {
+                let mut free = format!("exported_{name}");
+                while !draft.get(&free).is_empty() {
+                    free.insert_str(0, "exported_");
+                }
+                draft.set(&free, &value);
+            }
+        }
+        relabel::apply(&self.intake.rules, draft)
+    }
+
+    fn check_limits(&self) -> Result<(), Refused> {
+        if self.draft.get(METRIC_NAME).is_empty() {
+            return Err(Refused::NoName);
+        }
+        let Intake { label_limit, name_length, value_length, .. } = *self.intake;
+        let count = self.draft.iter().count();
+        if label_limit > 0 && count > label_limit {
+            return Err(self.limit("label_limit", format!("{count} labels"), label_limit));
+        }
+        for (name, value) in self.draft.iter() {
+            if name_length > 0 && name.len() > name_length {
+                let found = format!("a label's name of {} bytes", name.len());
+                return Err(self.limit("label_name_length_limit", found, name_length));
+            }
+            if value_length > 0 && value.len() > value_length {
+                let found = format!("a value of {} bytes for `{}`", value.len(), cut(name));
+                return Err(self.limit("label_value_length_limit", found, value_length));
+            }
+        }
+        Ok(())
+    }
+
+    fn limit(&self, limit: &'static str, found: String, most: usize) -> Refused {
+        Refused::Label { limit, found, metric: cut(self.draft.get(METRIC_NAME)), most }
+    }
+}
+
+/// Why a sample ends the reading of an answer.
+#[derive(Debug)]
+pub enum Fault {
+    /// Its labels are not understood.
+    Text(LineError),
+    /// It is understood and refused.
+    Refused(Refused),
+}
+
+impl From<LineError> for Fault {
+    fn from(e: LineError) -> Self {
+        Self::Text(e)
+    }
+}
+
+impl From<Refused> for Fault {
+    fn from(e: Refused) -> Self {
+        Self::Refused(e)
+    }
+}
+
+impl Fault {
+    /// The refusal, of what stands in this line.
+    pub fn in_line(self, n: usize) -> Refused {
+        match self {
+            Self::Text(e) => Refused::Line(n, e),
+            Self::Refused(why) => why,
+        }
+    }
+}
+
+/// As much of a text as a message shows.
+fn cut(text: &str) -> String {
+    text[..text.floor_char_boundary(50)].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::sample::is_stale;
+    use crate::collect::prometheus::format::{self, Protocol};
+    use crate::collect::prometheus::relabel::tests::rules;
+
+    struct Scraper {
+        intake: Intake,
+        cache: Cache,
+        now: i64,
+    }
+
+    impl Scraper {
+        fn new(intake: Intake) -> Self {
+            let target = Labels::new([("instance", "i"), ("job", "j")]);
+            let intake = Intake { honor_timestamps: true, ..intake };
+            Self { intake, cache: Cache::new(target), now: 1_000_000 }
+        }
+
+        /// Scrapes a text a second later: samples as `labels value` with what the target's labels add left out.
+        fn text(&mut self, text: &str) -> (Vec<String>, Counts, Result<(), String>) {
+            self.now += 1_000;
+            let mut batch = Batch::default();
+            let read = |to: &mut Appender<'_>| format::read(text.as_bytes(), Protocol::Text004, to);
+            let (counts, done) = self.cache.scraped(&self.intake, self.now, &mut batch, read);
+            (self.told(&batch), counts, done.map(drop).map_err(|e| e.to_string()))
+        }
+
+        fn told(&self, batch: &Batch) -> Vec<String> {
+            let mut all: Vec<String> = batch
+                .iter()
+                .flat_map(|(key, samples)| {
+                    let labels = Labels::from_key(key).to_string().replace(r#"instance="i", job="j""#, "…");
+                    samples.iter().map(move |(t, v)| {
+                        let value = if is_stale(*v) { "end".to_owned() } else { v.to_string() };
+                        let at = if *t == self.now { String::new() } else { format!(" at {t}") };
+                        format!("{labels} {value}{at}")
+                    })
+                })
+                .collect();
+            all.sort();
+            all
+        }
+    }
+
+    #[test]
+    fn series_that_an_answer_lacks_end_and_come_back() {
+        let mut s = Scraper::new(Intake::default());
+        let (stored, counts, _) = s.text("a 1\nb{x=\"y\"} 2\n");
+        assert_eq!(stored, [r#"{__name__="a", …} 1"#, r#"{__name__="b", …, x="y"} 2"#]);
+        assert_eq!((counts.scraped, counts.kept, counts.added), (2, 2, 2));
+        let (stored, counts, _) = s.text("a 1\n");
+        assert_eq!(stored, [r#"{__name__="a", …} 1"#, r#"{__name__="b", …, x="y"} end"#]);
+        assert_eq!((counts.scraped, counts.added), (1, 0));
+        let (stored, counts, _) = s.text("a 1\nb{x=\"y\"} 3\n");
+        assert_eq!((stored.len(), counts.added), (2, 1), "ended once, and new again");
+        assert_eq!(s.cache.live_count(), 2);
+        // Another text for the same series: nothing ends.
+        let (stored, ..) = s.text("a 1\nb{ x = \"y\" } 4\n");
+        assert_eq!(stored, [r#"{__name__="a", …} 1"#, r#"{__name__="b", …, x="y"} 4"#]);
+    }
+
+    #[test]
+    fn a_failed_scrape_ends_everything_once() {
+        let mut s = Scraper::new(Intake::default());
+        drop(s.text("a 1\nb 2\n"));
+        let mut batch = Batch::default();
+        s.cache.failed(s.now, &mut batch);
+        assert_eq!(s.told(&batch), [r#"{__name__="a", …} end"#, r#"{__name__="b", …} end"#]);
+        let mut batch = Batch::default();
+        s.cache.failed(s.now, &mut batch);
+        assert!(batch.is_empty() && s.cache.live_count() == 0);
+        let (_, counts, _) = s.text("a 1\nb 2\n");
+        assert_eq!(counts.added, 0, "still known");
+        // Half of an answer: what was come to is left for the next failure to end, as in Prometheus.
+        let (stored, counts, done) = s.text("a 1\n!\nb 2\n");
+        assert_eq!(stored, [r#"{__name__="b", …} end"#]);
+        assert_eq!((counts.scraped, done.unwrap_err().as_str()), (1, "line 2: `!` does not belong here"));
+        let mut batch = Batch::default();
+        s.cache.failed(s.now, &mut batch);
+        assert_eq!(s.told(&batch), [r#"{__name__="a", …} end"#]);
+    }
+
+    #[test]
+    fn times_of_the_targets_own_are_taken_within_reason() {
+        let mut s = Scraper::new(Intake::default());
+        let (stored, counts, _) = s.text("a 1 5\nb 1 99999999999\nc 1\n");
+        assert_eq!(stored, [r#"{__name__="a", …} 1 at 5"#, r#"{__name__="c", …} 1"#]);
+        assert_eq!((counts.kept, counts.not_taken), (3, 1));
+        let (stored, counts, _) = s.text("a 1 4\nc 2\nc 3\n");
+        assert_eq!(stored, [r#"{__name__="c", …} 2"#], "back in time, and the same twice");
+        assert_eq!((counts.kept, counts.not_taken), (3, 2));
+        let (stored, ..) = s.text("c 2\n");
+        assert_eq!(stored, [r#"{__name__="c", …} 2"#], "a series with its own time is not followed");
+        s.intake.track_timestamps = true;
+        drop(s.text("a 1 7\n"));
+        let (stored, ..) = s.text("c 2\n");
+        assert_eq!(stored, [r#"{__name__="a", …} end"#, r#"{__name__="c", …} 2"#]);
+        // Gone and back again, the newest time is still known.
+        assert_eq!(s.text("b 1 1002000\n").0[0], r#"{__name__="b", …} 1 at 1002000"#);
+        assert_eq!(s.text("b 2 1001999\n").1.not_taken, 1);
+        drop(s.text("c 1\n"));
+        assert_eq!(s.text("b 2 1001999\n").1, Counts { scraped: 1, kept: 1, added: 0, not_taken: 1 });
+        assert_eq!(s.text("b 2 1002001\n").1.added, 1);
+        s.now += 10 * BEHIND_MS;
+        assert_eq!(s.text("d 1 1002002\n").1.not_taken, 1, "hours ago");
+        s.intake.honor_timestamps = false;
+        assert_eq!(s.text("a 1 7\nc 1\n").0[0], r#"{__name__="a", …} 1"#);
+    }
+
+    #[test]
+    fn labels_of_the_target_win_unless_told_otherwise() {
+        let text = "a{job=\"own\",exported_job=\"taken\",instance=\"\"} 1\n";
+        let mut s = Scraper::new(Intake::default());
+        let want = r#"{__name__="a", exported_exported_job="own", exported_job="taken", …} 1"#;
+        assert_eq!(s.text(text).0, [want]);
+        let mut s = Scraper::new(Intake { honor_labels: true, ..Intake::default() });
+        assert_eq!(s.text(text).0, [r#"{__name__="a", exported_job="taken", job="own"} 1"#]);
+    }
+
+    #[test]
+    fn a_target_cannot_send_a_marker() {
+        let mut s = Scraper::new(Intake::default());
+        assert_eq!(s.text("a NaN\n").0, [r#"{__name__="a", …} NaN"#]);
+        let mut batch = Batch::default();
+        let read = |to: &mut Appender<'_>| {
+            to.sample("b", STALE_NAN, None, || Err(LineError::NotUtf8)).map_err(|f| f.in_line(1))
+        };
+        assert!(s.cache.scraped(&s.intake, 1, &mut batch, read).1.is_err());
+        let read = |to: &mut Appender<'_>| {
+            to.sample("a", STALE_NAN, None, || Err(LineError::NotUtf8)).map_err(|f| f.in_line(1))
+        };
+        drop(s.text("a 1\n"));
+        s.cache.scraped(&s.intake, s.now + 1, &mut batch, read).1.unwrap();
+        assert!(batch.iter().flat_map(|(_, samples)| samples).all(|(_, v)| !is_stale(*v)));
+    }
+
+    #[test]
+    fn relabelling_and_bounds() {
+        let text = "# TYPE h histogram\nh_bucket{le=\"1\"} 1\n# TYPE s summary\ns{quantile=\"0.50\"} 2\n\
+                    # TYPE g gauge\ng{le=\"1\"} 3\ngone 1\n";
+        let rules = rules("[{source_labels: [__name__], regex: gone, action: drop}]").0;
+        let mut s = Scraper::new(Intake { rules, ..Intake::default() });
+        let (stored, counts, _) = s.text(text);
+        let want = [
+            r#"{__name__="g", …, le="1"} 3"#,
+            r#"{__name__="h_bucket", …, le="1.0"} 1"#,
+            r#"{__name__="s", …, quantile="0.5"} 2"#,
+        ];
+        assert_eq!(stored, want);
+        assert_eq!((counts.scraped, counts.kept, counts.added), (4, 3, 3));
+        assert_eq!(s.text(text).1, Counts { added: 0, ..counts });
+    }
+
+    #[test]
+    fn limits_are_named() {
+        #[track_caller]
+        fn check(intake: Intake, text: &str, why: &str) {
+            let mut s = Scraper::new(intake);
+            drop(s.text("before 1\n"));
+            let (stored, _, done) = s.text(text);
+            assert_eq!(done.unwrap_err(), why, "{text}");
+            assert_eq!(stored, [r#"{__name__="before", …} end"#]);
+        }
+        let none = Intake::default;
+        check(Intake { sample_limit: 2, ..none() }, "a 1\nb 1\nc 1\n", "sample_limit exceeded: more than 2 samples");
+        check(
+            Intake { label_limit: 4, ..none() },
+            "a{x=\"1\",y=\"2\"} 1\n",
+            "label_limit exceeded: 5 labels of `a` (limit: 4)",
+        );
+        check(
+            Intake { name_length: 10, ..none() },
+            "a{eleven_char=\"1\"} 1\n",
+            "label_name_length_limit exceeded: a label's name of 11 bytes of `a` (limit: 10)",
+        );
+        check(
+            Intake { value_length: 10, ..none() },
+            "a{x=\"12345678901\"} 1\n",
+            "label_value_length_limit exceeded: a value of 11 bytes for `x` of `a` (limit: 10)",
+        );
+        let long = format!("a{{x=\"{}\"}} 1\n", "y".repeat(1 << 20));
+        let mut s = Scraper::new(none());
+        let why = s.text(&long).2.unwrap_err();
+        assert!(why.starts_with("the store's limit of labels exceeded: 1048"), "{why}");
+    }
+
+    #[test]
+    fn a_million_series_stay_within_the_limit() {
+        let mut text = String::new();
+        for n in 0..1_000_000 {
+            text.push_str(&format!("a{{n=\"{n}\"}} 1\n"));
+        }
+        let mut s = Scraper::new(Intake { sample_limit: 10_000, ..Intake::default() });
+        let (stored, counts, done) = s.text(&text);
+        assert_eq!((stored.len(), counts.scraped, counts.added), (0, 1_000_000, 10_000));
+        assert_eq!(done.unwrap_err(), "sample_limit exceeded: more than 10000 samples");
+        assert!(s.cache.series.len() <= 10_000);
+        // Texts that never become series do not pile up.
+        for n in 0..5 {
+            let (.., done) = s.text(&text.replace("a{", &format!("a{n}{{")));
+            assert!(done.is_err() && s.cache.series.len() <= 20_000 + GROWTH, "{}", s.cache.series.len());
+        }
+    }
+
+    #[test]
+    fn descriptions_are_told_when_they_change() {
+        let mut s = Scraper::new(Intake::default());
+        let mut describe = |text: &str| {
+            let mut batch = Batch::default();
+            let read = |to: &mut Appender<'_>| format::read(text.as_bytes(), Protocol::Text004, to);
+            s.cache.scraped(&s.intake, s.now, &mut batch, read).1.unwrap()
+        };
+        let told = describe("# HELP a Things.\n# TYPE a counter\na 1\n");
+        assert_eq!(told.len(), 1);
+        assert_eq!((told[0].0.as_str(), told[0].1.kind, told[0].1.help.as_str()), ("a", Kind::Counter, "Things."));
+        assert!(describe("# HELP a Things.\n# TYPE a counter\na 1\n").is_empty());
+        assert_eq!(describe("# HELP a Other.\n# TYPE a counter\na 1\n").len(), 1);
+    }
+}

@@ -1,0 +1,157 @@
+//! `dns_sd_configs`: targets by the records of names: `SRV`, or `A` and `AAAA` with a port.
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::proto::rr::{RData, RecordType};
+use tokio::sync::OnceCell;
+
+use crate::collect::prometheus::discover::{Found, MOST_TARGETS};
+use crate::collect::prometheus::job::ADDRESS;
+use crate::collect::prometheus::relabel::Draft;
+use crate::config::fields::Fields;
+use crate::config::report::Code;
+
+/// The name that was looked up.
+const NAME_LABEL: &str = "__meta_dns_name";
+const SRV_TARGET_LABEL: &str = "__meta_dns_srv_record_target";
+const SRV_PORT_LABEL: &str = "__meta_dns_srv_record_port";
+const MX_LABEL: &str = "__meta_dns_mx_record_target";
+const NS_LABEL: &str = "__meta_dns_ns_record_target";
+
+/// The names of one entry.
+pub struct Names {
+    names: Vec<String>,
+    record: RecordType,
+    port: Option<u16>,
+    /// Made when it is first needed: it reads the system's configuration.
+    resolver: OnceCell<TokioResolver>,
+}
+
+impl std::fmt::Debug for Names {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Names").field("names", &self.names).field("record", &self.record).finish_non_exhaustive()
+    }
+}
+
+impl Names {
+    /// Reads `names`, `type` and `port`.
+    pub fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let errors = fields.cx().error_count();
+        let names: Vec<String> = fields.texts("names").iter().map(|t| t.value().to_owned()).collect();
+        if names.is_empty() {
+            fields.missing("names", "write e.g. `names: [_node._tcp.example.com]`");
+        }
+        let record = fields.parse("type", "write `SRV`, `A`, `AAAA`, `MX` or `NS`", |text| {
+            match text.to_ascii_uppercase().as_str() {
+                "SRV" => Ok(RecordType::SRV),
+                "A" => Ok(RecordType::A),
+                "AAAA" => Ok(RecordType::AAAA),
+                "MX" => Ok(RecordType::MX),
+                "NS" => Ok(RecordType::NS),
+                _ => Err(format!("`{text}` is no type of record that names targets")),
+            }
+        });
+        let record = record.unwrap_or(RecordType::SRV);
+        let port = fields.integer("port", 1..=65_535).and_then(|p| u16::try_from(p).ok());
+        if record != RecordType::SRV && port.is_none() {
+            let hint = "write `port:`, which only records of type SRV have themselves";
+            fields.error(fields.head(), Code::MissingKey, format!("`type: {record}` needs a `port`"), hint);
+        }
+        let resolver = OnceCell::new();
+        (fields.cx().error_count() == errors).then_some(Self { names, record, port, resolver })
+    }
+
+    /// For people.
+    pub fn describe(&self) -> String {
+        format!("{} ({})", self.names.join(", "), self.record)
+    }
+
+    /// Looks the names up. One that cannot be looked up makes all of them stay as they were.
+    ///
+    /// # Errors
+    /// A name could not be looked up; a sentence.
+    pub async fn ask(&self) -> Result<Found, String> {
+        let made = || async {
+            let built = TokioResolver::builder_tokio().and_then(|mut builder| {
+                let options = builder.options_mut();
+                // A target that is gone must not stay because it was remembered.
+                options.cache_size = 0;
+                builder.build()
+            });
+            built.map_err(|e| format!("the system's resolver cannot be used: {e}"))
+        };
+        let resolver = self.resolver.get_or_try_init(made).await?;
+        let mut targets = Vec::new();
+        for name in &self.names {
+            match resolver.lookup(name.as_str(), self.record).await {
+                Ok(found) => {
+                    let records = found.answers().iter().filter_map(|r| self.target(name, &r.data));
+                    targets.extend(records.take(MOST_TARGETS - targets.len()));
+                }
+                // A name without records is a list without entries.
+                Err(e) if e.is_no_records_found() || e.is_nx_domain() => {}
+                Err(e) => return Err(format!("`{name}` could not be looked up: {e}")),
+            }
+        }
+        targets.sort_by(|a: &Draft, b: &Draft| a.iter().cmp(b.iter()));
+        Ok(Found { targets, trouble: None })
+    }
+
+    fn target(&self, name: &str, record: &RData) -> Option<Draft> {
+        let mut draft = Draft::default();
+        draft.set(NAME_LABEL, name);
+        let port = self.port.unwrap_or_default();
+        let address = match record {
+            RData::SRV(srv) => {
+                let target = srv.target.to_string();
+                draft.set(SRV_TARGET_LABEL, &target);
+                draft.set(SRV_PORT_LABEL, &srv.port.to_string());
+                format!("{}:{}", target.trim_end_matches('.'), srv.port)
+            }
+            RData::A(a) => format!("{}:{port}", a.0),
+            RData::AAAA(a) => format!("[{}]:{port}", a.0),
+            RData::MX(mx) => {
+                let target = mx.exchange.to_string();
+                draft.set(MX_LABEL, &target);
+                format!("{}:{port}", target.trim_end_matches('.'))
+            }
+            RData::NS(ns) => {
+                let target = ns.0.to_string();
+                draft.set(NS_LABEL, &target);
+                format!("{}:{port}", target.trim_end_matches('.'))
+            }
+            _ => return None,
+        };
+        draft.set(ADDRESS, &address);
+        Some(draft)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hickory_resolver::proto::rr::Name;
+    use hickory_resolver::proto::rr::rdata::{A, AAAA, SRV};
+
+    use super::*;
+
+    #[test]
+    fn records_are_targets_with_prometheus_labels() {
+        let names = Names { names: Vec::new(), record: RecordType::SRV, port: Some(9100), resolver: OnceCell::new() };
+        let check = |record: RData, want: &[(&str, &str)]| {
+            let draft = names.target("n", &record).unwrap();
+            assert_eq!(draft.iter().collect::<Vec<_>>(), want);
+        };
+        let host = Name::from_ascii("db1.example.com.").unwrap();
+        check(
+            RData::SRV(SRV::new(1, 2, 9187, host)),
+            &[
+                ("__address__", "db1.example.com:9187"),
+                ("__meta_dns_name", "n"),
+                ("__meta_dns_srv_record_port", "9187"),
+                ("__meta_dns_srv_record_target", "db1.example.com."),
+            ],
+        );
+        check(RData::A(A::new(192, 0, 2, 1)), &[("__address__", "192.0.2.1:9100"), ("__meta_dns_name", "n")]);
+        let six = RData::AAAA(AAAA("2001:db8::1".parse().unwrap()));
+        check(six, &[("__address__", "[2001:db8::1]:9100"), ("__meta_dns_name", "n")]);
+    }
+}

@@ -1,0 +1,581 @@
+//! `type: prometheus`: one scrape job, whose series are stored as Prometheus (version 3) stores them.
+//!
+//! [`spec`] reads the options, [`discover`] finds targets, [`job`] makes them of what was found, [`relabel`] changes
+//! labels, [`target`] scrapes one, [`format`] and [`families`] read what it says, [`cache`] remembers its series. The
+//! series bear the target's labels and nothing of the monitor's; the monitor's own verdict is about the job.
+//!
+//! One probe is one round: targets are looked up where they may have changed, then all are scraped at once, within a
+//! bound, each at its own distance from the round's start.
+
+pub mod access;
+pub mod cache;
+pub mod discover;
+pub mod families;
+pub mod float;
+pub mod format;
+pub mod job;
+pub mod relabel;
+pub mod spec;
+pub mod target;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use tokio::time::{Instant, sleep};
+
+use crate::base::BoxFuture;
+use crate::base::batch::Batch;
+use crate::base::labels::Labels;
+use crate::base::outcome::{Check, Evidence, Outcome, Sample, Verdict};
+use crate::base::probe::{Collector, ProbeCx};
+use crate::base::scraped::{ScrapeJob, Scraped, Targets};
+use crate::base::time::Timestamp;
+use crate::collect::fault::Fault;
+use crate::collect::prometheus::discover::Discovery;
+use crate::collect::prometheus::job::Job;
+use crate::collect::prometheus::target::{Scrape, Target};
+
+/// Scrapes at a time.
+const AT_ONCE: usize = 256;
+/// Up to so many targets are scraped at once; more begin at distances of their own.
+const TOGETHER: usize = 8;
+/// The part of the timeout over which beginnings are spread, and how much each target adds to it.
+const SPREAD: (u32, Duration) = (4, Duration::from_millis(10));
+/// A target that is gone for so many rounds will not come back: its series end.
+const ROUNDS_UNTIL_GONE: u32 = 2;
+/// Targets that are down, named one by one in checks and evidence.
+const NAMED: usize = 50;
+/// Those whose evidence is kept.
+const SHOWN: usize = 3;
+/// Dropped targets that are remembered for people.
+const MOST_DROPPED: usize = 1_000;
+
+/// A checked `prometheus` monitor.
+pub struct PrometheusProbe {
+    scraping: Arc<Scraping>,
+    discovery: Discovery,
+}
+
+/// Addresses and parameters may hold secrets, so neither is shown.
+impl fmt::Debug for PrometheusProbe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.scraping.fmt(f)
+    }
+}
+
+impl fmt::Debug for Scraping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scraping").field("job", &self.job.name).finish_non_exhaustive()
+    }
+}
+
+/// A job and its targets.
+struct Scraping {
+    job: Arc<Job>,
+    /// Held for changes of the list and for copies of it.
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// Of what was found when the list was made.
+    version: Option<u64>,
+    targets: Vec<Arc<Target>>,
+    /// Targets that are not found any more: since when, and for how many rounds.
+    gone: Vec<(Arc<Target>, Timestamp, u32)>,
+    dropped: Vec<Labels>,
+    dropped_count: usize,
+    /// What was found and cannot be scraped.
+    refused: Vec<String>,
+}
+
+impl Scraping {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what was found; targets that were there before keep their memory. Series of targets that are gone for
+    /// good end in `batch`.
+    fn update(&self, discovery: &Discovery, now: Timestamp, batch: &mut Batch) {
+        let mut known = self.known();
+        let version = Some(discovery.version());
+        if known.version == version && known.gone.is_empty() {
+            return;
+        }
+        let mut fresh = Known { version, ..Known::default() };
+        let old = std::mem::take(&mut *known);
+        type Key = (String, Labels);
+        let mut before: HashMap<Key, (Arc<Target>, Option<(Timestamp, u32)>)> = HashMap::new();
+        for target in old.targets {
+            before.insert(target.place.key(), (target, None));
+        }
+        for (target, since, rounds) in old.gone {
+            before.insert(target.place.key(), (target, Some((since, rounds))));
+        }
+        let mut there: HashMap<Key, ()> = HashMap::new();
+        discovery.each(&mut |found| match self.job.make(found) {
+            Err(why) => {
+                if fresh.refused.len() < NAMED {
+                    fresh.refused.push(why);
+                }
+            }
+            Ok(made) => match made.target {
+                None => {
+                    fresh.dropped_count += 1;
+                    if fresh.dropped.len() < MOST_DROPPED {
+                        fresh.dropped.push(made.discovered);
+                    }
+                }
+                Some(place) => {
+                    let key = place.key();
+                    if there.insert(key.clone(), ()).is_some() {
+                        // Found twice, scraped once.
+                        return;
+                    }
+                    let target = match before.remove(&key) {
+                        Some((target, _)) if target.discovered == made.discovered => target,
+                        Some((target, _)) => target.renewed(made.discovered, place),
+                        None => Arc::new(Target::new(made.discovered, place)),
+                    };
+                    fresh.targets.push(target);
+                }
+            },
+        });
+        for (target, gone) in before.into_values() {
+            let (since, rounds) = gone.unwrap_or((now, 0));
+            if rounds >= ROUNDS_UNTIL_GONE {
+                target.end(since.millis(), batch);
+            } else {
+                fresh.gone.push((target, since, rounds + 1));
+            }
+        }
+        *known = fresh;
+    }
+}
+
+impl ScrapeJob for Scraping {
+    fn live(&self, each: &mut dyn FnMut(&str)) {
+        let all: Vec<Arc<Target>> = {
+            let known = self.known();
+            known.targets.iter().chain(known.gone.iter().map(|(target, ..)| target)).cloned().collect()
+        };
+        all.iter().for_each(|target| target.live(each));
+    }
+
+    fn targets(&self) -> Targets {
+        let known = self.known();
+        Targets {
+            pool: self.job.name.clone(),
+            active: known.targets.iter().map(|target| target.shown(&self.job)).collect(),
+            dropped: known.dropped.iter().map(|labels| self.job.masked(labels)).collect(),
+            dropped_count: known.dropped_count,
+        }
+    }
+}
+
+impl Collector for PrometheusProbe {
+    fn probe<'a>(&'a self, cx: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            let began = Instant::now();
+            let troubles = self.discovery.refresh(cx).await;
+            let mut ended = Batch::default();
+            self.scraping.update(&self.discovery, cx.now, &mut ended);
+            let (targets, refused) = {
+                let known = self.scraping.known();
+                (known.targets.clone(), known.refused.clone())
+            };
+            let job = &self.scraping.job;
+            let over = (job.target_limit > 0 && targets.len() > job.target_limit).then(|| {
+                let (found, most) = (targets.len(), job.target_limit);
+                Fault::target("target_limit", format!("target_limit exceeded (targets: {found}, limit: {most})"))
+            });
+            let spread = match targets.len() {
+                0..=TOGETHER => Duration::ZERO,
+                n => (cx.remaining() / SPREAD.0).min(SPREAD.1 * u32::try_from(n).unwrap_or(u32::MAX)),
+            };
+            let forced = over.as_ref();
+            let mut work: Vec<BoxFuture<'_, Scrape>> = Vec::with_capacity(targets.len());
+            for target in &targets {
+                work.push(Box::pin(async move {
+                    sleep(spread.mul_f64(place(&target.place.url))).await;
+                    target.scrape(job, cx, began, forced).await
+                }));
+            }
+            // In the order of the targets, not of their answers.
+            let scrapes: Vec<Scrape> = stream::iter(work).buffered(AT_ONCE).collect().await;
+            self.judge(&targets, scrapes, ended, &refused, troubles)
+        })
+    }
+}
+
+/// Where in a round a target stands, from 0 to 1: always the same.
+fn place(url: &str) -> f64 {
+    let mut hash = std::hash::DefaultHasher::new();
+    url.hash(&mut hash);
+    (hash.finish() >> 32) as f64 / f64::from(u32::MAX)
+}
+
+impl PrometheusProbe {
+    /// A job that was not scraped yet.
+    pub fn new(job: Job, discovery: Discovery) -> Self {
+        Self { scraping: Arc::new(Scraping { job: Arc::new(job), known: Mutex::default() }), discovery }
+    }
+
+    fn judge(
+        &self,
+        targets: &[Arc<Target>],
+        scrapes: Vec<Scrape>,
+        ended: Batch,
+        refused: &[String],
+        troubles: Vec<String>,
+    ) -> Outcome {
+        let job = &self.scraping.job;
+        let all = targets.len();
+        let (mut batches, mut described, mut checks) = (vec![ended], Vec::new(), Vec::new());
+        let (mut up, mut live, mut local) = (0, 0, 0);
+        let mut faults: Vec<(&Target, Fault)> = Vec::new();
+        let mut evidence = Evidence::default();
+        let mut phases = Vec::new();
+        for (target, scrape) in targets.iter().zip(scrapes) {
+            let Scrape { fault, live: series, batch, described: news, mut trace, answer, .. } = scrape;
+            batches.push(batch);
+            described.extend(news);
+            live += series;
+            if all == 1 {
+                phases = trace.take_phases();
+            }
+            match fault {
+                None => up += 1,
+                Some(fault) => {
+                    local += usize::from(fault.is_local());
+                    if faults.len() < SHOWN {
+                        evidence.items.extend(target::evidence(target, &trace, answer.as_ref(), &fault));
+                    }
+                    // The only one's reason is the monitor's.
+                    if all > 1 && checks.len() < NAMED {
+                        let name = format!("{} is up", target.place.url);
+                        checks.push(Check { name, ok: Some(false), found: fault.message().to_owned() });
+                    }
+                    faults.push((target, fault));
+                }
+            }
+        }
+        for trouble in troubles {
+            checks.push(Check { name: "targets can be looked up".to_owned(), ok: Some(false), found: trouble });
+        }
+        for why in refused {
+            checks.push(Check {
+                name: "what was found can be scraped".to_owned(),
+                ok: Some(false),
+                found: why.clone(),
+            });
+        }
+        let summary = format!("{} of {} targets up, {} series", thousands(up), thousands(all), thousands(live));
+        let enough = up > 0 && up as f64 >= all as f64 * job.expect_up / 100.0;
+        let mut outcome = match faults.first() {
+            _ if all == 0 => {
+                let dropped = self.scraping.known().dropped_count;
+                let why = match (checks.first(), dropped) {
+                    (Some(check), _) => check.found.clone(),
+                    (None, 0) => "no targets were found".to_owned(),
+                    (None, n) => format!("relabelling dropped all {n} targets"),
+                };
+                Outcome::down("no_targets", why)
+            }
+            Some((_, fault)) if all == 1 => fault.clone().outcome(),
+            Some((target, fault)) if up == 0 && local == all => {
+                Outcome::unknown(fault.class(), format!("{}: {}", target.place.url, fault.message()))
+            }
+            Some((target, fault)) if up == 0 => {
+                let message = format!("all {all} targets are down; {}: {}", target.place.url, fault.message());
+                Outcome::down("targets_down", message)
+            }
+            Some((target, fault)) if !enough => {
+                let message = format!("{summary}; {}: {}", target.place.url, fault.message());
+                Outcome::up("").with_verdict(Verdict::Degraded, "targets_down", message)
+            }
+            _ => match checks.iter().find(|check| check.ok == Some(false)).filter(|_| faults.is_empty()) {
+                Some(check) => Outcome::up("").with_verdict(Verdict::Degraded, "discovery", check.found.clone()),
+                None => Outcome::up(""),
+            },
+        };
+        outcome.summary = summary;
+        outcome.checks = checks;
+        outcome.phases = phases;
+        outcome.samples = vec![
+            Sample::new("probe_prometheus_targets", all as f64),
+            Sample::new("probe_prometheus_targets_up", up as f64),
+            Sample::new("probe_prometheus_series", live as f64),
+        ];
+        if outcome.verdict != Verdict::Up {
+            outcome.evidence = Some(evidence);
+        }
+        job.mask.hide_in(&mut outcome);
+        let scraping = Arc::clone(&self.scraping);
+        outcome.series = Some(Scraped { batches, described, job: scraping });
+        outcome
+    }
+}
+
+/// `3,456`
+fn thousands(n: usize) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::task::JoinSet;
+
+    use super::*;
+    use crate::base::sample::is_stale;
+    use crate::collect::kinds::testing::{build, context, outcome, problems};
+
+    /// A target that answers with what it is told to, or closes the connection at once.
+    struct Exporter {
+        at: String,
+        says: Arc<Mutex<Option<String>>>,
+        asked: Arc<Mutex<String>>,
+        _task: JoinSet<()>,
+    }
+
+    impl Exporter {
+        async fn start(text: &str) -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let at = listener.local_addr().unwrap().to_string();
+            let says = Arc::new(Mutex::new(Some(text.to_owned())));
+            let asked = Arc::<Mutex<String>>::default();
+            let (answer, log) = (Arc::clone(&says), Arc::clone(&asked));
+            let mut tasks = JoinSet::new();
+            tasks.spawn(async move {
+                while let Ok((mut stream, _)) = listener.accept().await {
+                    let mut head = vec![0; 8192];
+                    let n = stream.read(&mut head).await.unwrap_or(0);
+                    *log.lock().unwrap() = String::from_utf8_lossy(&head[..n]).into_owned();
+                    let Some(text) = answer.lock().unwrap().clone() else { continue };
+                    let kind = if text.starts_with('[') { "application/json" } else { "text/plain" };
+                    let head =
+                        format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n", text.len());
+                    let _ = stream.write_all((head + &text).as_bytes()).await;
+                }
+            });
+            Self { at, says, asked, _task: tasks }
+        }
+
+        fn says(&self, text: Option<&str>) {
+            *self.says.lock().unwrap() = text.map(str::to_owned);
+        }
+    }
+
+    /// One round of a probe, a second after the last.
+    struct Rounds {
+        probe: crate::config::catalog::Probe,
+        now: Timestamp,
+    }
+
+    impl Rounds {
+        fn of(text: &str) -> Self {
+            let (probe, problems) = build("prometheus", text);
+            assert!(problems.is_empty(), "{problems:?}");
+            Self { probe: probe.unwrap(), now: Timestamp::from_millis(1_763_900_000_000) }
+        }
+
+        async fn round(&mut self) -> Outcome {
+            self.now = self.now.plus(Duration::from_secs(1));
+            let cx = ProbeCx { now: self.now, ..context(Duration::from_secs(5)) };
+            self.probe.collector.probe(&cx).await
+        }
+    }
+
+    /// Series of an outcome but for reports: `name instance value`.
+    fn told(outcome: &Outcome) -> Vec<String> {
+        let batches = &outcome.series.as_ref().unwrap().batches;
+        let mut all: Vec<String> = batches
+            .iter()
+            .flat_map(|batch| batch.iter())
+            .map(|(key, samples)| (Labels::from_key(key), samples[0].1))
+            .filter(|(labels, _)| !labels.metric_name().starts_with("scrape_"))
+            .map(|(labels, v)| {
+                let value = if is_stale(v) { "end".to_owned() } else { v.to_string() };
+                format!("{} {} {value}", labels.metric_name(), labels.get("instance").unwrap_or("-"))
+            })
+            .collect();
+        all.sort();
+        all
+    }
+
+    #[tokio::test]
+    async fn one_address_is_one_target() {
+        let exporter = Exporter::start("a 1\n").await;
+        let text =
+            format!("{{name: n, url: \"http://u:secret-pw@{}/some/path?b=2&a=x y\", interval: 15s}}", exporter.at);
+        let mut rounds = Rounds::of(&text);
+        let got = rounds.round().await;
+        assert_eq!((got.verdict, got.summary.as_str()), (Verdict::Up, "1 of 1 targets up, 1 series"));
+        assert_eq!(told(&got), [format!("a {} 1", exporter.at), format!("up {} 1", exporter.at)]);
+        let asked = exporter.asked.lock().unwrap().clone();
+        assert!(asked.starts_with("GET /some/path?a=x+y&b=2 HTTP/1.1\r\n"), "{asked}");
+        for header in [
+            "accept: application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,",
+            "accept-encoding: gzip",
+            "authorization: basic ",
+            "x-prometheus-scrape-timeout-seconds: 10\r\n",
+        ] {
+            assert!(asked.to_lowercase().contains(header), "{header}: {asked}");
+        }
+        let shown = &got.series.unwrap().job.targets();
+        let (target, labels) = (&shown.active[0], Labels::new([("instance", exporter.at.as_str()), ("job", "n")]));
+        assert_eq!((shown.pool.as_str(), &target.labels, target.healthy), ("n", &labels, Some(true)));
+        let want = [
+            ("__address__", exporter.at.as_str()),
+            ("__metrics_path__", "/some/path"),
+            ("__param_a", "x y"),
+            ("__param_b", "2"),
+            ("__scheme__", "http"),
+            ("__scrape_interval__", "15s"),
+            ("__scrape_timeout__", "10s"),
+            ("job", "n"),
+        ];
+        assert_eq!(target.discovered.iter().collect::<Vec<_>>(), want);
+    }
+
+    #[tokio::test]
+    async fn relabelling_makes_drops_and_refuses_targets() {
+        let text = "{name: n, metrics_path: /probe, params: {module: [m]}, static_configs: [
+            {targets: [a, 'b:1', 'gone:1', 'none:1', 'bad:1'], labels: {__meta_x: y, env: prod}}], relabel_configs: [
+            {source_labels: [__address__], target_label: __param_target}, {source_labels: [__meta_x], target_label: x},
+            {source_labels: [__address__], regex: 'gone.*', action: drop},
+            {source_labels: [__address__], regex: 'none.*', target_label: __address__, replacement: ''},
+            {source_labels: [__address__], regex: 'bad.*', target_label: __address__, replacement: a/b},
+            {target_label: __scheme__, replacement: https}]}";
+        let (probe, problems) = build("prometheus", text);
+        assert!(problems.is_empty(), "{problems:?}");
+        let got = probe.unwrap().collector.probe(&context(Duration::from_millis(1))).await;
+        let shown = got.series.as_ref().unwrap().job.targets();
+        let urls: Vec<&str> = shown.active.iter().map(|t| t.url.as_str()).collect();
+        assert_eq!(urls, ["https://a/probe?module=m&target=a", "https://b:1/probe?module=m&target=b%3A1"]);
+        let want = [("env", "prod"), ("instance", "b:1"), ("job", "n"), ("x", "y")];
+        assert_eq!(shown.active[1].labels.iter().collect::<Vec<_>>(), want);
+        assert_eq!((shown.dropped_count, shown.dropped[0].get("__address__")), (1, Some("gone:1")));
+        let refused: Vec<&str> = got.checks.iter().filter(|c| c.name.starts_with("what")).map(|c| &*c.found).collect();
+        assert!(refused[0].contains("no address") && refused[1].contains("`a/b`"), "{refused:?}");
+    }
+
+    #[tokio::test]
+    async fn the_verdict_is_about_all_targets() {
+        let (one, two) = (Exporter::start("a 1\n").await, Exporter::start("a 1\nb 1\n").await);
+        let list = format!("static_configs: [{{targets: [\"{}\", \"{}\"]}}]", one.at, two.at);
+        let mut rounds = Rounds::of(&format!("{{name: n, {list}}}"));
+        assert_eq!(rounds.round().await.summary, "2 of 2 targets up, 3 series");
+        one.says(None);
+        let got = rounds.round().await;
+        assert_eq!((got.verdict, got.checks.len()), (Verdict::Degraded, 1));
+        assert_eq!(got.checks[0].name, format!("http://{}/metrics is up", one.at));
+        let (a, b) = (&one.at, &two.at);
+        let mut want = vec![
+            format!("a {a} end"),
+            format!("a {b} 1"),
+            format!("b {b} 1"),
+            format!("up {a} 0"),
+            format!("up {b} 1"),
+        ];
+        want.sort();
+        assert_eq!(told(&got), want);
+        two.says(None);
+        let got = rounds.round().await;
+        assert_eq!((got.verdict, got.reason.unwrap().class.as_ref()), (Verdict::Down, "targets_down"));
+        one.says(Some("a 1\n"));
+        let mut rounds = Rounds::of(&format!("{{name: n, {list}, expect: {{up: 50%}}}}"));
+        assert_eq!(rounds.round().await.verdict, Verdict::Up, "half is enough");
+        let mut rounds = Rounds::of(&format!("{{name: n, {list}, target_limit: 1}}"));
+        let got = rounds.round().await;
+        assert!(got.reason.unwrap().message.contains("target_limit exceeded (targets: 2, limit: 1)"));
+    }
+
+    #[tokio::test]
+    async fn lists_at_an_address_are_followed_and_outlive_its_failures() {
+        let (one, two) = (Exporter::start("a 1\n").await, Exporter::start("a 1\n").await);
+        let list = |targets: &[&str]| format!("[{{\"targets\": {targets:?}, \"labels\": {{\"env\": \"x\"}}}}]");
+        let web = Exporter::start(&list(&[&one.at, &two.at])).await;
+        let text = format!("{{name: n, http_sd_configs: [{{url: \"http://{}/t\", refresh_interval: 1s}}]}}", web.at);
+        let mut rounds = Rounds::of(&text);
+        let got = rounds.round().await;
+        assert_eq!(got.summary, "2 of 2 targets up, 2 series", "{got:?}");
+        let shown = got.series.unwrap().job.targets();
+        assert_eq!(shown.active[0].discovered.get("__meta_url"), Some(format!("http://{}/t", web.at).as_str()));
+        assert_eq!(shown.active[0].labels.get("env"), Some("x"));
+        web.says(None);
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(2)).await;
+        tokio::time::resume();
+        let got = rounds.round().await;
+        assert_eq!((got.verdict, got.summary.as_str()), (Verdict::Degraded, "2 of 2 targets up, 2 series"));
+        assert_eq!(got.reason.unwrap().class, "discovery");
+        web.says(Some(&list(&[&two.at])));
+        let mut ends = Vec::new();
+        for _ in 0..4 {
+            tokio::time::pause();
+            tokio::time::advance(Duration::from_secs(2)).await;
+            tokio::time::resume();
+            let got = rounds.round().await;
+            assert_eq!(got.summary, "1 of 1 targets up, 1 series");
+            ends.push(told(&got).iter().filter(|series| series.ends_with("end")).count());
+        }
+        // `a`, `up` and, not shown here, the other four: two rounds after the one that lacked the target.
+        assert_eq!(ends, [0, 0, 2, 0]);
+    }
+
+    #[tokio::test]
+    async fn a_job_that_finds_nothing_is_down() {
+        let got = outcome("prometheus", "{name: n, file_sd_configs: [{files: [/does/not/exist/*.yaml]}]}").await;
+        assert_eq!(got.reason.unwrap().message, "no targets were found");
+        let text = "{name: n, static_configs: [{targets: [a, b]}], relabel_configs: [{action: drop}]}";
+        assert_eq!(outcome("prometheus", text).await.reason.unwrap().message, "relabelling dropped all 2 targets");
+    }
+
+    #[test]
+    fn mistakes_in_the_options_are_named() {
+        #[track_caller]
+        fn check(text: &str, want: &str) {
+            let found = problems("prometheus", text);
+            assert!(found.iter().any(|p| p.contains(want)), "{text}: {found:?}");
+        }
+        check("{name: n}", "`url` is missing");
+        check("{url: '127.0.0.1:9100'}", "write `http://127.0.0.1:9100`");
+        check("{url: 'ftp://x'}", "only http and https are scraped");
+        check("{url: 'http://x', scheme: https}", "`scheme` is part of `url` already");
+        check("{url: 'http://x', static_configs: [{targets: [a]}]}", "others are named beside it");
+        check("{static_configs: [{targets: ['http://a']}]}", "is no address of a target");
+        check("{url: 'http://x', scrape_interval: 5s}", "write `interval:`");
+        check("{url: 'http://x', consul_sd_configs: []}", "not part of this version");
+        check("{url: 'http://x', scrape_protocols: [Xml]}", "`Xml` is no scrape protocol");
+        check("{file_sd_configs: [{files: [a.yaml]}]}", "is not an absolute path");
+        check("{file_sd_configs: [{files: [/a/*/b.yaml]}]}", "one `*`, in the name of the file");
+        check("{file_sd_configs: [{files: [/a/b.txt]}]}", "ends in none of");
+        check("{dns_sd_configs: [{names: [a], type: A}]}", "needs a `port`");
+        check("{url: 'http://x', basic_auth: {username: a, password: b}, bearer_token: c}", "only once who asks");
+        check("{url: 'http://x', tls_config: {insecure_skip_verify: true, ca_file: /x}}", "`ca_file` has no effect");
+        check("{url: 'http://x', metric_relabel_configs: [{action: what}]}", "no relabelling action `what`");
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        for (n, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(thousands(n), text);
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! The keeper: a small process between Watchdog and a program that it runs, so that nothing of what the
+//! program starts outlives it.
+//!
+//! A program may fork twice, start a session of its own and so leave its process group; only its ancestors
+//! can still find it. The keeper is that ancestor: as a "subreaper" (prctl(2)) it inherits every orphan
+//! below it, and it ends when Watchdog's end of its standard input is closed, for whatever reason, the
+//! death of Watchdog included. It also is the place to set limits before the program runs: in a
+//! process with threads nothing but `exec` may happen between `fork` and the program.
+//!
+//! It is this very executable with [`ARGUMENT`]: one `exec` more per run, about 1 ms. On standard input it
+//! gets an [`Order`] as one line of JSON, later perhaps `t` (end politely), and answers with an [`End`].
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{self, Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::prctl::set_child_subreaper;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, getpgrp, getpid, setsid};
+use serde::{Deserialize, Serialize};
+
+/// What the command line says to make this executable a keeper.
+pub const ARGUMENT: &str = "__keep-script";
+
+/// How often the keeper counts the program's processes: root is not bound by `RLIMIT_NPROC`. Two processors
+/// can fork some hundred times in between; counting three processes takes 30 µs.
+const COUNTED: Duration = Duration::from_millis(20);
+/// What the program may have open before it asks for more. Watchdog's own limit may be a million, and some
+/// programs close every possible file first.
+const FILES: u64 = 1_024;
+/// Rounds of killing before processes that do not die (waiting for a dead disk) are left to the kernel.
+const ROUNDS: usize = 2_000;
+
+/// What to run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Order {
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// All of its environment.
+    pub env: Vec<(String, String)>,
+    /// Where.
+    pub cwd: Option<PathBuf>,
+    /// As which user and group; otherwise as ourselves.
+    pub ids: Option<(u32, u32)>,
+    /// How many processes it may have at a time.
+    pub max_processes: u64,
+    /// How much address space each of them may have, in bytes.
+    pub max_memory: Option<u64>,
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum End {
+    /// With an exit code.
+    Code(i32),
+    /// By a signal.
+    Signal(i32),
+    /// It could not be started: an error's number.
+    Refused(i32),
+    /// It had too many processes and was killed.
+    Crowded,
+}
+
+impl Order {
+    /// The command, in a process group of its own, without standard input.
+    pub fn command(&self) -> Option<Command> {
+        let (program, args) = self.argv.split_first()?;
+        let mut command = Command::new(program);
+        command.args(args).env_clear().envs(self.env.iter().map(|(name, value)| (name, value)));
+        if let Some(cwd) = &self.cwd {
+            command.current_dir(cwd);
+        }
+        if let Some((user, group)) = self.ids {
+            // Supplementary groups are dropped with it.
+            command.uid(user).gid(group);
+        }
+        command.stdin(Stdio::null()).process_group(0);
+        Some(command)
+    }
+}
+
+/// The whole life of a keeper.
+pub fn keep() -> ExitCode {
+    match serve() {
+        Ok(()) => ExitCode::SUCCESS,
+        // Watchdog sees that there is no answer.
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn serve() -> io::Result<()> {
+    close_inherited();
+    // Not in Watchdog's session: no terminal, no signal that is meant for Watchdog.
+    let _ = setsid();
+    set_child_subreaper(true)?;
+    let mut control = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let mut lines = BufReader::new(control.try_clone()?);
+    let mut line = String::new();
+    lines.read_line(&mut line)?;
+    let order: Order = serde_json::from_str(&line)?;
+    let end = run(&order, lines);
+    let mut answer = serde_json::to_string(&end)?;
+    answer.push('\n');
+    control.write_all(answer.as_bytes())
+}
+
+/// Closes what whoever started Watchdog has left open: all of our own files are closed by `exec`.
+fn close_inherited() {
+    let open = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let open: Vec<i32> = open.filter_map(|e| e.file_name().to_str()?.parse().ok()).collect();
+    for fd in open.into_iter().filter(|fd| *fd > 2) {
+        // The directory's own is closed already.
+        let _ = nix::unistd::close(fd);
+    }
+}
+
+/// The program's group; 0 before it runs.
+static LEADER: AtomicI32 = AtomicI32::new(0);
+/// Whether it was killed for its many processes.
+static CROWDED: AtomicBool = AtomicBool::new(false);
+
+fn run(order: &Order, control: BufReader<UnixStream>) -> End {
+    let most = usize::try_from(order.max_processes).unwrap_or(usize::MAX);
+    // Before the limits hold: a program that forks without end would leave no room for this thread.
+    let listening = thread::Builder::new().spawn(move || {
+        listen(control, most);
+        // Watchdog is gone, or wants no answer any more.
+        end_all();
+        process::exit(0);
+    });
+    if let Err(e) = listening {
+        return refused(&e);
+    }
+    limit(order);
+    let Some(mut command) = order.command() else { return End::Refused(Errno::ENOENT as i32) };
+    let leader = match command.spawn() {
+        Ok(child) => Pid::from_raw(child.id().cast_signed()),
+        Err(e) => return refused(&e),
+    };
+    LEADER.store(leader.as_raw(), Ordering::Relaxed);
+    let end = loop {
+        match waitpid(None, None) {
+            Ok(WaitStatus::Exited(pid, code)) if pid == leader => break End::Code(code),
+            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == leader => break End::Signal(signal as i32),
+            // An orphan that was inherited.
+            Ok(_) | Err(Errno::EINTR) => {}
+            // The other thread has reaped it while killing all.
+            Err(_) => break End::Signal(Signal::SIGKILL as i32),
+        }
+    };
+    // What it left behind in the background would pile up with every probe.
+    end_all();
+    if CROWDED.load(Ordering::Relaxed) { End::Crowded } else { end }
+}
+
+fn refused(err: &io::Error) -> End {
+    End::Refused(err.raw_os_error().unwrap_or(Errno::EIO as i32))
+}
+
+/// Follows orders until there is nobody to give any; now and then counts the program's processes.
+fn listen(mut control: BufReader<UnixStream>, most: usize) {
+    if control.get_ref().set_read_timeout(Some(COUNTED)).is_err() {
+        return;
+    }
+    let mut byte = [0];
+    loop {
+        match control.read(&mut byte) {
+            Ok(0) => return,
+            Ok(_) => match LEADER.load(Ordering::Relaxed) {
+                0 => return,
+                // A group that is gone is what we want.
+                leader => drop(killpg(Pid::from_raw(leader), Signal::SIGTERM)),
+            },
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {
+                if descendants(most).len() > most {
+                    CROWDED.store(true, Ordering::Relaxed);
+                    end_all();
+                }
+            }
+            Err(_) => return,
+        }
+    }
+}
+
+/// Limits that the program inherits. One that cannot be set is one that is stricter already.
+fn limit(order: &Order) {
+    let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, FILES.min(hard), hard);
+    }
+    if let Some(bytes) = order.max_memory {
+        let _ = setrlimit(Resource::RLIMIT_AS, bytes, bytes);
+    }
+    // The kernel counts all tasks of a user, ours among them, and does not bind root.
+    let user = order.ids.map_or_else(|| nix::unistd::getuid().as_raw(), |(user, _)| user);
+    if user != 0 {
+        let most = tasks_of(user) + order.max_processes;
+        let _ = setrlimit(Resource::RLIMIT_NPROC, most, most);
+    }
+}
+
+/// How many tasks a user has.
+fn tasks_of(user: u32) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    let mut tasks = 0;
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let is_process = entry.file_name().to_str().is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
+        if is_process && entry.metadata().is_ok_and(|m| m.uid() == user) {
+            // A process without threads has one task; the entry may be gone by now.
+            tasks += fs::read_dir(entry.path().join("task")).map_or(1, |tasks| tasks.count() as u64);
+        }
+    }
+    tasks
+}
+
+/// Every process below this one, zombies included. Stops when there are more than `most`: whoever forks
+/// without end makes them faster than they can be counted.
+fn descendants(most: usize) -> BTreeSet<Pid> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![getpid()];
+    while let Some(pid) = open.pop()
+        && found.len() <= most
+    {
+        for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+            let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            let children = children.split_ascii_whitespace().filter_map(|p| p.parse().ok()).map(Pid::from_raw);
+            open.extend(children.filter(|child| found.insert(*child)));
+        }
+    }
+    found
+}
+
+/// Kills everything below and reaps it.
+fn end_all() {
+    for round in 0..ROUNDS {
+        // To a whole group the kernel sends a signal at once: nobody in it can fork and get away.
+        let leader = LEADER.load(Ordering::Relaxed);
+        if leader != 0 {
+            let _ = killpg(Pid::from_raw(leader), Signal::SIGKILL);
+        }
+        let all = descendants(usize::MAX);
+        if all.is_empty() {
+            return;
+        }
+        let groups: BTreeSet<Pid> = all.iter().filter_map(|p| nix::unistd::getpgid(Some(*p)).ok()).collect();
+        for group in groups.into_iter().filter(|g| *g != getpgrp()) {
+            let _ = killpg(group, Signal::SIGKILL);
+        }
+        for pid in all {
+            let _ = kill(pid, Signal::SIGKILL);
+        }
+        while waitpid(None, Some(WaitPidFlag::WNOHANG)).is_ok_and(|s| s != WaitStatus::StillAlive) {}
+        if round > 10 {
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}

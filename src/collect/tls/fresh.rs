@@ -1,0 +1,137 @@
+//! What is read from files, kept for a while, and read again so that a replaced file is seen without a restart.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use tokio::time::Instant;
+
+use crate::collect::fault::Fault;
+
+/// Files are read again after this long.
+const MAX_AGE: Duration = Duration::from_secs(300);
+
+/// A value that is loaded when first needed, off the async threads, and again when it has grown old.
+#[derive(Debug)]
+pub struct Fresh<K, T> {
+    key: K,
+    load: fn(&K) -> Result<T, Fault>,
+    loaded: ArcSwapOption<(T, Instant)>,
+    loading: tokio::sync::Mutex<()>,
+}
+
+/// What was loaded. Derefs to the value through its first field.
+pub type Loaded<T> = Arc<(T, Instant)>;
+
+impl<K: Clone + Send + 'static, T: Send + Sync + 'static> Fresh<K, T> {
+    fn new(key: K, load: fn(&K) -> Result<T, Fault>) -> Self {
+        Self { key, load, loaded: ArcSwapOption::empty(), loading: tokio::sync::Mutex::default() }
+    }
+
+    /// The value, loaded now if need be.
+    ///
+    /// # Errors
+    /// It was never loaded and cannot be.
+    pub async fn get(&self) -> Result<Loaded<T>, Fault> {
+        let fresh = |l: &(T, Instant)| l.1.elapsed() < MAX_AGE;
+        if let Some(loaded) = &*self.loaded.load()
+            && fresh(loaded)
+        {
+            return Ok(Arc::clone(loaded));
+        }
+        // One probe loads, the others wait for it.
+        let _turn = self.loading.lock().await;
+        let old = self.loaded.load_full();
+        if let Some(loaded) = &old
+            && fresh(loaded)
+        {
+            return Ok(Arc::clone(loaded));
+        }
+        let (key, load) = (self.key.clone(), self.load);
+        let fault = match tokio::task::spawn_blocking(move || load(&key)).await {
+            Ok(Ok(value)) => {
+                let loaded = Arc::new((value, Instant::now()));
+                self.loaded.store(Some(Arc::clone(&loaded)));
+                return Ok(loaded);
+            }
+            Ok(Err(fault)) => fault,
+            Err(e) => Fault::local("local_files", format!("reading files failed: {e}")),
+        };
+        // A file that is being replaced must not blind anybody: what was loaded once goes on.
+        old.ok_or(fault)
+    }
+}
+
+/// Equal values are shared by all monitors that need them, and dropped with the last of these.
+///
+/// Leaf data: locked while building monitors only.
+#[derive(Debug)]
+pub struct Shared<K, V>(Mutex<Option<HashMap<K, Weak<V>>>>);
+
+impl<K: Eq + Hash + Clone, V> Shared<K, V> {
+    /// Nothing yet.
+    pub const fn empty() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    /// The value of `key`, made when nobody has it.
+    pub fn get<E>(&self, key: &K, make: impl FnOnce() -> Result<V, E>) -> Result<Arc<V>, E> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.get_or_insert_default();
+        if let Some(value) = known.get(key).and_then(Weak::upgrade) {
+            return Ok(value);
+        }
+        known.retain(|_, weak| weak.strong_count() > 0);
+        let value = Arc::new(make()?);
+        known.insert(key.clone(), Arc::downgrade(&value));
+        Ok(value)
+    }
+}
+
+impl<K: Eq + Hash + Clone + Send + 'static, T: Send + Sync + 'static> Shared<K, Fresh<K, T>> {
+    /// The value that `load` reads for `key`, shared.
+    pub fn fresh(&self, key: &K, load: fn(&K) -> Result<T, Fault>) -> Arc<Fresh<K, T>> {
+        let made: Result<_, std::convert::Infallible> = self.get(key, || Ok(Fresh::new(key.clone(), load)));
+        let Ok(fresh) = made;
+        fresh
+    }
+}
+
+/// Reads a file that must not be larger than `max`.
+///
+/// # Errors
+/// It cannot be read, as a fault of this machine of the given class.
+pub fn read_file(path: &std::path::Path, max: u64, class: &'static str) -> Result<Vec<u8>, Fault> {
+    let refuse = |why: String| Fault::local(class, format!("`{}`: {why}", path.display()));
+    let size = std::fs::metadata(path).map_err(|e| refuse(crate::collect::fault::describe(&e)))?;
+    if !size.is_file() || size.len() > max {
+        return Err(refuse(format!("not a file of at most {} KiB", max >> 10)));
+    }
+    std::fs::read(path).map_err(|e| refuse(crate::collect::fault::describe(&e)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_is_read_again_when_old_and_its_last_good_state_goes_on() {
+        static POOL: Shared<PathBuf, Fresh<PathBuf, Vec<u8>>> = Shared::empty();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().to_owned();
+        std::fs::write(&path, "one").unwrap();
+        let fresh = POOL.fresh(&path, |p| read_file(p, 100, "local_files"));
+        assert_eq!(fresh.get().await.unwrap().0, b"one");
+        std::fs::write(&path, "two").unwrap();
+        assert_eq!(fresh.get().await.unwrap().0, b"one");
+        tokio::time::advance(MAX_AGE).await;
+        assert_eq!(POOL.fresh(&path, |_| unreachable!()).get().await.unwrap().0, b"two");
+        tokio::time::advance(MAX_AGE).await;
+        drop(file);
+        assert_eq!(fresh.get().await.unwrap().0, b"two");
+    }
+}

@@ -1,0 +1,133 @@
+//! `postgres` against a real PostgreSQL. It refuses to run as root, so root runs it as `nobody`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, User, chown, getuid};
+use tempfile::TempDir;
+use watchdog::base::outcome::{Outcome, Verdict};
+
+use crate::kinds::daemon::{Daemon, free_port, probe};
+use crate::kinds::keys;
+use crate::needs;
+
+const LIMIT: Duration = Duration::from_secs(5);
+
+fn class(outcome: &Outcome) -> &str {
+    outcome.reason.as_ref().map_or("", |r| &r.class)
+}
+
+/// Debian keeps the programs of each version in a folder of its own.
+fn folder() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let found = versions.map(|v| v.path().join("bin")).find(|bin| bin.join("initdb").exists());
+    needs::met(found.is_some(), "Debian's package postgresql").then(|| found.unwrap())
+}
+
+/// `program` and its arguments, run as somebody whom PostgreSQL takes.
+fn unprivileged(program: &Path, args: &[&str]) -> (String, Vec<String>) {
+    let mut words: Vec<String> = Vec::new();
+    if getuid().is_root() {
+        words.extend(["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"].map(str::to_owned));
+    }
+    words.push(program.display().to_string());
+    words.extend(args.iter().map(|a| (*a).to_owned()));
+    let first = words.remove(0);
+    (first, words)
+}
+
+fn own(path: &Path) {
+    if getuid().is_root() {
+        let nobody = User::from_name("nobody").unwrap().unwrap();
+        chown(path, Some(nobody.uid), Some(nobody.gid)).unwrap();
+    }
+}
+
+fn start(bin: &Path, port: u16) -> Daemon {
+    let dir: TempDir = tempfile::tempdir().unwrap();
+    let (cert, key) = keys::write(dir.path());
+    let password = dir.path().join("password");
+    fs::write(&password, "right-word\n").unwrap();
+    [dir.path(), &cert, &key, &password].into_iter().for_each(own);
+    let data = dir.path().join("data").display().to_string();
+    let (program, args) = unprivileged(
+        &bin.join("initdb"),
+        &["-D", &data, "-U", "admin", "-A", "scram-sha-256", "--no-sync", "--pwfile", password.to_str().unwrap()],
+    );
+    let made = Command::new(program).args(args).current_dir(dir.path()).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let (port, here) = (port.to_string(), dir.path().display().to_string());
+    let settings = [
+        "listen_addresses=127.0.0.1".to_owned(),
+        format!("unix_socket_directories={here}"),
+        "fsync=off".to_owned(),
+        "ssl=on".to_owned(),
+        format!("ssl_cert_file={}", cert.display()),
+        format!("ssl_key_file={}", key.display()),
+    ];
+    let mut args = vec!["-D", &data, "-p", &port];
+    args.extend(settings.iter().flat_map(|s| ["-c", s.as_str()]));
+    let (program, args) = unprivileged(&bin.join("postgres"), &args);
+    Daemon::start(dir, &program, args)
+}
+
+#[tokio::test]
+async fn a_real_postgresql_is_logged_in_to_and_judged() {
+    let Some(bin) = folder() else { return };
+    let port = free_port();
+    let server = start(&bin, port).listening(port);
+    let login = format!("host: \"127.0.0.1:{port}\", user: admin, password: right-word, database: postgres");
+    // It takes connections before it is ready for them.
+    let mut good = probe("postgres", &format!("{{{login}, expect: {{role: primary}}}}"), LIMIT).await;
+    while class(&good) == "not_ready" {
+        good = probe("postgres", &format!("{{{login}, expect: {{role: primary}}}}"), LIMIT).await;
+    }
+    assert_eq!(good.verdict, Verdict::Up, "{good:?}");
+    assert!(good.summary.starts_with("PostgreSQL "), "{}", good.summary);
+    for name in ["pg_replication_is_replica", "pg_settings_max_connections", "probe_postgres_query_duration_seconds"] {
+        assert!(good.samples.iter().any(|s| s.name == name), "{name}: {:?}", good.samples);
+    }
+    let phases: Vec<&str> = good.phases.iter().map(|p| &*p.name).collect();
+    assert_eq!(phases, ["resolve", "connect", "auth", "query"]);
+    let cert = server.dir().join("cert.pem").display().to_string();
+    let secure = login.replace("127.0.0.1", "localhost");
+    for (text, want) in [
+        (login.replace("right", "wrong"), "auth"),
+        (login.replace("admin", "nobody"), "auth"),
+        (login.replace("database: postgres", "database: nosuch"), "database"),
+        (format!("{login}, query: SELECT nosuch"), "query"),
+        (format!("{login}, query: SELECT 41 + 1, expect: {{value: 42, rows: {{at_least: 1, at_most: 1}}}}"), ""),
+        (format!("{login}, query: SELECT true, expect: {{value: {{above: 0}}}}"), ""),
+        (format!("{login}, query: SELECT null, expect: {{value: {{contains: x}}}}"), "value"),
+        (format!("{login}, query: \"SELECT generate_series(1, 9)\", expect: {{rows: {{at_most: 8}}}}"), "rows"),
+        (format!("{login}, query: \"SELECT repeat('x', 3000000)\""), "too_large"),
+        (format!("{login}, expect: {{role: replica}}"), "role"),
+        (format!("{secure}, tls: {{ca_file: {cert}}}"), ""),
+        (format!("{secure}, tls: true"), "cert_untrusted"),
+    ] {
+        let got = probe("postgres", &format!("{{{text}}}"), LIMIT).await;
+        assert_eq!(class(&got), want, "{text}: {got:?}");
+        assert!(!format!("{got:?}").contains("-word"), "{got:?}");
+    }
+    let limit = Duration::from_millis(500);
+    let slow = probe("postgres", &format!("{{{login}, query: SELECT pg_sleep(60)}}"), limit).await;
+    assert_eq!(class(&slow), "timeout", "{slow:?}");
+    // The server itself gave the query up.
+    let left = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()";
+    let text = format!("{{{login}, query: \"{left}\", expect: {{value: 0}}}}");
+    let mut gone = probe("postgres", &text, LIMIT).await;
+    let end = tokio::time::Instant::now() + LIMIT;
+    while class(&gone) == "value" && tokio::time::Instant::now() < end {
+        gone = probe("postgres", &text, LIMIT).await;
+    }
+    assert_eq!(gone.verdict, Verdict::Up, "{gone:?}");
+    kill(Pid::from_raw(server.pid()), Signal::SIGSTOP).unwrap();
+    let stopped = probe("postgres", &format!("{{{login}}}"), Duration::from_millis(300)).await;
+    assert_eq!(class(&stopped), "timeout", "{stopped:?}");
+    assert!(stopped.phases.iter().any(|p| p.name == "auth" && p.failed), "{:?}", stopped.phases);
+    drop(server);
+    assert_eq!(class(&probe("postgres", &format!("{{{login}}}"), LIMIT).await), "connection_refused");
+}

@@ -1,0 +1,151 @@
+//! `script` with Debian's own Nagios plugins, with programs that want to stay, and `probe --nagios` as a plugin.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use nix::unistd::geteuid;
+use watchdog::base::outcome::{Outcome, Verdict};
+
+use crate::kinds::daemon::probe;
+use crate::needs;
+use crate::server::wait_for;
+
+const PLUGINS: &str = "/usr/lib/nagios/plugins";
+
+async fn plugin(name: &str, args: &str) -> Outcome {
+    probe("script", &format!("{{command: [{PLUGINS}/{name}, {args}]}}"), Duration::from_secs(10)).await
+}
+
+fn perf(outcome: &Outcome, name: &str, label: &str) -> Option<f64> {
+    let of = |l: &(std::borrow::Cow<'_, str>, String)| l.0 == "label" && l.1 == label;
+    outcome.samples.iter().find(|s| s.name == name && s.labels.iter().any(of)).map(|s| s.value)
+}
+
+#[tokio::test]
+async fn debians_plugins_run_as_they_are() {
+    let found = Path::new(PLUGINS).join("check_load").exists();
+    if !needs::met(found, "Debian's package monitoring-plugins-basic") {
+        return;
+    }
+    for (state, verdict) in
+        [("0", Verdict::Up), ("1", Verdict::Degraded), ("2", Verdict::Down), ("3", Verdict::Unknown)]
+    {
+        let got = plugin("check_dummy", &format!("\"{state}\", a text")).await;
+        assert_eq!(got.verdict, verdict, "{got:?}");
+        assert!(got.headline().ends_with("a text"), "{got:?}");
+    }
+    let load = plugin("check_load", "-w, 10000, -c, 20000").await;
+    assert_eq!(load.verdict, Verdict::Up, "{load:?}");
+    assert_eq!(perf(&load, "nagios_perf_warn", "load1"), Some(10_000.0));
+    assert!(perf(&load, "nagios_perf", "load15").is_some());
+    let disk = plugin("check_disk", "-w, \"1\", -c, \"1\", -p, /").await;
+    assert!(perf(&disk, "nagios_perf", "/").is_some_and(|used| used > 0.0), "{disk:?}");
+    assert!(perf(&disk, "nagios_perf_max", "/").is_some_and(|size| size > 0.0), "{disk:?}");
+    let procs = plugin("check_procs", "-w, \"1:100000\", -c, \"1:\"").await;
+    assert_eq!(procs.verdict, Verdict::Up, "{procs:?}");
+    assert_eq!(perf(&procs, "nagios_perf_crit", "procs"), Some(1.0));
+    let tcp = plugin("check_tcp", "-H, 127.0.0.1, -p, \"1\", -t, \"3\"").await;
+    assert_eq!(tcp.verdict, Verdict::Down, "{tcp:?}");
+    let usage = plugin("check_load", "--no-such-option").await;
+    assert_eq!(usage.verdict, Verdict::Unknown, "{usage:?}");
+}
+
+/// `watchdog probe` with these words, by the very program that users have.
+fn watchdog(words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_watchdog")).arg("probe").args(words).output().unwrap()
+}
+
+/// Processes whose environment bears this mark.
+fn marked(mark: &str) -> usize {
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    entries.filter(|e| fs::read(e.path().join("environ")).is_ok_and(|env| contains(&env, mark.as_bytes()))).count()
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|w| w == part)
+}
+
+/// Runs a shell's script with a mark of its own and waits until nothing of it is left.
+fn wild(name: &str, more: &[&str], script: &str) -> (String, Option<i32>) {
+    let mark = format!("WATCHDOG_TEST_MARK={name}-{}", std::process::id());
+    let mut words = vec!["--timeout", "4s", "--nagios", "script", "--env", &mark];
+    words.extend(more);
+    words.extend(["--", "/bin/sh", "-c", script]);
+    let out = watchdog(&words);
+    wait_for("the end of all that the script started", || (marked(&mark) == 0).then_some(()));
+    (String::from_utf8_lossy(&out.stdout).into_owned(), out.status.code())
+}
+
+#[test]
+fn nothing_of_a_program_outlives_its_run() {
+    // In a session of its own, with no parent, without the pipes: what daemons do.
+    let (text, code) = wild("daemon", &[], "(setsid sh -c 'sleep 300 & sleep 300' >/dev/null 2>&1 &) ; echo fine");
+    assert_eq!((code, text.starts_with("SCRIPT OK - fine")), (Some(0), true), "{text}");
+    // The same, ignoring the polite signal, in a program that does not end.
+    let (text, code) =
+        wild("stubborn", &[], "trap '' TERM; (setsid sh -c 'trap \"\" TERM; sleep 300; sleep 300' &) ; sleep 300");
+    assert_eq!((code, text.contains("did not end within")), (Some(2), true), "{text}");
+    // Waiting for input that never comes: there is none to wait for.
+    let (text, code) = wild("input", &[], "cat; echo read");
+    assert_eq!((code, text.starts_with("SCRIPT OK - read")), (Some(0), true), "{text}");
+}
+
+#[test]
+fn a_program_that_forks_without_end_is_stopped() {
+    // Two thousand processes at most, should nobody stop it.
+    let bomb = "f() { [ $1 -gt 0 ] && { f $(($1-1)) & f $(($1-1)) & wait; }; sleep 1; }; f 10";
+    let (text, code) = wild("bomb", &["--set", "max_processes=50"], bomb);
+    // Root's processes are counted; anybody else's cannot fork, and the shell gives up or waits.
+    match geteuid().is_root() {
+        true => assert_eq!((code, text.contains("more than 50 processes")), (Some(2), true), "{text}"),
+        false => assert_ne!(code, Some(0), "{text}"),
+    }
+    if geteuid().is_root() {
+        wild("bomb-of-nobody", &["--set", "max_processes=50", "--user", "nobody"], bomb);
+    }
+}
+
+#[test]
+fn a_program_that_writes_without_end_is_stopped() {
+    let (text, code) = wild("flood", &[], "yes | head -c 10000000000");
+    assert_eq!((code, text.contains("more than 64 MiB")), (Some(2), true), "{text}");
+}
+
+#[test]
+fn what_a_program_is_given_is_what_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("x");
+    let evil = format!("$(touch {});-oProxyCommand=", file.display());
+    let out = watchdog(&["--nagios", "script", "--", "/bin/echo", "--", &evil]);
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(text.contains(&evil) && !file.exists(), "{text}");
+    // Nothing of Watchdog's is open in the program, and it leads a group of its own without a terminal.
+    let out = watchdog(&["--nagios", "script", "--", "/bin/sh", "-c", "echo $(ls /proc/$$/fd) ; ulimit -c"]);
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    let open = text.split(" | ").next().unwrap().trim_start_matches("SCRIPT OK - ").to_owned();
+    // The shell itself holds the pipe of its substitution and a copy of what it replaced.
+    assert!(open.split(' ').all(|fd| ["0", "1", "2", "3", "10"].contains(&fd)), "{text}");
+    if geteuid().is_root() {
+        let out = watchdog(&["--nagios", "script", "--user", "nobody", "--", "/usr/bin/id", "-un"]);
+        assert!(String::from_utf8_lossy(&out.stdout).starts_with("SCRIPT OK - nobody"), "{out:?}");
+    }
+}
+
+#[test]
+fn a_probe_is_a_nagios_plugin() {
+    #[track_caller]
+    fn check(words: &[&str], code: i32, start: &str) {
+        let out = watchdog(words);
+        let text = String::from_utf8_lossy(&out.stdout);
+        assert_eq!(out.status.code(), Some(code), "{text}");
+        assert!(text.starts_with(start) && text.lines().count() == 1, "{text}");
+    }
+    check(&["host", "--nagios"], 0, "HOST OK - cpu ");
+    check(&["tcp", "127.0.0.1:1", "--nagios"], 2, "TCP CRITICAL - connecting to 127.0.0.1:1");
+    check(&["--nagios", "script", "--", "/bin/sh", "-c", "echo w; exit 1"], 1, "SCRIPT WARNING - w | 'time'=");
+    check(&["--nagios", "script", "--", "/does/not/exist"], 3, "SCRIPT UNKNOWN - cannot run `/does/not/exist`");
+    check(&["tcp", "db", "--nagios"], 3, "UNKNOWN - ");
+    check(&["tcp", "--no-such-flag", "--nagios"], 3, "UNKNOWN - ");
+}
