@@ -42,12 +42,17 @@ fn an_objective_has_rules_and_a_report_that_says_what_it_counted() {
     assert!(last["availability"].as_f64().unwrap() < 0.999 && last["budget"]["left"].as_f64().unwrap() < 0.0, "{last}");
     assert!(last["downtimes"][0]["ends_at"].is_string(), "{last}");
     let planned = row(&report(&server), "planned");
-    assert!(planned["availability"].is_null() && planned["excluded"]["maintenance"].as_f64().unwrap() > 2.0, "{planned}");
+    assert!(
+        planned["availability"].is_null() && planned["excluded"]["maintenance"].as_f64().unwrap() > 2.0,
+        "{planned}"
+    );
 
     // The rules stand where the monitor does.
     let rules = server.get("/api/v1/rules/list");
-    let of_slo: Vec<&Value> = rules.as_array().unwrap().iter().filter(|r| r["group"].as_str().unwrap().starts_with("slo shop")).collect();
-    let alerts: Vec<&str> = of_slo.iter().filter(|r| r["kind"] == "alert").map(|r| r["name"].as_str().unwrap()).collect();
+    let of_slo: Vec<&Value> =
+        rules.as_array().unwrap().iter().filter(|r| r["group"].as_str().unwrap().starts_with("slo shop")).collect();
+    let alerts: Vec<&str> =
+        of_slo.iter().filter(|r| r["kind"] == "alert").map(|r| r["name"].as_str().unwrap()).collect();
     assert_eq!(alerts, ["SloBurnFast", "SloBurn", "SloBurnSlow"]);
     assert!(of_slo.iter().all(|r| r["source"].as_str().unwrap().starts_with("monitors.d/a.yaml:3:")), "{of_slo:?}");
     assert!(server.text("/api/v1/rules").contains("slo shop, long"));
