@@ -9,12 +9,14 @@ use crate::alert::policy::Policy;
 use crate::base::labels::Labels;
 use crate::base::name::MonitorName;
 use crate::base::notification::Notifier;
+use crate::base::policy::Policy as Allowed;
 use crate::config::catalog::Probe;
 use crate::config::deadman::Deadman;
 use crate::config::itself::SelfChecks;
 use crate::config::messages::Messages;
 use crate::config::probing::Probing;
 use crate::config::rules::RuleGroup;
+use crate::config::slo::Objective;
 use crate::config::storage::{IntakeLimits, QueryLimits, Storage};
 use crate::render::words::Language;
 use crate::wire::api::AlertPolicy;
@@ -33,7 +35,7 @@ pub struct Config {
     /// `heartbeat:`; whom we tell that we live.
     pub heartbeat: Option<Deadman>,
     /// `policy:`; what probes may do.
-    pub policy: Arc<crate::base::policy::Policy>,
+    pub policy: Arc<Allowed>,
     /// `probing:`; how hard one host may be probed.
     pub probing: Probing,
     /// `self:`; how we tell whether it is us who do not work.
@@ -44,7 +46,9 @@ pub struct Config {
     pub alerting: Arc<Policy>,
     /// Every monitor, paused ones included.
     pub monitors: BTreeMap<MonitorName, Arc<Monitor>>,
-    /// Groups of rules, in order of file.
+    /// Objectives of monitors; their rules are among `rules`.
+    pub objectives: BTreeMap<MonitorName, Arc<Objective>>,
+    /// Groups of rules: those of objectives, then those of files in order.
     pub rules: Vec<Arc<RuleGroup>>,
 }
 
