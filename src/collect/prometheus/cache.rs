@@ -677,8 +677,9 @@ mod tests {
         assert_eq!(done.unwrap_err(), "sample_limit exceeded: more than 10000 samples");
         assert!(s.cache.series.len() <= 10_000);
         // Texts that never become series do not pile up.
-        for n in 0..5 {
-            let (.., done) = s.text(&text.replace("a{", &format!("a{n}{{")));
+        let some = &text[..text.len() / 20];
+        for n in 0..3 {
+            let (.., done) = s.text(&some.replace("a{", &format!("a{n}{{")));
             assert!(done.is_err() && s.cache.series.len() <= 20_000 + GROWTH, "{}", s.cache.series.len());
         }
     }

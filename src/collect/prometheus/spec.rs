@@ -48,7 +48,6 @@ pub const KIND: Kind = Kind {
 /// Options of Prometheus that are not part of this version.
 const UNSUPPORTED: &[&str] = &[
     "oauth2",
-    "proxy_url",
     "proxy_from_environment",
     "proxy_connect_header",
     "no_proxy",
@@ -131,7 +130,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let body = fields.size("body_size_limit", 0..=MAX_BODY).unwrap_or(DEFAULT_BODY);
     let body_limit = usize::try_from(if body == 0 { MAX_BODY } else { body }).unwrap_or(usize::MAX);
     // One byte less: an answer that reaches the limit is too large already.
-    let client = access::read_client(fields, body_limit.saturating_sub(1));
+    let client = access::read_client(fields, body_limit.saturating_sub(1), &mut mask);
     let target_limit = count(fields, "target_limit").unwrap_or(0);
     let rules = relabel::read(fields, "relabel_configs");
     let mut expect_up = 100.0;
