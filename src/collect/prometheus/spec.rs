@@ -101,6 +101,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let mut mask = Mask::default();
     let own = fields.own("name").and_then(Node::as_str).map(str::to_owned);
     let name = fields.text("job_name").map(|text| text.value().to_owned()).or(own);
+    let name = name.unwrap_or_else(|| "probe".to_owned());
     let times_of_day = fields.node("schedule").is_some() && fields.own("interval").is_none();
     let (shortest, longest) = (Duration::from_secs(1), Duration::from_secs(86_400));
     let interval = fields.duration("interval", shortest..=longest).unwrap_or(DEFAULT_INTERVAL);
@@ -167,11 +168,12 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     }
     let target = match &url {
         Some(url) => shown_address(url),
-        None => discovery.describe(),
+        // Of many, the job's name: how many they are may change, and the monitor stays the same.
+        None => discovery.describe().unwrap_or_else(|| name.clone()),
     };
     let host = url.as_ref().and_then(|url| reqwest::Url::parse(url.value().trim()).ok()?.host_str().map(str::to_owned));
     let job = Job {
-        name: name.unwrap_or_else(|| "probe".to_owned()),
+        name,
         interval: if times_of_day { Duration::ZERO } else { interval },
         timeout: timeout.unwrap_or_else(|| DEFAULT_TIMEOUT.min(interval)),
         path: path.map_or_else(|| "/metrics".to_owned(), |text| text.value().to_owned()),
