@@ -31,6 +31,14 @@ use crate::engine::intake::MAX_BODY;
 const SAMPLES: [&str; 3] = ["/api/v1/write", "/api/v1/import/prometheus", "/api/v1/read"];
 /// Where reports go, each with its token.
 const PUSH: &str = "/api/v1/push/";
+/// Where other systems' events go, each with its token or signature.
+const WEBHOOK: &str = "/api/v1/webhook/";
+
+/// Paths whose bodies are of any type: what a job printed, and what other systems send. A foreign page has
+/// neither token nor signature, which the handlers ask for.
+fn takes_anything(path: &str) -> bool {
+    path.starts_with(WEBHOOK) || path.strip_prefix(PUSH).is_some_and(|rest| rest.contains('/'))
+}
 
 /// Checks a request, has it answered, and completes the reply's headers.
 pub(super) async fn guard(request: Request, next: Next) -> Response {
@@ -114,7 +122,7 @@ fn check_body(request: &Request) -> Result<(), ApiError> {
     if declared.is_some_and(|length| length > limit as u64) {
         return Err(too_large_for(limit));
     }
-    if samples || prometheus::takes_forms(path) {
+    if samples || takes_anything(path) || prometheus::takes_forms(path) {
         // Which type it is to be is the handler's business.
         return Ok(());
     }

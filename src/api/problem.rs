@@ -129,6 +129,12 @@ impl From<EngineError> for ApiError {
             }
             EngineError::Refused(_) => Self::new(Failure::text(Kind::Usage, text)),
             EngineError::NotSo(_) | EngineError::TooMany(_) => Self::new(Failure::text(Kind::Bad, text)),
+            EngineError::TooOften(wait) => {
+                let failure =
+                    Failure::text(Kind::Unavailable, text).hint("report less often, or raise `max_per_minute`");
+                let seconds = u16::try_from(wait.as_secs() + 1).unwrap_or(u16::MAX);
+                Self::with_status(StatusCode::TOO_MANY_REQUESTS, failure).retry_after(seconds)
+            }
             EngineError::WrongToken => Self::new(Failure::text(Kind::Forbidden, text)),
             EngineError::Busy | EngineError::Stopping => Self::new(Failure::text(Kind::Unavailable, text)),
             EngineError::Store(source) => {

@@ -4,6 +4,7 @@
 //! read in [`clock`] and nowhere else.
 
 pub mod batch;
+pub mod beat;
 pub mod clock;
 pub mod exposition;
 pub mod failure;

@@ -5,10 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::base::BoxFuture;
+pub use crate::base::beat::Beat;
+use crate::base::beat::Report;
 use crate::base::outcome::Outcome;
 use crate::base::policy::Policy;
 use crate::base::time::Timestamp;
@@ -26,6 +27,11 @@ pub trait Collector: Send + Sync + fmt::Debug {
     fn push(&self) -> Option<&dyn PushTarget> {
         None
     }
+
+    /// The same for kinds that take other systems' events.
+    fn webhook(&self) -> Option<&dyn WebhookTarget> {
+        None
+    }
 }
 
 /// What a probe is given.
@@ -37,7 +43,7 @@ pub struct ProbeCx {
     pub now: Timestamp,
     /// Since when the monitor has been running in this form.
     pub since: Timestamp,
-    /// The last report pushed for this monitor, if any.
+    /// What others have told this monitor, if anything.
     pub last_beat: Option<Beat>,
     /// What the probe may do.
     pub policy: Arc<Policy>,
@@ -59,16 +65,51 @@ impl ProbeCx {
 pub trait PushTarget: Send + Sync {
     /// Whether `token` is the monitor's, compared in constant time.
     fn accepts(&self, token: &str) -> bool;
+
+    /// Reports per minute beyond which the sender is told to slow down.
+    fn per_minute(&self) -> u32;
+
+    /// Takes secrets out of a text that is to be kept.
+    fn mask(&self, text: &mut String);
 }
 
-/// One report pushed to a heartbeat monitor.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Beat {
-    /// When it arrived.
-    pub at: Timestamp,
-    /// Whether the job said it succeeded.
-    pub ok: bool,
-    /// What it said; untrusted, at most 1 KiB.
-    #[serde(default)]
-    pub message: String,
+/// A monitor that takes other systems' events (`/api/v1/webhook/{name}`).
+pub trait WebhookTarget: Send + Sync {
+    /// Events per minute beyond which the sender is told to slow down.
+    fn per_minute(&self) -> u32;
+
+    /// Reads one call: proves that it comes from whom it must, and takes the events out of its body.
+    ///
+    /// # Errors
+    /// It does not come from there, or is not understood.
+    fn take(&self, call: &Call<'_>, now: Timestamp) -> Result<Vec<Report>, Refusal>;
+}
+
+/// A call as it arrived. All of it is untrusted.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    /// Names in lower case, with values that are text.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// What the query string gives as `token`.
+    pub token: Option<&'a str>,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+impl Call<'_> {
+    /// A header's value.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
+    }
+}
+
+/// Why a call was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It does not prove who sent it. Says no more: the sender may be anybody.
+    #[error("the signature or token is not valid for this webhook")]
+    Unproven,
+    /// The sender has proved who it is, but its body is not what was expected.
+    #[error("{0}")]
+    NotUnderstood(String),
 }

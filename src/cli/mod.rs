@@ -40,8 +40,8 @@ pub enum Answer {
     Good,
     /// Done; what was asked about is bad. The exit code is 1.
     Bad,
-    /// Done; it speaks as a Nagios plugin, with this exit code.
-    Plugin(u8),
+    /// Done; the exit code is a Nagios plugin's, or that of the program that was run.
+    Code(u8),
     /// A signal ended it after it had cleaned up. The exit code is 128 and the signal's number.
     Killed(i32),
 }
@@ -109,7 +109,7 @@ pub fn run(
     match done {
         Ok(Answer::Good) => 0,
         Ok(Answer::Bad) => 1,
-        Ok(Answer::Plugin(code)) => code,
+        Ok(Answer::Code(code)) => code,
         Ok(Answer::Killed(signal)) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
         Err(failure) => {
             ui.failure(&failure);

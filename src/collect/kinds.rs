@@ -20,6 +20,7 @@ pub const KINDS: &[Kind] = &[
     crate::collect::script::KIND,
     crate::collect::host::KIND,
     crate::collect::heartbeat::KIND,
+    crate::collect::webhook::KIND,
     crate::collect::prometheus::spec::KIND,
 ];
 

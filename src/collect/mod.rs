@@ -38,3 +38,4 @@ pub mod trace;
 pub mod udp;
 pub mod unix;
 pub mod value;
+pub mod webhook;

@@ -1,6 +1,7 @@
 //! What configuration asks of the kinds it does not know.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::notification::Notifier;
 use crate::base::probe::Collector;
@@ -35,6 +36,9 @@ pub struct Probe {
     pub host: Option<Box<str>>,
     /// The program that it runs, where it runs one: what `policy.programs` is asked for.
     pub program: Option<Box<str>>,
+    /// For kinds that are told rather than probing: how often what they were told is judged by the clock,
+    /// whatever `interval` or `schedule` say about when it is due.
+    pub judged: Option<Duration>,
     /// The probe itself.
     pub collector: Arc<dyn Collector>,
 }
@@ -42,7 +46,7 @@ pub struct Probe {
 impl Probe {
     /// A probe of something that is no other machine.
     pub fn new(kind: &'static str, target: impl Into<String>, collector: impl Collector + 'static) -> Self {
-        Self { kind, target: target.into(), host: None, program: None, collector: Arc::new(collector) }
+        Self { kind, target: target.into(), host: None, program: None, judged: None, collector: Arc::new(collector) }
     }
 
     /// The same, of something on this machine of the network.
@@ -56,6 +60,13 @@ impl Probe {
     #[must_use]
     pub fn runs(mut self, program: &str) -> Self {
         self.program = Some(program.into());
+        self
+    }
+
+    /// The same, judged this often.
+    #[must_use]
+    pub fn judged(mut self, every: Duration) -> Self {
+        self.judged = Some(every);
         self
     }
 }

@@ -4,14 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::clock::Clock;
-use crate::base::failure::Chain;
 use crate::base::name::MonitorName;
 use crate::base::nearest::nearest;
-use crate::base::probe::Beat;
+use crate::base::probe::Call;
 use crate::base::scraped::Targets;
 use crate::base::units::Exact;
 use crate::config::model::{Config, Monitor, Schedule};
@@ -22,21 +20,20 @@ use crate::engine::intake::Intake;
 use crate::engine::metrics::Metrics;
 use crate::engine::query::Queries;
 use crate::engine::reload::{Applied, ReloadRequest};
+use crate::engine::reports::{Reports, known};
 use crate::engine::ruler::RuleBook;
 use crate::engine::scheduler::Command;
+use crate::engine::sla;
 use crate::engine::storage::jobs::ScrapeJobs;
-use crate::state::{EventFilter, Flush, StateDb};
-use crate::wire::api::{ConfigStatus, Events, HistoryPoint, MonitorDetail, ProbeResult, Push, PushStatus, Reloaded};
+use crate::state::{EventFilter, StateDb};
+use crate::wire::api::{ConfigStatus, Events, HistoryPoint, MonitorDetail, ProbeResult, Push, Reloaded};
 use crate::wire::board::{AlertRow, Board, Event, EventKind, MonitorRow};
+use crate::wire::sla::SlaReport;
 
 /// Most events of one page.
 const PAGE: usize = 1_000;
 /// Events shown with a monitor.
 const EVENTS_OF_MONITOR: usize = 20;
-/// Longest message of a report that is kept, in bytes.
-const MAX_BEAT_MESSAGE: usize = 1_024;
-/// How long whoever reports waits for the disk.
-const BEAT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The engine's ends of the actors' channels.
 #[derive(Debug)]
@@ -63,6 +60,8 @@ pub struct Core {
     pub alerting: Alerting,
     /// Samples that others push.
     pub intake: Arc<Intake>,
+    /// What others tell monitors.
+    pub reports: Reports,
     /// Rules and how they do.
     pub rules: Arc<RuleBook>,
     /// Jobs that scrape.
@@ -147,29 +146,12 @@ impl Core {
 
     async fn take_push(&self, name: &str, token: &str, push: Push) -> Result<(), EngineError> {
         self.accepting()?;
-        // Whoever has no valid token learns nothing about which monitors exist.
-        let monitor = self.find(name).map_err(|_| EngineError::WrongToken)?;
-        let target = monitor.probe.collector.push().ok_or(EngineError::WrongToken)?;
-        if !target.accepts(token) {
-            return Err(EngineError::WrongToken);
-        }
-        if monitor.paused {
-            return Err(EngineError::Paused(name.to_owned()));
-        }
-        let mut message = push.message;
-        message.truncate(message.floor_char_boundary(MAX_BEAT_MESSAGE));
-        let beat = Beat { at: self.clock.now(), ok: push.status == PushStatus::Up, message };
-        // It counts before it is stored: a disk that stalls must not make a punctual report late.
-        let command = Command::Beat { name: monitor.name.clone(), beat: beat.clone() };
-        self.scheduler.send(command).await.map_err(|_| EngineError::Stopping)?;
-        let flush = Flush { beats: vec![(monitor.name.clone(), beat)], ..Flush::default() };
-        // One that could not be stored counts all the same; the database's own complaint is loud.
-        match timeout(BEAT_PATIENCE, self.db.flush(flush)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(e)) => tracing::warn!(monitor = %monitor.name, error = %Chain(&e), "a report could not be stored"),
-            Err(_) => tracing::warn!(monitor = %monitor.name, "a report could not be stored in time"),
-        }
-        Ok(())
+        self.reports.push(&*known(self.find(name))?, token, push).await
+    }
+
+    async fn take_webhook(&self, name: &str, call: &Call<'_>) -> Result<usize, EngineError> {
+        self.accepting()?;
+        self.reports.webhook(&*known(self.find(name))?, call).await
     }
 }
 
@@ -208,6 +190,10 @@ impl Engine for Core {
         Box::pin(self.take_push(name, token, push))
     }
 
+    fn webhook<'a>(&'a self, name: &'a str, call: Call<'a>) -> Reply<'a, usize> {
+        Box::pin(async move { self.take_webhook(name, &call).await })
+    }
+
     fn events(&self, query: EventQuery) -> Reply<'_, Events> {
         Box::pin(self.page(query))
     }
@@ -224,6 +210,11 @@ impl Engine for Core {
             self.reload.try_send(reply).map_err(|_| EngineError::Busy)?;
             answer.await.map_err(|_| EngineError::Stopping)?
         })
+    }
+
+    fn sla(&self, ask: sla::Ask) -> Reply<'_, SlaReport> {
+        let config = Arc::clone(&self.config.borrow().config);
+        Box::pin(async move { sla::report(&self.queries, &config, ask).await })
     }
 
     fn queries(&self) -> &Queries {

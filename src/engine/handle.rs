@@ -1,19 +1,24 @@
 //! The engine as its faces see it: a board to read and commands to send.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::alert::rule::Fingerprint;
 use crate::base::name::MonitorName;
+use crate::base::probe::Call;
 use crate::base::scraped::Targets;
 use crate::base::time::Timestamp;
+use crate::base::units::Short;
 use crate::engine::alerting::Alerting;
 use crate::engine::intake::Intake;
 use crate::engine::query::Queries;
 use crate::engine::ruler::RuleBook;
+use crate::engine::sla::Ask;
 use crate::wire::api::{ConfigStatus, Events, HistoryPoint, MonitorDetail, ProbeResult, Push, Reloaded};
 use crate::wire::board::{Board, EventKind};
+use crate::wire::sla::SlaReport;
 
 /// Why the engine did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +43,9 @@ pub enum EngineError {
     /// A push with a wrong token, or for a monitor that does not exist: the sender cannot tell which.
     #[error("the token is not valid for this monitor")]
     WrongToken,
+    /// Whoever reports does it too often; there is room again after this time.
+    #[error("too many reports; the next is taken in {}", Short(*.0))]
+    TooOften(Duration),
     /// No alert that fires, or was over lately, is meant.
     #[error("no alert is called `{id}`")]
     NoSuchAlert {
@@ -123,12 +131,16 @@ pub trait Engine: Send + Sync {
     fn run_now<'a>(&'a self, name: &'a str) -> Reply<'a, ProbeResult>;
     /// Takes a report for a heartbeat monitor; returns once it is recorded.
     fn push<'a>(&'a self, name: &'a str, token: &'a str, push: Push) -> Reply<'a, ()>;
+    /// Takes another system's call; returns how many events it held, once they are recorded.
+    fn webhook<'a>(&'a self, name: &'a str, call: Call<'a>) -> Reply<'a, usize>;
     /// Pages through the event history.
     fn events(&self, query: EventQuery) -> Reply<'_, Events>;
     /// What is loaded and what is wrong with it.
     fn config(&self) -> Reply<'_, ConfigStatus>;
     /// Loads the configuration directory now.
     fn reload(&self) -> Reply<'_, Reloaded>;
+    /// How available monitors were.
+    fn sla(&self, ask: Ask) -> Reply<'_, SlaReport>;
     /// Questions about series.
     fn queries(&self) -> &Queries;
     /// Alerts, silences, notifications.

@@ -16,10 +16,10 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 
+use crate::base::beat::{Beat, Report};
 use crate::base::clock::Clock;
 use crate::base::name::MonitorName;
 use crate::base::policy::Policy;
-use crate::base::probe::Beat;
 use crate::base::time::Timestamp;
 use crate::config::model::{Config, Monitor, Schedule};
 use crate::engine::gates::{Gate, Gates};
@@ -51,12 +51,16 @@ pub enum Command {
         /// Gets the last attempt's result.
         reply: oneshot::Sender<Result<Arc<ProbeResult>, EngineError>>,
     },
-    /// A report was pushed: remember it and judge at once.
+    /// Reports arrived: remember them and judge at once.
     Beat {
         /// For which monitor.
         name: MonitorName,
-        /// The report.
-        beat: Beat,
+        /// What arrived, in order.
+        reports: Vec<Report>,
+        /// When.
+        at: Timestamp,
+        /// Gets all that is remembered now.
+        reply: oneshot::Sender<Beat>,
     },
     /// When the monitor's next slot is.
     Next {
@@ -172,7 +176,14 @@ impl Scheduler {
         match command {
             Command::Apply(config) => self.apply(&config),
             Command::RunNow { name, reply } => self.run_now(&name, reply),
-            Command::Beat { name, beat } => {
+            Command::Beat { name, reports, at, reply } => {
+                let mut beat = self.beats.remove(&name);
+                for report in reports {
+                    beat = Some(Beat::after(beat.as_ref(), report, at));
+                }
+                let beat = beat.unwrap_or_default();
+                // The asker may have gone.
+                let _ = reply.send(beat.clone());
                 self.beats.insert(name.clone(), beat);
                 if let Some(entry) = self.monitors.get_mut(&name) {
                     if entry.run.is_none() {

@@ -25,6 +25,7 @@ use crate::engine::metrics::Metrics;
 use crate::engine::outbox::Outbox;
 use crate::engine::query::Queries;
 use crate::engine::reload::{Applied, Faults, Reloader, Sources};
+use crate::engine::reports::{Pace, Reports};
 use crate::engine::ruler::report::RuleAlert;
 use crate::engine::ruler::{self, RuleBook, Ruler};
 use crate::engine::runner::Runner;
@@ -281,6 +282,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
     let opening = waited.is_err().then_some(opened);
     let (applied, watch, mut first_board) = (config.clone(), config.clone(), board.clone());
     let judge = to_evaluator.clone();
+    let told = Reports { clock, scheduler: to_scheduler.clone(), db: db.clone(), pace: Pace::default() };
     let running = Running {
         core: Arc::new(Core {
             clock,
@@ -294,6 +296,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
             queries,
             alerting,
             intake,
+            reports: told,
             rules: book,
             jobs,
             stopping: stopping.clone(),

@@ -64,10 +64,10 @@ pub(crate) fn flush(db: &Connection, flush: &Flush) -> rusqlite::Result<()> {
     }
     for (monitor, beat) in &flush.beats {
         db.prepare_cached(
-            "INSERT INTO beat (monitor, at, ok, message) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (monitor) DO UPDATE SET at = excluded.at, ok = excluded.ok, message = excluded.message",
+            "INSERT INTO beat (monitor, at, data) VALUES (?1, ?2, ?3)
+             ON CONFLICT (monitor) DO UPDATE SET at = excluded.at, data = excluded.data",
         )?
-        .execute(params![monitor.as_str(), beat.at.millis(), beat.ok, beat.message])?;
+        .execute(params![monitor.as_str(), beat.at.millis(), json(beat)?])?;
     }
     if !flush.journal.is_empty() {
         db.prepare_cached("INSERT INTO history_journal (data) VALUES (?1)")?.execute([&flush.journal])?;
@@ -199,10 +199,10 @@ pub(crate) fn load(db: &Connection) -> rusqlite::Result<Loaded> {
          FROM alert",
     )?;
     let alerts = collect(statement.query([])?, &mut skipped, alert)?;
-    let mut statement = db.prepare("SELECT monitor, at, ok, message FROM beat")?;
+    let mut statement = db.prepare("SELECT monitor, data FROM beat")?;
     let beats = collect(statement.query([])?, &mut skipped, |r| {
-        let beat = Beat { at: time(r, 1)?, ok: r.get(2)?, message: r.get(3)? };
-        Ok(name(r, 0)?.map(|n| (n, beat)))
+        let beat = serde_json::from_str::<Beat>(&r.get::<_, String>(1)?).ok();
+        Ok(name(r, 0)?.zip(beat))
     })?;
     let mut statement = db.prepare("SELECT monitor, data FROM history_ring")?;
     let rings = collect(statement.query([])?, &mut skipped, |r| {

@@ -147,6 +147,19 @@ CREATE INDEX event_alert_by_event ON event_alert (event);
 -- Who was told stands in the dispatcher's rows.
 ALTER TABLE alert DROP COLUMN told;
 ",
+    "
+-- What a monitor was told is more than its last report.
+ALTER TABLE beat ADD COLUMN data TEXT NOT NULL DEFAULT '';
+UPDATE beat SET data = json_object(
+  'at', strftime('%Y-%m-%dT%H:%M:%fZ', at / 1000.0, 'unixepoch'),
+  'last', json_array(
+    strftime('%Y-%m-%dT%H:%M:%fZ', at / 1000.0, 'unixepoch'),
+    json_object('ok', json(iif(ok, 'true', 'false')), 'message', message)
+  )
+);
+ALTER TABLE beat DROP COLUMN ok;
+ALTER TABLE beat DROP COLUMN message;
+",
 ];
 
 /// The version a database has.

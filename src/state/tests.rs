@@ -7,11 +7,11 @@ use super::*;
 use crate::alert::instance::{Instance, Phase};
 use crate::alert::monitor::MonitorStatus;
 use crate::alert::rule::{Fingerprint, Words};
+use crate::base::beat::{Beat, Report, Run};
 use crate::base::labels::Labels;
 use crate::base::message::{Severity, Status};
 use crate::base::notification::{Notification, NotifiedAlert, Receipt};
 use crate::base::outcome::Verdict;
-use crate::base::probe::Beat;
 use crate::base::time::Timestamp;
 use crate::wire::board::EventKind;
 
@@ -94,7 +94,8 @@ async fn what_was_committed_is_there_after_reopening() {
     ];
     let done = db.commit(Arc::new(changes)).await.unwrap();
     assert_eq!(done, Committed { events: vec![event(1).numbered(1)], withheld: Vec::new() });
-    let beat = Beat { at: at(3), ok: true, message: "done".to_owned() };
+    let run = Run { ok: true, message: "done".to_owned(), ..Run::default() };
+    let beat = Beat::after(None, Report::Ended(run), at(3));
     let flush = Flush { beats: vec![(name("job"), beat.clone())], journal: vec![1, 2], ..Flush::default() };
     db.flush(flush).await.unwrap();
     db.snapshot_history(vec![(name("shop"), vec![9; 3])]).await.unwrap();
@@ -275,6 +276,23 @@ async fn a_batch_with_one_bad_job_commits_the_others() {
 }
 
 #[tokio::test]
+async fn a_report_of_an_older_version_is_the_last_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = dir.path().join("db");
+    std::fs::create_dir_all(&home).unwrap();
+    let mut db = rusqlite::Connection::open(home.join("watchdog.db")).unwrap();
+    schema::migrate(&mut db, &schema::MIGRATIONS[..4]).unwrap();
+    db.execute("INSERT INTO beat VALUES ('job', 1732245402120, 0, 'it said \"no\"')", []).unwrap();
+    drop(db);
+    let Opened { db, loaded, degraded } = reopen(dir.path());
+    assert_eq!(degraded, None);
+    let run = Run { message: "it said \"no\"".to_owned(), ..Run::default() };
+    let beat = Beat::after(None, Report::Ended(run), Timestamp::from_millis(1_732_245_402_120));
+    assert_eq!(loaded.beats, [(name("job"), beat)]);
+    db.close().await;
+}
+
+#[tokio::test]
 async fn a_newer_database_is_refused_untouched() {
     let dir = tempfile::tempdir().unwrap();
     reopen(dir.path()).db.close().await;
@@ -282,8 +300,8 @@ async fn a_newer_database_is_refused_untouched() {
     rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let before = std::fs::read(&path).unwrap();
     let error = StateDb::open(dir.path(), Clock::system()).unwrap_err();
-    assert!(matches!(error, StateError::Newer { found: 99, known: 3, .. }), "{error}");
-    assert!(error.to_string().contains("version 99") && error.to_string().contains("up to 3"), "{error}");
+    assert!(matches!(error, StateError::Newer { found: 99, known: 5, .. }), "{error}");
+    assert!(error.to_string().contains("version 99") && error.to_string().contains("up to 5"), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
 
@@ -294,16 +312,16 @@ async fn an_upgrade_keeps_a_copy_that_the_older_binary_can_use() {
     db.commit(Arc::new([Change::Event(event(1))])).await.unwrap();
     db.close().await;
     let newer = [schema::MIGRATIONS, &["CREATE TABLE later (x)"]].concat();
-    let copy = dir.path().join("db/watchdog.db.v3");
+    let copy = dir.path().join("db/watchdog.db.v5");
     // Left by an upgrade that was killed.
     std::fs::write(&copy, "half a copy").unwrap();
     let disk = open::open_with(&dir.path().join("db"), at(0), &newer).unwrap();
     assert_eq!(disk.degraded, None);
     assert_eq!(disk.loaded.events.len(), 1);
-    assert_eq!(schema::version(&disk.writer).unwrap(), 4);
+    assert_eq!(schema::version(&disk.writer).unwrap(), 6);
     drop(disk);
     let error = StateDb::open(dir.path(), Clock::system()).unwrap_err();
-    assert!(error.to_string().contains("`watchdog.db.v3`"), "{error}");
+    assert!(error.to_string().contains("`watchdog.db.v5`"), "{error}");
     assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
     std::fs::rename(&copy, dir.path().join("db/watchdog.db")).unwrap();
     let Opened { db, loaded, degraded } = reopen(dir.path());

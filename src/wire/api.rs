@@ -1,5 +1,6 @@
 //! Requests and replies of our own API, beside the board.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -202,27 +203,36 @@ pub struct Reloaded {
 }
 
 /// Body of `POST /api/v1/push/{monitor}`; every field may be left out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Push {
-    /// `up` or `down`.
+    /// `up`, `down` or `start`.
     pub status: PushStatus,
     /// Shown with the monitor; at most 1 KiB.
     pub message: String,
-}
-
-impl Default for Push {
-    fn default() -> Self {
-        Self { status: PushStatus::Up, message: String::new() }
-    }
+    /// The job's exit code; anything but zero is `down`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// What the job printed; the last 8 KiB are kept.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub log: String,
+    /// How long the job took, in seconds; without it, the time since `start`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration: Option<f64>,
+    /// What the job measured, by the names of metrics.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub metrics: BTreeMap<String, f64>,
 }
 
 /// What a job says of itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PushStatus {
     /// It succeeded.
+    #[default]
     Up,
     /// It failed.
     Down,
+    /// It begins.
+    Start,
 }

@@ -16,6 +16,7 @@ use watchdog::base::message::{DeliveryError, Severity, Status};
 use watchdog::base::name::MonitorName;
 use watchdog::base::notification::{Delivery, Notifier, Receipt};
 use watchdog::base::outcome::{Check, Evidence, Phase, Reason, Sample, Verdict};
+use watchdog::base::probe::Call;
 use watchdog::base::scraped::Targets;
 use watchdog::base::time::Timestamp;
 use watchdog::client::{Client, Endpoint};
@@ -361,6 +362,11 @@ impl Engine for Fake {
         })
     }
 
+    fn webhook<'a>(&'a self, _: &'a str, call: Call<'a>) -> Reply<'a, usize> {
+        let known = call.token == Some("right");
+        Box::pin(async move { if known { Ok(call.body.len()) } else { Err(EngineError::WrongToken) } })
+    }
+
     fn events(&self, query: EventQuery) -> Reply<'_, Events> {
         Box::pin(async move { Ok(Events { events: vec![event(); query.limit.min(2)], next: query.before }) })
     }
@@ -392,6 +398,10 @@ impl Engine for Fake {
 
     fn rules(&self) -> &RuleBook {
         &self.rules
+    }
+
+    fn sla(&self, _: watchdog::engine::sla::Ask) -> Reply<'_, watchdog::wire::sla::SlaReport> {
+        Box::pin(std::future::ready(Err(EngineError::Stopping)))
     }
 
     fn queries(&self) -> &Queries {
@@ -473,5 +483,5 @@ impl House {
 
 /// What a job says that is down.
 pub fn down(message: &str) -> Push {
-    Push { status: PushStatus::Down, message: message.to_owned() }
+    Push { status: PushStatus::Down, message: message.to_owned(), ..Push::default() }
 }

@@ -4,6 +4,7 @@ mod alerting;
 pub(super) mod board;
 mod commands;
 mod health;
+mod sla;
 pub(super) mod stream;
 
 use axum::Router;
@@ -35,6 +36,12 @@ fn table() -> Vec<Route> {
         ("/api/v1/reload", &["post"], post(commands::reload)),
         // A report by `GET` changes something, so a link preview's `HEAD` must not make one.
         ("/api/v1/push/{name}", &["get", "post"], get(commands::push_query).post(commands::push).head(no_head)),
+        (
+            "/api/v1/push/{name}/{word}",
+            &["get", "post"],
+            get(commands::push_word).post(commands::push_word).head(no_head),
+        ),
+        ("/api/v1/webhook/{name}", &["post"], post(commands::webhook)),
         ("/api/v1/openapi.json", &["get"], get(health::openapi)),
         ("/metrics", &["get"], get(health::metrics)),
         ("/health", &["get"], get(health::health)),
@@ -54,6 +61,7 @@ fn table() -> Vec<Route> {
         ("/api/v1/routes", &["get"], get(alerting::routes)),
         ("/api/v1/routes/test", &["post"], post(alerting::route_test)),
         ("/api/v1/why", &["get"], get(alerting::why)),
+        ("/api/v1/sla", &["get"], get(sla::sla)),
     ];
     own.extend(prometheus::table());
     own.extend(alertmanager::table());

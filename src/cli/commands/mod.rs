@@ -10,11 +10,13 @@ pub mod man;
 pub mod monitor;
 pub mod notify;
 pub mod probe;
+pub mod push;
 pub mod query;
 pub mod reload;
 pub mod rule;
 pub mod serve;
 pub mod silence;
+pub mod sla;
 pub mod status;
 pub mod tsdb;
 pub mod tui;
@@ -88,8 +90,13 @@ pub enum Command {
     Drill(drill::DrillArgs),
     /// Ask for metrics in PromQL: now, at a time, or over a range
     Query(query::QueryArgs),
+    /// Report how available monitors were
+    #[command(subcommand)]
+    Sla(sla::SlaCommand),
     /// Probe a target once, without a server and without files
     Probe(Box<probe::ProbeArgs>),
+    /// Tell a heartbeat monitor how a job fares, or run the job and tell it all
+    Push(push::PushArgs),
     /// Look at the store of samples, or delete from it
     #[command(subcommand)]
     Tsdb(tsdb::TsdbCommand),
@@ -118,6 +125,7 @@ pub fn run(command: Option<Command>, ui: &mut Ui, cx: &Context) -> Done {
         Some(Command::Init(args)) => init::run(&args, ui.look(), ui.stdout()),
         Some(Command::Check(args)) => check::run(&args, &cx.settings.config_dir, &Kinds, ui.look(), ui.stdout()),
         Some(Command::Probe(args)) => connect::block_on(probe::run(&args, ui.look(), ui.stdout())),
+        Some(Command::Push(args)) => push::run(&args, ui, cx),
         Some(Command::Reload(args)) => reload::run(&args, ui, cx),
         Some(Command::Status(args)) => status::run(&args, ui, cx),
         Some(Command::Monitor(command)) => monitor::run(&command, ui, cx),
@@ -129,6 +137,7 @@ pub fn run(command: Option<Command>, ui: &mut Ui, cx: &Context) -> Done {
         Some(Command::Notify(command)) => notify::run(&command, ui, cx),
         Some(Command::Drill(args)) => drill::run(&args, ui, cx),
         Some(Command::Query(args)) => query::run(&args, ui, cx),
+        Some(Command::Sla(command)) => sla::run(&command, ui, cx),
         Some(Command::Tsdb(command)) => tsdb::run(&command, ui, cx),
         Some(Command::Completions(args)) => completions::run(&args, ui),
         Some(Command::Man(args)) => man::run(&args, ui),

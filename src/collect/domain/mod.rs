@@ -104,8 +104,8 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let limits = Duration::from_secs(3_600)..=STALE_FOR;
     let used_for = fields.duration("cache", limits).unwrap_or(USED_FOR);
     let tls = match fields.node("tls").is_some() {
-        true => fields.nested("tls").and_then(|own| TlsSpec::read(own, alpn::NONE)),
-        false => Some(TlsSpec::system(alpn::NONE)),
+        true => fields.nested("tls").and_then(|own| TlsSpec::read(own, alpn::HTTP1)),
+        false => Some(TlsSpec::system(alpn::HTTP1)),
     };
     let mut bad = BAD.map(str::to_owned).to_vec();
     let (mut valid_for, mut good, mut nameservers) = (None, Vec::new(), None);

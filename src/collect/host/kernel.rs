@@ -140,7 +140,9 @@ fn system(release: &str, out: &mut Vec<Sample>) {
     // `22.04.1` is the number 22.04.
     let mut parts = of("VERSION_ID").split('.');
     let number = [parts.next().unwrap_or_default(), parts.next().unwrap_or("0")].join(".");
-    if let Ok(version) = number.parse() {
+    if let Ok(version) = number.parse()
+        && !number.starts_with('.')
+    {
         let sample = Sample::new("node_os_version", version).label("id", of("ID"));
         out.push(sample.label("id_like", of("ID_LIKE")).label("name", of("NAME")));
     }
@@ -158,10 +160,10 @@ pub fn interrupts(out: &mut Vec<Sample>) {
             continue;
         }
         let (counts, what) = words.split_at(cpus.len());
-        // Numbered sources: chip, edge or level, devices. Named ones: a sentence.
+        // Numbered sources: chip, and its devices. Named ones: a sentence.
         let is_numbered = kind.trim().bytes().all(|b| b.is_ascii_digit());
         let (info, devices) = match what {
-            [chip, how, devices @ ..] if is_numbered => (format!("{chip} {how}"), devices.join(" ")),
+            [chip, devices @ ..] if is_numbered => ((*chip).to_owned(), devices.join(" ")),
             sentence => (sentence.join(" "), String::new()),
         };
         for (cpu, count) in cpus.iter().zip(counts) {

@@ -100,6 +100,7 @@ pub fn keep() -> ExitCode {
 }
 
 fn serve() -> io::Result<()> {
+    close_inherited();
     // Not in Watchdog's session: no terminal, no signal that is meant for Watchdog.
     let _ = setsid();
     set_child_subreaper(true)?;
@@ -112,6 +113,16 @@ fn serve() -> io::Result<()> {
     let mut answer = serde_json::to_string(&end)?;
     answer.push('\n');
     control.write_all(answer.as_bytes())
+}
+
+/// Closes what whoever started Watchdog has left open: all of our own files are closed by `exec`.
+fn close_inherited() {
+    let open = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let open: Vec<i32> = open.filter_map(|e| e.file_name().to_str()?.parse().ok()).collect();
+    for fd in open.into_iter().filter(|fd| *fd > 2) {
+        // The directory's own is closed already.
+        let _ = nix::unistd::close(fd);
+    }
 }
 
 /// The program's group; 0 before it runs.

@@ -1,6 +1,7 @@
 //! Kinds of monitors against the real server of their protocol: good, refused, slow, broken.
 
 pub mod daemon;
+mod host;
 mod http;
 pub mod keys;
 mod mqtt;
@@ -8,5 +9,6 @@ mod mysql;
 mod postgres;
 mod prometheus;
 mod redis;
+mod reports;
 mod script;
 mod tcp;

@@ -65,7 +65,7 @@ pub async fn run(args: &ProbeArgs, look: Look, out: &mut dyn Write) -> Done {
     let probe = match built {
         Err(failure) if args.nagios => {
             let line = plugin::refusal(&failure);
-            return write(out, &line, Answer::Plugin(plugin::UNKNOWN));
+            return write(out, &line, Answer::Code(plugin::UNKNOWN));
         }
         built => built?,
     };
@@ -78,7 +78,7 @@ pub async fn run(args: &ProbeArgs, look: Look, out: &mut dyn Write) -> Done {
     let page = Page { colour: look.colour, ascii: args.glyphs == Glyphs::Ascii };
     if args.nagios {
         let code = plugin::exit_code(outcome.verdict);
-        return write(out, &plugin::line(probe.kind, &outcome.made_safe(), took), Answer::Plugin(code));
+        return write(out, &plugin::line(probe.kind, &outcome.made_safe(), took), Answer::Code(code));
     }
     let text = match look.json {
         true => json(outcome, at, took)?,

@@ -1,0 +1,196 @@
+//! What others tell a monitor: the reports of jobs and other systems' events. Checked, paced, remembered,
+//! judged at once, stored.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout};
+
+use crate::base::beat::{Report, Run};
+use crate::base::clock::Clock;
+use crate::base::failure::Chain;
+use crate::base::name::MonitorName;
+use crate::base::probe::{Call, PushTarget, Refusal};
+use crate::config::model::Monitor;
+use crate::engine::handle::EngineError;
+use crate::engine::scheduler::Command;
+use crate::state::{Flush, StateDb};
+use crate::wire::api::{Push, PushStatus};
+
+/// Longest message of a report that is kept, in bytes.
+const MAX_MESSAGE: usize = 1_024;
+/// Longest log that is kept, in bytes: its end, where errors are.
+const MAX_LOG: usize = 8 * 1_024;
+/// Metrics of one report.
+const MAX_METRICS: usize = 100;
+/// How long whoever reports waits for the disk.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How many calls each monitor has had: a bucket that holds a minute's worth and refills steadily. Its tokens
+/// are the monitors', so a sender that runs wild slows down nobody else.
+#[derive(Debug, Default)]
+pub struct Pace(Mutex<HashMap<MonitorName, (Instant, f64)>>);
+
+impl Pace {
+    /// Takes one call.
+    ///
+    /// # Errors
+    /// The monitor has had its share; the time is until there is room again.
+    fn take(&self, name: &MonitorName, per_minute: u32, now: Instant) -> Result<(), Duration> {
+        let most = f64::from(per_minute.max(1));
+        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (last, left) = buckets.entry(name.clone()).or_insert((now, most));
+        let earned = now.saturating_duration_since(*last).as_secs_f64() * most / 60.0;
+        (*last, *left) = (now, (*left + earned).min(most));
+        if *left < 1.0 {
+            return Err(Duration::from_secs_f64((1.0 - *left) * 60.0 / most));
+        }
+        *left -= 1.0;
+        Ok(())
+    }
+}
+
+/// The way of reports through the engine.
+#[derive(Debug)]
+pub struct Reports {
+    /// The wall clock.
+    pub clock: Clock,
+    /// Remembers and judges.
+    pub scheduler: mpsc::Sender<Command>,
+    /// Stores.
+    pub db: StateDb,
+    /// How much each monitor has been told.
+    pub pace: Pace,
+}
+
+impl Reports {
+    /// Takes a job's report.
+    ///
+    /// # Errors
+    /// The token is not the monitor's, it is paused, or it is told too much.
+    pub async fn push(&self, monitor: &Monitor, token: &str, push: Push) -> Result<(), EngineError> {
+        let target = monitor.probe.collector.push().ok_or(EngineError::WrongToken)?;
+        if !target.accepts(token) {
+            return Err(EngineError::WrongToken);
+        }
+        self.admit(monitor, target.per_minute())?;
+        let report = report(target, push)?;
+        self.tell(monitor, vec![report]).await
+    }
+
+    /// Takes another system's call.
+    ///
+    /// # Errors
+    /// It does not prove where it comes from, is not understood, or comes too often.
+    pub async fn webhook(&self, monitor: &Monitor, call: &Call<'_>) -> Result<usize, EngineError> {
+        let target = monitor.probe.collector.webhook().ok_or(EngineError::WrongToken)?;
+        let reports = target.take(call, self.clock.now()).map_err(|e| match e {
+            Refusal::Unproven => EngineError::WrongToken,
+            Refusal::NotUnderstood(why) => EngineError::Refused(why),
+        })?;
+        self.admit(monitor, target.per_minute())?;
+        let count = reports.len();
+        if count > 0 {
+            self.tell(monitor, reports).await?;
+        }
+        Ok(count)
+    }
+
+    /// Only who is known is counted: nobody else can use up a monitor's share.
+    fn admit(&self, monitor: &Monitor, per_minute: u32) -> Result<(), EngineError> {
+        if monitor.paused {
+            return Err(EngineError::Paused(monitor.name.to_string()));
+        }
+        self.pace.take(&monitor.name, per_minute, Instant::now()).map_err(EngineError::TooOften)
+    }
+
+    async fn tell(&self, monitor: &Monitor, reports: Vec<Report>) -> Result<(), EngineError> {
+        let name = monitor.name.clone();
+        let (reply, beat) = oneshot::channel();
+        // It counts before it is stored: a disk that stalls must not make a punctual report late.
+        let command = Command::Beat { name: name.clone(), reports, at: self.clock.now(), reply };
+        self.scheduler.send(command).await.map_err(|_| EngineError::Stopping)?;
+        let beat = beat.await.map_err(|_| EngineError::Stopping)?;
+        let flush = Flush { beats: vec![(name.clone(), beat)], ..Flush::default() };
+        // One that could not be stored counts all the same; the database's own complaint is loud.
+        match timeout(PATIENCE, self.db.flush(flush)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(e)) => tracing::warn!(monitor = %name, error = %Chain(&e), "a report could not be stored"),
+            Err(_) => tracing::warn!(monitor = %name, "a report could not be stored in time"),
+        }
+        Ok(())
+    }
+}
+
+/// What a job said, cut to size and without its token.
+fn report(target: &dyn PushTarget, push: Push) -> Result<Report, EngineError> {
+    if push.status == PushStatus::Start {
+        return Ok(Report::Started);
+    }
+    let refuse = |why: String| Err(EngineError::Refused(why));
+    if push.metrics.len() > MAX_METRICS {
+        return refuse(format!("a report has at most {MAX_METRICS} metrics"));
+    }
+    if let Some(name) = push.metrics.keys().find(|name| !is_own_metric(name)) {
+        return refuse(format!("`{name}` is not a name that a report may give a metric"));
+    }
+    let took = match push.duration.map(Duration::try_from_secs_f64) {
+        Some(Err(_)) => return refuse("`duration` is not a number of seconds".to_owned()),
+        Some(Ok(took)) => Some(took),
+        None => None,
+    };
+    let mut message = push.message;
+    target.mask(&mut message);
+    message.truncate(message.floor_char_boundary(MAX_MESSAGE));
+    let mut log = push.log;
+    target.mask(&mut log);
+    if log.len() > MAX_LOG {
+        log = format!("…{}", &log[log.ceil_char_boundary(log.len() - MAX_LOG)..]);
+    }
+    let ok = push.status == PushStatus::Up && push.exit_code.is_none_or(|code| code == 0);
+    Ok(Report::Ended(Run { ok, message, code: push.exit_code, log, took, metrics: push.metrics }))
+}
+
+/// A name of a metric that is not ours: `probe_success` says what we think of the job.
+fn is_own_metric(name: &str) -> bool {
+    let first = name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
+    let rest = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b':'));
+    first && rest && !name.starts_with("watchdog_") && !name.starts_with("probe_")
+}
+
+/// A monitor that does not exist is refused as one with a wrong token: the sender learns nothing.
+pub fn known(monitor: Result<Arc<Monitor>, EngineError>) -> Result<Arc<Monitor>, EngineError> {
+    monitor.map_err(|_| EngineError::WrongToken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sender_that_runs_wild_is_slowed_down_and_no_other() {
+        let pace = Pace::default();
+        let (a, b) = (MonitorName::new("a").unwrap(), MonitorName::new("b").unwrap());
+        let start = Instant::now();
+        for _ in 0..6 {
+            assert_eq!(pace.take(&a, 6, start), Ok(()));
+        }
+        assert_eq!(pace.take(&a, 6, start), Err(Duration::from_secs(10)));
+        assert_eq!(pace.take(&b, 6, start), Ok(()));
+        let later = start + Duration::from_secs(11);
+        assert_eq!(pace.take(&a, 6, later), Ok(()));
+        assert!(pace.take(&a, 6, later).is_err());
+    }
+
+    #[test]
+    fn metrics_have_names_that_are_not_ours() {
+        for good in ["backup_bytes", "_x", "a:b"] {
+            assert!(is_own_metric(good), "{good}");
+        }
+        for bad in ["", "probe_success", "watchdog_up", "a b", "1a", "ä"] {
+            assert!(!is_own_metric(bad), "{bad}");
+        }
+    }
+}

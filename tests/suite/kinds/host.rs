@@ -1,0 +1,137 @@
+//! `host` beside Debian's own node_exporter: the same series, the same labels, the same values where they stand
+//! still, and values between two looks of its where they count.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use watchdog::base::outcome::{Outcome, Sample, Verdict};
+
+use crate::kinds::daemon::{Daemon, free_port, probe, program};
+
+/// Series → value.
+type Series = BTreeMap<String, f64>;
+
+/// What we do not have, each with its reason.
+const LEFT_OUT: [(&str, &str); 7] = [
+    ("node_processes_threads_state", "a file to read for each thread"),
+    ("node_timex_", "adjtimex(2) has no safe interface in Rust"),
+    ("node_exporter_", "about node_exporter itself"),
+    ("node_scrape_collector_", "about node_exporter itself"),
+    ("node_textfile_", "about node_exporter itself"),
+    ("node_filesystem_device_error", "a file system that does not answer is told by the verdict"),
+    ("node_dmi_", "facts of the board, not measurements"),
+];
+/// Collectors of hardware that not every machine has, and that we do not read.
+const HARDWARE: [&str; 9] = [
+    "node_edac_",
+    "node_cpu_frequency_",
+    "node_cpu_scaling_",
+    "node_nvme_",
+    "node_power_supply_",
+    "node_rapl_",
+    "node_md_",
+    "node_xfs_",
+    "node_btrfs_",
+];
+
+/// Values that jump between two looks.
+const RESTLESS: [&str; 13] = [
+    "node_load",
+    "node_procs_",
+    "node_memory_",
+    "node_sockstat_",
+    "node_filefd_allocated",
+    "node_entropy_available",
+    "node_time_seconds",
+    "node_arp_entries",
+    "node_udp_queues",
+    "node_netstat_Tcp_CurrEstab",
+    "node_nf_conntrack_entries",
+    "node_disk_io_now",
+    "node_filesystem_",
+];
+/// Of those, what stands still nevertheless.
+const STEADY: [&str; 5] = [
+    "node_memory_MemTotal_bytes",
+    "node_memory_SwapTotal_bytes",
+    "node_memory_VmallocTotal_bytes",
+    "node_filesystem_size_bytes",
+    "node_filesystem_files{",
+];
+
+fn key(name: &str, labels: &[(String, String)]) -> String {
+    let mut labels: Vec<String> = labels.iter().map(|(n, v)| format!("{n}={v:?}")).collect();
+    labels.sort();
+    format!("{name}{{{}}}", labels.join(","))
+}
+
+fn own(outcome: &Outcome) -> Series {
+    let one = |s: &Sample| {
+        let labels: Vec<(String, String)> = s.labels.iter().map(|(n, v)| (n.to_string(), v.clone())).collect();
+        (key(&s.name, &labels), s.value)
+    };
+    outcome.samples.iter().map(one).collect()
+}
+
+/// What node_exporter prints, read by the reader of scripts' output.
+async fn theirs(port: u16) -> Series {
+    let url = format!("http://127.0.0.1:{port}/metrics");
+    let text = format!("{{command: [/usr/bin/curl, -sS, \"{url}\"], output: prometheus}}");
+    let got = probe("script", &text, Duration::from_secs(20)).await;
+    assert_eq!(got.verdict, Verdict::Up, "{got:?}");
+    own(&got).into_iter().filter(|(name, _)| name.starts_with("node_")).collect()
+}
+
+fn begins(name: &str, with: &[&str]) -> bool {
+    with.iter().any(|start| name.starts_with(start))
+}
+
+/// Of RAM disks, newer versions of node_exporter say nothing, as we do.
+fn is_ram_disk(name: &str) -> bool {
+    name.contains("device=\"zram") || name.contains("device=\"ram")
+}
+
+#[tokio::test]
+async fn this_machine_is_what_node_exporter_says_it_is() {
+    let Some(exporter) = program("prometheus-node-exporter", "prometheus-node-exporter") else { return };
+    let Some(_) = program("curl", "curl") else { return };
+    let port = free_port();
+    let listen = format!("--web.listen-address=127.0.0.1:{port}");
+    let args = [listen.as_str(), "--web.disable-exporter-metrics", "--collector.interrupts", "--collector.processes"];
+    let _server = Daemon::start(tempfile::tempdir().unwrap(), &exporter, args).listening(port);
+    let text = "{collectors: {interrupts: true, processes: true}}";
+    // The first look waits for the processor's time to pass.
+    probe("host", text, Duration::from_secs(20)).await;
+    let before = theirs(port).await;
+    let ours = probe("host", text, Duration::from_secs(20)).await;
+    let after = theirs(port).await;
+    assert_eq!(ours.verdict, Verdict::Up, "{:?}", ours.reason);
+    let ours = own(&ours);
+
+    let known = |name: &str| {
+        !begins(name, &HARDWARE) && !LEFT_OUT.iter().any(|(start, _)| name.starts_with(start)) && !is_ram_disk(name)
+    };
+    // States and sources of interrupts come and go.
+    let passing = |name: &str| name.starts_with("node_processes_state");
+    // A disk's own facts come from udev, which newer versions of node_exporter read as we do.
+    let missing: Vec<&String> =
+        before.keys().filter(|n| after.contains_key(*n) && known(n) && !passing(n) && !ours.contains_key(*n)).collect();
+    assert!(missing.is_empty(), "node_exporter has these, we do not: {missing:#?}");
+    let more: Vec<&String> =
+        ours.keys().filter(|n| !passing(n) && !before.contains_key(*n) && !after.contains_key(*n)).collect();
+    assert!(more.is_empty(), "we have these, node_exporter does not: {more:#?}");
+
+    let mut compared = 0;
+    for (name, value) in &ours {
+        let (Some(low), Some(high)) = (before.get(name), after.get(name)) else { continue };
+        if begins(name, &["node_processes_"]) || (begins(name, &RESTLESS) && !begins(name, &STEADY)) {
+            continue;
+        }
+        // Sums of nanoseconds are rounded differently.
+        let slack = 1e-6 * high.abs().max(1.0);
+        let (low, high) = (low.min(*high) - slack, low.max(*high) + slack);
+        assert!((low..=high).contains(value), "{name} is {value}, node_exporter saw {low} and then {high}");
+        compared += 1;
+    }
+    assert!(compared > 200, "{compared}");
+}

@@ -1,0 +1,152 @@
+//! `heartbeat` and `webhook` on the real server, told by a real HTTP client.
+
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::kinds::daemon::program;
+use crate::server::{Place, Server, wait_for};
+
+/// Calls with curl and gives status and body.
+fn curl(server: &Server, path: &str, args: &[&str]) -> (u16, Value) {
+    let url = format!("http://{}{path}", server.http().trim_start_matches("http://"));
+    let out = Command::new("curl")
+        .args(["-sS", "--max-time", "30", "-w", "\n%{http_code}"])
+        .args(args)
+        .arg(url)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(out.stdout).unwrap();
+    let (body, status) = text.rsplit_once('\n').unwrap();
+    (status.parse().unwrap(), serde_json::from_str(body).unwrap_or(Value::Null))
+}
+
+/// Waits until the monitor's last result is what is wanted, and gives it.
+fn seen(server: &Server, monitor: &str, verdict: &str, text: &str) -> Value {
+    wait_for(&format!("{monitor} to be {verdict}: {text}"), || {
+        let last = server.get(&format!("/api/v1/monitors/{monitor}"))["last"].clone();
+        let said = last["reason"]["message"].as_str().or(last["summary"].as_str()).unwrap_or_default().to_owned();
+        (last["verdict"] == verdict && said.contains(text)).then_some(last)
+    })
+}
+
+fn serve(place: &Place) -> Server {
+    place.serve_with(|c| {
+        c.env("WATCHDOG_LISTEN", "127.0.0.1:0").env("JOB_TOKEN", "a-token-of-a-job").env("HOOK", "It's a Secret");
+    })
+}
+
+const MONITORS: &str = r#"monitors:
+  - name: backup
+    type: heartbeat
+    token: "${env:JOB_TOKEN}"
+    schedule: "30 3 * * *"
+    timezone: Europe/Berlin
+    grace: 1h
+    max_runtime: 2h
+  - {name: busy, type: heartbeat, token: "${env:JOB_TOKEN}", interval: 1m, max_per_minute: 3}
+  - name: ci
+    type: webhook
+    preset: github
+    signature: {secret: "${env:HOOK}"}
+  - name: grafana
+    type: webhook
+    preset: grafana
+    token: another-token
+"#;
+
+#[test]
+fn a_job_tells_its_start_its_end_and_what_it_printed() {
+    let Some(_) = program("curl", "curl") else { return };
+    let place = Place::new();
+    place.write("monitors.d/all.yaml", MONITORS);
+    let server = serve(&place);
+    seen(&server, "backup", "unknown", "no report yet");
+    let bearer = "authorization: Bearer a-token-of-a-job";
+    assert_eq!(curl(&server, "/api/v1/push/backup/start?token=wrong", &["-X", "POST"]).0, 403);
+    assert_eq!(curl(&server, "/api/v1/push/nobody/start", &["-X", "POST", "-H", bearer]).0, 403);
+    assert_eq!(curl(&server, "/api/v1/push/backup/sideways", &["-X", "POST", "-H", bearer]).0, 400);
+    assert_eq!(curl(&server, "/api/v1/push/backup/start", &["-X", "POST", "-H", bearer]).0, 200);
+    seen(&server, "backup", "unknown", "running for");
+    // As a script calls it: `curl --data-binary @log …/push/backup/$?`.
+    let log = "reading\nsent a-token-of-a-job\ndisk full";
+    assert_eq!(curl(&server, "/api/v1/push/backup/3", &["-H", bearer, "--data-binary", log]).0, 200);
+    let last = seen(&server, "backup", "down", "exit code 3");
+    assert_eq!(last["evidence"]["items"][0][1], "reading\nsent ***\ndisk full");
+    let value = |name: &str| {
+        let samples = last["samples"].as_array().unwrap();
+        samples.iter().find(|s| s["name"] == name).and_then(|s| s["value"].as_f64())
+    };
+    assert_eq!(value("watchdog_heartbeat_exit_code"), Some(3.0));
+    assert!(value("watchdog_heartbeat_run_seconds").is_some_and(|s| s < 120.0));
+    // It survives a crash.
+    server.kill();
+    let server = serve(&place);
+    seen(&server, "backup", "down", "exit code 3");
+    let body = r#"{"message": "7 GiB", "duration": 12.5, "metrics": {"backup_bytes": 7e9}}"#;
+    let json = ["-H", bearer, "-H", "content-type: application/json", "-d"];
+    assert_eq!(curl(&server, "/api/v1/push/backup", &[&json[..], &[body]].concat()).0, 200);
+    seen(&server, "backup", "up", "7 GiB");
+    wait_for("the job's own series", || {
+        let text = server.text("/api/v1/query?query=backup_bytes%7Bmonitor=%22backup%22%7D");
+        text.contains("7000000000").then_some(())
+    });
+    let ours = r#"{"metrics": {"probe_success": 1}}"#;
+    assert_eq!(curl(&server, "/api/v1/push/backup", &[&json[..], &[ours]].concat()).0, 400);
+}
+
+#[test]
+fn a_job_that_runs_wild_is_slowed_down() {
+    let Some(_) = program("curl", "curl") else { return };
+    let place = Place::new();
+    place.write("monitors.d/all.yaml", MONITORS);
+    let server = serve(&place);
+    let statuses: Vec<u16> =
+        (0..5).map(|_| curl(&server, "/api/v1/push/busy/success?token=a-token-of-a-job", &["-X", "POST"]).0).collect();
+    assert_eq!(statuses[..3], [200; 3]);
+    assert!(statuses[3..].contains(&429), "{statuses:?}");
+    let slow = curl(&server, "/api/v1/push/busy/success?token=a-token-of-a-job", &["-X", "POST"]).1;
+    assert!(slow["error"].as_str().unwrap_or_default().contains("too many reports"), "{slow}");
+    assert_eq!(curl(&server, "/api/v1/push/backup/success?token=a-token-of-a-job", &["-X", "POST"]).0, 200);
+}
+
+#[test]
+fn other_systems_open_and_close_what_is_wrong() {
+    let Some(_) = program("curl", "curl") else { return };
+    let place = Place::new();
+    place.write("monitors.d/all.yaml", MONITORS);
+    let server = serve(&place);
+    let json = ["-H", "content-type: application/json", "--data-binary"];
+    let grafana = |status: &str| {
+        format!(
+            r#"{{"alerts": [{{"status": "{status}", "fingerprint": "f", "labels": {{"alertname": "Disk",
+            "severity": "warning"}}, "annotations": {{"summary": "disk of a is full"}}}}]}}"#
+        )
+    };
+    let path = "/api/v1/webhook/grafana?token=another-token";
+    seen(&server, "grafana", "up", "no event yet");
+    assert_eq!(curl(&server, "/api/v1/webhook/grafana", &[&json[..], &[&grafana("firing")]].concat()).0, 403);
+    assert_eq!(curl(&server, path, &[&json[..], &["no json"]].concat()).0, 400);
+    let (status, said) = curl(&server, path, &[&json[..], &[&grafana("firing")]].concat());
+    assert_eq!((status, &said["events"]), (200, &Value::from(1)));
+    seen(&server, "grafana", "degraded", "disk of a is full");
+    curl(&server, path, &[&json[..], &[&grafana("resolved")]].concat());
+    seen(&server, "grafana", "up", "nothing open");
+
+    let body = r#"{"repository": {"full_name": "o/r"}, "workflow_run": {"name": "CI", "head_branch": "main",
+        "display_title": "fix the parser", "conclusion": "failure"}}"#;
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"It's a Secret");
+    let digits: String = ring::hmac::sign(&key, body.as_bytes()).as_ref().iter().map(|b| format!("{b:02x}")).collect();
+    let header = format!("X-Hub-Signature-256: sha256={digits}");
+    let other = body.replace("parser", "lexer");
+    let call = |body: &str| curl(&server, "/api/v1/webhook/ci", &[&json[..], &[body, "-H", &header]].concat());
+    assert_eq!(call(&other).0, 403, "the signature is not that body's");
+    assert_eq!(call(body).0, 200);
+    let last = seen(&server, "ci", "down", "fix the parser");
+    assert!(last["evidence"]["items"][0][1].as_str().unwrap().contains("branch: main"), "{last}");
+    server.kill();
+    let server = serve(&place);
+    seen(&server, "ci", "down", "fix the parser");
+    assert!(!place.log().contains("It's a Secret"));
+}
