@@ -27,6 +27,8 @@ pub struct Diff {
     pub storage: bool,
     /// Whether `heartbeat:` differs.
     pub heartbeat: bool,
+    /// Whether `policy:` differs.
+    pub policy: bool,
     /// Whether `probing:` differs.
     pub probing: bool,
     /// Whether `self:` differs.
@@ -61,6 +63,7 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
     diff.rules = !same(&old.rules, &new.rules);
     diff.server = old.server != new.server;
     diff.storage = (old.storage, old.query, old.intake) != (new.storage, new.query, new.intake);
+    diff.policy = old.policy != new.policy;
     diff.probing = old.probing != new.probing;
     diff.itself = old.itself.hash != new.itself.hash;
     diff.heartbeat = old.heartbeat != new.heartbeat;

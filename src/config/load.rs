@@ -23,6 +23,7 @@ use crate::config::main_file::{self, Main, MainSheet};
 use crate::config::messages::{Messages, Named};
 use crate::config::model::Config;
 use crate::config::monitors::{self, Item, Sheet};
+use crate::config::policy;
 use crate::config::report::{self, Code, Source, whole_file};
 use crate::config::rules::{self, RuleGroup};
 use crate::wire::api::{Level, Problem};
@@ -142,6 +143,7 @@ pub fn load(dir: &Path, catalog: &dyn Catalog, resolver: &dyn Resolver, previous
     let mentions = main.iter().flat_map(|m| &m.sheet.mentions);
     problems.extend(depends::check(&mut monitors, &items, mentions));
     let good = main.as_ref().map(|m| Arc::clone(&m.good)).unwrap_or_default();
+    problems.extend(policy::check(&good.policy, items.iter().copied()));
     problems.extend(kept.values().flat_map(|k| k.sheet.problems.iter().cloned()));
     problems.extend(main.iter().flat_map(|m| m.sheet.problems.iter().cloned()));
     let config = Config {

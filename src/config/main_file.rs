@@ -12,6 +12,7 @@ use crate::alert::policy::Policy;
 use crate::alert::route::EVERY_NOTIFIER;
 use crate::base::nearest::nearest;
 use crate::base::notification::Notifier;
+use crate::base::policy::Policy as Allowed;
 use crate::base::units;
 use crate::config::alerting::{self, Mention};
 use crate::config::catalog::Catalog;
@@ -23,6 +24,7 @@ use crate::config::itself::SelfChecks;
 use crate::config::messages::{self, Messages, Named};
 use crate::config::model::{Limits, RateLimit, Receiver, Server};
 use crate::config::monitors::report_syntax;
+use crate::config::policy;
 use crate::config::probing::Probing;
 use crate::config::report::{Code, Source};
 use crate::config::storage::{IntakeLimits, QueryLimits, Storage};
@@ -51,7 +53,7 @@ pub struct Main {
     /// `heartbeat:`.
     pub heartbeat: Option<Deadman>,
     /// `policy:`.
-    pub policy: Arc<crate::base::policy::Policy>,
+    pub policy: Arc<Allowed>,
     /// `probing:`.
     pub probing: Probing,
     /// `self:`.
@@ -96,13 +98,14 @@ pub fn read(source: &Arc<Source>, messages: &Messages, catalog: &dyn Catalog, re
         main.query = QueryLimits::read(&mut fields);
         main.intake = IntakeLimits::read(&mut fields);
         main.heartbeat = Deadman::read(&mut fields);
+        main.policy = policy::read(&mut fields);
         main.probing = Probing::read(&mut fields);
         main.itself = SelfChecks::read(&mut fields, catalog);
         let declared;
         (declared, main.receivers) = receivers(&mut fields, &main.server, catalog);
-        let (mut policy, named) = alerting::read(&mut fields, &declared);
-        policy.add_notifiers(main.receivers.iter().map(|r| r.name.as_str()));
-        main.alerting = Arc::new(policy);
+        let (mut alerting, named) = alerting::read(&mut fields, &declared);
+        alerting.add_notifiers(main.receivers.iter().map(|r| r.name.as_str()));
+        main.alerting = Arc::new(alerting);
         mentions = named;
         if let Some(entry) = root.as_ref().and_then(|r| r.get("monitors")) {
             let hint = "move them into a file in `monitors.d`";

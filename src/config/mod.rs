@@ -24,6 +24,7 @@ pub mod main_file;
 pub mod messages;
 pub mod model;
 pub mod monitors;
+pub mod policy;
 pub mod probing;
 pub mod render;
 pub mod report;

@@ -9,6 +9,7 @@ use crate::alert::policy::Policy;
 use crate::base::labels::Labels;
 use crate::base::name::MonitorName;
 use crate::base::notification::Notifier;
+use crate::base::policy::Policy as Allowed;
 use crate::config::catalog::Probe;
 use crate::config::deadman::Deadman;
 use crate::config::itself::SelfChecks;
@@ -33,7 +34,7 @@ pub struct Config {
     /// `heartbeat:`; whom we tell that we live.
     pub heartbeat: Option<Deadman>,
     /// `policy:`; what probes may do.
-    pub policy: Arc<crate::base::policy::Policy>,
+    pub policy: Arc<Allowed>,
     /// `probing:`; how hard one host may be probed.
     pub probing: Probing,
     /// `self:`; how we tell whether it is us who do not work.

@@ -45,6 +45,8 @@ pub struct Item {
     pub clash: Problem,
     /// The monitor, unless something is wrong with it.
     pub monitor: Option<Arc<Monitor>>,
+    /// The error to report when it may not do what it says: complete but for code, message and hint.
+    pub target: Problem,
     /// The monitors it depends on, where it says so.
     pub depends_on: Vec<Mention>,
 }
@@ -163,6 +165,9 @@ impl<'a> Reader<'a> {
         let options: Vec<&Entry> = fields.unclaimed().collect();
         let probe = self.probe(&mut fields);
         let head = fields.head();
+        // Where it says what it does to whom; kinds have a word of their own for that.
+        let says = options.iter().find(|entry| matches!(entry.key.as_str(), "command" | "url" | "host"));
+        let target = says.map_or(head, |entry| entry.value.mark());
         fields.finish();
         if probe.is_none() && cx.error_count() == before {
             cx.error(head, Code::BadValue, "the options of this monitor do not stand", "compare them with the guide");
@@ -189,7 +194,9 @@ impl<'a> Reader<'a> {
             monitor.depends_on = depends_on.iter().filter_map(|on| MonitorName::new(&on.name).ok()).collect();
             Arc::new(monitor)
         });
-        self.sheet.items.push(Item { name, clash, monitor, depends_on });
+        let none = String::new();
+        let target = cx.source().problem(Level::Error, target, Code::Forbidden, none.clone(), none);
+        self.sheet.items.push(Item { name, clash, monitor, target, depends_on });
     }
 
     fn name(&self, fields: &mut Fields<'a>) -> Option<(MonitorName, Problem)> {

@@ -43,6 +43,8 @@ pub enum Code {
     Unsupported,
     /// Works, but is probably not meant.
     Suspicious,
+    /// Something that `policy:` of the main file does not allow.
+    Forbidden,
 }
 
 impl Code {
@@ -65,6 +67,7 @@ impl Code {
             Self::Conflict => "W014",
             Self::Unsupported => "W015",
             Self::Suspicious => "W016",
+            Self::Forbidden => "W017",
         }
     }
 }

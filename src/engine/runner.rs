@@ -173,6 +173,10 @@ impl Runner {
     }
 
     async fn probe(&self, monitor: &Monitor, cx: &ProbeCx) -> Outcome {
+        let program = monitor.probe.program.as_deref();
+        if let Some(why) = program.and_then(|program| cx.policy.refuses_program(program)) {
+            return Outcome::unknown("blocked_program", why);
+        }
         // Calling `probe` may panic before it returns a future, so the call stands inside the guard.
         let guarded = AssertUnwindSafe(async { monitor.probe.collector.probe(cx).await }).catch_unwind();
         match time::timeout_at(cx.deadline + GRACE, guarded).await {

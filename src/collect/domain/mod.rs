@@ -25,7 +25,7 @@ use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, found, unjudged};
 use crate::collect::kind::{Flag, Form, Kind, Operand};
 use crate::collect::mask::Mask;
-use crate::collect::tls::{Protocol, TlsSpec};
+use crate::collect::tls::{TlsSpec, alpn};
 use crate::collect::trace::Trace;
 use crate::config::catalog::Probe;
 use crate::config::fields::{Fields, Text};
@@ -104,8 +104,8 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let limits = Duration::from_secs(3_600)..=STALE_FOR;
     let used_for = fields.duration("cache", limits).unwrap_or(USED_FOR);
     let tls = match fields.node("tls").is_some() {
-        true => fields.nested("tls").and_then(|own| TlsSpec::read(own, Protocol::Raw)),
-        false => Some(TlsSpec::system(Protocol::Raw)),
+        true => fields.nested("tls").and_then(|own| TlsSpec::read(own, alpn::HTTP1)),
+        false => Some(TlsSpec::system(alpn::HTTP1)),
     };
     let mut bad = BAD.map(str::to_owned).to_vec();
     let (mut valid_for, mut good, mut nameservers) = (None, Vec::new(), None);

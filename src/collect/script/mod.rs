@@ -115,6 +115,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         return None;
     }
     let shown = argv.iter().map(Text::shown).collect::<Vec<_>>().join(" ");
+    let program = argv.first().map(|text| text.value().to_owned()).unwrap_or_default();
     let argv = argv.into_iter().map(Text::secret).collect();
     let max_processes = max_processes.map_or(MAX_PROCESSES, i64::unsigned_abs);
     let shape = Script {
@@ -130,7 +131,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         max_memory,
         mask,
     };
-    Some(Probe::new("script", shown, shape))
+    Some(Probe::new("script", shown, shape).runs(&program))
 }
 
 /// The program and its arguments.

@@ -39,13 +39,16 @@ fn examples(page: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Keys that an example of the main file begins with.
-const MAIN: [&str; 10] = [
+const MAIN: [&str; 13] = [
     "notifiers:",
     "server:",
     "storage:",
     "query:",
     "intake:",
     "heartbeat:",
+    "self:",
+    "probing:",
+    "policy:",
     "inhibit:",
     "time_windows:",
     "maintenance:",

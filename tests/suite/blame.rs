@@ -1,0 +1,101 @@
+//! Whose fault a failure is, on the real binary: this machine's, a parent's, or the target's.
+
+use std::net::{SocketAddr, TcpListener};
+
+use serde_json::Value;
+
+use crate::kinds::daemon::free_port;
+use crate::server::{Place, Server, wait_for};
+
+/// The states of all monitors and the first words of what they say.
+fn rows(server: &Server) -> Vec<(String, String, String)> {
+    let board = server.get("/api/v1/board");
+    let text = |m: &Value, key: &str| m[key].as_str().unwrap_or_default().to_owned();
+    let rows = board["monitors"].as_array().unwrap().iter();
+    rows.map(|m| (text(m, "name"), text(m, "state"), text(m, "headline"))).collect()
+}
+
+fn alerts(server: &Server) -> Vec<String> {
+    let board = server.get("/api/v1/board");
+    board["alerts"].as_array().unwrap().iter().map(|a| a["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn while_no_reference_answers_nothing_is_down_and_one_alert_speaks_for_all() {
+    let reference = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let place = Place::new();
+    place.write(
+        "watchdog.yaml",
+        &format!(
+            "self:\n  references: [{{type: tcp, host: \"{reference}\"}}]\n  \
+             interval: 1s\n  default_route: false\n  resolver: false\n"
+        ),
+    );
+    // A name that no resolver knows: down, whatever network there is.
+    let mut monitors = "defaults: {interval: 1s, timeout: 900ms, alert: {after: 1}}\nmonitors:\n".to_owned();
+    for i in 0..10 {
+        monitors.push_str(&format!("  - {{name: m{i}, type: tcp, host: \"host{i}.invalid:80\"}}\n"));
+    }
+    // What runs on this machine is judged all the same.
+    monitors.push_str("  - {name: here, type: script, command: [\"false\"], alert: false}\n");
+    place.write("monitors.d/a.yaml", &monitors);
+    let server = place.serve();
+    wait_for("verdicts", || {
+        let rows = rows(&server);
+        let ours = |r: &(String, String, String)| {
+            r.1 == "unknown" && r.2.starts_with("none of our references answers (`127.0.0.1:")
+        };
+        let judged = rows.iter().all(|r| if r.0 == "here" { r.1 == "down" } else { ours(r) });
+        (rows.len() == 11 && judged).then_some(())
+    });
+    wait_for("the alert about ourselves", || (alerts(&server) == ["WatchdogSelfImpaired"]).then_some(()));
+    let metrics = server.text("/metrics");
+    assert!(metrics.contains("watchdog_self_impaired 1"), "{metrics}");
+
+    let _answers = TcpListener::bind(reference).unwrap();
+    wait_for("down", || rows(&server).iter().all(|r| r.1 == "down").then_some(()));
+    wait_for("alerts of the monitors alone", || {
+        let found = alerts(&server);
+        (found.len() == 10 && found.iter().all(|a| a == "MonitorDown")).then_some(())
+    });
+    assert_eq!(server.stop(), 0);
+}
+
+#[test]
+fn what_depends_on_a_monitor_that_is_down_is_unknown_and_pages_once_it_fails_alone() {
+    let gateway = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let place = Place::new();
+    place.write(
+        "monitors.d/a.yaml",
+        &format!(
+            "defaults: {{interval: 1s, timeout: 900ms, alert: {{after: 1}}}}\nmonitors:\n\
+             \x20 - {{name: gateway, type: tcp, host: \"{gateway}\"}}\n\
+             \x20 - {{name: shop, type: script, command: [\"false\"], depends_on: [gateway]}}\n"
+        ),
+    );
+    let server = place.serve();
+    wait_for("unknown", || {
+        let rows = rows(&server);
+        let down = rows[0].1 == "down";
+        let excused = rows[1].1 == "unknown" && rows[1].2.starts_with("`gateway` is down, and this depends on it");
+        (down && excused).then_some(())
+    });
+    let of_shop = |server: &Server| {
+        let board = server.get("/api/v1/board");
+        let found = board["alerts"].as_array().unwrap().iter().filter(|a| a["monitor"] == "shop").cloned();
+        found.collect::<Vec<Value>>()
+    };
+    assert_eq!(of_shop(&server), Vec::<Value>::new());
+    wait_for("the stored state", || {
+        let found = server.get("/api/v1/query?query=watchdog_monitor_state%7Bmonitor%3D%22shop%22%7D");
+        (found["data"]["result"][0]["value"][1] == "5").then_some(())
+    });
+    let why = server.get("/api/v1/why?about=shop");
+    assert!(why.to_string().contains("`gateway` is down"), "{why}");
+
+    let _up = TcpListener::bind(gateway).unwrap();
+    wait_for("an alert of the child", || of_shop(&server).iter().any(|a| a["state"] == "firing").then_some(()));
+    let rows = rows(&server);
+    assert_eq!((rows[0].1.as_str(), rows[1].1.as_str()), ("up", "down"));
+    assert_eq!(server.stop(), 0);
+}
