@@ -30,6 +30,19 @@ impl Clock {
         Self(Source::Virtual { origin: Instant::now(), at })
     }
 
+    /// The current time as finely as the system tells it, for protocols that compare clocks.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
+    pub fn since_epoch(&self) -> Duration {
+        match self.0 {
+            Source::System => {
+                std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or(Duration::ZERO)
+            }
+            Source::Virtual { origin, at } => {
+                Duration::from_millis(u64::try_from(at.millis()).unwrap_or(0)) + origin.elapsed()
+            }
+        }
+    }
+
     /// The current time.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
     pub fn now(&self) -> Timestamp {

@@ -197,10 +197,12 @@ enum Test {
     Contains(String),
     Lacks(String),
     Matches(Regex),
+    Avoids(Regex),
 }
 
 impl TextCheck {
-    /// Reads `contains`, `not_contains` and `matches`; each is one value or a list. `what` opens the names.
+    /// Reads `contains` and `matches`, and `with_not` also `not_contains` and `not_matches`; each is one value or a list.
+    /// `what` opens the names.
     pub fn read(fields: &mut Fields<'_>, what: &str, with_not: bool) -> Vec<Self> {
         let mut checks = Vec::new();
         for text in fields.texts("contains") {
@@ -222,6 +224,16 @@ impl TextCheck {
                 Err(e) => bad_regex(fields, &text, &e),
             }
         }
+        let avoided = if with_not { fields.texts("not_matches") } else { Vec::new() };
+        for text in avoided {
+            match regex(text.value()) {
+                Ok(re) => {
+                    let name = format!("{what} does not match /{}/", found(text.shown()));
+                    checks.push(Self { name, test: Test::Avoids(re) });
+                }
+                Err(e) => bad_regex(fields, &text, &e),
+            }
+        }
         checks
     }
 
@@ -232,7 +244,7 @@ impl TextCheck {
 
     /// Whether it is a regular expression.
     pub fn is_regex(&self) -> bool {
-        matches!(self.test, Test::Matches(_))
+        matches!(self.test, Test::Matches(_) | Test::Avoids(_))
     }
 
     /// Whether it holds for `text`.
@@ -241,6 +253,7 @@ impl TextCheck {
             Test::Contains(part) => text.contains(part.as_str()),
             Test::Lacks(part) => !text.contains(part.as_str()),
             Test::Matches(re) => re.is_match(text),
+            Test::Avoids(re) => !re.is_match(text),
         }
     }
 }

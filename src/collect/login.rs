@@ -12,7 +12,7 @@ use tokio_rustls::client::TlsStream;
 use crate::base::outcome::{Evidence, Outcome, Sample, Verdict};
 use crate::base::probe::ProbeCx;
 use crate::base::secret::Secret;
-use crate::collect::dial::{self, Bounded, Peer, PeerError};
+use crate::collect::dial::{self, Bounded, Peer, PeerError, Route};
 use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, Latency, unjudged};
 use crate::collect::kind::{Flag, Form};
@@ -38,7 +38,9 @@ pub const USER: &[Flag] = &[
 pub struct Login {
     /// Whom to connect to.
     pub peer: Peer,
-    /// The same as it was written, without what references resolved to.
+    /// By which way.
+    pub route: Route,
+    /// The server as it was written, without what references resolved to.
     pub shown: String,
     /// The name to log in with.
     pub user: Option<Secret<String>>,
@@ -53,7 +55,7 @@ pub struct Login {
 }
 
 impl Login {
-    /// Reads `host`, `port`, `user`, `password`, `tls` and `latency`.
+    /// Reads `host`, `port`, `user`, `password`, `tls`, `latency` and the options of a [`Route`].
     pub fn read(fields: &mut Fields<'_>, default_port: u16) -> Option<Self> {
         let mut mask = Mask::default();
         let host = fields.need_text("host", "write e.g. `host: db.example.com`");
@@ -68,6 +70,7 @@ impl Login {
         }
         let latency = Latency::read(fields);
         let tls = TlsSpec::read_on_demand(fields, alpn::NONE);
+        let route = Route::read(fields);
         let host = host?;
         mask.add_text(&host);
         let peer = peer(fields, &host, port, default_port)?;
@@ -76,7 +79,7 @@ impl Login {
             None => host.shown().to_owned(),
         };
         let (user, password) = (user.map(Text::secret), password.map(Text::secret));
-        Some(Self { peer, shown, user, password, tls, latency, mask })
+        Some(Self { peer, route, shown, user, password, tls, latency, mask })
     }
 
     /// The name, or nothing.
@@ -94,8 +97,16 @@ impl Login {
     /// # Errors
     /// There is no connection, or its TLS is not to be trusted.
     pub async fn open(&self, cx: &ProbeCx, trace: &mut Trace) -> Result<Line, Fault> {
-        let stream = dial::open(&self.peer, cx, trace).await?;
+        let stream = self.dial(cx, trace).await?;
         self.secure(stream, cx, trace).await
+    }
+
+    /// Connects, and speaks nothing yet.
+    ///
+    /// # Errors
+    /// There is no connection.
+    pub async fn dial(&self, cx: &ProbeCx, trace: &mut Trace) -> Result<Bounded, Fault> {
+        dial::open_by(&self.peer, &self.route, cx, trace).await
     }
 
     /// The same on a connection that is there already.

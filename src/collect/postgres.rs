@@ -19,10 +19,9 @@ use crate::base::outcome::{Outcome, Sample};
 use crate::base::probe::{Collector, ProbeCx};
 use crate::base::secret::Secret;
 use crate::base::units::{Exact, Short};
-use crate::collect::dial;
 use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, found};
-use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, TLS_ON_DEMAND};
+use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, TLS_ON_DEMAND};
 use crate::collect::login::{Line, Login, USER, io_fault, line_fault};
 use crate::collect::trace::{Trace, phase};
 use crate::collect::value::{ROWS, RowChecks, VALUE, ValueChecks, number};
@@ -77,6 +76,7 @@ pub const KIND: Kind = Kind {
         VALUE,
         ROWS,
         TLS_ON_DEMAND,
+        ROUTE,
         LATENCY,
     ],
     read,
@@ -201,7 +201,7 @@ impl Postgres {
 
     /// Connects, and asks for TLS where it is wanted.
     async fn line(&self, cx: &ProbeCx, trace: &mut Trace) -> Result<Line, Fault> {
-        let mut stream = dial::open(&self.login.peer, cx, trace).await?;
+        let mut stream = self.login.dial(cx, trace).await?;
         if self.login.tls.is_some() {
             trace.begin(phase::TLS);
             stream.write_all(&SSL_REQUEST).await.map_err(|e| io_fault("asking for TLS", &e))?;

@@ -17,7 +17,7 @@ use crate::base::secret::Secret;
 use crate::base::units::Short;
 use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, found};
-use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, TLS_ON_DEMAND};
+use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, TLS_ON_DEMAND};
 use crate::collect::login::{Line, Login, USER, io_fault};
 use crate::collect::trace::{Trace, phase};
 use crate::collect::value::{VALUE, ValueChecks};
@@ -60,6 +60,7 @@ pub const KIND: Kind = Kind {
         ],
         VALUE,
         TLS_ON_DEMAND,
+        ROUTE,
         LATENCY,
     ],
     read,

@@ -144,7 +144,7 @@ impl Medium for Datagrams<'_> {
         }
     }
 
-    async fn send(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+    async fn send(&mut self, bytes: &[u8], _: bool) -> Result<(), Fault> {
         self.socket.send(bytes).await.map(drop).map_err(|e| self.fault("sending", &e))
     }
 
@@ -169,7 +169,7 @@ impl Talk for UdpProbe {
         let mut medium = Datagrams { socket, heard, deadline: cx.deadline };
         if !self.script.sends() {
             // A datagram without content is enough for a refusal.
-            medium.send(b"").await?;
+            medium.send(b"", true).await?;
         }
         let handshake = Handshake { tls: None, host: "", now: cx.now };
         self.script.speak(&mut medium, &mut progress, handshake, trace).await?;

@@ -34,11 +34,11 @@ pub struct Probe {
     /// The machine that is probed, without a port, where there is one: what limits per machine count by, and
     /// whose path is looked at when it fails.
     pub host: Option<Box<str>>,
+    /// The program that it runs, where it runs one: what `policy.programs` is asked for.
+    pub program: Option<Box<str>>,
     /// For kinds that are told rather than probing: how often what they were told is judged by the clock,
     /// whatever `interval` or `schedule` say about when it is due.
     pub judged: Option<Duration>,
-    /// The program that it runs, where it runs one: what `policy.programs` is asked for.
-    pub program: Option<Box<str>>,
     /// The probe itself.
     pub collector: Arc<dyn Collector>,
 }
@@ -46,7 +46,7 @@ pub struct Probe {
 impl Probe {
     /// A probe of something that is no other machine.
     pub fn new(kind: &'static str, target: impl Into<String>, collector: impl Collector + 'static) -> Self {
-        Self { kind, target: target.into(), host: None, judged: None, program: None, collector: Arc::new(collector) }
+        Self { kind, target: target.into(), host: None, program: None, judged: None, collector: Arc::new(collector) }
     }
 
     /// The same, of something on this machine of the network.
@@ -56,17 +56,17 @@ impl Probe {
         self
     }
 
-    /// The same, judged this often.
-    #[must_use]
-    pub fn judged(mut self, every: Duration) -> Self {
-        self.judged = Some(every);
-        self
-    }
-
     /// The same, by running this program.
     #[must_use]
     pub fn runs(mut self, program: &str) -> Self {
         self.program = Some(program.into());
+        self
+    }
+
+    /// The same, judged this often.
+    #[must_use]
+    pub fn judged(mut self, every: Duration) -> Self {
+        self.judged = Some(every);
         self
     }
 }

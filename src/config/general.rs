@@ -15,6 +15,7 @@ use crate::config::cx::{Cx, Text};
 use crate::config::fields::Fields;
 use crate::config::model::{Monitor, Schedule};
 use crate::config::report::Code;
+use crate::config::slo::Slo;
 use crate::config::yaml::{Node, Value};
 use crate::wire::api::AlertPolicy;
 
@@ -47,6 +48,8 @@ pub struct General {
     labels: Labels,
     paused: bool,
     alert: Option<AlertPolicy>,
+    /// The objective, which is not the monitor's own business: rules follow from it.
+    pub slo: Option<Slo>,
 }
 
 impl General {
@@ -64,6 +67,7 @@ impl General {
             labels: labels(fields),
             paused: paused(fields),
             alert: alert(fields),
+            slo: Slo::read(fields),
             schedule: schedule?,
         })
     }

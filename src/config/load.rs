@@ -26,6 +26,7 @@ use crate::config::monitors::{self, Item, Sheet};
 use crate::config::policy;
 use crate::config::report::{self, Code, Source, whole_file};
 use crate::config::rules::{self, RuleGroup};
+use crate::config::slo;
 use crate::wire::api::{Level, Problem};
 
 /// Most problems that are listed; a directory of garbage must not fill the memory.
@@ -146,6 +147,9 @@ pub fn load(dir: &Path, catalog: &dyn Catalog, resolver: &dyn Resolver, previous
     problems.extend(policy::check(&good.policy, items.iter().copied()));
     problems.extend(kept.values().flat_map(|k| k.sheet.problems.iter().cloned()));
     problems.extend(main.iter().flat_map(|m| m.sheet.problems.iter().cloned()));
+    let said = items.iter().filter_map(|item| Some((&item.name, item.monitor.as_ref().and(item.slo)?)));
+    let objectives = slo::objectives(&monitors, said, &stale, &previous.config.objectives);
+    let of_objectives = objectives.values().flat_map(|o| o.groups.clone()).collect::<Vec<_>>().into_iter();
     let config = Config {
         server: good.server.clone(),
         storage: good.storage,
@@ -158,7 +162,8 @@ pub fn load(dir: &Path, catalog: &dyn Catalog, resolver: &dyn Resolver, previous
         receivers: good.receivers.clone(),
         alerting: Arc::clone(&good.alerting),
         monitors,
-        rules: kept.values().flat_map(|k| k.rules.iter().cloned()).collect(),
+        rules: of_objectives.chain(kept.values().flat_map(|k| k.rules.iter().cloned())).collect(),
+        objectives,
     };
     let files = tree.files.len();
     Loaded { config: Arc::new(config), problems: listed(problems), files, stale, dir: dir.to_owned(), kept, main }

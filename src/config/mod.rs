@@ -30,6 +30,7 @@ pub mod render;
 pub mod report;
 pub mod resolve;
 pub mod rules;
+pub mod slo;
 pub mod storage;
 pub mod syntax;
 pub mod yaml;

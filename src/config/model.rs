@@ -16,6 +16,7 @@ use crate::config::itself::SelfChecks;
 use crate::config::messages::Messages;
 use crate::config::probing::Probing;
 use crate::config::rules::RuleGroup;
+use crate::config::slo::Objective;
 use crate::config::storage::{IntakeLimits, QueryLimits, Storage};
 use crate::render::words::Language;
 use crate::wire::api::AlertPolicy;
@@ -45,7 +46,9 @@ pub struct Config {
     pub alerting: Arc<Policy>,
     /// Every monitor, paused ones included.
     pub monitors: BTreeMap<MonitorName, Arc<Monitor>>,
-    /// Groups of rules, in order of file.
+    /// Objectives of monitors; their rules are among `rules`.
+    pub objectives: BTreeMap<MonitorName, Arc<Objective>>,
+    /// Groups of rules: those of objectives, then those of files in order.
     pub rules: Vec<Arc<RuleGroup>>,
 }
 

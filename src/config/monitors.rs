@@ -16,6 +16,7 @@ use crate::config::messages::Named;
 use crate::config::model::{Monitor, Schedule};
 use crate::config::report::{Code, Source};
 use crate::config::rules::RuleGroup;
+use crate::config::slo::Slo;
 use crate::config::yaml::{self, Entry, Node, Span, SyntaxKind, Value};
 use crate::wire::api::{Level, Problem};
 
@@ -47,6 +48,8 @@ pub struct Item {
     pub monitor: Option<Arc<Monitor>>,
     /// The error to report when it may not do what it says: complete but for code, message and hint.
     pub target: Problem,
+    /// Its objective.
+    pub slo: Option<Slo>,
     /// The monitors it depends on, where it says so.
     pub depends_on: Vec<Mention>,
 }
@@ -158,6 +161,7 @@ impl<'a> Reader<'a> {
         };
         let mut fields = fields.with_defaults(defaults);
         let general = General::read(&mut fields).and_then(|general| general.settled(&mut fields));
+        let slo = general.as_ref().and_then(|general| general.slo);
         fields.seal_defaults();
         let name = self.name(&mut fields);
         let depends_on: Vec<Mention> = fields.texts("depends_on").iter().map(|text| Mention::of(cx, text)).collect();
@@ -196,7 +200,7 @@ impl<'a> Reader<'a> {
         });
         let none = String::new();
         let target = cx.source().problem(Level::Error, target, Code::Forbidden, none.clone(), none);
-        self.sheet.items.push(Item { name, clash, monitor, target, depends_on });
+        self.sheet.items.push(Item { name, clash, monitor, target, slo, depends_on });
     }
 
     fn name(&self, fields: &mut Fields<'a>) -> Option<(MonitorName, Problem)> {

@@ -23,10 +23,12 @@ use crate::engine::reload::{Applied, ReloadRequest};
 use crate::engine::reports::{Reports, known};
 use crate::engine::ruler::RuleBook;
 use crate::engine::scheduler::Command;
+use crate::engine::sla;
 use crate::engine::storage::jobs::ScrapeJobs;
 use crate::state::{EventFilter, StateDb};
 use crate::wire::api::{ConfigStatus, Events, HistoryPoint, MonitorDetail, ProbeResult, Push, Reloaded};
 use crate::wire::board::{AlertRow, Board, Event, EventKind, MonitorRow};
+use crate::wire::sla::SlaReport;
 
 /// Most events of one page.
 const PAGE: usize = 1_000;
@@ -208,6 +210,11 @@ impl Engine for Core {
             self.reload.try_send(reply).map_err(|_| EngineError::Busy)?;
             answer.await.map_err(|_| EngineError::Stopping)?
         })
+    }
+
+    fn sla(&self, ask: sla::Ask) -> Reply<'_, SlaReport> {
+        let config = Arc::clone(&self.config.borrow().config);
+        Box::pin(async move { sla::report(&self.queries, &config, ask).await })
     }
 
     fn queries(&self) -> &Queries {

@@ -15,8 +15,10 @@ use crate::engine::alerting::Alerting;
 use crate::engine::intake::Intake;
 use crate::engine::query::Queries;
 use crate::engine::ruler::RuleBook;
+use crate::engine::sla::Ask;
 use crate::wire::api::{ConfigStatus, Events, HistoryPoint, MonitorDetail, ProbeResult, Push, Reloaded};
 use crate::wire::board::{Board, EventKind};
+use crate::wire::sla::SlaReport;
 
 /// Why the engine did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -137,6 +139,8 @@ pub trait Engine: Send + Sync {
     fn config(&self) -> Reply<'_, ConfigStatus>;
     /// Loads the configuration directory now.
     fn reload(&self) -> Reply<'_, Reloaded>;
+    /// How available monitors were.
+    fn sla(&self, ask: Ask) -> Reply<'_, SlaReport>;
     /// Questions about series.
     fn queries(&self) -> &Queries;
     /// Alerts, silences, notifications.

@@ -23,6 +23,7 @@ pub mod reports;
 pub mod ruler;
 pub mod runner;
 pub mod scheduler;
+pub mod sla;
 pub mod start;
 pub mod storage;
 pub mod systemd;

@@ -27,4 +27,5 @@ pub mod api;
 pub mod board;
 pub mod metrics;
 pub mod query;
+pub mod sla;
 pub mod stream;

@@ -10,9 +10,10 @@ mod targets;
 type Target = fn(&[u8]);
 
 static TARGET: LazyLock<Target> = LazyLock::new(|| {
-    let all: [(&str, Target); 5] = [
+    let all: [(&str, Target); 6] = [
         ("query", targets::query),
         ("exposition", targets::exposition),
+        ("scrape", targets::scrape),
         ("remote_write", targets::remote_write),
         ("snappy", targets::snappy),
         ("chunk", targets::chunk),

@@ -37,7 +37,7 @@ fn while_no_reference_answers_nothing_is_down_and_one_alert_speaks_for_all() {
         monitors.push_str(&format!("  - {{name: m{i}, type: tcp, host: \"host{i}.invalid:80\"}}\n"));
     }
     // What runs on this machine is judged all the same.
-    monitors.push_str("  - {name: here, type: script, command: [\"false\"], alert: false}\n");
+    monitors.push_str("  - {name: here, type: script, command: [sh, -c, \"exit 2\"], alert: false}\n");
     place.write("monitors.d/a.yaml", &monitors);
     let server = place.serve();
     wait_for("verdicts", || {
@@ -70,7 +70,7 @@ fn what_depends_on_a_monitor_that_is_down_is_unknown_and_pages_once_it_fails_alo
         &format!(
             "defaults: {{interval: 1s, timeout: 900ms, alert: {{after: 1}}}}\nmonitors:\n\
              \x20 - {{name: gateway, type: tcp, host: \"{gateway}\"}}\n\
-             \x20 - {{name: shop, type: script, command: [\"false\"], depends_on: [gateway]}}\n"
+             \x20 - {{name: shop, type: script, command: [sh, -c, \"exit 2\"], depends_on: [gateway]}}\n"
         ),
     );
     let server = place.serve();

@@ -400,6 +400,10 @@ impl Engine for Fake {
         &self.rules
     }
 
+    fn sla(&self, _: watchdog::engine::sla::Ask) -> Reply<'_, watchdog::wire::sla::SlaReport> {
+        Box::pin(std::future::ready(Err(EngineError::Stopping)))
+    }
+
     fn queries(&self) -> &Queries {
         &self.queries
     }

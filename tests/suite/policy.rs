@@ -78,7 +78,7 @@ fn a_folder_describes_and_the_main_file_allows_at_once() {
     assert_eq!(problems[0]["code"], "W017", "{problems}");
     assert_eq!((&problems[0]["file"], &problems[0]["line"]), (&"monitors.d/a.yaml".into(), &5.into()), "{problems}");
     place.write("watchdog.yaml", "policy: {programs: [/usr/bin/true, \"f*\"]}\n");
-    wait_for("a run", || server.row("job").filter(|row| row["state"] == "down"));
+    wait_for("a run", || server.row("job").filter(|row| row["state"] == "degraded"));
     assert_eq!(server.get("/api/v1/config")["problems"].as_array().unwrap().len(), 0);
     assert_eq!(server.stop(), 0);
 }

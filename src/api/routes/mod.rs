@@ -4,6 +4,7 @@ mod alerting;
 pub(super) mod board;
 mod commands;
 mod health;
+mod sla;
 pub(super) mod stream;
 
 use axum::Router;
@@ -60,6 +61,7 @@ fn table() -> Vec<Route> {
         ("/api/v1/routes", &["get"], get(alerting::routes)),
         ("/api/v1/routes/test", &["post"], post(alerting::route_test)),
         ("/api/v1/why", &["get"], get(alerting::why)),
+        ("/api/v1/sla", &["get"], get(sla::sla)),
     ];
     own.extend(prometheus::table());
     own.extend(alertmanager::table());

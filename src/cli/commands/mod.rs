@@ -16,6 +16,7 @@ pub mod reload;
 pub mod rule;
 pub mod serve;
 pub mod silence;
+pub mod sla;
 pub mod status;
 pub mod tsdb;
 pub mod tui;
@@ -89,6 +90,9 @@ pub enum Command {
     Drill(drill::DrillArgs),
     /// Ask for metrics in PromQL: now, at a time, or over a range
     Query(query::QueryArgs),
+    /// Report how available monitors were
+    #[command(subcommand)]
+    Sla(sla::SlaCommand),
     /// Probe a target once, without a server and without files
     Probe(Box<probe::ProbeArgs>),
     /// Tell a heartbeat monitor how a job fares, or run the job and tell it all
@@ -133,6 +137,7 @@ pub fn run(command: Option<Command>, ui: &mut Ui, cx: &Context) -> Done {
         Some(Command::Notify(command)) => notify::run(&command, ui, cx),
         Some(Command::Drill(args)) => drill::run(&args, ui, cx),
         Some(Command::Query(args)) => query::run(&args, ui, cx),
+        Some(Command::Sla(command)) => sla::run(&command, ui, cx),
         Some(Command::Tsdb(command)) => tsdb::run(&command, ui, cx),
         Some(Command::Completions(args)) => completions::run(&args, ui),
         Some(Command::Man(args)) => man::run(&args, ui),

@@ -46,9 +46,9 @@ pub struct Cert {
     pub authority: bool,
     /// Whether it names itself as its issuer.
     pub self_issued: bool,
-    subject_der: Box<[u8]>,
-    issuer_der: Box<[u8]>,
-    der: Box<[u8]>,
+    pub(crate) subject_der: Box<[u8]>,
+    pub(crate) issuer_der: Box<[u8]>,
+    pub(crate) der: Box<[u8]>,
 }
 
 /// One name that a certificate is for.

@@ -53,6 +53,12 @@ pub const EXPECT: &[Flag] = &[
         Form::Many("REGEX"),
         "Regular expression that the body must match.",
     ),
+    Flag::new(
+        "expect-not-matches",
+        "expect.body.not_matches",
+        Form::Many("REGEX"),
+        "Regular expression that the body must not match.",
+    ),
     Flag::new("expect-json", "expect.json.*", Form::Pairs('=', "PATH=VALUE"), "JSON path and the value it must have."),
     Flag::new(
         "expect-header",

@@ -118,8 +118,13 @@ impl Request {
             exchange::ask(session.client, hop, cx, &mut run.trace, &mut run.answer).await?;
             let Some(answer) = &run.answer else { return Ok(()) };
             if let Some(auth) = &self.auth
-                && let Some(next) = Box::pin(challenged(auth, hop, answer, run.challenged, run.token.as_deref())).await
+                && let Some(mut next) =
+                    Box::pin(challenged(auth, hop, answer, run.challenged, run.token.as_deref())).await
             {
+                if let Some(jar) = &mut session.jar {
+                    jar.store(next.url(), &answer.headers);
+                    next.set_cookies(jar.header(next.url()));
+                }
                 run.challenged = true;
                 run.hop = Some(next);
                 continue;

@@ -35,7 +35,7 @@ const DEFAULT_REDIRECTS: i64 = 10;
 /// The kind.
 pub const KIND: Kind = Kind {
     name: "http",
-    about: "One HTTP request.",
+    about: "One HTTP request, or several steps.",
     operand: Some(Operand::One { path: "url", name: "URL", help: "Address, e.g. `https://example.com/health`." }),
     flags: &[flags::REQUEST, flags::EXPECT, EXPECT_LATENCY, TLS, ROUTE],
     read,
@@ -227,5 +227,84 @@ pub fn shown_url(url: &Text) -> String {
             }
         }
         None => shown.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::collect::kinds::testing::{build, problems};
+
+    #[test]
+    fn mistakes_are_told_where_they_stand() {
+        #[track_caller]
+        fn check(yaml: &str, want: &str) {
+            let got = problems("http", yaml);
+            assert!(got.iter().any(|p| p.contains(want)), "{yaml}: {got:?}");
+        }
+        let url = |more: &str| format!("{{url: \"http://a.example/\", {more}}}");
+        check("{}", "`url` is missing");
+        check("{url: a.example}", "http://a.example");
+        check("{url: \"ftp://a.example\"}", "only http and https");
+        check(&url("http_version: 3"), "not a version of HTTP");
+        check(&url("proxy: \"ftp://p\""), "no proxy here speaks");
+        check(&url("proxy: \"socks5://p:1080\", connect_to: 192.0.2.1"), "has no effect with a `proxy`");
+        check(&url("headers: {Proxy-Authorization: x}"), "would go to the server");
+        check(&url("headers: {Content-Length: 5}"), "set by the probe itself");
+        check(&url("headers: {X-A: \"a\\nb\"}"), "no header may have");
+        check(&url("body: x, json: {a: 1}"), "a request has one body");
+        check(&url("json: nonsense"), "is not JSON");
+        check(&url("body_file: relative"), "not an absolute path");
+        check(&url("auth: {}"), "`auth` is empty");
+        check(&url("auth: {basic: nobody}"), "no `:` between user and password");
+        check(&url("auth: {basic: \"a:b\", bearer: c}"), "one way, not several");
+        check(&url("auth: {bearer: c}, headers: {Authorization: d}"), "contradict each other");
+        check(&url("auth: {oauth2: {token_url: \"http://x/\", client_id: a}}"), "`client_secret` is missing");
+        check(&url("compression: br"), "not decoded here");
+        check(&url("redirects: 3, follow: false"), "contradict each other");
+        check(&url("expect: {redirects: {count: 1, at_most: 2}}"), "say the same twice");
+        check(&url("expect: {title: \"/(/\"}"), "not a regular expression");
+        check(&url("expect: {header: {X-A: {}}}"), "nothing is said about this header");
+        check(&url("expect: {json: {\"$.a\": {blow: 5}}}"), "did you mean `below`?");
+        check(&url("expect: {json: {\"$.a\": {type: text}}}"), "not a type of JSON");
+        check(&url("expect: {cert: {issuer: x}}, follow: false"), "the address is not https");
+        check("{url: \"https://a/\", expect: {cert: {}}}", "`valid_for` is missing");
+    }
+
+    #[test]
+    fn mistakes_in_steps_are_told_where_they_stand() {
+        #[track_caller]
+        fn check(steps: &str, want: &str) {
+            let got = problems("http", &format!("{{url: \"http://a.example\", steps: {steps}}}"));
+            assert!(got.iter().any(|p| p.contains(want)), "{steps}: {got:?}");
+        }
+        check("[]", "has 0 steps");
+        check("[{name: a}]", "`url` is missing");
+        check("[{url: /a, urll: x}]", "`urll` is not a key here");
+        check("[{name: a, url: /a}, {name: a, url: /b}]", "two steps are called `a`");
+        check("[{url: \"/{{ token }}\"}]", "no step before this one extracts `token`");
+        check("[{url: /, extract: {token: {json: $.t}}}, {url: \"/{{ tokn }}\"}]", "did you mean `token`?");
+        check("[{url: \"/{{ token\"}]", "without its `}}`");
+        check("[{url: /, body: \"{{ a b }}\"}]", "is not a name");
+        check("[{url: \"http://u:p@b.example/\"}]", "holds a user");
+        check("[{url: /, extract: {\"a-b\": {json: $.t}}}]", "not a name for a value");
+        check("[{url: /, extract: {a: {json: $.t, cookie: b}}}]", "comes from one place");
+        check("[{url: /, extract: {a: {regex: '(a)(b)'}}}]", "which is meant?");
+        let got = problems("http", "{url: \"http://a/\", method: POST, steps: [{url: /}]}");
+        assert!(got.iter().any(|p| p.contains("`method` is not a key here")), "{got:?}");
+    }
+
+    #[test]
+    fn no_secret_is_in_the_debug_form() {
+        let text = "{url: \"http://u:pass-word@a.example/?k=${env:Q}\", proxy: \"http://p:proxy-pw@p:1\", \
+                    headers: {X: \"${env:H}\"}, json: {a: \"${env:B}\"}, expect: {body: {contains: \"${env:E}\"}}}";
+        let steps = "{auth: {basic: \"u:pass-word\"}, steps: [{url: \"http://a/${env:Q}\", body: \"${env:B}\"}]}";
+        for text in [text, steps] {
+            let (probe, problems) = build("http", text);
+            assert!(problems.is_empty(), "{problems:?}");
+            let shown = format!("{:?}", probe.unwrap());
+            for secret in ["pass-word", "proxy-pw", "resolved-"] {
+                assert!(!shown.contains(secret), "{secret}: {shown}");
+            }
+        }
     }
 }

@@ -11,10 +11,9 @@ use crate::base::outcome::{Outcome, Sample};
 use crate::base::probe::{Collector, ProbeCx};
 use crate::base::secret::Secret;
 use crate::base::units::{Exact, Short};
-use crate::collect::dial;
 use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, found};
-use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, TLS_ON_DEMAND};
+use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, TLS_ON_DEMAND};
 use crate::collect::login::{Line, Login, USER};
 use crate::collect::mysql::wire::{Account, Failed, Greeting, Refusal, Wire};
 use crate::collect::trace::{Trace, phase};
@@ -65,6 +64,7 @@ pub const KIND: Kind = Kind {
         VALUE,
         ROWS,
         TLS_ON_DEMAND,
+        ROUTE,
         LATENCY,
     ],
     read,
@@ -141,7 +141,7 @@ impl Collector for Mysql {
 
 impl Mysql {
     async fn talk(&self, cx: &ProbeCx, trace: &mut Trace, seen: &mut Seen) -> Result<(), Fault> {
-        let stream = dial::open(&self.login.peer, cx, trace).await?;
+        let stream = self.login.dial(cx, trace).await?;
         trace.begin(phase::AUTH);
         let (wire, greeting) = Wire::greet(stream).await?;
         let greeting: Greeting = greeting.map_err(|r| refused(&r, "connecting", seen))?;

@@ -21,6 +21,10 @@ use crate::collect::prometheus::relabel::{self, Draft, Rule};
 
 /// Samples further ahead of our clock are not taken, in milliseconds.
 const AHEAD_MS: i64 = 600_000;
+/// Samples further behind it are not taken, either: Prometheus' store is closed to them by then.
+const BEHIND_MS: i64 = 3_600_000;
+/// Series that are gone whose newest time is remembered, for those with times of their own.
+const MOST_TIMED: usize = 10_000;
 /// Longest encoded label set that the store takes, in bytes.
 const LONGEST_LABELS: usize = 64 << 10;
 /// Descriptions that are remembered of one target.
@@ -106,6 +110,8 @@ struct Entry {
     followed: u64,
     /// Its newest sample's time.
     newest: i64,
+    /// That time was the target's.
+    timed: bool,
 }
 
 /// The memory of one target.
@@ -115,6 +121,8 @@ pub struct Cache {
     scrape: u64,
     series: HashMap<Box<str>, Entry, ahash::RandomState>,
     described: HashMap<Box<str>, Meta>,
+    /// The newest time of series that are gone, where it was the target's: it must not go back when they return.
+    timed: HashMap<Labels, i64, ahash::RandomState>,
     /// How many texts there were after the last scrape that worked.
     successful: usize,
     /// Size of the last batch.
@@ -127,7 +135,8 @@ impl Cache {
     /// An empty memory for a target with these labels.
     pub fn new(target: Labels) -> Self {
         let series = HashMap::default();
-        Self { scrape: 2, series, described: HashMap::new(), successful: 0, room: (0, 0), target }
+        let timed = HashMap::default();
+        Self { scrape: 2, series, described: HashMap::new(), timed, successful: 0, room: (0, 0), target }
     }
 
     /// Encoded labels of every series that is alive.
@@ -219,7 +228,16 @@ impl Cache {
         }
         if worked || known > self.successful * 2 + GROWTH {
             let this = self.scrape;
-            self.series.retain(|_, entry| entry.seen == this);
+            let timed = &mut self.timed;
+            self.series.retain(|_, entry| {
+                let there = entry.seen == this;
+                if let Some(labels) = entry.labels.take_if(|_| !there && entry.timed)
+                    && timed.len() < MOST_TIMED
+                {
+                    timed.insert(labels, entry.newest);
+                }
+                there
+            });
         }
         self.scrape += 1;
     }
@@ -303,11 +321,11 @@ impl Appender<'_> {
             if limit > 0 && self.taken > limit {
                 return Ok(());
             }
-            if t < entry.newest || t > self.now + AHEAD_MS {
+            if t < entry.newest || !(self.now - BEHIND_MS..=self.now + AHEAD_MS).contains(&t) {
                 self.counts.not_taken += 1;
                 return Ok(());
             }
-            entry.newest = t;
+            (entry.newest, entry.timed) = (t, time.is_some());
             if follow {
                 entry.followed = this;
             }
@@ -323,7 +341,7 @@ impl Appender<'_> {
         let (t, this) = (time.unwrap_or(self.now), self.cache.scrape);
         let limit = self.intake.sample_limit;
         let follow = time.is_none() || self.intake.track_timestamps;
-        let entry = |labels, followed| Entry { labels, seen: this, followed, newest: t };
+        let entry = |labels, followed| Entry { labels, seen: this, followed, newest: t, timed: time.is_some() };
         if !self.relabelled(pairs) {
             self.cache.series.insert(text.into(), entry(None, 0));
             return Ok(());
@@ -339,11 +357,13 @@ impl Appender<'_> {
         if limit > 0 && self.taken > limit {
             return Ok(());
         }
-        if t > self.now + AHEAD_MS {
+        let known = self.cache.timed.get(self.labels.as_key()).copied().unwrap_or(i64::MIN);
+        if t < known || !(self.now - BEHIND_MS..=self.now + AHEAD_MS).contains(&t) {
             self.counts.not_taken += 1;
             return Ok(());
         }
         let labels = self.labels.labels();
+        self.cache.timed.remove(&labels);
         self.batch.series_of(labels.as_key());
         self.batch.push(t, value);
         self.cache.series.insert(text.into(), entry(Some(labels), if follow { this } else { 0 }));
@@ -523,7 +543,7 @@ mod tests {
     #[test]
     fn a_failed_scrape_ends_everything_once() {
         let mut s = Scraper::new(Intake::default());
-        s.text("a 1\nb 2\n");
+        drop(s.text("a 1\nb 2\n"));
         let mut batch = Batch::default();
         s.cache.failed(s.now, &mut batch);
         assert_eq!(s.told(&batch), [r#"{__name__="a", …} end"#, r#"{__name__="b", …} end"#]);
@@ -553,9 +573,17 @@ mod tests {
         let (stored, ..) = s.text("c 2\n");
         assert_eq!(stored, [r#"{__name__="c", …} 2"#], "a series with its own time is not followed");
         s.intake.track_timestamps = true;
-        s.text("a 1 7\n");
+        drop(s.text("a 1 7\n"));
         let (stored, ..) = s.text("c 2\n");
         assert_eq!(stored, [r#"{__name__="a", …} end"#, r#"{__name__="c", …} 2"#]);
+        // Gone and back again, the newest time is still known.
+        assert_eq!(s.text("b 1 1002000\n").0[0], r#"{__name__="b", …} 1 at 1002000"#);
+        assert_eq!(s.text("b 2 1001999\n").1.not_taken, 1);
+        drop(s.text("c 1\n"));
+        assert_eq!(s.text("b 2 1001999\n").1, Counts { scraped: 1, kept: 1, added: 0, not_taken: 1 });
+        assert_eq!(s.text("b 2 1002001\n").1.added, 1);
+        s.now += 10 * BEHIND_MS;
+        assert_eq!(s.text("d 1 1002002\n").1.not_taken, 1, "hours ago");
         s.intake.honor_timestamps = false;
         assert_eq!(s.text("a 1 7\nc 1\n").0[0], r#"{__name__="a", …} 1"#);
     }
@@ -582,7 +610,7 @@ mod tests {
         let read = |to: &mut Appender<'_>| {
             to.sample("a", STALE_NAN, None, || Err(LineError::NotUtf8)).map_err(|f| f.in_line(1))
         };
-        s.text("a 1\n");
+        drop(s.text("a 1\n"));
         s.cache.scraped(&s.intake, s.now + 1, &mut batch, read).1.unwrap();
         assert!(batch.iter().flat_map(|(_, samples)| samples).all(|(_, v)| !is_stale(*v)));
     }
@@ -609,7 +637,7 @@ mod tests {
         #[track_caller]
         fn check(intake: Intake, text: &str, why: &str) {
             let mut s = Scraper::new(intake);
-            s.text("before 1\n");
+            drop(s.text("before 1\n"));
             let (stored, _, done) = s.text(text);
             assert_eq!(done.unwrap_err(), why, "{text}");
             assert_eq!(stored, [r#"{__name__="before", …} end"#]);

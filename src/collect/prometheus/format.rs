@@ -101,6 +101,11 @@ pub fn of(content_type: &str, fallback: Option<Protocol>) -> Result<Protocol, St
     })
 }
 
+/// As much of a text as a message shows.
+fn short(text: &str) -> String {
+    text[..text.floor_char_boundary(40)].to_owned()
+}
+
 /// Gives every sample of an answer to `to`.
 ///
 /// # Errors
@@ -129,10 +134,51 @@ pub fn read(body: &[u8], protocol: Protocol, to: &mut Appender<'_>) -> Result<()
                 to.describe(name, |meta| meta.kind = kind);
             }
             Line::Help(name, help) => to.describe(name, |meta| help.as_ref().clone_into(&mut meta.help)),
-            Line::Unit(name, unit) => to.describe(name, |meta| unit.clone_into(&mut meta.unit)),
+            Line::Unit(name, unit) => {
+                if !unit.is_empty() && !name.strip_suffix(unit).is_some_and(|rest| rest.ends_with('_')) {
+                    return Err(Refused::Line(n + 1, LineError::Unexpected(format!("# UNIT {}", short(name)))));
+                }
+                to.describe(name, |meta| unit.clone_into(&mut meta.unit));
+            }
+            // Neither empty lines nor comments are part of OpenMetrics.
+            Line::Nothing if format == Format::OpenMetrics && !parser.ended() => {
+                return Err(Refused::Line(n + 1, LineError::Unexpected(short(line))));
+            }
             // A line that cannot be split and is a sample all the same does not exist.
             Line::Sample(..) | Line::End | Line::Nothing => {}
         }
     }
     if format == Format::OpenMetrics && !parser.ended() { Err(Refused::NoEnd) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_is_what_prometheus_asks_for() {
+        let text = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+                    application/openmetrics-text;version=0.0.1;q=0.5,\
+                    text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+        assert_eq!(accept(&DEFAULT), text);
+        assert!(accept(&[Protocol::Protobuf]).ends_with("encoding=delimited;q=0.6,*/*;q=0.5"));
+    }
+
+    #[test]
+    fn an_answer_says_what_it_is() {
+        #[track_caller]
+        fn check(content: &str, want: Option<Protocol>) {
+            assert_eq!(of(content, None).ok(), want, "{content}");
+            assert_eq!(of(content, Some(Protocol::Text004)), Ok(want.unwrap_or(Protocol::Text004)), "{content}");
+        }
+        check("text/plain; version=0.0.4; charset=utf-8", Some(Protocol::Text004));
+        check("Text/Plain", Some(Protocol::Text004));
+        check("application/openmetrics-text; version=1.0.0", Some(Protocol::OpenMetrics100));
+        let protobuf = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
+        check(protobuf, Some(Protocol::Protobuf));
+        check("application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=text", None);
+        check("application/vnd.google.protobuf", None);
+        check("text/html", None);
+        check("", None);
+    }
 }

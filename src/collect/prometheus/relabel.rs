@@ -252,7 +252,14 @@ fn rule(fields: &mut Fields<'_>) -> Option<Rule> {
                 let all: Vec<&str> = ACTIONS.iter().map(|(name, _)| *name).collect();
                 fields.error(text.span, Code::BadValue, message, format!("write one of: {}", all.join(", ")));
             }
-            found.unwrap_or(Action::Replace)
+            match found {
+                Some(action) => action,
+                // Which keys it takes is not known then.
+                None => {
+                    fields.claim_rest();
+                    return None;
+                }
+            }
         }
     };
     let source: Vec<String> = fields.texts("source_labels").iter().map(|t| t.value().to_owned()).collect();

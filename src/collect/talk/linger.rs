@@ -16,11 +16,23 @@ struct State {
     gone: AtomicBool,
     /// Who waits on the stream. Locked for one replacement.
     waiting: Mutex<Option<Waker>>,
+    /// The beginning of what was heard. Locked for one copy.
+    first: Mutex<Vec<u8>>,
 }
+
+/// Bytes of the beginning that are kept: a banner.
+const MAX_FIRST: usize = 1024;
 
 /// Ends the stream when dropped: lives in the probe's future.
 #[derive(Debug)]
 pub struct Leash(Arc<State>);
+
+impl Leash {
+    /// The beginning of what was heard.
+    pub fn first(&self) -> Vec<u8> {
+        self.0.first.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
 
 impl Drop for Leash {
     fn drop(&mut self) {
@@ -57,7 +69,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Leashed<S> {
         }
         let before = buf.filled().len();
         let read = Pin::new(&mut self.inner).poll_read(cx, buf);
-        self.left = self.left.saturating_sub(buf.filled().len() - before);
+        let new = &buf.filled()[before..];
+        let mut first = self.state.first.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = MAX_FIRST - first.len();
+        first.extend_from_slice(&new[..new.len().min(room)]);
+        drop(first);
+        self.left = self.left.saturating_sub(new.len());
         read
     }
 }

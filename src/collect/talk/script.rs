@@ -27,8 +27,8 @@ pub trait Medium {
     /// Waits for more; 0 at the end.
     fn hear(&mut self) -> impl Future<Output = Result<usize, Fault>> + Send;
 
-    /// Sends.
-    fn send(&mut self, bytes: &[u8]) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// Sends; `binary` is of interest to those that tell text and bytes apart.
+    fn send(&mut self, bytes: &[u8], binary: bool) -> impl Future<Output = Result<(), Fault>> + Send;
 
     /// Encrypts what follows.
     fn encrypt(
@@ -51,7 +51,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Medium for Wire<'_, S> {
         Wire::hear(self).await
     }
 
-    async fn send(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+    async fn send(&mut self, bytes: &[u8], _: bool) -> Result<(), Fault> {
         Wire::send(self, bytes).await
     }
 
@@ -96,10 +96,16 @@ pub struct Spoken {
 impl Script {
     /// Reads `send`, `send_line`, `send_hex`, `expect`, `steps` and `latency`.
     pub fn read(fields: &mut Fields<'_>, mask: &mut Mask) -> Self {
+        Self::read_with(fields, mask, |_| {})
+    }
+
+    /// The same, with what else a kind takes below `expect`.
+    pub fn read_with(fields: &mut Fields<'_>, mask: &mut Mask, more: impl FnOnce(&mut Fields<'_>)) -> Self {
         let send = Payload::read(fields, mask, false);
         let mut expect = Vec::new();
         if let Some(mut own) = fields.nested_of("expect", "contains") {
             expect = TextCheck::read(&mut own, "answer", true);
+            more(&mut own);
             own.finish();
         }
         let steps = Step::read_all(fields, mask);
@@ -158,7 +164,7 @@ impl Script {
     /// Sends, and reads until everything expected has come, the peer is done, or the limit is reached.
     async fn exchange<M: Medium>(&self, medium: &mut M) -> Result<(), Fault> {
         if let Some(send) = &self.send {
-            medium.send(&send.bytes(&Known::default())).await?;
+            medium.send(&send.bytes(&Known::default()), send.is_binary()).await?;
         }
         let mut judged_at = 0;
         while !self.expect.is_empty() && medium.heard().bytes.len() < MAX_HEARD {
@@ -297,7 +303,7 @@ async fn step_once<M: Medium>(
         }
     }
     if let Some(send) = &step.send {
-        medium.send(&send.bytes(known)).await?;
+        medium.send(&send.bytes(known), send.is_binary()).await?;
     }
     if step.starttls {
         let Some(tls) = handshake.tls else { return Err(Fault::target("starttls", "this kind speaks no TLS")) };

@@ -49,10 +49,12 @@ pub enum Pattern {
 /// Something to send.
 #[derive(Debug)]
 pub enum Payload {
-    /// Text, in which `$1` and `${name}` stand for pieces of what came.
+    /// Text as it is.
+    Text(Secret<String>),
+    /// Text in which `$1` and `${name}` stand for pieces of what came.
     Template(Secret<String>),
-    /// Bytes as they are.
-    Raw(Secret<Vec<u8>>),
+    /// Bytes.
+    Hex(Secret<Vec<u8>>),
 }
 
 impl Payload {
@@ -69,7 +71,7 @@ impl Payload {
         }
         if let Some(hex) = hex {
             return match unhex(hex.value()) {
-                Some(bytes) => Some(Self::Raw(Secret::new(bytes))),
+                Some(bytes) => Some(Self::Hex(Secret::new(bytes))),
                 None => {
                     let message = "`send_hex` is not pairs of hexadecimal digits";
                     fields.error(hex.span, Code::BadValue, message, "write e.g. `send_hex: 00 ff 1a`");
@@ -82,16 +84,19 @@ impl Payload {
             (None, Some(line)) => Secret::new(format!("{}\r\n", line.value())),
             (None, None) => return None,
         };
-        match template {
-            true => Some(Self::Template(text)),
-            false => Some(Self::Raw(Secret::new(text.reveal().clone().into_bytes()))),
-        }
+        Some(if template { Self::Template(text) } else { Self::Text(text) })
+    }
+
+    /// Whether it is bytes rather than text, for protocols that tell them apart.
+    pub fn is_binary(&self) -> bool {
+        matches!(self, Self::Hex(_))
     }
 
     /// The bytes to send, with pieces of what came put in.
     pub fn bytes(&self, known: &Known) -> Vec<u8> {
         match self {
-            Self::Raw(bytes) => bytes.reveal().clone(),
+            Self::Hex(bytes) => bytes.reveal().clone(),
+            Self::Text(text) => text.reveal().clone().into_bytes(),
             Self::Template(text) => known.expand(text.reveal()).into_bytes(),
         }
     }

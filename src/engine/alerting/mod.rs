@@ -2,7 +2,7 @@
 //! and waits for the answer, which comes after what was wished for is committed.
 
 mod foreign;
-mod preview;
+pub(crate) mod preview;
 pub(crate) mod setup;
 mod silences;
 pub(crate) mod views;

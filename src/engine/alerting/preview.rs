@@ -66,7 +66,7 @@ impl Alerting {
 }
 
 /// The labels that the alert of a monitor would have.
-pub(super) fn labels_of(monitor: &Monitor) -> Labels {
+pub(crate) fn labels_of(monitor: &Monitor) -> Labels {
     let severity = monitor.alert.map_or("critical", |a| a.severity.as_str());
     monitor.labels.with(&Labels::new([
         ("alertname", crate::alert::rule::MONITOR_DOWN),

@@ -130,6 +130,9 @@ impl Alerting {
         steps.push(step("value", outcome, text));
         let hold = match monitor.alert {
             None => step("hold", StepOutcome::Skipped, "it raises no alert".to_owned()),
+            Some(_) if row.state == State::Unknown => {
+                step("hold", StepOutcome::Skipped, "nothing is counted while it cannot be judged".to_owned())
+            }
             Some(_) if row.failures == 0 => step("hold", StepOutcome::Skipped, "the last result was good".to_owned()),
             Some(p) if row.failures < p.after => {
                 step("hold", StepOutcome::Waiting, format!("failure {} of {}", row.failures, p.after))

@@ -2,6 +2,7 @@
 //!
 //! Each path is one kind of misbehaviour; see [`serve`].
 
+pub mod h2;
 pub mod tls;
 
 use std::io::Write;

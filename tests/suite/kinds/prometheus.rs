@@ -85,7 +85,6 @@ fn script(n: usize, exporter: &str, now: i64) -> Option<Answer> {
 
 /// OpenMetrics.
 const OPEN: &str = r##"# TYPE requests counter
-# UNIT requests requests
 # HELP requests Requests.
 requests_total{path="/"} {n} 1600000000.123 # {trace_id="x"} 0.67 1600000000.0
 requests_created{path="/"} 1.5e9
@@ -239,11 +238,14 @@ fn comparable(series: Series, version: &str) -> BTreeMap<String, Vec<String>> {
             .filter_map(|(t, bits)| {
                 let at = match scrapes.iter().position(|s| s == t) {
                     Some(n) => format!("scrape {}", n + 1),
-                    None if timed => format!("{t}"),
                     None if *t > scrapes[SCRAPES - 1] => return None,
+                    None if timed => format!("{t}"),
                     None => panic!("{text} has a sample of no scrape: {t}"),
                 };
                 let value = f64::from_bits(*bits);
+                if name == "with_time" && value > SCRAPES as f64 {
+                    return None;
+                }
                 Some(match is_stale(value) {
                     true => format!("{at}: end"),
                     // Takes as long as it takes.

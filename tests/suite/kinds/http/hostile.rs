@@ -1,0 +1,200 @@
+//! Peers of `http` that do what no peer should, above all over HTTP/2 and as proxies.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use watchdog::base::outcome::{Outcome, Verdict};
+use watchdog::task::supervisor::Supervisor;
+
+use crate::evil::Evil;
+use crate::evil::h2::{
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS, Server, frame, header,
+    status,
+};
+use crate::kinds::daemon::probe;
+
+const LIMIT: Duration = Duration::from_secs(5);
+/// How far past its deadline a probe may come back; two busy processors need some.
+const SLACK: Duration = Duration::from_millis(500);
+
+fn class(outcome: &Outcome) -> &str {
+    outcome.reason.as_ref().map_or("", |r| &r.class)
+}
+
+async fn ask(at: &str, limit: Duration) -> Outcome {
+    let start = Instant::now();
+    let got = probe("http", &format!("{{url: \"http://{at}/\", http_version: 2}}"), limit).await;
+    assert!(start.elapsed() < limit + SLACK, "late: {got:?}");
+    got
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn http2_that_is_wrong_gets_the_right_verdict() {
+    let ok = || frame(HEADERS, END_HEADERS, 1, &status("200"));
+    let many: Vec<u8> = (0..300).flat_map(|i| header(&format!("x-{i}"), "y")).collect();
+    let long: Vec<u8> = (0..700).flat_map(|i| header(&format!("x-{i}"), &"y".repeat(120))).collect();
+    let in_pieces = |block: &[u8]| {
+        let mut pieces = block.chunks(16_000);
+        let mut out = frame(HEADERS, 0, 1, pieces.next().unwrap());
+        for piece in pieces {
+            out.extend(frame(CONTINUATION, 0, 1, piece));
+        }
+        out.extend(frame(CONTINUATION, END_HEADERS, 1, &[]));
+        out
+    };
+    for (what, first, again, want) in [
+        ("good", [ok(), frame(DATA, END_STREAM, 1, b"hello")].concat(), vec![], (Verdict::Up, "")),
+        ("endless body", ok(), frame(DATA, 0, 1, &[b'x'; 8_000]), (Verdict::Up, "")),
+        (
+            "many headers",
+            frame(HEADERS, END_HEADERS | END_STREAM, 1, &[status("200"), many].concat()),
+            vec![],
+            (Verdict::Down, "too_many_headers"),
+        ),
+        ("long headers", in_pieces(&[status("200"), long].concat()), vec![], (Verdict::Down, "protocol_error")),
+        (
+            "continuation flood",
+            frame(HEADERS, 0, 1, &status("200")),
+            frame(CONTINUATION, 0, 1, &[]),
+            (Verdict::Down, "protocol_error"),
+        ),
+        ("reset", frame(RST_STREAM, 0, 1, &[0, 0, 0, 2]), vec![], (Verdict::Down, "protocol_error")),
+        ("going away", frame(GOAWAY, 0, 0, &[0, 0, 0, 0, 0, 0, 0, 1]), vec![], (Verdict::Down, "protocol_error")),
+        ("another stream", frame(DATA, 0, 5, b"hello"), vec![], (Verdict::Down, "protocol_error")),
+        ("not frames", b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), vec![], (Verdict::Down, "protocol_error")),
+        ("bad hpack", frame(HEADERS, END_HEADERS, 1, &[0xff; 20]), vec![], (Verdict::Down, "protocol_error")),
+        ("nothing", vec![], vec![], (Verdict::Down, "connection_closed")),
+        ("half a body", [ok(), frame(DATA, 0, 1, b"hel")].concat(), vec![], (Verdict::Down, "connection_closed")),
+    ] {
+        let server = Server::start(first, again).await;
+        let got = ask(&server.at, LIMIT).await;
+        assert_eq!((got.verdict, class(&got)), want, "{what}: {:?}", got.reason);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn http2_that_never_ends_ends_at_the_deadline() {
+    for (what, first, again, phase) in [
+        ("1xx", vec![], frame(HEADERS, END_HEADERS, 1, &status("103")).repeat(100), "processing"),
+        ("pings", vec![], frame(PING, 1, 0, &[0; 8]).repeat(100), "processing"),
+        ("settings", vec![], frame(SETTINGS, 1, 0, &[]).repeat(1), "processing"),
+        ("empty data", frame(HEADERS, END_HEADERS, 1, &status("200")), frame(DATA, 0, 1, &[]).repeat(100), "transfer"),
+    ] {
+        let server = Server::start(first, again).await;
+        let got = ask(&server.at, Duration::from_millis(300)).await;
+        // A library may refuse a flood before the deadline does; it must not outlast it.
+        assert_eq!(got.verdict, Verdict::Down, "{what}");
+        assert!(matches!(class(&got), "timeout" | "protocol_error"), "{what}: {:?}", got.reason);
+        let failed: Vec<_> = got.phases.iter().filter(|p| p.failed).map(|p| &*p.name).collect();
+        assert_eq!(failed, [phase], "{what}");
+    }
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let got = ask(&silent.local_addr().unwrap().to_string(), Duration::from_millis(300)).await;
+    assert_eq!((got.verdict, class(&got)), (Verdict::Down, "timeout"));
+}
+
+/// A proxy that answers whatever comes with `says`, piece by piece, each after it has read something.
+async fn proxy(says: Vec<Vec<u8>>) -> (String, Supervisor) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap().to_string();
+    let mut tasks = Supervisor::new(&CancellationToken::new());
+    tasks.add("proxy", |_| async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            for piece in &says {
+                if stream.read(&mut [0; 1024]).await.unwrap_or(0) == 0 {
+                    break;
+                }
+                let _ = stream.write_all(piece).await;
+            }
+        }
+    });
+    (at, tasks)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_is_wrong_is_named() {
+    let socks = [5, 0].to_vec();
+    for (scheme, says, want) in [
+        ("http", vec![b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n".to_vec()], "a user and a password (407)"),
+        ("http", vec![b"HTTP/1.1 403 Filtered\r\n\r\n".to_vec()], "`HTTP/1.1 403 Filtered`"),
+        ("http", vec![b"HTTP/1.1 200 OK\r\n\r\nhello".to_vec()], "more than its answer"),
+        ("http", vec![b"220 mail.example.com\r\n\r\n".to_vec()], "is not HTTP"),
+        ("http", vec![b"HTTP/1.1 200 OK\r\n".to_vec()], "has no end"),
+        ("http", vec![vec![b'x'; 20_000]], "has no end"),
+        ("socks5", vec![vec![5, 0xff]], "another kind of login"),
+        ("socks5", vec![vec![4, 0]], "does not speak SOCKS5"),
+        ("socks5", vec![vec![5, 2]], "does not speak SOCKS5"),
+        ("socks5", vec![socks.clone(), vec![5, 2, 0, 1, 0, 0, 0, 0, 0, 0]], "not allowed by its rules"),
+        ("socks5", vec![socks.clone(), vec![5, 0, 0, 9]], "does not speak SOCKS5"),
+        ("socks5", vec![b"HTTP/1.1 400 Bad Request".to_vec()], "does not speak SOCKS5"),
+        ("socks5", vec![vec![5]], "talking to the proxy"),
+    ] {
+        let (at, _tasks) = proxy(says).await;
+        let text = format!("{{url: \"https://target.invalid/\", proxy: \"{scheme}://{at}\"}}");
+        let got = probe("http", &text, LIMIT).await;
+        let message = got.reason.as_ref().map_or("", |r| &r.message);
+        assert_eq!(got.verdict, Verdict::Down, "{want}");
+        assert!(message.contains(want), "{scheme}: {message}");
+    }
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let gone =
+        probe("http", &format!("{{url: \"https://target.invalid/\", proxy: \"socks5://{silent}\"}}"), LIMIT).await;
+    assert_eq!(class(&gone), "proxy");
+}
+
+/// A SOCKS5 server for one user that leads everywhere to `to`.
+async fn socks(to: String) -> (String, Supervisor) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap().to_string();
+    let mut tasks = Supervisor::new(&CancellationToken::new());
+    tasks.add("socks", |_| async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = [0; 2];
+            stream.read_exact(&mut head).await.unwrap();
+            stream.read_exact(&mut vec![0; usize::from(head[1])]).await.unwrap();
+            stream.write_all(&[5, 2]).await.unwrap();
+            let mut login = [0; 2 + 5 + 1 + 9];
+            stream.read_exact(&mut login).await.unwrap();
+            stream.write_all(&[1, u8::from(login != *b"\x01\x05probe\x09socks-pw!")]).await.unwrap();
+            let mut request = [0; 5 + 14 + 2];
+            if stream.read_exact(&mut request).await.is_err() {
+                continue;
+            }
+            assert_eq!(request, *b"\x05\x01\x00\x03\x0etarget.invalid\x00\x50");
+            stream.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await.unwrap();
+            let mut target = tokio::net::TcpStream::connect(&to).await.unwrap();
+            let _ = tokio::io::copy_bidirectional(&mut stream, &mut target).await;
+        }
+    });
+    (at, tasks)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_of_a_proxy_go_to_the_proxy_alone() {
+    let target = Evil::start().await;
+    let (socks, _tasks) = socks(target.at.clone()).await;
+    let good = format!("{{url: \"http://target.invalid/chain/0\", proxy: \"socks5://probe:socks-pw!@{socks}\"}}");
+    let got = probe("http", &good, LIMIT).await;
+    assert_eq!(got.verdict, Verdict::Up, "{got:?}");
+    let bad = probe("http", &good.replace("socks-pw!", "wrong-pw!"), LIMIT).await;
+    assert!(bad.reason.as_ref().unwrap().message.contains("refuses the user"), "{bad:?}");
+    assert!(!format!("{bad:?}").contains("wrong-pw"));
+
+    // One that passes requests on sees its own password in each, and no other host's.
+    let passing = Evil::start().await;
+    let text = format!(
+        "{{url: \"http://a.invalid/to/b.invalid/chain/0\", proxy: \"http://probe:proxy-pw@{}\", \
+          auth: {{bearer: token-of-a}}}}",
+        passing.at
+    );
+    // It says nothing: what it heard is what counts.
+    probe("http", &text, Duration::from_millis(500)).await;
+    let seen = passing.seen.lock().unwrap().join("\n").to_lowercase();
+    assert!(seen.contains("get http://a.invalid/to/b.invalid/chain/0 http/1.1"), "{seen}");
+    assert!(seen.contains("proxy-authorization: basic chjvymu6chjvehktchc="), "{seen}");
+    let direct = target.seen.lock().unwrap().join("\n").to_lowercase();
+    assert!(!direct.contains("proxy-authorization"), "{direct}");
+}

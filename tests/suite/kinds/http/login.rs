@@ -1,0 +1,187 @@
+//! Ways to log in: what is sent to whom, and what is shown of it.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use watchdog::base::clock::Clock;
+use watchdog::base::outcome::{Outcome, Verdict};
+use watchdog::base::probe::ProbeCx;
+use watchdog::task::supervisor::Supervisor;
+
+use crate::evil::{answer, head};
+use crate::kinds::daemon::{build, probe};
+
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// A server whose answers a function of the request's head gives, and the heads that came.
+struct Scripted {
+    at: String,
+    seen: Arc<Mutex<Vec<String>>>,
+    _tasks: Supervisor,
+}
+
+impl Scripted {
+    async fn start(says: impl Fn(&str) -> Vec<u8> + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap().to_string();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&seen);
+        let mut tasks = Supervisor::new(&CancellationToken::new());
+        tasks.add("scripted", |_| async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let Some((head, _)) = head(&mut stream).await else { continue };
+                let reply = says(&head);
+                log.lock().unwrap().push(head);
+                let _ = stream.write_all(&reply).await;
+            }
+        });
+        Self { at, seen, _tasks: tasks }
+    }
+
+    fn count(&self) -> usize {
+        self.seen.lock().unwrap().len()
+    }
+}
+
+fn class(outcome: &Outcome) -> &str {
+    outcome.reason.as_ref().map_or("", |r| &r.class)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_challenge_is_answered_once() {
+    let server = Scripted::start(|head| {
+        let ask = "WWW-Authenticate: Digest realm=\"r\", nonce=\"n1\", qop=\"auth\", algorithm=SHA-256\r\n";
+        match head.contains("username=\"probe\"")
+            && head.contains("uri=\"/private?x=1\"")
+            && head.contains("nc=00000001")
+        {
+            true => answer("200 OK", "", b"in"),
+            false => answer("401 Unauthorized", ask, b"out"),
+        }
+    })
+    .await;
+    let text = |user: &str| {
+        format!(
+            "{{url: \"http://{}/private?x=1\", auth: {{digest: {{username: {user}, password: digest-pw}}}}}}",
+            server.at
+        )
+    };
+    let good = probe("http", &text("probe"), LIMIT).await;
+    assert_eq!((good.verdict, server.count()), (Verdict::Up, 2), "{good:?}");
+    let bad = probe("http", &text("other"), LIMIT).await;
+    assert_eq!((bad.verdict, class(&bad), server.count()), (Verdict::Down, "status", 4));
+    let shown = format!("{bad:?}");
+    assert!(!shown.contains("digest-pw") && !shown.contains("response=\\\""), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_fetched_once_and_shown_nowhere() {
+    let login = Scripted::start(|head| {
+        let basic = "authorization: basic chjvymu6c2vjcmv0jti2mq=="; // probe:secret%261
+        match head.to_lowercase().contains(basic) {
+            true => {
+                answer("200 OK", "", br#"{"access_token": "tok-abcdefgh", "token_type": "bearer", "expires_in": 3600}"#)
+            }
+            false => answer("401 Unauthorized", "", br#"{"error": "invalid_client"}"#),
+        }
+    })
+    .await;
+    let target = Scripted::start(|head| match head.contains("Bearer tok-abcdefgh") {
+        true => answer("200 OK", "", b"in"),
+        false => answer("401 Unauthorized", "", b"you sent tok-abcdefgh"),
+    })
+    .await;
+    let text = |secret: &str, path: &str| {
+        format!(
+            "{{url: \"http://{}{path}\", auth: {{oauth2: {{token_url: \"http://{}/token\", client_id: probe, \
+              client_secret: \"{secret}\"}}}}, expect: {{body: {{contains: in}}}}}}",
+            target.at, login.at
+        )
+    };
+    let monitor = build("http", &text("secret&1", "/"));
+    for _ in 0..3 {
+        let cx = ProbeCx::new(tokio::time::Instant::now() + LIMIT, Clock::system().now());
+        let got = monitor.collector.probe(&cx).await;
+        assert_eq!(got.verdict, Verdict::Up, "{got:?}");
+        assert!(got.samples.iter().all(|s| s.labels.iter().all(|(_, v)| !v.contains("tok-"))));
+    }
+    assert_eq!((login.count(), target.count()), (1, 3));
+    assert!(!format!("{monitor:?}").contains("secret&1"));
+
+    let refused = probe("http", &text("wrong-secret", "/"), LIMIT).await;
+    assert_eq!((refused.verdict, class(&refused)), (Verdict::Down, "oauth2"));
+    let message = &refused.reason.as_ref().unwrap().message;
+    assert!(message.ends_with("401 Unauthorized invalid_client"), "{message}");
+    assert!(!format!("{refused:?}").contains("wrong-secret"));
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let text = text("secret&1", "/").replace(&login.at, &silent.local_addr().unwrap().to_string());
+    let slow = probe("http", &text, Duration::from_millis(300)).await;
+    assert_eq!(class(&slow), "timeout");
+    assert!(slow.phases.iter().any(|p| p.name == "token" && p.failed), "{:?}", slow.phases);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cookies_and_bodies_stay_with_their_host() {
+    let second = Scripted::start(|_| answer("200 OK", "", b"second")).await;
+    // The same machine under another name: another host for cookies and credentials.
+    let elsewhere = second.at.replace("127.0.0.1", "localhost");
+    let to = elsewhere.clone();
+    let first = Scripted::start(move |head| {
+        let set = "Set-Cookie: sid=session-cookie; Path=/\r\n";
+        match head.split_whitespace().nth(1) {
+            Some("/here") if head.contains("sid=session-cookie") => answer("200 OK", "", b"first"),
+            Some("/") => answer("302 Found", &format!("{set}Location: /here\r\n"), b""),
+            Some("/loop") if head.contains("sid=session-cookie") => answer("200 OK", "", b"first"),
+            Some("/loop") => answer("302 Found", &format!("{set}Location: /loop\r\n"), b""),
+            Some("/keep") => answer("307 Temporary Redirect", &format!("{set}Location: http://{to}/\r\n"), b""),
+            _ => answer("302 Found", &format!("{set}Location: http://{to}/\r\n"), b""),
+        }
+    })
+    .await;
+    let url = |path: &str| format!("url: \"http://{}{path}\"", first.at);
+    for (text, want) in [
+        (url("/"), (Verdict::Up, "")),
+        // A page that sets a cookie and asks to come back is no circle.
+        (url("/loop"), (Verdict::Up, "")),
+        (url("/loop") + ", cookies: false", (Verdict::Down, "redirect_loop")),
+        (url("/away") + ", auth: {bearer: token-of-first}", (Verdict::Up, "")),
+        (url("/keep") + ", method: POST, body: open", (Verdict::Up, "")),
+        (url("/keep") + ", method: POST, body: \"${env:PASSWORD}\"", (Verdict::Down, "redirect_target")),
+    ] {
+        let got = probe("http", &format!("{{{text}}}"), LIMIT).await;
+        assert_eq!((got.verdict, class(&got)), want, "{text}: {:?}", got.reason);
+        assert!(!format!("{got:?}").contains("session-cookie"), "{got:?}");
+    }
+    let seen = second.seen.lock().unwrap().join("\n").to_lowercase();
+    assert!(seen.contains("host: localhost") && !seen.contains("cookie") && !seen.contains("authorization"), "{seen}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_of_the_monitor_go_to_the_host_of_its_first_step() {
+    let second = Scripted::start(|_| answer("200 OK", "", b"second")).await;
+    let elsewhere = second.at.replace("127.0.0.1", "localhost");
+    let body = format!("{{\"next\": \"http://{elsewhere}/chosen\"}}");
+    let first = Scripted::start(move |_| answer("200 OK", "", body.as_bytes())).await;
+    let text = format!(
+        "{{auth: {{bearer: token-of-first}}, headers: {{X-Key: \"${{env:KEY}}\", X-Open: yes}}, steps: [\
+          {{url: \"http://{0}/\", extract: {{next: {{json: $.next}}}}}}, {{url: \"http://{0}/again\"}}, \
+          {{url: \"http://{elsewhere}/written\"}}, {{url: \"{{{{ next }}}}\"}}]}}",
+        first.at
+    );
+    let got = probe("http", &text, LIMIT).await;
+    assert_eq!(got.verdict, Verdict::Up, "{got:?}");
+    let at_home = first.seen.lock().unwrap().clone();
+    assert_eq!(at_home.len(), 2);
+    for head in at_home {
+        assert!(head.contains("token-of-first") && head.contains("secret-KEY"), "{head}");
+    }
+    let abroad = second.seen.lock().unwrap().join("\n");
+    assert!(
+        abroad.contains("GET /written") && abroad.contains("GET /chosen") && abroad.contains("x-open: yes"),
+        "{abroad}"
+    );
+    assert!(!abroad.contains("token-of-first") && !abroad.contains("secret-KEY"), "{abroad}");
+}

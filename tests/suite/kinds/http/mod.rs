@@ -1,0 +1,5 @@
+//! `http`: real servers, logins, and peers that do everything wrong.
+
+mod hostile;
+mod login;
+mod nginx;
