@@ -1,11 +1,13 @@
 //! What kinds share that connect, speak a protocol and judge: one deadline, one trace, one shape of evidence.
 //!
-//! [`wire`] reads and writes within bounds, [`endpoint`] is whom to talk to, [`starttls`] asks for TLS in eight
-//! protocols, [`script`] sends and expects what a person wrote, [`linger`] ends what a client crate started by itself.
+//! [`wire`] reads and writes within bounds, [`endpoint`] is whom to talk to, [`security`] is whether to encrypt, [`starttls`] asks for TLS in eight
+//! protocols, [`http2`] asks once, [`script`] sends and expects what a person wrote, [`linger`] ends what a client crate started by itself.
 
 pub mod endpoint;
+pub mod http2;
 pub mod linger;
 pub mod script;
+pub mod security;
 pub mod starttls;
 pub mod step;
 pub mod wire;
