@@ -212,6 +212,7 @@ impl Scheduler {
         self.policy = Arc::clone(&config.policy);
         self.runner.itself.configure(&config.itself);
         self.runner.lineage.configure(config);
+        self.runner.captures.retain(config);
         self.gates.configure(config);
         for entry in self.monitors.values_mut() {
             entry.gate = self.gates.of(&entry.monitor);
@@ -482,6 +483,7 @@ mod tests {
             metrics: Arc::new(Metrics::default()),
             itself: Arc::new(Itself::new(clock)),
             lineage: Lineage::default(),
+            captures: crate::engine::evidence::Captures::new(clock).0,
             ingest,
         };
         (runner, results)

@@ -98,7 +98,7 @@ impl Request {
             }
         };
         let hop = run.hop.as_ref().unwrap_or(&self.first);
-        if outcome.verdict != Verdict::Up {
+        if outcome.verdict != Verdict::Up || cx.show {
             outcome.evidence = Some(run.evidence(self, session));
         }
         samples(run, hop, &mut outcome.samples);
