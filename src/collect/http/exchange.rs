@@ -329,7 +329,8 @@ pub(super) fn http_fault(err: &hyper::Error) -> Fault {
 fn ends_early(err: &hyper::Error) -> bool {
     let mut next = std::error::Error::source(err);
     while let Some(e) = next {
-        let kind = e.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        let io = e.downcast_ref::<std::io::Error>().or_else(|| e.downcast_ref::<::h2::Error>()?.get_io());
+        let kind = io.map(std::io::Error::kind);
         if matches!(kind, Some(std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::BrokenPipe)) {
             return true;
         }
