@@ -534,35 +534,43 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand sla; and __fish_seen_s
 complete -c watchdog -n "__fish_watchdog_using_subcommand sla; and __fish_seen_subcommand_from report" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c watchdog -n "__fish_watchdog_using_subcommand sla; and __fish_seen_subcommand_from help" -f -a "report" -d 'Tell how available monitors were, and what is left of their error budgets; exit code 1 when one missed its objective'
 complete -c watchdog -n "__fish_watchdog_using_subcommand sla; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
 ascii\t''"
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -l json -d 'Print JSON'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -s h -l help -d 'Print help'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "http" -d 'One HTTP request, or several steps'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "tcp" -d 'One TCP connection'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "udp" -d 'Datagrams to one port, and their answers'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "unix" -d 'One connection to a Unix socket'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "tls" -d 'One TLS handshake and its certificate'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "redis" -d 'One login to a Redis or Valkey server, and one command'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "postgres" -d 'One login to a PostgreSQL server, and one query'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "mysql" -d 'One login to a MySQL or MariaDB server, and one query'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "mqtt" -d 'One login to an MQTT broker, and one message'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "domain" -d 'A domain\'s registration: expiry, state, name servers'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "file" -d 'A file, or the files of a pattern'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "cert-file" -d 'Certificates in files: expiry, names, key'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "docker" -d 'The containers of a Docker or Podman'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "script" -d 'One run of a program, judged as Nagios does'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "host" -d 'This machine'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "prometheus" -d 'One scrape of Prometheus metrics'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "http" -d 'One HTTP request, or several steps'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "tcp" -d 'One TCP connection'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "udp" -d 'Datagrams to one port, and their answers'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "ping" -d 'ICMP echo: loss and round-trip times'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "dns" -d 'Name servers: what they answer, how fast, and whether they agree'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "unix" -d 'One connection to a Unix socket'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "tls" -d 'One TLS handshake and its certificate'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "grpc" -d 'One gRPC health check'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "websocket" -d 'One WebSocket connection'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "smtp" -d 'One mail server: greeting, encryption, login'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "imap" -d 'One mailbox over IMAP'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "ssh" -d 'One SSH server: host key, login, one command'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "ntp" -d 'The time of one NTP server'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "redis" -d 'One login to a Redis or Valkey server, and one command'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "postgres" -d 'One login to a PostgreSQL server, and one query'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "mysql" -d 'One login to a MySQL or MariaDB server, and one query'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "mqtt" -d 'One login to an MQTT broker, and one message'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "domain" -d 'A domain\'s registration: expiry, state, name servers'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "file" -d 'A file, or the files of a pattern'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "cert-file" -d 'Certificates in files: expiry, names, key'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "docker" -d 'The containers of a Docker or Podman'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "script" -d 'One run of a program, judged as Nagios does'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "host" -d 'This machine'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "prometheus" -d 'One scrape of Prometheus metrics'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l method -d 'Request method' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l header -d 'Request header, `Name: value`' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l body -d 'Request body' -r
@@ -667,6 +675,66 @@ never\t'Never'"
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -l json -d 'Print JSON'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ping" -l count -d 'Requests to send' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ping" -l spacing -d 'Time from one request to the next' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ping" -l size -d 'Bytes of payload' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ping" -l ttl -d 'Routers that a request may pass' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ping" -l loss-below -d 'Down at this loss or more' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ping" -l loss-degraded-above -d 'Degraded above this loss' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ping" -l rtt-below -d 'Down when the mean round trip takes this long or longer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ping" -l rtt-degraded-above -d 'Degraded when it takes longer than this' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ping" -l jitter-below -d 'Down at this jitter or more' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ping" -l ip-version -d '`4`, `6`, `prefer4` or `prefer6`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ping" -l resolver -d 'DNS server to ask instead of the system\'s resolver' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ping" -l connect-to -d 'Address to dial, whatever the name says' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ping" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ping" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ping" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
+ascii\t''"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ping" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ping" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ping" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ping" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ping" -l dont-fragment -d 'No router may break a request up'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ping" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ping" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ping" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l query-type -d 'Type of the records, e.g. `MX`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l server -d 'Server to ask: `192.0.2.53`, `tcp://…`, `tls://…`, `https://…`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l expect-rcode -d 'Response codes that are good' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l expect-answer-contains -d 'Text that a record of the answer must contain' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l expect-answer-matches -d 'Regular expression that the answer must match' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l server-name -d 'Name that the certificate must be for' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l ca-file -d 'PEM file with the CA to trust instead of the system\'s' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l client-cert -d 'PEM file with the client certificate to show' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l client-key -d 'PEM file with its private key' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l tls-min -d 'Lowest version of TLS that is offered, `1.2` or `1.3`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l tls-max -d 'Highest version of TLS that is offered' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l ip-version -d '`4`, `6`, `prefer4` or `prefer6`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l resolver -d 'DNS server to ask instead of the system\'s resolver' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l connect-to -d 'Address to dial, whatever the name says' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l latency-below -d 'Down when the probe takes this long or longer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l degraded-above -d 'Degraded when it takes longer than this' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
+ascii\t''"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l no-recursion -d 'Do not ask it to ask others'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l dnssec -d 'Ask for signatures and for their verification'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l soa-agree -d 'All servers must have the same serial number'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l expect-authenticated -d 'The answer must be verified by DNSSEC (flag AD)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l insecure -d 'Do not verify the certificate'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from dns" -s h -l help -d 'Print help'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from unix" -l send -d 'Text to send' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from unix" -l send-line -d 'Text to send, with a line\'s end' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from unix" -l send-hex -d 'Bytes to send, in hexadecimal digits' -r
@@ -718,6 +786,182 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l json -d 'Print JSON'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from grpc" -l service -d 'Service to ask for; without it, the whole server' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from grpc" -l authority -d '`:authority` to send instead of the target' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from grpc" -l metadata -d 'Metadata to send, `name: value`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from grpc" -l server-name -d 'Name that the certificate must be for' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from grpc" -l ca-file -d 'PEM file with the CA to trust instead of the system\'s' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from grpc" -l client-cert -d 'PEM file with the client certificate to show' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from grpc" -l client-key -d 'PEM file with its private key' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from grpc" -l tls-min -d 'Lowest version of TLS that is offered, `1.2` or `1.3`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from grpc" -l tls-max -d 'Highest version of TLS that is offered' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from grpc" -l ip-version -d '`4`, `6`, `prefer4` or `prefer6`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from grpc" -l resolver -d 'DNS server to ask instead of the system\'s resolver' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from grpc" -l connect-to -d 'Address to dial, whatever the name says' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from grpc" -l latency-below -d 'Down when the probe takes this long or longer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from grpc" -l degraded-above -d 'Degraded when it takes longer than this' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from grpc" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from grpc" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from grpc" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
+ascii\t''"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from grpc" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from grpc" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from grpc" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from grpc" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from grpc" -l tls -d 'Speak TLS'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from grpc" -l insecure -d 'Do not verify the certificate'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from grpc" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from grpc" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from grpc" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l header -d 'Request header, `Name: value`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l subprotocol -d 'Subprotocol to offer; one must be chosen' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l send -d 'Text to send' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l send-line -d 'Text to send, with a line\'s end' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l send-hex -d 'Bytes to send, in hexadecimal digits' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l expect-contains -d 'Text that the answer must contain' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l expect-matches -d 'Regular expression that the answer must match' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l server-name -d 'Name that the certificate must be for' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l ca-file -d 'PEM file with the CA to trust instead of the system\'s' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l client-cert -d 'PEM file with the client certificate to show' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l client-key -d 'PEM file with its private key' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l tls-min -d 'Lowest version of TLS that is offered, `1.2` or `1.3`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l tls-max -d 'Highest version of TLS that is offered' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l ip-version -d '`4`, `6`, `prefer4` or `prefer6`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l resolver -d 'DNS server to ask instead of the system\'s resolver' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l connect-to -d 'Address to dial, whatever the name says' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l latency-below -d 'Down when the probe takes this long or longer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l degraded-above -d 'Degraded when it takes longer than this' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
+ascii\t''"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l no-ping -d 'Send no ping'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l insecure -d 'Do not verify the certificate'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from websocket" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l hello -d 'Name to greet with' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l from -d 'Sender of a mail that is announced, not sent' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l to -d 'Recipient that the server must accept' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l expect-extension -d 'Extension that must be offered' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l user -d 'Name to log in with' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l password -d 'Password; `${env:NAME}` keeps it out of the history' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l server-name -d 'Name that the certificate must be for' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l ca-file -d 'PEM file with the CA to trust instead of the system\'s' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l client-cert -d 'PEM file with the client certificate to show' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l client-key -d 'PEM file with its private key' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l tls-min -d 'Lowest version of TLS that is offered, `1.2` or `1.3`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l tls-max -d 'Highest version of TLS that is offered' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l ip-version -d '`4`, `6`, `prefer4` or `prefer6`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l resolver -d 'DNS server to ask instead of the system\'s resolver' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l connect-to -d 'Address to dial, whatever the name says' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l latency-below -d 'Down when the probe takes this long or longer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l degraded-above -d 'Degraded when it takes longer than this' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
+ascii\t''"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l starttls -d 'Encrypt with STARTTLS'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l tls -d 'Speak TLS'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l insecure -d 'Do not verify the certificate'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l mailbox -d 'Mailbox to look into, `INBOX` unless said otherwise' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l messages-at-least -d 'Fewest messages in it' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l messages-at-most -d 'Most messages in it' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l newest-below -d 'Greatest age of the newest' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l user -d 'Name to log in with' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l password -d 'Password; `${env:NAME}` keeps it out of the history' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l server-name -d 'Name that the certificate must be for' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l ca-file -d 'PEM file with the CA to trust instead of the system\'s' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l client-cert -d 'PEM file with the client certificate to show' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l client-key -d 'PEM file with its private key' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l tls-min -d 'Lowest version of TLS that is offered, `1.2` or `1.3`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l tls-max -d 'Highest version of TLS that is offered' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l ip-version -d '`4`, `6`, `prefer4` or `prefer6`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l resolver -d 'DNS server to ask instead of the system\'s resolver' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l connect-to -d 'Address to dial, whatever the name says' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l latency-below -d 'Down when the probe takes this long or longer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l degraded-above -d 'Degraded when it takes longer than this' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
+ascii\t''"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l starttls -d 'Encrypt with STARTTLS'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l tls -d 'Speak TLS'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l insecure -d 'Do not verify the certificate'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ssh" -l fingerprint -d 'Host key that the server must have' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ssh" -l key-file -d 'Private key to log in with' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ssh" -l command -d 'Command to run after the login' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ssh" -l expect-contains -d 'Text that its output must contain' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ssh" -l expect-matches -d 'Expression that it must match' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ssh" -l expect-exit -d 'Its exit code, 0 unless said otherwise' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ssh" -l user -d 'Name to log in with' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ssh" -l password -d 'Password; `${env:NAME}` keeps it out of the history' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ssh" -l ip-version -d '`4`, `6`, `prefer4` or `prefer6`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ssh" -l resolver -d 'DNS server to ask instead of the system\'s resolver' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ssh" -l connect-to -d 'Address to dial, whatever the name says' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ssh" -l latency-below -d 'Down when the probe takes this long or longer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ssh" -l degraded-above -d 'Degraded when it takes longer than this' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ssh" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ssh" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ssh" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
+ascii\t''"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ssh" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ssh" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ssh" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ssh" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ssh" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ssh" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ssh" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ntp" -l offset-below -d 'Most that the clocks may differ' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ntp" -l stratum -d 'Highest stratum that will do' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ntp" -l dispersion-below -d 'Most that the server may be unsure of its time' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ntp" -l reference-below -d 'Longest time since its clock was set' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ntp" -l ip-version -d '`4`, `6`, `prefer4` or `prefer6`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ntp" -l resolver -d 'DNS server to ask instead of the system\'s resolver' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ntp" -l connect-to -d 'Address to dial, whatever the name says' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ntp" -l latency-below -d 'Down when the probe takes this long or longer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ntp" -l degraded-above -d 'Degraded when it takes longer than this' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ntp" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ntp" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ntp" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
+ascii\t''"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ntp" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ntp" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ntp" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ntp" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ntp" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ntp" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ntp" -s h -l help -d 'Print help'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l user -d 'Name to log in with' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l password -d 'Password; `${env:NAME}` keeps it out of the history' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l database -d 'Database to select' -r
@@ -1018,8 +1262,16 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "http" -d 'One HTTP request, or several steps'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "tcp" -d 'One TCP connection'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "udp" -d 'Datagrams to one port, and their answers'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "ping" -d 'ICMP echo: loss and round-trip times'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "dns" -d 'Name servers: what they answer, how fast, and whether they agree'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "unix" -d 'One connection to a Unix socket'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "tls" -d 'One TLS handshake and its certificate'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "grpc" -d 'One gRPC health check'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "websocket" -d 'One WebSocket connection'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "smtp" -d 'One mail server: greeting, encryption, login'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "imap" -d 'One mailbox over IMAP'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "ssh" -d 'One SSH server: host key, login, one command'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "ntp" -d 'The time of one NTP server'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "redis" -d 'One login to a Redis or Valkey server, and one command'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "postgres" -d 'One login to a PostgreSQL server, and one query'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "mysql" -d 'One login to a MySQL or MariaDB server, and one query'
@@ -1173,8 +1425,16 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "http" -d 'One HTTP request, or several steps'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "tcp" -d 'One TCP connection'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "udp" -d 'Datagrams to one port, and their answers'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "ping" -d 'ICMP echo: loss and round-trip times'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "dns" -d 'Name servers: what they answer, how fast, and whether they agree'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "unix" -d 'One connection to a Unix socket'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "tls" -d 'One TLS handshake and its certificate'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "grpc" -d 'One gRPC health check'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "websocket" -d 'One WebSocket connection'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "smtp" -d 'One mail server: greeting, encryption, login'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "imap" -d 'One mailbox over IMAP'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "ssh" -d 'One SSH server: host key, login, one command'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "ntp" -d 'The time of one NTP server'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "redis" -d 'One login to a Redis or Valkey server, and one command'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "postgres" -d 'One login to a PostgreSQL server, and one query'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "mysql" -d 'One login to a MySQL or MariaDB server, and one query'
