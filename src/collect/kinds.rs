@@ -7,6 +7,8 @@ pub const KINDS: &[Kind] = &[
     crate::collect::http::spec::KIND,
     crate::collect::tcp::KIND,
     crate::collect::udp::KIND,
+    crate::collect::ping::KIND,
+    crate::collect::dns::KIND,
     crate::collect::unix::KIND,
     crate::collect::tls::kind::KIND,
     crate::collect::grpc::KIND,

@@ -7,9 +7,11 @@
 //!
 //! Nothing here retries, schedules or stores: that is the engine's.
 
+pub mod capture;
 pub mod cert;
 pub mod cert_file;
 pub mod dial;
+pub mod dns;
 pub mod docker;
 pub mod domain;
 pub mod fault;
@@ -20,6 +22,7 @@ pub mod grpc;
 pub mod heartbeat;
 pub mod host;
 pub mod http;
+pub mod icmp;
 pub mod imap;
 pub mod judge;
 pub mod kind;
@@ -30,6 +33,7 @@ pub mod mqtt;
 pub mod mysql;
 pub mod nagios;
 pub mod ntp;
+pub mod ping;
 pub mod postgres;
 pub mod prometheus;
 pub mod redis;

@@ -43,6 +43,7 @@ pub(in crate::api) fn table() -> Vec<Route> {
         ("/api/v1/label/{name}/values", &["get"], get(names::values)),
         ("/api/v1/metadata", &["get"], get(names::metadata)),
         ("/api/v1/targets", &["get"], get(status::targets)),
+        ("/api/v1/scrape_pools", &["get"], get(status::pools)),
         ("/api/v1/rules", &["get"], get(rules::rules)),
         ("/api/v1/rules/list", &["get"], get(rules::list)),
         ("/api/v1/status/buildinfo", &["get"], get(status::build)),

@@ -68,6 +68,14 @@ pub(super) async fn targets(State(app): State<App>, headers: HeaderMap, form: Fo
     success(&headers, &json!({"activeTargets": active, "droppedTargets": dropped, "droppedTargetCounts": counts})).await
 }
 
+/// The names of jobs that scrape.
+pub(super) async fn pools(State(app): State<App>, headers: HeaderMap) -> Result<Response, ApiError> {
+    let mut pools: Vec<String> = app.engine.targets().into_iter().map(|(_, job)| job.pool).collect();
+    pools.sort();
+    pools.dedup();
+    success(&headers, &json!({"scrapePools": pools})).await
+}
+
 fn scraped(pool: &str, target: &Target) -> Value {
     let health = match target.healthy {
         Some(true) => "up",

@@ -42,14 +42,19 @@ enum Speaks {
 impl Proxy {
     /// Reads the option `proxy`.
     pub fn read(fields: &mut Fields<'_>, mask: &mut Mask) -> Option<Self> {
-        let text = fields.text("proxy")?;
+        Self::read_key(fields, "proxy", mask)
+    }
+
+    /// The same by another name.
+    pub fn read_key(fields: &mut Fields<'_>, key: &'static str, mask: &mut Mask) -> Option<Self> {
+        let text = fields.text(key)?;
         mask.add_url(&text);
         match Self::parse(&text, mask) {
             Ok(proxy) => Some(proxy),
             Err(why) => {
                 let hint =
                     "write `http://HOST:PORT` or `socks5://HOST:PORT`, with `USER:PASSWORD@` if it asks for them";
-                fields.error(text.span, Code::BadValue, format!("`proxy` {why}"), hint);
+                fields.error(text.span, Code::BadValue, format!("`{key}` {why}"), hint);
                 None
             }
         }

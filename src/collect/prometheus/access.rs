@@ -1,6 +1,7 @@
 //! Who asks, and whom is trusted: `basic_auth`, `authorization`, `bearer_token`, `tls_config`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -11,6 +12,7 @@ use crate::base::secret::Secret;
 use crate::collect::fault::Fault;
 use crate::collect::http::exchange::{Client, Spoken, Ways};
 use crate::collect::http::hop::Hop;
+use crate::collect::http::proxy::Proxy;
 use crate::collect::mask::Mask;
 use crate::collect::tls::TlsSpec;
 use crate::config::fields::Fields;
@@ -142,9 +144,12 @@ fn file(fields: &mut Fields<'_>, key: &'static str) -> Option<PathBuf> {
 
 /// How servers are asked for at most so many bytes: over `tls: {…}` as with every kind, or Prometheus'
 /// `tls_config: {…}`.
-pub fn read_client(fields: &mut Fields<'_>, max_body: usize) -> Option<Client> {
-    let tls = read_tls(fields)?;
-    Some(Client { tls, spoken: Spoken::Any, proxy: None, max_body, ways: Ways::default() })
+///
+/// `proxy_url` is Prometheus' word for a proxy.
+pub fn read_client(fields: &mut Fields<'_>, max_body: usize, mask: &mut Mask) -> Option<Client> {
+    let tls = read_tls(fields);
+    let proxy = Proxy::read_key(fields, "proxy_url", mask).map(Arc::new);
+    Some(Client { tls: tls?, spoken: Spoken::Any, proxy, max_body, ways: Ways::default() })
 }
 
 fn read_tls(fields: &mut Fields<'_>) -> Option<TlsSpec> {
@@ -166,8 +171,14 @@ fn read_tls(fields: &mut Fields<'_>) -> Option<TlsSpec> {
     TlsSpec::read(Fields::of(fields.cx(), &ours)?, Spoken::Any.alpn())
 }
 
-/// `insecure_skip_verify: true` is `verify: false` here.
+/// `insecure_skip_verify: true` is `verify: false` here, and `min_version: TLS12` is `1.2`.
 fn rename(entry: &mut Entry) {
+    if matches!(entry.key.as_str(), "min_version" | "max_version")
+        && let Value::Scalar { text, .. } = &mut entry.value.value
+        && let Some(("1", minor)) = text.strip_prefix("TLS").and_then(|digits| digits.split_at_checked(1))
+    {
+        *text = format!("1.{minor}");
+    }
     if entry.key == "insecure_skip_verify"
         && let Value::Scalar { text, .. } = &mut entry.value.value
     {

@@ -48,7 +48,6 @@ pub const KIND: Kind = Kind {
 /// Options of Prometheus that are not part of this version.
 const UNSUPPORTED: &[&str] = &[
     "oauth2",
-    "proxy_url",
     "proxy_from_environment",
     "proxy_connect_header",
     "no_proxy",
@@ -102,6 +101,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let mut mask = Mask::default();
     let own = fields.own("name").and_then(Node::as_str).map(str::to_owned);
     let name = fields.text("job_name").map(|text| text.value().to_owned()).or(own);
+    let name = name.unwrap_or_else(|| "probe".to_owned());
     let times_of_day = fields.node("schedule").is_some() && fields.own("interval").is_none();
     let (shortest, longest) = (Duration::from_secs(1), Duration::from_secs(86_400));
     let interval = fields.duration("interval", shortest..=longest).unwrap_or(DEFAULT_INTERVAL);
@@ -131,7 +131,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let body = fields.size("body_size_limit", 0..=MAX_BODY).unwrap_or(DEFAULT_BODY);
     let body_limit = usize::try_from(if body == 0 { MAX_BODY } else { body }).unwrap_or(usize::MAX);
     // One byte less: an answer that reaches the limit is too large already.
-    let client = access::read_client(fields, body_limit.saturating_sub(1));
+    let client = access::read_client(fields, body_limit.saturating_sub(1), &mut mask);
     let target_limit = count(fields, "target_limit").unwrap_or(0);
     let rules = relabel::read(fields, "relabel_configs");
     let mut expect_up = 100.0;
@@ -168,11 +168,12 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     }
     let target = match &url {
         Some(url) => shown_address(url),
-        None => discovery.describe(),
+        // Of many, the job's name: how many they are may change, and the monitor stays the same.
+        None => discovery.describe().unwrap_or_else(|| name.clone()),
     };
     let host = url.as_ref().and_then(|url| reqwest::Url::parse(url.value().trim()).ok()?.host_str().map(str::to_owned));
     let job = Job {
-        name: name.unwrap_or_else(|| "probe".to_owned()),
+        name,
         interval: if times_of_day { Duration::ZERO } else { interval },
         timeout: timeout.unwrap_or_else(|| DEFAULT_TIMEOUT.min(interval)),
         path: path.map_or_else(|| "/metrics".to_owned(), |text| text.value().to_owned()),

@@ -82,7 +82,7 @@ pub async fn run<T: Talk>(kind: &T, cx: &ProbeCx) -> Outcome {
     };
     trace.network_samples(&mut outcome.samples);
     kind.samples(&trace, &said, &mut outcome.samples);
-    if outcome.verdict != Verdict::Up {
+    if outcome.verdict != Verdict::Up || cx.show {
         let mut items = vec![("target".into(), kind.target())];
         if !trace.tried.is_empty() {
             let list: Vec<String> = trace.tried.iter().map(ToString::to_string).collect();

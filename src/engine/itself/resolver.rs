@@ -130,7 +130,7 @@ mod tests {
                 buf[3] = code;
                 socket.send_to(&buf[..n], from).await.unwrap();
             }
-            std::future::pending().await
+            std::future::pending::<()>().await;
         });
         (at, group)
     }

@@ -1,6 +1,7 @@
 //! Kinds of monitors against the real server of their protocol: good, refused, slow, broken.
 
 pub mod daemon;
+mod dns;
 mod grpc;
 mod host;
 mod http;
@@ -9,6 +10,7 @@ pub mod keys;
 mod mqtt;
 mod mysql;
 mod ntp;
+mod ping;
 mod postgres;
 mod prometheus;
 mod redis;

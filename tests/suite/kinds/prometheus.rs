@@ -262,13 +262,13 @@ fn comparable(series: Series, version: &str) -> BTreeMap<String, Vec<String>> {
 }
 
 /// Starts Prometheus with these jobs.
-fn peer(jobs: &str) -> Option<(Daemon, String)> {
+fn peer(jobs: &str, every: &str) -> Option<(Daemon, String)> {
     let prometheus = program("prometheus", "prometheus")?;
     let dir = tempfile::tempdir().unwrap();
     let port = free_port();
     fs::write(
         dir.path().join("prometheus.yml"),
-        format!("global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n{jobs}"),
+        format!("global: {{scrape_interval: {every}, scrape_timeout: {every}}}\nscrape_configs:\n{jobs}"),
     )
     .unwrap();
     let args = [
@@ -296,15 +296,18 @@ const RULES: &str = "\
 ";
 
 fn version(address: &str) -> String {
-    let info: Value = serde_json::from_str(&get(address, "/api/v1/status/buildinfo").unwrap()).unwrap();
-    info["data"]["version"].as_str().unwrap().to_owned()
+    // It listens before it is ready.
+    wait_for("Prometheus to be ready", || {
+        let info: Value = serde_json::from_str(&get(address, "/api/v1/status/buildinfo")?).ok()?;
+        info["data"]["version"].as_str().map(str::to_owned)
+    })
 }
 
 #[test]
 fn what_is_scraped_is_stored_as_a_real_prometheus_stores_it() {
     let (Some(_), Some((_node, node))) = (program("prometheus", "prometheus"), exporter()) else { return };
     let jobs = |port: u16, honest: u16, ours: bool| {
-        let head = if ours { "- type: prometheus\n  interval: 1s\n  timeout: 1s\n  name: " } else { "- job_name: " };
+        let head = if ours { "- type: prometheus\n  interval: 2s\n  timeout: 2s\n  name: " } else { "- job_name: " };
         format!(
             "{head}node\n  static_configs: [{{targets: ['127.0.0.1:{port}'], labels: {{env: prod, job_hint: x}}}}]\n\
              \x20 relabel_configs:\n\
@@ -321,7 +324,7 @@ fn what_is_scraped_is_stored_as_a_real_prometheus_stores_it() {
     place.write("monitors.d/jobs.yaml", &format!("monitors:\n{}", jobs(port, honest, true)));
     let server = place.serve();
     let here = server.http().to_owned();
-    let (_peer, there) = peer(&jobs(port, honest, false)).unwrap();
+    let (_peer, there) = peer(&jobs(port, honest, false), "2s").unwrap();
     let version = version(&there);
     for job in ["node", "honest"] {
         for address in [&here, &there] {
@@ -372,7 +375,7 @@ fn series_of_a_target_that_is_not_found_any_more_end_as_in_prometheus() {
     place.write("monitors.d/jobs.yaml", &ours);
     let server = place.serve();
     let here = server.http().to_owned();
-    let (_peer, there) = peer(&format!("- job_name: files\n{sources}")).unwrap();
+    let (_peer, there) = peer(&format!("- job_name: files\n{sources}"), "1s").unwrap();
     let of = |address: &str, port: u16| {
         let instance = ("instance".to_owned(), format!("127.0.0.1:{port}"));
         let mut all = stored(address, "files");
@@ -396,5 +399,40 @@ fn series_of_a_target_that_is_not_found_any_more_end_as_in_prometheus() {
         let up = of(address, stays).into_iter().find(|(labels, _)| labels.iter().any(|(_, v)| v == "up")).unwrap();
         assert!(!ends(&up.1), "the other target goes on");
     }
+    assert_eq!(server.stop(), 0);
+}
+
+#[test]
+fn protobuf_of_a_real_exporter_gives_the_series_that_its_text_gives() {
+    let Some((_node, node)) = exporter() else { return };
+    let place = Place::new();
+    place.write("watchdog.yaml", "server: {listen: \"127.0.0.1:0\"}\n");
+    let job = |name: &str, more: &str| {
+        format!("- {{name: {name}, type: prometheus, url: \"http://127.0.0.1:{node}/metrics\", interval: 1s{more}}}\n")
+    };
+    let jobs = job("text", "") + &job("binary", ", scrape_protocols: [PrometheusProto]");
+    place.write("monitors.d/jobs.yaml", &format!("monitors:\n{jobs}"));
+    let server = place.serve();
+    let here = server.http().to_owned();
+    // Series without their job, and the values of those that do not change.
+    let of = |name: &str| {
+        let ready = wait_for("a scrape", || Some(stored(&here, name)).filter(|all| all.len() > 400));
+        let fixed = ["node_boot_time_seconds", "node_memory_MemTotal_bytes", "node_uname_info", "go_info"];
+        let mut series = Vec::new();
+        for (mut labels, samples) in ready {
+            labels.retain(|(k, _)| k != "job");
+            let fixed = labels.iter().any(|(k, v)| k == "__name__" && fixed.contains(&v.as_str()));
+            series.push((labels, fixed.then(|| samples[0].1)));
+        }
+        series
+    };
+    // What counts the exporter's own requests may be new by the second scrape.
+    let own =
+        |(labels, _): &(Vec<(String, String)>, Option<u64>)| !labels.iter().any(|(_, v)| v.starts_with("promhttp_"));
+    let (mut text, mut binary) = (of("text"), of("binary"));
+    text.retain(own);
+    binary.retain(own);
+    assert_eq!(text, binary);
+    assert_eq!(text.iter().filter(|(_, value)| value.is_some()).count(), 4);
     assert_eq!(server.stop(), 0);
 }

@@ -96,13 +96,12 @@ impl Discovery {
         self.fixed.is_empty() && self.sources.is_empty()
     }
 
-    /// What the sources are, for people.
-    pub fn describe(&self) -> String {
+    /// The only source, for people; nothing where there are several.
+    pub fn describe(&self) -> Option<String> {
         match (self.fixed.as_slice(), self.sources.as_slice()) {
-            ([one], []) => one.get(ADDRESS).to_owned(),
-            (all, []) => format!("{} targets", all.len()),
-            ([], [one]) => one.kind.describe(),
-            (all, sources) => format!("{} targets, {} sources", all.len(), sources.len()),
+            ([one], []) => Some(one.get(ADDRESS).to_owned()),
+            ([], [one]) => Some(one.kind.describe()),
+            _ => None,
         }
     }
 

@@ -128,10 +128,40 @@ impl Names {
 
 #[cfg(test)]
 mod tests {
+    use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
+    use hickory_resolver::net::runtime::TokioRuntimeProvider;
     use hickory_resolver::proto::rr::Name;
     use hickory_resolver::proto::rr::rdata::{A, AAAA, SRV};
 
     use super::*;
+    use crate::collect::dial::testing::{NameServer, Says};
+
+    #[tokio::test]
+    async fn a_name_is_looked_up_and_one_that_is_gone_is_an_empty_list() {
+        let server = NameServer::start(|name| match name {
+            "many.test." => Says::All(vec![[127, 0, 0, 3].into(), [127, 0, 0, 2].into()]),
+            "gone.test." => Says::NoName,
+            _ => Says::Refused,
+        })
+        .await;
+        let ask = async |name: &str| {
+            let mut udp = ConnectionConfig::udp();
+            udp.port = server.at.port();
+            let config = NameServerConfig::new(server.at.ip(), true, vec![udp]);
+            let config = ResolverConfig::from_parts(None, Vec::new(), vec![config]);
+            let resolver = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).build().unwrap();
+            let names = Names {
+                names: vec![name.to_owned()],
+                record: RecordType::A,
+                port: Some(9100),
+                resolver: OnceCell::new_with(Some(resolver)),
+            };
+            names.ask().await.map(|found| found.targets.iter().map(|t| t.get(ADDRESS).to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(ask("many.test.").await.unwrap(), ["127.0.0.2:9100", "127.0.0.3:9100"]);
+        assert!(ask("gone.test.").await.unwrap().is_empty());
+        assert!(ask("other.test.").await.unwrap_err().starts_with("`other.test.` could not be looked up"));
+    }
 
     #[test]
     fn records_are_targets_with_prometheus_labels() {

@@ -57,7 +57,7 @@ impl Web {
         let mut mask = Mask::default();
         let url = fields.need_text("url", "write e.g. `url: https://inventory.example.com/targets`");
         let access = access::read(fields, &mut mask);
-        let client = access::read_client(fields, MAX_BODY);
+        let client = access::read_client(fields, MAX_BODY, &mut mask);
         let url = url?;
         mask.add_url(&url);
         let mut hop = match Hop::new(url.value().trim(), Method::GET, Bytes::new()) {
