@@ -5,6 +5,7 @@ mod dns;
 mod host;
 mod http;
 pub mod keys;
+mod kubernetes;
 mod mqtt;
 mod mysql;
 mod ping;
