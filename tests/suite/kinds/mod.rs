@@ -7,6 +7,7 @@ mod host;
 mod http;
 mod imap;
 pub mod keys;
+mod kubernetes;
 mod mqtt;
 mod mysql;
 mod ntp;
