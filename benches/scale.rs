@@ -1,13 +1,22 @@
-//! What watching many HTTP targets costs, measured on the real server from outside.
+//! What watching many targets costs, measured on the real server from outside.
 //!
 //! ```text
-//! cargo bench --bench scale -- --monitors 2000 --interval 10 --hang 10 --seconds 60
+//! cargo bench --bench scale -- --monitors 10000 --interval 10 --hang 10 --seconds 60
+//! cargo bench --bench scale -- --kind tcp --hang 0
+//! cargo bench --bench scale -- --kind ping --hang 0
+//! cargo bench --bench scale -- --fail-at 30 --monitors 10000 --hang 0
+//! cargo bench --bench scale -- --peer 1 --monitors 1000 --hang 0
 //! ```
 //!
-//! Starts one local target that answers at once, except that `--hang` percent of the paths accept and
-//! never answer; starts `watchdog serve` on that many monitors; warms up for two intervals; then
+//! Starts one local target that answers at once, except that `--hang` percent of the monitors meet one that accepts and
+//! never answers; starts `watchdog serve` on that many monitors; warms up for two intervals; then
 //! reads processor time, memory and `/metrics` over the measured time. The target notes when each
-//! path was asked, so that punctuality is judged from outside too.
+//! path was asked, so that punctuality is judged from outside too. Every monitor has a host of its own, an
+//! address of 127.0.0.0/8: probes of one host would wait for each other.
+//!
+//! `--kind` is `http`, `tcp` or `ping`. `--fail-at N`: N seconds into the measured time the target closes its port, and the
+//! API is asked every 50 ms how long it takes. `--peer 1` then measures Debian's blackbox_exporter and Prometheus on the
+//! same target, one after the other, in the same run.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark that cannot start has nothing to say")]
@@ -17,17 +26,22 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+mod peer;
 mod server;
 
-use server::{Server, metrics};
+use server::{Server, get, metrics};
 
 struct Options {
+    kind: String,
+    fail_at: u64,
+    peer: bool,
     monitors: usize,
     interval: u64,
     hang: usize,
@@ -36,17 +50,24 @@ struct Options {
 
 impl Options {
     fn read() -> Self {
-        let mut o = Self { monitors: 2_000, interval: 10, hang: 10, seconds: 60 };
+        let kind = "http".to_owned();
+        let mut o = Self { kind, fail_at: 0, peer: false, monitors: 2_000, interval: 10, hang: 10, seconds: 60 };
         let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
         for pair in args.chunks(2) {
             let [flag, value] = pair else { panic!("every flag takes a value: {args:?}") };
+            if flag == "--kind" {
+                o.kind.clone_from(value);
+                continue;
+            }
             let n: u64 = value.parse().expect("a number");
             match flag.as_str() {
                 "--monitors" => o.monitors = usize::try_from(n).unwrap(),
                 "--interval" => o.interval = n,
                 "--hang" => o.hang = usize::try_from(n).unwrap(),
                 "--seconds" => o.seconds = n,
-                other => panic!("unknown flag {other}; known: --monitors --interval --hang --seconds"),
+                "--fail-at" => o.fail_at = n,
+                "--peer" => o.peer = n > 0,
+                other => panic!("unknown flag {other}; see the head of benches/scale.rs"),
             }
         }
         o
@@ -56,16 +77,29 @@ impl Options {
 type Asked = Arc<Mutex<HashMap<usize, Vec<Instant>>>>;
 
 /// A target with one thread per connection: it must not be what is measured.
-fn target(asked: Asked) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+/// For TCP one thread takes connections and lets them go. `closed` ends it, and with it the port.
+fn target(asked: Asked, kind: &str, closed: Arc<AtomicBool>) -> u16 {
+    let listener = TcpListener::bind("0.0.0.0:0").unwrap();
     let port = listener.local_addr().unwrap().port();
+    let plain = kind != "http";
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
+            if closed.load(Ordering::Relaxed) {
+                return;
+            }
+            if plain {
+                continue;
+            }
             let asked = Arc::clone(&asked);
             thread::Builder::new().stack_size(64 << 10).spawn(move || answer(stream, &asked)).unwrap();
         }
     });
     port
+}
+
+/// The host of a monitor: its own address of loopback.
+fn host(i: usize) -> Ipv4Addr {
+    Ipv4Addr::from(0x7f01_0000 + u32::try_from(i).unwrap() + 1)
 }
 
 fn answer(mut stream: TcpStream, asked: &Asked) {
@@ -91,8 +125,13 @@ fn write_config(dir: &Path, o: &Options, port: u16) {
         let mut text = format!("defaults: {{interval: {}s, timeout: 5s}}\nmonitors:\n", o.interval);
         for &i in chunk {
             let kind = if o.hang > 0 && i % every == 0 { "hang" } else { "ok" };
-            let url = format!("http://127.0.0.1:{port}/{kind}/{i}");
-            writeln!(text, "  - {{name: m{i:05}, type: http, url: \"{url}\"}}").unwrap();
+            let host = host(i);
+            let what = match o.kind.as_str() {
+                "http" => format!("type: http, url: \"http://{host}:{port}/{kind}/{i}\""),
+                "tcp" => format!("type: tcp, host: \"{host}:{port}\""),
+                other => format!("type: {other}, host: \"{host}\""),
+            };
+            writeln!(text, "  - {{name: m{i:05}, {what}}}").unwrap();
         }
         fs::write(dir.join(format!("monitors.d/{file:03}.yaml")), text).unwrap();
     }
@@ -119,7 +158,8 @@ fn lag_p99(before: &HashMap<String, f64>, after: &HashMap<String, f64>) -> Strin
 fn main() {
     let o = Options::read();
     let asked: Asked = Arc::default();
-    let port = target(Arc::clone(&asked));
+    let closed = Arc::new(AtomicBool::new(false));
+    let port = target(Arc::clone(&asked), &o.kind, Arc::clone(&closed));
     let dir = tempfile::tempdir().unwrap();
     write_config(dir.path(), &o, port);
     let socket = dir.path().join("socket");
@@ -127,7 +167,10 @@ fn main() {
     thread::sleep(Duration::from_secs(2 * o.interval));
     asked.lock().unwrap().clear();
     let (before, cpu) = (metrics(&socket), server.cpu());
-    thread::sleep(Duration::from_secs(o.seconds));
+    let answers = if o.fail_at > 0 { fail(&o, &socket, port, &closed) } else { Vec::new() };
+    if o.fail_at == 0 {
+        thread::sleep(Duration::from_secs(o.seconds));
+    }
     let (after, cpu) = (metrics(&socket), server.cpu() - cpu);
     let sum = |m: &HashMap<String, f64>, name: &str| {
         m.iter().filter(|(k, _)| k.starts_with(name)).map(|(_, v)| v).sum::<f64>()
@@ -144,6 +187,7 @@ fn main() {
     let at =
         |q: f64| off.get(((off.len() as f64 * q) as usize).min(off.len().saturating_sub(1))).copied().unwrap_or(0.0);
 
+    println!("{}  load {}", o.kind, fs::read_to_string("/proc/loadavg").unwrap().trim());
     println!("monitors {}  interval {} s  hanging {} %  measured {} s", o.monitors, o.interval, o.hang, o.seconds);
     println!("{:<44} {:.0} ms", "ready after", ready.as_secs_f64() * 1e3);
     println!("{:<44} {probes:.0} ({:.1}/s)", "probes", probes / o.seconds as f64);
@@ -164,4 +208,36 @@ fn main() {
         server.status_kib("VmRSS:") / 1024,
         server.status_kib("VmHWM:") / 1024
     );
+    if !answers.is_empty() {
+        let at = |q: f64| answers[((answers.len() as f64 * q) as usize).min(answers.len() - 1)].as_secs_f64() * 1e3;
+        println!("{:<44} {:.0} / {:.0} / {:.0} ms", "API while all fail, p50/p99/max", at(0.5), at(0.99), at(1.0));
+        let down = get(&socket, "/metrics");
+        let down = down.lines().find(|l| l.starts_with("watchdog_monitors{state=\"down\"}")).unwrap_or("none");
+        println!("{:<44} {down}", "down at the end");
+    }
+    drop(server);
+    if o.peer {
+        peer::run(dir.path(), o.monitors, o.interval, o.seconds, |i| format!("http://{}:{port}/ok/{i}", host(i)));
+    }
+}
+
+/// Lets everything fail at once and asks the API meanwhile; gives the sorted times of its answers.
+fn fail(o: &Options, socket: &Path, port: u16, closed: &AtomicBool) -> Vec<Duration> {
+    let begun = Instant::now();
+    let mut answers = Vec::new();
+    while begun.elapsed() < Duration::from_secs(o.seconds) {
+        if begun.elapsed() > Duration::from_secs(o.fail_at) {
+            if !closed.swap(true, Ordering::Relaxed) {
+                // The thread that takes connections looks at the flag with the next one.
+                let _ = TcpStream::connect(("127.0.0.1", port));
+            }
+            let asked = Instant::now();
+            let reply = get(socket, "/api/v1/monitors/m00001");
+            assert!(reply.starts_with("HTTP/1.1 200") || reply.starts_with("HTTP/1.0 200"), "{reply}");
+            answers.push(asked.elapsed());
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    answers.sort();
+    answers
 }

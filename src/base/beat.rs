@@ -20,8 +20,6 @@ pub enum Report {
     Ended(Run),
     /// Something happened elsewhere.
     Event(Incident),
-    /// Everything that is open is over.
-    AllClear,
 }
 
 /// How a job ended.
@@ -106,7 +104,6 @@ impl Beat {
                     beat.open.push(incident);
                 }
             }
-            Report::AllClear => beat.open.clear(),
         }
         beat
     }
@@ -145,7 +142,7 @@ mod tests {
             (event("a", false), vec!["b", "a"]),
             (event("b", true), vec!["a"]),
             (event("c", true), vec!["a"]),
-            (Report::AllClear, vec![]),
+            (event("a", true), vec![]),
         ] {
             let next = Beat::after(beat.as_ref(), report, at(1));
             assert_eq!(next.open.iter().map(|i| i.id.as_str()).collect::<Vec<_>>(), open);

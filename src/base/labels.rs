@@ -100,7 +100,8 @@ impl LabelsBuf {
 
     /// Puts a pair in its place, over one of the same name; an empty value removes that.
     pub fn set(&mut self, name: &str, value: &str) {
-        let old = std::mem::take(&mut self.0);
+        let room = self.0.len() + name.len() + value.len() + 8;
+        let old = std::mem::replace(&mut self.0, String::with_capacity(room));
         let mut placed = false;
         for (n, v) in Pairs(&old) {
             if !placed && n >= name {

@@ -47,12 +47,14 @@ pub struct ProbeCx {
     pub last_beat: Option<Beat>,
     /// What the probe may do.
     pub policy: Arc<Policy>,
+    /// A success is to bring its evidence, too: somebody may want to compare a failure with it.
+    pub show: bool,
 }
 
 impl ProbeCx {
     /// A probe outside any schedule, to which everything is allowed.
     pub fn new(deadline: Instant, now: Timestamp) -> Self {
-        Self { deadline, now, since: Timestamp::EPOCH, last_beat: None, policy: Arc::default() }
+        Self { deadline, now, since: Timestamp::EPOCH, last_beat: None, policy: Arc::default(), show: false }
     }
 
     /// Time left until the deadline.

@@ -85,7 +85,8 @@ pub fn checks(ui: &mut Ui, checks: &[Check]) {
     }
 }
 
-fn evidence(ui: &mut Ui, evidence: &Evidence) {
+/// Prints titled texts.
+pub fn evidence(ui: &mut Ui, evidence: &Evidence) {
     for (title, text) in &evidence.items {
         let title = ui.paint(Role::Dim, title);
         ui.line(format_args!("  {title}"));

@@ -11,7 +11,7 @@ use crate::base::outcome::{Outcome, Sample};
 use crate::base::probe::{Collector, ProbeCx};
 use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, Latency, found};
-use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, TLS_ON_DEMAND};
+use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, TLS_ON_DEMAND};
 use crate::collect::mask::Mask;
 use crate::collect::talk::endpoint::Endpoint;
 use crate::collect::talk::http2::{self, Answer};
@@ -77,6 +77,7 @@ pub const KIND: Kind = Kind {
             Flag::new("metadata", "metadata.*", Form::Pairs(':', "NAME: VALUE"), "Metadata to send, `name: value`."),
         ],
         TLS_ON_DEMAND,
+        ROUTE,
         LATENCY,
     ],
     read,

@@ -7,18 +7,23 @@
 //!
 //! Nothing here retries, schedules or stores: that is the engine's.
 
+pub mod capture;
 pub mod cert;
 pub mod cert_file;
 pub mod dial;
+pub mod dns;
 pub mod docker;
 pub mod domain;
 pub mod fault;
 pub mod fetch;
 pub mod file;
 pub mod files;
+pub mod grpc;
 pub mod heartbeat;
 pub mod host;
 pub mod http;
+pub mod icmp;
+pub mod imap;
 pub mod judge;
 pub mod kind;
 pub mod kinds;
@@ -27,10 +32,14 @@ pub mod mask;
 pub mod mqtt;
 pub mod mysql;
 pub mod nagios;
+pub mod ntp;
+pub mod ping;
 pub mod postgres;
 pub mod prometheus;
 pub mod redis;
 pub mod script;
+pub mod smtp;
+pub mod ssh;
 pub mod talk;
 pub mod tcp;
 pub mod tls;
@@ -39,3 +48,4 @@ pub mod udp;
 pub mod unix;
 pub mod value;
 pub mod webhook;
+pub mod websocket;

@@ -103,6 +103,11 @@ impl Trace {
         self.started.elapsed()
     }
 
+    /// Time of all phases that ended.
+    pub fn elapsed_phases(&self) -> Duration {
+        self.phases.iter().map(|p| p.took).sum()
+    }
+
     /// The phase that runs.
     pub fn current(&self) -> Option<&'static str> {
         self.open.map(|(name, _)| name)

@@ -14,6 +14,7 @@ use crate::base::scraped::Targets;
 use crate::base::units::Exact;
 use crate::config::model::{Config, Monitor, Schedule};
 use crate::engine::alerting::Alerting;
+use crate::engine::evidence::Captures;
 use crate::engine::handle::{Engine, EngineError, EventQuery, Reply};
 use crate::engine::ingest::{Detail, IngestInput};
 use crate::engine::intake::Intake;
@@ -66,6 +67,8 @@ pub struct Core {
     pub rules: Arc<RuleBook>,
     /// Jobs that scrape.
     pub jobs: Arc<ScrapeJobs>,
+    /// What was seen of targets when they failed, and while they worked.
+    pub captures: Arc<Captures>,
     /// Set when the engine goes down: new commands are refused.
     pub stopping: CancellationToken,
 }
@@ -106,6 +109,7 @@ impl Core {
             .map(|i| MonitorRow::clone(&board.monitors[i]));
         // Between a reload and the next board, a tenth of a second, a new monitor has no row.
         let row = row.ok_or(EngineError::Busy)?;
+        let seen = self.captures.seen(&monitor.name);
         let newest = |r: &Arc<ProbeResult>| detail.last.as_ref().is_some_and(|l| Arc::ptr_eq(l, r));
         let other = |r: Option<&Arc<ProbeResult>>| r.filter(|r| !newest(r)).map(|r| ProbeResult::clone(r));
         Ok(MonitorDetail {
@@ -118,6 +122,8 @@ impl Core {
             last: detail.last.as_deref().cloned(),
             last_ok: other(detail.last_ok.as_ref()),
             last_bad: other(detail.last_bad.as_ref()),
+            first_failure: seen.failed.as_deref().cloned(),
+            last_good: seen.worked.as_deref().cloned(),
             history: detail.history,
             alerts: board
                 .alerts

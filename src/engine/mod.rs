@@ -5,6 +5,7 @@ pub mod board;
 pub mod core;
 pub mod deadman;
 pub mod evaluator;
+pub mod evidence;
 pub mod gates;
 pub mod handle;
 pub mod headline;

@@ -19,6 +19,7 @@ use crate::base::probe::{Beat, ProbeCx};
 use crate::base::scraped::Scraped;
 use crate::base::time::Timestamp;
 use crate::config::model::{Monitor, Schedule};
+use crate::engine::evidence::Captures;
 use crate::engine::gates::Gate;
 use crate::engine::ingest::Measured;
 use crate::engine::itself::Itself;
@@ -40,6 +41,8 @@ pub struct Runner {
     pub permits: Arc<Semaphore>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// What was seen of targets.
+    pub captures: Arc<Captures>,
     /// Whether it is us who do not work.
     pub itself: Arc<Itself>,
     /// Whether it is a monitor above.
@@ -83,10 +86,11 @@ impl Runner {
         let monitor = &slot.monitor;
         let mut attempt = 1;
         loop {
-            let (result, series, lag) = self.attempt(&slot, attempt).await;
+            let (mut result, series, lag) = self.attempt(&slot, attempt).await;
             let retry = result.verdict == Verdict::Down && attempt <= monitor.retries && self.fits(&slot);
             if !retry {
                 self.lineage.note(&monitor.name, result.verdict, result.reason.as_ref());
+                self.captures.note(monitor, &slot.policy, &mut result);
             }
             let result = Arc::new(result);
             let measured = Measured {
@@ -153,6 +157,7 @@ impl Runner {
             since: slot.since,
             last_beat: slot.beat.clone(),
             policy: Arc::clone(&slot.policy),
+            show: self.captures.wants(monitor),
         };
         let mut outcome = self.probe(monitor, &cx).await;
         let series = outcome.series.take();

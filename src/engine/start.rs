@@ -16,6 +16,7 @@ use crate::engine::board::{BoardKeeper, Inlets, Report};
 use crate::engine::core::{Core, server_event};
 use crate::engine::deadman::Deadman;
 use crate::engine::evaluator::{EvalInput, Evaluator, Saved};
+use crate::engine::evidence::Captures;
 use crate::engine::ingest::{self, Ingest, IngestInput, Measured, Outlets};
 use crate::engine::intake::Intake;
 use crate::engine::itself::{self, Itself, Pulse};
@@ -165,8 +166,10 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
     let (keeper, board) = BoardKeeper::new(clock, Arc::clone(&metrics), server, events);
     let (reloader, config) = Reloader::new(clock, Arc::clone(&metrics), sources, loaded);
     let itself = Arc::new(Itself::new(clock));
+    let (captures, to_look_at) = Captures::new(clock);
     let runner = Runner {
         clock,
+        captures: Arc::clone(&captures),
         permits,
         metrics: Arc::clone(&metrics),
         itself: Arc::clone(&itself),
@@ -299,6 +302,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
             reports: told,
             rules: book,
             jobs,
+            captures: Arc::clone(&captures),
             stopping: stopping.clone(),
         }),
         clock,
@@ -317,7 +321,11 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
             group
         },
         keeper: storage,
-        scheduler: group("scheduler", Box::new(|stop| Box::pin(scheduler.run(scheduler_inbox, stop)))),
+        scheduler: {
+            let mut group = group("scheduler", Box::new(|stop| Box::pin(scheduler.run(scheduler_inbox, stop))));
+            group.add("evidence", |stop| captures.run(to_look_at, stop));
+            group
+        },
         reload: {
             let mut group = group("reload", Box::new(|stop| Box::pin(reloader.run(reload_inbox, stop))));
             group.add("hand out", |stop| hand_out.run(watch, stop));

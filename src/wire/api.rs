@@ -57,6 +57,15 @@ pub struct ProbeResult {
     pub evidence: Option<Evidence>,
 }
 
+/// What was seen of a target at one moment, beyond what each result says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capture {
+    /// Start of the probe that it belongs to.
+    pub at: Timestamp,
+    /// The probe's phases and evidence, then the resolver's answers, a burst of pings and the path.
+    pub evidence: Evidence,
+}
+
 /// One entry of a monitor's bounded history.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HistoryPoint {
@@ -91,6 +100,12 @@ pub struct MonitorDetail {
     pub last_ok: Option<ProbeResult>,
     /// The last result that was not ok, when that is not `last`.
     pub last_bad: Option<ProbeResult>,
+    /// How it failed first, since it last worked: what was seen then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_failure: Option<Capture>,
+    /// What was seen when it was last looked at while it worked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_good: Option<Capture>,
     /// The kept history, oldest first.
     pub history: Vec<HistoryPoint>,
     /// Alerts of this monitor.

@@ -125,6 +125,25 @@ async fn reports_come_by_query_and_by_body() {
 }
 
 #[tokio::test]
+async fn what_a_job_printed_and_what_other_systems_send_may_be_of_any_type() {
+    let house = House::start().await;
+    let form = |line: &str| local(line) + "\r\ncontent-type: application/x-www-form-urlencoded";
+    assert_eq!(ask(&house, &form("POST /api/v1/push/night%2Fly/3?token=right&msg=x"), "a=b\n100%").await.0, 200);
+    assert_eq!(ask(&house, &local("GET /api/v1/push/db/start?token=right"), "").await.0, 200);
+    assert_eq!(ask(&house, &form("POST /api/v1/push/db/256?token=right"), "").await.0, 400);
+    assert_eq!(ask(&house, &form("POST /api/v1/push/db/start?token=wrong"), "").await.0, 403);
+    let (_, first) = house.engine.pushed.lock().unwrap()[0].clone();
+    assert_eq!((first.exit_code, first.log.as_str(), first.message.as_str()), (Some(3), "a=b\n100%", "x"));
+    let (status, said) = ask(&house, &form("POST /api/v1/webhook/ci?token=right&delivery=7"), "four").await;
+    assert_eq!((status, said), (200, json!({"ok": true, "events": 4})));
+    assert_eq!(ask(&house, &form("POST /api/v1/webhook/ci"), "four").await.0, 403);
+    // Without a token or a signature, a foreign page's call is worth nothing; with an origin it is not even read.
+    let page = form("POST /api/v1/webhook/ci?token=right") + "\r\norigin: http://evil.example";
+    assert_eq!(ask(&house, &page, "four").await.0, 403);
+    house.stop().await;
+}
+
+#[tokio::test]
 async fn foreign_pages_can_do_nothing() {
     let house = House::start().await;
     let own = format!("localhost:{}", house.tcp.port());

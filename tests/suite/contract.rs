@@ -146,6 +146,7 @@ async fn whatever_never_ends_ends_at_the_deadline_and_says_where() {
         ("tcp", format!("{{host: \"{hole}\", tls: true}}"), "tls"),
         ("prometheus", format!("{{url: \"{}\"}}", evil.url("/drip")), "transfer"),
         ("prometheus", format!("{{url: \"{}\"}}", evil.url("/silent")), "processing"),
+        ("dns", format!("{{query_name: a.example, servers: \"tcp://{hole}\"}}"), "request"),
         ("script", "{command: [/bin/sleep, \"60\"]}".to_owned(), "run"),
     ] {
         let got = run(kind, &text, Duration::from_millis(300)).await;
@@ -172,6 +173,8 @@ async fn a_probe_may_be_dropped_at_any_moment() {
         ("prometheus", format!("{{url: \"{}\"}}", evil.url("/endless"))),
         ("prometheus", format!("{{static_configs: [{{targets: [\"{0}\", \"{0}\"]}}]}}", evil.at)),
         ("script", "{command: [/bin/echo, OK]}".to_owned()),
+        ("ping", "{host: 127.0.0.1, count: 3, spacing: 10ms}".to_owned()),
+        ("dns", format!("{{query_name: a.example, servers: [\"{0}\", \"tcp://{0}\"]}}", evil.at)),
         ("host", "{}".to_owned()),
         ("heartbeat", "{token: 0123456789}".to_owned()),
     ] {

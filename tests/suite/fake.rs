@@ -323,6 +323,8 @@ impl Engine for Fake {
                 last: Some(result(if down { Verdict::Down } else { Verdict::Up })),
                 last_ok: down.then(|| result(Verdict::Up)),
                 last_bad: None,
+                first_failure: None,
+                last_good: None,
                 history: history(),
                 alerts: if down { vec![alert(name)] } else { Vec::new() },
                 events: vec![event()],

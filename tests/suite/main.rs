@@ -28,5 +28,6 @@ mod promqltest;
 mod reload;
 mod scenarios;
 mod server;
+mod sla;
 mod storage;
 mod terminal;

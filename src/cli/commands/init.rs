@@ -25,7 +25,7 @@ macro_rules! starter {
 }
 
 /// The starter files, embedded so that there is one truth.
-pub const FILES: [(&str, &str); 11] = starter![
+pub const FILES: [(&str, &str); 12] = starter![
     "watchdog.yaml",
     "monitors.d/host.yaml",
     "monitors.d/self.yaml",
@@ -34,6 +34,7 @@ pub const FILES: [(&str, &str); 11] = starter![
     "monitors.d/examples/script.yaml",
     "monitors.d/examples/host.yaml",
     "monitors.d/examples/heartbeat.yaml",
+    "monitors.d/examples/webhook.yaml",
     "rules.d/README.md",
     "rules.d/machine.yaml",
     "templates.d/README.md",

@@ -177,6 +177,14 @@ fn show(name: &str, ui: &mut Ui, cx: &Context) -> Done {
             result::print(ui, result, now);
         }
     }
+    for (title, capture) in [("how it failed first", &detail.first_failure), ("when it last worked", &detail.last_good)]
+    {
+        if let Some(capture) = capture {
+            heading(ui, title);
+            ui.line(format_args!("  seen {} ago", Short(now.since(capture.at))));
+            result::evidence(ui, &capture.evidence);
+        }
+    }
     if !detail.history.is_empty() {
         heading(ui, "history");
         let strip = result::strip(ui, &detail.history);

@@ -327,7 +327,7 @@ mod tests {
 
         | monitor | available | objective | down | times | MTTR | budget left | not counted |
         |---|--:|--:|--:|--:|--:|--:|---|
-        | shop \| a,b | 99.8500% | 99.9% | 25m | 1 | 25m | -8m (-50%) | maintenance 2h, unknown 60s |
+        | shop \| a,b | 99.8500% | 99.9% | 25m | 1 | 25m | -8m (-50%) | maintenance 2h00m, unknown 60s |
         | new | - | - | 0 | 0 | - | - | - |
 
         ## Downtimes of shop \| a,b

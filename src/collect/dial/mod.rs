@@ -77,6 +77,14 @@ impl Peer {
         Ok(Self { host: bare.into(), port, literal })
     }
 
+    /// A host without a port, for what has none.
+    ///
+    /// # Errors
+    /// See [`PeerError`].
+    pub fn host_alone(host: &str) -> Result<Self, PeerError> {
+        Ok(Self { port: 0, ..Self::new(host, 1)? })
+    }
+
     /// From `name:port`, `192.0.2.1:port` or `[2001:db8::1]:port`.
     ///
     /// # Errors
@@ -108,6 +116,7 @@ impl Peer {
 impl std::fmt::Display for Peer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.literal {
+            _ if self.port == 0 => f.write_str(&self.host),
             Some(IpAddr::V6(a)) => write!(f, "[{a}]:{}", self.port),
             Some(IpAddr::V4(_)) | None => write!(f, "{}:{}", self.host, self.port),
         }
@@ -188,7 +197,9 @@ async fn resolve(peer: &Peer, route: &Route, cx: &ProbeCx, trace: &mut Trace) ->
 
 /// One address that may not be dialled is enough: which of them a name leads to is not ours to choose.
 fn allowed(addresses: &[SocketAddr], cx: &ProbeCx) -> Result<(), Fault> {
-    match addresses.iter().find_map(|to| cx.policy.refuses(*to)) {
+    // What has no port is subject to no rule about ports.
+    let mut with_port = addresses.iter().filter(|to| to.port() != 0);
+    match with_port.find_map(|to| cx.policy.refuses(*to)) {
         Some(why) => Err(Fault::target("blocked_address", why)),
         None => Ok(()),
     }

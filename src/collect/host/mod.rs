@@ -2,7 +2,7 @@
 //!
 //! One file per collector, or per few that are small. `/proc` and `/sys` are read on a thread of their own,
 //! because a driver can hang; so are file systems, because a mount can. Everything that is on by default takes
-//! [about a millisecond](reading) of an optimised build. Network file systems are not asked.
+//! 3 ms of an unoptimised build on a machine with two busy processors, and gives 350 series. Network file systems are not asked.
 
 pub mod cpu;
 pub mod disks;

@@ -22,6 +22,7 @@ use crate::collect::fault::Fault;
 use crate::collect::http::h2;
 use crate::collect::http::hop::Hop;
 use crate::collect::http::proxy::Proxy;
+use crate::collect::tls::refusal::tls_error;
 use crate::collect::tls::{Alpn, TlsSpec, alpn};
 use crate::collect::trace::{Trace, phase};
 
@@ -317,14 +318,20 @@ pub(super) fn http_fault(err: &hyper::Error) -> Fault {
         return Fault::target("connection_closed", "the peer closed the connection before its answer was complete");
     }
     let detail = crate::base::failure::Chain(err).to_string();
-    Fault::target("protocol_error", format!("the answer is not HTTP: {detail}"))
+    let message = match detail.strip_prefix("http2 error: ") {
+        Some(detail) => format!("the peer broke HTTP/2 off, or speaks it wrongly: {detail}"),
+        None => format!("the answer is not HTTP: {detail}"),
+    };
+    Fault::target("protocol_error", message)
 }
 
-/// Whether the connection ended within a body whose length was announced.
+/// Whether the connection ended within a body whose length was announced, or within HTTP/2.
 fn ends_early(err: &hyper::Error) -> bool {
     let mut next = std::error::Error::source(err);
     while let Some(e) = next {
-        if e.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::UnexpectedEof) {
+        let io = e.downcast_ref::<std::io::Error>().or_else(|| e.downcast_ref::<::h2::Error>()?.get_io());
+        let kind = io.map(std::io::Error::kind);
+        if matches!(kind, Some(std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::BrokenPipe)) {
             return true;
         }
         next = e.source();
@@ -336,8 +343,9 @@ fn source_io(err: &hyper::Error) -> Option<&std::io::Error> {
     let mut next = std::error::Error::source(err);
     while let Some(e) = next {
         if let Some(io) = e.downcast_ref::<std::io::Error>() {
-            // hyper wraps what a peer did wrong in an `io::Error` of its own making.
-            return io.raw_os_error().map(|_| io);
+            // hyper wraps what a peer did wrong in an `io::Error` of its own making; TLS does the same with what it
+            // refuses after the handshake.
+            return (io.raw_os_error().is_some() || tls_error(io).is_some()).then_some(io);
         }
         next = e.source();
     }

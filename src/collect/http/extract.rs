@@ -8,8 +8,6 @@ use regex::Regex;
 use serde_json_path::JsonPath;
 
 use crate::collect::http::exchange::Answer;
-use crate::collect::http::hop::Hop;
-use crate::collect::http::jar::Jar;
 use crate::collect::http::json::{parse_json, text_of};
 use crate::collect::judge::regex_field;
 use crate::config::fields::Fields;
@@ -21,10 +19,10 @@ const MAX_VALUE: usize = 8 * 1024;
 
 type Parsed = OnceCell<Result<serde_json::Value, String>>;
 
-/// The values of an answer, each by itself: found, or why not.
-pub fn extract(all: &[Extract], hop: &Hop, answer: &Answer, jar: Option<&Jar>) -> Vec<Result<String, String>> {
+/// The values of an answer, each by itself: found, or why not. `cookies` are those that would be sent next.
+pub fn extract(all: &[Extract], answer: &Answer, cookies: &[(String, String)]) -> Vec<Result<String, String>> {
     let json = Parsed::new();
-    all.iter().map(|e| e.of(hop, answer, &json, jar)).collect()
+    all.iter().map(|e| e.of(answer, &json, cookies)).collect()
 }
 
 /// One value.
@@ -74,7 +72,7 @@ impl Extract {
 
     /// The value, or why there is none; the message quotes nothing of the answer. `json` keeps the parsed body for
     /// the next.
-    fn of(&self, hop: &Hop, answer: &Answer, json: &Parsed, jar: Option<&Jar>) -> Result<String, String> {
+    fn of(&self, answer: &Answer, json: &Parsed, cookies: &[(String, String)]) -> Result<String, String> {
         let value = match &self.place {
             Place::Json(path) => {
                 let root = json.get_or_init(|| parse_json(&answer.body, answer.truncated));
@@ -99,7 +97,10 @@ impl Extract {
                 let text: Cow<'_, str> = String::from_utf8_lossy(&answer.body);
                 first_group(re, &text).ok_or("the body does not match")?
             }
-            Place::Cookie(name) => jar.and_then(|jar| jar.value(hop.url(), name)).ok_or("no such cookie")?,
+            Place::Cookie(name) => {
+                let cookie = cookies.iter().find(|(n, _)| n == name);
+                cookie.map(|(_, value)| value.clone()).ok_or("no such cookie")?
+            }
         };
         match value.len() {
             0 => Err("the value is empty".to_owned()),

@@ -51,9 +51,9 @@ impl Jar {
         Some(value)
     }
 
-    /// The value of a cookie that would be sent to `url`.
-    pub fn value(&self, url: &Url, name: &str) -> Option<String> {
-        self.0.matches(url).iter().find(|c| c.name() == name).map(|c| c.value().to_owned())
+    /// Names and values of the cookies that would be sent to `url`.
+    pub fn values(&self, url: &Url) -> Vec<(String, String)> {
+        self.0.matches(url).iter().map(|c| (c.name().to_owned(), c.value().to_owned())).collect()
     }
 }
 

@@ -130,7 +130,10 @@ impl OAuth2 {
         let mut slot = None;
         exchange::ask(&client, &self.ask, cx, &mut trace, &mut slot).await.map_err(|fault| {
             let message = format!("no token from {}: {}", self.ask.shown(), fault.message());
-            if fault.is_local() { fault.with_message(message) } else { Fault::target("oauth2", message) }
+            match fault.is_local() || fault.class() == "blocked_address" {
+                true => fault.with_message(message),
+                false => Fault::target("oauth2", message),
+            }
         })?;
         let token = slot.as_ref().map_or_else(|| Err("no answer".to_owned()), parse);
         let token =

@@ -25,7 +25,7 @@ use crate::collect::mask::Mask;
 use crate::collect::trace::{Trace, phase};
 
 /// Bodies up to this size are judged in place (0.1 ms); larger or encoded ones off the async threads.
-const JUDGE_IN_PLACE: usize = 32 * 1024;
+pub(super) const JUDGE_IN_PLACE: usize = 32 * 1024;
 /// Bytes of a `body_file`.
 const MAX_BODY_FILE: u64 = 16 << 20;
 
@@ -98,7 +98,7 @@ impl Request {
             }
         };
         let hop = run.hop.as_ref().unwrap_or(&self.first);
-        if outcome.verdict != Verdict::Up {
+        if outcome.verdict != Verdict::Up || cx.show {
             outcome.evidence = Some(run.evidence(self, session));
         }
         samples(run, hop, &mut outcome.samples);
@@ -111,6 +111,8 @@ impl Request {
         if self.body_file.is_some() || self.auth.is_some() {
             Box::pin(self.prepare(run, session, cx)).await?;
         }
+        // Whom the credentials are for: whoever else asks for them does not get them.
+        let home = self.auth.is_some().then(|| run.hop.as_ref().unwrap_or(&self.first).url().origin());
         let mut seen: Vec<String> = Vec::new();
         loop {
             run.answer = None;
@@ -118,6 +120,7 @@ impl Request {
             exchange::ask(session.client, hop, cx, &mut run.trace, &mut run.answer).await?;
             let Some(answer) = &run.answer else { return Ok(()) };
             if let Some(auth) = &self.auth
+                && home.as_ref() == Some(&hop.url().origin())
                 && let Some(mut next) =
                     Box::pin(challenged(auth, hop, answer, run.challenged, run.token.as_deref())).await
             {

@@ -5,11 +5,13 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
 use http::header::{self, HeaderName, HeaderValue};
 use reqwest::Url;
+use tokio::time::timeout_at;
 
 use crate::base::BoxFuture;
 use crate::base::nearest::nearest;
@@ -18,12 +20,12 @@ use crate::base::probe::{Collector, ProbeCx};
 use crate::collect::fault::Fault;
 use crate::collect::http::auth::Auth;
 use crate::collect::http::content::{Body, Content, Line};
-use crate::collect::http::exchange::Client;
+use crate::collect::http::exchange::{Answer, Client};
 use crate::collect::http::expect::Expect;
 use crate::collect::http::extract::{Extract, extract};
 use crate::collect::http::hop::Hop;
 use crate::collect::http::jar::Jar;
-use crate::collect::http::request::{Request, Run, Session};
+use crate::collect::http::request::{JUDGE_IN_PLACE, Request, Run, Session};
 use crate::collect::http::spec::{Draft, read_compression, read_redirects, shown_url, userinfo};
 use crate::collect::http::template::{Escape, Template, TemplateError, Values};
 use crate::collect::judge::{Judge, Latency, unjudged};
@@ -62,7 +64,7 @@ pub struct Step {
     /// Those with templates; all of them stay with their origin.
     headers: Vec<(HeaderName, Template)>,
     body: Option<Template>,
-    extract: Vec<Extract>,
+    extract: Arc<[Extract]>,
 }
 
 /// What the monitor says for all of its steps.
@@ -132,7 +134,7 @@ impl Step {
         let mut content = Content::read(own, mask);
         let mut expect = Expect::read(own);
         read_compression(own, &mut content, &mut expect);
-        let extract = Extract::read(own);
+        let extract = Extract::read(own).into();
         let url = url?;
         mask.add_url(&url);
         let address = read_address(own, &url, shared.base)?;
@@ -209,14 +211,18 @@ impl Step {
         let mut outcome = self.request.run(&mut run, session, cx).await;
         let hop = run.hop.as_ref().unwrap_or(&self.request.first);
         let good = matches!(outcome.verdict, Verdict::Up | Verdict::Degraded);
-        let Some(answer) = run.answer.as_ref().filter(|_| good) else {
+        let Some(answer) = run.answer.take_if(|_| good) else {
             outcome.checks.extend(unjudged(self.extract.iter().map(|e| e.check.as_str())));
             return outcome;
         };
         if let Some(jar) = &mut session.jar {
             jar.store(hop.url(), &answer.headers);
         }
-        let found = extract(&self.extract, hop, answer, session.jar.as_ref());
+        let (found, answer) = match self.take(hop, answer, session.jar.as_ref(), cx).await {
+            Ok(taken) => taken,
+            Err(fault) => return fault.outcome(),
+        };
+        run.answer = Some(answer);
         for (extract, result) in self.extract.iter().zip(found) {
             let (ok, seen) = match result {
                 Ok(value) => {
@@ -234,6 +240,26 @@ impl Step {
             outcome.checks.push(Check { name: extract.check.clone(), ok: Some(ok), found: seen });
         }
         outcome
+    }
+
+    /// The values of an answer, and the answer. A large body is searched off the async threads.
+    async fn take(
+        &self,
+        hop: &Hop,
+        answer: Answer,
+        jar: Option<&Jar>,
+        cx: &ProbeCx,
+    ) -> Result<(Vec<Result<String, String>>, Answer), Fault> {
+        let cookies = jar.map_or_else(Vec::new, |jar| jar.values(hop.url()));
+        if answer.body.len() <= JUDGE_IN_PLACE {
+            return Ok((extract(&self.extract, &answer, &cookies), answer));
+        }
+        let all = Arc::clone(&self.extract);
+        let work = tokio::task::spawn_blocking(move || (extract(&all, &answer, &cookies), answer));
+        match timeout_at(cx.deadline + Duration::from_millis(50), work).await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(_)) | Err(_) => Err(Fault::local("local_busy", "this machine had no time to search the answer")),
+        }
     }
 
     fn checks(&self) -> impl Iterator<Item = &str> {

@@ -7,7 +7,7 @@
 //! death of Watchdog included. It also is the place to set limits before the program runs: in a
 //! process with threads nothing but `exec` may happen between `fork` and the program.
 //!
-//! It is this very executable with [`ARGUMENT`]: one `exec` more per run, about 1 ms. On standard input it
+//! It is this very executable with [`ARGUMENT`]: one `exec` more per run, some 3 ms. On standard input it
 //! gets an [`Order`] as one line of JSON, later perhaps `t` (end politely), and answers with an [`End`].
 
 use std::collections::BTreeSet;

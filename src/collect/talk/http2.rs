@@ -54,12 +54,7 @@ pub struct Answer {
 ///
 /// # Errors
 /// The peer does not speak HTTP/2, not to the end, or says more than `max_body`.
-pub async fn ask<S>(
-    stream: S,
-    request: Request<Full<Bytes>>,
-    max_body: usize,
-    answer: &mut Answer,
-) -> Result<(), Fault>
+pub async fn ask<S>(stream: S, request: Request<Full<Bytes>>, max_body: usize, answer: &mut Answer) -> Result<(), Fault>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

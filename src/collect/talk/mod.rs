@@ -1,11 +1,13 @@
 //! What kinds share that connect, speak a protocol and judge: one deadline, one trace, one shape of evidence.
 //!
-//! [`wire`] reads and writes within bounds, [`endpoint`] is whom to talk to, [`starttls`] asks for TLS in eight
-//! protocols, [`script`] sends and expects what a person wrote, [`linger`] ends what a client crate started by itself.
+//! [`wire`] reads and writes within bounds, [`endpoint`] is whom to talk to, [`security`] is whether to encrypt, [`starttls`] asks for TLS in eight
+//! protocols, [`http2`] asks once, [`script`] sends and expects what a person wrote, [`linger`] ends what a client crate started by itself.
 
 pub mod endpoint;
+pub mod http2;
 pub mod linger;
 pub mod script;
+pub mod security;
 pub mod starttls;
 pub mod step;
 pub mod wire;
@@ -80,7 +82,7 @@ pub async fn run<T: Talk>(kind: &T, cx: &ProbeCx) -> Outcome {
     };
     trace.network_samples(&mut outcome.samples);
     kind.samples(&trace, &said, &mut outcome.samples);
-    if outcome.verdict != Verdict::Up {
+    if outcome.verdict != Verdict::Up || cx.show {
         let mut items = vec![("target".into(), kind.target())];
         if !trace.tried.is_empty() {
             let list: Vec<String> = trace.tried.iter().map(ToString::to_string).collect();

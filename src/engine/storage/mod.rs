@@ -9,6 +9,7 @@ pub mod keeper;
 pub mod metrics;
 pub mod outcome;
 pub mod recorder;
+mod shape;
 
 use std::sync::{Arc, PoisonError, RwLock};
 

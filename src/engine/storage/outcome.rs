@@ -3,6 +3,8 @@
 //! Every sample bears `monitor`, `type`, `instance` and the monitor's own labels. Where a measured value
 //! has a label of the same name, it becomes `exported_…`, as Prometheus does.
 
+use std::borrow::Cow;
+
 use crate::base::labels::{Labels, LabelsBuf, METRIC_NAME};
 use crate::base::outcome::{Reason, Verdict};
 use crate::config::model::Monitor;
@@ -24,9 +26,11 @@ pub fn labels_of(monitor: &Monitor) -> Labels {
     buf.labels()
 }
 
-/// Gives each sample of a result: its labels and its value. One that is unknown says nothing of the target, neither
-/// success nor duration.
-pub fn samples(base: &Labels, result: &ProbeResult, mut add: impl FnMut(&LabelsBuf, f64)) {
+/// One sample: its metric, its own labels, its value.
+pub type Said<'a> = (&'a str, &'a [(Cow<'static, str>, String)], f64);
+
+/// The samples of a result. One that is unknown says nothing of the target, neither success nor duration.
+pub fn samples(result: &ProbeResult) -> impl Iterator<Item = Said<'_>> {
     let took = result.took.as_secs_f64();
     let judged = |success, state| (state, Some([("probe_success", success), ("probe_duration_seconds", took)]));
     let (state, own) = match result.verdict {
@@ -36,23 +40,21 @@ pub fn samples(base: &Labels, result: &ProbeResult, mut add: impl FnMut(&LabelsB
         Verdict::Unknown if result.reason.as_ref().is_some_and(Reason::blames_parent) => (PARENT_IS_DOWN, None),
         Verdict::Unknown => (3.0, None),
     };
-    let own = own.into_iter().flatten().chain([(STATE, state)]);
-    let mut buf = base.to_buf();
-    for (name, value) in own {
-        buf.set(METRIC_NAME, name);
-        add(&buf, value);
-    }
-    for sample in result.samples.iter().filter(|s| !s.name.is_empty()) {
-        buf.clone_from(&base.to_buf());
-        buf.set(METRIC_NAME, &sample.name);
-        for (name, value) in sample.labels.iter().filter(|(name, _)| !name.is_empty() && name != METRIC_NAME) {
-            match base.get(name) {
-                Some(_) => buf.set(&format!("exported_{name}"), value),
-                None => buf.set(name, value),
-            }
+    let own = own.into_iter().flatten().chain([(STATE, state)]).map(|(name, value)| (name, &[] as &[_], value));
+    let measured = result.samples.iter().filter(|s| !s.name.is_empty());
+    own.chain(measured.map(|s| (s.name.as_ref(), s.labels.as_slice(), s.value)))
+}
+
+/// The labels of the series that a sample belongs to.
+pub fn labels(base: &Labels, name: &str, own: &[(Cow<'static, str>, String)]) -> LabelsBuf {
+    let mut buf = series(base, name);
+    for (name, value) in own.iter().filter(|(name, _)| !name.is_empty() && name != METRIC_NAME) {
+        match base.get(name) {
+            Some(_) => buf.set(&format!("exported_{name}"), value),
+            None => buf.set(name, value),
         }
-        add(&buf, sample.value);
     }
+    buf
 }
 
 /// The labels of a monitor's series of this name.
@@ -89,7 +91,9 @@ mod tests {
             evidence: None,
         };
         let mut found = Vec::new();
-        samples(&base, &result, |labels, v| found.push(format!("{} {v}", labels.labels())));
+        for (name, own, v) in samples(&result) {
+            found.push(format!("{} {v}", labels(&base, name, own).labels()));
+        }
         let rest = r#"instance="http://x", monitor="shop""#;
         assert_eq!(
             found,

@@ -30,6 +30,7 @@ use crate::engine::metrics::Metrics;
 use crate::engine::reload::Applied;
 use crate::engine::storage::jobs::ScrapeJobs;
 use crate::engine::storage::outcome::{self, PAUSED, STATE};
+use crate::engine::storage::shape::Shape;
 use crate::engine::storage::{Store, StoreError};
 use crate::tsdb::{Ack, Appended, Batch};
 use crate::wire::api::ProbeResult;
@@ -107,7 +108,9 @@ struct Known {
     base: Labels,
     /// Hash of the definition that `base` is of.
     hash: u64,
-    /// Each series with the number of the result that had it last.
+    /// The series of the last result.
+    shape: Shape,
+    /// Each series with the number of the result that had it last, or had the same ones as that.
     series: HashMap<Labels, u64, ahash::RandomState>,
     results: u64,
     paused: bool,
@@ -218,18 +221,24 @@ impl Recorder {
         let known = self.monitors.entry(monitor.name.clone()).or_default();
         if known.hash != monitor.hash || known.base.is_empty() {
             (known.base, known.hash) = (outcome::labels_of(monitor), monitor.hash);
+            known.shape.clear();
         }
         known.results += 1;
         let (t, this) = (result.at.millis(), known.results);
         let (series, batch) = (&mut known.series, &mut self.batch);
-        outcome::samples(&known.base, result, |labels, value| {
-            match series.get_mut(labels.as_key()) {
-                Some(last) => *last = this,
-                None => drop(series.insert(labels.labels(), this)),
-            }
-            batch.series(labels);
+        let same = known.shape.resolve(&known.base, result, |labels, value| {
+            batch.series_of(labels.as_key());
             batch.push(t, value);
         });
+        if same {
+            return;
+        }
+        for labels in known.shape.series() {
+            match series.get_mut(labels.as_key()) {
+                Some(last) => *last = this,
+                None => drop(series.insert(labels.clone(), this)),
+            }
+        }
         if result.verdict == Verdict::Unknown {
             // It measured nothing: what was measured before is not over.
             return;
@@ -267,6 +276,7 @@ impl Recorder {
                 }
                 Some(known) => {
                     if monitor.paused && !known.paused {
+                        known.shape.clear();
                         for labels in known.series.drain().map(|(labels, _)| labels) {
                             if labels.metric_name() != STATE {
                                 end(batch, &labels, t);
@@ -278,6 +288,7 @@ impl Recorder {
                     known.paused = monitor.paused;
                     if known.hash != monitor.hash {
                         (known.base, known.hash) = (outcome::labels_of(monitor), monitor.hash);
+                        known.shape.clear();
                     }
                 }
             }

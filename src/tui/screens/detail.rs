@@ -59,6 +59,7 @@ fn columns(s: &State, theme: &Theme, name: &MonitorName, body: Rect) -> (Vec<Lin
                 left.extend(sections::alerts(&p, &d.alerts));
                 left.extend(sections::history(&p, row));
                 left.extend(sections::evidence(&p, d));
+                left.extend(sections::captures(&p, d));
                 if let Some(last) = &d.last {
                     left.extend(sections::values(&p, last));
                 }
@@ -75,6 +76,7 @@ fn columns(s: &State, theme: &Theme, name: &MonitorName, body: Rect) -> (Vec<Lin
         left.extend(sections::latency(&p, d, if body.height >= 30 { 9 } else { 6 }));
         left.extend(sections::phases(&p, d));
         left.extend(sections::evidence(&p, d));
+        left.extend(sections::captures(&p, d));
         left.extend(sections::probes(&p, d));
     } else {
         waiting(s, &mut left);

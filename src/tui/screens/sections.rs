@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::base::outcome::{Check, Phase, Sample, Verdict};
+use crate::base::outcome::{Check, Evidence, Phase, Sample, Verdict};
 use crate::base::term_safe;
 use crate::base::time::Timestamp;
 use crate::base::units::{Exact, Short};
@@ -254,6 +254,23 @@ pub(super) fn evidence(p: &Page<'_>, detail: &MonitorDetail) -> Vec<Line> {
         return Vec::new();
     };
     let mut lines = vec![p.rule("EVIDENCE", &p.time(at))];
+    texts(p, &evidence, &mut lines);
+    lines
+}
+
+/// How it failed first, and how it was when it last worked.
+pub(super) fn captures(p: &Page<'_>, detail: &MonitorDetail) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for (title, capture) in [("FIRST FAILURE", &detail.first_failure), ("LAST GOOD", &detail.last_good)] {
+        if let Some(capture) = capture {
+            lines.push(p.rule(title, &p.time(capture.at)));
+            texts(p, &capture.evidence, &mut lines);
+        }
+    }
+    lines
+}
+
+fn texts(p: &Page<'_>, evidence: &Evidence, lines: &mut Vec<Line>) {
     for (title, text) in &evidence.items {
         lines.push(Line::new().add(Role::Heading, format!("  {title}")));
         let mut left = EVIDENCE_LINES;
@@ -266,7 +283,6 @@ pub(super) fn evidence(p: &Page<'_>, detail: &MonitorDetail) -> Vec<Line> {
             lines.push(Line::new().add(Role::Text, format!("    {piece}")));
         }
     }
-    lines
 }
 
 /// The newest probes; runs of the same judgement are folded.

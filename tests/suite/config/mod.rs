@@ -2,6 +2,7 @@
 
 mod alerting;
 mod deadman;
+mod engine;
 pub(crate) mod fake;
 mod guide;
 mod joining;

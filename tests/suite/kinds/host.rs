@@ -60,7 +60,9 @@ const STEADY: [&str; 5] = [
 ];
 
 fn key(name: &str, labels: &[(String, String)]) -> String {
-    let mut labels: Vec<String> = labels.iter().map(|(n, v)| format!("{n}={v:?}")).collect();
+    // A label without a value is none.
+    let labels = labels.iter().filter(|(_, v)| !v.is_empty());
+    let mut labels: Vec<String> = labels.map(|(n, v)| format!("{n}={v:?}")).collect();
     labels.sort();
     format!("{name}{{{}}}", labels.join(","))
 }

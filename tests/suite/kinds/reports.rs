@@ -97,6 +97,36 @@ fn a_job_tells_its_start_its_end_and_what_it_printed() {
 }
 
 #[test]
+fn a_job_below_push_is_told_whole_and_ends_as_it_does() {
+    let place = Place::new();
+    place.write("monitors.d/all.yaml", MONITORS);
+    let server = serve(&place);
+    let push = |args: &[&str]| {
+        let mut command = place.command();
+        command.args(["push", "backup"]).args(args).env("WATCHDOG_PUSH_TOKEN", "a-token-of-a-job");
+        command.stdin(Stdio::null()).output().unwrap()
+    };
+    let script = "echo to stdout; echo \"token: $WATCHDOG_PUSH_TOKEN.\" >&2; exit 7";
+    let out = push(&["--metric", "backup_files=3", "--", "/bin/sh", "-c", script]);
+    assert_eq!(out.status.code(), Some(7));
+    assert_eq!(String::from_utf8_lossy(&out.stdout), "to stdout\n");
+    assert_eq!(String::from_utf8_lossy(&out.stderr), "token: .\n");
+    let last = seen(&server, "backup", "down", "exit code 7");
+    let log = last["evidence"]["items"][0][1].as_str().unwrap();
+    assert!(log.contains("to stdout") && log.contains("token: ."), "{log}");
+    let has = |name: &str| last["samples"].as_array().unwrap().iter().any(|s| s["name"] == name);
+    assert!(has("backup_files") && has("watchdog_heartbeat_run_seconds"), "{last}");
+    let out = push(&["--message", "by hand"]);
+    assert_eq!(out.status.code(), Some(0), "{out:?}");
+    seen(&server, "backup", "up", "by hand");
+    // Without a server the job runs all the same.
+    drop(server);
+    let out = push(&["--", "/bin/sh", "-c", "echo done"]);
+    assert_eq!((out.status.code(), &*out.stdout), (Some(0), &b"done\n"[..]));
+    assert!(String::from_utf8_lossy(&out.stderr).contains("the report was not taken"), "{out:?}");
+}
+
+#[test]
 fn a_job_that_runs_wild_is_slowed_down() {
     let Some(_) = program("curl", "curl") else { return };
     let place = Place::new();

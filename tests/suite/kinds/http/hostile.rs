@@ -1,12 +1,16 @@
 //! Peers of `http` that do what no peer should, above all over HTTP/2 and as proxies.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
+use watchdog::base::clock::Clock;
 use watchdog::base::outcome::{Outcome, Verdict};
+use watchdog::base::policy::Policy;
+use watchdog::base::probe::ProbeCx;
 use watchdog::task::supervisor::Supervisor;
 
 use crate::evil::Evil;
@@ -14,7 +18,7 @@ use crate::evil::h2::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS, Server, frame, header,
     status,
 };
-use crate::kinds::daemon::probe;
+use crate::kinds::daemon::{build, probe};
 
 const LIMIT: Duration = Duration::from_secs(5);
 /// How far past its deadline a probe may come back; two busy processors need some.
@@ -197,4 +201,76 @@ async fn credentials_of_a_proxy_go_to_the_proxy_alone() {
     assert!(seen.contains("proxy-authorization: basic chjvymu6chjvehktchc="), "{seen}");
     let direct = target.seen.lock().unwrap().join("\n").to_lowercase();
     assert!(!direct.contains("proxy-authorization"), "{direct}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_way_may_be_dropped_at_any_moment() {
+    let good = [frame(HEADERS, END_HEADERS, 1, &status("200")), frame(DATA, END_STREAM, 1, b"hello")].concat();
+    let h2 = Server::start(good, vec![]).await;
+    let target = Evil::start().await;
+    let (socks, _tasks) = socks(target.at.clone()).await;
+    for text in [
+        format!("{{url: \"http://{}/\", http_version: 2}}", h2.at),
+        format!("{{url: \"http://target.invalid/gzip\", proxy: \"socks5://probe:socks-pw!@{socks}\"}}"),
+        format!(
+            "{{url: \"http://{}\", steps: [{{url: /gzip, extract: {{v: {{json: $.db.status}}}}}}, {{url: \"/chain/{{{{ v }}}}\"}}]}}",
+            target.at
+        ),
+    ] {
+        let probe = build("http", &text);
+        let cx = |limit| ProbeCx::new(Instant::now() + limit, Clock::system().now());
+        for micros in (0..4_000).step_by(400) {
+            let cx = cx(Duration::from_secs(1));
+            let _ = timeout(Duration::from_micros(micros), probe.collector.probe(&cx)).await;
+        }
+        // Nothing of those that were dropped stands in the way of the next.
+        let after = probe.collector.probe(&cx(LIMIT)).await;
+        assert_eq!(after.verdict, Verdict::Up, "{text}: {after:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn expressions_and_paths_of_steps_are_linear_and_bounded() {
+    let evil = Evil::start().await;
+    for (path, extract, want) in [
+        ("/as", "{v: {regex: '(?:a+)+$'}}", "the value has 1048576 bytes"),
+        ("/as", "{v: {regex: '(?:a+)+b'}}", "the body does not match"),
+        ("/deep-json", "{v: {json: $.a}}", "JSON values, which is not parsed"),
+        ("/endless", "{v: {json: $.a}}", "raise `max_body`"),
+        ("/chain/0", "{v: {header: X-Nothing}}", "no such header"),
+        ("/chain/0", "{v: {cookie: nothing}}", "no such cookie"),
+    ] {
+        let text = format!("{{steps: [{{url: \"{}\", extract: {extract}}}]}}", evil.url(path));
+        let got = probe("http", &text, LIMIT).await;
+        assert_eq!((got.verdict, class(&got)), (Verdict::Down, "extract"), "{path}: {got:?}");
+        let message = &got.reason.as_ref().unwrap().message;
+        assert!(message.contains(want), "{path}: {message}");
+        assert!(got.evidence.is_some());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_policy_holds_on_every_hop_and_through_a_proxy() {
+    let evil = Evil::start().await;
+    let policy = Policy { public_only: true, allow: vec!["127.0.0.1/32".parse().unwrap()], ..Policy::default() };
+    let mut cx = ProbeCx::new(Instant::now() + LIMIT, Clock::system().now());
+    cx.policy = Arc::new(policy);
+    for text in [
+        "url: \"http://169.254.169.254/latest/meta-data\"".to_owned(),
+        format!("url: \"{}\"", evil.url("/to/169.254.169.254/latest/meta-data")),
+        format!("url: \"{}\"", evil.url("/to/0xa9fea9fe/latest/meta-data")),
+        format!("url: \"{}\"", evil.url("/to/[::ffff:169.254.169.254]/latest/meta-data")),
+        format!("url: \"http://169.254.169.254/\", proxy: \"http://{}\"", evil.at),
+        format!("url: \"https://169.254.169.254/\", proxy: \"socks5://{}\"", evil.at),
+        format!(
+            "url: \"{}\", auth: {{oauth2: {{token_url: \"http://10.0.0.1/\", client_id: a, client_secret: abcd}}}}",
+            evil.url("/chain/0")
+        ),
+        format!("url: \"{}\", steps: [{{url: /chain/0}}, {{url: \"http://169.254.169.254/\"}}]", evil.url("")),
+    ] {
+        let got = build("http", &format!("{{{text}}}")).collector.probe(&cx).await;
+        assert_eq!((got.verdict, class(&got)), (Verdict::Down, "blocked_address"), "{text}: {:?}", got.reason);
+    }
+    let good = build("http", &format!("{{url: \"{}\"}}", evil.url("/chain/0"))).collector.probe(&cx).await;
+    assert_eq!(good.verdict, Verdict::Up);
 }

@@ -78,6 +78,18 @@ async fn a_challenge_is_answered_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_a_redirect_leads_to_gets_no_answer_to_its_challenge() {
+    let ask = "WWW-Authenticate: Digest realm=\"r\", nonce=\"n1\", qop=\"auth\"\r\n";
+    let second = Scripted::start(move |_| answer("401 Unauthorized", ask, b"tell me")).await;
+    let to = format!("Location: http://{}/\r\n", second.at);
+    let first = Scripted::start(move |_| answer("302 Found", &to, b"")).await;
+    let text = format!("{{url: \"http://{}/\", auth: {{digest: \"probe:digest-pw\"}}}}", first.at);
+    let got = probe("http", &text, LIMIT).await;
+    assert_eq!((got.verdict, class(&got), second.count()), (Verdict::Down, "status", 1));
+    assert!(!second.seen.lock().unwrap()[0].to_lowercase().contains("authorization"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_fetched_once_and_shown_nowhere() {
     let login = Scripted::start(|head| {
         let basic = "authorization: basic chjvymu6c2vjcmv0jti2mq=="; // probe:secret%261

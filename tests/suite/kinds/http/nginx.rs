@@ -175,7 +175,7 @@ async fn a_real_nginx_good_broken_slow_and_gone() {
         ),
         (format!("url: https://localhost:{mutual}/, tls: {{{ca}, {shown}}}"), up),
         (format!("url: https://localhost:{mutual}/, tls: {{{ca}}}"), down("status")),
-        (format!("url: https://localhost:{mutual}/, tls: {{{ca}}}, http_version: 2"), down("http_version")),
+        (format!("url: https://localhost:{mutual}/, tls: {{{ca}}}, http_version: 2"), down("tls_alpn")),
     ] {
         let got = probe("http", &format!("{{{text}}}"), LIMIT).await;
         assert_eq!((got.verdict, class(&got)), want, "{text}: {:?}", got.reason);

@@ -1,0 +1,247 @@
+//! One question to one server, and an answer that is to be believed.
+//!
+//! Over UDP an answer counts when it comes from the address that was asked (the socket is connected), bears
+//! the question's number, which is random, and repeats the question. All else is left unread, be it a guess of
+//! somebody who wants to be believed or an answer that is late.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::UdpSocket;
+use tokio::time::timeout;
+
+use crate::base::probe::ProbeCx;
+use crate::collect::dial::{self, Route};
+use crate::collect::dns::server::{MAX_MESSAGE, Server, Transport};
+use crate::collect::fault::Fault;
+use crate::collect::http::exchange;
+use crate::collect::trace::{Trace, phase};
+
+/// From the question to the answer, in blackbox_exporter's word.
+pub const REQUEST: &str = "request";
+/// Bytes of an answer over UDP that we take (the recommendation of DNS flag day 2020).
+const UDP_PAYLOAD: u16 = 1232;
+/// How long an answer over UDP is waited for before the question is sent again; doubled each time.
+const RESEND: Duration = Duration::from_secs(1);
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Name, type and class.
+    pub query: Query,
+    /// The server is to ask others.
+    pub recursion_desired: bool,
+    /// The server is to check signatures and to send them.
+    pub dnssec: bool,
+}
+
+/// An answer and how it came.
+#[derive(Debug, Default)]
+pub struct Answered {
+    /// The message.
+    pub message: Option<Message>,
+    /// It was cut over UDP and asked for again over TCP.
+    pub was_cut: bool,
+    /// Datagrams that were not believed.
+    pub ignored: u32,
+}
+
+impl Question {
+    fn message(&self, id: u16, payload: u16) -> Message {
+        let mut message = Message::new(id, MessageType::Query, OpCode::Query);
+        message.metadata.recursion_desired = self.recursion_desired;
+        message.metadata.authentic_data = self.dnssec;
+        message.add_query(self.query.clone());
+        let mut edns = Edns::new();
+        edns.set_max_payload(payload).set_dnssec_ok(self.dnssec);
+        message.set_edns(edns);
+        message
+    }
+
+    fn bytes(&self, id: u16, payload: u16) -> Result<Vec<u8>, Fault> {
+        self.message(id, payload)
+            .to_vec()
+            .map_err(|e| Fault::local("local_question", format!("the question cannot be written: {e}")))
+    }
+
+    /// Whether `bytes` begin as an answer to this question does.
+    fn is_answered_by(&self, id: u16, bytes: &[u8]) -> bool {
+        matches!(bytes, [a, b, flags, ..] if u16::from_be_bytes([*a, *b]) == id && flags & 0x80 != 0)
+    }
+
+    fn read(&self, id: u16, bytes: &[u8]) -> Result<Message, Fault> {
+        let not = |why: &str| Fault::target("protocol_error", format!("the answer is not one: {why}"));
+        if !self.is_answered_by(id, bytes) {
+            return Err(not("it does not bear the question's number"));
+        }
+        let message = Message::from_vec(bytes).map_err(|e| not(&e.to_string()))?;
+        match message.queries.as_slice() {
+            [query] if self.repeats(query) => Ok(message),
+            // Servers that do not understand a question may leave it out.
+            [] if message.answers.is_empty() => Ok(message),
+            _ => Err(not("it answers another question")),
+        }
+    }
+
+    fn repeats(&self, query: &Query) -> bool {
+        query.query_type() == self.query.query_type()
+            && query.query_class() == self.query.query_class()
+            && query.name().eq_ignore_root_and_case(self.query.name())
+    }
+}
+
+/// `Name`'s comparison without case, by the letters that DNS knows.
+trait SameName {
+    fn eq_ignore_root_and_case(&self, other: &Self) -> bool;
+}
+
+impl SameName for hickory_proto::rr::Name {
+    fn eq_ignore_root_and_case(&self, other: &Self) -> bool {
+        // `Name` compares labels without regard to case.
+        self.iter().count() == other.iter().count()
+            && self.iter().zip(other.iter()).all(|(a, b)| a.eq_ignore_ascii_case(b))
+    }
+}
+
+/// Asks one server.
+///
+/// # Errors
+/// The server is not reached, or what it says is not DNS.
+pub async fn ask(
+    server: &Server,
+    question: &Question,
+    route: &Route,
+    cx: &ProbeCx,
+    trace: &mut Trace,
+    answered: &mut Answered,
+) -> Result<(), Fault> {
+    let id = fastrand::u16(..);
+    let message = match &server.transport {
+        Transport::Udp => {
+            let message = over_udp(server, question, id, route, cx, trace, &mut answered.ignored).await?;
+            if message.metadata.truncation {
+                answered.was_cut = true;
+                let stream = dial::open_by(&server.peer, route, cx, trace).await?;
+                over_stream(stream, question, id, trace).await?
+            } else {
+                message
+            }
+        }
+        Transport::Tcp => {
+            let stream = dial::open_by(&server.peer, route, cx, trace).await?;
+            over_stream(stream, question, id, trace).await?
+        }
+        Transport::Tls(tls) => {
+            let stream = dial::open_by(&server.peer, route, cx, trace).await?;
+            let stream = tls.handshake(stream, &server.peer, cx.now, trace).await?;
+            over_stream(stream, question, id, trace).await?
+        }
+        Transport::Https(hop, client) => {
+            let mut hop = hop.clone();
+            // The number has no use here; zero lets caches recognize the question (RFC 8484, section 4.1).
+            hop.set_body(question.bytes(0, UDP_PAYLOAD)?.into(), false);
+            let mut slot = None;
+            exchange::ask(client, &hop, cx, trace, &mut slot).await?;
+            let Some(answer) = slot else {
+                return Err(Fault::target("protocol_error", "no answer over HTTP"));
+            };
+            if answer.status != http::StatusCode::OK {
+                return Err(Fault::target("status", format!("the server says {}", answer.status_text())));
+            }
+            question.read(0, &answer.body)?
+        }
+    };
+    trace.end();
+    answered.message = Some(message);
+    Ok(())
+}
+
+async fn over_udp(
+    server: &Server,
+    question: &Question,
+    id: u16,
+    route: &Route,
+    cx: &ProbeCx,
+    trace: &mut Trace,
+    ignored: &mut u32,
+) -> Result<Message, Fault> {
+    let addresses = dial::addresses(&server.peer, route, cx, trace).await?;
+    trace.begin(phase::CONNECT);
+    let socket = connect(&addresses, trace).await?;
+    trace.begin(REQUEST);
+    let bytes = question.bytes(id, UDP_PAYLOAD)?;
+    let mut buffer = vec![0; MAX_MESSAGE];
+    let mut patience = RESEND;
+    loop {
+        socket.send(&bytes).await.map_err(|e| Fault::io("sending the question", &e))?;
+        let answer = async {
+            loop {
+                let n = socket.recv(&mut buffer).await.map_err(|e| Fault::io("waiting for the answer", &e))?;
+                if question.is_answered_by(id, &buffer[..n]) {
+                    return question.read(id, &buffer[..n]);
+                }
+                *ignored = ignored.saturating_add(1);
+                if cx.remaining().is_zero() {
+                    return Err(Fault::target("timeout", "no answer"));
+                }
+            }
+        };
+        // A datagram may be lost: that is no failure of the server.
+        if let Ok(answer) = timeout(patience, answer).await {
+            return answer;
+        }
+        patience *= 2;
+    }
+}
+
+/// The first address that there is a way to.
+async fn connect(addresses: &[SocketAddr], trace: &mut Trace) -> Result<UdpSocket, Fault> {
+    let mut fault = None;
+    for to in addresses {
+        trace.tried.push(*to);
+        let from: SocketAddr = match to {
+            SocketAddr::V4(_) => (std::net::Ipv4Addr::UNSPECIFIED, 0).into(),
+            SocketAddr::V6(_) => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),
+        };
+        let made = async {
+            let socket = UdpSocket::bind(from).await?;
+            socket.connect(to).await?;
+            Ok(socket)
+        };
+        match made.await {
+            Ok(socket) => {
+                trace.peer = Some(*to);
+                return Ok(socket);
+            }
+            Err(e) => fault = Some(Fault::io(&format!("asking {to}"), &e)),
+        }
+    }
+    Err(fault.unwrap_or_else(|| Fault::target("dns", "the server's name has no address")))
+}
+
+/// Each message has its length before it (RFC 1035, section 4.2.2).
+async fn over_stream<S>(mut stream: S, question: &Question, id: u16, trace: &mut Trace) -> Result<Message, Fault>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    trace.begin(REQUEST);
+    let bytes = question.bytes(id, UDP_PAYLOAD)?;
+    let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+    let whole = [&length.to_be_bytes()[..], &bytes].concat();
+    let exchange = async {
+        stream.write_all(&whole).await?;
+        stream.flush().await?;
+        let length = usize::from(stream.read_u16().await?);
+        let mut answer = Vec::new();
+        // Room is made as bytes come, not as a peer promises.
+        (&mut stream).take(length as u64).read_to_end(&mut answer).await?;
+        match answer.len() == length {
+            true => Ok(answer),
+            false => Err(std::io::ErrorKind::UnexpectedEof.into()),
+        }
+    };
+    let answer = exchange.await.map_err(|e: std::io::Error| Fault::io("waiting for the answer", &e))?;
+    question.read(id, &answer)
+}

@@ -1,0 +1,288 @@
+//! A burst of echo requests and what it says of the way to an address.
+
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use tokio::time::{Instant, timeout_at};
+
+use crate::collect::fault::Fault;
+use crate::collect::icmp::socket::{Echo, Heard};
+
+/// How long a burst of which some came back waits for the rest, at least.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// The mark of a burst at the head of each payload.
+const COOKIE: usize = 8;
+
+/// What is sent.
+#[derive(Clone, Debug)]
+pub struct Burst {
+    /// How many requests.
+    pub count: u16,
+    /// Time from one to the next.
+    pub interval: Duration,
+    /// Bytes of payload.
+    pub size: usize,
+    /// TTL or hop limit; the system's when `None`.
+    pub ttl: Option<u8>,
+    /// No router may break a packet up.
+    pub dont_fragment: bool,
+}
+
+/// What came back.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Requests that left.
+    pub sent: u16,
+    /// Round-trip times in the order of requests; `None` for those without a reply.
+    pub times: Vec<Option<Duration>>,
+    /// Replies beyond the first to one request.
+    pub duplicates: u32,
+    /// Replies whose bytes were not those sent: cut, longer or altered.
+    pub damaged: u32,
+    /// The TTL or hop limit that the last reply had left.
+    pub hops: Option<u8>,
+    /// Who gave a packet up, and why, last.
+    pub refused: Option<(Option<IpAddr>, Errno)>,
+}
+
+impl Tally {
+    /// Replies.
+    pub fn received(&self) -> u16 {
+        self.rtts().count() as u16
+    }
+
+    /// The share of requests without a reply, 0 to 1.
+    pub fn loss(&self) -> f64 {
+        match self.sent {
+            0 => 1.0,
+            sent => 1.0 - f64::from(self.received()) / f64::from(sent),
+        }
+    }
+
+    fn rtts(&self) -> impl Iterator<Item = Duration> + Clone {
+        self.times.iter().flatten().copied()
+    }
+
+    /// Minimum, average, maximum and standard deviation of the round-trip times; `None` without replies.
+    pub fn spread(&self) -> Option<Spread> {
+        let n = f64::from(self.received());
+        let min = self.rtts().min()?;
+        let max = self.rtts().max()?;
+        let avg = self.rtts().sum::<Duration>().as_secs_f64() / n;
+        let variance = self.rtts().map(|t| (t.as_secs_f64() - avg).powi(2)).sum::<f64>() / n;
+        let mut gaps = Vec::new();
+        let mut last: Option<Duration> = None;
+        for time in self.rtts() {
+            if let Some(last) = last.replace(time) {
+                gaps.push(time.abs_diff(last).as_secs_f64());
+            }
+        }
+        let jitter = (!gaps.is_empty()).then(|| gaps.iter().sum::<f64>() / gaps.len() as f64);
+        Some(Spread { min, avg: Duration::from_secs_f64(avg), max, stddev: variance.sqrt(), jitter })
+    }
+}
+
+/// The distribution of round-trip times.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spread {
+    /// The shortest.
+    pub min: Duration,
+    /// The mean.
+    pub avg: Duration,
+    /// The longest.
+    pub max: Duration,
+    /// The standard deviation, seconds.
+    pub stddev: f64,
+    /// The mean difference between a reply's time and the one before, seconds; `None` with fewer than two.
+    pub jitter: Option<f64>,
+}
+
+/// A burst on its way. Dropping it closes the socket; what comes in later goes nowhere.
+#[derive(Debug)]
+pub struct Sender<'b> {
+    burst: &'b Burst,
+    socket: Echo,
+    payload: Vec<u8>,
+    sent_at: Vec<Instant>,
+}
+
+impl<'b> Sender<'b> {
+    /// Opens the socket.
+    ///
+    /// # Errors
+    /// No privilege, no way, no file descriptor.
+    pub fn open(to: IpAddr, burst: &'b Burst) -> Result<Self, Fault> {
+        let socket = Echo::open(to, burst.ttl, burst.dont_fragment, burst.size)?;
+        let mut payload: Vec<u8> = (0..burst.size).map(|i| i as u8).collect();
+        let cookie = fastrand::u64(..).to_be_bytes();
+        let marked = payload.len().min(COOKIE);
+        payload[..marked].copy_from_slice(&cookie[..marked]);
+        Ok(Self { burst, socket, payload, sent_at: Vec::with_capacity(usize::from(burst.count)) })
+    }
+
+    /// Sends and listens until all came back, the rest is overdue, or `deadline` has passed.
+    ///
+    /// # Errors
+    /// This machine does not send.
+    pub async fn run(&mut self, deadline: Instant, tally: &mut Tally) -> Result<(), Fault> {
+        let start = Instant::now();
+        tally.times = vec![None; usize::from(self.burst.count)];
+        loop {
+            let due = start + self.burst.interval * u32::from(tally.sent);
+            if tally.sent < self.burst.count && Instant::now() >= due {
+                self.send(tally)?;
+                continue;
+            }
+            if tally.received() == self.burst.count {
+                return Ok(());
+            }
+            let until = match tally.sent < self.burst.count {
+                true => due,
+                false => self.overdue(tally).unwrap_or(deadline),
+            };
+            match timeout_at(until.min(deadline), self.socket.hear()).await {
+                Ok(Ok(heard)) => take(&heard, &self.payload, &self.sent_at, tally),
+                Ok(Err(e)) => return Err(Fault::io("listening for replies", &e)),
+                Err(_) if tally.sent < self.burst.count && until < deadline => {}
+                Err(_) => return Ok(()),
+            }
+            // A peer that floods keeps this loop busy: timers of a busy task do not fire.
+            if Instant::now() >= deadline {
+                return Ok(());
+            }
+        }
+    }
+
+    fn send(&mut self, tally: &mut Tally) -> Result<(), Fault> {
+        let seq = tally.sent;
+        self.sent_at.push(Instant::now());
+        tally.sent += 1;
+        let Err(e) = self.socket.send(seq, &self.payload) else { return Ok(()) };
+        match e.raw_os_error().map(Errno::from_raw) {
+            // What routers said of an earlier packet comes back at the next one; it is no failure of this machine.
+            Some(errno @ (Errno::EHOSTUNREACH | Errno::ECONNREFUSED | Errno::EMSGSIZE | Errno::EHOSTDOWN)) => {
+                tally.refused = Some((tally.refused.and_then(|(by, _)| by), errno));
+                Ok(())
+            }
+            // The queue of the interface is full: a packet is lost, as it may be anywhere.
+            Some(Errno::ENOBUFS | Errno::EAGAIN) => Ok(()),
+            _ => Err(Fault::io("sending", &e)),
+        }
+    }
+
+    /// When the missing replies are given up: long after those that came.
+    fn overdue(&self, tally: &Tally) -> Option<Instant> {
+        let slowest = tally.rtts().max()?;
+        Some(*self.sent_at.last()? + (slowest * 3).max(PATIENCE))
+    }
+}
+
+fn take(heard: &Heard<'_>, payload: &[u8], sent_at: &[Instant], tally: &mut Tally) {
+    match *heard {
+        Heard::Reply { seq, payload: back, hops } => {
+            let Some(sent) = sent_at.get(usize::from(seq)) else { return };
+            if back != payload {
+                // Another burst's reply differs from the first byte on; one of ours was damaged on the way.
+                let marked = back.len().min(payload.len()).min(COOKIE);
+                if marked > 0 && back[..marked] == payload[..marked] {
+                    tally.damaged += 1;
+                }
+                return;
+            }
+            match &mut tally.times[usize::from(seq)] {
+                Some(_) => tally.duplicates += 1,
+                time => {
+                    *time = Some(sent.elapsed());
+                    tally.hops = hops.or(tally.hops);
+                }
+            }
+        }
+        Heard::Refused { by, errno } => tally.refused = Some((by, errno)),
+        Heard::Foreign => {}
+    }
+}
+
+/// Why nothing came back.
+pub fn silence(to: IpAddr, tally: &Tally, within: &str) -> Fault {
+    match tally.refused {
+        Some((_, Errno::EMSGSIZE)) => {
+            Fault::target("mtu", format!("packets of this size do not pass to {to} without being broken up"))
+        }
+        Some((by, errno)) => {
+            let who = by.map_or_else(String::new, |ip| format!(", says {ip}"));
+            let fault = Fault::io(&format!("pinging {to}"), &io::Error::from(errno));
+            let message = format!("{}{who}", fault.message());
+            match fault.is_local() && by.is_some() {
+                // A router's word about a network is about the target's way, not about this machine.
+                true => Fault::target("host_unreachable", message),
+                false => fault.with_message(message),
+            }
+        }
+        None if tally.damaged > 0 => {
+            Fault::target("damaged", format!("{to} sends back other bytes than were sent to it"))
+        }
+        None => {
+            let what = if tally.sent == 1 { "ping".to_owned() } else { format!("any of {} pings", tally.sent) };
+            Fault::target("timeout", format!("{to} does not answer {what} within {within}"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(list: &[Option<u64>]) -> Tally {
+        let times: Vec<_> = list.iter().map(|t| t.map(Duration::from_millis)).collect();
+        Tally { sent: times.len() as u16, times, ..Tally::default() }
+    }
+
+    #[test]
+    fn numbers_of_a_burst() {
+        let tally = ms(&[Some(10), Some(20), None, Some(30)]);
+        let spread = tally.spread().unwrap();
+        assert_eq!((tally.received(), tally.loss()), (3, 0.25));
+        assert_eq!((spread.min.as_millis(), spread.avg.as_millis(), spread.max.as_millis()), (10, 20, 30));
+        assert!((spread.stddev - 0.008_165).abs() < 1e-5 && (spread.jitter.unwrap() - 0.01).abs() < 1e-9);
+        assert_eq!(ms(&[Some(7)]).spread().unwrap().jitter, None);
+        assert_eq!((ms(&[None]).loss(), ms(&[None]).spread()), (1.0, None));
+        assert_eq!(Tally::default().loss(), 1.0);
+    }
+
+    #[tokio::test]
+    async fn only_the_first_whole_reply_to_a_request_counts() {
+        let sent = [Instant::now(); 2];
+        let payload = b"cookie..and more";
+        let mut tally = ms(&[None, None]);
+        let mut hear = |seq, payload: &'static [u8]| {
+            take(&Heard::Reply { seq, payload, hops: Some(60) }, b"cookie..and more", &sent, &mut tally);
+            (tally.received(), tally.duplicates, tally.damaged)
+        };
+        assert_eq!(hear(0, b"cookie..and mor"), (0, 0, 1));
+        assert_eq!(hear(0, b"another's cookie"), (0, 0, 1));
+        assert_eq!(hear(9, payload), (0, 0, 1));
+        assert_eq!(hear(0, payload), (1, 0, 1));
+        assert_eq!(hear(0, payload), (1, 1, 1));
+        assert_eq!(hear(1, b""), (1, 1, 1));
+        assert_eq!(tally.hops, Some(60));
+    }
+
+    #[test]
+    fn a_routers_word_is_about_the_target_and_our_own_about_us() {
+        let to: IpAddr = "192.0.2.1".parse().unwrap();
+        let router: IpAddr = "198.51.100.1".parse().unwrap();
+        #[track_caller]
+        fn check(tally: &Tally, to: IpAddr, class: &str, local: bool) {
+            let fault = silence(to, tally, "1s");
+            assert_eq!((fault.class(), fault.is_local()), (class, local), "{fault:?}");
+        }
+        let refused = |by, errno| Tally { refused: Some((by, errno)), sent: 1, ..Tally::default() };
+        check(&refused(Some(router), Errno::ENETUNREACH), to, "host_unreachable", false);
+        check(&refused(None, Errno::ENETUNREACH), to, "local_network", true);
+        check(&refused(Some(router), Errno::EHOSTUNREACH), to, "host_unreachable", false);
+        check(&refused(None, Errno::EMSGSIZE), to, "mtu", false);
+        check(&ms(&[None]), to, "timeout", false);
+    }
+}

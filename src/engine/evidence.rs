@@ -1,0 +1,365 @@
+//! Evidence of how a target failed first, beside how it was when it last worked.
+//!
+//! When a monitor of another machine goes down, the way there is looked at once: outside of the probe's deadline,
+//! bounded in time, few at a time. Ten thousand that fail at once are not all looked at: what does not find a
+//! place is left out, and the probe's own evidence is kept all the same. A monitor that works is looked at when
+//! nothing else is to do, so that there is something to compare with.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::mpsc;
+use tokio::time::{self, Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::base::clock::Clock;
+use crate::base::name::MonitorName;
+use crate::base::outcome::{Evidence, Verdict};
+use crate::base::policy::Policy;
+use crate::base::probe::ProbeCx;
+use crate::base::time::Timestamp;
+use crate::base::units::Short;
+use crate::collect::capture;
+use crate::config::model::{Config, Monitor};
+use crate::wire::api::{Capture, ProbeResult};
+
+/// How long a look may take.
+const LOOK: Duration = Duration::from_secs(10);
+/// Looks at a time.
+const AT_ONCE: usize = 4;
+/// Failures that wait for a look; more are left out.
+const WAITING: usize = 64;
+/// The least time between looks at what works.
+const IDLE_PACE: Duration = Duration::from_secs(1);
+/// A look at what works is repeated after this time: paths change.
+const REFRESH: Duration = Duration::from_secs(6 * 3_600);
+/// Failures kept with their evidence. The oldest goes first.
+const MAX_KEPT: usize = 1_000;
+/// Longest text of one piece of evidence: the first KiB says what a body is.
+const MAX_TEXT: usize = 1_024;
+
+/// What is known of one monitor.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// How it failed first, since it last worked.
+    pub failed: Option<Arc<Capture>>,
+    /// How it was when it last was looked at while it worked.
+    pub worked: Option<Arc<Capture>>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    seen: Seen,
+    down: bool,
+    /// A look at it while it works is waited for.
+    asked: bool,
+    /// When it was last looked at while it worked.
+    looked: Option<Instant>,
+}
+
+/// A monitor whose way is to be looked at.
+#[derive(Debug)]
+struct Job {
+    monitor: Arc<Monitor>,
+    policy: Arc<Policy>,
+    failed: bool,
+    capture: Capture,
+}
+
+/// The evidence of all monitors.
+#[derive(Debug)]
+pub struct Captures {
+    clock: Clock,
+    /// Leaf data, locked for a few lines.
+    kept: Mutex<HashMap<MonitorName, Kept>>,
+    /// Full: the look is left out.
+    failures: mpsc::Sender<Job>,
+    /// Full: the monitor is asked again at its next success.
+    successes: mpsc::Sender<Job>,
+}
+
+/// Where looks are taken; for [`run`].
+#[derive(Debug)]
+pub struct Inbox {
+    failures: mpsc::Receiver<Job>,
+    successes: mpsc::Receiver<Job>,
+}
+
+impl Captures {
+    /// No evidence yet.
+    pub fn new(clock: Clock) -> (Arc<Self>, Inbox) {
+        // Full means that looks are left out: see the fields.
+        let (failures, waiting) = mpsc::channel(WAITING);
+        let (successes, idle) = mpsc::channel(1);
+        let captures = Self { clock, kept: Mutex::default(), failures, successes };
+        (Arc::new(captures), Inbox { failures: waiting, successes: idle })
+    }
+
+    /// What is known of a monitor.
+    pub fn seen(&self, name: &MonitorName) -> Seen {
+        self.kept().get(name).map(|k| k.seen.clone()).unwrap_or_default()
+    }
+
+    /// Forgets monitors that are no more.
+    pub fn retain(&self, config: &Config) {
+        self.kept().retain(|name, _| config.monitors.contains_key(name));
+    }
+
+    /// Whether the next success of this monitor should say what it saw.
+    pub fn wants(&self, monitor: &Monitor) -> bool {
+        monitor.probe.host.is_some()
+            && self.successes.capacity() > 0
+            && self.kept().get(&monitor.name).is_none_or(|k| !k.down && k.is_due())
+    }
+
+    /// Takes note of a result that stands. What a success saw goes into its capture, not into the result.
+    pub fn note(&self, monitor: &Arc<Monitor>, policy: &Arc<Policy>, result: &mut ProbeResult) {
+        if monitor.probe.host.is_none() {
+            return;
+        }
+        let failed = match result.verdict {
+            Verdict::Up => false,
+            Verdict::Down => true,
+            // Neither says that the target changed.
+            Verdict::Degraded | Verdict::Unknown => return,
+        };
+        let saw = if failed { result.evidence.clone() } else { result.evidence.take() };
+        let mut all = self.kept();
+        if !all.contains_key(&monitor.name) {
+            all.insert(monitor.name.clone(), Kept::default());
+        }
+        let Some(kept) = all.get_mut(&monitor.name) else { return };
+        let first = std::mem::replace(&mut kept.down, failed) != failed;
+        if failed && !first || !failed && !kept.is_due() {
+            return;
+        }
+        let capture = Capture { at: result.at, evidence: start(result, saw) };
+        if failed {
+            kept.seen.failed = Some(Arc::new(capture.clone()));
+            limit(&mut all);
+        }
+        let job = Job { monitor: Arc::clone(monitor), policy: Arc::clone(policy), failed, capture };
+        match failed {
+            true => drop(self.failures.try_send(job)),
+            false => {
+                let sent = self.successes.try_send(job).is_ok();
+                if let Some(kept) = all.get_mut(&monitor.name) {
+                    kept.asked = sent;
+                }
+            }
+        }
+    }
+
+    /// Looks at what is asked for, until `stop`.
+    pub async fn run(self: Arc<Self>, mut inbox: Inbox, stop: CancellationToken) {
+        let mut looks = FuturesUnordered::new();
+        let mut idle = Instant::now();
+        loop {
+            let room = looks.len() < AT_ONCE;
+            let pace = time::sleep_until(idle);
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                // Dropping `next()` or `recv()` loses nothing: looks and jobs stay where they are.
+                Some((job, evidence)) = looks.next() => self.done(job, evidence),
+                Some(job) = inbox.failures.recv(), if room => looks.push(self.look(job)),
+                Some(job) = async { pace.await; inbox.successes.recv().await }, if looks.is_empty() => {
+                    idle = Instant::now() + IDLE_PACE;
+                    looks.push(self.look(job));
+                }
+            }
+        }
+    }
+
+    async fn look(&self, job: Job) -> (Job, Evidence) {
+        let cx = ProbeCx { policy: Arc::clone(&job.policy), ..ProbeCx::new(Instant::now() + LOOK, self.clock.now()) };
+        let Some(host) = job.monitor.probe.host.clone() else { return (job, Evidence::default()) };
+        let look = timeout_at(cx.deadline, Box::pin(capture::look(&host, &cx))).await;
+        (job, look.unwrap_or_default())
+    }
+
+    fn done(&self, job: Job, evidence: Evidence) {
+        let Job { monitor, failed, mut capture, .. } = job;
+        capture.evidence.items.extend(evidence.items.into_iter().map(safe));
+        let mut all = self.kept();
+        // A monitor that was removed meanwhile stays so.
+        let Some(kept) = all.get_mut(&monitor.name) else { return };
+        match failed {
+            // Only if it is still the failure that was looked at.
+            true if kept.seen.failed.as_ref().is_some_and(|c| c.at == capture.at) => {
+                kept.seen.failed = Some(Arc::new(capture));
+            }
+            true => {}
+            false => {
+                kept.asked = false;
+                kept.looked = Some(Instant::now());
+                kept.seen.worked = Some(Arc::new(capture));
+            }
+        }
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<MonitorName, Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn is_due(&self) -> bool {
+        !self.asked && self.looked.is_none_or(|at| at.elapsed() >= REFRESH)
+    }
+}
+
+/// What the probe itself tells: how long its parts took, and what it saw.
+fn start(result: &ProbeResult, saw: Option<Evidence>) -> Evidence {
+    let mut items: Vec<(Cow<'static, str>, String)> = Vec::new();
+    if !result.phases.is_empty() {
+        let parts = result.phases.iter().map(|p| {
+            let end = if p.failed { " (failed)" } else { "" };
+            format!("{} {}{end}", p.name, Short(p.took))
+        });
+        items.push(("phases".into(), parts.collect::<Vec<_>>().join(", ")));
+    }
+    items.extend(saw.into_iter().flat_map(|e| e.items).map(safe));
+    Evidence { items }
+}
+
+/// A text of at most a KiB without anything that a terminal would obey.
+fn safe((title, mut text): (Cow<'static, str>, String)) -> (Cow<'static, str>, String) {
+    if let Cow::Owned(plain) = crate::base::term_safe::block(&text) {
+        text = plain;
+    }
+    if text.len() > MAX_TEXT {
+        text.truncate(text.floor_char_boundary(MAX_TEXT));
+        text.push('…');
+    }
+    (title, text)
+}
+
+/// Drops the oldest failure when there are too many.
+fn limit(all: &mut HashMap<MonitorName, Kept>) {
+    if all.values().filter(|k| k.seen.failed.is_some()).count() <= MAX_KEPT {
+        return;
+    }
+    let age = |k: &Kept| k.seen.failed.as_ref().map_or(Timestamp::from_millis(i64::MAX), |c| c.at);
+    if let Some(oldest) = all.values_mut().min_by_key(|k| age(k)) {
+        oldest.seen.failed = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::BoxFuture;
+    use crate::base::labels::Labels;
+    use crate::base::outcome::Outcome;
+    use crate::base::probe::Collector;
+    use crate::config::catalog::Probe;
+    use crate::config::model::Schedule;
+
+    #[derive(Debug)]
+    struct Never;
+
+    impl Collector for Never {
+        fn probe<'a>(&'a self, _: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    fn monitor(name: &str, host: &str) -> Arc<Monitor> {
+        Arc::new(Monitor {
+            name: MonitorName::new(name).unwrap(),
+            probe: Probe::new("test", String::new(), Never).at(host),
+            schedule: Schedule::Every(Duration::from_secs(10)),
+            timeout: Duration::from_secs(1),
+            retries: 0,
+            retry_interval: Duration::from_secs(1),
+            labels: Labels::default(),
+            paused: false,
+            depends_on: Vec::new(),
+            alert: None,
+            source: String::new(),
+            hash: 0,
+        })
+    }
+
+    fn result(at: i64, verdict: Verdict, saw: &str) -> ProbeResult {
+        ProbeResult {
+            at: Timestamp::from_millis(at),
+            verdict,
+            reason: None,
+            summary: String::new(),
+            took: Duration::ZERO,
+            attempt: 1,
+            phases: Vec::new(),
+            checks: Vec::new(),
+            samples: Vec::new(),
+            evidence: Some(Evidence { items: vec![("seen".into(), saw.to_owned())] }),
+        }
+    }
+
+    fn texts(capture: Option<&Arc<Capture>>) -> Vec<String> {
+        capture.map(|c| c.evidence.items.iter().map(|(_, text)| text.clone()).collect()).unwrap_or_default()
+    }
+
+    #[tokio::test]
+    async fn the_first_failure_is_kept_until_the_next_first_one() {
+        let (captures, mut inbox) = Captures::new(Clock::system());
+        let (m, policy) = (monitor("m", "127.0.0.1"), Arc::default());
+        let note = |at, verdict, saw: &str| {
+            let mut result = result(at, verdict, saw);
+            captures.note(&m, &policy, &mut result);
+            (texts(captures.seen(&m.name).failed.as_ref()), result.evidence.is_some())
+        };
+        assert_eq!(note(1, Verdict::Down, "first"), (vec!["first".to_owned()], true));
+        assert_eq!(note(2, Verdict::Down, "second"), (vec!["first".to_owned()], true));
+        assert_eq!(note(3, Verdict::Unknown, "ours"), (vec!["first".to_owned()], true));
+        // A success brings its evidence for the capture alone.
+        assert_eq!(note(4, Verdict::Up, "good"), (vec!["first".to_owned()], false));
+        assert_eq!(note(5, Verdict::Down, "again"), (vec!["again".to_owned()], true));
+        assert!(inbox.failures.try_recv().is_ok() && inbox.failures.try_recv().is_ok());
+        assert!(inbox.failures.try_recv().is_err());
+        assert_eq!(inbox.successes.try_recv().unwrap().capture.at, Timestamp::from_millis(4));
+        captures.retain(&Config::default());
+        assert!(captures.seen(&m.name).failed.is_none());
+    }
+
+    #[tokio::test]
+    async fn many_failures_at_once_neither_wait_nor_are_all_looked_at_nor_all_kept() {
+        let (captures, mut inbox) = Captures::new(Clock::system());
+        for i in 0..MAX_KEPT + 10 {
+            let m = monitor(&format!("m{i}"), "127.0.0.1");
+            captures.note(&m, &Arc::default(), &mut result(i as i64, Verdict::Down, &"x".repeat(9_000)));
+        }
+        let mut jobs = 0;
+        while inbox.failures.try_recv().is_ok() {
+            jobs += 1;
+        }
+        assert_eq!(jobs, WAITING);
+        let all = captures.kept();
+        assert_eq!(all.values().filter(|k| k.seen.failed.is_some()).count(), MAX_KEPT);
+        assert!(texts(all[&MonitorName::new("m500").unwrap()].seen.failed.as_ref())[0].len() <= MAX_TEXT + 3);
+        assert!(all[&MonitorName::new("m0").unwrap()].seen.failed.is_none());
+    }
+
+    #[tokio::test]
+    async fn the_way_to_what_failed_is_looked_at() {
+        let (captures, inbox) = Captures::new(Clock::system());
+        let (m, policy) = (monitor("m", "127.0.0.1"), Arc::default());
+        captures.note(&m, &policy, &mut result(1, Verdict::Down, "first"));
+        let stop = CancellationToken::new();
+        let work = Arc::clone(&captures).run(inbox, stop.clone());
+        let seen = async {
+            while texts(captures.seen(&m.name).failed.as_ref()).len() < 2 {
+                tokio::task::yield_now().await;
+            }
+            stop.cancel();
+        };
+        tokio::join!(work, seen);
+        let seen = captures.seen(&m.name).failed.unwrap();
+        assert!(seen.evidence.items.iter().any(|(title, _)| title == "path to 127.0.0.1"), "{seen:?}");
+    }
+}
