@@ -293,15 +293,12 @@ impl Appender<'_> {
     /// Takes what is said of a metric. Mostly it is what was said before, which costs a look.
     pub fn describe(&mut self, metric: &str, said: Said<'_>) {
         let described = &mut self.cache.described;
-        let known = described.get_mut(metric);
-        if known.as_ref().is_some_and(|meta| said.is_in(meta)) {
-            return;
-        }
-        let meta = match known {
-            Some(meta) => meta,
+        match described.get(metric) {
+            Some(meta) if said.is_in(meta) => return,
             None if described.len() >= MOST_DESCRIBED => return,
-            None => described.entry(metric.into()).or_default(),
-        };
+            Some(_) | None => {}
+        }
+        let meta = described.entry(metric.into()).or_default();
         match said {
             Said::Kind(kind) => meta.kind = kind,
             Said::Help(help) => short(help).clone_into(&mut meta.help),
