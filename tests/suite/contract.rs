@@ -123,7 +123,7 @@ async fn hostile_expositions_store_nothing_but_that_they_failed() {
         let got = run("prometheus", &text, Duration::from_secs(5)).await;
         assert_eq!((got.verdict, class(&got)), (Verdict::Down, want), "{path}: {:?}", got.reason);
         let series = got.series.unwrap();
-        let samples: Vec<_> = series.batches.iter().flat_map(|b| b.iter()).collect();
+        let samples: Vec<_> = series.batches.iter().flat_map(watchdog::base::batch::Batch::iter).collect();
         assert_eq!(samples.len(), 5, "{path}: `up` and its like");
         assert!(samples[0].0.contains("up") && samples[0].1[0].1 == 0.0, "{path}");
         let bytes: usize = got.evidence.iter().flat_map(|e| &e.items).map(|(_, text)| text.len()).sum();
