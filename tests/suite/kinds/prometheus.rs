@@ -401,3 +401,38 @@ fn series_of_a_target_that_is_not_found_any_more_end_as_in_prometheus() {
     }
     assert_eq!(server.stop(), 0);
 }
+
+#[test]
+fn protobuf_of_a_real_exporter_gives_the_series_that_its_text_gives() {
+    let Some((_node, node)) = exporter() else { return };
+    let place = Place::new();
+    place.write("watchdog.yaml", "server: {listen: \"127.0.0.1:0\"}\n");
+    let job = |name: &str, more: &str| {
+        format!("- {{name: {name}, type: prometheus, url: \"http://127.0.0.1:{node}/metrics\", interval: 1s{more}}}\n")
+    };
+    let jobs = job("text", "") + &job("binary", ", scrape_protocols: [PrometheusProto]");
+    place.write("monitors.d/jobs.yaml", &format!("monitors:\n{jobs}"));
+    let server = place.serve();
+    let here = server.http().to_owned();
+    // Series without their job, and the values of those that do not change.
+    let of = |name: &str| {
+        let ready = wait_for("a scrape", || Some(stored(&here, name)).filter(|all| all.len() > 400));
+        let fixed = ["node_boot_time_seconds", "node_memory_MemTotal_bytes", "node_uname_info", "go_info"];
+        let mut series = Vec::new();
+        for (mut labels, samples) in ready {
+            labels.retain(|(k, _)| k != "job");
+            let fixed = labels.iter().any(|(k, v)| k == "__name__" && fixed.contains(&v.as_str()));
+            series.push((labels, fixed.then(|| samples[0].1)));
+        }
+        series
+    };
+    // What counts the exporter's own requests may be new by the second scrape.
+    let own =
+        |(labels, _): &(Vec<(String, String)>, Option<u64>)| !labels.iter().any(|(_, v)| v.starts_with("promhttp_"));
+    let (mut text, mut binary) = (of("text"), of("binary"));
+    text.retain(own);
+    binary.retain(own);
+    assert_eq!(text, binary);
+    assert_eq!(text.iter().filter(|(_, value)| value.is_some()).count(), 4);
+    assert_eq!(server.stop(), 0);
+}
