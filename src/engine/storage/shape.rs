@@ -2,7 +2,6 @@
 //! sample anew costs more than storing it.
 
 use std::borrow::Cow;
-use std::hash::BuildHasher as _;
 
 use crate::base::labels::Labels;
 use crate::engine::storage::outcome;
