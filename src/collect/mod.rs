@@ -1,9 +1,9 @@
 //! The built-in kinds of monitors. A kind reads its options without opening anything, and probes once.
 //!
 //! [`kinds`] is the table of all of them: a further kind is one file here and one row there; [`kind`] is
-//! what it says about itself. What
-//! kinds share: [`dial`] (names and connections), [`tls`], [`judge`] (expectations), [`trace`] (what
-//! is known when the deadline strikes) and [`mask`] (secrets in what a target sent back).
+//! what it says about itself. What kinds share: [`dial`] (names and connections), [`tls`], [`talk`]
+//! (conversations), [`login`] (servers one logs in to), [`judge`] (expectations), [`trace`] (what is known when
+//! the deadline strikes) and [`mask`] (secrets in what a target sent back).
 //!
 //! Nothing here retries, schedules or stores: that is the engine's.
 
