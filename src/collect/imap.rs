@@ -2,6 +2,7 @@
 //!
 //! The mailbox is opened to be read only: nothing in it is marked as seen.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use async_imap::Client;
@@ -165,8 +166,8 @@ impl ImapProbe {
             return Ok(());
         }
         let doing = "looking at the newest message";
-        let mut newest =
-            session.fetch(mailbox.exists.to_string(), "INTERNALDATE").await.map_err(|e| fault(doing, "mailbox", &e))?;
+        let newest = session.fetch(mailbox.exists.to_string(), "INTERNALDATE").await;
+        let mut newest = pin!(newest.map_err(|e| fault(doing, "mailbox", &e))?);
         while let Some(message) = newest.next().await {
             let message = message.map_err(|e| fault(doing, "mailbox", &e))?;
             said.newest = message.internal_date().map(|at| at.timestamp()).or(said.newest);

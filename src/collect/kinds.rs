@@ -25,6 +25,7 @@ pub const KINDS: &[Kind] = &[
     crate::collect::file::KIND,
     crate::collect::cert_file::KIND,
     crate::collect::docker::KIND,
+    crate::collect::kubernetes::KIND,
     crate::collect::script::KIND,
     crate::collect::host::KIND,
     crate::collect::heartbeat::KIND,

@@ -27,6 +27,7 @@ pub mod imap;
 pub mod judge;
 pub mod kind;
 pub mod kinds;
+pub mod kubernetes;
 pub mod login;
 pub mod mask;
 pub mod mqtt;

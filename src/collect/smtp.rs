@@ -287,7 +287,10 @@ impl Talk for SmtpProbe {
             judge.hold("banner", check.name(), check.holds(banner), found(banner));
         }
         for (wanted, name) in &self.extensions {
-            let ok = said.extensions.iter().any(|l| l == wanted || l.split_ascii_whitespace().next() == Some(wanted));
+            let ok = said
+                .extensions
+                .iter()
+                .any(|l| l == wanted || l.split_ascii_whitespace().next() == Some(wanted.as_str()));
             judge.hold("extension", name, ok, found(&said.extensions.join(", ")));
         }
         self.latency.judge(trace.elapsed(), &mut judge);

@@ -407,7 +407,6 @@ mod tests {
     use tokio::io::AsyncWriteExt;
     use tokio::net::TcpListener;
 
-    use super::*;
     use crate::base::outcome::Verdict;
     use crate::collect::kinds::testing::{outcome, problems};
 

@@ -123,7 +123,7 @@ async fn hostile_expositions_store_nothing_but_that_they_failed() {
         let got = run("prometheus", &text, Duration::from_secs(5)).await;
         assert_eq!((got.verdict, class(&got)), (Verdict::Down, want), "{path}: {:?}", got.reason);
         let series = got.series.unwrap();
-        let samples: Vec<_> = series.batches.iter().flat_map(|b| b.iter()).collect();
+        let samples: Vec<_> = series.batches.iter().flat_map(watchdog::base::batch::Batch::iter).collect();
         assert_eq!(samples.len(), 5, "{path}: `up` and its like");
         assert!(samples[0].0.contains("up") && samples[0].1[0].1 == 0.0, "{path}");
         let bytes: usize = got.evidence.iter().flat_map(|e| &e.items).map(|(_, text)| text.len()).sum();
@@ -136,6 +136,10 @@ async fn whatever_never_ends_ends_at_the_deadline_and_says_where() {
     let evil = Evil::start().await;
     let black_hole = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let hole = black_hole.local_addr().unwrap();
+    let mute = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let silent = mute.local_addr().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let _socket = tokio::net::UnixListener::bind(dir.path().join("s")).unwrap();
     for (kind, text, phase) in [
         ("http", format!("{{url: \"{}\"}}", evil.url("/drip")), "transfer"),
         ("http", format!("{{url: \"{}\"}}", evil.url("/slow-headers")), "processing"),
@@ -144,6 +148,22 @@ async fn whatever_never_ends_ends_at_the_deadline_and_says_where() {
         ("http", format!("{{url: \"https://{hole}\"}}"), "tls"),
         ("tcp", format!("{{host: \"{hole}\", expect: {{contains: x}}}}"), "processing"),
         ("tcp", format!("{{host: \"{hole}\", tls: true}}"), "tls"),
+        ("tcp", format!("{{host: \"{hole}\", steps: [{{send: x}}, {{expect: y}}]}}"), "processing"),
+        ("udp", format!("{{host: \"{silent}\", send: x, expect: {{contains: x}}}}"), "processing"),
+        ("unix", format!("{{path: {}, expect: {{contains: x}}}}", dir.path().join("s").display()), "processing"),
+        ("tls", format!("{{host: \"{hole}\", expect: {{valid_for: 1d}}}}"), "tls"),
+        ("tls", format!("{{host: \"{hole}\", starttls: smtp}}"), "processing"),
+        ("grpc", format!("{{host: \"{hole}\"}}"), "processing"),
+        ("websocket", format!("{{url: \"ws://{hole}/\"}}"), "processing"),
+        ("smtp", format!("{{host: \"{hole}\", expect: {{extensions: [SIZE]}}}}"), "processing"),
+        ("imap", format!("{{host: \"{hole}\"}}"), "processing"),
+        ("ssh", format!("{{host: \"{hole}\"}}"), "processing"),
+        ("ntp", format!("{{host: \"{silent}\"}}"), "processing"),
+        ("redis", format!("{{host: \"{hole}\"}}"), "query"),
+        ("postgres", format!("{{host: \"{hole}\", user: u, password: p}}"), "auth"),
+        ("mysql", format!("{{host: \"{hole}\", user: u}}"), "auth"),
+        ("mqtt", format!("{{host: \"{hole}\"}}"), "auth"),
+        ("docker", format!("{{host: \"tcp://{hole}\"}}"), "processing"),
         ("prometheus", format!("{{url: \"{}\"}}", evil.url("/drip")), "transfer"),
         ("prometheus", format!("{{url: \"{}\"}}", evil.url("/silent")), "processing"),
         ("dns", format!("{{query_name: a.example, servers: \"tcp://{hole}\"}}"), "request"),
@@ -170,6 +190,24 @@ async fn a_probe_may_be_dropped_at_any_moment() {
             format!("{{url: \"https://localhost:{}\", tls: {{ca_file: {}}}}}", tls.port, ca.file.path().display()),
         ),
         ("tcp", format!("{{host: \"{}\", send: x, expect: {{contains: y}}}}", evil.at)),
+        ("udp", format!("{{host: \"{}\", send: x, wait: 10ms}}", evil.at)),
+        ("unix", "{path: /does/not/exist}".to_owned()),
+        ("tls", format!("{{host: \"localhost:{}\"}}", tls.port)),
+        ("grpc", format!("{{host: \"localhost:{}\", tls: {{verify: false}}}}", tls.port)),
+        ("websocket", format!("{{url: \"{}\"}}", evil.url("/endless").replace("http", "ws"))),
+        ("smtp", format!("{{host: \"{}\"}}", evil.at)),
+        ("imap", format!("{{host: \"{}\"}}", evil.at)),
+        ("ssh", format!("{{host: \"{}\"}}", evil.at)),
+        ("ntp", format!("{{host: \"{}\"}}", evil.at)),
+        ("redis", format!("{{host: \"{}\"}}", evil.at)),
+        ("postgres", format!("{{host: \"{}\", user: u}}", evil.at)),
+        ("mysql", format!("{{host: \"{}\", user: u}}", evil.at)),
+        ("mqtt", format!("{{host: \"{}\"}}", evil.at)),
+        ("docker", format!("{{host: \"tcp://{}\"}}", evil.at)),
+        ("domain", format!("{{domain: a.example, server: \"http://{}/silent\", method: rdap}}", evil.at)),
+        ("file", "{path: /etc/hostname}".to_owned()),
+        ("cert-file", "{path: /etc/ssl/certs/*.pem}".to_owned()),
+        ("kubernetes", "{kubeconfig: /no/such/file}".to_owned()),
         ("prometheus", format!("{{url: \"{}\"}}", evil.url("/endless"))),
         ("prometheus", format!("{{static_configs: [{{targets: [\"{0}\", \"{0}\"]}}]}}", evil.at)),
         ("script", "{command: [/bin/echo, OK]}".to_owned()),
@@ -196,6 +234,24 @@ async fn no_secret_is_in_any_part_of_an_outcome() {
         ("http", format!("{{url: \"{}\", method: POST, body: \"${{env:TOKEN}}\", expect: {{body: {{contains: \"${{env:TOKEN}}-x\"}}}}}}", evil.url("/echo"))),
         ("tcp", format!("{{host: \"{}\", send: \"GET /echo${{env:TOKEN}} HTTP/1.0\\r\\n\\r\\n\", expect: {{contains: nope}}}}", evil.at)),
         ("script", "{command: [/bin/sh, -c, 'echo $T; echo \"x|a$T=1\" >&2; exit 2', \"${env:TOKEN}\"], env: {T: \"${env:TOKEN}\"}}".to_owned()),
+        ("tcp", format!("{{host: \"{}\", steps: [{{send_line: \"GET /echo${{env:TOKEN}} HTTP/1.0\"}}, {{send_line: \"\"}}, {{expect: nope}}]}}", evil.at)),
+        ("udp", format!("{{host: \"{}\", send: \"${{env:TOKEN}}\", expect: {{contains: nope}}}}", evil.at)),
+        ("unix", "{path: \"/run/${env:TOKEN}\", send: \"${env:TOKEN}\"}".to_owned()),
+        ("tls", format!("{{host: \"{}\", expect: {{issuer: \"${{env:TOKEN}}\"}}}}", evil.at)),
+        ("grpc", format!("{{host: \"{}\", metadata: {{authorization: \"Bearer ${{env:TOKEN}}\"}}}}", evil.at)),
+        ("websocket", format!("{{url: \"{}?k=${{env:TOKEN}}\", headers: {{Authorization: \"Bearer ${{env:TOKEN}}\"}}}}", evil.url("/echo").replace("http", "ws"))),
+        ("smtp", format!("{{host: \"{}\", open_login: true, user: \"${{env:TOKEN}}\", password: \"${{env:TOKEN}}\"}}", evil.at)),
+        ("imap", format!("{{host: \"{}\", open_login: true, user: \"${{env:TOKEN}}\", password: \"${{env:TOKEN}}\"}}", evil.at)),
+        ("ssh", format!("{{host: \"{}\", user: \"${{env:TOKEN}}\", password: \"${{env:TOKEN}}\", command: \"${{env:TOKEN}}\"}}", evil.at)),
+        ("redis", format!("{{host: \"{}\", password: \"${{env:TOKEN}}\"}}", evil.at)),
+        ("redis", format!("{{host: \"{}\", command: [GET, \"${{env:TOKEN}}\"]}}", evil.at)),
+        ("postgres", format!("{{host: \"{}\", user: u, password: \"${{env:TOKEN}}\"}}", evil.at)),
+        ("mysql", format!("{{host: \"{}\", user: u, password: \"${{env:TOKEN}}\"}}", evil.at)),
+        ("mqtt", format!("{{host: \"{}\", user: u, password: \"${{env:TOKEN}}\"}}", evil.at)),
+        ("file", "{path: \"/no/${env:TOKEN}/x\"}".to_owned()),
+        ("cert-file", "{path: \"/no/${env:TOKEN}/x\"}".to_owned()),
+        ("docker", "{host: \"unix:///no/${env:TOKEN}/x\"}".to_owned()),
+        ("kubernetes", "{kubeconfig: \"/no/${env:TOKEN}/x\"}".to_owned()),
         ("heartbeat", "{token: \"${env:TOKEN}\"}".to_owned()),
         ("prometheus", format!("{{url: \"{}?k=${{env:TOKEN}}\", authorization: {{credentials: \"${{env:TOKEN}}\"}}}}", evil.url("/echo"))),
         ("prometheus", format!("{{url: \"http://user:resolved-TOKEN@{}/${{env:TOKEN}}\", params: {{k: \"${{env:TOKEN}}\"}}}}", evil.at)),

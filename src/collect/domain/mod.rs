@@ -501,6 +501,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn while_a_registry_fails_its_last_answer_is_judged_for_a_week() {
+        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let text = format!("{{domain: stale.example, method: rdap, server: \"http://{closed}/\"}}");
+        let question = ("stale.example".to_owned(), format!("Rdap http://{closed}/"), String::new());
+        for (hours, want) in [(7, Verdict::Up), (24 * 7 + 1, Verdict::Unknown)] {
+            let expires = Timestamp::parse("2999-01-01T00:00:00Z").ok();
+            let registration = Arc::new(Registration { expires, source: "RDAP x".into(), ..Registration::default() });
+            let at = Instant::now() - Duration::from_secs(hours * 3_600);
+            *place(&question).lock().await = Some(Answer { registration, at });
+            let got = outcome("domain", &text).await;
+            assert_eq!(got.verdict, want, "{hours}: {got:?}");
+            assert!(got.headline().contains("connection refused"), "{got:?}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_silent_registry_is_unknown_at_the_deadline() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();

@@ -5,9 +5,8 @@ use std::borrow::Cow;
 use http::header;
 
 use crate::base::outcome::Evidence;
-use crate::collect::http::exchange::Answer;
+use crate::collect::http::exchange::{Answer, Client, Spoken};
 use crate::collect::http::hop::Hop;
-use crate::collect::http::proxy::Proxy;
 use crate::collect::trace::Trace;
 
 /// Bytes kept of an answer's head.
@@ -16,14 +15,16 @@ const MAX_HEAD: usize = 8 * 1024;
 const MAX_BODY: usize = 4 * 1024;
 
 /// Gathers the evidence. The result still holds whatever the target echoed: mask it.
-pub fn of(hop: &Hop, trace: &Trace, answer: Option<&Answer>, redirects: usize, proxy: Option<&Proxy>) -> Evidence {
+pub fn of(hop: &Hop, trace: &Trace, answer: Option<&Answer>, redirects: usize, client: &Client) -> Evidence {
     let mut items: Vec<(Cow<'static, str>, String)> = Vec::new();
     let title = match redirects {
         0 => Cow::Borrowed("request"),
+        1 => Cow::Borrowed("request (after a redirect)"),
         n => Cow::Owned(format!("request (after {n} redirects)")),
     };
-    items.push((title, hop.describe(answer.map_or("HTTP/1.1", Answer::version_name))));
-    if let Some(proxy) = proxy {
+    let tried = if client.spoken == Spoken::Two { "HTTP/2" } else { "HTTP/1.1" };
+    items.push((title, hop.describe(answer.map_or(tried, Answer::version_name))));
+    if let Some(proxy) = &client.proxy {
         items.push(("proxy".into(), proxy.to_string()));
     }
     match (trace.peer, trace.tried.as_slice()) {

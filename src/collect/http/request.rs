@@ -80,7 +80,7 @@ impl Run {
     /// What was seen. Not masked yet.
     pub fn evidence(&self, request: &Request, session: &Session<'_>) -> Evidence {
         let hop = self.hop.as_ref().unwrap_or(&request.first);
-        evidence::of(hop, &self.trace, self.answer.as_ref(), self.redirects, session.client.proxy.as_deref())
+        evidence::of(hop, &self.trace, self.answer.as_ref(), self.redirects, session.client)
     }
 }
 

@@ -139,18 +139,26 @@ fn config(source: &Source) -> Result<Config, Fault> {
     made.map_err(|e| refuse(format!("the kubeconfig cannot be used: {e}")))
 }
 
+/// A secret of the kubeconfig's. The crate's wrapper opens with a trait of yet another crate, or by being
+/// written.
+fn secret(auth: &AuthInfo, key: &str) -> Option<String> {
+    let mut plain = serde_json::to_value(auth).ok()?;
+    match plain.get_mut(key)?.take() {
+        serde_json::Value::String(text) => Some(text),
+        _ => None,
+    }
+}
+
 /// The header, and what in it is secret.
 fn bearer(auth: &AuthInfo) -> Result<(Option<Secret<HeaderValue>>, Vec<String>), Fault> {
-    use kube::config::ExposeSecret;
-    let (header, secret) = if let Some(token) = &auth.token {
-        let token = token.expose_secret().trim().to_owned();
+    let (header, secret) = if let Some(token) = secret(auth, "token") {
+        let token = token.trim().to_owned();
         (format!("Bearer {token}"), token)
     } else if let Some(path) = &auth.token_file {
         let bytes = read(Path::new(path))?;
         let token = String::from_utf8_lossy(&bytes).trim().to_owned();
         (format!("Bearer {token}"), token)
-    } else if let (Some(user), Some(password)) = (&auth.username, &auth.password) {
-        let password = password.expose_secret().to_owned();
+    } else if let (Some(user), Some(password)) = (&auth.username, secret(auth, "password")) {
         (format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))), password)
     } else {
         return Ok((None, Vec::new()));
@@ -162,7 +170,8 @@ fn bearer(auth: &AuthInfo) -> Result<(Option<Secret<HeaderValue>>, Vec<String>),
 impl Tls {
     fn of(config: &Config, host: &str) -> Result<Self, Fault> {
         let name = config.tls_server_name.clone().unwrap_or_else(|| host.to_owned());
-        let name = ServerName::try_from(name).map_err(|_| refuse("the cluster's name cannot stand in a certificate"))?;
+        let name =
+            ServerName::try_from(name).map_err(|_| refuse("the cluster's name cannot stand in a certificate"))?;
         let verifier = match config.accept_invalid_certs {
             true => None,
             false => Some(verifier(config)?),
@@ -223,15 +232,14 @@ fn verifier(config: &Config) -> Result<Arc<WebPkiServerVerifier>, Fault> {
 
 /// The client certificate with its key, from the kubeconfig itself or from files that it names.
 fn identity(auth: &AuthInfo) -> Result<Option<Arc<CertifiedKey>>, Fault> {
-    use kube::config::ExposeSecret;
     let data = |text: &str| STANDARD.decode(text.trim()).map_err(|_| refuse("the client certificate is not Base64"));
     let cert = match (&auth.client_certificate_data, &auth.client_certificate) {
         (Some(text), _) => data(text)?,
         (None, Some(path)) => read(Path::new(path))?,
         (None, None) => return Ok(None),
     };
-    let key = match (&auth.client_key_data, &auth.client_key) {
-        (Some(text), _) => data(text.expose_secret())?,
+    let key = match (secret(auth, "client-key-data"), &auth.client_key) {
+        (Some(text), _) => data(&text)?,
         (None, Some(path)) => read(Path::new(path))?,
         (None, None) => return Err(refuse("the kubeconfig has a client certificate without its key")),
     };

@@ -14,7 +14,8 @@ use crate::base::units::Short;
 use crate::collect::cert::CertFacts;
 use crate::collect::judge::found;
 use crate::collect::kubernetes::objects::{
-    Certificate, Condition, Container, CronJob, DaemonSet, Event, Job, Meta, Node, Pod, Times, TlsSecret, Workload, time,
+    Certificate, Condition, Container, CronJob, DaemonSet, Event, Job, Meta, Node, Pod, Times, TlsSecret, Workload,
+    time,
 };
 
 /// Series of one probe; a cluster beyond that has a monitoring of its own, or several monitors by namespace.
@@ -257,7 +258,7 @@ pub fn tls_secrets(list: &[TlsSecret], valid_for: Duration, now: Timestamp) -> F
     for secret in list {
         let pem = STANDARD.decode(secret.data.cert.trim()).unwrap_or_default();
         let chain: Vec<_> = CertificateDer::pem_slice_iter(&pem).map_while(Result::ok).collect();
-        let Some(ends) = CertFacts::of(&chain, now).earliest_expiry else {
+        let Some(ends) = CertFacts::of(&chain, now).earliest_expiry() else {
             out.problem(&secret.metadata, "holds no readable certificate");
             continue;
         };
@@ -307,7 +308,10 @@ pub fn events(list: &[Event], now: Timestamp) -> Findings {
     let mut reasons = std::collections::BTreeMap::<&str, i64>::new();
     for event in list {
         let at = time(event.last_timestamp.as_ref()).or_else(|| time(event.event_time.as_ref()));
-        if at.or_else(|| time(event.metadata.creation_timestamp.as_ref())).is_some_and(|at| now.since(at) > EVENTS_SINCE) {
+        if at
+            .or_else(|| time(event.metadata.creation_timestamp.as_ref()))
+            .is_some_and(|at| now.since(at) > EVENTS_SINCE)
+        {
             continue;
         }
         let about = &event.involved_object;
@@ -362,7 +366,10 @@ mod tests {
         let sample = |node: &str, status: &str| {
             let is = |s: &&Sample| {
                 let has = |key: &str, text: &str| s.labels.iter().any(|(k, v)| k == key && v == text);
-                s.name == "kube_node_status_condition" && has("node", node) && has("status", status) && has("condition", "Ready")
+                s.name == "kube_node_status_condition"
+                    && has("node", node)
+                    && has("status", status)
+                    && has("condition", "Ready")
             };
             found.samples.iter().find(is).unwrap().value
         };
@@ -372,7 +379,9 @@ mod tests {
     #[test]
     fn pods_that_do_not_run() {
         let pod = |name: &str, status: &str, more: &str| {
-            format!(r#"{{"metadata": {{"namespace": "shop", "name": "{name}", "creationTimestamp": "2026-06-01T10:00:00Z"{more}}}, "status": {{{status}}}}}"#)
+            format!(
+                r#"{{"metadata": {{"namespace": "shop", "name": "{name}", "creationTimestamp": "2026-06-01T10:00:00Z"{more}}}, "status": {{{status}}}}}"#
+            )
         };
         let waiting = r#""phase": "Running", "containerStatuses": [{"name": "web", "restartCount": 7, "state": {"waiting":
             {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": {"reason": "OOMKilled", "exitCode": 137}}}]"#;
@@ -448,7 +457,9 @@ mod tests {
             STANDARD.encode(params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().pem())
         };
         let secret = |name: &str, data: &str| {
-            format!(r#"{{"metadata": {{"namespace": "shop", "name": "{name}"}}, "data": {{"tls.crt": "{data}", "tls.key": "c2VjcmV0"}}}}"#)
+            format!(
+                r#"{{"metadata": {{"namespace": "shop", "name": "{name}"}}, "data": {{"tls.crt": "{data}", "tls.key": "c2VjcmV0"}}}}"#
+            )
         };
         let all = [secret("old", &params(2026)), secret("new", &params(2999)), secret("junk", "!")].join(",");
         let found = tls_secrets(&list(&format!("[{all}]")), two, now());

@@ -393,6 +393,52 @@ mod tests {
         }
     }
 
+    fn message(sequence: u8, body: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(body.len()).unwrap().to_le_bytes();
+        [&length[..3], &[sequence], body].concat()
+    }
+
+    /// Logs in to a server that says these messages after the client's proof; what else the client sent is
+    /// given beside.
+    async fn login(secure: bool, says: &[&[u8]]) -> (Result<(), Failed>, Vec<u8>) {
+        let (near, mut far) = tokio::io::duplex(4096);
+        let server = async {
+            far.write_all(&message(0, &greeting())).await.unwrap();
+            let mut told = vec![0; 4096];
+            assert!(far.read(&mut told).await.unwrap() > 50, "the proof");
+            let mut more = Vec::new();
+            for (i, body) in says.iter().enumerate() {
+                far.write_all(&message(u8::try_from(2 * i + 2).unwrap(), body)).await.unwrap();
+                // The password follows this word of the server's, and nothing any other.
+                if *body == [1, 4]
+                    && let Ok(n) = far.read(&mut told).await
+                {
+                    more.extend_from_slice(&told[..n]);
+                }
+            }
+            more
+        };
+        let client = async {
+            let (mut wire, greeting) = Wire::greet(near).await.unwrap();
+            let who = Account { user: "u", password: "secret", database: None };
+            wire.log_in(&greeting.unwrap(), who, secure).await
+        };
+        tokio::join!(client, server)
+    }
+
+    #[tokio::test]
+    async fn caching_sha2_password_proves_it_knows_and_tells_only_inside_tls() {
+        const KNOWN: &[u8] = &[1, 3];
+        const TELL: &[u8] = &[1, 4];
+        const OK: &[u8] = &[0, 0, 0, 2, 0, 0, 0];
+        let (got, more) = login(false, &[KNOWN, OK]).await;
+        assert!(got.is_ok() && more.is_empty(), "{got:?}");
+        let (got, more) = login(false, &[TELL]).await;
+        assert!(matches!(&got, Err(Failed::Broken(f)) if f.class() == "auth") && more.is_empty(), "{got:?} {more:?}");
+        let (got, more) = login(true, &[TELL, OK]).await;
+        assert!(got.is_ok() && more.ends_with(b"secret\0"), "{got:?} {more:?}");
+    }
+
     #[test]
     fn a_password_is_shown_only_where_nobody_listens() {
         assert!(prove(&AuthPlugin::MysqlClearPassword, "secret", b"", false).is_err());

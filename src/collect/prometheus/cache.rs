@@ -247,6 +247,32 @@ impl Cache {
     }
 }
 
+/// One thing that is said of a metric.
+#[derive(Clone, Copy, Debug)]
+pub enum Said<'a> {
+    /// Its type.
+    Kind(Kind),
+    /// What it means.
+    Help(&'a str),
+    /// Its unit.
+    Unit(&'a str),
+}
+
+impl Said<'_> {
+    fn is_in(self, meta: &Meta) -> bool {
+        match self {
+            Self::Kind(kind) => meta.kind == kind,
+            Self::Help(help) => meta.help == short(help),
+            Self::Unit(unit) => meta.unit == short(unit),
+        }
+    }
+}
+
+/// As much of a description as is remembered.
+fn short(text: &str) -> &str {
+    &text[..text.floor_char_boundary(LONGEST_HELP)]
+}
+
 /// Takes the samples of one answer.
 pub struct Appender<'a> {
     intake: &'a Intake,
@@ -264,22 +290,21 @@ pub struct Appender<'a> {
 }
 
 impl Appender<'_> {
-    /// Takes what is said of a metric.
-    pub fn describe(&mut self, metric: &str, change: impl FnOnce(&mut Meta)) {
+    /// Takes what is said of a metric. Mostly it is what was said before, which costs a look.
+    pub fn describe(&mut self, metric: &str, said: Said<'_>) {
         let described = &mut self.cache.described;
-        if !described.contains_key(metric) && described.len() >= MOST_DESCRIBED {
-            return;
+        match described.get(metric) {
+            Some(meta) if said.is_in(meta) => return,
+            None if described.len() >= MOST_DESCRIBED => return,
+            Some(_) | None => {}
         }
-        let known = described.get(metric).cloned().unwrap_or_default();
-        let mut meta = known.clone();
-        change(&mut meta);
-        for text in [&mut meta.help, &mut meta.unit] {
-            text.truncate(text.floor_char_boundary(LONGEST_HELP));
+        let meta = described.entry(metric.into()).or_default();
+        match said {
+            Said::Kind(kind) => meta.kind = kind,
+            Said::Help(help) => short(help).clone_into(&mut meta.help),
+            Said::Unit(unit) => short(unit).clone_into(&mut meta.unit),
         }
-        if meta == known && described.contains_key(metric) {
-            return;
-        }
-        described.insert(metric.into(), meta.clone());
+        let meta = meta.clone();
         match self.news.iter_mut().rev().take(4).find(|(name, _)| name == metric) {
             Some((_, last)) => *last = meta,
             None => self.news.push((metric.to_owned(), meta)),

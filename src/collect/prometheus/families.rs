@@ -11,7 +11,7 @@ use crate::base::exposition::{LineError, Pair};
 use crate::base::labels::METRIC_NAME;
 use crate::base::metadata::Kind;
 use crate::base::protobuf::{Reader, WireError};
-use crate::collect::prometheus::cache::{Appender, Refused};
+use crate::collect::prometheus::cache::{Appender, Refused, Said};
 use crate::collect::prometheus::float;
 
 /// Gives every sample to `to`.
@@ -65,11 +65,9 @@ impl<'a, 'k> Family<'a, 'k> {
             return Err(Refused::NoName);
         }
         to.kind(kind);
-        to.describe(name, |meta| {
-            meta.kind = kind;
-            help.clone_into(&mut meta.help);
-            unit.clone_into(&mut meta.unit);
-        });
+        for said in [Said::Kind(kind), Said::Help(help), Said::Unit(unit)] {
+            to.describe(name, said);
+        }
         let mut family = Self { name, key };
         let mut fields = Reader::new(message);
         while let Some((number, value)) = fields.field()? {
@@ -94,7 +92,7 @@ impl<'a, 'k> Family<'a, 'k> {
             }
         }
         let body = body.unwrap_or_default();
-        let mut one = |suffix: &str, extra: Option<(&str, String)>, value: f64| {
+        let mut one = |suffix: &str, extra: Option<(&str, &str)>, value: f64| {
             self.sample(suffix, &labels, extra, value, time, to)
         };
         match kind {
@@ -108,7 +106,7 @@ impl<'a, 'k> Family<'a, 'k> {
         &mut self,
         suffix: &str,
         labels: &[(&str, &str)],
-        extra: Option<(&str, String)>,
+        extra: Option<(&str, &str)>,
         value: f64,
         time: Option<i64>,
         to: &mut Appender<'_>,
@@ -119,8 +117,7 @@ impl<'a, 'k> Family<'a, 'k> {
         for part in [self.name, suffix] {
             key.push_str(part);
         }
-        let extra_pair = extra.as_ref().map(|(name, value)| (*name, value.as_str()));
-        for (name, value) in labels.iter().copied().chain(extra_pair) {
+        for (name, value) in labels.iter().copied().chain(extra) {
             for part in ["\u{1}", name, "\u{2}", value] {
                 key.push_str(part);
             }
@@ -129,7 +126,7 @@ impl<'a, 'k> Family<'a, 'k> {
         let done = to.sample(key, value, time, || {
             let name = Cow::Owned(format!("{}{suffix}", self.name));
             pairs.push((Cow::Borrowed(METRIC_NAME), name));
-            let rest = labels.iter().copied().chain(extra_pair);
+            let rest = labels.iter().copied().chain(extra);
             pairs.extend(rest.map(|(name, value)| (Cow::Borrowed(name), Cow::Borrowed(value))));
             pairs.sort_by(|a, b| a.0.cmp(&b.0));
             match pairs.windows(2).find(|two| two[0].0 == two[1].0) {
@@ -166,7 +163,7 @@ fn simple(message: &[u8]) -> Result<f64, Refused> {
     Ok(found)
 }
 
-type Give<'g> = dyn FnMut(&str, Option<(&str, String)>, f64) -> Result<(), Refused> + 'g;
+type Give<'g> = dyn FnMut(&str, Option<(&str, &str)>, f64) -> Result<(), Refused> + 'g;
 
 fn summary(message: &[u8], give: &mut Give<'_>) -> Result<(), Refused> {
     let (mut count, mut sum) = (0.0, 0.0);
@@ -192,7 +189,7 @@ fn summary(message: &[u8], give: &mut Give<'_>) -> Result<(), Refused> {
                     _ => {}
                 }
             }
-            give("", Some(("quantile", float::written(quantile))), at)?;
+            give("", Some(("quantile", &float::written(quantile))), at)?;
         }
     }
     Ok(())
@@ -228,10 +225,10 @@ fn histogram(message: &[u8], give: &mut Give<'_>) -> Result<(), Refused> {
             }
             complete |= bound == f64::INFINITY;
             let below = if float_below > 0.0 { float_below } else { below };
-            give("_bucket", Some(("le", float::written(bound))), below)?;
+            give("_bucket", Some(("le", &float::written(bound))), below)?;
         }
     }
-    if complete { Ok(()) } else { give("_bucket", Some(("le", float::written(f64::INFINITY))), count) }
+    if complete { Ok(()) } else { give("_bucket", Some(("le", &float::written(f64::INFINITY))), count) }
 }
 
 #[cfg(test)]

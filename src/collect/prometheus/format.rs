@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use crate::base::exposition::{Format, Line, LineError, Parser};
 use crate::base::labels::LabelsBuf;
-use crate::collect::prometheus::cache::{Appender, Refused};
+use crate::collect::prometheus::cache::{Appender, Refused, Said};
 use crate::collect::prometheus::families;
 
 /// A format of exposition.
@@ -131,14 +131,14 @@ pub fn read(body: &[u8], protocol: Protocol, to: &mut Appender<'_>) -> Result<()
         match parser.line(line, &mut labels).map_err(|e| Refused::Line(n + 1, e))? {
             Line::Type(name, kind) => {
                 to.kind(kind);
-                to.describe(name, |meta| meta.kind = kind);
+                to.describe(name, Said::Kind(kind));
             }
-            Line::Help(name, help) => to.describe(name, |meta| help.as_ref().clone_into(&mut meta.help)),
+            Line::Help(name, help) => to.describe(name, Said::Help(&help)),
             Line::Unit(name, unit) => {
                 if !unit.is_empty() && !name.strip_suffix(unit).is_some_and(|rest| rest.ends_with('_')) {
                     return Err(Refused::Line(n + 1, LineError::Unexpected(format!("# UNIT {}", short(name)))));
                 }
-                to.describe(name, |meta| unit.clone_into(&mut meta.unit));
+                to.describe(name, Said::Unit(unit));
             }
             // Neither empty lines nor comments are part of OpenMetrics.
             Line::Nothing if format == Format::OpenMetrics && !parser.ended() => {

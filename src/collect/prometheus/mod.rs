@@ -74,6 +74,11 @@ impl fmt::Debug for Scraping {
     }
 }
 
+/// What makes two targets the same target.
+type Key = (String, Labels);
+/// A target of the round before, and since when and for how many rounds it is not found, if so.
+type Before = (Arc<Target>, Option<(Timestamp, u32)>);
+
 /// A job and its targets.
 struct Scraping {
     job: Arc<Job>,
@@ -109,8 +114,7 @@ impl Scraping {
         }
         let mut fresh = Known { version, ..Known::default() };
         let old = std::mem::take(&mut *known);
-        type Key = (String, Labels);
-        let mut before: HashMap<Key, (Arc<Target>, Option<(Timestamp, u32)>)> = HashMap::new();
+        let mut before: HashMap<Key, Before> = HashMap::new();
         for target in old.targets {
             before.insert(target.place.key(), (target, None));
         }
@@ -406,7 +410,7 @@ mod tests {
         let batches = &outcome.series.as_ref().unwrap().batches;
         let mut all: Vec<String> = batches
             .iter()
-            .flat_map(|batch| batch.iter())
+            .flat_map(Batch::iter)
             .map(|(key, samples)| (Labels::from_key(key), samples[0].1))
             .filter(|(labels, _)| !labels.metric_name().starts_with("scrape_"))
             .map(|(labels, v)| {

@@ -167,17 +167,18 @@ impl Script {
             medium.send(&send.bytes(&Known::default()), send.is_binary()).await?;
         }
         let mut judged_at = 0;
-        while !self.expect.is_empty() && medium.heard().bytes.len() < MAX_HEARD {
-            if medium.hear().await? == 0 {
-                break;
-            }
+        while !self.expect.is_empty() {
+            // Something may have been heard already. A peer that drips must not make us search the same text again
+            // for each byte.
             let bytes = &medium.heard().bytes;
-            // A peer that drips must not make us search the same text again for each byte.
-            if bytes.len() >= judged_at + judged_at / 8 {
+            if !bytes.is_empty() && bytes.len() >= judged_at + judged_at / 8 {
                 judged_at = bytes.len();
                 if self.holds(bytes) {
                     break;
                 }
+            }
+            if bytes.len() >= MAX_HEARD || medium.hear().await? == 0 {
+                break;
             }
         }
         Ok(())

@@ -13,8 +13,6 @@ pub struct Security {
     /// `None` when it stays in the open.
     tls: Option<TlsSpec>,
     starttls: bool,
-    /// Passwords may go in the open.
-    open_login: bool,
 }
 
 /// Name and password.
@@ -37,12 +35,12 @@ impl Security {
             (true, None) => Some(TlsSpec::system(alpn)),
             (_, tls) => tls,
         };
-        Self { tls, starttls, open_login: false }
+        Self { tls, starttls }
     }
 
     /// Reads `user` and `password`, which go over an encrypted connection unless `open_login: true` says otherwise.
     pub fn credentials(&self, fields: &mut Fields<'_>, mask: &mut Mask) -> Option<Credentials> {
-        let open = fields.bool("open_login").unwrap_or(self.open_login);
+        let open = fields.bool("open_login").unwrap_or(false);
         let (user, password) = (fields.text("user"), fields.text("password"));
         if let Some(user) = &user {
             mask.add_text(user);

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use regex::Regex;
+use tokio::time::timeout;
 
 use crate::base::BoxFuture;
 use crate::base::outcome::{Outcome, Sample};
@@ -337,9 +338,25 @@ impl TlsProbe {
             trace.begin(phase::PROCESSING);
             starttls.ask(&mut wire, host).await?;
         }
-        wire.encrypt(&self.tls, host, cx.now, trace).await
+        wire.encrypt(&self.tls, host, cx.now, trace).await?;
+        let asked = trace.cert.as_ref().is_some_and(|facts| facts.handshake.client_cert_asked);
+        if !asked {
+            return Ok(());
+        }
+        // TLS 1.3: whether the peer is content with our certificate, or the lack of one, shows only now.
+        let wait = LATE_REFUSAL.min(cx.remaining() / 2);
+        match timeout(wait, wire.hear()).await {
+            Ok(Err(fault)) if fault.class() == "tls_client_cert" => {
+                trace.begin(phase::TLS);
+                Err(fault)
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 }
+
+/// How long a refusal of our certificate is waited for, where the peer asked for one.
+const LATE_REFUSAL: Duration = Duration::from_millis(500);
 
 impl Talk for TlsProbe {
     type Said = Said;

@@ -137,7 +137,9 @@ pub(super) fn phases(p: &Page<'_>, detail: &MonitorDetail) -> Vec<Line> {
     let total = [ok, bad].into_iter().flatten().map(|r| r.took).max().unwrap_or_default();
     let mut lines = vec![p.rule(&title, "")];
     let both = ok.is_some() && bad.is_some();
-    let bar = p.columns.saturating_sub(24 + if both { 10 } else { 0 });
+    // The names of steps stand before those of their phases.
+    let width = names.iter().map(|n| n.chars().count()).max().unwrap_or(0).clamp(11, 24);
+    let bar = p.columns.saturating_sub(13 + width + if both { 10 } else { 0 });
     for name in names {
         let (failed, good) = (find(bad, name), find(ok, name));
         let main = if bad.is_some() { &failed } else { &good };
@@ -148,12 +150,12 @@ pub(super) fn phases(p: &Page<'_>, detail: &MonitorDetail) -> Vec<Line> {
         let glyph = if broke && !p.fresh { "!" } else { glyph };
         let mut line = Line::new()
             .add(Role::Text, "  ")
-            .col(Role::Text, name, 11, p.theme)
+            .col(Role::Text, name, width, p.theme)
             .add(role, glyph)
             .num(role, &took, 7, p.theme)
             .add(Role::Text, " ")
             .add(if role == Role::Down { Role::DownBar } else { role }, p.theme.gauge(part, bar))
-            .pad(23 + bar);
+            .pad(12 + width + bar);
         if both {
             let good = good.map_or_else(|| "-".to_owned(), |f| Short(f.took).to_string());
             line = line.num(Role::Dim, &format!("ok {good}"), 10, p.theme);

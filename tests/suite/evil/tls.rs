@@ -16,6 +16,7 @@ use super::{answer, head};
 pub struct Authority {
     /// Holds the certificate.
     pub file: tempfile::NamedTempFile,
+    cert: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
 }
 
@@ -29,7 +30,28 @@ impl Authority {
         let cert = params.self_signed(&key).unwrap();
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), cert.pem()).unwrap();
-        Self { file, issuer: Issuer::new(params, key) }
+        Self { file, cert: cert.der().clone(), issuer: Issuer::new(params, key) }
+    }
+
+    /// Its own certificate.
+    pub fn der(&self) -> CertificateDer<'static> {
+        self.cert.clone()
+    }
+
+    /// A certificate for `localhost`, changed as `edit` says, and its key.
+    pub fn sign(&self, edit: impl FnOnce(&mut CertificateParams)) -> (CertificateDer<'static>, KeyPair) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2999, 1, 1);
+        edit(&mut params);
+        (params.signed_by(&key, &self.issuer).unwrap().der().clone(), key)
+    }
+
+    /// Starts a server with such a certificate, which it sends `again` times more.
+    pub async fn serve(&self, edit: impl FnOnce(&mut CertificateParams), again: usize) -> TlsServer {
+        let (cert, key) = self.sign(edit);
+        TlsServer::with(vec![cert; 1 + again], key).await
     }
 
     /// Starts a server for `name`, valid until the given day.
@@ -65,13 +87,22 @@ pub struct TlsServer {
 
 impl TlsServer {
     async fn start(cert: CertificateDer<'static>, key: KeyPair) -> Self {
+        Self::with(vec![cert], key).await
+    }
+
+    async fn with(chain: Vec<CertificateDer<'static>>, key: KeyPair) -> Self {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![cert], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+            .with_single_cert(chain, PrivateKeyDer::try_from(key.serialize_der()).unwrap())
             .unwrap();
+        Self::of(config).await
+    }
+
+    /// Starts one of any making.
+    pub async fn of(config: rustls::ServerConfig) -> Self {
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();

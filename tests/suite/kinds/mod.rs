@@ -2,15 +2,22 @@
 
 pub mod daemon;
 mod dns;
+mod grpc;
 mod host;
 mod http;
+mod imap;
 pub mod keys;
+mod kubernetes;
 mod mqtt;
 mod mysql;
+mod ntp;
 mod ping;
 mod postgres;
 mod prometheus;
 mod redis;
 mod reports;
 mod script;
+mod smtp;
+mod ssh;
 mod tcp;
+mod tls;

@@ -52,6 +52,14 @@ fn start(mariadbd: &str, install: &str, port: u16) -> Daemon {
     Daemon::start(dir, mariadbd, args)
 }
 
+/// A running one and its port, for other tests.
+pub fn running() -> Option<(Daemon, u16)> {
+    let mariadbd = program("mariadbd", "mariadb-server")?;
+    let install = program("mariadb-install-db", "mariadb-server")?;
+    let port = free_port();
+    Some((start(&mariadbd, &install, port).listening(port), port))
+}
+
 #[tokio::test]
 async fn a_real_mariadb_is_logged_in_to_and_judged() {
     let Some(mariadbd) = program("mariadbd", "mariadb-server") else { return };

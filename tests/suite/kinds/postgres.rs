@@ -74,6 +74,12 @@ fn start(bin: &Path, port: u16) -> Daemon {
     Daemon::start(dir, &program, args)
 }
 
+/// A running one and its port, for other tests.
+pub fn running() -> Option<(Daemon, u16)> {
+    let (bin, port) = (folder()?, free_port());
+    Some((start(&bin, port).listening(port), port))
+}
+
 #[tokio::test]
 async fn a_real_postgresql_is_logged_in_to_and_judged() {
     let Some(bin) = folder() else { return };

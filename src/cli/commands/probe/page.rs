@@ -52,11 +52,13 @@ impl Page {
             return;
         }
         text.push('\n');
+        // The names of steps stand before those of their phases.
+        let width = phases.iter().map(|p| term_safe(&p.name).chars().count()).max().unwrap_or(0).clamp(11, 40);
         for phase in phases {
             let share = phase.took.as_secs_f64() / all.as_secs_f64();
             let bar = self.bar(share);
             let mark = if phase.failed { self.paint("  failed here", "31") } else { String::new() };
-            let line = format!("    {:<11} {:>6}  {bar}", term_safe(&phase.name), Short(phase.took));
+            let line = format!("    {:<width$} {:>6}  {bar}", term_safe(&phase.name), Short(phase.took));
             let _ = writeln!(text, "{}{mark}", line.trim_end());
         }
     }

@@ -1,0 +1,53 @@
+//! `ntp` against a real chronyd.
+
+use std::fs;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, User, getuid};
+use watchdog::base::outcome::{Outcome, Verdict};
+
+use crate::kinds::daemon::{Daemon, free_port, probe, program};
+use crate::server::wait_for;
+
+fn class(outcome: &Outcome) -> &str {
+    outcome.reason.as_ref().map_or("", |r| &r.class)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_chronyd_tells_the_time_until_it_is_stopped() {
+    let Some(chronyd) = program("chronyd", "chrony") else { return };
+    let (dir, port) = (tempfile::tempdir().unwrap(), free_port());
+    let config = format!(
+        "local stratum 5\nport {port}\nbindaddress 127.0.0.1\nallow 127.0.0.1\ncmdport 0\nbindcmdaddress /\npidfile {}\n",
+        dir.path().join("pid").display()
+    );
+    let file = dir.path().join("chrony.conf");
+    fs::write(&file, config).unwrap();
+    let user = User::from_uid(getuid()).unwrap().unwrap().name;
+    // -x: the clock is left alone, whatever comes. -U: nobody need be root.
+    let args = ["-d", "-x", "-U", "-u", &user, "-f", file.to_str().unwrap()].map(str::to_owned);
+    let server = Daemon::start(dir, &chronyd, args);
+    let question = [&[0x23][..], &[0; 47]].concat();
+    wait_for("an answer of chronyd", || {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").ok()?;
+        socket.set_read_timeout(Some(Duration::from_millis(100))).ok()?;
+        socket.connect(("127.0.0.1", port)).ok()?;
+        socket.send(&question).ok()?;
+        socket.recv(&mut [0; 100]).ok()
+    });
+    let limit = Duration::from_secs(5);
+    let text = format!("host: \"127.0.0.1:{port}\"");
+    // It is this machine's own clock that it tells.
+    let good = probe("ntp", &format!("{{{text}, expect: {{offset_below: 1s, stratum: 5}}}}"), limit).await;
+    assert_eq!((good.verdict, class(&good)), (Verdict::Up, ""), "{good:?}");
+    assert!(good.summary.starts_with("stratum 5, offset "), "{}", good.summary);
+    let far = probe("ntp", &format!("{{{text}, expect: {{stratum: 4}}}}"), limit).await;
+    assert_eq!((far.verdict, class(&far)), (Verdict::Down, "stratum"));
+    kill(Pid::from_raw(server.pid()), Signal::SIGSTOP).unwrap();
+    let stopped = probe("ntp", &format!("{{{text}}}"), Duration::from_millis(300)).await;
+    assert_eq!((stopped.verdict, class(&stopped)), (Verdict::Down, "timeout"));
+    drop(server);
+    let gone = probe("ntp", &format!("{{{text}}}"), limit).await;
+    assert_eq!((gone.verdict, class(&gone)), (Verdict::Down, "connection_refused"));
+}

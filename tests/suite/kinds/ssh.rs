@@ -1,0 +1,87 @@
+//! `ssh` against a real OpenSSH.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, User, getuid};
+use watchdog::base::outcome::{Outcome, Verdict};
+
+use crate::kinds::daemon::{Daemon, free_port, probe, program};
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+fn class(outcome: &Outcome) -> &str {
+    outcome.reason.as_ref().map_or("", |r| &r.class)
+}
+
+fn keygen(args: &[&str]) -> String {
+    let done = Command::new("ssh-keygen").args(args).output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+    String::from_utf8(done.stdout).unwrap()
+}
+
+fn new_key(file: &Path, kind: &str) {
+    keygen(&["-q", "-t", kind, "-N", "", "-f", file.to_str().unwrap()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_sshd_is_recognised_logged_in_to_and_asked() {
+    let Some(sshd) = program("sshd", "openssh-server") else { return };
+    if program("ssh-keygen", "openssh-client").is_none() {
+        return;
+    }
+    if getuid().is_root() {
+        // Where it locks itself in; its service makes it, which does not run here.
+        fs::create_dir_all("/run/sshd").unwrap();
+    }
+    let (dir, port) = (tempfile::tempdir().unwrap(), free_port());
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    new_key(&dir.path().join("host"), "ecdsa");
+    new_key(&dir.path().join("id"), "ed25519");
+    new_key(&dir.path().join("stranger"), "ed25519");
+    let config = format!(
+        "HostKey {}\nListenAddress 127.0.0.1\nPort {port}\nPidFile none\nUsePAM no\nStrictModes no\n\
+         PermitRootLogin yes\nAuthorizedKeysFile {}\n",
+        at("host"),
+        at("id.pub")
+    );
+    fs::write(dir.path().join("sshd.conf"), config).unwrap();
+    let args = ["-D", "-e", "-f", &at("sshd.conf")].map(str::to_owned);
+    let shown = keygen(&["-l", "-f", &at("host.pub")]);
+    let print = shown.split_whitespace().nth(1).unwrap().to_owned();
+    let other = keygen(&["-l", "-f", &at("id.pub")]).split_whitespace().nth(1).unwrap().to_owned();
+    let user = User::from_uid(getuid()).unwrap().unwrap().name;
+    let (id, stranger) = (at("id"), at("stranger"));
+    let server = Daemon::start(dir, &sshd, args).listening(port);
+    let host = format!("host: \"127.0.0.1:{port}\"");
+    let login = format!("{host}, user: {user}, key_file: {id}");
+    for (text, want) in [
+        (host.clone(), (Verdict::Up, "")),
+        (format!("{host}, fingerprint: \"{print}\", expect: {{banner: {{contains: OpenSSH}}}}"), (Verdict::Up, "")),
+        (format!("{host}, fingerprint: \"{other}\""), (Verdict::Down, "host_key")),
+        (login.clone(), (Verdict::Up, "")),
+        (format!("{login}, command: \"echo $((40 + 2))\", expect: {{matches: '^42$'}}"), (Verdict::Up, "")),
+        (format!("{login}, command: \"echo no >&2; exit 3\""), (Verdict::Down, "exit")),
+        (format!("{login}, command: \"exit 3\", expect: {{exit: 3}}"), (Verdict::Up, "")),
+        (format!("{login}, command: uname, expect: {{contains: Windows}}"), (Verdict::Down, "output")),
+        (format!("{login}, command: \"yes\""), (Verdict::Down, "too_much")),
+        (login.replace(&id, &stranger), (Verdict::Down, "auth")),
+        (format!("{host}, user: {user}, password: wrong-word"), (Verdict::Down, "auth")),
+        (login.replace(&id, "/does/not/exist"), (Verdict::Unknown, "local_identity")),
+    ] {
+        let got = probe("ssh", &format!("{{{text}}}"), LIMIT).await;
+        assert_eq!((got.verdict, class(&got)), want, "{text}: {got:?}\n{}", server.log());
+        assert!(!format!("{got:?}").contains("wrong-word"), "{got:?}");
+    }
+    let slow = probe("ssh", &format!("{{{login}, command: sleep 60}}"), Duration::from_secs(1)).await;
+    assert_eq!((slow.verdict, class(&slow)), (Verdict::Down, "timeout"));
+    kill(Pid::from_raw(server.pid()), Signal::SIGSTOP).unwrap();
+    let stopped = probe("ssh", &format!("{{{host}}}"), Duration::from_millis(500)).await;
+    assert_eq!((stopped.verdict, class(&stopped)), (Verdict::Down, "timeout"));
+    drop(server);
+    let gone = probe("ssh", &format!("{{{host}}}"), LIMIT).await;
+    assert_eq!((gone.verdict, class(&gone)), (Verdict::Down, "connection_refused"));
+}
