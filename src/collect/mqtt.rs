@@ -32,6 +32,8 @@ const MAX_TEXT: usize = 65_535;
 /// How long a retained message may come after the broker has answered everything else. Brokers send it at
 /// once, but some do so beside other answers.
 const RETAINED_GRACE: Duration = Duration::from_millis(500);
+/// With what an answer to a login may begin: it is accepted or refused, the session ends, more is asked.
+const FIRST: [u8; 3] = [0x20, 0xe0, 0xf0];
 /// The one subscription of a probe.
 const PACKET: u16 = 1;
 
@@ -176,7 +178,7 @@ impl Mqtt {
     async fn talk(&self, cx: &ProbeCx, trace: &mut Trace, seen: &mut Seen) -> Result<(), Fault> {
         let line = self.login.open(cx, trace).await?;
         trace.begin(phase::AUTH);
-        let mut session = Session { line, version: self.version, buffer: BytesMut::new() };
+        let mut session = Session { line, version: self.version, buffer: BytesMut::new(), greeted: false };
         let name = format!("watchdog-{:016x}", fastrand::u64(..));
         let client_id = self.client_id.as_deref().unwrap_or(&name);
         session.send(&self.connect(client_id)).await?;
@@ -281,6 +283,8 @@ struct Session {
     line: Line,
     version: Version,
     buffer: BytesMut,
+    /// Whether the broker has answered the login.
+    greeted: bool,
 }
 
 impl Session {
@@ -347,9 +351,16 @@ impl Session {
                 Ok(Event::Goodbye(why)) => {
                     return Err(Fault::target("connection_closed", format!("the broker ends the session: {why}")));
                 }
-                Ok(event) => return Ok(event),
+                Ok(event) => {
+                    self.greeted = true;
+                    return Ok(event);
+                }
                 Err(Unread::Broken(why)) => {
                     return Err(Fault::target("protocol_error", format!("not of MQTT's protocol: {}", found(&why))));
+                }
+                // Another protocol's first bytes announce a message that never ends.
+                Err(Unread::More) if !self.greeted && self.buffer.first().is_some_and(|b| !FIRST.contains(b)) => {
+                    return Err(out_of_turn());
                 }
                 Err(Unread::More) => {}
             }

@@ -449,7 +449,7 @@ mod tests {
             {"metadata": {"namespace": "shop", "name": "b"}, "status": {"notAfter": "2027-06-03T12:00:00Z"}},
             {"metadata": {"namespace": "shop", "name": "c"}, "status": {"conditions": [{"type": "Ready", "status": "False",
             "reason": "Failed"}]}}]"#;
-        let want = ["shop/a: the certificate expires in 2d", "shop/c: not ready (Failed)"];
+        let want = ["shop/a: the certificate expires in 2d0h", "shop/c: not ready (Failed)"];
         assert_eq!(certificates(&list(managed), two, now()).problems, want);
         let params = |year: i32| {
             let mut params = rcgen::CertificateParams::new(["a.example".to_owned()]).unwrap();
