@@ -121,6 +121,11 @@ impl Hop {
         self.headers.insert(name, value);
     }
 
+    /// Takes a header out.
+    pub fn remove_header(&mut self, name: &HeaderName) {
+        self.headers.remove(name);
+    }
+
     /// Whether a header is set.
     pub fn has_header(&self, name: &HeaderName) -> bool {
         self.headers.contains_key(name)

@@ -140,6 +140,11 @@ impl Request {
                 jar.store(hop.url(), &answer.headers);
                 next.set_cookies(jar.header(next.url()));
             }
+            if let Some(Auth::Digest(_)) = self.auth.as_deref() {
+                // The answer was for one address; the next asks anew.
+                next.remove_header(&header::AUTHORIZATION);
+                run.challenged = false;
+            }
             seen.push(hop.identity());
             if seen.contains(&next.identity()) {
                 return Err(Fault::target(

@@ -78,6 +78,24 @@ async fn a_challenge_is_answered_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_address_of_a_host_gets_an_answer_of_its_own() {
+    let server = Scripted::start(|head| {
+        let ask = "WWW-Authenticate: Digest realm=\"r\", nonce=\"n1\", qop=\"auth\"\r\n";
+        let path = head.split_whitespace().nth(1).unwrap();
+        match head.contains(&format!("uri=\"{path}\"")) {
+            true if path == "/in" => answer("200 OK", "", b"in"),
+            true => answer("302 Found", "Location: /in\r\n", b""),
+            false if head.to_lowercase().contains("authorization") => answer("400 Bad Request", "", b""),
+            false => answer("401 Unauthorized", ask, b""),
+        }
+    })
+    .await;
+    let text = format!("{{url: \"http://{}/\", auth: {{digest: \"probe:digest-pw\"}}}}", server.at);
+    let got = probe("http", &text, LIMIT).await;
+    assert_eq!((got.verdict, server.count()), (Verdict::Up, 4), "{got:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_a_redirect_leads_to_gets_no_answer_to_its_challenge() {
     let ask = "WWW-Authenticate: Digest realm=\"r\", nonce=\"n1\", qop=\"auth\"\r\n";
     let second = Scripted::start(move |_| answer("401 Unauthorized", ask, b"tell me")).await;
