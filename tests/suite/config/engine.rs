@@ -82,7 +82,7 @@ fn objectives_are_read_and_their_rules_stand() {
     assert_eq!(said(&found), Vec::<String>::new());
     let objectives: Vec<_> =
         found.config.objectives.iter().map(|(n, o)| (n.to_string(), o.slo.to_string(), o.slo.window)).collect();
-    let days = |n| Duration::from_secs(n * 86_400);
+    let days = |n: u64| Duration::from_secs(n * 86_400);
     assert_eq!(
         objectives,
         [("a".to_owned(), "99%".to_owned(), days(30)), ("b".to_owned(), "99.95%".to_owned(), days(7))]
