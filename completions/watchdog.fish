@@ -48,7 +48,9 @@ complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "maintenance" -d '
 complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "notify" -d 'Look at notifiers and what they were sent, test them, send again'
 complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "drill" -d 'Send a marked alert the whole way, and tell when each notifier took it'
 complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "query" -d 'Ask for metrics in PromQL: now, at a time, or over a range'
+complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "sla" -d 'Report how available monitors were'
 complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "probe" -d 'Probe a target once, without a server and without files'
+complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "push" -d 'Tell a heartbeat monitor how a job fares, or run the job and tell it all'
 complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "tsdb" -d 'Look at the store of samples, or delete from it'
 complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c watchdog -n "__fish_watchdog_needs_command" -f -a "man" -d 'Print the manual page, or write all pages'
@@ -503,39 +505,98 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l chart -d 'Dr
 complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l csv -d 'Print comma-separated values'
 complete -c watchdog -n "__fish_watchdog_using_subcommand query" -l json -d 'Print JSON'
 complete -c watchdog -n "__fish_watchdog_using_subcommand query" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
-ascii\t''"
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c watchdog -n "__fish_watchdog_using_subcommand sla; and not __fish_seen_subcommand_from report help" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand sla; and not __fish_seen_subcommand_from report help" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand sla; and not __fish_seen_subcommand_from report help" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand sla; and not __fish_seen_subcommand_from report help" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -l json -d 'Print JSON'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -s h -l help -d 'Print help'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -f -a "http" -d 'One HTTP request'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -f -a "tcp" -d 'One TCP connection'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -f -a "script" -d 'One run of a program, judged as Nagios does'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -f -a "host" -d 'This machine'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -f -a "prometheus" -d 'One scrape of Prometheus metrics'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp script host prometheus help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand sla; and not __fish_seen_subcommand_from report help" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand sla; and not __fish_seen_subcommand_from report help" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand sla; and not __fish_seen_subcommand_from report help" -f -a "report" -d 'Tell how available monitors were, and what is left of their error budgets; exit code 1 when one missed its objective'
+complete -c watchdog -n "__fish_watchdog_using_subcommand sla; and not __fish_seen_subcommand_from report help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand sla; and __fish_seen_subcommand_from report" -l month -d 'A month [default: the present one]' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand sla; and __fish_seen_subcommand_from report" -l from -d 'From this time on: RFC 3339, Unix seconds, `now-1h` or `-1h`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand sla; and __fish_seen_subcommand_from report" -l to -d 'Up to this time [default: now]' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand sla; and __fish_seen_subcommand_from report" -l timezone -d 'Whose month, an IANA name [default: the server\'s `time_zone`, or UTC]' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand sla; and __fish_seen_subcommand_from report" -s f -l filter -d 'Only monitors whose labels match: `team="web"`; may be given several times' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand sla; and __fish_seen_subcommand_from report" -l format -d 'How to write it' -r -f -a "table\t'For a terminal'
+csv\t'One line for each monitor, times in seconds'
+md\t'Markdown, with the downtimes'
+json\t'As the API gives it'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand sla; and __fish_seen_subcommand_from report" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand sla; and __fish_seen_subcommand_from report" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand sla; and __fish_seen_subcommand_from report" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand sla; and __fish_seen_subcommand_from report" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand sla; and __fish_seen_subcommand_from report" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand sla; and __fish_seen_subcommand_from report" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c watchdog -n "__fish_watchdog_using_subcommand sla; and __fish_seen_subcommand_from help" -f -a "report" -d 'Tell how available monitors were, and what is left of their error budgets; exit code 1 when one missed its objective'
+complete -c watchdog -n "__fish_watchdog_using_subcommand sla; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
+ascii\t''"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "http" -d 'One HTTP request, or several steps'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "tcp" -d 'One TCP connection'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "udp" -d 'Datagrams to one port, and their answers'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "unix" -d 'One connection to a Unix socket'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "tls" -d 'One TLS handshake and its certificate'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "redis" -d 'One login to a Redis or Valkey server, and one command'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "postgres" -d 'One login to a PostgreSQL server, and one query'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "mysql" -d 'One login to a MySQL or MariaDB server, and one query'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "mqtt" -d 'One login to an MQTT broker, and one message'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "domain" -d 'A domain\'s registration: expiry, state, name servers'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "file" -d 'A file, or the files of a pattern'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "cert-file" -d 'Certificates in files: expiry, names, key'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "docker" -d 'The containers of a Docker or Podman'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "script" -d 'One run of a program, judged as Nagios does'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "host" -d 'This machine'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "prometheus" -d 'One scrape of Prometheus metrics'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and not __fish_seen_subcommand_from http tcp udp unix tls redis postgres mysql mqtt domain file cert-file docker script host prometheus help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l method -d 'Request method' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l header -d 'Request header, `Name: value`' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l body -d 'Request body' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l body-file -d 'File that holds the request body' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l json-body -d 'Request body of JSON; the method is then POST if none is given' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l user -d 'Basic authentication' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l digest -d 'Digest authentication' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l bearer -d 'Bearer token' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l proxy -d 'Proxy, e.g. `http://proxy.example.com:3128` or `socks5://…`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l compression -d 'Encoding that is asked for and must come: gzip, deflate or zstd' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l redirects -d 'Redirects followed; 0 takes the redirect as the answer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l max-body -d 'Bytes of the body that are read, e.g. `64KiB`' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l expect-status -d 'Status codes that are fine, e.g. `200-299,404`' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l expect-contains -d 'Text that the body must contain' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l expect-not-contains -d 'Text that the body must not contain' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l expect-matches -d 'Regular expression that the body must match' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l expect-not-matches -d 'Regular expression that the body must not match' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l expect-json -d 'JSON path and the value it must have' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l expect-header -d 'Response header and its value, or a regular expression between slashes' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l expect-title -d 'Title of the page, or a regular expression between slashes' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l expect-final-url -d 'Address that answers in the end, or a regular expression between slashes' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l expect-redirects -d 'Number of redirects' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l cert-valid-for -d 'Least time for which the certificate must still be valid, e.g. `14d`' -r
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l redirects -d 'Redirects followed; 0 takes the redirect as the answer' -r
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l max-body -d 'Bytes of the body that are read, e.g. `64KiB`' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l latency-below -d 'Down when the probe takes this long or longer' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l degraded-above -d 'Degraded when it takes longer than this' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l server-name -d 'Name that the certificate must be for' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l ca-file -d 'PEM file with the CA to trust instead of the system\'s' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l client-cert -d 'PEM file with the client certificate to show' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l client-key -d 'PEM file with its private key' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l tls-min -d 'Lowest version of TLS that is offered, `1.2` or `1.3`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l tls-max -d 'Highest version of TLS that is offered' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l ip-version -d '`4`, `6`, `prefer4` or `prefer6`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l resolver -d 'DNS server to ask instead of the system\'s resolver' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l connect-to -d 'Address to dial, whatever the name says' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
@@ -546,14 +607,28 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l http1 -d 'Speak HTTP/1.1 alone'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l http2 -d 'Speak HTTP/2 alone; without TLS with prior knowledge'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l no-follow -d 'Take a redirect as the answer'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l no-cookies -d 'Forget cookies between redirects'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l insecure -d 'Do not verify the certificate'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l json -d 'Print JSON'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -s h -l help -d 'Print help'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l send -d 'Text to send' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l send-line -d 'Text to send, with a line\'s end' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l send-hex -d 'Bytes to send, in hexadecimal digits' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l expect-contains -d 'Text that the answer must contain' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l expect-matches -d 'Regular expression that the answer must match' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l server-name -d 'Name that the certificate must be for' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l ca-file -d 'PEM file with the CA to trust instead of the system\'s' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l client-cert -d 'PEM file with the client certificate to show' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l client-key -d 'PEM file with its private key' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l tls-min -d 'Lowest version of TLS that is offered, `1.2` or `1.3`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l tls-max -d 'Highest version of TLS that is offered' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l ip-version -d '`4`, `6`, `prefer4` or `prefer6`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l resolver -d 'DNS server to ask instead of the system\'s resolver' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l connect-to -d 'Address to dial, whatever the name says' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l latency-below -d 'Down when the probe takes this long or longer' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l degraded-above -d 'Degraded when it takes longer than this' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
@@ -568,10 +643,325 @@ always\t'Always'
 never\t'Never'"
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l tls -d 'Speak TLS'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l insecure -d 'Do not verify the certificate'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -l json -d 'Print JSON'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tcp" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -l send -d 'Text to send' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -l send-line -d 'Text to send, with a line\'s end' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -l send-hex -d 'Bytes to send, in hexadecimal digits' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -l expect-contains -d 'Text that the answer must contain' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -l expect-matches -d 'Regular expression that the answer must match' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -l wait -d 'How long a refusal is waited for when no answer is expected' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -l latency-below -d 'Down when the probe takes this long or longer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -l degraded-above -d 'Degraded when it takes longer than this' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
+ascii\t''"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from unix" -l send -d 'Text to send' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from unix" -l send-line -d 'Text to send, with a line\'s end' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from unix" -l send-hex -d 'Bytes to send, in hexadecimal digits' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from unix" -l expect-contains -d 'Text that the answer must contain' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from unix" -l expect-matches -d 'Regular expression that the answer must match' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from unix" -l latency-below -d 'Down when the probe takes this long or longer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from unix" -l degraded-above -d 'Degraded when it takes longer than this' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from unix" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from unix" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from unix" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
+ascii\t''"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from unix" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from unix" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from unix" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from unix" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from unix" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from unix" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from unix" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l starttls -d 'Protocol that begins in the open, e.g. `smtp`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l valid-for -d 'Least time for which the certificate must still be valid, e.g. `14d`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l name -d 'Name that the certificate must be for' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l issuer -d 'Text in its issuer, or `/expression/`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l protocol -d 'Version that must be agreed on, `1.3`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l cipher -d 'Text in the cipher suite, or `/expression/`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l fingerprint -d 'Fingerprint that it must have' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l chain -d 'The chain must be whole and in order' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l ocsp -d 'A stapled OCSP response must be there' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l server-name -d 'Name that the certificate must be for' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l ca-file -d 'PEM file with the CA to trust instead of the system\'s' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l client-cert -d 'PEM file with the client certificate to show' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l client-key -d 'PEM file with its private key' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l tls-min -d 'Lowest version of TLS that is offered, `1.2` or `1.3`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l tls-max -d 'Highest version of TLS that is offered' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l latency-below -d 'Down when the probe takes this long or longer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l degraded-above -d 'Degraded when it takes longer than this' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
+ascii\t''"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l insecure -d 'Do not verify the certificate'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l user -d 'Name to log in with' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l password -d 'Password; `${env:NAME}` keeps it out of the history' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l database -d 'Database to select' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l command -d 'Command whose answer is judged, word by word' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l role -d '`master` or `replica`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l replicas -d 'Replicas that must be connected at least' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l expect-value -d 'Value that the answer must be' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l expect-contains -d 'Text that it must contain' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l expect-matches -d 'Expression that it must match' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l expect-above -d 'Number that it must be above' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l expect-below -d 'Number that it must be below' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l server-name -d 'Name that the certificate must be for' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l ca-file -d 'PEM file with the CA to trust instead of the system\'s' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l client-cert -d 'PEM file with the client certificate to show' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l client-key -d 'PEM file with its private key' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l tls-min -d 'Lowest version of TLS that is offered, `1.2` or `1.3`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l tls-max -d 'Highest version of TLS that is offered' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l ip-version -d '`4`, `6`, `prefer4` or `prefer6`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l resolver -d 'DNS server to ask instead of the system\'s resolver' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l connect-to -d 'Address to dial, whatever the name says' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l latency-below -d 'Down when the probe takes this long or longer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l degraded-above -d 'Degraded when it takes longer than this' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
+ascii\t''"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l tls -d 'Speak TLS'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l insecure -d 'Do not verify the certificate'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l user -d 'Name to log in with' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l password -d 'Password; `${env:NAME}` keeps it out of the history' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l database -d 'Database; without it the one named like the user' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l query -d 'Query whose first value is judged' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l role -d '`primary` or `replica`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l lag-below -d 'How far a replica may be behind' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l expect-value -d 'Value that the answer must be' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l expect-contains -d 'Text that it must contain' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l expect-matches -d 'Expression that it must match' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l expect-above -d 'Number that it must be above' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l expect-below -d 'Number that it must be below' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l rows-at-least -d 'Rows that the query must give' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l rows-at-most -d 'Rows that it may give' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l server-name -d 'Name that the certificate must be for' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l ca-file -d 'PEM file with the CA to trust instead of the system\'s' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l client-cert -d 'PEM file with the client certificate to show' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l client-key -d 'PEM file with its private key' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l tls-min -d 'Lowest version of TLS that is offered, `1.2` or `1.3`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l tls-max -d 'Highest version of TLS that is offered' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l ip-version -d '`4`, `6`, `prefer4` or `prefer6`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l resolver -d 'DNS server to ask instead of the system\'s resolver' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l connect-to -d 'Address to dial, whatever the name says' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l latency-below -d 'Down when the probe takes this long or longer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l degraded-above -d 'Degraded when it takes longer than this' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
+ascii\t''"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l tls -d 'Speak TLS'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l insecure -d 'Do not verify the certificate'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l user -d 'Name to log in with' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l password -d 'Password; `${env:NAME}` keeps it out of the history' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l database -d 'Database to be in' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l query -d 'Query whose first value is judged' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l lag-below -d 'How far a replica may be behind' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l expect-value -d 'Value that the answer must be' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l expect-contains -d 'Text that it must contain' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l expect-matches -d 'Expression that it must match' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l expect-above -d 'Number that it must be above' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l expect-below -d 'Number that it must be below' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l rows-at-least -d 'Rows that the query must give' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l rows-at-most -d 'Rows that it may give' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l server-name -d 'Name that the certificate must be for' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l ca-file -d 'PEM file with the CA to trust instead of the system\'s' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l client-cert -d 'PEM file with the client certificate to show' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l client-key -d 'PEM file with its private key' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l tls-min -d 'Lowest version of TLS that is offered, `1.2` or `1.3`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l tls-max -d 'Highest version of TLS that is offered' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l ip-version -d '`4`, `6`, `prefer4` or `prefer6`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l resolver -d 'DNS server to ask instead of the system\'s resolver' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l connect-to -d 'Address to dial, whatever the name says' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l latency-below -d 'Down when the probe takes this long or longer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l degraded-above -d 'Degraded when it takes longer than this' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
+ascii\t''"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l replica -d 'The server must be a replica that runs'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l tls -d 'Speak TLS'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l insecure -d 'Do not verify the certificate'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l user -d 'Name to log in with' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l password -d 'Password; `${env:NAME}` keeps it out of the history' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l mqtt-version -d '`3.1.1` or `5`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l client-id -d 'Name of the session; another each time without' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l round-trip -d 'Publish here and wait for the same message' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l retained -d 'Wait for the message that is retained here' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l expect-value -d 'Value that the answer must be' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l expect-contains -d 'Text that it must contain' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l expect-matches -d 'Expression that it must match' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l expect-above -d 'Number that it must be above' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l expect-below -d 'Number that it must be below' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l server-name -d 'Name that the certificate must be for' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l ca-file -d 'PEM file with the CA to trust instead of the system\'s' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l client-cert -d 'PEM file with the client certificate to show' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l client-key -d 'PEM file with its private key' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l tls-min -d 'Lowest version of TLS that is offered, `1.2` or `1.3`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l tls-max -d 'Highest version of TLS that is offered' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l ip-version -d '`4`, `6`, `prefer4` or `prefer6`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l resolver -d 'DNS server to ask instead of the system\'s resolver' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l connect-to -d 'Address to dial, whatever the name says' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l latency-below -d 'Down when the probe takes this long or longer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l degraded-above -d 'Degraded when it takes longer than this' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
+ascii\t''"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l tls -d 'Speak TLS'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l insecure -d 'Do not verify the certificate'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from domain" -l valid-for -d 'It must be registered that long' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from domain" -l not-status -d 'State that it must not have' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from domain" -l status -d 'State that it must have' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from domain" -l nameserver -d 'Its name servers, all of them' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from domain" -l method -d '`auto`, `rdap` or `whois`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from domain" -l rdap-server -d 'RDAP server to ask' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from domain" -l whois-server -d 'WHOIS server to ask' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from domain" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from domain" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from domain" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
+ascii\t''"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from domain" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from domain" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from domain" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from domain" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from domain" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from domain" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from domain" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from file" -l age-below -d 'It must have changed within this time' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from file" -l age-above -d 'It must not have changed for this time' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from file" -l oldest-below -d 'So must the oldest of a pattern' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from file" -l size-above -d 'It must be larger' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from file" -l size-below -d 'It must be smaller' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from file" -l count-at-least -d 'Files that a pattern must yield' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from file" -l count-at-most -d 'Files that it may yield' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from file" -l sha256 -d 'Hash of its content' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from file" -l expect-contains -d 'Text that it must contain' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from file" -l expect-matches -d 'Expression that it must match' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from file" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from file" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from file" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
+ascii\t''"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from file" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from file" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from file" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from file" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from file" -l absent -d 'It must not be there'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from file" -l no-symlink -d 'It must not be a symbolic link'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from file" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from file" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from file" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from cert-file" -l valid-for -d 'Every certificate must be valid that long' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from cert-file" -l name -d 'Name that the first certificate must be for' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from cert-file" -l key -d 'Private key that the first certificate must belong to' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from cert-file" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from cert-file" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from cert-file" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
+ascii\t''"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from cert-file" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from cert-file" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from cert-file" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from cert-file" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from cert-file" -l chain -d 'Each certificate must be issued by the next one'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from cert-file" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from cert-file" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from cert-file" -s h -l help -d 'Print help'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l host -d '`unix:///var/run/docker.sock` or `tcp://name:2376`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l container -d 'A container (or `label:KEY`) must be `running`, `healthy`, `exited` or `absent`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l restarts-below -d 'Restarts that none may reach' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l server-name -d 'Name that the certificate must be for' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l ca-file -d 'PEM file with the CA to trust instead of the system\'s' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l client-cert -d 'PEM file with the client certificate to show' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l client-key -d 'PEM file with its private key' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l tls-min -d 'Lowest version of TLS that is offered, `1.2` or `1.3`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l tls-max -d 'Highest version of TLS that is offered' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
+ascii\t''"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l stats -d 'Ask what each container uses, too'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l tls -d 'Speak TLS'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l insecure -d 'Do not verify the certificate'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -s h -l help -d 'Print help'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from script" -l env -d 'Variable of the program\'s environment' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from script" -l inherit -d 'Variable to pass on beside PATH, HOME and LANG' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from script" -l cwd -d 'Directory to run it in' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from script" -l user -d 'Run it as this user; only root can' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from script" -l output -d 'What it prints: `nagios`, `prometheus` or `json`' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from script" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from script" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from script" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
@@ -582,9 +972,12 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from script" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from script" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from script" -l json -d 'Print JSON'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from script" -s h -l help -d 'Print help'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from host" -l below -d 'Limit, e.g. `cpu=95%`, `memory=90%`, `disk=80%`, `swap=50%`, `load=2`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from host" -l process -d 'Processes that must run, e.g. `nginx=1`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from host" -l unit -d 'State of a systemd unit, e.g. `ssh=active`' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from host" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from host" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from host" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
@@ -595,6 +988,7 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from host" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from host" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from host" -l json -d 'Print JSON'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from host" -s h -l help -d 'Print help'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l user -d 'User to log in as' -r
@@ -603,6 +997,10 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l sample-limit -d 'Most samples of an answer' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l server-name -d 'Name that the certificate must be for' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l ca-file -d 'PEM file with the CA to trust instead of the system\'s' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l client-cert -d 'PEM file with the client certificate to show' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l client-key -d 'PEM file with its private key' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l tls-min -d 'Lowest version of TLS that is offered, `1.2` or `1.3`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l tls-max -d 'Highest version of TLS that is offered' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
@@ -614,14 +1012,41 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 always\t'Always'
 never\t'Never'"
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l insecure -d 'Do not verify the certificate'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -l json -d 'Print JSON'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from prometheus" -s h -l help -d 'Print help'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "http" -d 'One HTTP request'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "http" -d 'One HTTP request, or several steps'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "tcp" -d 'One TCP connection'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "udp" -d 'Datagrams to one port, and their answers'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "unix" -d 'One connection to a Unix socket'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "tls" -d 'One TLS handshake and its certificate'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "redis" -d 'One login to a Redis or Valkey server, and one command'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "postgres" -d 'One login to a PostgreSQL server, and one query'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "mysql" -d 'One login to a MySQL or MariaDB server, and one query'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "mqtt" -d 'One login to an MQTT broker, and one message'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "domain" -d 'A domain\'s registration: expiry, state, name servers'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "file" -d 'A file, or the files of a pattern'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "cert-file" -d 'Certificates in files: expiry, names, key'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "docker" -d 'The containers of a Docker or Podman'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "script" -d 'One run of a program, judged as Nagios does'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "host" -d 'This machine'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "prometheus" -d 'One scrape of Prometheus metrics'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand push" -l token -d 'The monitor\'s token' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand push" -l status -d 'How the job fares, when there is no COMMAND' -r -f -a "up\t'It succeeded'
+down\t'It failed'
+start\t'It begins'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand push" -l message -d 'One line to show with the monitor' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand push" -l metric -d 'Something that the job measured; may be given again' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand push" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand push" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand push" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
+complete -c watchdog -n "__fish_watchdog_using_subcommand push" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand push" -l no-log -d 'Keep the job\'s output out of the report'
+complete -c watchdog -n "__fish_watchdog_using_subcommand push" -l json -d 'Print JSON'
+complete -c watchdog -n "__fish_watchdog_using_subcommand push" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from inspect verify dump delete help" -s c -l config-dir -d 'Directory of the configuration [env: WATCHDOG_CONFIG_DIR] [default: . if it holds monitors.d, else ~/.config/watchdog, else /etc/watchdog]' -r -F
 complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from inspect verify dump delete help" -l data-dir -d 'Directory of the state [env: WATCHDOG_DATA_DIR] [default: ~/.local/state/watchdog; root: /var/lib/watchdog]' -r -F
 complete -c watchdog -n "__fish_watchdog_using_subcommand tsdb; and not __fish_seen_subcommand_from inspect verify dump delete help" -l socket -d 'Unix socket of the server [env: WATCHDOG_SOCKET] [default: $XDG_RUNTIME_DIR/watchdog.sock, else in the data directory]' -r -F
@@ -698,26 +1123,28 @@ always\t'Always'
 never\t'Never'"
 complete -c watchdog -n "__fish_watchdog_using_subcommand man" -l json -d 'Print JSON'
 complete -c watchdog -n "__fish_watchdog_using_subcommand man" -s h -l help -d 'Print help'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "serve" -d 'Run the engine and its API; needs no terminal'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "tui" -d 'Show the terminal interface of a running server'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "init" -d 'Write a starter configuration that watches this machine'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "check" -d 'Check the configuration and list every mistake with its place; needs no server'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "reload" -d 'Load the configuration directory now'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "status" -d 'Tell how everything is; exit code 1 when a monitor is down'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "monitor" -d 'Look at monitors, or probe one now'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "alert" -d 'Look at alerts, and say that you have one'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "rule" -d 'Look at rules, or evaluate one'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "why" -d 'Tell why somebody was told of something, or why not; exit code 1 when not'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "silence" -d 'Keep alerts from being told for a while'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "maintenance" -d 'Look at maintenance windows'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "notify" -d 'Look at notifiers and what they were sent, test them, send again'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "drill" -d 'Send a marked alert the whole way, and tell when each notifier took it'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "query" -d 'Ask for metrics in PromQL: now, at a time, or over a range'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "probe" -d 'Probe a target once, without a server and without files'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "tsdb" -d 'Look at the store of samples, or delete from it'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "man" -d 'Print the manual page, or write all pages'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query probe tsdb completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query sla probe push tsdb completions man help" -f -a "serve" -d 'Run the engine and its API; needs no terminal'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query sla probe push tsdb completions man help" -f -a "tui" -d 'Show the terminal interface of a running server'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query sla probe push tsdb completions man help" -f -a "init" -d 'Write a starter configuration that watches this machine'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query sla probe push tsdb completions man help" -f -a "check" -d 'Check the configuration and list every mistake with its place; needs no server'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query sla probe push tsdb completions man help" -f -a "reload" -d 'Load the configuration directory now'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query sla probe push tsdb completions man help" -f -a "status" -d 'Tell how everything is; exit code 1 when a monitor is down'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query sla probe push tsdb completions man help" -f -a "monitor" -d 'Look at monitors, or probe one now'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query sla probe push tsdb completions man help" -f -a "alert" -d 'Look at alerts, and say that you have one'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query sla probe push tsdb completions man help" -f -a "rule" -d 'Look at rules, or evaluate one'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query sla probe push tsdb completions man help" -f -a "why" -d 'Tell why somebody was told of something, or why not; exit code 1 when not'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query sla probe push tsdb completions man help" -f -a "silence" -d 'Keep alerts from being told for a while'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query sla probe push tsdb completions man help" -f -a "maintenance" -d 'Look at maintenance windows'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query sla probe push tsdb completions man help" -f -a "notify" -d 'Look at notifiers and what they were sent, test them, send again'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query sla probe push tsdb completions man help" -f -a "drill" -d 'Send a marked alert the whole way, and tell when each notifier took it'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query sla probe push tsdb completions man help" -f -a "query" -d 'Ask for metrics in PromQL: now, at a time, or over a range'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query sla probe push tsdb completions man help" -f -a "sla" -d 'Report how available monitors were'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query sla probe push tsdb completions man help" -f -a "probe" -d 'Probe a target once, without a server and without files'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query sla probe push tsdb completions man help" -f -a "push" -d 'Tell a heartbeat monitor how a job fares, or run the job and tell it all'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query sla probe push tsdb completions man help" -f -a "tsdb" -d 'Look at the store of samples, or delete from it'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query sla probe push tsdb completions man help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query sla probe push tsdb completions man help" -f -a "man" -d 'Print the manual page, or write all pages'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and not __fish_seen_subcommand_from serve tui init check reload status monitor alert rule why silence maintenance notify drill query sla probe push tsdb completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from tui" -f -a "explore" -d 'Open the chart of a query in PromQL'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from monitor" -f -a "list" -d 'List monitors, the broken ones first'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from monitor" -f -a "show" -d 'Show everything about one monitor; exit code 1 when it is down'
@@ -742,8 +1169,20 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from notify" -f -a "resend" -d 'Say once more what a notification of the log said'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from notify" -f -a "test" -d 'Send a test message through a notifier; exit code 1 when it is not taken'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from notify" -f -a "routes" -d 'Show the tree of routes, or where an alert with certain labels goes'
-complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "http" -d 'One HTTP request'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from sla" -f -a "report" -d 'Tell how available monitors were, and what is left of their error budgets; exit code 1 when one missed its objective'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "http" -d 'One HTTP request, or several steps'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "tcp" -d 'One TCP connection'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "udp" -d 'Datagrams to one port, and their answers'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "unix" -d 'One connection to a Unix socket'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "tls" -d 'One TLS handshake and its certificate'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "redis" -d 'One login to a Redis or Valkey server, and one command'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "postgres" -d 'One login to a PostgreSQL server, and one query'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "mysql" -d 'One login to a MySQL or MariaDB server, and one query'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "mqtt" -d 'One login to an MQTT broker, and one message'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "domain" -d 'A domain\'s registration: expiry, state, name servers'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "file" -d 'A file, or the files of a pattern'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "cert-file" -d 'Certificates in files: expiry, names, key'
+complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "docker" -d 'The containers of a Docker or Podman'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "script" -d 'One run of a program, judged as Nagios does'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "host" -d 'This machine'
 complete -c watchdog -n "__fish_watchdog_using_subcommand help; and __fish_seen_subcommand_from probe" -f -a "prometheus" -d 'One scrape of Prometheus metrics'
