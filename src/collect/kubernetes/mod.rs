@@ -130,7 +130,7 @@ pub const KIND: Kind = Kind {
         Flag::new("kubeconfig", "kubeconfig", Form::Path("FILE"), "Kubeconfig; without it the pod's own account."),
         Flag::new("context", "context", Form::One("NAME"), "Context in it."),
         Flag::new("namespace", "namespaces", Form::Many("NAME"), "Namespace to look at; all without."),
-        Flag::new("labels", "labels", Form::One("SELECTOR"), "Selector of labels, e.g. `app=shop,tier!=test`."),
+        Flag::new("selector", "selector", Form::One("SELECTOR"), "Selector of labels, e.g. `app=shop,tier!=test`."),
         Flag::new("watch", "watch", Form::List("WHAT"), "What to look at: `nodes`, `pods`, `deployments` …"),
         Flag::new("grace", "grace", Form::One("DURATION"), "How long a pod may take to begin."),
         Flag::new("valid-for", "valid_for", Form::One("DURATION"), "How long certificates must still be valid."),
@@ -157,7 +157,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         mask.add_text(&text);
         namespaces.push(text.value().to_owned());
     }
-    let labels = fields.text("labels");
+    let labels = fields.text("selector");
     let mut subjects = Vec::new();
     for text in fields.texts("watch") {
         match Subject::ALL.iter().find(|(name, _)| *name == text.value()) {
