@@ -259,6 +259,9 @@ _watchdog() {
             watchdog__subcmd__help__subcmd__probe,imap)
                 cmd="watchdog__subcmd__help__subcmd__probe__subcmd__imap"
                 ;;
+            watchdog__subcmd__help__subcmd__probe,kubernetes)
+                cmd="watchdog__subcmd__help__subcmd__probe__subcmd__kubernetes"
+                ;;
             watchdog__subcmd__help__subcmd__probe,mqtt)
                 cmd="watchdog__subcmd__help__subcmd__probe__subcmd__mqtt"
                 ;;
@@ -457,6 +460,9 @@ _watchdog() {
             watchdog__subcmd__probe,imap)
                 cmd="watchdog__subcmd__probe__subcmd__imap"
                 ;;
+            watchdog__subcmd__probe,kubernetes)
+                cmd="watchdog__subcmd__probe__subcmd__kubernetes"
+                ;;
             watchdog__subcmd__probe,mqtt)
                 cmd="watchdog__subcmd__probe__subcmd__mqtt"
                 ;;
@@ -531,6 +537,9 @@ _watchdog() {
                 ;;
             watchdog__subcmd__probe__subcmd__help,imap)
                 cmd="watchdog__subcmd__probe__subcmd__help__subcmd__imap"
+                ;;
+            watchdog__subcmd__probe__subcmd__help,kubernetes)
+                cmd="watchdog__subcmd__probe__subcmd__help__subcmd__kubernetes"
                 ;;
             watchdog__subcmd__probe__subcmd__help,mqtt)
                 cmd="watchdog__subcmd__probe__subcmd__help__subcmd__mqtt"
@@ -1548,7 +1557,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__help__subcmd__probe)
-            opts="http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus"
+            opts="http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker kubernetes script host prometheus"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1674,6 +1683,20 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__help__subcmd__probe__subcmd__imap)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        watchdog__subcmd__help__subcmd__probe__subcmd__kubernetes)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -3072,7 +3095,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe)
-            opts="-c -h --timeout --glyphs --nagios --config-dir --data-dir --socket --json --color --help http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help"
+            opts="-c -h --timeout --glyphs --nagios --config-dir --data-dir --socket --json --color --help http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker kubernetes script host prometheus help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3626,7 +3649,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe__subcmd__help)
-            opts="http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker script host prometheus help"
+            opts="http tcp udp ping dns unix tls grpc websocket smtp imap ssh ntp redis postgres mysql mqtt domain file cert-file docker kubernetes script host prometheus help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3766,6 +3789,20 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe__subcmd__help__subcmd__imap)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        watchdog__subcmd__probe__subcmd__help__subcmd__kubernetes)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -4301,6 +4338,80 @@ _watchdog() {
                     return 0
                     ;;
                 --degraded-above)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --glyphs)
+                    COMPREPLY=($(compgen -W "unicode ascii" -- "${cur}"))
+                    return 0
+                    ;;
+                --config-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --data-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        watchdog__subcmd__probe__subcmd__kubernetes)
+            opts="-c -h --kubeconfig --context --namespace --selector --watch --grace --valid-for --set --timeout --glyphs --nagios --config-dir --data-dir --socket --json --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --kubeconfig)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --selector)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --watch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --grace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --valid-for)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -23,11 +23,17 @@ use crate::config::report::Code;
 const MAX_PATH: usize = 107;
 
 /// A checked `unix` monitor.
-#[derive(Debug)]
 struct UnixProbe {
     path: PathBuf,
     script: Script,
     mask: Mask,
+}
+
+impl std::fmt::Debug for UnixProbe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // A reference in the path may have resolved to a secret.
+        f.debug_struct("UnixProbe").field("script", &self.script).finish_non_exhaustive()
+    }
 }
 
 /// The kind.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use watchdog::collect::kinds::KINDS;
 use watchdog::config::fields::Resolver;
 use watchdog::config::load;
 use watchdog::engine::kinds::Kinds;
@@ -117,6 +118,7 @@ fn a_single_value_where_a_mapping_belongs_is_shown_as_it_should_be_written() {
         "write the host alone, `name:port`; for web addresses there is `type: http`",
     );
     // Without a type nothing is known about the options, so nothing is said about them.
-    check("url: http://x", "write one of: http, tcp, script, host, heartbeat");
+    let kinds: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+    check("url: http://x", &format!("write one of: {}", kinds.join(", ")));
     check("tpye: http, url: http://x", "did you mean `type`?");
 }
