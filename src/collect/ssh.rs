@@ -346,8 +346,10 @@ impl Talk for SshProbe {
             let seen = said.exit.map_or_else(|| "none".to_owned(), |n| n.to_string());
             judge.hold("exit", name, said.exit == Some(*wanted), seen);
             let text = String::from_utf8_lossy(&said.output);
+            // The last line's end is the terminal's, as in a shell's `$(…)`: `^42$` means the whole output.
+            let text = text.trim_end_matches(['\r', '\n']);
             for check in &self.expect.output {
-                judge.hold("output", check.name(), check.holds(&text), found(text.trim_end()));
+                judge.hold("output", check.name(), check.holds(text), found(text));
             }
         }
         self.expect.latency.judge(trace.elapsed(), &mut judge);

@@ -77,10 +77,10 @@ impl Access {
     /// # Errors
     /// It cannot be read, or asks for what is not done here.
     pub fn load(source: &Source) -> Result<Self, Fault> {
-        Self::of(config(source)?)
+        Self::of(&config(source)?)
     }
 
-    fn of(config: Config) -> Result<Self, Fault> {
+    fn of(config: &Config) -> Result<Self, Fault> {
         let url = &config.cluster_url;
         let host = url.host().ok_or_else(|| refuse("the cluster's address has no host"))?;
         let secure = match url.scheme_str() {
@@ -95,7 +95,7 @@ impl Access {
                 use the token of a service account";
             return Err(refuse(message));
         }
-        let tls = if secure { Some(Tls::of(&config, peer.host())?) } else { None };
+        let tls = if secure { Some(Tls::of(config, peer.host())?) } else { None };
         let (bearer, secrets) = bearer(auth)?;
         let base = url.path().trim_end_matches('/').to_owned();
         Ok(Self { peer, base, tls, bearer, secrets: Secret::new(secrets) })

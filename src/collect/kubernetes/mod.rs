@@ -275,21 +275,21 @@ impl Kubernetes {
         let mut succeeded = Times::new();
         for &subject in &self.subjects {
             let (count, findings) = match subject {
-                Subject::Nodes => reviewed(self.list::<Node, S>(subject, &mut api, trace).await?, review::nodes),
+                Subject::Nodes => reviewed(&self.list::<Node, S>(subject, &mut api, trace).await?, review::nodes),
                 Subject::Pods => {
                     let list = self.list::<Pod, S>(subject, &mut api, trace).await?;
-                    reviewed(list, |pods| review::pods(pods, self.grace, cx.now))
+                    reviewed(&list, |pods| review::pods(pods, self.grace, cx.now))
                 }
                 Subject::Deployments => {
-                    reviewed(self.list::<Workload, S>(subject, &mut api, trace).await?, review::deployments)
+                    reviewed(&self.list::<Workload, S>(subject, &mut api, trace).await?, review::deployments)
                 }
                 Subject::StatefulSets => {
-                    reviewed(self.list::<Workload, S>(subject, &mut api, trace).await?, review::stateful_sets)
+                    reviewed(&self.list::<Workload, S>(subject, &mut api, trace).await?, review::stateful_sets)
                 }
-                Subject::DaemonSets => reviewed(self.list(subject, &mut api, trace).await?, review::daemon_sets),
+                Subject::DaemonSets => reviewed(&self.list(subject, &mut api, trace).await?, review::daemon_sets),
                 Subject::CronJobs => {
                     let list = self.list::<CronJob, S>(subject, &mut api, trace).await?;
-                    reviewed(list, |jobs| {
+                    reviewed(&list, |jobs| {
                         let (findings, times) = review::cron_jobs(jobs);
                         succeeded = times;
                         findings
@@ -297,19 +297,19 @@ impl Kubernetes {
                 }
                 Subject::Jobs => {
                     let list = self.list::<Job, S>(subject, &mut api, trace).await?;
-                    reviewed(list, |jobs| review::jobs(jobs, &succeeded))
+                    reviewed(&list, |jobs| review::jobs(jobs, &succeeded))
                 }
                 Subject::Secrets => {
                     let list = self.list::<TlsSecret, S>(subject, &mut api, trace).await?;
-                    reviewed(list, |secrets| review::tls_secrets(secrets, self.valid_for, cx.now))
+                    reviewed(&list, |secrets| review::tls_secrets(secrets, self.valid_for, cx.now))
                 }
                 Subject::Certificates => {
                     let list = self.list(subject, &mut api, trace).await?;
-                    reviewed(list, |certs| review::certificates(certs, self.valid_for, cx.now))
+                    reviewed(&list, |certs| review::certificates(certs, self.valid_for, cx.now))
                 }
                 Subject::Events => {
                     let list = self.list::<Event, S>(subject, &mut api, trace).await?;
-                    reviewed(list, |events| review::events(events, cx.now))
+                    reviewed(&list, |events| review::events(events, cx.now))
                 }
             };
             seen.subjects.push((subject, count, findings));
@@ -339,8 +339,8 @@ impl Kubernetes {
     }
 }
 
-fn reviewed<T>(list: Vec<T>, review: impl FnOnce(&[T]) -> Findings) -> (usize, Findings) {
-    (list.len(), review(&list))
+fn reviewed<T>(list: &[T], review: impl FnOnce(&[T]) -> Findings) -> (usize, Findings) {
+    (list.len(), review(list))
 }
 
 fn judge(seen: &Seen) -> Outcome {

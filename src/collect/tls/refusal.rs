@@ -56,6 +56,8 @@ pub fn alert_fault(alert: AlertDescription, asked: bool, shown: bool) -> Fault {
         | AlertDescription::CertificateUnknown
         | AlertDescription::UnknownCA
         | AlertDescription::AccessDenied
+        // Our proof of owning the key does not fit the certificate that the peer knows.
+        | AlertDescription::DecryptError
         | AlertDescription::HandshakeFailure
             if asked =>
         {

@@ -68,7 +68,7 @@ fn what_the_policy_forbids_is_an_error_at_the_monitors_line_and_stays() {
         said(&found),
         [
             "monitors.d/a.yaml:2:40 W017 `policy.programs` does not allow `/bin/sh`",
-            "monitors.d/a.yaml:5:11 W017 10.0.0.1 is no address of the public Internet, and `policy.private` is `deny`",
+            "monitors.d/a.yaml:5:12 W017 10.0.0.1 is no address of the public Internet, and `policy.private` is `deny`",
         ]
     );
     assert_eq!(found.config.monitors.len(), 3);

@@ -23,10 +23,15 @@ pub struct Authority {
 impl Authority {
     /// A new CA.
     pub fn new() -> Self {
+        Self::named("test authority")
+    }
+
+    /// A new CA of this name.
+    pub fn named(name: &str) -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, "test authority");
+        params.distinguished_name.push(DnType::CommonName, name);
         let cert = params.self_signed(&key).unwrap();
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), cert.pem()).unwrap();

@@ -12,6 +12,7 @@ use watchdog::base::outcome::{Outcome, Verdict};
 use crate::kinds::daemon::{Daemon, free_port, probe, program};
 use crate::kinds::keys;
 use crate::needs;
+use crate::server::wait_for;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -52,6 +53,8 @@ async fn a_real_opensmtpd_says_whether_it_would_take_a_mail() {
     }
     kill(Pid::from_raw(server.pid()), Signal::SIGTERM).unwrap();
     drop(server);
+    // It is several processes, which end one after the other.
+    wait_for("the end of the server", || std::net::TcpStream::connect(("127.0.0.1", port)).is_err().then_some(()));
     let gone = probe("smtp", &format!("{{{host}}}"), LIMIT).await;
     assert_eq!((gone.verdict, class(&gone)), (Verdict::Down, "connection_refused"));
 }
@@ -66,7 +69,7 @@ cert, key, port = sys.argv[1:]
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain(cert, key)
 def check(server, session, envelope, mechanism, data):
-    return AuthResult(success=(data.login, data.password) == (b"probe", b"right-word"))
+    return AuthResult(success=(data.login, data.password) == (b"probe", b"right-word"), handled=False)
 Controller(Sink(), hostname="127.0.0.1", port=int(port), tls_context=context, authenticator=check).start()
 while True:
     time.sleep(60)

@@ -44,7 +44,7 @@ async fn each_bad_certificate_has_its_class_and_is_shown_and_judged_all_the_same
     let file = ca.file.path().display();
     let trusted = format!("tls: {{ca_file: {file}}}, expect: {{valid_for: 1d}}");
     let (_, stranger) = self_signed("localhost").await;
-    let other = Authority::new().serve(|_| {}, 0).await;
+    let other = Authority::named("another authority").serve(|_| {}, 0).await;
     let long = ca.serve(|_| {}, 63).await;
     let cases = [
         ("good", ca.serve(|_| {}, 0).await, ""),
