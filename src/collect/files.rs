@@ -82,11 +82,18 @@ impl Looks {
 }
 
 /// A path, or a pattern of paths: `*` and `?` stand for anything but `/`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Pattern {
     path: PathBuf,
     /// The components that hold a wildcard and all that follow; none for a plain path.
     rest: Vec<String>,
+}
+
+impl std::fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // A reference in the path may have resolved to a secret.
+        f.debug_struct("Pattern").field("wild", &!self.rest.is_empty()).finish_non_exhaustive()
+    }
 }
 
 impl Pattern {

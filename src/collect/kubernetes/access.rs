@@ -36,12 +36,19 @@ const MAX_FILE: u64 = 1 << 20;
 static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(rustls::crypto::ring::default_provider()));
 
 /// Where the description of the cluster is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Source {
     /// A kubeconfig; without one the pod's own account, else the kubeconfig that `kubectl` would take.
     pub kubeconfig: Option<PathBuf>,
     /// The context in it; without one the current.
     pub context: Option<String>,
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // References in both may have resolved to secrets.
+        f.debug_struct("Source").finish_non_exhaustive()
+    }
 }
 
 /// A cluster, and as whom it is asked. Its `Debug` form holds no secret.

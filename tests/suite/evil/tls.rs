@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -100,10 +101,12 @@ impl TlsServer {
         let config = rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(chain, PrivateKeyDer::try_from(key.serialize_der()).unwrap())
-            .unwrap();
-        Self::of(config).await
+            .with_no_client_auth();
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let key = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();
+        // Given as it is: a server that looks at its own certificate would not send a hostile one.
+        let own = SingleCertAndKey::from(CertifiedKey::new(chain, key));
+        Self::of(config.with_cert_resolver(Arc::new(own))).await
     }
 
     /// Starts one of any making.

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 use watchdog::base::clock::Clock;
 use watchdog::base::outcome::Outcome;
@@ -68,6 +70,16 @@ impl Daemon {
     /// What it has printed.
     pub fn log(&self) -> String {
         fs::read_to_string(self.dir().join("log")).unwrap_or_default()
+    }
+
+    /// Stops it where it stands, with all its threads: a signal takes a moment to reach them.
+    pub fn stop(&self) {
+        kill(Pid::from_raw(self.pid()), Signal::SIGSTOP).unwrap();
+        wait_for("a standstill of the server", || {
+            let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
+            let mut states = tasks.map(|t| fs::read_to_string(t.unwrap().path().join("stat")).unwrap_or_default());
+            states.all(|stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))).then_some(())
+        });
     }
 
     /// Its process, for signals.

@@ -154,7 +154,7 @@ async fn a_server_that_is_silent_or_gone_is_down() {
     let Some(server) = unbound(1) else { return };
     let text = format!("{{query_name: www.example, servers: \"127.0.0.1:{}\"}}", server.port);
     let pid = Pid::from_raw(server.daemon.pid());
-    kill(pid, Signal::SIGSTOP).unwrap();
+    server.daemon.stop();
     let slow = probe("dns", &text, Duration::from_millis(300)).await;
     assert_eq!((slow.verdict, class(&slow)), (Verdict::Down, "timeout"), "{slow:?}");
     assert!(slow.phases.iter().any(|p| p.name == "request" && p.failed));

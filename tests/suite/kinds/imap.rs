@@ -9,6 +9,7 @@ use watchdog::base::outcome::{Outcome, Verdict};
 
 use crate::kinds::daemon::probe;
 use crate::kinds::tls::dovecot;
+use crate::server::wait_for;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -56,8 +57,9 @@ async fn a_real_mailbox_is_counted_and_its_newest_message_dated() {
     let counted = probe("imap", &format!("{{{secure}}}"), LIMIT).await;
     assert_eq!(counted.summary, "3 messages in INBOX");
     assert!(counted.samples.iter().any(|s| s.name == "probe_imap_newest_message_timestamp_seconds"), "{counted:?}");
-    kill(Pid::from_raw(server.pid()), Signal::SIGSTOP).unwrap();
-    drop(server);
+    // It is several processes, which end one after the other when they are asked to.
+    kill(Pid::from_raw(server.pid()), Signal::SIGTERM).unwrap();
+    wait_for("the end of the server", || std::net::TcpStream::connect(("127.0.0.1", imap)).is_err().then_some(()));
     let gone = probe("imap", &format!("{{{plain}}}"), LIMIT).await;
     assert_eq!((gone.verdict, class(&gone)), (Verdict::Down, "connection_refused"));
 }

@@ -4,8 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, User, getuid};
+use nix::unistd::{User, getuid};
 use watchdog::base::outcome::{Outcome, Verdict};
 
 use crate::kinds::daemon::{Daemon, free_port, probe, program};
@@ -80,7 +79,7 @@ async fn a_real_broker_is_logged_in_to_and_carries_messages() {
         let deaf = probe("mqtt", &deaf, Duration::from_millis(300)).await;
         assert!(["timeout", "auth"].contains(&class(&deaf)), "{deaf:?}");
     }
-    kill(Pid::from_raw(server.pid()), Signal::SIGSTOP).unwrap();
+    server.stop();
     let text = format!("{{{at}, user: watch, password: right-word}}");
     let stopped = probe("mqtt", &text, Duration::from_millis(300)).await;
     assert_eq!(class(&stopped), "timeout", "{stopped:?}");

@@ -4,8 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, User, getuid};
+use nix::unistd::{User, getuid};
 use watchdog::base::outcome::{Outcome, Verdict};
 
 use crate::kinds::daemon::{Daemon, free_port, probe, program};
@@ -98,7 +97,7 @@ async fn a_real_mariadb_is_logged_in_to_and_judged() {
     }
     let slow = probe("mysql", &format!("{{{login}, query: SELECT sleep(60)}}"), Duration::from_millis(500)).await;
     assert_eq!(class(&slow), "timeout", "{slow:?}");
-    kill(Pid::from_raw(server.pid()), Signal::SIGSTOP).unwrap();
+    server.stop();
     let stopped = probe("mysql", &format!("{{{login}}}"), Duration::from_millis(300)).await;
     assert_eq!(class(&stopped), "timeout", "{stopped:?}");
     assert!(stopped.phases.iter().any(|p| p.name == "auth" && p.failed), "{:?}", stopped.phases);

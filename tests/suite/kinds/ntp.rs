@@ -3,8 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, User, getuid};
+use nix::unistd::{User, getuid};
 use watchdog::base::outcome::{Outcome, Verdict};
 
 use crate::kinds::daemon::{Daemon, free_port, probe, program};
@@ -44,7 +43,7 @@ async fn a_real_chronyd_tells_the_time_until_it_is_stopped() {
     assert!(good.summary.starts_with("stratum 5, offset "), "{}", good.summary);
     let far = probe("ntp", &format!("{{{text}, expect: {{stratum: 4}}}}"), limit).await;
     assert_eq!((far.verdict, class(&far)), (Verdict::Down, "stratum"));
-    kill(Pid::from_raw(server.pid()), Signal::SIGSTOP).unwrap();
+    server.stop();
     let stopped = probe("ntp", &format!("{{{text}}}"), Duration::from_millis(300)).await;
     assert_eq!((stopped.verdict, class(&stopped)), (Verdict::Down, "timeout"));
     drop(server);

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, User, chown, getuid};
+use nix::unistd::{User, chown, getuid};
 use tempfile::TempDir;
 use watchdog::base::outcome::{Outcome, Verdict};
 
@@ -130,7 +129,7 @@ async fn a_real_postgresql_is_logged_in_to_and_judged() {
         gone = probe("postgres", &text, LIMIT).await;
     }
     assert_eq!(gone.verdict, Verdict::Up, "{gone:?}");
-    kill(Pid::from_raw(server.pid()), Signal::SIGSTOP).unwrap();
+    server.stop();
     let stopped = probe("postgres", &format!("{{{login}}}"), Duration::from_millis(300)).await;
     assert_eq!(class(&stopped), "timeout", "{stopped:?}");
     assert!(stopped.phases.iter().any(|p| p.name == "auth" && p.failed), "{:?}", stopped.phases);

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use watchdog::base::outcome::{Outcome, Verdict};
 
 use crate::kinds::daemon::{Daemon, free_port, probe, program};
@@ -72,7 +70,7 @@ async fn a_real_redis_is_logged_in_to_and_judged() {
         assert_eq!(class(&got), want, "{text}: {got:?}");
         assert!(!format!("{got:?}").contains("-word"), "{got:?}");
     }
-    kill(Pid::from_raw(server.pid()), Signal::SIGSTOP).unwrap();
+    server.stop();
     let slow = probe("redis", &format!("{{{login}}}"), Duration::from_millis(300)).await;
     assert_eq!(class(&slow), "timeout", "{slow:?}");
     assert!(slow.phases.iter().any(|p| p.name == "auth" && p.failed), "{:?}", slow.phases);

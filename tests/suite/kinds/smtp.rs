@@ -104,7 +104,7 @@ async fn a_login_goes_over_tls_or_not_at_all() {
         let part = got.samples.iter().any(|s| s.labels.iter().any(|(_, v)| v == "auth"));
         assert_eq!(part, want.0 == Verdict::Up, "{more}");
     }
-    kill(Pid::from_raw(server.pid()), Signal::SIGSTOP).unwrap();
+    server.stop();
     let stopped = probe("smtp", &format!("{{{host}}}"), Duration::from_millis(300)).await;
     assert_eq!((stopped.verdict, class(&stopped)), (Verdict::Down, "timeout"));
 }

@@ -5,8 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, User, getuid};
+use nix::unistd::{User, getuid};
 use watchdog::base::outcome::{Outcome, Verdict};
 
 use crate::kinds::daemon::{Daemon, free_port, probe, program};
@@ -78,7 +77,7 @@ async fn a_real_sshd_is_recognised_logged_in_to_and_asked() {
     }
     let slow = probe("ssh", &format!("{{{login}, command: sleep 60}}"), Duration::from_secs(1)).await;
     assert_eq!((slow.verdict, class(&slow)), (Verdict::Down, "timeout"));
-    kill(Pid::from_raw(server.pid()), Signal::SIGSTOP).unwrap();
+    server.stop();
     let stopped = probe("ssh", &format!("{{{host}}}"), Duration::from_millis(500)).await;
     assert_eq!((stopped.verdict, class(&stopped)), (Verdict::Down, "timeout"));
     drop(server);

@@ -19,7 +19,7 @@ async fn a_real_redis_is_judged_by_what_it_answers() {
     let good = probe("tcp", &text, Duration::from_secs(5)).await;
     assert_eq!((good.verdict, good.summary.as_str()), (Verdict::Up, "+PONG"));
     let pid = Pid::from_raw(server.pid());
-    kill(pid, Signal::SIGSTOP).unwrap();
+    server.stop();
     let slow = probe("tcp", &text, Duration::from_millis(300)).await;
     assert_eq!(slow.reason.unwrap().message, format!("no answer (127.0.0.1:{port}) within 300ms"));
     kill(pid, Signal::SIGCONT).unwrap();
