@@ -91,8 +91,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         expect.finish();
     }
     let mut login = login?;
-    if let (Some(user), None) = (&login.user, &login.password) {
-        let _ = user;
+    if login.user.is_some() && login.password.is_none() {
         fields.missing("password", "add the user's password, e.g. `password: ${env:REDIS_PASSWORD}`");
     }
     command.iter().for_each(|word| {
