@@ -27,7 +27,8 @@ impl Victim {
         // What connects waits in the kernel's queue: nobody needs to take it.
         let listener = TcpListener::bind((HOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let text = format!("monitors:\n  - {{name: victim, type: tcp, host: \"{HOST}:{port}\", interval: 1s, timeout: 1s}}\n");
+        let text =
+            format!("monitors:\n  - {{name: victim, type: tcp, host: \"{HOST}:{port}\", interval: 1s, timeout: 1s}}\n");
         fs::write(dir.join("monitors.d/victim.yaml"), text).unwrap();
         Self { port, listener: Some(listener) }
     }

@@ -319,8 +319,7 @@ impl Recorder {
     fn write_alerts(&mut self, all: bool) {
         let board = Arc::clone(&self.from.board.borrow());
         let same = |(a, b): (&Arc<AlertRow>, &Arc<AlertRow>)| Arc::ptr_eq(a, b);
-        let unchanged =
-            board.alerts.len() == self.shown.len() && board.alerts.iter().zip(&self.shown).all(same);
+        let unchanged = board.alerts.len() == self.shown.len() && board.alerts.iter().zip(&self.shown).all(same);
         if unchanged && !all {
             return;
         }

@@ -48,6 +48,8 @@ impl Shape {
             return;
         }
         self.others.extend(self.known.drain(at..).map(|(_, labels)| labels));
+        // It stays as it is for as long as the monitor does.
+        self.known.shrink_to_fit();
         if !self.others.is_empty() {
             let there: HashSet<&str> = self.known.iter().map(|(_, labels)| labels.as_key()).collect();
             self.others.retain(|labels| !there.contains(labels.as_key()));
