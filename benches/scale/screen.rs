@@ -50,7 +50,7 @@ impl Screen {
         });
         let mut screen = Self { _master: pair.master, keys, shown, child };
         assert!(screen.shown.recv_timeout(LOST).is_ok(), "the screen stayed empty");
-        screen.press("2");
+        screen.press("3");
         screen
     }
 
