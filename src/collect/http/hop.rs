@@ -105,12 +105,16 @@ impl Hop {
         let mut hop = Self::new(url, self.method.clone(), self.body.clone())?;
         hop.body_is_private = self.body_is_private;
         hop.private.clone_from(&self.private);
-        let own_host =
-            self.headers.get(header::HOST).map(HeaderValue::as_bytes) != Some(authority(&self.url).as_bytes());
+        let own_host = self.has_own_host();
         for (name, value) in self.headers.iter().filter(|(name, _)| own_host || **name != header::HOST) {
             hop.headers.insert(name, value.clone());
         }
         Ok(hop)
+    }
+
+    /// Whether `Host` says something else than the address.
+    pub fn has_own_host(&self) -> bool {
+        self.headers.get(header::HOST).map(HeaderValue::as_bytes) != Some(authority(&self.url).as_bytes())
     }
 
     /// Adds a header; a `private` one is not sent to another origin.
