@@ -256,6 +256,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_second_datagram_is_searched_though_it_is_short() {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let at = socket.local_addr().unwrap();
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(async move {
+            while let Ok((_, from)) = socket.recv_from(&mut [0; 10]).await {
+                let _ = socket.send_to(&[b'x'; 800], from).await;
+                let _ = socket.send_to(b"login: ", from).await;
+            }
+        });
+        let got = outcome("udp", &format!("{{host: \"{at}\", steps: [{{send: x}}, {{expect_bytes: 'login: $'}}]}}")).await;
+        assert_eq!(got.verdict, Verdict::Up, "{got:?}");
+    }
+
+    #[tokio::test]
     async fn a_refusal_and_a_silence_where_an_answer_is_due_are_down() {
         let closed = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         for more in ["send: x", "wait: 1s", "send: x, expect: {contains: y}", "steps: [{send: x}, {expect: y}]"] {

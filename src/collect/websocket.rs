@@ -430,6 +430,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_second_message_is_searched_though_it_is_short() {
+        let (url, _tasks) = server().await;
+        let long = "x".repeat(800);
+        let steps = format!("steps: [{{send: {long}}}, {{send: ready}}, {{expect_bytes: 'ready$'}}]");
+        let got = outcome("websocket", &format!("{{url: \"{url}\", {steps}}}")).await;
+        assert_eq!(got.verdict, Verdict::Up, "{got:?}");
+    }
+
+    #[tokio::test]
     async fn what_is_no_websocket_is_down() {
         for (says, want) in [
             (&b""[..], "connection_closed"),
