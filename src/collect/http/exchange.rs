@@ -3,6 +3,7 @@
 //! hyper's connection is driven by the probe itself, in the same task: dropping the probe's future
 //! closes the socket, and nothing outlives it.
 
+use std::borrow::Cow;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -117,29 +118,29 @@ pub struct Client {
 /// The way to the monitor's own host, for which an address may be given, and that to all others.
 #[derive(Clone, Debug, Default)]
 pub struct Ways {
-    home: Box<str>,
     route: Route,
+    other_port: Route,
     elsewhere: Route,
 }
 
-impl Client {
-    /// The same for a monitor of this host.
-    #[must_use]
-    pub fn at_home(mut self, host: &str) -> Self {
-        self.ways.home = host.into();
-        self
-    }
-}
-
 impl Ways {
-    /// The ways of a monitor; `home` is its host.
-    pub fn new(route: Route, home: &str) -> Self {
-        Self { home: home.into(), elsewhere: route.elsewhere(), route }
+    /// The ways of a monitor.
+    pub fn new(route: Route) -> Self {
+        Self { other_port: route.on_other_port(), elsewhere: route.elsewhere(), route }
     }
 
-    /// The way to a host.
-    fn to(&self, host: &str) -> &Route {
-        if *self.home == *host { &self.route } else { &self.elsewhere }
+    /// Those of a monitor's request to somebody else.
+    #[must_use]
+    pub fn strangers(&self) -> Self {
+        Self::new(self.elsewhere.clone())
+    }
+
+    fn to(&self, hop: &Hop) -> &Route {
+        match (hop.is_home_host(), hop.is_home_port()) {
+            (true, true) => &self.route,
+            (true, false) => &self.other_port,
+            (false, _) => &self.elsewhere,
+        }
     }
 
     /// The way to any other host.
@@ -179,13 +180,15 @@ pub async fn ask(
     };
     let way = client.ways.elsewhere();
     let stream = match (&client.proxy, &proxied) {
-        (None, _) => dial::open_by(&hop.peer, client.ways.to(hop.peer.host()), cx, trace).await?,
+        (None, _) => dial::open_by(&hop.peer, client.ways.to(hop), cx, trace).await?,
         (Some(proxy), Some(_)) => Box::pin(proxy.connect(hop, way, cx, trace)).await?,
         (Some(proxy), None) => Box::pin(proxy.tunnel(hop, way, cx, trace)).await?,
     };
     let max_body = client.max_body;
     if hop.is_tls() {
-        let stream = client.tls.handshake(stream, &hop.peer, cx.now, trace).await?;
+        // Who we are, and whom to expect, is for the monitor's own host: others get neither.
+        let tls = if hop.is_tls_home() { Cow::Borrowed(&client.tls) } else { Cow::Owned(client.tls.for_strangers()) };
+        let stream = tls.handshake(stream, &hop.peer, cx.now, trace).await?;
         match client.spoken.on(stream.get_ref().1.alpn_protocol())? {
             Version::HTTP_2 => Box::pin(h2::talk(stream, hop, max_body, trace, slot)).await,
             _ => talk(stream, hop.request(), max_body, trace, slot).await,

@@ -124,8 +124,13 @@ impl OAuth2 {
             return Ok(token.word.reveal().clone());
         }
         *kept = None;
-        let client = Client { tls: self.tls.clone(), spoken: Spoken::Any, max_body: MAX_ANSWER, ..client.clone() };
-        let client = client.at_home("");
+        let client = Client {
+            tls: self.tls.clone(),
+            spoken: Spoken::Any,
+            max_body: MAX_ANSWER,
+            ways: client.ways.strangers(),
+            proxy: client.proxy.clone(),
+        };
         let mut trace = Trace::start();
         let mut slot = None;
         exchange::ask(&client, &self.ask, cx, &mut trace, &mut slot).await.map_err(|fault| {

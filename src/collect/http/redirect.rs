@@ -33,6 +33,7 @@ pub fn next(hop: &Hop, answer: &Answer, mask: &Mask) -> Result<Option<Hop>, Faul
     let same_origin = url.origin() == hop.url().origin();
     let method = if keeps_method { hop.method().clone() } else { Method::GET };
     let mut next = Hop::from_url(url, method, Bytes::new()).map_err(|e| refuse(&e.to_string()))?;
+    next.follow(hop);
     if keeps_method {
         if hop.has_private_body() && !same_origin {
             return Err(refuse("would take the secrets of the body to another origin"));
@@ -123,6 +124,25 @@ mod tests {
         check(307, "https://b.example/y", Some("redirect_target"));
         check(308, "http://a.example/y", Some("redirect_target"));
         check(302, "https://b.example/y", None);
+    }
+
+    #[test]
+    fn what_is_said_of_tls_is_meant_for_the_first_origin() {
+        #[track_caller]
+        fn check(first: &str, locations: &[&str], want: bool) {
+            let mut at = hop(first, Method::GET);
+            for location in locations {
+                at = next(&at, &answer(302, location), &Mask::default()).unwrap().unwrap();
+            }
+            assert_eq!(at.is_tls_home(), want, "{first} {locations:?}");
+        }
+        check("https://a/", &[], true);
+        check("https://a/", &["/b", "https://a:443/c"], true);
+        check("https://a/", &["https://b/"], false);
+        check("https://a/", &["https://a:8443/"], false);
+        check("https://a/", &["https://b/", "https://a/"], true);
+        check("http://a/", &["https://a/"], true);
+        check("http://a/", &["https://b/"], false);
     }
 
     #[test]

@@ -134,6 +134,12 @@ impl TlsSpec {
         }
     }
 
+    /// The same for a host that the monitor is not about: it sees no certificate of ours, and is called by its name.
+    #[must_use]
+    pub fn for_strangers(&self) -> Self {
+        Self { identity: None, server_name: None, ..self.clone() }
+    }
+
     /// Reads `verify`, `server_name`, `ca_file`, `cert_file`, `key_file`, `min_version` and `max_version` from a
     /// `tls:` mapping, and finishes it.
     pub fn read(mut fields: Fields<'_>, alpn: Alpn) -> Option<Self> {
