@@ -98,6 +98,19 @@ impl Trace {
         }
     }
 
+    /// Counts all phases since there were only these as one. What is fetched on the way to a target is not the
+    /// target's own time.
+    pub fn fold(&mut self, before: Vec<Phase>, name: &'static str) {
+        self.end();
+        let all = self.elapsed_phases();
+        self.phases = before;
+        let took = all.saturating_sub(self.elapsed_phases());
+        match self.phases.iter_mut().find(|p| p.name == name) {
+            Some(known) => known.took += took,
+            None => self.phases.push(Phase { name: Cow::Borrowed(name), took, failed: false }),
+        }
+    }
+
     /// Time since the start.
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()
@@ -200,6 +213,23 @@ mod tests {
         assert_eq!(fault.message(), "no answer within 30ms");
         let phases: Vec<_> = trace.take_phases().into_iter().map(|p| (p.name, p.took.as_millis(), p.failed)).collect();
         assert_eq!(phases, [("connect".into(), 20, false), ("processing".into(), 10, true)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn phases_of_a_request_on_the_way_count_as_one() {
+        let mut trace = Trace::start();
+        let mut pass = async |trace: &mut Trace, name, ms| {
+            trace.begin(name);
+            tokio::time::advance(Duration::from_millis(ms)).await;
+        };
+        pass(&mut trace, phase::CONNECT, 1).await;
+        trace.end();
+        let before = trace.phases().to_vec();
+        pass(&mut trace, phase::CONNECT, 10).await;
+        pass(&mut trace, phase::TRANSFER, 5).await;
+        trace.fold(before, "token");
+        let phases: Vec<_> = trace.take_phases().into_iter().map(|p| (p.name, p.took.as_millis())).collect();
+        assert_eq!(phases, [("connect".into(), 1), ("token".into(), 15)]);
     }
 
     #[test]

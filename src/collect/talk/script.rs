@@ -584,9 +584,9 @@ mod tests {
             (
                 "steps: [{expect: ^220, send: x}, {expect: ^250}]",
                 vec!["220 hi\n"],
-                (Verdict::Down, "timeout: no answer within 5s", true),
+                (Verdict::Down, "timeout: no answer within 5.0s", true),
             ),
-            ("expect: {contains: x}", vec![], (Verdict::Down, "timeout: no answer within 5s", true)),
+            ("expect: {contains: x}", vec![], (Verdict::Down, "timeout: no answer within 5.0s", true)),
         ] {
             let got = spoken(&format!("{{{options}}}"), &parts).await;
             check(options, &got, verdict, reason, late);
