@@ -24,10 +24,18 @@ impl Policy {
     /// Why no connection may be made to this address, if so. Asked for the very address that is dialled, so
     /// that no name can lead elsewhere.
     pub fn refuses(&self, to: SocketAddr) -> Option<String> {
-        if !self.ports.is_empty() && !self.ports.iter().any(|range| range.contains(&to.port())) {
-            return Some(format!("`policy.ports` does not allow port {}", to.port()));
-        }
-        self.refuses_address(to.ip())
+        self.refuses_port(to.port()).or_else(|| self.refuses_address(to.ip()))
+    }
+
+    /// Why no connection may be made to this port, wherever it is.
+    pub fn refuses_port(&self, port: u16) -> Option<String> {
+        let allowed = self.ports.is_empty() || self.ports.iter().any(|range| range.contains(&port));
+        (!allowed).then(|| format!("`policy.ports` does not allow port {port}"))
+    }
+
+    /// Whether it matters where a name leads.
+    pub fn limits_addresses(&self) -> bool {
+        self.public_only || !self.deny.is_empty()
     }
 
     /// Why nothing may be sent to this address, if so. An address that stands for another one (IPv4 in IPv6, NAT64,
