@@ -29,9 +29,9 @@ impl Policy {
         self.refuses_port(to.port()).or_else(|| self.refuses_address(to.ip()))
     }
 
-    /// Why no connection may be made to this port, wherever it is.
+    /// Why no connection may be made to this port, if so. Zero stands for what has no ports.
     pub fn refuses_port(&self, port: u16) -> Option<String> {
-        let allowed = self.ports.is_empty() || self.ports.iter().any(|range| range.contains(&port));
+        let allowed = port == 0 || self.ports.is_empty() || self.ports.iter().any(|range| range.contains(&port));
         (!allowed).then(|| format!("`policy.ports` does not allow port {port}"))
     }
 

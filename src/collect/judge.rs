@@ -247,6 +247,11 @@ impl TextCheck {
         matches!(self.test, Test::Matches(_) | Test::Avoids(_))
     }
 
+    /// Whether it says what must not be there: that is not known of a text of which only a part was read.
+    pub fn is_absence(&self) -> bool {
+        matches!(self.test, Test::Lacks(_) | Test::Avoids(_))
+    }
+
     /// Whether it holds for no text that begins with `text`.
     pub fn is_lost(&self, text: &str) -> bool {
         match &self.test {
