@@ -221,6 +221,11 @@ impl Hop {
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.target.clone();
         *request.headers_mut() = self.headers.clone();
+        // Servers wait for the body of these, or refuse them, unless they are told that there is none (RFC 9110,
+        // section 8.6).
+        if self.body.is_empty() && matches!(self.method, Method::POST | Method::PUT | Method::PATCH) {
+            request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         if let Some(cookies) = &self.cookies {
             join_cookies(request.headers_mut(), cookies);
         }
@@ -315,6 +320,16 @@ mod tests {
         assert_eq!(hop.peer.to_string(), "xn--bcher-kva.example:443");
         assert_eq!(hop.target.to_string(), "/a%20b?q=%C3%BC");
         assert!(!hop.identity().contains("pw"));
+    }
+
+    #[test]
+    fn a_body_that_is_expected_and_empty_is_said_to_be() {
+        for (method, want) in [(Method::POST, true), (Method::PUT, true), (Method::PATCH, true), (Method::GET, false)] {
+            let hop = Hop::new("http://a/", method.clone(), Bytes::new()).unwrap();
+            assert_eq!(hop.request().headers().get(header::CONTENT_LENGTH).is_some(), want, "{method}");
+            let hop = Hop::new("http://a/", method, Bytes::from_static(b"x")).unwrap();
+            assert!(!hop.request().headers().contains_key(header::CONTENT_LENGTH));
+        }
     }
 
     #[test]
