@@ -95,17 +95,20 @@ impl Mask {
     }
 }
 
-/// Texts are cut to their limits before they are masked: the cut may have left the secret's beginning.
+/// Texts are cut to their limits before they are masked: a cut may have left the secret's beginning. It leaves an
+/// ellipsis, wherever in a sentence that then stands, or a text of at least a certain length, perhaps with half a
+/// character at its end.
 fn hide_cut(text: &mut String, secret: &str) {
-    // Every cut leaves an ellipsis or a text of at least this length.
     const LEAST_CUT: usize = 500;
-    if text.len() < LEAST_CUT && !text.ends_with('…') {
-        return;
+    let mut ends: Vec<usize> = text.match_indices('…').map(|(at, _)| at).collect();
+    if text.len() >= LEAST_CUT {
+        ends.push(text.trim_end_matches(char::REPLACEMENT_CHARACTER).len());
     }
-    let body = text.trim_end_matches('…').len();
-    let is_left = |len: &usize| secret.get(..*len).is_some_and(|start| text[..body].ends_with(start));
-    if let Some(len) = (MIN_SECRET..secret.len()).rev().find(is_left) {
-        text.replace_range(body - len..body, "***");
+    for end in ends.into_iter().rev() {
+        let is_left = |len: &usize| secret.get(..*len).is_some_and(|start| text[..end].ends_with(start));
+        if let Some(len) = (MIN_SECRET..secret.len()).rev().find(is_left) {
+            text.replace_range(end - len..end, "***");
+        }
     }
 }
 
@@ -187,7 +190,14 @@ mod tests {
         let mut mask = Mask::default();
         mask.add("abcdefghij");
         for (raw, want) in
-            [("x abcdefghi…", "x ***…"), ("x abcd…", "x ***…"), ("x abc…", "x abc…"), ("x abcd", "x abcd")]
+            [
+                ("x abcdefghi…", "x ***…"),
+                ("x abcd…", "x ***…"),
+                ("x abc…", "x abc…"),
+                ("x abcd", "x abcd"),
+                ("found: x abcdefgh… (and 2 more)", "found: x ***… (and 2 more)"),
+                ("abcde… and …, abcdef……", "***… and …, ***……"),
+            ]
         {
             let mut text = raw.to_owned();
             mask.hide(&mut text);
