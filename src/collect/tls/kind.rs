@@ -235,7 +235,7 @@ impl Expect {
             let (ok, seen) = said.ocsp(*wanted, facts);
             judge.hold("ocsp", name, ok, seen);
         }
-        self.latency.judge(trace.elapsed(), judge);
+        self.latency.judge(said.took.unwrap_or_else(|| trace.elapsed()), judge);
     }
 }
 
@@ -305,6 +305,8 @@ fn disorder(facts: &CertFacts) -> Option<String> {
 struct Said {
     heard: Heard,
     ocsp: Option<Result<Response, ocsp::Refusal>>,
+    /// Time from the start to the end of the handshake.
+    took: Option<Duration>,
 }
 
 impl Said {
@@ -336,7 +338,12 @@ impl Collector for TlsProbe {
 }
 
 impl TlsProbe {
-    async fn shake(&self, cx: &ProbeCx, trace: &mut Trace, heard: &mut Heard) -> Result<(), Fault> {
+    async fn shake(
+        &self,
+        cx: &ProbeCx,
+        trace: &mut Trace,
+        Said { heard, took, .. }: &mut Said,
+    ) -> Result<(), Fault> {
         let stream = self.endpoint.open(cx, trace).await?;
         let host = self.endpoint.peer.host();
         let mut wire = Wire::new(Stream::Plain(stream), heard);
@@ -345,11 +352,13 @@ impl TlsProbe {
             starttls.ask(&mut wire, host).await?;
         }
         wire.encrypt(&self.tls, host, cx.now, trace).await?;
-        let asked = trace.cert.as_ref().is_some_and(|facts| facts.handshake.client_cert_asked);
-        if !asked {
+        *took = Some(trace.elapsed());
+        // Within TLS 1.2 the handshake's own end says whether the peer is content with our certificate, or the lack
+        // of one. Within TLS 1.3 that shows only after it.
+        let handshake = trace.cert.as_ref().map(|facts| &facts.handshake);
+        if !handshake.is_some_and(|h| h.client_cert_asked && h.version == "TLS 1.3") {
             return Ok(());
         }
-        // TLS 1.3: whether the peer is content with our certificate, or the lack of one, shows only now.
         let wait = LATE_REFUSAL.min(cx.remaining() / 2);
         match timeout(wait, wire.hear()).await {
             Ok(Err(fault)) if fault.class() == "tls_client_cert" => {
@@ -368,7 +377,7 @@ impl Talk for TlsProbe {
     type Said = Said;
 
     async fn talk(&self, cx: &ProbeCx, trace: &mut Trace, said: &mut Said) -> Result<(), Fault> {
-        let ended = self.shake(cx, trace, &mut said.heard).await;
+        let ended = self.shake(cx, trace, said).await;
         if let Some(facts) = trace.cert.as_ref().filter(|f| !f.staple.is_empty()) {
             let issuer = facts.leaf().and_then(|leaf| facts.chain.iter().skip(1).find(|c| c.issued(leaf)));
             said.ocsp = facts.leaf().map(|leaf| ocsp::read(&facts.staple, leaf.der(), issuer.map(Cert::der)));
