@@ -134,6 +134,8 @@ struct Said {
     /// gRPC's status: number and text.
     code: Option<(usize, String)>,
     serving: Option<usize>,
+    /// The question failed before its time was over.
+    broken: bool,
 }
 
 impl Collector for GrpcProbe {
@@ -156,12 +158,8 @@ impl GrpcProbe {
         request.headers_mut().extend(self.metadata.clone());
         Ok(request)
     }
-}
 
-impl Talk for GrpcProbe {
-    type Said = Said;
-
-    async fn talk(&self, cx: &ProbeCx, trace: &mut Trace, said: &mut Said) -> Result<(), Fault> {
+    async fn check(&self, cx: &ProbeCx, trace: &mut Trace, said: &mut Said) -> Result<(), Fault> {
         let stream = self.endpoint.open(cx, trace).await?;
         let stream = match &self.tls {
             None => Stream::Plain(stream),
@@ -176,6 +174,16 @@ impl Talk for GrpcProbe {
             said.serving = Some(serving(&said.answer.body)?);
         }
         Ok(())
+    }
+}
+
+impl Talk for GrpcProbe {
+    type Said = Said;
+
+    async fn talk(&self, cx: &ProbeCx, trace: &mut Trace, said: &mut Said) -> Result<(), Fault> {
+        let ended = self.check(cx, trace, said).await;
+        said.broken = ended.as_ref().is_err_and(|fault| fault.class() != "timeout");
+        ended
     }
 
     fn judge(&self, trace: &Trace, said: &Said) -> Outcome {
@@ -213,8 +221,7 @@ impl Talk for GrpcProbe {
             let sample = Sample::new("probe_grpc_healthcheck_response", f64::from(u8::from(is)));
             out.push(sample.label("serving_status", *name));
         }
-        let late = trace.phases().iter().any(|p| p.failed) && trace.peer.is_some();
-        let none = if late { DEADLINE_EXCEEDED } else { UNAVAILABLE };
+        let none = if said.broken { UNAVAILABLE } else { DEADLINE_EXCEEDED };
         let code = said.code.as_ref().map_or(none, |(code, _)| *code);
         out.push(Sample::new("probe_grpc_status_code", code as f64));
     }

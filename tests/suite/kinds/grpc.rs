@@ -21,6 +21,10 @@ fn class(outcome: &Outcome) -> &str {
     outcome.reason.as_ref().map_or("", |r| &r.class)
 }
 
+fn code(outcome: &Outcome) -> f64 {
+    outcome.samples.iter().find(|s| s.name == "probe_grpc_status_code").unwrap().value
+}
+
 type Answer = Response<StreamBody<stream::Iter<std::vec::IntoIter<Result<Frame<Bytes>, Infallible>>>>>;
 
 /// Answers by the name of the service.
@@ -86,9 +90,7 @@ async fn health_is_asked_for_and_judged() {
         let value = |name: &str, label: &str| {
             got.samples.iter().find(|s| s.name == name && s.labels.iter().all(|(_, v)| v == label)).map(|s| s.value)
         };
-        if service != "huge" {
-            assert_eq!(value("probe_grpc_status_code", ""), Some(code), "{service}");
-        }
+        assert_eq!(value("probe_grpc_status_code", ""), Some(code), "{service}");
         let up = f64::from(u8::from(want.0 == Verdict::Up));
         assert_eq!(value("probe_grpc_healthcheck_response", "SERVING"), Some(up), "{service}");
     }
@@ -101,7 +103,9 @@ async fn what_does_not_speak_http2_is_down() {
     let text = format!("{{host: \"{}\"}}", hole.local_addr().unwrap());
     let got = probe("grpc", &text, Duration::from_millis(300)).await;
     assert_eq!((got.verdict, class(&got)), (Verdict::Down, "timeout"));
+    assert_eq!(code(&got), 4.0);
     drop(hole);
     let got = probe("grpc", &text, Duration::from_secs(5)).await;
     assert_eq!((got.verdict, class(&got)), (Verdict::Down, "connection_refused"));
+    assert_eq!(code(&got), 14.0);
 }
