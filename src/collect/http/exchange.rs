@@ -70,8 +70,11 @@ impl Answer {
         }
     }
 
-    /// `Content-Length`, when it says one number.
+    /// `Content-Length`, when it says one number; answers that never have a body need none.
     pub fn content_length(&self) -> Option<u64> {
+        if matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            return Some(0);
+        }
         self.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
     }
 

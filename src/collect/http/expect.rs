@@ -191,7 +191,7 @@ impl Expect {
             let ok = seen.as_deref().is_some_and(|t| want.holds(t));
             case.judge.hold("title", name, ok, seen.map_or_else(|| "no title".to_owned(), |t| found(&t)));
         }
-        let mut regex_failed = None;
+        let mut regex_failed = answer.regex_failed;
         for check in &self.body {
             let ok = check.holds(&text) && !(answer.truncated && check.is_absence());
             if check.is_regex() {

@@ -315,8 +315,8 @@ fn samples(run: &Run, hop: &Hop, out: &mut Vec<Sample>) {
         });
     }
     out.push(Sample::new("probe_http_redirects", run.redirects as f64));
-    out.push(Sample::new("probe_http_ssl", if hop.is_tls() { 1.0 } else { 0.0 }));
-    // Without an answer the same series are there, all of them 0: that is how dashboards know them.
+    out.push(Sample::new("probe_http_ssl", if hop.is_tls() && run.answer.is_some() { 1.0 } else { 0.0 }));
+    // blackbox_exporter has these as 0 without an answer, and the others below not at all.
     let answer = run.answer.as_ref();
     let of = |value: fn(&Answer) -> f64| answer.map_or(0.0, value);
     out.push(Sample::new("probe_http_status_code", of(|a| f64::from(a.status.as_u16()))));
