@@ -289,7 +289,7 @@ fn disorder(facts: &CertFacts) -> Option<String> {
         return Some(format!("{} of the {} certificates are not usable", facts.sent - facts.chain.len(), facts.sent));
     }
     for (i, pair) in facts.chain.windows(2).enumerate() {
-        if !pair[1].issued(&pair[0]) {
+        if !(pair[1].issued(&pair[0]) && pair[1].signed(&pair[0])) {
             return Some(format!("certificate {} ({}) did not sign the one before it", i + 1, pair[1].subject));
         }
     }
