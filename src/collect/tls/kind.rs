@@ -380,7 +380,7 @@ impl Talk for TlsProbe {
         let ended = self.shake(cx, trace, said).await;
         if let Some(facts) = trace.cert.as_ref().filter(|f| !f.staple.is_empty()) {
             let issuer = facts.leaf().and_then(|leaf| facts.chain.iter().skip(1).find(|c| c.issued(leaf)));
-            said.ocsp = facts.leaf().map(|leaf| ocsp::read(&facts.staple, leaf.der(), issuer.map(Cert::der)));
+            said.ocsp = facts.leaf().map(|leaf| ocsp::read(&facts.staple, leaf.der(), issuer.map(Cert::der), cx.now));
         }
         ended
     }
