@@ -64,7 +64,8 @@ impl Proxy {
     fn parse(text: &Text, mask: &mut Mask) -> Result<Self, String> {
         let url = Url::parse(text.value().trim()).map_err(|e| format!("is not a URL: {e}"))?;
         let decode = |t: &str| percent_encoding::percent_decode_str(t).decode_utf8_lossy().into_owned();
-        let login = url.password().map(|password| (decode(url.username()), decode(password)));
+        let login = (!url.username().is_empty() || url.password().is_some())
+            .then(|| (decode(url.username()), decode(url.password().unwrap_or(""))));
         if let Some((_, password)) = &login {
             mask.add(password);
         }
@@ -278,6 +279,17 @@ fn reply_name(reply: u8) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_user_without_a_password_is_one() {
+        use crate::collect::kinds::testing::build;
+        let text = |proxy: &str| format!("{{url: \"http://a/\", proxy: \"{proxy}\"}}");
+        let (_, problems) = build("http", &text("socks5://user@p:1"));
+        assert!(problems[0].contains("empty or longer"), "{problems:?}");
+        let (probe, problems) = build("http", &text("http://user@p:1"));
+        assert_eq!(problems, Vec::<String>::new());
+        assert!(format!("{:?}", probe.unwrap()).contains("authorization: Some"));
+    }
 
     #[test]
     fn no_proxy_leads_past_the_policy() {
