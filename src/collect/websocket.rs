@@ -34,6 +34,9 @@ use crate::config::report::Code;
 /// What is sent with a ping and must come back (RFC 6455, section 5.5.3).
 const PING: &[u8] = b"watchdog";
 
+/// Headers that make the upgrade, beside `Sec-WebSocket-…`.
+const RESERVED: [&str; 4] = ["connection", "upgrade", "content-length", "transfer-encoding"];
+
 /// A checked `websocket` monitor.
 #[derive(Debug)]
 struct WebSocketProbe {
@@ -118,6 +121,13 @@ fn read_headers(fields: &mut Fields<'_>, mask: &mut Mask) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (entry, text) in fields.pairs("headers") {
         let private = mask.add_text(&text);
+        let key = entry.key.to_ascii_lowercase();
+        if key.starts_with("sec-websocket-") || RESERVED.contains(&key.as_str()) {
+            let message = format!("`{}` is set by the probe itself", entry.key);
+            let hint = "remove this line; for subprotocols there is `subprotocols`";
+            fields.error(entry.key_span, Code::Conflict, message, hint);
+            continue;
+        }
         match (HeaderName::try_from(entry.key.as_str()), HeaderValue::try_from(text.value())) {
             (Ok(name), Ok(mut value)) => {
                 if private || name == http::header::AUTHORIZATION || name == http::header::COOKIE {
@@ -469,6 +479,15 @@ mod tests {
         let (probe, _) = build("websocket", &format!("{{url: \"ws://{}/\"}}", listener.local_addr().unwrap()));
         let got = probe.unwrap().collector.probe(&context(Duration::from_millis(100))).await;
         assert_eq!((got.verdict, &*got.reason.unwrap().class), (Verdict::Down, "timeout"));
+    }
+
+    #[test]
+    fn no_header_changes_the_upgrade() {
+        for header in ["Sec-WebSocket-Key", "Sec-WebSocket-Protocol", "Upgrade", "connection", "Content-Length"] {
+            let got = problems("websocket", &format!("{{url: \"ws://a/\", headers: {{{header}: x}}}}"));
+            assert!(got[0].contains("set by the probe itself"), "{header}: {got:?}");
+        }
+        assert!(problems("websocket", "{url: \"ws://a/\", headers: {Host: x, Origin: y}}").is_empty());
     }
 
     #[test]
