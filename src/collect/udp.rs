@@ -14,7 +14,7 @@ use crate::base::outcome::{Outcome, Sample};
 use crate::base::probe::{Collector, ProbeCx};
 use crate::base::time::Timestamp;
 use crate::collect::fault::Fault;
-use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, SCRIPT};
+use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, SCRIPT};
 use crate::collect::mask::Mask;
 use crate::collect::talk::endpoint::Endpoint;
 use crate::collect::talk::script::{Handshake, Medium, Script, Spoken};
@@ -51,6 +51,7 @@ pub const KIND: Kind = Kind {
             Form::One("DURATION"),
             "How long a refusal is waited for when no answer is expected.",
         )],
+        ROUTE,
         LATENCY,
     ],
     read,

@@ -16,7 +16,7 @@ use crate::base::units::Exact;
 use crate::collect::cert::{Cert, CertFacts, Name};
 use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, Latency, bad_regex, found, regex};
-use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, TLS};
+use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, TLS};
 use crate::collect::mask::Mask;
 use crate::collect::talk::endpoint::Endpoint;
 use crate::collect::talk::starttls::StartTls;
@@ -62,6 +62,7 @@ pub const KIND: Kind = Kind {
             Flag::new("ocsp", "expect.ocsp", Form::One("stapled|good"), "A stapled OCSP response must be there."),
         ],
         TLS,
+        ROUTE,
         LATENCY,
     ],
     read,
