@@ -218,7 +218,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn phases_of_a_request_on_the_way_count_as_one() {
         let mut trace = Trace::start();
-        let mut pass = async |trace: &mut Trace, name, ms| {
+        let pass = async |trace: &mut Trace, name, ms| {
             trace.begin(name);
             tokio::time::advance(Duration::from_millis(ms)).await;
         };

@@ -350,7 +350,8 @@ impl TlsProbe {
         let mut wire = Wire::new(Stream::Plain(stream), heard);
         if let Some(starttls) = self.starttls {
             trace.begin(phase::PROCESSING);
-            starttls.ask(&mut wire, host).await?;
+            // A server of several domains must be told which is meant, before TLS says so again.
+            starttls.ask(&mut wire, &self.tls.name_of(host)).await?;
         }
         wire.encrypt(&self.tls, host, cx.now, trace).await?;
         *took = Some(trace.elapsed());
@@ -472,6 +473,25 @@ mod tests {
         ] {
             assert_eq!(is_for(&cert, name), want, "{name}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_server_of_xmpp_is_asked_for_the_name_that_its_certificate_must_have() {
+        use tokio::io::AsyncReadExt;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let text = format!("{{host: \"{at}\", starttls: xmpp, tls: {{server_name: chat.example}}}}");
+        let (probe, _) = crate::collect::kinds::testing::build("tls", &text);
+        let probe = probe.unwrap();
+        let cx = crate::collect::kinds::testing::context(Duration::from_secs(5));
+        let heard = async {
+            let (mut peer, _) = listener.accept().await.unwrap();
+            let mut words = vec![0; 1024];
+            let n = peer.read(&mut words).await.unwrap();
+            String::from_utf8_lossy(&words[..n]).into_owned()
+        };
+        let (_, heard) = tokio::join!(probe.collector.probe(&cx), heard);
+        assert!(heard.contains("to='chat.example'"), "{heard}");
     }
 
     #[test]
