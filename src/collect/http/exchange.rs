@@ -4,10 +4,7 @@
 //! closes the socket, and nothing outlives it.
 
 use std::borrow::Cow;
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, Version, header};
@@ -20,17 +17,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::base::probe::ProbeCx;
 use crate::collect::dial::{self, Route};
 use crate::collect::fault::Fault;
-use crate::collect::http::h2;
+use crate::collect::http::connection::{Driver, MAX_HEAD, MAX_HEADERS, fault, http2};
 use crate::collect::http::hop::Hop;
 use crate::collect::http::proxy::Proxy;
-use crate::collect::tls::refusal::tls_error;
 use crate::collect::tls::{Alpn, TlsSpec, alpn};
 use crate::collect::trace::{Trace, phase};
-
-/// Headers of an answer. Real sites stay below 100.
-pub(super) const MAX_HEADERS: usize = 256;
-/// Bytes of an answer's head.
-pub(super) const MAX_HEAD: usize = 64 * 1024;
 
 /// What came back. Everything in it is untrusted.
 #[derive(Debug)]
@@ -193,11 +184,11 @@ pub async fn ask(
         let tls = if hop.is_tls_home() { Cow::Borrowed(&client.tls) } else { Cow::Owned(client.tls.for_strangers()) };
         let stream = tls.handshake(stream, &hop.peer, cx.now, trace).await?;
         match client.spoken.on(stream.get_ref().1.alpn_protocol())? {
-            Version::HTTP_2 => Box::pin(h2::talk(stream, hop, max_body, trace, slot)).await,
+            Version::HTTP_2 => Box::pin(talk2(stream, hop, max_body, trace, slot)).await,
             _ => talk(stream, hop.request(), max_body, trace, slot).await,
         }
     } else if client.spoken == Spoken::Two {
-        Box::pin(h2::talk(stream, hop, max_body, trace, slot)).await
+        Box::pin(talk2(stream, hop, max_body, trace, slot)).await
     } else {
         talk(stream, proxied.unwrap_or_else(|| hop.request()), max_body, trace, slot).await
     }
@@ -238,9 +229,32 @@ where
     trace.begin(phase::PROCESSING);
     let mut builder = http1::Builder::new();
     builder.max_headers(MAX_HEADERS).max_buf_size(MAX_HEAD);
-    let (mut sender, conn) = builder.handshake(TokioIo::new(stream)).await.map_err(|e| http_fault(&e))?;
-    let mut conn = Driver { conn: std::pin::pin!(conn), done: false };
-    let response = conn.drive(sender.send_request(request)).await.map_err(|e| http_fault(&e))?;
+    let (mut sender, conn) = builder.handshake(TokioIo::new(stream)).await.map_err(|e| fault(&e))?;
+    let mut conn = Driver::new(std::pin::pin!(conn));
+    let response = conn.drive(sender.send_request(request)).await.map_err(|e| fault(&e))?;
+    receive(response, &mut conn, max_body, trace, slot).await
+}
+
+/// The same over HTTP/2.
+async fn talk2<S>(
+    stream: S,
+    hop: &Hop,
+    max_body: usize,
+    trace: &mut Trace,
+    slot: &mut Option<Answer>,
+) -> Result<(), Fault>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    trace.begin(phase::PROCESSING);
+    let request = hop.request_h2().map_err(|e| Fault::target("protocol_error", format!("`Host`: {e}")))?;
+    let (mut sender, conn) = http2(stream).await?;
+    let mut conn = Driver::new(std::pin::pin!(conn));
+    let response = conn.drive(sender.send_request(request)).await.map_err(|e| fault(&e))?;
+    if response.headers().len() > MAX_HEADERS {
+        let message = format!("the answer's head has more than {MAX_HEADERS} headers");
+        return Err(Fault::target("too_many_headers", message));
+    }
     receive(response, &mut conn, max_body, trace, slot).await
 }
 
@@ -248,7 +262,7 @@ where
 ///
 /// # Errors
 /// The body does not come to its end.
-pub(super) async fn receive<C: Future>(
+async fn receive<C: Future>(
     response: Response<Incoming>,
     conn: &mut Driver<'_, C>,
     max_body: usize,
@@ -272,7 +286,7 @@ pub(super) async fn receive<C: Future>(
         regex_failed: None,
     });
     while let Some(frame) = conn.drive(body.frame()).await {
-        let frame = frame.map_err(|e| http_fault(&e))?;
+        let frame = frame.map_err(|e| fault(&e))?;
         let Ok(data) = frame.into_data() else { continue };
         let room = max_body - answer.body.len();
         answer.body.extend_from_slice(&data[..data.len().min(room)]);
@@ -284,76 +298,4 @@ pub(super) async fn receive<C: Future>(
     }
     trace.end();
     Ok(())
-}
-
-/// hyper's connection, polled beside whatever waits for it.
-pub(super) struct Driver<'a, C> {
-    pub(super) conn: Pin<&'a mut C>,
-    pub(super) done: bool,
-}
-
-impl<C: Future> Driver<'_, C> {
-    pub(super) async fn drive<F: Future>(&mut self, work: F) -> F::Output {
-        let mut work = std::pin::pin!(work);
-        poll_fn(|cx| {
-            if let Poll::Ready(output) = work.as_mut().poll(cx) {
-                return Poll::Ready(output);
-            }
-            if self.done {
-                return Poll::Pending;
-            }
-            // The connection's own error reaches `work` through hyper's channel.
-            self.done = self.conn.as_mut().poll(cx).is_ready();
-            work.as_mut().poll(cx)
-        })
-        .await
-    }
-}
-
-pub(super) fn http_fault(err: &hyper::Error) -> Fault {
-    if let Some(io) = source_io(err)
-        && !err.is_parse()
-    {
-        return Fault::io("reading the answer", io);
-    }
-    if err.is_parse_too_large() {
-        let message = format!("the answer's head has more than {MAX_HEADERS} headers or {} KiB", MAX_HEAD / 1024);
-        return Fault::target("too_many_headers", message);
-    }
-    if ends_early(err) || err.is_incomplete_message() || err.is_closed() || err.is_canceled() {
-        return Fault::target("connection_closed", "the peer closed the connection before its answer was complete");
-    }
-    let detail = crate::base::failure::Chain(err).to_string();
-    let message = match detail.strip_prefix("http2 error: ") {
-        Some(detail) => format!("the peer broke HTTP/2 off, or speaks it wrongly: {detail}"),
-        None => format!("the answer is not HTTP: {detail}"),
-    };
-    Fault::target("protocol_error", message)
-}
-
-/// Whether the connection ended within a body whose length was announced, or within HTTP/2.
-fn ends_early(err: &hyper::Error) -> bool {
-    let mut next = std::error::Error::source(err);
-    while let Some(e) = next {
-        let io = e.downcast_ref::<std::io::Error>().or_else(|| e.downcast_ref::<::h2::Error>()?.get_io());
-        let kind = io.map(std::io::Error::kind);
-        if matches!(kind, Some(std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::BrokenPipe)) {
-            return true;
-        }
-        next = e.source();
-    }
-    false
-}
-
-fn source_io(err: &hyper::Error) -> Option<&std::io::Error> {
-    let mut next = std::error::Error::source(err);
-    while let Some(e) = next {
-        if let Some(io) = e.downcast_ref::<std::io::Error>() {
-            // hyper wraps what a peer did wrong in an `io::Error` of its own making; TLS does the same with what it
-            // refuses after the handshake.
-            return (io.raw_os_error().is_some() || tls_error(io).is_some()).then_some(io);
-        }
-        next = e.source();
-    }
-    None
 }
