@@ -19,6 +19,7 @@ use crate::base::probe::ProbeCx;
 use crate::collect::dial::{self, Peer};
 use crate::collect::fault::Fault;
 use crate::collect::http::connection::{MAX_HEAD, MAX_HEADERS, fault};
+use crate::collect::http::content::USER_AGENT;
 use crate::collect::tls::TlsSpec;
 use crate::collect::trace::{Trace, phase};
 
@@ -122,7 +123,7 @@ pub async fn get(
     let request = Request::get(target)
         .header(header::HOST, named)
         .header(header::ACCEPT, accept)
-        .header(header::USER_AGENT, "watchdog")
+        .header(header::USER_AGENT, USER_AGENT)
         .body(Empty::new())
         .map_err(|e| bad(&e.to_string()))?;
     let stream = dial::open(&peer, cx, trace).await?;

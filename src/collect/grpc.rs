@@ -10,6 +10,7 @@ use crate::base::BoxFuture;
 use crate::base::outcome::{Outcome, Sample};
 use crate::base::probe::{Collector, ProbeCx};
 use crate::collect::fault::Fault;
+use crate::collect::http::content::USER_AGENT;
 use crate::collect::judge::{Judge, Latency, found};
 use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, TLS_ON_DEMAND};
 use crate::collect::mask::Mask;
@@ -150,7 +151,7 @@ impl GrpcProbe {
         let mut request = Request::post(format!("{scheme}://{}/grpc.health.v1.Health/Check", self.authority))
             .header("content-type", "application/grpc")
             .header("te", "trailers")
-            .header("user-agent", concat!("watchdog/", env!("CARGO_PKG_VERSION")))
+            .header("user-agent", USER_AGENT)
             // At most eight digits (the protocol's `TimeoutValue`).
             .header("grpc-timeout", format!("{}m", cx.remaining().as_millis().clamp(1, 99_999_999)))
             .body(Full::new(Bytes::from(question(&self.service))))

@@ -19,6 +19,7 @@ use crate::base::probe::{Collector, ProbeCx};
 use crate::base::time::Timestamp;
 use crate::collect::dial::{self, Bounded, Peer, Route};
 use crate::collect::fault::Fault;
+use crate::collect::http::content::USER_AGENT;
 use crate::collect::judge::found;
 use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, SCRIPT, TLS};
 use crate::collect::mask::Mask;
@@ -286,8 +287,6 @@ impl WebSocketProbe {
         Ok((socket, chosen.map(|v| found(&String::from_utf8_lossy(v.as_bytes())))))
     }
 }
-
-const USER_AGENT: &str = concat!("watchdog/", env!("CARGO_PKG_VERSION"));
 
 impl Talk for WebSocketProbe {
     type Said = Said;

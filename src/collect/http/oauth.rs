@@ -78,10 +78,7 @@ impl OAuth2 {
             "body" => Ok(true),
             other => Err(format!("`{other}` is neither `header` nor `body`")),
         });
-        let tls = match own.nested("tls") {
-            Some(tls) => TlsSpec::read(tls, Spoken::Any.alpn()),
-            None => Some(TlsSpec::system(Spoken::Any.alpn())),
-        };
+        let tls = TlsSpec::read_always(&mut own, Spoken::Any.alpn());
         let mut form = vec![("grant_type", "client_credentials".to_owned())];
         let scopes: Vec<&str> = scopes.iter().map(Text::value).collect();
         if !scopes.is_empty() {

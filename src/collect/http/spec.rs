@@ -103,10 +103,7 @@ pub fn read_client(fields: &mut Fields<'_>, mask: &mut Mask) -> Option<Client> {
         other => Err(format!("`{other}` is not a version of HTTP that is spoken here")),
     });
     let spoken = spoken.unwrap_or_default();
-    let tls = match fields.nested("tls") {
-        Some(own) => TlsSpec::read(own, spoken.alpn()),
-        None => Some(TlsSpec::system(spoken.alpn())),
-    };
+    let tls = TlsSpec::read_always(fields, spoken.alpn());
     let proxy = Proxy::read(fields, mask).map(Arc::new);
     let max_body = fields.size("max_body", 1..=MAX_BODY).unwrap_or(DEFAULT_BODY);
     let max_body = usize::try_from(max_body).unwrap_or(usize::MAX);
