@@ -1,5 +1,6 @@
 //! What a certificate chain says, for series and for people. Every text in it is the peer's.
 
+pub mod expect;
 pub mod name;
 
 use rustls::pki_types::CertificateDer;
