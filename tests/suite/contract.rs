@@ -93,6 +93,9 @@ async fn hostile_answers_get_the_right_verdict() {
         ("/to-file", "", (Verdict::Down, "redirect_target")),
         ("/as", ", expect: {body: {matches: '(a+)+$'}}", (Verdict::Up, "")),
         ("/deep-json", ", expect: {json: {\"$.x\": 1}}", (Verdict::Down, "json")),
+        ("/as-then-b", ", expect: {body: {matches: '(a+)+$'}}", (Verdict::Down, "body")),
+        ("/nested-json", ", expect: {json: {\"$..a..a..a\": 1}}", (Verdict::Down, "json")),
+        ("/slow-chain/3", "", (Verdict::Up, "")),
     ] {
         let got = run("http", &format!("{{url: \"{}\"{more}}}", evil.url(path)), limit).await;
         assert_eq!((got.verdict, class(&got)), want, "{path}: {:?}", got.reason);
@@ -174,6 +177,36 @@ async fn whatever_never_ends_ends_at_the_deadline_and_says_where() {
         let failed: Vec<_> = got.phases.iter().filter(|p| p.failed).map(|p| &*p.name).collect();
         assert_eq!(failed, [phase], "{text}");
         assert!(got.checks.iter().all(|c| c.ok.is_none()), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_deadline_covers_hops_steps_name_servers_and_proxies() {
+    let evil = Evil::start().await;
+    let hole = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let hole = hole.local_addr().unwrap();
+    let mute = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let mute = mute.local_addr().unwrap();
+    let step = "{url: /slow-chain/0}";
+    let limit = Duration::from_millis(300);
+    // Each part alone takes less than the limit.
+    for (text, want) in [
+        (format!("url: \"{}\"", evil.url("/slow-chain/9")), (Verdict::Down, "timeout")),
+        (
+            format!("url: \"{}\", steps: [{step}, {step}, {step}, {step}, {step}]", evil.url("")),
+            (Verdict::Down, "timeout"),
+        ),
+        (format!("url: \"http://a.example/\", resolver: \"{mute}\""), (Verdict::Unknown, "local_resolver")),
+        (format!("url: \"http://a.example/\", proxy: \"http://{hole}\""), (Verdict::Down, "timeout")),
+        (format!("url: \"https://a.example/\", proxy: \"http://{hole}\""), (Verdict::Down, "timeout")),
+        (format!("url: \"http://a.example/\", proxy: \"socks5://{hole}\""), (Verdict::Down, "timeout")),
+    ] {
+        let probe = probe("http", &format!("{{{text}}}"));
+        let start = Instant::now();
+        let got = probe.collector.probe(&context(limit)).await;
+        let took = start.elapsed();
+        assert_eq!((got.verdict, class(&got)), want, "{text}: {got:?}");
+        assert!(took + Duration::from_millis(20) >= limit && took < limit + SLACK, "{text}: {took:?}");
     }
 }
 

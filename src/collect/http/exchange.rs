@@ -230,7 +230,8 @@ where
     let mut builder = http1::Builder::new();
     builder.max_headers(MAX_HEADERS).max_buf_size(MAX_HEAD);
     let (mut sender, conn) = builder.handshake(TokioIo::new(stream)).await.map_err(|e| fault(&e))?;
-    let mut conn = Driver::new(std::pin::pin!(conn));
+    let conn = std::pin::pin!(conn);
+    let mut conn = Driver::new(conn);
     let response = conn.drive(sender.send_request(request)).await.map_err(|e| fault(&e))?;
     receive(response, &mut conn, max_body, trace, slot).await
 }
@@ -249,7 +250,8 @@ where
     trace.begin(phase::PROCESSING);
     let request = hop.request_h2().map_err(|e| Fault::target("protocol_error", format!("`Host`: {e}")))?;
     let (mut sender, conn) = http2(stream).await?;
-    let mut conn = Driver::new(std::pin::pin!(conn));
+    let conn = std::pin::pin!(conn);
+    let mut conn = Driver::new(conn);
     let response = conn.drive(sender.send_request(request)).await.map_err(|e| fault(&e))?;
     if response.headers().len() > MAX_HEADERS {
         let message = format!("the answer's head has more than {MAX_HEADERS} headers");

@@ -121,7 +121,19 @@ async fn misbehave<S: AsyncWrite + Unpin>(s: &mut S, path: &str) -> std::io::Res
         }
         "/escapes-in-body" => answer("500 Oh", "", b"\x1b]52;c;aGk=\x07\x9b2J\x1b]8;;file:///\x1b\\"),
         "/as" => answer("200 OK", "", "a".repeat(1 << 20).as_bytes()),
+        "/as-then-b" => answer("200 OK", "", ("a".repeat(1 << 20) + "b").as_bytes()),
+        "/nested-json" => {
+            let text = "{\"a\":".repeat(126) + "[" + &"0,".repeat(10_000) + "0]" + &"}".repeat(126);
+            answer("200 OK", "", text.as_bytes())
+        }
         "/deep-json" => answer("200 OK", "", "[".repeat(500_000).as_bytes()),
+        _ if path.starts_with("/slow-chain/") => {
+            sleep(Duration::from_millis(100)).await;
+            match path["/slow-chain/".len()..].parse::<u32>() {
+                Ok(n @ 1..) => redirect(&format!("/slow-chain/{}", n - 1)),
+                _ => answer("200 OK", "", b"the end"),
+            }
+        }
         _ if path.starts_with("/chain/") => match path["/chain/".len()..].parse::<u32>() {
             Ok(n @ 1..) => redirect(&format!("/chain/{}", n - 1)),
             _ => answer("200 OK", "", b"the end"),
