@@ -380,7 +380,7 @@ mod tests {
 
     #[track_caller]
     fn holds(body: &str, path: &str, test: Test, ok: bool) {
-        let check = JsonCheck { path: JsonPath::parse(path).unwrap(), test, name: "n".to_owned() };
+        let check = JsonCheck { path: Path::parse(path).unwrap(), test, name: "n".to_owned() };
         let mut judge = Judge::default();
         check.judge(&parse_json(body.as_bytes(), false), &mut judge);
         assert_eq!(judge.outcome("").checks[0].ok, Some(ok), "{body} {path}");
