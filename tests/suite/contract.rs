@@ -96,6 +96,17 @@ async fn hostile_answers_get_the_right_verdict() {
         ("/as-then-b", ", expect: {body: {matches: '(a+)+$'}}", (Verdict::Down, "body")),
         ("/nested-json", ", expect: {json: {\"$..a..a..a\": 1}}", (Verdict::Down, "json")),
         ("/slow-chain/3", "", (Verdict::Up, "")),
+        ("/bomb-zlib", "", (Verdict::Down, "decode_limit")),
+        ("/bomb-raw", "", (Verdict::Down, "decode_limit")),
+        ("/gzip-twice", "", (Verdict::Down, "decode_limit")),
+        // What is done to the transfer and not undone here is no text.
+        ("/gzip-in-transfer", ", expect: {body: {contains: hello}}", (Verdict::Down, "body")),
+        ("/headers/100", "", (Verdict::Up, "")),
+        ("/headers/101", "", (Verdict::Down, "too_many_headers")),
+        ("/header-flood", "", (Verdict::Down, "too_many_headers")),
+        ("/length-and-chunks", ", expect: {body: {matches: '^hello$'}}", (Verdict::Up, "")),
+        ("/chunked-twice", "", (Verdict::Down, "protocol_error")),
+        ("/nul-in-header", "", (Verdict::Down, "protocol_error")),
     ] {
         let got = run("http", &format!("{{url: \"{}\"{more}}}", evil.url(path)), limit).await;
         assert_eq!((got.verdict, class(&got)), want, "{path}: {:?}", got.reason);

@@ -19,8 +19,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::collect::fault::Fault;
 use crate::collect::tls::refusal::tls_error;
 
-/// Headers of an answer. Real sites stay below 100.
-pub const MAX_HEADERS: usize = 256;
+/// Headers of an answer. Real sites stay below that by far.
+pub const MAX_HEADERS: usize = 100;
 /// Bytes of an answer's head.
 pub const MAX_HEAD: usize = 64 * 1024;
 

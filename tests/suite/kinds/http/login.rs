@@ -9,10 +9,11 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use watchdog::base::clock::Clock;
 use watchdog::base::outcome::{Outcome, Verdict};
+use watchdog::base::policy::Policy;
 use watchdog::base::probe::ProbeCx;
 use watchdog::task::supervisor::Supervisor;
 
-use crate::evil::tls::Authority;
+use crate::evil::tls::{Authority, TlsServer, config};
 use crate::evil::{answer, head};
 use crate::kinds::daemon::{build, probe};
 
@@ -222,6 +223,51 @@ async fn what_a_monitor_says_of_its_own_host_is_for_no_other() {
     let options = format!("{{ca_file: {}, server_name: other.example}}", ca.file.path().display());
     let got = probe("http", &format!("{{url: \"http://{}/\", tls: {options}}}", first.at), LIMIT).await;
     assert_eq!(got.verdict, Verdict::Up, "{got:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_redirect_takes_credentials_along() {
+    let sink = Scripted::start(|_| answer("200 OK", "", br#"{"access_token": "token-of-sink"}"#)).await;
+    let to = format!("Location: http://{}/\r\n", sink.at);
+    // From https to http.
+    let ca = Authority::new();
+    let (cert, key) = ca.sign(|_| {});
+    let tls = TlsServer::saying(config(vec![cert], key), answer("302 Found", &to, b"")).await;
+    let text = format!(
+        "{{url: \"https://localhost:{}/\", ip_version: 4, tls: {{ca_file: {}}}, auth: {{bearer: token-of-home}}, \
+          headers: {{Cookie: sid=cookie-of-home, X-Key: \"${{env:KEY}}\"}}}}",
+        tls.port,
+        ca.file.path().display()
+    );
+    let got = probe("http", &text, LIMIT).await;
+    assert_eq!((got.verdict, sink.count()), (Verdict::Up, 1), "{got:?}");
+    // Who hands out tokens is not followed at all: the request holds the client's secret.
+    let login = Scripted::start(move |_| answer("307 Temporary Redirect", &to, b"")).await;
+    for send in ["header", "body"] {
+        let text = format!(
+            "{{url: \"http://{}/\", auth: {{oauth2: {{token_url: \"http://{}/\", client_id: a, \
+              client_secret: secret-of-home, send: {send}}}}}}}",
+            sink.at, login.at
+        );
+        let got = probe("http", &text, LIMIT).await;
+        assert_eq!((got.verdict, class(&got), sink.count()), (Verdict::Down, "oauth2", 1), "{got:?}");
+    }
+    let seen = sink.seen.lock().unwrap().join("\n").to_lowercase();
+    for word in ["authorization", "cookie", "x-key", "of-home"] {
+        assert!(!seen.contains(word), "{seen}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_leads_to_no_port_that_the_policy_does_not_allow() {
+    let second = Scripted::start(|_| answer("200 OK", "", b"second")).await;
+    let to = format!("Location: http://{}/\r\n", second.at);
+    let first = Scripted::start(move |_| answer("302 Found", &to, b"")).await;
+    let mut cx = ProbeCx::new(tokio::time::Instant::now() + LIMIT, Clock::system().now());
+    let port: u16 = first.at.rsplit(':').next().unwrap().parse().unwrap();
+    cx.policy = Arc::new(Policy { ports: vec![port..=port], ..Policy::default() });
+    let got = build("http", &format!("{{url: \"http://{}/\"}}", first.at)).collector.probe(&cx).await;
+    assert_eq!((class(&got), first.count(), second.count()), ("blocked_address", 1, 0), "{got:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
