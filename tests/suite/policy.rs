@@ -170,3 +170,19 @@ async fn no_kind_reaches_what_the_policy_does_not_allow() {
     assert_eq!(socket.recv(&mut [0; 1]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
     assert_eq!(unix.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }
+
+#[test]
+fn the_main_file_says_which_sockets_may_be_asked() {
+    let place = Place::new();
+    place.write("watchdog.yaml", "policy: {private: deny, sockets: [/run/nowhere/*.sock]}\n");
+    place.write(
+        "monitors.d/a.yaml",
+        "defaults: {interval: 1s, timeout: 900ms, type: unix}\nmonitors:\n\
+         \x20 - {name: other, path: /run/docker.sock}\n  - {name: listed, path: /run/nowhere/a.sock}\n",
+    );
+    let server = place.serve();
+    for (name, want) in [("other", "`policy.sockets` does not allow `/run/docker.sock`"), ("listed", "no such socket")] {
+        wait_for(name, || server.row(name).filter(|row| row["headline"].as_str().is_some_and(|text| text.contains(want))));
+    }
+    assert_eq!(server.stop(), 0);
+}
