@@ -88,7 +88,7 @@ async fn no_spelling_of_an_address_leads_past_the_policy() {
     let port = listener.local_addr().unwrap().port();
     let (names, _tasks) = name_server().await;
     for host in SPELLINGS {
-        let probe = build("tcp", &format!("host: \"{host}:{port}\", resolver: \"{names}\""));
+        let probe = build("tcp", &format!("{{host: \"{host}:{port}\", resolver: \"{names}\"}}"));
         let outcome = probe.collector.probe(&strict()).await;
         let want = if NAMES.contains(&host) { "dns" } else { "blocked_address" };
         assert_ne!(outcome.verdict, Verdict::Up, "{host}");
@@ -162,7 +162,7 @@ async fn no_kind_reaches_what_the_policy_does_not_allow() {
         ("kubernetes", format!("kubeconfig: {}", kubeconfig.display())),
         ("prometheus", format!("url: \"http://{at}/\"")),
     ] {
-        let outcome = build(kind, &text).collector.probe(&strict()).await;
+        let outcome = build(kind, &format!("{{{text}}}")).collector.probe(&strict()).await;
         assert_ne!(outcome.verdict, Verdict::Up, "{kind}: {text}");
         assert_eq!(class(&outcome), "blocked_address", "{kind}: {text}: {outcome:?}");
     }
@@ -177,8 +177,8 @@ fn the_main_file_says_which_sockets_may_be_asked() {
     place.write("watchdog.yaml", "policy: {private: deny, sockets: [/run/nowhere/*.sock]}\n");
     place.write(
         "monitors.d/a.yaml",
-        "defaults: {interval: 1s, timeout: 900ms, type: unix}\nmonitors:\n\
-         \x20 - {name: other, path: /run/docker.sock}\n  - {name: listed, path: /run/nowhere/a.sock}\n",
+        "defaults: {interval: 1s, timeout: 900ms}\nmonitors:\n\
+         \x20 - {name: other, type: unix, path: /run/docker.sock}\n  - {name: listed, type: unix, path: /run/nowhere/a.sock}\n",
     );
     let server = place.serve();
     for (name, want) in [("other", "`policy.sockets` does not allow `/run/docker.sock`"), ("listed", "no such socket")] {

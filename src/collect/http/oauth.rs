@@ -131,17 +131,15 @@ impl OAuth2 {
     /// # Errors
     /// None is to be had.
     pub async fn token(&self, client: &Client, cx: &ProbeCx, trace: &mut Trace) -> Result<Word, Fault> {
-        trace.begin(TOKEN);
+        trace.enter(TOKEN);
         let mut kept = self.token.lock().await;
         if let Some(token) = &*kept
             && Instant::now() < token.until
         {
-            trace.end();
+            trace.leave();
             return Ok(Word { text: token.word.reveal().clone(), was_kept: true });
         }
         *kept = None;
-        trace.end();
-        let before = trace.phases().to_vec();
         let client = Client {
             tls: self.tls.clone(),
             spoken: Spoken::Any,
@@ -160,7 +158,7 @@ impl OAuth2 {
         let token = slot.as_ref().map_or_else(|| Err("no answer".to_owned()), parse);
         let token =
             token.map_err(|why| Fault::target("oauth2", format!("no token from {}: {why}", self.ask.shown())))?;
-        trace.fold(before, TOKEN);
+        trace.leave();
         let text = token.word.reveal().clone();
         *kept = Some(token);
         Ok(Word { text, was_kept: false })

@@ -139,7 +139,7 @@ async fn a_real_etcd_is_asked() {
     let unknown = probe("grpc", &text("nobody.knows.It"), limit).await;
     assert_eq!((unknown.verdict, class(&unknown), code(&unknown)), (Verdict::Down, "grpc_status", 5.0), "{unknown:?}");
     let tls = probe("grpc", &format!("{{host: \"127.0.0.1:{port}\", tls: true}}"), limit).await;
-    assert_eq!((tls.verdict, class(&tls)), (Verdict::Down, "tls_protocol"), "{tls:?}");
+    assert_eq!((tls.verdict, class(&tls)), (Verdict::Down, "tls_handshake"), "{tls:?}");
     server.stop();
     let slow = probe("grpc", &text(""), Duration::from_millis(300)).await;
     assert_eq!((slow.verdict, class(&slow), code(&slow)), (Verdict::Down, "timeout", 4.0), "{slow:?}");

@@ -358,7 +358,7 @@ async fn a_scrape_trusts_no_stranger_unless_it_is_told_to() {
     assert_eq!((strange.verdict, class(&strange)), (Verdict::Down, "cert_untrusted"), "{strange:?}");
     // What then comes is no exposition.
     let taken = probe("prometheus", &format!("{{{url}, tls: {{verify: false}}}}"), LIMIT).await;
-    assert_eq!((taken.verdict, class(&taken)), (Verdict::Down, "exposition"), "{taken:?}");
+    assert_eq!((taken.verdict, class(&taken)), (Verdict::Down, "content_type"), "{taken:?}");
 }
 
 /// A directory that servers which give up their rights can read, with certificate and key.
