@@ -264,16 +264,14 @@ mod tests {
     fn a_secret_that_was_cut_is_hidden_too() {
         let mut mask = Mask::default();
         mask.add("abcdefghij");
-        for (raw, want) in
-            [
-                ("x abcdefghi…", "x ***…"),
-                ("x abcd…", "x ***…"),
-                ("x abc…", "x abc…"),
-                ("x abcd", "x abcd"),
-                ("found: x abcdefgh… (and 2 more)", "found: x ***… (and 2 more)"),
-                ("abcde… and …, abcdef……", "***… and …, ***……"),
-            ]
-        {
+        for (raw, want) in [
+            ("x abcdefghi…", "x ***…"),
+            ("x abcd…", "x ***…"),
+            ("x abc…", "x abc…"),
+            ("x abcd", "x abcd"),
+            ("found: x abcdefgh… (and 2 more)", "found: x ***… (and 2 more)"),
+            ("abcde… and …, abcdef……", "***… and …, ***……"),
+        ] {
             let mut text = raw.to_owned();
             mask.hide(&mut text);
             assert_eq!(text, want);
@@ -301,7 +299,13 @@ mod tests {
     fn a_secret_is_hidden_however_it_is_echoed() {
         let mut mask = Mask::default();
         mask.add("p\"ss w<rd&/é");
-        for echo in ["p\"ss w<rd&/é", "p\\\"ss w<rd&/é", "p&quot;ss w&lt;rd&amp;/é", "p%22ss%20w%3Crd%26%2F%C3%A9", "p%22ss+w%3Crd%26%2F%C3%A9"] {
+        for echo in [
+            "p\"ss w<rd&/é",
+            "p\\\"ss w<rd&/é",
+            "p&quot;ss w&lt;rd&amp;/é",
+            "p%22ss%20w%3Crd%26%2F%C3%A9",
+            "p%22ss+w%3Crd%26%2F%C3%A9",
+        ] {
             let mut text = format!("[{echo}]");
             mask.hide(&mut text);
             assert_eq!(text, "[***]", "{echo}");

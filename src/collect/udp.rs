@@ -267,7 +267,8 @@ mod tests {
                 let _ = socket.send_to(b"login: ", from).await;
             }
         });
-        let got = outcome("udp", &format!("{{host: \"{at}\", steps: [{{send: x}}, {{expect_bytes: 'login: $'}}]}}")).await;
+        let got =
+            outcome("udp", &format!("{{host: \"{at}\", steps: [{{send: x}}, {{expect_bytes: 'login: $'}}]}}")).await;
         assert_eq!(got.verdict, Verdict::Up, "{got:?}");
     }
 

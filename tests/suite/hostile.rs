@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use serde_json::Value;
 use crate::evil::Evil;
 use crate::evil::tls::Authority;
 use crate::server::{Place, Server, wait_for};
+use serde_json::Value;
 
 /// What the server may grow by, in KiB, when its targets turn hostile: a body of the largest default size
 /// (`max_body`, 1 MiB) per monitor, since all may be probed at once,

@@ -129,7 +129,9 @@ async fn no_kind_reaches_what_the_policy_does_not_allow() {
     let dir = tempfile::tempdir().unwrap();
     let kubeconfig = dir.path().join("config");
     let cluster = format!("clusters: [{{name: a, cluster: {{server: \"http://{at}\"}}}}]");
-    let text = format!("{cluster}\ncontexts: [{{name: a, context: {{cluster: a, user: a}}}}]\ncurrent-context: a\nusers: []\n");
+    let text = format!(
+        "{cluster}\ncontexts: [{{name: a, context: {{cluster: a, user: a}}}}]\ncurrent-context: a\nusers: []\n"
+    );
     std::fs::write(&kubeconfig, text).unwrap();
     let unix = std::os::unix::net::UnixListener::bind(dir.path().join("s")).unwrap();
     unix.set_nonblocking(true).unwrap();
@@ -181,8 +183,11 @@ fn the_main_file_says_which_sockets_may_be_asked() {
          \x20 - {name: other, type: unix, path: /run/docker.sock}\n  - {name: listed, type: unix, path: /run/nowhere/a.sock}\n",
     );
     let server = place.serve();
-    for (name, want) in [("other", "`policy.sockets` does not allow `/run/docker.sock`"), ("listed", "no such socket")] {
-        wait_for(name, || server.row(name).filter(|row| row["headline"].as_str().is_some_and(|text| text.contains(want))));
+    for (name, want) in [("other", "`policy.sockets` does not allow `/run/docker.sock`"), ("listed", "no such socket")]
+    {
+        wait_for(name, || {
+            server.row(name).filter(|row| row["headline"].as_str().is_some_and(|text| text.contains(want)))
+        });
     }
     assert_eq!(server.stop(), 0);
 }

@@ -339,10 +339,8 @@ mod tests {
         let port = first.local_addr().unwrap().port();
         let second = tokio::net::TcpListener::bind(("127.0.0.2", port)).await.unwrap();
         let asked = std::sync::atomic::AtomicUsize::new(0);
-        let server = testing::NameServer::start(move |_| {
-            says(asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
-        })
-        .await;
+        let server =
+            testing::NameServer::start(move |_| says(asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed))).await;
         let text = format!("{{host: \"a.example:{port}\", ip_version: 4, resolver: \"{}\"}}", server.at);
         let probe = build("tcp", &text).0.unwrap();
         let mut cx = context(Duration::from_secs(5));

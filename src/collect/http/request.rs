@@ -246,12 +246,7 @@ impl Request {
 }
 
 /// A token as a header's value. Tokens that no header may have were refused.
-async fn bearer(
-    oauth: &OAuth2,
-    run: &mut Run,
-    session: &mut Session<'_>,
-    cx: &ProbeCx,
-) -> Result<HeaderValue, Fault> {
+async fn bearer(oauth: &OAuth2, run: &mut Run, session: &mut Session<'_>, cx: &ProbeCx) -> Result<HeaderValue, Fault> {
     let word = oauth.token(session.client, cx, &mut run.trace).await?;
     session.mask.to_mut().add(&word.text);
     let mut value = HeaderValue::try_from(format!("Bearer {}", word.text))

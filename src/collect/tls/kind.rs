@@ -303,12 +303,7 @@ impl Collector for TlsProbe {
 }
 
 impl TlsProbe {
-    async fn shake(
-        &self,
-        cx: &ProbeCx,
-        trace: &mut Trace,
-        Said { heard, took, .. }: &mut Said,
-    ) -> Result<(), Fault> {
+    async fn shake(&self, cx: &ProbeCx, trace: &mut Trace, Said { heard, took, .. }: &mut Said) -> Result<(), Fault> {
         let stream = self.endpoint.open(cx, trace).await?;
         let host = self.endpoint.peer.host();
         let mut wire = Wire::new(Stream::Plain(stream), heard);

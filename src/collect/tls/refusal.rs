@@ -85,9 +85,7 @@ pub fn late_fault(err: &std::io::Error) -> Option<Fault> {
     let refused = || format!("the peer ended TLS over our client certificate, or the lack of one: {alert:?}");
     Some(match alert {
         AlertDescription::CertificateRequired => alert_fault(alert, true, false),
-        _ if alert_fault(alert, true, true).class() == "tls_client_cert" => {
-            Fault::target("tls_client_cert", refused())
-        }
+        _ if alert_fault(alert, true, true).class() == "tls_client_cert" => Fault::target("tls_client_cert", refused()),
         _ => Fault::target("tls_alert", format!("the peer ended TLS: {alert:?}")),
     })
 }

@@ -114,7 +114,8 @@ async fn misbehave<S: AsyncWrite + Unpin>(s: &mut S, path: &str) -> std::io::Res
             [head.as_bytes(), &body, b"\r\n0\r\n\r\n"].concat()
         }
         "/length-and-chunks" => {
-            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n".to_vec()
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+                .to_vec()
         }
         "/chunked-twice" => {
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n".to_vec()

@@ -157,6 +157,9 @@ async fn a_certificate_that_is_not_trusted_is_told_and_may_be_taken() {
         let got = probe("grpc", &text, Duration::from_secs(5)).await;
         // What is behind TLS speaks HTTP/1.1, and says so too late.
         assert_eq!(got.verdict, Verdict::Down, "{tls}");
-        assert!(class(&got) == want || want != "cert_untrusted" && class(&got) == "connection_closed", "{tls}: {got:?}");
+        assert!(
+            class(&got) == want || want != "cert_untrusted" && class(&got) == "connection_closed",
+            "{tls}: {got:?}"
+        );
     }
 }

@@ -35,7 +35,12 @@ async fn a_real_websocketd_talks() {
     let other = probe("websocket", &text("bad.example", talk), LIMIT).await;
     assert_eq!((other.verdict, class(&other)), (Verdict::Down, "status"), "{other:?}");
     assert!(other.reason.as_ref().unwrap().message.contains("403"), "{other:?}");
-    let wrong = probe("websocket", &text("good.example", ", send: \"a\\n\", expect: {contains: b}"), Duration::from_millis(500)).await;
+    let wrong = probe(
+        "websocket",
+        &text("good.example", ", send: \"a\\n\", expect: {contains: b}"),
+        Duration::from_millis(500),
+    )
+    .await;
     assert_eq!((wrong.verdict, class(&wrong)), (Verdict::Down, "answer"), "{wrong:?}");
     server.stop();
     let slow = probe("websocket", &text("good.example", talk), Duration::from_millis(300)).await;
@@ -55,7 +60,8 @@ async fn peer(first: Vec<u8>, again: Vec<u8>) -> (String, Supervisor) {
             let mut head = Vec::new();
             while !head.ends_with(b"\r\n\r\n") && stream.read_buf(&mut head).await.unwrap_or(0) > 0 {}
             let head = String::from_utf8_lossy(&head).into_owned();
-            let Some(key) = head.lines().find_map(|l| l.to_lowercase().starts_with("sec-websocket-key:").then(|| l[18..].trim()))
+            let Some(key) =
+                head.lines().find_map(|l| l.to_lowercase().starts_with("sec-websocket-key:").then(|| l[18..].trim()))
             else {
                 continue;
             };
@@ -90,7 +96,12 @@ async fn frames_that_are_wrong_get_the_right_verdict() {
         ("a continuation of nothing", vec![0x80, 1, b'x'], vec![], &["protocol_error"]),
         ("no UTF-8", vec![0x81, 2, 0xc3, 0x28], vec![], &["protocol_error"]),
         ("a ping in fragments", vec![0x09, 1, b'x'], vec![], &["protocol_error"]),
-        ("fragments without end", vec![0x01, 1, b'x'], [0x00, 100].into_iter().chain([b'x'; 100]).collect(), &["too_much"]),
+        (
+            "fragments without end",
+            vec![0x01, 1, b'x'],
+            [0x00, 100].into_iter().chain([b'x'; 100]).collect(),
+            &["too_much"],
+        ),
         ("empty fragments without end", vec![0x01, 1, b'x'], [0x00, 0].repeat(1000), &["timeout", "too_much"]),
         ("pings without end", vec![], [0x89, 1, b'x'].repeat(1000), &["timeout"]),
         ("messages without end", vec![], [0x81, 1, b'x'].repeat(1000), &["too_much"]),
@@ -100,7 +111,9 @@ async fn frames_that_are_wrong_get_the_right_verdict() {
     ] {
         let (url, _tasks) = peer(first, again).await;
         let start = tokio::time::Instant::now();
-        let got = probe("websocket", &format!("{{url: \"{url}\", expect: {{contains: never}}}}"), Duration::from_secs(1)).await;
+        let got =
+            probe("websocket", &format!("{{url: \"{url}\", expect: {{contains: never}}}}"), Duration::from_secs(1))
+                .await;
         assert_eq!(got.verdict, Verdict::Down, "{what}");
         assert!(want.contains(&class(&got)), "{what}: {got:?}");
         assert!(start.elapsed() < Duration::from_millis(1_500), "{what}");
