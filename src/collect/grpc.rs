@@ -54,7 +54,6 @@ const DEADLINE_EXCEEDED: usize = 4;
 const UNAVAILABLE: usize = 14;
 
 /// A checked `grpc` monitor.
-#[derive(Debug)]
 struct GrpcProbe {
     endpoint: Endpoint,
     tls: Option<TlsSpec>,
@@ -64,6 +63,13 @@ struct GrpcProbe {
     check: String,
     latency: Latency,
     mask: Mask,
+}
+
+impl std::fmt::Debug for GrpcProbe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // What a reference in the names resolved to may be secret.
+        f.debug_struct("GrpcProbe").field("endpoint", &self.endpoint.shown).finish_non_exhaustive()
+    }
 }
 
 /// The kind.

