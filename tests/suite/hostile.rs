@@ -154,7 +154,6 @@ fn growth(evil: &Evil, path: &str, want: &str) -> u64 {
     assert_eq!(last["reason"]["class"].as_str().unwrap_or(""), want, "{last}");
     let peak = memory(&server, "VmHWM:");
     assert_eq!(server.stop(), 0);
-    println!("{path}: before {before} KiB, peak {peak} KiB");
     peak.saturating_sub(before)
 }
 

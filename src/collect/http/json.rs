@@ -373,7 +373,7 @@ mod tests {
             ("$..*..*..*..*", 0, false),
             ("$..[?count($..*) > 1]", 10_000, false),
         ] {
-            let got = Path::parse(path).unwrap().query(&deep(leaves)).map(|nodes| nodes.len() > 0);
+            let got = Path::parse(path).unwrap().query(&deep(leaves)).map(|nodes| !nodes.is_empty());
             assert_eq!(got.is_ok(), fits, "{path}: {got:?}");
         }
     }

@@ -500,7 +500,7 @@ mod tests {
 
     /// Says one part after the other, with a pause before each, and then stays.
     struct Parts<'a> {
-        parts: std::vec::IntoIter<&'a str>,
+        parts: std::slice::Iter<'a, &'a str>,
         heard: &'a mut Heard,
     }
 
@@ -538,7 +538,7 @@ mod tests {
         let (mut trace, mut spoken) = (Trace::start(), Spoken::default());
         let deadline = Instant::now() + Duration::from_secs(5);
         let (heard, mut progress) = spoken.split();
-        let mut medium = Parts { parts: parts.to_vec().into_iter(), heard };
+        let mut medium = Parts { parts: parts.iter(), heard };
         let handshake = Handshake { tls: None, host: "", now: Timestamp::from_millis(0) };
         let talk = script.speak(&mut medium, &mut progress, handshake, &mut trace);
         let ended = timeout_at(deadline, talk).await;

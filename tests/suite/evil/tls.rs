@@ -97,7 +97,7 @@ impl TlsServer {
     }
 
     async fn with(chain: Vec<CertificateDer<'static>>, key: KeyPair) -> Self {
-        Self::of(config(chain, key)).await
+        Self::of(config(chain, &key)).await
     }
 
     /// Starts one of any making.
@@ -125,7 +125,7 @@ impl TlsServer {
 }
 
 /// A configuration that sends this chain as it is.
-pub fn config(chain: Vec<CertificateDer<'static>>, key: KeyPair) -> rustls::ServerConfig {
+pub fn config(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> rustls::ServerConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -232,7 +232,7 @@ async fn no_redirect_takes_credentials_along() {
     // From https to http.
     let ca = Authority::new();
     let (cert, key) = ca.sign(|_| {});
-    let tls = TlsServer::saying(config(vec![cert], key), answer("302 Found", &to, b"")).await;
+    let tls = TlsServer::saying(config(vec![cert], &key), answer("302 Found", &to, b"")).await;
     let text = format!(
         "{{url: \"https://localhost:{}/\", ip_version: 4, tls: {{ca_file: {}}}, auth: {{bearer: token-of-home}}, \
           headers: {{Cookie: sid=cookie-of-home, X-Key: \"${{env:KEY}}\"}}}}",
