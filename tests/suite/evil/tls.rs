@@ -57,7 +57,7 @@ impl Authority {
     /// Starts a server with such a certificate, which it sends `again` times more.
     pub async fn serve(&self, edit: impl FnOnce(&mut CertificateParams), again: usize) -> TlsServer {
         let (cert, key) = self.sign(edit);
-        TlsServer::with(vec![cert; 1 + again], key).await
+        TlsServer::with(vec![cert; 1 + again], &key).await
     }
 
     /// Starts a server for `name`, valid until the given day.
@@ -68,7 +68,7 @@ impl Authority {
         params.not_before = rcgen::date_time_ymd(2020, 1, 1);
         params.not_after = rcgen::date_time_ymd(until.0, until.1, until.2);
         let cert = params.signed_by(&key, &self.issuer).unwrap();
-        TlsServer::start(cert.der().clone(), key).await
+        TlsServer::start(cert.der().clone(), &key).await
     }
 }
 
@@ -81,7 +81,7 @@ pub async fn self_signed(name: &str) -> (tempfile::NamedTempFile, TlsServer) {
     let cert = params.self_signed(&key).unwrap();
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), cert.pem()).unwrap();
-    (file, TlsServer::start(cert.der().clone(), key).await)
+    (file, TlsServer::start(cert.der().clone(), &key).await)
 }
 
 /// Answers every request with `ok`.
@@ -92,12 +92,12 @@ pub struct TlsServer {
 }
 
 impl TlsServer {
-    async fn start(cert: CertificateDer<'static>, key: KeyPair) -> Self {
+    async fn start(cert: CertificateDer<'static>, key: &KeyPair) -> Self {
         Self::with(vec![cert], key).await
     }
 
-    async fn with(chain: Vec<CertificateDer<'static>>, key: KeyPair) -> Self {
-        Self::of(config(chain, &key)).await
+    async fn with(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Self {
+        Self::of(config(chain, key)).await
     }
 
     /// Starts one of any making.
