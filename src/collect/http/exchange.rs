@@ -233,7 +233,18 @@ where
     let conn = std::pin::pin!(conn);
     let mut conn = Driver::new(conn);
     let response = conn.drive(sender.send_request(request)).await.map_err(|e| fault(&e))?;
+    if chunked(response.headers()) > 1 {
+        // hyper undoes one of them, and the body would not be what was sent (RFC 9112, section 6.1).
+        return Err(Fault::target("protocol_error", "the answer is not HTTP: it is chunked more than once"));
+    }
     receive(response, &mut conn, max_body, trace, slot).await
+}
+
+/// How often the transfer is chunked.
+fn chunked(headers: &HeaderMap) -> usize {
+    let all = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let words = all.flat_map(|v| v.as_bytes().split(|b| *b == b','));
+    words.filter(|word| word.trim_ascii().eq_ignore_ascii_case(b"chunked")).count()
 }
 
 /// The same over HTTP/2.
