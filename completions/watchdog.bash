@@ -5653,7 +5653,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe__subcmd__tls)
-            opts="-c -h --starttls --valid-for --name --issuer --protocol --cipher --fingerprint --chain --ocsp --insecure --server-name --ca-file --client-cert --client-key --tls-min --tls-max --latency-below --degraded-above --set --timeout --glyphs --nagios --config-dir --data-dir --socket --json --color --help"
+            opts="-c -h --starttls --valid-for --name --issuer --protocol --cipher --fingerprint --chain --ocsp --insecure --server-name --ca-file --client-cert --client-key --tls-min --tls-max --ip-version --resolver --connect-to --latency-below --degraded-above --set --timeout --glyphs --nagios --config-dir --data-dir --socket --json --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5719,6 +5719,18 @@ _watchdog() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --ip-version)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resolver)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --latency-below)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -5767,7 +5779,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe__subcmd__udp)
-            opts="-c -h --send --send-line --send-hex --expect-contains --expect-matches --wait --latency-below --degraded-above --set --timeout --glyphs --nagios --config-dir --data-dir --socket --json --color --help"
+            opts="-c -h --send --send-line --send-hex --expect-contains --expect-matches --wait --ip-version --resolver --connect-to --latency-below --degraded-above --set --timeout --glyphs --nagios --config-dir --data-dir --socket --json --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5794,6 +5806,18 @@ _watchdog() {
                     return 0
                     ;;
                 --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ip-version)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resolver)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-to)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

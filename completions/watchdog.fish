@@ -661,6 +661,9 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -l expect-contains -d 'Text that the answer must contain' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -l expect-matches -d 'Regular expression that the answer must match' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -l wait -d 'How long a refusal is waited for when no answer is expected' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -l ip-version -d '`4`, `6`, `prefer4` or `prefer6`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -l resolver -d 'DNS server to ask instead of the system\'s resolver' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -l connect-to -d 'Address to dial, whatever the name says' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -l latency-below -d 'Down when the probe takes this long or longer' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -l degraded-above -d 'Degraded when it takes longer than this' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from udp" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
@@ -771,6 +774,9 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l client-key -d 'PEM file with its private key' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l tls-min -d 'Lowest version of TLS that is offered, `1.2` or `1.3`' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l tls-max -d 'Highest version of TLS that is offered' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l ip-version -d '`4`, `6`, `prefer4` or `prefer6`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l resolver -d 'DNS server to ask instead of the system\'s resolver' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l connect-to -d 'Address to dial, whatever the name says' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l latency-below -d 'Down when the probe takes this long or longer' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l degraded-above -d 'Degraded when it takes longer than this' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from tls" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r

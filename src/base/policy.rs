@@ -18,16 +18,26 @@ pub struct Policy {
     pub public_only: bool,
     /// Programs that may be run; `None` for all.
     pub programs: Option<Vec<Program>>,
+    /// Unix sockets that may be connected to; `None` for all, or for none where only the public Internet is allowed.
+    pub sockets: Option<Vec<Program>>,
 }
 
 impl Policy {
     /// Why no connection may be made to this address, if so. Asked for the very address that is dialled, so
     /// that no name can lead elsewhere.
     pub fn refuses(&self, to: SocketAddr) -> Option<String> {
-        if !self.ports.is_empty() && !self.ports.iter().any(|range| range.contains(&to.port())) {
-            return Some(format!("`policy.ports` does not allow port {}", to.port()));
-        }
-        self.refuses_address(to.ip())
+        self.refuses_port(to.port()).or_else(|| self.refuses_address(to.ip()))
+    }
+
+    /// Why no connection may be made to this port, if so. Zero stands for what has no ports.
+    pub fn refuses_port(&self, port: u16) -> Option<String> {
+        let allowed = port == 0 || self.ports.is_empty() || self.ports.iter().any(|range| range.contains(&port));
+        (!allowed).then(|| format!("`policy.ports` does not allow port {port}"))
+    }
+
+    /// Whether it matters where a name leads.
+    pub fn limits_addresses(&self) -> bool {
+        self.public_only || !self.deny.is_empty()
     }
 
     /// Why nothing may be sent to this address, if so. An address that stands for another one (IPv4 in IPv6, NAT64,
@@ -50,6 +60,18 @@ impl Policy {
         }
         let private = self.public_only && stands_for.iter().flatten().any(|ip| !is_global(*ip));
         private.then(|| format!("{shown} is no address of the public Internet, and `policy.private` is `deny`"))
+    }
+
+    /// Why this Unix socket may not be connected to, if so. What listens there is this machine's, as loopback is.
+    pub fn refuses_socket(&self, path: &str) -> Option<String> {
+        match &self.sockets {
+            Some(list) if list.iter().any(|p| p.matches(path)) => None,
+            Some(_) => Some(format!("`policy.sockets` does not allow `{path}`")),
+            None if self.public_only => {
+                Some(format!("`policy.private` is `deny`, and `policy.sockets` does not allow `{path}`"))
+            }
+            None => None,
+        }
     }
 
     /// Why this program may not be run, if so.
@@ -110,7 +132,7 @@ impl FromStr for Network {
     }
 }
 
-/// A program that may be run: its path, or a pattern of paths. `*` and `?` stand for any text and any character
+/// A program or a socket: its path, or a pattern of paths. `*` and `?` stand for any text and any character
 /// between two `/`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Program(String);
@@ -356,6 +378,22 @@ mod tests {
         check("true", "true", true);
         let none = Policy { programs: Some(Vec::new()), ..Policy::default() };
         assert_eq!(none.refuses_program("true").unwrap(), "`policy.programs` does not allow `true`");
+    }
+
+    #[test]
+    fn sockets_are_of_this_machine() {
+        #[track_caller]
+        fn check(policy: &Policy, path: &str, allowed: bool) {
+            assert_eq!(policy.refuses_socket(path).is_none(), allowed, "{path}");
+        }
+        check(&Policy::default(), "/run/docker.sock", true);
+        check(&strict(), "/run/docker.sock", false);
+        let some = Policy { sockets: Some(vec![Program::new("/run/php/*.sock")]), ..Policy::default() };
+        for policy in [&some, &Policy { public_only: true, ..some.clone() }] {
+            check(policy, "/run/php/fpm.sock", true);
+            check(policy, "/run/docker.sock", false);
+            check(policy, "/run/php/../docker.sock", false);
+        }
     }
 
     #[test]

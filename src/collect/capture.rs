@@ -3,7 +3,7 @@
 //! Nothing here judges: a part that cannot be looked at says why in its text.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::time::timeout_at;
@@ -21,22 +21,49 @@ use crate::collect::trace::Trace;
 const BURST: Burst =
     Burst { count: 5, interval: Duration::from_millis(100), size: 56, ttl: None, dont_fragment: false };
 
+/// The addresses that a probe dialled, as its evidence has them: by the monitor's own way, which may lead elsewhere than
+/// the system's resolver.
+pub fn dialled(evidence: &Evidence) -> Vec<IpAddr> {
+    let named = |title: &str| title.rsplit(": ").next().is_some_and(|t| matches!(t, "address" | "addresses tried"));
+    let last = evidence.items.iter().rfind(|(title, _)| named(title));
+    let parts = last.iter().flat_map(|(_, text)| text.split(", "));
+    parts.filter_map(|part| part.parse::<SocketAddr>().ok()).map(|to| to.ip()).collect()
+}
+
 /// Looks at the way to `host` until `cx.deadline` at the latest.
 pub async fn look(host: &str, cx: &ProbeCx) -> Evidence {
+    look_at(host, &[], cx).await
+}
+
+/// The same where it is known which addresses were dialled.
+pub async fn look_at(host: &str, dialled: &[IpAddr], cx: &ProbeCx) -> Evidence {
     let mut items: Vec<(Cow<'static, str>, String)> = Vec::new();
     let Ok(peer) = Peer::host_alone(host) else { return Evidence { items } };
     let mut trace = Trace::start();
     let ended = timeout_at(cx.deadline, dial::addresses(&peer, &Route::default(), cx, &mut trace)).await;
-    let found = match trace.settle(ended, cx.deadline) {
-        Ok(found) => found,
+    let found: Vec<IpAddr> = match trace.settle(ended, cx.deadline) {
+        Ok(found) => found.iter().map(SocketAddr::ip).collect(),
         Err(fault) => {
             items.push(("resolver".into(), fault.message().to_owned()));
-            return Evidence { items };
+            Vec::new()
         }
     };
-    let list: Vec<String> = found.iter().map(|a| a.ip().to_string()).collect();
-    items.push(("resolver".into(), format!("{}\nin {}", list.join("\n"), Short(trace.elapsed()))));
-    let Some(to) = found.first().map(std::net::SocketAddr::ip) else { return Evidence { items } };
+    let lines = |ips: &[IpAddr]| ips.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    if !found.is_empty() {
+        items.push(("resolver".into(), format!("{}\nin {}", lines(&found), Short(trace.elapsed()))));
+    }
+    if dialled.iter().any(|ip| !found.contains(ip)) {
+        items.push(("dialled instead".into(), lines(dialled)));
+    }
+    let allowed = dialled.first().filter(|to| cx.policy.refuses_address(**to).is_none());
+    match allowed.or(found.first()) {
+        Some(to) => way(*to, items, cx).await,
+        None => Evidence { items },
+    }
+}
+
+/// Adds what there is on the way to an address.
+async fn way(to: IpAddr, mut items: Vec<(Cow<'static, str>, String)>, cx: &ProbeCx) -> Evidence {
     let (ping, path) = tokio::join!(ping(to, cx), path_text(to, cx));
     items.push((format!("ping of {to}").into(), ping));
     items.push((format!("path to {to}").into(), path));
@@ -81,6 +108,20 @@ mod tests {
         let titles: Vec<&str> = seen.items.iter().map(|(title, _)| &**title).collect();
         assert_eq!(titles, ["resolver", "ping of 127.0.0.1", "path to 127.0.0.1"]);
         assert!(seen.items[2].1.contains(" 1  127.0.0.1"), "{seen:?}");
+    }
+
+    #[tokio::test]
+    async fn the_addresses_of_the_probe_are_looked_at_not_those_of_the_name() {
+        let items = [("target", "a.example:80"), ("addresses tried", "127.0.0.2:80, [::1]:80"), ("address", "***")];
+        let items = items.map(|(title, text)| (title.into(), text.to_owned())).to_vec();
+        assert_eq!(dialled(&Evidence { items: items.clone() }), Vec::<IpAddr>::new());
+        let tried = dialled(&Evidence { items: items[..2].to_vec() });
+        assert_eq!(tried, ["127.0.0.2".parse::<IpAddr>().unwrap(), "::1".parse().unwrap()]);
+        let step = vec![("login: address".into(), "127.0.0.3:80".to_owned())];
+        assert_eq!(dialled(&Evidence { items: step }).len(), 1);
+        let seen = look_at(&"a".repeat(64), &tried, &context(Duration::from_secs(5))).await;
+        let titles: Vec<&str> = seen.items.iter().map(|(title, _)| &**title).collect();
+        assert_eq!(titles, ["resolver", "dialled instead", "ping of 127.0.0.2", "path to 127.0.0.2"]);
     }
 
     #[tokio::test]

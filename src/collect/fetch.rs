@@ -15,15 +15,13 @@ use hyper_util::rt::TokioIo;
 use reqwest::Url;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::base::failure::Chain;
 use crate::base::probe::ProbeCx;
 use crate::collect::dial::{self, Peer};
 use crate::collect::fault::Fault;
+use crate::collect::http::connection::{MAX_HEAD, MAX_HEADERS, fault};
+use crate::collect::http::content::USER_AGENT;
 use crate::collect::tls::TlsSpec;
 use crate::collect::trace::{Trace, phase};
-
-/// Bytes of an answer's head.
-const MAX_HEAD: usize = 64 * 1024;
 
 /// What came back. Everything in it is untrusted.
 #[derive(Debug)]
@@ -52,8 +50,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http<S> {
     /// None that depend on the peer: nothing is sent yet.
     pub async fn over(stream: S) -> Result<Self, Fault> {
         let mut builder = http1::Builder::new();
-        builder.max_headers(256).max_buf_size(MAX_HEAD);
-        let (sender, conn) = builder.handshake(TokioIo::new(stream)).await.map_err(|e| http_fault(&e))?;
+        builder.max_headers(MAX_HEADERS).max_buf_size(MAX_HEAD);
+        let (sender, conn) = builder.handshake(TokioIo::new(stream)).await.map_err(|e| fault(&e))?;
         Ok(Self { sender, conn: Some(Box::pin(conn)) })
     }
 
@@ -71,13 +69,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http<S> {
         trace.begin(phase::PROCESSING);
         let Self { sender, conn } = self;
         let mut work = pin!(async move {
-            sender.ready().await.map_err(|e| http_fault(&e))?;
-            let answer = sender.send_request(request).await.map_err(|e| http_fault(&e))?;
+            sender.ready().await.map_err(|e| fault(&e))?;
+            let answer = sender.send_request(request).await.map_err(|e| fault(&e))?;
             trace.begin(phase::TRANSFER);
             let (head, mut body) = answer.into_parts();
             let mut bytes = Vec::new();
             while let Some(frame) = body.frame().await {
-                let Ok(data) = frame.map_err(|e| http_fault(&e))?.into_data() else { continue };
+                let Ok(data) = frame.map_err(|e| fault(&e))?.into_data() else { continue };
                 if bytes.len() + data.len() > max_body {
                     return Err(Fault::target("too_large", format!("the answer has more than {max_body} bytes")));
                 }
@@ -125,7 +123,7 @@ pub async fn get(
     let request = Request::get(target)
         .header(header::HOST, named)
         .header(header::ACCEPT, accept)
-        .header(header::USER_AGENT, "watchdog")
+        .header(header::USER_AGENT, USER_AGENT)
         .body(Empty::new())
         .map_err(|e| bad(&e.to_string()))?;
     let stream = dial::open(&peer, cx, trace).await?;
@@ -137,20 +135,4 @@ pub async fn get(
         "http" => Http::over(stream).await?.ask(request, max_body, trace).await,
         _ => Err(bad("is neither http nor https")),
     }
-}
-
-fn http_fault(err: &hyper::Error) -> Fault {
-    let mut at = std::error::Error::source(err);
-    while let Some(source) = at {
-        if let Some(io) = source.downcast_ref::<std::io::Error>()
-            && io.raw_os_error().is_some()
-        {
-            return Fault::io("reading the answer", io);
-        }
-        at = source.source();
-    }
-    if err.is_incomplete_message() || err.is_closed() || err.is_canceled() {
-        return Fault::target("connection_closed", "the peer closed the connection before its answer was complete");
-    }
-    Fault::target("protocol_error", format!("the answer is not HTTP: {}", Chain(err)))
 }

@@ -10,6 +10,7 @@ use crate::base::BoxFuture;
 use crate::base::outcome::{Outcome, Sample};
 use crate::base::probe::{Collector, ProbeCx};
 use crate::collect::fault::Fault;
+use crate::collect::http::content::USER_AGENT;
 use crate::collect::judge::{Judge, Latency, found};
 use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, TLS_ON_DEMAND};
 use crate::collect::mask::Mask;
@@ -53,7 +54,6 @@ const DEADLINE_EXCEEDED: usize = 4;
 const UNAVAILABLE: usize = 14;
 
 /// A checked `grpc` monitor.
-#[derive(Debug)]
 struct GrpcProbe {
     endpoint: Endpoint,
     tls: Option<TlsSpec>,
@@ -63,6 +63,13 @@ struct GrpcProbe {
     check: String,
     latency: Latency,
     mask: Mask,
+}
+
+impl std::fmt::Debug for GrpcProbe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // What a reference in the names resolved to may be secret.
+        f.debug_struct("GrpcProbe").field("endpoint", &self.endpoint.shown).finish_non_exhaustive()
+    }
 }
 
 /// The kind.
@@ -134,6 +141,8 @@ struct Said {
     /// gRPC's status: number and text.
     code: Option<(usize, String)>,
     serving: Option<usize>,
+    /// The question failed before its time was over.
+    broken: bool,
 }
 
 impl Collector for GrpcProbe {
@@ -148,7 +157,7 @@ impl GrpcProbe {
         let mut request = Request::post(format!("{scheme}://{}/grpc.health.v1.Health/Check", self.authority))
             .header("content-type", "application/grpc")
             .header("te", "trailers")
-            .header("user-agent", concat!("watchdog/", env!("CARGO_PKG_VERSION")))
+            .header("user-agent", USER_AGENT)
             // At most eight digits (the protocol's `TimeoutValue`).
             .header("grpc-timeout", format!("{}m", cx.remaining().as_millis().clamp(1, 99_999_999)))
             .body(Full::new(Bytes::from(question(&self.service))))
@@ -156,12 +165,8 @@ impl GrpcProbe {
         request.headers_mut().extend(self.metadata.clone());
         Ok(request)
     }
-}
 
-impl Talk for GrpcProbe {
-    type Said = Said;
-
-    async fn talk(&self, cx: &ProbeCx, trace: &mut Trace, said: &mut Said) -> Result<(), Fault> {
+    async fn check(&self, cx: &ProbeCx, trace: &mut Trace, said: &mut Said) -> Result<(), Fault> {
         let stream = self.endpoint.open(cx, trace).await?;
         let stream = match &self.tls {
             None => Stream::Plain(stream),
@@ -176,6 +181,16 @@ impl Talk for GrpcProbe {
             said.serving = Some(serving(&said.answer.body)?);
         }
         Ok(())
+    }
+}
+
+impl Talk for GrpcProbe {
+    type Said = Said;
+
+    async fn talk(&self, cx: &ProbeCx, trace: &mut Trace, said: &mut Said) -> Result<(), Fault> {
+        let ended = self.check(cx, trace, said).await;
+        said.broken = ended.as_ref().is_err_and(|fault| fault.class() != "timeout");
+        ended
     }
 
     fn judge(&self, trace: &Trace, said: &Said) -> Outcome {
@@ -213,8 +228,7 @@ impl Talk for GrpcProbe {
             let sample = Sample::new("probe_grpc_healthcheck_response", f64::from(u8::from(is)));
             out.push(sample.label("serving_status", *name));
         }
-        let late = trace.phases().iter().any(|p| p.failed) && trace.peer.is_some();
-        let none = if late { DEADLINE_EXCEEDED } else { UNAVAILABLE };
+        let none = if said.broken { UNAVAILABLE } else { DEADLINE_EXCEEDED };
         let code = said.code.as_ref().map_or(none, |(code, _)| *code);
         out.push(Sample::new("probe_grpc_status_code", code as f64));
     }

@@ -247,6 +247,20 @@ impl TextCheck {
         matches!(self.test, Test::Matches(_) | Test::Avoids(_))
     }
 
+    /// Whether it says what must not be there: that is not known of a text of which only a part was read.
+    pub fn is_absence(&self) -> bool {
+        matches!(self.test, Test::Lacks(_) | Test::Avoids(_))
+    }
+
+    /// Whether it holds for no text that begins with `text`.
+    pub fn is_lost(&self, text: &str) -> bool {
+        match &self.test {
+            Test::Lacks(part) => text.contains(part.as_str()),
+            // What follows may still be found, or undo a match at the end.
+            Test::Contains(_) | Test::Matches(_) | Test::Avoids(_) => false,
+        }
+    }
+
     /// Whether it holds for `text`.
     pub fn holds(&self, text: &str) -> bool {
         match &self.test {

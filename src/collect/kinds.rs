@@ -1,6 +1,11 @@
 //! The table of monitor kinds. A further kind is one file and one row.
 
+use std::sync::Arc;
+
 use crate::collect::kind::Kind;
+use crate::collect::mask::{Mask, Masked};
+use crate::config::catalog::Probe;
+use crate::config::fields::Fields;
 
 /// Every kind, in the order in which documentation lists them.
 pub const KINDS: &[Kind] = &[
@@ -33,6 +38,23 @@ pub const KINDS: &[Kind] = &[
     crate::collect::prometheus::spec::KIND,
 ];
 
+/// Reads the options of a kind. What references in them resolve to is hidden in all that its probes bring back,
+/// whatever the options are for: a target may say what it is expected to say, too.
+pub fn read(kind: &str, fields: &mut Fields<'_>) -> Option<Probe> {
+    let found = KINDS.iter().find(|k| k.name == kind)?;
+    let cx = fields.cx();
+    drop(cx.take_referring());
+    let mut probe = (found.read)(fields)?;
+    let mut mask = Mask::default();
+    for text in cx.take_referring() {
+        mask.add_text(&text);
+    }
+    if !mask.is_empty() {
+        probe.collector = Arc::new(Masked::new(probe.collector, mask));
+    }
+    Some(probe)
+}
+
 /// The kinds as a table in Markdown, each with the page of the guide that says all about it.
 pub fn markdown() -> String {
     let rows =
@@ -47,7 +69,6 @@ pub(crate) mod testing {
 
     use tokio::time::Instant;
 
-    use super::{KINDS, Kind};
     use crate::base::outcome::Outcome;
     use crate::base::probe::ProbeCx;
     use crate::config::catalog::Probe;
@@ -71,8 +92,7 @@ pub(crate) mod testing {
         let root = root.unwrap();
         let cx = Cx::new(Source::new("test.yaml", text), &Fake);
         let mut fields = Fields::of(&cx, &root).unwrap();
-        let Kind { read, .. } = KINDS.iter().find(|k| k.name == kind).unwrap();
-        let probe = read(&mut fields);
+        let probe = super::read(kind, &mut fields);
         fields.node("interval");
         fields.finish();
         let problems = cx.into_problems().into_iter().map(|p| format!("{} ({})", p.message, p.hint)).collect();

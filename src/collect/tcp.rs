@@ -136,6 +136,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_prompt_after_a_long_banner_is_seen_though_the_peer_stays() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut open = Vec::new();
+            while let Ok((mut s, _)) = listener.accept().await {
+                let _ = s.write_all(&[b'x'; 800]).await;
+                tokio::task::yield_now().await;
+                let _ = s.write_all(b"login: ").await;
+                open.push(s);
+            }
+        });
+        let got = outcome("tcp", &format!("{{host: \"{at}\", steps: [{{expect_bytes: 'login: $'}}]}}")).await;
+        assert_eq!(got.verdict, Verdict::Up, "{got:?}");
+    }
+
+    #[tokio::test]
     async fn a_closed_port_is_down_and_says_so() {
         let at = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let got = outcome("tcp", &format!("{{host: \"{at}\"}}")).await;

@@ -44,6 +44,8 @@ pub struct Trace {
     started: Instant,
     phases: Vec<Phase>,
     open: Option<(&'static str, Instant)>,
+    /// Whether the phase that runs stands for all that begin in it.
+    within: bool,
     /// While a name is looked up: whether any name server has answered anything so far.
     pub heard: Option<Arc<AtomicBool>>,
     /// Addresses tried on the current hop, in order.
@@ -61,6 +63,7 @@ impl Trace {
             started: Instant::now(),
             phases: Vec::with_capacity(phase::ALL.len()),
             open: None,
+            within: false,
             heard: None,
             tried: Vec::new(),
             peer: None,
@@ -70,6 +73,9 @@ impl Trace {
 
     /// Ends the phase that runs and begins another.
     pub fn begin(&mut self, name: &'static str) {
+        if self.within {
+            return;
+        }
         let now = Instant::now();
         self.close(now, false);
         self.open = Some((name, now));
@@ -77,6 +83,9 @@ impl Trace {
 
     /// Ends the phase that runs.
     pub fn end(&mut self) {
+        if self.within {
+            return;
+        }
         self.close(Instant::now(), false);
     }
 
@@ -96,6 +105,19 @@ impl Trace {
             }
             None => self.phases.push(Phase { name: Cow::Borrowed(name), took, failed }),
         }
+    }
+
+    /// Begins a phase in which other phases do not count by themselves: what is fetched on the way to a target is not
+    /// the target's own time.
+    pub fn enter(&mut self, name: &'static str) {
+        self.begin(name);
+        self.within = true;
+    }
+
+    /// Ends such a phase.
+    pub fn leave(&mut self) {
+        self.within = false;
+        self.end();
     }
 
     /// Time since the start.
@@ -200,6 +222,26 @@ mod tests {
         assert_eq!(fault.message(), "no answer within 30ms");
         let phases: Vec<_> = trace.take_phases().into_iter().map(|p| (p.name, p.took.as_millis(), p.failed)).collect();
         assert_eq!(phases, [("connect".into(), 20, false), ("processing".into(), 10, true)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn phases_of_a_request_on_the_way_count_as_one() {
+        let mut trace = Trace::start();
+        let pass = async |trace: &mut Trace, name, ms| {
+            trace.begin(name);
+            tokio::time::advance(Duration::from_millis(ms)).await;
+            trace.end();
+        };
+        pass(&mut trace, phase::CONNECT, 1).await;
+        trace.enter("token");
+        pass(&mut trace, phase::CONNECT, 10).await;
+        pass(&mut trace, phase::TRANSFER, 5).await;
+        trace.leave();
+        trace.enter("token");
+        pass(&mut trace, phase::RESOLVE, 3).await;
+        trace.fail();
+        let phases = trace.take_phases().into_iter().map(|p| (p.name, p.took.as_millis(), p.failed));
+        assert_eq!(phases.collect::<Vec<_>>(), [("connect".into(), 1, false), ("token".into(), 18, true)]);
     }
 
     #[test]

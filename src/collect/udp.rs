@@ -14,7 +14,7 @@ use crate::base::outcome::{Outcome, Sample};
 use crate::base::probe::{Collector, ProbeCx};
 use crate::base::time::Timestamp;
 use crate::collect::fault::Fault;
-use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, SCRIPT};
+use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, SCRIPT};
 use crate::collect::mask::Mask;
 use crate::collect::talk::endpoint::Endpoint;
 use crate::collect::talk::script::{Handshake, Medium, Script, Spoken};
@@ -51,6 +51,7 @@ pub const KIND: Kind = Kind {
             Form::One("DURATION"),
             "How long a refusal is waited for when no answer is expected.",
         )],
+        ROUTE,
         LATENCY,
     ],
     read,
@@ -253,6 +254,22 @@ mod tests {
             let got = outcome("udp", &format!("{{host: \"{at}\", {more}}}")).await;
             assert_eq!((got.verdict, got.reason.as_ref().map_or("", |r| &r.class)), want, "{more}: {got:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn the_second_datagram_is_searched_though_it_is_short() {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let at = socket.local_addr().unwrap();
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(async move {
+            while let Ok((_, from)) = socket.recv_from(&mut [0; 10]).await {
+                let _ = socket.send_to(&[b'x'; 800], from).await;
+                let _ = socket.send_to(b"login: ", from).await;
+            }
+        });
+        let got =
+            outcome("udp", &format!("{{host: \"{at}\", steps: [{{send: x}}, {{expect_bytes: 'login: $'}}]}}")).await;
+        assert_eq!(got.verdict, Verdict::Up, "{got:?}");
     }
 
     #[tokio::test]

@@ -78,6 +78,9 @@ impl Talk for UnixProbe {
     type Said = Spoken;
 
     async fn talk(&self, cx: &ProbeCx, trace: &mut Trace, said: &mut Spoken) -> Result<(), Fault> {
+        if let Some(why) = cx.policy.refuses_socket(&self.path.to_string_lossy()) {
+            return Err(Fault::target("blocked_address", why));
+        }
         trace.begin(phase::CONNECT);
         let stream = UnixStream::connect(&self.path).await.map_err(|e| self.refused(&e))?;
         trace.end();
@@ -134,8 +137,12 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::UnixListener;
 
+    use std::sync::Arc;
+    use std::time::Duration;
+
     use crate::base::outcome::Verdict;
-    use crate::collect::kinds::testing::{outcome, problems};
+    use crate::base::policy::{Policy, Program};
+    use crate::collect::kinds::testing::{build, context, outcome, problems};
 
     #[tokio::test]
     async fn a_socket_that_answers_is_up_and_one_that_is_gone_down() {
@@ -160,6 +167,23 @@ mod tests {
         assert_eq!(refused.reason.unwrap().class, "connection_refused");
         let gone = outcome("unix", &format!("{{path: {}/other}}", dir.path().display())).await;
         assert_eq!((gone.verdict, &*gone.reason.unwrap().class), (Verdict::Down, "no_socket"));
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_the_policy_does_not_allow_is_not_connected_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        let listener = UnixListener::bind(&path).unwrap();
+        let (probe, _) = build("unix", &format!("{{path: {}}}", path.display()));
+        let probe = probe.unwrap();
+        let mut cx = context(Duration::from_secs(5));
+        for (sockets, class) in [(None, "blocked_address"), (Some(vec![Program::new(path.to_str().unwrap())]), "")] {
+            cx.policy = Arc::new(Policy { public_only: true, sockets, ..Policy::default() });
+            let got = probe.collector.probe(&cx).await;
+            assert_eq!(got.reason.map_or(String::new(), |r| r.class.into_owned()), class);
+            let came = tokio::time::timeout(Duration::ZERO, listener.accept()).await;
+            assert_eq!(came.is_ok(), class.is_empty());
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::base::probe::{Collector, ProbeCx};
 use crate::base::time::Timestamp;
 use crate::collect::dial::{self, Bounded, Peer, Route};
 use crate::collect::fault::Fault;
+use crate::collect::http::content::USER_AGENT;
 use crate::collect::judge::found;
 use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, SCRIPT, TLS};
 use crate::collect::mask::Mask;
@@ -33,6 +34,9 @@ use crate::config::report::Code;
 
 /// What is sent with a ping and must come back (RFC 6455, section 5.5.3).
 const PING: &[u8] = b"watchdog";
+
+/// Headers that make the upgrade, beside `Sec-WebSocket-…`.
+const RESERVED: [&str; 4] = ["connection", "upgrade", "content-length", "transfer-encoding"];
 
 /// A checked `websocket` monitor.
 #[derive(Debug)]
@@ -78,7 +82,10 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let offered: Vec<String> = fields.texts("subprotocols").iter().map(|t| t.value().to_owned()).collect();
     if !offered.is_empty() {
         match HeaderValue::try_from(offered.join(", ")) {
-            Ok(value) => drop(headers.insert("sec-websocket-protocol", value)),
+            Ok(mut value) => {
+                value.set_sensitive(true);
+                headers.insert("sec-websocket-protocol", value);
+            }
             Err(_) => {
                 let message = "`subprotocols` cannot be sent";
                 fields.error(fields.head(), Code::BadValue, message, "use letters, digits, `.` and `-`");
@@ -118,6 +125,13 @@ fn read_headers(fields: &mut Fields<'_>, mask: &mut Mask) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (entry, text) in fields.pairs("headers") {
         let private = mask.add_text(&text);
+        let key = entry.key.to_ascii_lowercase();
+        if key.starts_with("sec-websocket-") || RESERVED.contains(&key.as_str()) {
+            let message = format!("`{}` is set by the probe itself", entry.key);
+            let hint = "remove this line; for subprotocols there is `subprotocols`";
+            fields.error(entry.key_span, Code::Conflict, message, hint);
+            continue;
+        }
         match (HeaderName::try_from(entry.key.as_str()), HeaderValue::try_from(text.value())) {
             (Ok(name), Ok(mut value)) => {
                 if private || name == http::header::AUTHORIZATION || name == http::header::COOKIE {
@@ -277,8 +291,6 @@ impl WebSocketProbe {
     }
 }
 
-const USER_AGENT: &str = concat!("watchdog/", env!("CARGO_PKG_VERSION"));
-
 impl Talk for WebSocketProbe {
     type Said = Said;
 
@@ -430,6 +442,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_second_message_is_searched_though_it_is_short() {
+        let (url, _tasks) = server().await;
+        let long = "x".repeat(800);
+        let steps = format!("steps: [{{send: {long}}}, {{send: ready}}, {{expect_bytes: 'ready$'}}]");
+        let got = outcome("websocket", &format!("{{url: \"{url}\", {steps}}}")).await;
+        assert_eq!(got.verdict, Verdict::Up, "{got:?}");
+    }
+
+    #[tokio::test]
     async fn what_is_no_websocket_is_down() {
         for (says, want) in [
             (&b""[..], "connection_closed"),
@@ -460,6 +481,15 @@ mod tests {
         let (probe, _) = build("websocket", &format!("{{url: \"ws://{}/\"}}", listener.local_addr().unwrap()));
         let got = probe.unwrap().collector.probe(&context(Duration::from_millis(100))).await;
         assert_eq!((got.verdict, &*got.reason.unwrap().class), (Verdict::Down, "timeout"));
+    }
+
+    #[test]
+    fn no_header_changes_the_upgrade() {
+        for header in ["Sec-WebSocket-Key", "Sec-WebSocket-Protocol", "Upgrade", "connection", "Content-Length"] {
+            let got = problems("websocket", &format!("{{url: \"ws://a/\", headers: {{{header}: x}}}}"));
+            assert!(got[0].contains("set by the probe itself"), "{header}: {got:?}");
+        }
+        assert!(problems("websocket", "{url: \"ws://a/\", headers: {Host: x, Origin: y}}").is_empty());
     }
 
     #[test]

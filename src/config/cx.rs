@@ -30,6 +30,8 @@ pub struct Cx<'a> {
     errors: Cell<usize>,
     dropped: Cell<usize>,
     resolved: RefCell<HashMap<String, Result<String, String>>>,
+    /// Texts with references that were read since they were taken last.
+    referring: RefCell<Vec<Text>>,
 }
 
 impl<'a> Cx<'a> {
@@ -42,6 +44,7 @@ impl<'a> Cx<'a> {
             errors: Cell::new(0),
             dropped: Cell::new(0),
             resolved: RefCell::default(),
+            referring: RefCell::default(),
         }
     }
 
@@ -107,6 +110,11 @@ impl<'a> Cx<'a> {
         problems
     }
 
+    /// Takes the texts with references that were read since the last call: what they resolved to may be secret.
+    pub fn take_referring(&self) -> Vec<Text> {
+        self.referring.take()
+    }
+
     /// The text of a scalar with references resolved; reports and gives `None` when it is something else.
     pub fn text(&self, node: &Node) -> Option<Text> {
         let Some(raw) = node.as_str().filter(|_| !node.is_null()) else {
@@ -120,7 +128,13 @@ impl<'a> Cx<'a> {
             return None;
         };
         match self.expand(raw) {
-            Ok(value) => Some(Text { value, shown: raw.to_owned(), span: node.span }),
+            Ok(value) => {
+                let text = Text { value, shown: raw.to_owned(), span: node.span };
+                if text.is_reference() {
+                    self.referring.borrow_mut().push(text.clone());
+                }
+                Some(text)
+            }
             Err((place, message, hint)) => {
                 self.error(self.part(node.span, place), Code::Unresolved, message, hint);
                 None

@@ -22,6 +22,8 @@ pub fn read(parent: &mut Fields<'_>) -> Arc<Policy> {
     });
     let programs = fields.node("programs").is_some().then(|| fields.texts("programs"));
     let programs = programs.map(|list| list.iter().filter_map(|text| program(&fields, text)).collect());
+    let sockets = fields.node("sockets").is_some().then(|| fields.texts("sockets"));
+    let sockets = sockets.map(|list| list.iter().filter_map(|text| socket(&fields, text)).collect());
     let ports = fields.texts("ports").iter().filter_map(|text| ports(&fields, text)).collect();
     let (mut allow, mut deny) = (Vec::new(), Vec::new());
     if let Some(mut networks) = fields.nested_of("networks", "deny") {
@@ -30,7 +32,7 @@ pub fn read(parent: &mut Fields<'_>) -> Arc<Policy> {
         networks.finish();
     }
     fields.finish();
-    Arc::new(Policy { ports, allow, deny, public_only: public_only.unwrap_or(false), programs })
+    Arc::new(Policy { ports, allow, deny, public_only: public_only.unwrap_or(false), programs, sockets })
 }
 
 fn program(fields: &Fields<'_>, text: &Text) -> Option<Program> {
@@ -39,6 +41,16 @@ fn program(fields: &Fields<'_>, text: &Text) -> Option<Program> {
     if odd {
         let message = format!("`{}` is no path of a program", text.shown());
         fields.error(text.span, Code::BadValue, message, "write e.g. `/usr/lib/nagios/plugins/check_*`");
+        return None;
+    }
+    Some(Program::new(value))
+}
+
+fn socket(fields: &Fields<'_>, text: &Text) -> Option<Program> {
+    let value = text.value();
+    if !value.starts_with('/') || value.split('/').any(|part| matches!(part, "." | "..")) {
+        let message = format!("`{}` is no path of a socket", text.shown());
+        fields.error(text.span, Code::BadValue, message, "write e.g. `/run/php/*.sock`");
         return None;
     }
     Some(Program::new(value))

@@ -178,7 +178,8 @@ impl Captures {
     async fn look(&self, job: Job) -> (Job, Evidence) {
         let cx = ProbeCx { policy: Arc::clone(&job.policy), ..ProbeCx::new(Instant::now() + LOOK, self.clock.now()) };
         let Some(host) = job.monitor.probe.host.clone() else { return (job, Evidence::default()) };
-        let look = timeout_at(cx.deadline, Box::pin(capture::look(&host, &cx))).await;
+        let dialled = capture::dialled(&job.capture.evidence);
+        let look = timeout_at(cx.deadline, Box::pin(capture::look_at(&host, &dialled, &cx))).await;
         (job, look.unwrap_or_default())
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::notification::Notifier;
-use crate::collect::kinds::KINDS;
+use crate::collect::kinds::{self, KINDS};
 use crate::config::catalog::{Catalog, Probe};
 use crate::config::fields::Fields;
 use crate::config::model::Server;
@@ -23,8 +23,7 @@ impl Catalog for Kinds {
     }
 
     fn monitor(&self, kind: &str, fields: &mut Fields<'_>) -> Option<Probe> {
-        let found = KINDS.iter().find(|k| k.name == kind)?;
-        (found.read)(fields)
+        kinds::read(kind, fields)
     }
 
     fn notifier(&self, kind: &str, server: &Server, fields: &mut Fields<'_>) -> Option<Arc<dyn Notifier>> {

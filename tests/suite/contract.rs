@@ -93,6 +93,20 @@ async fn hostile_answers_get_the_right_verdict() {
         ("/to-file", "", (Verdict::Down, "redirect_target")),
         ("/as", ", expect: {body: {matches: '(a+)+$'}}", (Verdict::Up, "")),
         ("/deep-json", ", expect: {json: {\"$.x\": 1}}", (Verdict::Down, "json")),
+        ("/as-then-b", ", expect: {body: {matches: '(a+)+$'}}", (Verdict::Down, "body")),
+        ("/nested-json", ", expect: {json: {\"$..a..a..a\": 1}}", (Verdict::Down, "json")),
+        ("/slow-chain/3", "", (Verdict::Up, "")),
+        ("/bomb-zlib", "", (Verdict::Down, "decode_limit")),
+        ("/bomb-raw", "", (Verdict::Down, "decode_limit")),
+        ("/gzip-twice", "", (Verdict::Down, "decode_limit")),
+        // What is done to the transfer and not undone here is no text.
+        ("/gzip-in-transfer", ", expect: {body: {contains: hello}}", (Verdict::Down, "body")),
+        ("/headers/100", "", (Verdict::Up, "")),
+        ("/headers/101", "", (Verdict::Down, "too_many_headers")),
+        ("/header-flood", "", (Verdict::Down, "too_many_headers")),
+        ("/length-and-chunks", ", expect: {body: {matches: '^hello$'}}", (Verdict::Up, "")),
+        ("/chunked-twice", "", (Verdict::Down, "protocol_error")),
+        ("/nul-in-header", "", (Verdict::Down, "protocol_error")),
     ] {
         let got = run("http", &format!("{{url: \"{}\"{more}}}", evil.url(path)), limit).await;
         assert_eq!((got.verdict, class(&got)), want, "{path}: {:?}", got.reason);
@@ -178,6 +192,36 @@ async fn whatever_never_ends_ends_at_the_deadline_and_says_where() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_deadline_covers_hops_steps_name_servers_and_proxies() {
+    let evil = Evil::start().await;
+    let hole = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let hole = hole.local_addr().unwrap();
+    let mute = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let mute = mute.local_addr().unwrap();
+    let step = "{url: /slow-chain/0}";
+    let limit = Duration::from_millis(300);
+    // Each part alone takes less than the limit.
+    for (text, want) in [
+        (format!("url: \"{}\"", evil.url("/slow-chain/9")), (Verdict::Down, "timeout")),
+        (
+            format!("url: \"{}\", steps: [{step}, {step}, {step}, {step}, {step}]", evil.url("")),
+            (Verdict::Down, "timeout"),
+        ),
+        (format!("url: \"http://a.example/\", resolver: \"{mute}\""), (Verdict::Unknown, "local_resolver")),
+        (format!("url: \"http://a.example/\", proxy: \"http://{hole}\""), (Verdict::Down, "timeout")),
+        (format!("url: \"https://a.example/\", proxy: \"http://{hole}\""), (Verdict::Down, "timeout")),
+        (format!("url: \"http://a.example/\", proxy: \"socks5://{hole}\""), (Verdict::Down, "timeout")),
+    ] {
+        let probe = probe("http", &format!("{{{text}}}"));
+        let start = Instant::now();
+        let got = probe.collector.probe(&context(limit)).await;
+        let took = start.elapsed();
+        assert_eq!((got.verdict, class(&got)), want, "{text}: {got:?}");
+        assert!(took + Duration::from_millis(20) >= limit && took < limit + SLACK, "{text}: {took:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_probe_may_be_dropped_at_any_moment() {
     let evil = Evil::start().await;
     let ca = Authority::new();
@@ -255,6 +299,11 @@ async fn no_secret_is_in_any_part_of_an_outcome() {
         ("heartbeat", "{token: \"${env:TOKEN}\"}".to_owned()),
         ("prometheus", format!("{{url: \"{}?k=${{env:TOKEN}}\", authorization: {{credentials: \"${{env:TOKEN}}\"}}}}", evil.url("/echo"))),
         ("prometheus", format!("{{url: \"http://user:resolved-TOKEN@{}/${{env:TOKEN}}\", params: {{k: \"${{env:TOKEN}}\"}}}}", evil.at)),
+        ("grpc", format!("{{host: \"{}\", service: \"${{env:TOKEN}}\", authority: \"${{env:TOKEN}}\"}}", evil.at)),
+        ("websocket", format!("{{url: \"{}\", subprotocols: [\"${{env:TOKEN}}\"]}}", evil.url("/echo").replace("http", "ws"))),
+        ("http", format!("{{url: \"{}\", expect: {{status: 500, body: {{not_contains: \"${{env:TOKEN}}\"}}}}}}", evil.url("/echo"))),
+        ("http", format!("{{url: \"{}\", expect: {{header: {{X-Sent: \"/^${{env:TOKEN}}/\"}}}}}}", evil.url("/echo"))),
+        ("http", format!("{{url: \"{}\", expect: {{title: \"${{env:TOKEN}}\", json: {{$.a: \"${{env:TOKEN}}\"}}}}}}", evil.url("/echo"))),
     ] {
         let probe = probe(kind, &text);
         assert!(!format!("{probe:?}").contains("resolved-TOKEN"), "{probe:?}");

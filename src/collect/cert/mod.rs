@@ -1,5 +1,6 @@
 //! What a certificate chain says, for series and for people. Every text in it is the peer's.
 
+pub mod expect;
 pub mod name;
 
 use rustls::pki_types::CertificateDer;
@@ -104,6 +105,13 @@ impl Cert {
     /// The certificate itself.
     pub fn der(&self) -> &[u8] {
         &self.der
+    }
+
+    /// Whether this one's key has signed the other.
+    pub fn signed(&self, other: &Self) -> bool {
+        let key = x509_parser::parse_x509_certificate(&self.der);
+        let other = x509_parser::parse_x509_certificate(&other.der);
+        matches!((key, other), (Ok((_, key)), Ok((_, other))) if other.verify_signature(Some(key.public_key())).is_ok())
     }
 
     /// Whether the other names this one as its issuer.
@@ -219,7 +227,8 @@ impl Handshake {
 /// What the peer's chain says, read before anything is trusted. Texts are untrusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CertFacts {
-    /// The certificates as sent, the server's own first; at most ten, without those that are none.
+    /// The certificates as sent, the server's own first; at most ten, without those that are none. Empty when the
+    /// server's own is none.
     pub chain: Vec<Cert>,
     /// How many were sent.
     pub sent: usize,
@@ -240,7 +249,10 @@ pub struct CertFacts {
 impl CertFacts {
     /// Reads a chain, the server's own certificate first. What is not understood is left out.
     pub fn of(chain: &[CertificateDer<'_>], now: Timestamp) -> Self {
-        let read = chain.iter().take(MAX_CHAIN).filter_map(|der| Cert::read(der)).collect();
+        let read: Vec<Option<Cert>> = chain.iter().take(MAX_CHAIN).map(|der| Cert::read(der)).collect();
+        // The certificate after one that cannot be read is not the server's own.
+        let readable = read.first().is_some_and(Option::is_some);
+        let read = if readable { read.into_iter().flatten().collect() } else { Vec::new() };
         Self { chain: read, sent: chain.len(), now, ..Self::default() }
     }
 

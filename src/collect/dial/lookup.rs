@@ -174,10 +174,10 @@ pub(super) async fn ask(servers: &Servers, host: &str, families: Families, heard
     }
     let dns = match &current.dns {
         Some(dns) if !(current.knows_more && is_of_the_house(&name)) => dns,
-        Some(_) | None => return by_system(host, families).await,
+        Some(_) | None => return by_system(host, families, heard).await,
     };
     match over_dns(dns, host, &name, families, heard).await {
-        Err(fault) if current.knows_more && !fault.is_local() => by_system(host, families).await,
+        Err(fault) if current.knows_more && !fault.is_local() => by_system(host, families, heard).await,
         result => result,
     }
 }
@@ -389,7 +389,7 @@ fn fault(host: &str, err: &NetError) -> Fault {
 }
 
 /// Asks the system's own resolver, which knows all that the system knows, on a thread.
-async fn by_system(host: &str, families: Families) -> Result<Asked, Fault> {
+async fn by_system(host: &str, families: Families, heard: &AtomicBool) -> Result<Asked, Fault> {
     let Ok(turn) = Arc::clone(&SYSTEM_LOOKUPS).acquire_owned().await else {
         return Err(Fault::local("local_resolver", "the resolver is shut down"));
     };
@@ -400,8 +400,15 @@ async fn by_system(host: &str, families: Families) -> Result<Asked, Fault> {
         (name.as_str(), 0).to_socket_addrs().map(|found| found.map(|a| a.ip()).collect::<Vec<_>>())
     });
     let mut ips = match lookup.await {
-        Ok(Ok(ips)) => ips,
-        Ok(Err(e)) => return Err(system_fault(host, &e)),
+        Ok(Ok(ips)) => {
+            heard.store(true, Ordering::Relaxed);
+            ips
+        }
+        Ok(Err(e)) => {
+            let fault = system_fault(host, &e);
+            heard.fetch_or(!fault.is_local(), Ordering::Relaxed);
+            return Err(fault);
+        }
         Err(e) => return Err(Fault::local("local_resolver", format!("the lookup did not run: {e}"))),
     };
     ips.retain(|ip| match families {

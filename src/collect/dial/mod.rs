@@ -330,6 +330,46 @@ mod tests {
         assert!(no_connection(&local).is_local());
     }
 
+    /// Probes `a.example` at a port that 127.0.0.1 and 127.0.0.2 listen on, of which the second is denied; gives the
+    /// classes and how many connections each took.
+    async fn rebound(says: impl Fn(usize) -> testing::Says + Send + 'static) -> (Vec<String>, [bool; 2], usize) {
+        use crate::base::policy::Policy;
+        use crate::collect::kinds::testing::{build, context};
+        let first = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = first.local_addr().unwrap().port();
+        let second = tokio::net::TcpListener::bind(("127.0.0.2", port)).await.unwrap();
+        let asked = std::sync::atomic::AtomicUsize::new(0);
+        let server =
+            testing::NameServer::start(move |_| says(asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed))).await;
+        let text = format!("{{host: \"a.example:{port}\", ip_version: 4, resolver: \"{}\"}}", server.at);
+        let probe = build("tcp", &text).0.unwrap();
+        let mut cx = context(Duration::from_secs(5));
+        let deny = vec!["127.0.0.2/32".parse().unwrap()];
+        cx.policy = std::sync::Arc::new(Policy { deny, ..Policy::default() });
+        let mut classes = Vec::new();
+        for _ in 0..2 {
+            let got = probe.collector.probe(&cx).await;
+            classes.push(got.reason.map_or_else(String::new, |r| r.class.into_owned()));
+        }
+        let took = async |listener: &tokio::net::TcpListener| {
+            tokio::time::timeout(Duration::ZERO, listener.accept()).await.is_ok()
+        };
+        (classes, [took(&first).await, took(&second).await], server.asked("a.example."))
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_elsewhere_the_second_time_leads_past_no_policy() {
+        let at = |n| if n == 0 { "127.0.0.1" } else { "127.0.0.2" };
+        let got = rebound(move |n| testing::Says::A(at(n), 0)).await;
+        assert_eq!(got, (vec![String::new(), "blocked_address".to_owned()], [true, false], 2));
+        // One lookup, and its answer is what is dialled: a second one in between would be counted.
+        let kept = rebound(move |n| testing::Says::A(at(n), 60)).await;
+        assert_eq!(kept, (vec![String::new(); 2], [true, false], 1));
+        let both = ["127.0.0.1", "127.0.0.2"].map(|ip| ip.parse().unwrap());
+        let got = rebound(move |_| testing::Says::All(both.to_vec())).await;
+        assert_eq!(got, (vec!["blocked_address".to_owned(); 2], [false, false], 1));
+    }
+
     #[tokio::test]
     async fn the_address_that_answers_wins() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

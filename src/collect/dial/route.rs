@@ -71,6 +71,12 @@ impl Route {
         Self { pinned: None, ..self.clone() }
     }
 
+    /// The same way to another port of the same machine: an address that was given with a port keeps that to itself.
+    #[must_use]
+    pub fn on_other_port(&self) -> Self {
+        Self { pinned: self.pinned.map(|p| Pinned { port: None, ..p }), ..self.clone() }
+    }
+
     /// Whether an address was given.
     pub fn is_pinned(&self) -> bool {
         self.pinned.is_some()

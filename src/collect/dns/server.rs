@@ -68,7 +68,7 @@ impl Server {
                 hop.set_header(CONTENT_TYPE, MEDIA, false);
                 hop.set_header(ACCEPT, MEDIA, false);
                 let peer = hop.peer.clone();
-                let ways = Ways::new(route.clone(), peer.host());
+                let ways = Ways::new(route.clone());
                 let client =
                     Client { tls: https.clone(), spoken: Spoken::Any, proxy: None, max_body: MAX_MESSAGE, ways };
                 (peer, Transport::Https(Box::new(hop), Box::new(client)))

@@ -251,6 +251,9 @@ impl Docker {
     async fn talk(&self, cx: &ProbeCx, trace: &mut Trace, seen: &mut Vec<Container>) -> Result<(), Fault> {
         match &self.place {
             Place::Unix(path) => {
+                if let Some(why) = cx.policy.refuses_socket(&path.to_string_lossy()) {
+                    return Err(Fault::target("blocked_address", why));
+                }
                 trace.begin(phase::CONNECT);
                 let stream = UnixStream::connect(path).await.map_err(|e| match e.kind() {
                     std::io::ErrorKind::NotFound => {

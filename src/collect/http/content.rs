@@ -13,7 +13,8 @@ use crate::config::fields::{Cx, Fields};
 use crate::config::report::Code;
 use crate::config::yaml::{Node, Span, Value};
 
-const USER_AGENT: &str = concat!("watchdog/", env!("CARGO_PKG_VERSION"));
+/// What requests say of us.
+pub const USER_AGENT: &str = concat!("watchdog/", env!("CARGO_PKG_VERSION"));
 
 /// What is said.
 #[derive(Clone, Debug)]

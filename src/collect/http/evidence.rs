@@ -58,7 +58,10 @@ fn head(answer: &Answer) -> String {
             true => without_value(value.as_bytes()),
             false => Cow::Borrowed(value.as_bytes()),
         };
-        text += &format!("{name}: {}\n", String::from_utf8_lossy(cut(&value, MAX_HEAD - text.len())));
+        let shown = cut(&value, MAX_HEAD - text.len());
+        // Without a mark nobody would know, not even who looks for a secret's beginning.
+        let end = if shown.len() < value.len() { "…" } else { "" };
+        text += &format!("{name}: {}{end}\n", String::from_utf8_lossy(shown));
     }
     text
 }

@@ -3,10 +3,8 @@
 //! hyper's connection is driven by the probe itself, in the same task: dropping the probe's future
 //! closes the socket, and nothing outlives it.
 
-use std::future::poll_fn;
-use std::pin::Pin;
+use std::borrow::Cow;
 use std::sync::Arc;
-use std::task::Poll;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, Version, header};
@@ -19,17 +17,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::base::probe::ProbeCx;
 use crate::collect::dial::{self, Route};
 use crate::collect::fault::Fault;
-use crate::collect::http::h2;
+use crate::collect::http::connection::{Driver, MAX_HEAD, MAX_HEADERS, fault, http2};
 use crate::collect::http::hop::Hop;
 use crate::collect::http::proxy::Proxy;
-use crate::collect::tls::refusal::tls_error;
 use crate::collect::tls::{Alpn, TlsSpec, alpn};
 use crate::collect::trace::{Trace, phase};
-
-/// Headers of an answer. Real sites stay below 100.
-pub(super) const MAX_HEADERS: usize = 256;
-/// Bytes of an answer's head.
-pub(super) const MAX_HEAD: usize = 64 * 1024;
 
 /// What came back. Everything in it is untrusted.
 #[derive(Debug)]
@@ -69,8 +61,11 @@ impl Answer {
         }
     }
 
-    /// `Content-Length`, when it says one number.
+    /// `Content-Length`, when it says one number; answers that never have a body need none.
     pub fn content_length(&self) -> Option<u64> {
+        if matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            return Some(0);
+        }
         self.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
     }
 
@@ -117,29 +112,29 @@ pub struct Client {
 /// The way to the monitor's own host, for which an address may be given, and that to all others.
 #[derive(Clone, Debug, Default)]
 pub struct Ways {
-    home: Box<str>,
     route: Route,
+    other_port: Route,
     elsewhere: Route,
 }
 
-impl Client {
-    /// The same for a monitor of this host.
-    #[must_use]
-    pub fn at_home(mut self, host: &str) -> Self {
-        self.ways.home = host.into();
-        self
-    }
-}
-
 impl Ways {
-    /// The ways of a monitor; `home` is its host.
-    pub fn new(route: Route, home: &str) -> Self {
-        Self { home: home.into(), elsewhere: route.elsewhere(), route }
+    /// The ways of a monitor.
+    pub fn new(route: Route) -> Self {
+        Self { other_port: route.on_other_port(), elsewhere: route.elsewhere(), route }
     }
 
-    /// The way to a host.
-    fn to(&self, host: &str) -> &Route {
-        if *self.home == *host { &self.route } else { &self.elsewhere }
+    /// Those of a monitor's request to somebody else.
+    #[must_use]
+    pub fn strangers(&self) -> Self {
+        Self::new(self.elsewhere.clone())
+    }
+
+    fn to(&self, hop: &Hop) -> &Route {
+        match (hop.is_home_host(), hop.is_home_port()) {
+            (true, true) => &self.route,
+            (true, false) => &self.other_port,
+            (false, _) => &self.elsewhere,
+        }
     }
 
     /// The way to any other host.
@@ -179,19 +174,21 @@ pub async fn ask(
     };
     let way = client.ways.elsewhere();
     let stream = match (&client.proxy, &proxied) {
-        (None, _) => dial::open_by(&hop.peer, client.ways.to(hop.peer.host()), cx, trace).await?,
+        (None, _) => dial::open_by(&hop.peer, client.ways.to(hop), cx, trace).await?,
         (Some(proxy), Some(_)) => Box::pin(proxy.connect(hop, way, cx, trace)).await?,
         (Some(proxy), None) => Box::pin(proxy.tunnel(hop, way, cx, trace)).await?,
     };
     let max_body = client.max_body;
     if hop.is_tls() {
-        let stream = client.tls.handshake(stream, &hop.peer, cx.now, trace).await?;
+        // Who we are, and whom to expect, is for the monitor's own host: others get neither.
+        let tls = if hop.is_tls_home() { Cow::Borrowed(&client.tls) } else { Cow::Owned(client.tls.for_strangers()) };
+        let stream = tls.handshake(stream, &hop.peer, cx.now, trace).await?;
         match client.spoken.on(stream.get_ref().1.alpn_protocol())? {
-            Version::HTTP_2 => Box::pin(h2::talk(stream, hop, max_body, trace, slot)).await,
+            Version::HTTP_2 => Box::pin(talk2(stream, hop, max_body, trace, slot)).await,
             _ => talk(stream, hop.request(), max_body, trace, slot).await,
         }
     } else if client.spoken == Spoken::Two {
-        Box::pin(h2::talk(stream, hop, max_body, trace, slot)).await
+        Box::pin(talk2(stream, hop, max_body, trace, slot)).await
     } else {
         talk(stream, proxied.unwrap_or_else(|| hop.request()), max_body, trace, slot).await
     }
@@ -232,9 +229,45 @@ where
     trace.begin(phase::PROCESSING);
     let mut builder = http1::Builder::new();
     builder.max_headers(MAX_HEADERS).max_buf_size(MAX_HEAD);
-    let (mut sender, conn) = builder.handshake(TokioIo::new(stream)).await.map_err(|e| http_fault(&e))?;
-    let mut conn = Driver { conn: std::pin::pin!(conn), done: false };
-    let response = conn.drive(sender.send_request(request)).await.map_err(|e| http_fault(&e))?;
+    let (mut sender, conn) = builder.handshake(TokioIo::new(stream)).await.map_err(|e| fault(&e))?;
+    let conn = std::pin::pin!(conn);
+    let mut conn = Driver::new(conn);
+    let response = conn.drive(sender.send_request(request)).await.map_err(|e| fault(&e))?;
+    if chunked(response.headers()) > 1 {
+        // hyper undoes one of them, and the body would not be what was sent (RFC 9112, section 6.1).
+        return Err(Fault::target("protocol_error", "the answer is not HTTP: it is chunked more than once"));
+    }
+    receive(response, &mut conn, max_body, trace, slot).await
+}
+
+/// How often the transfer is chunked.
+fn chunked(headers: &HeaderMap) -> usize {
+    let all = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let words = all.flat_map(|v| v.as_bytes().split(|b| *b == b','));
+    words.filter(|word| word.trim_ascii().eq_ignore_ascii_case(b"chunked")).count()
+}
+
+/// The same over HTTP/2.
+async fn talk2<S>(
+    stream: S,
+    hop: &Hop,
+    max_body: usize,
+    trace: &mut Trace,
+    slot: &mut Option<Answer>,
+) -> Result<(), Fault>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    trace.begin(phase::PROCESSING);
+    let request = hop.request_h2().map_err(|e| Fault::target("protocol_error", format!("`Host`: {e}")))?;
+    let (mut sender, conn) = http2(stream).await?;
+    let conn = std::pin::pin!(conn);
+    let mut conn = Driver::new(conn);
+    let response = conn.drive(sender.send_request(request)).await.map_err(|e| fault(&e))?;
+    if response.headers().len() > MAX_HEADERS {
+        let message = format!("the answer's head has more than {MAX_HEADERS} headers");
+        return Err(Fault::target("too_many_headers", message));
+    }
     receive(response, &mut conn, max_body, trace, slot).await
 }
 
@@ -242,7 +275,7 @@ where
 ///
 /// # Errors
 /// The body does not come to its end.
-pub(super) async fn receive<C: Future>(
+async fn receive<C: Future>(
     response: Response<Incoming>,
     conn: &mut Driver<'_, C>,
     max_body: usize,
@@ -266,7 +299,7 @@ pub(super) async fn receive<C: Future>(
         regex_failed: None,
     });
     while let Some(frame) = conn.drive(body.frame()).await {
-        let frame = frame.map_err(|e| http_fault(&e))?;
+        let frame = frame.map_err(|e| fault(&e))?;
         let Ok(data) = frame.into_data() else { continue };
         let room = max_body - answer.body.len();
         answer.body.extend_from_slice(&data[..data.len().min(room)]);
@@ -278,76 +311,4 @@ pub(super) async fn receive<C: Future>(
     }
     trace.end();
     Ok(())
-}
-
-/// hyper's connection, polled beside whatever waits for it.
-pub(super) struct Driver<'a, C> {
-    pub(super) conn: Pin<&'a mut C>,
-    pub(super) done: bool,
-}
-
-impl<C: Future> Driver<'_, C> {
-    pub(super) async fn drive<F: Future>(&mut self, work: F) -> F::Output {
-        let mut work = std::pin::pin!(work);
-        poll_fn(|cx| {
-            if let Poll::Ready(output) = work.as_mut().poll(cx) {
-                return Poll::Ready(output);
-            }
-            if self.done {
-                return Poll::Pending;
-            }
-            // The connection's own error reaches `work` through hyper's channel.
-            self.done = self.conn.as_mut().poll(cx).is_ready();
-            work.as_mut().poll(cx)
-        })
-        .await
-    }
-}
-
-pub(super) fn http_fault(err: &hyper::Error) -> Fault {
-    if let Some(io) = source_io(err)
-        && !err.is_parse()
-    {
-        return Fault::io("reading the answer", io);
-    }
-    if err.is_parse_too_large() {
-        let message = format!("the answer's head has more than {MAX_HEADERS} headers or {} KiB", MAX_HEAD / 1024);
-        return Fault::target("too_many_headers", message);
-    }
-    if ends_early(err) || err.is_incomplete_message() || err.is_closed() || err.is_canceled() {
-        return Fault::target("connection_closed", "the peer closed the connection before its answer was complete");
-    }
-    let detail = crate::base::failure::Chain(err).to_string();
-    let message = match detail.strip_prefix("http2 error: ") {
-        Some(detail) => format!("the peer broke HTTP/2 off, or speaks it wrongly: {detail}"),
-        None => format!("the answer is not HTTP: {detail}"),
-    };
-    Fault::target("protocol_error", message)
-}
-
-/// Whether the connection ended within a body whose length was announced, or within HTTP/2.
-fn ends_early(err: &hyper::Error) -> bool {
-    let mut next = std::error::Error::source(err);
-    while let Some(e) = next {
-        let io = e.downcast_ref::<std::io::Error>().or_else(|| e.downcast_ref::<::h2::Error>()?.get_io());
-        let kind = io.map(std::io::Error::kind);
-        if matches!(kind, Some(std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::BrokenPipe)) {
-            return true;
-        }
-        next = e.source();
-    }
-    false
-}
-
-fn source_io(err: &hyper::Error) -> Option<&std::io::Error> {
-    let mut next = std::error::Error::source(err);
-    while let Some(e) = next {
-        if let Some(io) = e.downcast_ref::<std::io::Error>() {
-            // hyper wraps what a peer did wrong in an `io::Error` of its own making; TLS does the same with what it
-            // refuses after the handshake.
-            return (io.raw_os_error().is_some() || tls_error(io).is_some()).then_some(io);
-        }
-        next = e.source();
-    }
-    None
 }

@@ -6,6 +6,7 @@ use http::header;
 
 use crate::base::outcome::Outcome;
 use crate::collect::http::cert::CertCheck;
+use crate::collect::http::decode;
 use crate::collect::http::exchange::Answer;
 use crate::collect::http::header::HeaderCheck;
 use crate::collect::http::json::{JsonCheck, parse_json};
@@ -129,11 +130,14 @@ impl Expect {
             .chain(self.encoding.iter().map(|(_, name)| name.as_str()))
             .chain(self.redirects.iter().map(|(_, name)| name.as_str()))
             .chain(self.final_url.iter().map(|(_, name)| name.as_str()))
-            .chain(self.title.iter().map(|(_, name)| name.as_str()))
-            .chain(self.body.iter().map(TextCheck::name))
-            .chain(self.json.iter().map(JsonCheck::name))
+            .chain(self.body_names())
             .chain(self.latency.names())
             .chain(self.cert.iter().map(CertCheck::name))
+    }
+
+    fn body_names(&self) -> impl Iterator<Item = &str> {
+        let title = self.title.iter().map(|(_, name)| name.as_str());
+        title.chain(self.body.iter().map(TextCheck::name)).chain(self.json.iter().map(JsonCheck::name))
     }
 
     /// Judges everything; the body only when it could be decoded.
@@ -156,8 +160,9 @@ impl Expect {
             let url = case.seen.url.as_str();
             case.judge.hold("redirect", name, want.holds(url), found(url));
         }
-        if decoded {
-            self.judge_body(case);
+        match decoded {
+            true => self.judge_body(case),
+            false => self.body_names().for_each(|name| case.judge.skip(name)),
         }
         if !self.status.allows(code) {
             // blackbox_exporter does not look at the body of an answer that failed already.
@@ -174,15 +179,21 @@ impl Expect {
             return;
         }
         let answer = &mut *case.answer;
+        if let Some(encoding) = decode::unknown(answer) {
+            let why = format!("the body is encoded as `{}`, which is not decoded here", found(&encoding));
+            case.judge.fail("decode", why);
+            self.body_names().for_each(|name| case.judge.skip(name));
+            return;
+        }
         let text = String::from_utf8_lossy(&answer.body);
         if let Some((want, name)) = &self.title {
             let seen = title(&text);
             let ok = seen.as_deref().is_some_and(|t| want.holds(t));
             case.judge.hold("title", name, ok, seen.map_or_else(|| "no title".to_owned(), |t| found(&t)));
         }
-        let mut regex_failed = None;
+        let mut regex_failed = answer.regex_failed;
         for check in &self.body {
-            let ok = check.holds(&text);
+            let ok = check.holds(&text) && !(answer.truncated && check.is_absence());
             if check.is_regex() {
                 regex_failed = Some(regex_failed.unwrap_or(false) || !ok);
             }

@@ -5,10 +5,9 @@ use std::cell::OnceCell;
 
 use http::HeaderName;
 use regex::Regex;
-use serde_json_path::JsonPath;
 
 use crate::collect::http::exchange::Answer;
-use crate::collect::http::json::{parse_json, text_of};
+use crate::collect::http::json::{Path, parse_json, text_of};
 use crate::collect::judge::regex_field;
 use crate::config::fields::Fields;
 use crate::config::report::Code;
@@ -37,7 +36,7 @@ pub struct Extract {
 
 #[derive(Debug)]
 enum Place {
-    Json(JsonPath),
+    Json(Path),
     Header(HeaderName, Option<Regex>),
     Body(Regex),
     Cookie(String),
@@ -77,7 +76,7 @@ impl Extract {
             Place::Json(path) => {
                 let root = json.get_or_init(|| parse_json(&answer.body, answer.truncated));
                 let root = root.as_ref().map_err(Clone::clone)?;
-                let node = path.query(root).first().ok_or("nothing at this path")?;
+                let node = path.query(root)?.first().ok_or("nothing at this path")?;
                 match node {
                     serde_json::Value::Array(_) | serde_json::Value::Object(_) | serde_json::Value::Null => {
                         return Err("what is at this path is not one value".to_owned());
@@ -112,7 +111,7 @@ impl Extract {
 
 impl Place {
     fn read(own: &mut Fields<'_>) -> Option<Self> {
-        let json = own.parse("json", "write a path of RFC 9535 in quotes, e.g. `\"$.token\"`", JsonPath::parse);
+        let json = own.parse("json", "write a path of RFC 9535 in quotes, e.g. `\"$.token\"`", Path::parse);
         let header = own.parse("header", "write e.g. `header: Location`", |t| HeaderName::try_from(t));
         let pattern = regex_field(own, "regex");
         let cookie = own.text("cookie");

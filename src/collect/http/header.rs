@@ -70,8 +70,8 @@ impl HeaderCheck {
 
     /// Judges an answer.
     pub fn judge(&self, case: &mut Judgement<'_>) {
-        let values: Vec<Cow<'_, str>> =
-            case.answer.headers.get_all(&self.header).iter().map(|v| String::from_utf8_lossy(v.as_bytes())).collect();
+        let all = case.answer.headers.get_all(&self.header).iter();
+        let values: Vec<Cow<'_, str>> = all.map(|v| String::from_utf8_lossy(v.as_bytes())).collect();
         let ok = match &self.test {
             Test::Want(want) => values.iter().any(|v| want.holds(v)),
             Test::Contains(part) => values.iter().any(|v| v.contains(part.as_str())),
@@ -82,6 +82,10 @@ impl HeaderCheck {
             None => "no such header".to_owned(),
             Some(first) => found(first),
         };
+        drop(values);
+        if matches!(self.test, Test::Want(Want::Matches(_)) | Test::Lacks(_)) {
+            case.answer.regex_failed = Some(case.answer.regex_failed == Some(true) || !ok);
+        }
         case.judge.hold("header", &self.name, ok, seen);
     }
 }

@@ -1,6 +1,7 @@
 //! One request of a probe: where it goes, what it says, and which of its headers are private.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -11,10 +12,19 @@ use reqwest::Url;
 use crate::collect::dial::Peer;
 use crate::collect::judge::found;
 
+/// Whom a monitor is about: what its options say of TLS and of addresses is meant for it alone.
+#[derive(Debug)]
+struct Home {
+    host: Box<str>,
+    port: u16,
+    tls: bool,
+}
+
 /// One request, ready to be sent any number of times.
 #[derive(Clone)]
 pub struct Hop {
     url: Url,
+    home: Arc<Home>,
     /// Whom to connect to.
     pub peer: Peer,
     method: Method,
@@ -84,8 +94,10 @@ impl Hop {
         let mut headers = HeaderMap::new();
         let host = HeaderValue::try_from(authority).map_err(|e| UrlError::Host(e.to_string()))?;
         headers.insert(header::HOST, host);
+        let home = Home { host: peer.host().into(), port, tls: url.scheme() == "https" };
         Ok(Self {
             url,
+            home: Arc::new(home),
             peer,
             method,
             target,
@@ -103,14 +115,40 @@ impl Hop {
     /// See [`UrlError`].
     pub fn at(&self, url: &str) -> Result<Self, UrlError> {
         let mut hop = Self::new(url, self.method.clone(), self.body.clone())?;
+        hop.home = Arc::clone(&self.home);
         hop.body_is_private = self.body_is_private;
         hop.private.clone_from(&self.private);
-        let own_host =
-            self.headers.get(header::HOST).map(HeaderValue::as_bytes) != Some(authority(&self.url).as_bytes());
+        let own_host = self.has_own_host();
         for (name, value) in self.headers.iter().filter(|(name, _)| own_host || **name != header::HOST) {
             hop.headers.insert(name, value.clone());
         }
         Ok(hop)
+    }
+
+    /// Makes this a hop of the same monitor as `first`.
+    pub fn follow(&mut self, first: &Self) {
+        self.home = Arc::clone(&first.home);
+    }
+
+    /// Whether the monitor's own host is asked.
+    pub fn is_home_host(&self) -> bool {
+        *self.home.host == *self.peer.host()
+    }
+
+    /// Whether that is at the monitor's own port.
+    pub fn is_home_port(&self) -> bool {
+        self.home.port == self.peer.port()
+    }
+
+    /// Whether TLS' options are meant for this hop. Those of a monitor that begins with plain HTTP are for wherever
+    /// its host turns to TLS.
+    pub fn is_tls_home(&self) -> bool {
+        self.is_home_host() && (self.is_home_port() || !self.home.tls)
+    }
+
+    /// Whether `Host` says something else than the address.
+    pub fn has_own_host(&self) -> bool {
+        self.headers.get(header::HOST).map(HeaderValue::as_bytes) != Some(authority(&self.url).as_bytes())
     }
 
     /// Adds a header; a `private` one is not sent to another origin.
@@ -183,6 +221,11 @@ impl Hop {
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.target.clone();
         *request.headers_mut() = self.headers.clone();
+        // Servers wait for the body of these, or refuse them, unless they are told that there is none (RFC 9110,
+        // section 8.6).
+        if self.body.is_empty() && matches!(self.method, Method::POST | Method::PUT | Method::PATCH) {
+            request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         if let Some(cookies) = &self.cookies {
             join_cookies(request.headers_mut(), cookies);
         }
@@ -277,6 +320,16 @@ mod tests {
         assert_eq!(hop.peer.to_string(), "xn--bcher-kva.example:443");
         assert_eq!(hop.target.to_string(), "/a%20b?q=%C3%BC");
         assert!(!hop.identity().contains("pw"));
+    }
+
+    #[test]
+    fn a_body_that_is_expected_and_empty_is_said_to_be() {
+        for (method, want) in [(Method::POST, true), (Method::PUT, true), (Method::PATCH, true), (Method::GET, false)] {
+            let hop = Hop::new("http://a/", method.clone(), Bytes::new()).unwrap();
+            assert_eq!(hop.request().headers().get(header::CONTENT_LENGTH).is_some(), want, "{method}");
+            let hop = Hop::new("http://a/", method, Bytes::from_static(b"x")).unwrap();
+            assert!(!hop.request().headers().contains_key(header::CONTENT_LENGTH));
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use regex::Regex;
 use serde_json::Value;
-use serde_json_path::JsonPath;
+use serde_json_path::{JsonPath, NodeList};
 
 use crate::collect::judge::{Judge, found, regex_field};
 use crate::config::fields::Fields;
@@ -13,9 +13,62 @@ use crate::config::yaml::{Entry, Node, Value as Yaml};
 /// zeros in a body of 2 MB would become 64 MB.
 const MAX_JSON_VALUES: usize = 100_000;
 
+/// Nodes that a path may lead to, counted with repetitions: a tenth of a second of work, and 32 MiB.
+const MAX_NODES: usize = 4_000_000;
+
+/// A path of RFC 9535 that no document makes endless.
+#[derive(Clone, Debug)]
+pub struct Path {
+    path: JsonPath,
+    /// Each `..` leads from every node to all below it: over a document of this depth again and again.
+    descents: u32,
+    /// Each `$` within a filter begins anew for every node.
+    restarts: u32,
+}
+
+impl Path {
+    /// Parses a path.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn parse(text: &str) -> Result<Self, serde_json_path::ParseError> {
+        let count = |part: &str| u32::try_from(text.matches(part).count()).unwrap_or(u32::MAX);
+        Ok(Self { path: JsonPath::parse(text)?, descents: count(".."), restarts: count("$").saturating_sub(1) })
+    }
+
+    /// The nodes that it leads to.
+    ///
+    /// # Errors
+    /// They are too many to be looked at.
+    pub fn query<'v>(&self, root: &'v Value) -> Result<NodeList<'v>, String> {
+        if self.descents > 1 || self.restarts > 0 {
+            let (nodes, depth) = extent(root);
+            let again = depth.saturating_pow(self.descents.saturating_sub(1));
+            let most = nodes.saturating_mul(again).saturating_mul(nodes.saturating_pow(self.restarts));
+            if most > MAX_NODES {
+                return Err(format!("{nodes} values, {depth} deep: too many ways for this path; write fewer `..`"));
+            }
+        }
+        Ok(self.path.query(root))
+    }
+}
+
+/// How many values there are, and how deep they are nested. The parser allows 128 levels.
+fn extent(value: &Value) -> (usize, usize) {
+    let below = |all: &mut dyn Iterator<Item = &Value>| {
+        let sums = all.map(extent).fold((0, 0), |(n, most), (nodes, depth)| (n + nodes, depth.max(most)));
+        (sums.0 + 1, sums.1 + 1)
+    };
+    match value {
+        Value::Array(items) => below(&mut items.iter()),
+        Value::Object(fields) => below(&mut fields.values()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => (1, 1),
+    }
+}
+
 /// `"$.db.status": up`, or `"$.queue": {below: 10}`.
 pub struct JsonCheck {
-    path: JsonPath,
+    path: Path,
     test: Test,
     name: String,
 }
@@ -83,7 +136,10 @@ impl JsonCheck {
             Ok(root) => root,
             Err(why) => return judge.hold("json", &self.name, false, why.clone()),
         };
-        let nodes = self.path.query(root);
+        let nodes = match self.path.query(root) {
+            Ok(nodes) => nodes,
+            Err(why) => return judge.hold("json", &self.name, false, why),
+        };
         let wrong = nodes.iter().find(|v| !self.test.holds(v));
         match (nodes.first(), wrong) {
             (None, _) => judge.hold("json", &self.name, matches!(self.test, Test::Absent), "nothing at this path"),
@@ -93,8 +149,8 @@ impl JsonCheck {
     }
 }
 
-fn parse_path(fields: &Fields<'_>, entry: &Entry) -> Option<JsonPath> {
-    match JsonPath::parse(&entry.key) {
+fn parse_path(fields: &Fields<'_>, entry: &Entry) -> Option<Path> {
+    match Path::parse(&entry.key) {
         Ok(path) => Some(path),
         Err(e) => {
             let message = format!("`{}` is not a JSON path: {e}", entry.key);
@@ -303,9 +359,28 @@ pub fn parse_json(body: &[u8], truncated: bool) -> Result<Value, String> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn no_document_makes_a_path_endless() {
+        let deep = |leaves: usize| {
+            let text = "{\"a\":".repeat(126) + "[" + &"0,".repeat(leaves) + "0]" + &"}".repeat(126);
+            serde_json::from_str::<Value>(&text).unwrap()
+        };
+        for (path, leaves, fits) in [
+            ("$..a", 90_000, true),
+            ("$..a..a", 10_000, true),
+            ("$..a..a..a", 0, true),
+            ("$..a..a..a", 10_000, false),
+            ("$..*..*..*..*", 0, false),
+            ("$..[?count($..*) > 1]", 10_000, false),
+        ] {
+            let got = Path::parse(path).unwrap().query(&deep(leaves)).map(|nodes| !nodes.is_empty());
+            assert_eq!(got.is_ok(), fits, "{path}: {got:?}");
+        }
+    }
+
     #[track_caller]
     fn holds(body: &str, path: &str, test: Test, ok: bool) {
-        let check = JsonCheck { path: JsonPath::parse(path).unwrap(), test, name: "n".to_owned() };
+        let check = JsonCheck { path: Path::parse(path).unwrap(), test, name: "n".to_owned() };
         let mut judge = Judge::default();
         check.judge(&parse_json(body.as_bytes(), false), &mut judge);
         assert_eq!(judge.outcome("").checks[0].ok, Some(ok), "{body} {path}");

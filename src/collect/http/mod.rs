@@ -1,13 +1,14 @@
 //! `type: http`: one request over a new connection, or several steps, timed phase by phase and judged.
 //!
 //! [`spec`] reads the options. [`request`] is one request with its redirects: [`hop`] is what is sent, [`exchange`]
-//! sends it (through a [`proxy`], over [`h2`]), [`redirect`] finds the next hop, [`jar`] keeps cookies between them,
+//! sends it (through a [`proxy`], over a [`connection`]), [`redirect`] finds the next hop, [`jar`] keeps cookies between them,
 //! [`auth`] answers challenges; [`decode`] undoes one content encoding within limits, [`expect`] judges, [`evidence`]
 //! shows what was seen. [`steps`] runs several requests: [`extract`] takes values of one for the [`template`]s of the
 //! next. Connections are never reused: a probe measures what a new visitor gets.
 
 pub mod auth;
 pub mod cert;
+pub mod connection;
 pub mod content;
 pub mod decode;
 pub mod digest;
@@ -16,7 +17,6 @@ pub mod exchange;
 pub mod expect;
 pub mod extract;
 pub mod flags;
-pub mod h2;
 pub mod header;
 pub mod hop;
 pub mod jar;

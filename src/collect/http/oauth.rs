@@ -33,6 +33,9 @@ const UNSAID: Duration = Duration::from_secs(300);
 /// The longest that any is kept.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
+/// The phase in which one is asked for.
+const TOKEN: &str = "token";
+
 /// Where tokens come from.
 #[derive(Debug)]
 pub struct OAuth2 {
@@ -40,6 +43,20 @@ pub struct OAuth2 {
     tls: TlsSpec,
     /// Held while a token is asked for: whoever else needs one waits for the same.
     token: Mutex<Option<Token>>,
+}
+
+/// A token as it is sent.
+pub struct Word {
+    /// The token.
+    pub text: String,
+    /// Whether it was asked for by an earlier probe: it may have been revoked since.
+    pub was_kept: bool,
+}
+
+impl std::fmt::Debug for Word {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Word(was_kept: {})", self.was_kept)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -61,10 +78,7 @@ impl OAuth2 {
             "body" => Ok(true),
             other => Err(format!("`{other}` is neither `header` nor `body`")),
         });
-        let tls = match own.nested("tls") {
-            Some(tls) => TlsSpec::read(tls, Spoken::Any.alpn()),
-            None => Some(TlsSpec::system(Spoken::Any.alpn())),
-        };
+        let tls = TlsSpec::read_always(&mut own, Spoken::Any.alpn());
         let mut form = vec![("grant_type", "client_credentials".to_owned())];
         let scopes: Vec<&str> = scopes.iter().map(Text::value).collect();
         if !scopes.is_empty() {
@@ -112,23 +126,29 @@ impl OAuth2 {
         Some(Self { ask, tls: tls?, token: Mutex::new(None) })
     }
 
-    /// A token that is good for now, asked for over `client`'s road when there is none.
+    /// A token that is good for now, asked for over `client`'s road when there is none: the phase `token`.
     ///
     /// # Errors
     /// None is to be had.
-    pub async fn token(&self, client: &Client, cx: &ProbeCx) -> Result<String, Fault> {
+    pub async fn token(&self, client: &Client, cx: &ProbeCx, trace: &mut Trace) -> Result<Word, Fault> {
+        trace.enter(TOKEN);
         let mut kept = self.token.lock().await;
         if let Some(token) = &*kept
             && Instant::now() < token.until
         {
-            return Ok(token.word.reveal().clone());
+            trace.leave();
+            return Ok(Word { text: token.word.reveal().clone(), was_kept: true });
         }
         *kept = None;
-        let client = Client { tls: self.tls.clone(), spoken: Spoken::Any, max_body: MAX_ANSWER, ..client.clone() };
-        let client = client.at_home("");
-        let mut trace = Trace::start();
+        let client = Client {
+            tls: self.tls.clone(),
+            spoken: Spoken::Any,
+            max_body: MAX_ANSWER,
+            ways: client.ways.strangers(),
+            proxy: client.proxy.clone(),
+        };
         let mut slot = None;
-        exchange::ask(&client, &self.ask, cx, &mut trace, &mut slot).await.map_err(|fault| {
+        exchange::ask(&client, &self.ask, cx, trace, &mut slot).await.map_err(|fault| {
             let message = format!("no token from {}: {}", self.ask.shown(), fault.message());
             match fault.is_local() || fault.class() == "blocked_address" {
                 true => fault.with_message(message),
@@ -138,9 +158,10 @@ impl OAuth2 {
         let token = slot.as_ref().map_or_else(|| Err("no answer".to_owned()), parse);
         let token =
             token.map_err(|why| Fault::target("oauth2", format!("no token from {}: {why}", self.ask.shown())))?;
-        let word = token.word.reveal().clone();
+        trace.leave();
+        let text = token.word.reveal().clone();
         *kept = Some(token);
-        Ok(word)
+        Ok(Word { text, was_kept: false })
     }
 
     /// Forgets a token that was refused.

@@ -11,6 +11,7 @@ use http_body_util::Full;
 use reqwest::Url;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::base::policy::Policy;
 use crate::base::probe::ProbeCx;
 use crate::base::secret::Secret;
 use crate::collect::dial::{self, Bounded, Peer, Route};
@@ -63,7 +64,8 @@ impl Proxy {
     fn parse(text: &Text, mask: &mut Mask) -> Result<Self, String> {
         let url = Url::parse(text.value().trim()).map_err(|e| format!("is not a URL: {e}"))?;
         let decode = |t: &str| percent_encoding::percent_decode_str(t).decode_utf8_lossy().into_owned();
-        let login = url.password().map(|password| (decode(url.username()), decode(password)));
+        let login = (!url.username().is_empty() || url.password().is_some())
+            .then(|| (decode(url.username()), decode(url.password().unwrap_or(""))));
         if let Some((_, password)) = &login {
             mask.add(password);
         }
@@ -99,10 +101,7 @@ impl Proxy {
     /// # Errors
     /// The proxy takes no connection, or the target is one that may not be asked.
     pub async fn connect(&self, hop: &Hop, way: &Route, cx: &ProbeCx, trace: &mut Trace) -> Result<Bounded, Fault> {
-        // Where a name leads is the proxy's to find out; what is written as an address is checked here.
-        if let Ok(ip) = hop.peer.host().parse::<IpAddr>()
-            && let Some(why) = cx.policy.refuses(SocketAddr::new(ip, hop.peer.port()))
-        {
+        if let Some(why) = refuses(&hop.peer, &cx.policy) {
             return Err(Fault::target("blocked_address", why));
         }
         dial::open_by(&self.peer, way, cx, trace).await.map_err(|fault| {
@@ -223,6 +222,20 @@ impl Proxy {
     }
 }
 
+/// Why a proxy may not be asked for a target. Where a name leads is for the proxy to find out: nothing that is checked
+/// here would hold there.
+fn refuses(target: &Peer, policy: &Policy) -> Option<String> {
+    let of_name = || {
+        let host = target.host();
+        let why = "a proxy looks it up, and `policy` limits addresses";
+        policy.limits_addresses().then(|| format!("where `{host}` leads is not known here: {why}"))
+    };
+    policy.refuses_port(target.port()).or_else(|| match target.host().parse::<IpAddr>() {
+        Ok(ip) => policy.refuses(SocketAddr::new(ip, target.port())),
+        Err(_) => of_name(),
+    })
+}
+
 impl std::fmt::Display for Proxy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let scheme = match self.speaks {
@@ -260,5 +273,41 @@ fn reply_name(reply: u8) -> &'static str {
         7 => "it knows no CONNECT",
         8 => "it knows no such address",
         _ => "a failure that SOCKS5 does not define",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_without_a_password_is_one() {
+        use crate::collect::kinds::testing::build;
+        let text = |proxy: &str| format!("{{url: \"http://a/\", proxy: \"{proxy}\"}}");
+        let (_, problems) = build("http", &text("socks5://user@p:1"));
+        assert!(problems[0].contains("empty or longer"), "{problems:?}");
+        let (probe, problems) = build("http", &text("http://user@p:1"));
+        assert_eq!(problems, Vec::<String>::new());
+        assert!(format!("{:?}", probe.unwrap()).contains("authorization: Some"));
+    }
+
+    #[test]
+    fn no_proxy_leads_past_the_policy() {
+        #[track_caller]
+        fn check(policy: &Policy, target: &str, refused: bool) {
+            assert_eq!(refuses(&Peer::parse(target).unwrap(), policy).is_some(), refused, "{target}");
+        }
+        let ports = Policy { ports: vec![443..=443], ..Policy::default() };
+        check(&ports, "a.example:443", false);
+        check(&ports, "a.example:80", true);
+        check(&ports, "10.0.0.1:443", false);
+        let public = Policy { public_only: true, ..Policy::default() };
+        let deny = Policy { deny: vec!["10.0.0.0/8".parse().unwrap()], ..Policy::default() };
+        for policy in [&public, &deny] {
+            check(policy, "a.example:443", true);
+            check(policy, "10.0.0.1:443", true);
+            check(policy, "[::ffff:10.0.0.1]:443", true);
+            check(policy, "8.8.8.8:443", false);
+        }
     }
 }

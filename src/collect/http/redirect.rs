@@ -33,6 +33,7 @@ pub fn next(hop: &Hop, answer: &Answer, mask: &Mask) -> Result<Option<Hop>, Faul
     let same_origin = url.origin() == hop.url().origin();
     let method = if keeps_method { hop.method().clone() } else { Method::GET };
     let mut next = Hop::from_url(url, method, Bytes::new()).map_err(|e| refuse(&e.to_string()))?;
+    next.follow(hop);
     if keeps_method {
         if hop.has_private_body() && !same_origin {
             return Err(refuse("would take the secrets of the body to another origin"));
@@ -41,7 +42,9 @@ pub fn next(hop: &Hop, answer: &Answer, mask: &Mask) -> Result<Option<Hop>, Faul
     }
     for (name, value, private) in hop.headers() {
         let describes_body = matches!(*name, header::CONTENT_TYPE | header::CONTENT_ENCODING);
-        if name == header::HOST || (!keeps_method && describes_body) || (private && !same_origin) {
+        // A name that stands in for the address is that of the origin alone.
+        let of_address = name == header::HOST && !(same_origin && hop.has_own_host());
+        if of_address || (!keeps_method && describes_body) || (private && !same_origin) {
             continue;
         }
         next.set_header(name.clone(), value.clone(), private);
@@ -121,6 +124,43 @@ mod tests {
         check(307, "https://b.example/y", Some("redirect_target"));
         check(308, "http://a.example/y", Some("redirect_target"));
         check(302, "https://b.example/y", None);
+    }
+
+    #[test]
+    fn what_is_said_of_tls_is_meant_for_the_first_origin() {
+        #[track_caller]
+        fn check(first: &str, locations: &[&str], want: bool) {
+            let mut at = hop(first, Method::GET);
+            for location in locations {
+                at = next(&at, &answer(302, location), &Mask::default()).unwrap().unwrap();
+            }
+            assert_eq!(at.is_tls_home(), want, "{first} {locations:?}");
+        }
+        check("https://a/", &[], true);
+        check("https://a/", &["/b", "https://a:443/c"], true);
+        check("https://a/", &["https://b/"], false);
+        check("https://a/", &["https://a:8443/"], false);
+        check("https://a/", &["https://b/", "https://a/"], true);
+        check("http://a/", &["https://a/"], true);
+        check("http://a/", &["https://b/"], false);
+    }
+
+    #[test]
+    fn a_host_of_its_own_stays_with_its_origin() {
+        #[track_caller]
+        fn check(own: Option<&'static str>, location: &str, want: &str) {
+            let mut hop = hop("http://10.0.0.5/x", Method::GET);
+            if let Some(own) = own {
+                hop.set_header(header::HOST, HeaderValue::from_static(own), false);
+            }
+            let next = next(&hop, &answer(302, location), &Mask::default()).unwrap().unwrap();
+            assert_eq!(next.request().headers()[header::HOST], want, "{location}");
+        }
+        check(Some("shop.example"), "/login", "shop.example");
+        check(Some("shop.example"), "http://10.0.0.5/login", "shop.example");
+        check(Some("shop.example"), "http://10.0.0.6/login", "10.0.0.6");
+        check(Some("shop.example"), "http://10.0.0.5:81/login", "10.0.0.5:81");
+        check(None, "/login", "10.0.0.5");
     }
 
     #[test]

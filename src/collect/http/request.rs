@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::StatusCode;
 use http::header::{self, HeaderValue};
 use reqwest::Url;
 use tokio::time::timeout_at;
@@ -19,6 +20,7 @@ use crate::collect::http::exchange::{self, Answer, Client};
 use crate::collect::http::expect::{Expect, Judgement};
 use crate::collect::http::hop::Hop;
 use crate::collect::http::jar::Jar;
+use crate::collect::http::oauth::{OAuth2, Word};
 use crate::collect::http::{decode, evidence, redirect};
 use crate::collect::judge::{Judge, unjudged};
 use crate::collect::mask::Mask;
@@ -67,7 +69,7 @@ pub struct Run {
     pub answer: Option<Answer>,
     /// Whether a challenge was answered.
     challenged: bool,
-    token: Option<String>,
+    token: Option<Word>,
 }
 
 impl Run {
@@ -118,13 +120,11 @@ impl Request {
             run.answer = None;
             let hop = run.hop.as_ref().unwrap_or(&self.first);
             exchange::ask(session.client, hop, cx, &mut run.trace, &mut run.answer).await?;
-            let Some(answer) = &run.answer else { return Ok(()) };
             if let Some(auth) = &self.auth
                 && home.as_ref() == Some(&hop.url().origin())
-                && let Some(mut next) =
-                    Box::pin(challenged(auth, hop, answer, run.challenged, run.token.as_deref())).await
+                && let Some(mut next) = Box::pin(self.challenged(auth, run, session, cx)).await?
             {
-                if let Some(jar) = &mut session.jar {
+                if let (Some(jar), Some(answer)) = (&mut session.jar, &run.answer) {
                     jar.store(next.url(), &answer.headers);
                     next.set_cookies(jar.header(next.url()));
                 }
@@ -132,6 +132,8 @@ impl Request {
                 run.hop = Some(next);
                 continue;
             }
+            let hop = run.hop.as_ref().unwrap_or(&self.first);
+            let Some(answer) = &run.answer else { return Ok(()) };
             if self.max_redirects == 0 {
                 return Ok(());
             }
@@ -169,18 +171,47 @@ impl Request {
             hop.set_body(body, true);
         }
         if let Some(Auth::OAuth2(oauth)) = self.auth.as_deref() {
-            run.trace.begin("token");
-            let word = oauth.token(session.client, cx).await?;
-            run.trace.end();
-            session.mask.to_mut().add(&word);
+            let value = bearer(oauth, run, session, cx).await?;
             let hop = run.hop.get_or_insert_with(|| self.first.clone());
-            if let Ok(mut value) = HeaderValue::try_from(format!("Bearer {word}")) {
-                value.set_sensitive(true);
-                hop.set_header(header::AUTHORIZATION, value, true);
-            }
-            run.token = Some(word);
+            hop.set_header(header::AUTHORIZATION, value, true);
         }
         Ok(())
+    }
+
+    /// The next request after a `401`, when there is an answer to it. A token that was refused is forgotten; if it
+    /// was an old one, a new one may do.
+    async fn challenged(
+        &self,
+        auth: &Auth,
+        run: &mut Run,
+        session: &mut Session<'_>,
+        cx: &ProbeCx,
+    ) -> Result<Option<Hop>, Fault> {
+        let hop = run.hop.as_ref().unwrap_or(&self.first);
+        let Some(answer) = run.answer.as_ref().filter(|a| a.status == StatusCode::UNAUTHORIZED) else {
+            return Ok(None);
+        };
+        let mut next = hop.clone();
+        let value = match auth {
+            Auth::Digest(digest) if !run.challenged => {
+                let cnonce = format!("{:032x}", fastrand::u128(..));
+                let uri = hop.target().to_string();
+                digest.answer(&answer.headers, hop.method().as_str(), &uri, &cnonce)
+            }
+            Auth::OAuth2(oauth) => {
+                let Some(word) = &run.token else { return Ok(None) };
+                oauth.forget(&word.text).await;
+                match word.was_kept && !run.challenged {
+                    true => Some(bearer(oauth, run, session, cx).await?),
+                    false => None,
+                }
+            }
+            Auth::Digest(_) | Auth::Header(_) => None,
+        };
+        Ok(value.map(|value| {
+            next.set_header(header::AUTHORIZATION, value, true);
+            next
+        }))
     }
 
     async fn judge(&self, cx: &ProbeCx, run: &mut Run, max_body: usize) -> Outcome {
@@ -214,26 +245,15 @@ impl Request {
     }
 }
 
-/// The next request after a `401`, when there is an answer to it. A token that was refused is forgotten.
-async fn challenged(auth: &Auth, hop: &Hop, answer: &Answer, again: bool, token: Option<&str>) -> Option<Hop> {
-    if answer.status != http::StatusCode::UNAUTHORIZED {
-        return None;
-    }
-    match auth {
-        Auth::Digest(digest) if !again => {
-            let cnonce = format!("{:032x}", fastrand::u128(..));
-            let uri = hop.target().to_string();
-            let value = digest.answer(&answer.headers, hop.method().as_str(), &uri, &cnonce)?;
-            let mut next = hop.clone();
-            next.set_header(header::AUTHORIZATION, value, true);
-            Some(next)
-        }
-        Auth::OAuth2(oauth) => {
-            oauth.forget(token?).await;
-            None
-        }
-        Auth::Digest(_) | Auth::Header(_) => None,
-    }
+/// A token as a header's value. Tokens that no header may have were refused.
+async fn bearer(oauth: &OAuth2, run: &mut Run, session: &mut Session<'_>, cx: &ProbeCx) -> Result<HeaderValue, Fault> {
+    let word = oauth.token(session.client, cx, &mut run.trace).await?;
+    session.mask.to_mut().add(&word.text);
+    let mut value = HeaderValue::try_from(format!("Bearer {}", word.text))
+        .map_err(|_| Fault::target("oauth2", "the token has characters that none may have"))?;
+    value.set_sensitive(true);
+    run.token = Some(word);
+    Ok(value)
 }
 
 /// Reads a body off the async threads.
@@ -290,8 +310,8 @@ fn samples(run: &Run, hop: &Hop, out: &mut Vec<Sample>) {
         });
     }
     out.push(Sample::new("probe_http_redirects", run.redirects as f64));
-    out.push(Sample::new("probe_http_ssl", if hop.is_tls() { 1.0 } else { 0.0 }));
-    // Without an answer the same series are there, all of them 0: that is how dashboards know them.
+    out.push(Sample::new("probe_http_ssl", if hop.is_tls() && run.answer.is_some() { 1.0 } else { 0.0 }));
+    // blackbox_exporter has these as 0 without an answer, and the others below not at all.
     let answer = run.answer.as_ref();
     let of = |value: fn(&Answer) -> f64| answer.map_or(0.0, value);
     out.push(Sample::new("probe_http_status_code", of(|a| f64::from(a.status.as_u16()))));

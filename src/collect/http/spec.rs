@@ -66,7 +66,6 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         return None;
     }
     let at = request.first.peer.host().to_owned();
-    let client = client.at_home(&at);
     let probe = HttpProbe { client, request, cookies, mask };
     Some(Probe::new("http", shown_url(&url), probe).at(&at))
 }
@@ -92,7 +91,6 @@ fn read_steps(
     let first = steps.first()?;
     let (target, at) = (first.target().to_owned(), first.host().to_owned());
     let target = base.as_ref().map_or(target, shown_url);
-    let client = client.at_home(&at);
     let probe = StepsProbe { client, steps, cookies, latency, mask };
     Some(Probe::new("http", target, probe).at(&at))
 }
@@ -105,10 +103,7 @@ pub fn read_client(fields: &mut Fields<'_>, mask: &mut Mask) -> Option<Client> {
         other => Err(format!("`{other}` is not a version of HTTP that is spoken here")),
     });
     let spoken = spoken.unwrap_or_default();
-    let tls = match fields.nested("tls") {
-        Some(own) => TlsSpec::read(own, spoken.alpn()),
-        None => Some(TlsSpec::system(spoken.alpn())),
-    };
+    let tls = TlsSpec::read_always(fields, spoken.alpn());
     let proxy = Proxy::read(fields, mask).map(Arc::new);
     let max_body = fields.size("max_body", 1..=MAX_BODY).unwrap_or(DEFAULT_BODY);
     let max_body = usize::try_from(max_body).unwrap_or(usize::MAX);
@@ -117,8 +112,7 @@ pub fn read_client(fields: &mut Fields<'_>, mask: &mut Mask) -> Option<Client> {
         let message = "`connect_to` has no effect with a `proxy`, which looks the name up itself";
         fields.error(fields.head(), Code::Conflict, message, "remove one of the two");
     }
-    // Which host is the monitor's own is known later.
-    Some(Client { tls: tls?, spoken, proxy, max_body, ways: Ways::new(route, "") })
+    Some(Client { tls: tls?, spoken, proxy, max_body, ways: Ways::new(route) })
 }
 
 /// `redirects` and `follow`.

@@ -10,7 +10,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Method;
 use http::header::{self, HeaderName, HeaderValue};
-use reqwest::Url;
 use tokio::time::timeout_at;
 
 use crate::base::BoxFuture;
@@ -96,7 +95,7 @@ pub fn read(fields: &mut Fields<'_>, shared: &Shared<'_>, mask: &mut Mask) -> Ve
             let message = format!("two steps are called `{name}`");
             own.error(own.head(), Code::Conflict, message, "give each a `name` of its own");
         }
-        let home = steps.first().map(|s| s.request.first.url().clone());
+        let home = steps.first().map(|s| s.request.first.clone());
         if let Some(step) = Step::read(&mut own, name, shared, home.as_ref(), &known, mask) {
             known.extend(step.extract.iter().map(|e| e.name.clone()));
             steps.push(step);
@@ -121,7 +120,7 @@ impl Step {
         own: &mut Fields<'_>,
         name: String,
         shared: &Shared<'_>,
-        home: Option<&Url>,
+        home: Option<&Hop>,
         known: &[String],
         mask: &mut Mask,
     ) -> Option<Self> {
@@ -138,7 +137,7 @@ impl Step {
         let url = url?;
         mask.add_url(&url);
         let address = read_address(own, &url, shared.base)?;
-        let first = match Hop::new(&address.sample(), content.method.clone(), Bytes::new()) {
+        let mut first = match Hop::new(&address.sample(), content.method.clone(), Bytes::new()) {
             Ok(hop) => hop,
             Err(e) => {
                 let hint = "write e.g. `https://example.com/login`, or a path alone when the monitor has a `url`";
@@ -147,7 +146,10 @@ impl Step {
             }
         };
         // Credentials meant for one origin are not for another, and not for one that an answer chooses.
-        let at_home = !address.chooses_host() && home.is_none_or(|h| h.origin() == first.url().origin());
+        let at_home = !address.chooses_host() && home.is_none_or(|h| h.url().origin() == first.url().origin());
+        if let Some(home) = home {
+            first.follow(home);
+        }
         for line in shared.headers.iter().filter(|l| at_home || !l.private) {
             if !content.headers.iter().any(|l| l.name == line.name) {
                 content.headers.push(line.clone());
@@ -226,7 +228,7 @@ impl Step {
         for (extract, result) in self.extract.iter().zip(found) {
             let (ok, seen) = match result {
                 Ok(value) => {
-                    hide(session.mask.to_mut(), &value);
+                    session.mask.to_mut().add(&value);
                     values.insert(extract.name.clone(), value);
                     (true, String::new())
                 }
@@ -324,16 +326,6 @@ fn take_templates(fields: &Fields<'_>, content: &mut Content) -> (Vec<(HeaderNam
     (headers, body)
 }
 
-/// A value is hidden in every form in which it may be sent.
-fn hide(mask: &mut Mask, value: &str) {
-    mask.add(value);
-    for escape in [Escape::Percent, Escape::Json, Escape::Xml] {
-        if let Ok(written) = escape.write("", value) {
-            mask.add(&written);
-        }
-    }
-}
-
 impl Collector for StepsProbe {
     fn probe<'a>(&'a self, cx: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
@@ -367,7 +359,9 @@ impl Collector for StepsProbe {
                 whole.verdict = latency.verdict;
                 whole.reason = latency.reason.or(whole.reason);
             }
-            session.mask.hide_in(&mut whole);
+            // Checks and labels hold names that the monitor gives: what an answer had may be the same by chance.
+            session.mask.hide_in_words(&mut whole);
+            self.mask.hide_in_names(&mut whole);
             whole
         })
     }

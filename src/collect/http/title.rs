@@ -5,11 +5,13 @@ const MAX_TITLE: usize = 4096;
 
 /// The first title of a page, white space as browsers show it; `None` when there is none.
 pub fn title(html: &str) -> Option<String> {
-    let open = find(html, "<title")?;
-    let rest = &html[open + "<title".len()..];
-    // `<titles>` is another element.
-    if !rest.starts_with(|c: char| c == '>' || c.is_ascii_whitespace()) {
-        return None;
+    let mut rest = html;
+    loop {
+        rest = &rest[find(rest, "<title")? + "<title".len()..];
+        // `<titles>` is another element.
+        if rest.starts_with(|c: char| c == '>' || c == '/' || c.is_ascii_whitespace()) {
+            break;
+        }
     }
     let text = &rest[rest.find('>')? + 1..];
     let end = find(text, "</title").unwrap_or(text.len()).min(text.floor_char_boundary(MAX_TITLE));
@@ -81,6 +83,7 @@ mod tests {
         check("<title>cut", Some("cut"));
         check("<title></title>", Some(""));
         check("<titles>x</titles>", None);
+        check("<titles>x</titles><title>y</title>", Some("y"));
         check("<title", None);
         check("plain", None);
         check("<title>a & b &;&#xd800; &", Some("a & b &;&#xd800; &"));

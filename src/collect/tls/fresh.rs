@@ -19,10 +19,11 @@ pub struct Fresh<K, T> {
     key: K,
     load: fn(&K) -> Result<T, Fault>,
     loaded: ArcSwapOption<(T, Instant)>,
-    loading: tokio::sync::Mutex<()>,
+    /// Held while loading: when that failed last.
+    loading: tokio::sync::Mutex<Option<Instant>>,
 }
 
-/// What was loaded. Derefs to the value through its first field.
+/// What was loaded, and when.
 pub type Loaded<T> = Arc<(T, Instant)>;
 
 impl<K: Clone + Send + 'static, T: Send + Sync + 'static> Fresh<K, T> {
@@ -42,10 +43,10 @@ impl<K: Clone + Send + 'static, T: Send + Sync + 'static> Fresh<K, T> {
             return Ok(Arc::clone(loaded));
         }
         // One probe loads, the others wait for it.
-        let _turn = self.loading.lock().await;
+        let mut failed = self.loading.lock().await;
         let old = self.loaded.load_full();
         if let Some(loaded) = &old
-            && fresh(loaded)
+            && (fresh(loaded) || failed.is_some_and(|at| at.elapsed() < MAX_AGE))
         {
             return Ok(Arc::clone(loaded));
         }
@@ -60,7 +61,10 @@ impl<K: Clone + Send + 'static, T: Send + Sync + 'static> Fresh<K, T> {
             Err(e) => Fault::local("local_files", format!("reading files failed: {e}")),
         };
         // A file that is being replaced must not blind anybody: what was loaded once goes on.
-        old.ok_or(fault)
+        let Some(old) = old else { return Err(fault) };
+        *failed = Some(Instant::now());
+        tracing::warn!(error = fault.message(), "files cannot be read again; what they held before goes on");
+        Ok(old)
     }
 }
 
@@ -133,5 +137,10 @@ mod tests {
         tokio::time::advance(MAX_AGE).await;
         drop(file);
         assert_eq!(fresh.get().await.unwrap().0, b"two");
+        std::fs::write(&path, "new").unwrap();
+        assert_eq!(fresh.get().await.unwrap().0, b"two", "a failure is not repeated with each probe");
+        tokio::time::advance(MAX_AGE).await;
+        assert_eq!(fresh.get().await.unwrap().0, b"new");
+        std::fs::remove_file(&path).unwrap();
     }
 }

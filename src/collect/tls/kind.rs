@@ -3,20 +3,20 @@
 //! A certificate that is refused is judged all the same: who is told that it is not trusted wants to know when it
 //! expires, too.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
-use regex::Regex;
 use tokio::time::timeout;
 
 use crate::base::BoxFuture;
 use crate::base::outcome::{Outcome, Sample};
 use crate::base::probe::{Collector, ProbeCx};
 use crate::base::units::Exact;
-use crate::collect::cert::{Cert, CertFacts, Name};
+use crate::collect::cert::expect::{is_for, is_like, lasts, names, verb};
+use crate::collect::cert::{Cert, CertFacts};
 use crate::collect::fault::Fault;
-use crate::collect::judge::{Judge, Latency, bad_regex, found, regex};
-use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, TLS};
+use crate::collect::http::want::Want;
+use crate::collect::judge::{Judge, Latency, found};
+use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, TLS};
 use crate::collect::mask::Mask;
 use crate::collect::talk::endpoint::Endpoint;
 use crate::collect::talk::starttls::StartTls;
@@ -62,6 +62,7 @@ pub const KIND: Kind = Kind {
             Flag::new("ocsp", "expect.ocsp", Form::One("stapled|good"), "A stapled OCSP response must be there."),
         ],
         TLS,
+        ROUTE,
         LATENCY,
     ],
     read,
@@ -71,8 +72,8 @@ pub const KIND: Kind = Kind {
 pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let errors = fields.cx().error_count();
     let mut mask = Mask::default();
-    let names: Vec<&str> = StartTls::ALL.iter().map(|(name, _)| *name).collect();
-    let hint = format!("protocols with STARTTLS: {}", names.join(", "));
+    let protocols: Vec<&str> = StartTls::ALL.iter().map(|(name, _)| *name).collect();
+    let hint = format!("protocols with STARTTLS: {}", protocols.join(", "));
     let starttls = fields.parse("starttls", &hint, StartTls::parse);
     let usual = starttls.map_or(443, StartTls::usual_port);
     let endpoint = Endpoint::read(fields, &mut mask, Some(usual));
@@ -106,11 +107,10 @@ enum Ocsp {
     Good,
 }
 
-/// A text that must be part of another, or an expression that it must match.
+/// What a text must be like.
 struct Part {
     name: String,
-    text: String,
-    pattern: Option<Regex>,
+    want: Want,
 }
 
 impl std::fmt::Debug for Part {
@@ -123,24 +123,12 @@ impl std::fmt::Debug for Part {
 impl Part {
     fn read(fields: &mut Fields<'_>, key: &'static str) -> Option<Self> {
         let text = fields.text(key)?;
-        let pattern = text.value().strip_prefix('/').and_then(|t| t.strip_suffix('/'));
-        let pattern = match pattern.map(regex) {
-            None => None,
-            Some(Ok(re)) => Some(re),
-            Some(Err(e)) => {
-                bad_regex(fields, &text, &e);
-                return None;
-            }
-        };
-        let verb = if pattern.is_some() { "matches" } else { "contains" };
-        Some(Self { name: format!("{key} {verb} `{}`", found(text.shown())), text: text.value().to_owned(), pattern })
+        let want = Want::of(fields, &text)?;
+        Some(Self { name: format!("{key} {} `{}`", verb(&want), found(text.shown())), want })
     }
 
     fn holds(&self, text: &str) -> bool {
-        match &self.pattern {
-            Some(re) => re.is_match(text),
-            None => text.contains(&self.text),
-        }
+        is_like(text, &self.want)
     }
 }
 
@@ -153,9 +141,9 @@ impl Expect {
         this.valid_for = own
             .duration("valid_for", Duration::from_secs(60)..=ten_years)
             .map(|d| (d, format!("certificate valid for {} more", Exact(d))));
-        let names = own.texts("names");
+        let wanted = own.texts("names");
         this.names =
-            names.iter().map(|t| (t.value().to_owned(), format!("certificate is for {}", t.shown()))).collect();
+            wanted.iter().map(|t| (t.value().to_owned(), format!("certificate is for {}", t.shown()))).collect();
         this.issuer = Part::read(&mut own, "issuer");
         this.cipher = Part::read(&mut own, "cipher");
         this.protocols = read_protocols(&mut own);
@@ -186,20 +174,12 @@ impl Expect {
     fn judge(&self, facts: &CertFacts, said: &Said, trace: &Trace, judge: &mut Judge) {
         let leaf = facts.leaf();
         if let Some((least, name)) = &self.valid_for {
-            let left = facts.seconds_left();
-            let ok = left.is_some_and(|s| s >= i64::try_from(least.as_secs()).unwrap_or(i64::MAX));
-            let seen = match left {
-                None => "no certificate".to_owned(),
-                Some(s) if s < 0 => format!("expired {} days ago", (-s) / 86_400),
-                Some(s) => format!("{} days left", s / 86_400),
-            };
+            let (ok, seen) = lasts(facts.seconds_left(), *least);
             judge.hold("cert", name, ok, seen);
         }
         for (wanted, name) in &self.names {
             let ok = leaf.is_some_and(|cert| is_for(cert, wanted));
-            let seen = leaf.map_or_else(String::new, |c| {
-                found(&c.names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
-            });
+            let seen = leaf.map_or_else(String::new, names);
             judge.hold("cert_name", name, ok, seen);
         }
         if let Some(part) = &self.issuer {
@@ -235,7 +215,7 @@ impl Expect {
             let (ok, seen) = said.ocsp(*wanted, facts);
             judge.hold("ocsp", name, ok, seen);
         }
-        self.latency.judge(trace.elapsed(), judge);
+        self.latency.judge(said.took.unwrap_or_else(|| trace.elapsed()), judge);
     }
 }
 
@@ -268,28 +248,13 @@ fn read_fingerprints(own: &mut Fields<'_>) -> Option<(Vec<String>, String)> {
     Some((pins, format!("certificate's SHA-256 is {first}…{more}")))
 }
 
-/// Whether a certificate is for a name: RFC 9525, section 6.3, with `*` as the whole first label only.
-fn is_for(cert: &Cert, wanted: &str) -> bool {
-    let ip: Option<IpAddr> = wanted.parse().ok();
-    let wanted = wanted.trim_end_matches('.').to_ascii_lowercase();
-    cert.names.iter().any(|name| match (name, ip) {
-        (Name::Ip(has), Some(ip)) => *has == ip,
-        (Name::Dns(has), None) => {
-            let has = has.to_ascii_lowercase();
-            let below = has.strip_prefix("*.").zip(wanted.split_once('.'));
-            has == wanted || below.is_some_and(|(has, (_, parent))| has == parent)
-        }
-        (Name::Ip(_) | Name::Dns(_) | Name::Other(_), _) => false,
-    })
-}
-
 /// What is wrong with the order of a chain; `None` when nothing is.
 fn disorder(facts: &CertFacts) -> Option<String> {
     if facts.chain.len() != facts.sent {
         return Some(format!("{} of the {} certificates are not usable", facts.sent - facts.chain.len(), facts.sent));
     }
     for (i, pair) in facts.chain.windows(2).enumerate() {
-        if !pair[1].issued(&pair[0]) {
+        if !(pair[1].issued(&pair[0]) && pair[1].signed(&pair[0])) {
             return Some(format!("certificate {} ({}) did not sign the one before it", i + 1, pair[1].subject));
         }
     }
@@ -305,6 +270,8 @@ fn disorder(facts: &CertFacts) -> Option<String> {
 struct Said {
     heard: Heard,
     ocsp: Option<Result<Response, ocsp::Refusal>>,
+    /// Time from the start to the end of the handshake.
+    took: Option<Duration>,
 }
 
 impl Said {
@@ -336,20 +303,23 @@ impl Collector for TlsProbe {
 }
 
 impl TlsProbe {
-    async fn shake(&self, cx: &ProbeCx, trace: &mut Trace, heard: &mut Heard) -> Result<(), Fault> {
+    async fn shake(&self, cx: &ProbeCx, trace: &mut Trace, Said { heard, took, .. }: &mut Said) -> Result<(), Fault> {
         let stream = self.endpoint.open(cx, trace).await?;
         let host = self.endpoint.peer.host();
         let mut wire = Wire::new(Stream::Plain(stream), heard);
         if let Some(starttls) = self.starttls {
             trace.begin(phase::PROCESSING);
-            starttls.ask(&mut wire, host).await?;
+            // A server of several domains must be told which is meant, before TLS says so again.
+            starttls.ask(&mut wire, &self.tls.name_of(host)).await?;
         }
         wire.encrypt(&self.tls, host, cx.now, trace).await?;
-        let asked = trace.cert.as_ref().is_some_and(|facts| facts.handshake.client_cert_asked);
-        if !asked {
+        *took = Some(trace.elapsed());
+        // Within TLS 1.2 the handshake's own end says whether the peer is content with our certificate, or the lack
+        // of one. Within TLS 1.3 that shows only after it.
+        let handshake = trace.cert.as_ref().map(|facts| &facts.handshake);
+        if !handshake.is_some_and(|h| h.client_cert_asked && h.version == "TLS 1.3") {
             return Ok(());
         }
-        // TLS 1.3: whether the peer is content with our certificate, or the lack of one, shows only now.
         let wait = LATE_REFUSAL.min(cx.remaining() / 2);
         match timeout(wait, wire.hear()).await {
             Ok(Err(fault)) if fault.class() == "tls_client_cert" => {
@@ -368,10 +338,10 @@ impl Talk for TlsProbe {
     type Said = Said;
 
     async fn talk(&self, cx: &ProbeCx, trace: &mut Trace, said: &mut Said) -> Result<(), Fault> {
-        let ended = self.shake(cx, trace, &mut said.heard).await;
+        let ended = self.shake(cx, trace, said).await;
         if let Some(facts) = trace.cert.as_ref().filter(|f| !f.staple.is_empty()) {
             let issuer = facts.leaf().and_then(|leaf| facts.chain.iter().skip(1).find(|c| c.issued(leaf)));
-            said.ocsp = facts.leaf().map(|leaf| ocsp::read(&facts.staple, leaf.der(), issuer.map(Cert::der)));
+            said.ocsp = facts.leaf().map(|leaf| ocsp::read(&facts.staple, leaf.der(), issuer.map(Cert::der), cx.now));
         }
         ended
     }
@@ -444,24 +414,23 @@ mod tests {
     use super::*;
     use crate::collect::kinds::testing::problems;
 
-    #[test]
-    fn names_with_and_without_a_wildcard() {
-        let names = ["*.Example.com", "example.org", "192.0.2.1"].map(str::to_owned);
-        let key = rcgen::KeyPair::generate().unwrap();
-        let der = rcgen::CertificateParams::new(names).unwrap().self_signed(&key).unwrap();
-        let cert = Cert::read(der.der()).unwrap();
-        for (name, want) in [
-            ("www.example.com", true),
-            ("WWW.EXAMPLE.COM.", true),
-            ("a.b.example.com", false),
-            ("example.com", false),
-            ("example.org", true),
-            ("www.example.org", false),
-            ("192.0.2.1", true),
-            ("192.0.2.2", false),
-        ] {
-            assert_eq!(is_for(&cert, name), want, "{name}");
-        }
+    #[tokio::test]
+    async fn a_server_of_xmpp_is_asked_for_the_name_that_its_certificate_must_have() {
+        use tokio::io::AsyncReadExt;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let text = format!("{{host: \"{at}\", starttls: xmpp, tls: {{server_name: chat.example}}}}");
+        let (probe, _) = crate::collect::kinds::testing::build("tls", &text);
+        let probe = probe.unwrap();
+        let cx = crate::collect::kinds::testing::context(Duration::from_secs(5));
+        let heard = async {
+            let (mut peer, _) = listener.accept().await.unwrap();
+            let mut words = vec![0; 1024];
+            let n = peer.read(&mut words).await.unwrap();
+            String::from_utf8_lossy(&words[..n]).into_owned()
+        };
+        let (_, heard) = tokio::join!(probe.collector.probe(&cx), heard);
+        assert!(heard.contains("to='chat.example'"), "{heard}");
     }
 
     #[test]

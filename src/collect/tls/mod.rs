@@ -16,6 +16,7 @@ pub mod ocsp;
 pub mod refusal;
 pub mod trust;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
@@ -132,6 +133,17 @@ impl TlsSpec {
             identity: None,
             server_name: None,
         }
+    }
+
+    /// The name that a peer on `host` is known by.
+    pub fn name_of<'h>(&'h self, host: &'h str) -> Cow<'h, str> {
+        self.server_name.as_ref().map_or(Cow::Borrowed(host), |name| name.to_str())
+    }
+
+    /// The same for a host that the monitor is not about: it sees no certificate of ours, and is called by its name.
+    #[must_use]
+    pub fn for_strangers(&self) -> Self {
+        Self { identity: None, server_name: None, ..self.clone() }
     }
 
     /// Reads `verify`, `server_name`, `ca_file`, `cert_file`, `key_file`, `min_version` and `max_version` from a

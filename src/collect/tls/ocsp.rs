@@ -2,6 +2,7 @@
 
 use x509_parser::asn1_rs::{BitString, FromDer};
 use x509_parser::certificate::X509Certificate;
+use x509_parser::time::ASN1Time;
 use x509_parser::verify::verify_signature;
 use x509_parser::x509::AlgorithmIdentifier;
 
@@ -59,7 +60,7 @@ pub enum Refusal {
 ///
 /// # Errors
 /// It does not count.
-pub fn read(response: &[u8], leaf: &[u8], issuer: Option<&[u8]>) -> Result<Response, Refusal> {
+pub fn read(response: &[u8], leaf: &[u8], issuer: Option<&[u8]>, now: Timestamp) -> Result<Response, Refusal> {
     let outer = Der::one(response, 0x30).ok_or(Refusal::Malformed)?;
     let (status, rest) = Der::first(outer.body, 0x0a).ok_or(Refusal::Malformed)?;
     match status.body {
@@ -76,7 +77,7 @@ pub fn read(response: &[u8], leaf: &[u8], issuer: Option<&[u8]>) -> Result<Respo
     if leaf.issuer().as_raw() != issuer.subject().as_raw() {
         return Err(Refusal::NoIssuer);
     }
-    if !basic.signed_by(&issuer) && !basic.signed_by_delegate(&issuer) {
+    if !basic.signed_by(&issuer) && !basic.signed_by_delegate(&issuer, now) {
         return Err(Refusal::Signature);
     }
     Ok(about.1)
@@ -132,7 +133,8 @@ impl Basic<'_> {
     }
 
     /// Section 4.2.2.2: the issuer may have signed a certificate for responses, with the purpose said in it.
-    fn signed_by_delegate(&self, issuer: &X509Certificate<'_>) -> bool {
+    fn signed_by_delegate(&self, issuer: &X509Certificate<'_>, now: Timestamp) -> bool {
+        let Ok(now) = ASN1Time::from_timestamp(now.millis().div_euclid(1000)) else { return false };
         // One is the rule; a flood of them would be work for nothing.
         let mut rest = self.certs;
         for _ in 0..4 {
@@ -140,6 +142,7 @@ impl Basic<'_> {
             rest = after;
             let may = matches!(cert.extended_key_usage(), Ok(Some(usage)) if usage.value.ocsp_signing);
             let ours = cert.issuer().as_raw() == issuer.subject().as_raw();
+            let may = may && cert.validity().is_valid_at(now);
             if may && ours && self.signed_by(&cert) && cert.verify_signature(Some(issuer.public_key())).is_ok() {
                 return true;
             }
@@ -243,16 +246,16 @@ mod tests {
         fn no_response_does_harm(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
             let key = rcgen::KeyPair::generate().unwrap();
             let leaf = rcgen::CertificateParams::default().self_signed(&key).unwrap();
-            let _ = read(&bytes, leaf.der(), None);
+            let _ = read(&bytes, leaf.der(), None, Timestamp::EPOCH);
             let _ = parse_singles(&bytes);
         }
     }
 
     #[test]
     fn a_responder_that_fails_says_how() {
-        assert_eq!(read(&[0x30, 3, 0x0a, 1, 3], b"", None), Err(Refusal::Failed(3)));
-        assert_eq!(read(&[0x30, 3, 0x0a, 1, 0], b"", None), Err(Refusal::Malformed));
-        assert_eq!(read(b"", b"", None), Err(Refusal::Malformed));
+        assert_eq!(read(&[0x30, 3, 0x0a, 1, 3], b"", None, Timestamp::EPOCH), Err(Refusal::Failed(3)));
+        assert_eq!(read(&[0x30, 3, 0x0a, 1, 0], b"", None, Timestamp::EPOCH), Err(Refusal::Malformed));
+        assert_eq!(read(b"", b"", None, Timestamp::EPOCH), Err(Refusal::Malformed));
     }
 
     #[test]

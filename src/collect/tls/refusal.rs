@@ -81,10 +81,11 @@ pub fn late_fault(err: &std::io::Error) -> Option<Fault> {
         rustls::Error::AlertReceived(alert) => *alert,
         _ => return None,
     };
-    let refused = alert_fault(alert, true, true);
+    // Whether the peer asked for a certificate, and was shown one, is not known here.
+    let refused = || format!("the peer ended TLS over our client certificate, or the lack of one: {alert:?}");
     Some(match alert {
         AlertDescription::CertificateRequired => alert_fault(alert, true, false),
-        _ if refused.class() == "tls_client_cert" => refused,
+        _ if alert_fault(alert, true, true).class() == "tls_client_cert" => Fault::target("tls_client_cert", refused()),
         _ => Fault::target("tls_alert", format!("the peer ended TLS: {alert:?}")),
     })
 }

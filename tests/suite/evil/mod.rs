@@ -18,6 +18,13 @@ use watchdog::task::supervisor::Supervisor;
 /// 2 GiB of zeros in 2 MB: 512 gzip members of 4 MiB each, which decoders read as one.
 static BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| gzip(&vec![0; 4 << 20]).repeat(512));
 
+/// The same of one encoder's: 64 MiB of zeros.
+static ZLIB_BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(&vec![0; 64 << 20]).unwrap();
+    encoder.finish().unwrap()
+});
+
 /// A running server. Dropping it ends every connection.
 pub struct Evil {
     /// `127.0.0.1:port`.
@@ -95,6 +102,25 @@ async fn misbehave<S: AsyncWrite + Unpin>(s: &mut S, path: &str) -> std::io::Res
     let redirect = |to: &str| answer("302 Found", &format!("Location: {to}\r\n"), b"");
     let whole = match path {
         "/bomb" => answer("200 OK", "Content-Encoding: gzip\r\n", &BOMB),
+        "/bomb-zlib" => answer("200 OK", "Content-Encoding: deflate\r\n", &ZLIB_BOMB),
+        // Without zlib's head and checksum.
+        "/bomb-raw" => answer("200 OK", "Content-Encoding: deflate\r\n", &ZLIB_BOMB[2..ZLIB_BOMB.len() - 4]),
+        "/gzip-twice" => {
+            answer("200 OK", "Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n", &gzip(&gzip(b"hello")))
+        }
+        "/gzip-in-transfer" => {
+            let body = gzip(b"hello");
+            let head = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n{:x}\r\n", body.len());
+            [head.as_bytes(), &body, b"\r\n0\r\n\r\n"].concat()
+        }
+        "/length-and-chunks" => {
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+                .to_vec()
+        }
+        "/chunked-twice" => {
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n".to_vec()
+        }
+        "/nul-in-header" => b"HTTP/1.1 200 OK\r\nX-A: a\0b\r\nContent-Length: 0\r\n\r\n".to_vec(),
         "/gzip-gzip" => answer("200 OK", "Content-Encoding: gzip, gzip\r\n", &gzip(&gzip(b"hello"))),
         "/gzip" => answer("200 OK", "Content-Encoding: gzip\r\n", &gzip(b"{\"db\": {\"status\": \"up\"}}")),
         "/bad-length" => b"HTTP/1.1 200 OK\r\nContent-Length: ten\r\n\r\nhello".to_vec(),
@@ -121,7 +147,25 @@ async fn misbehave<S: AsyncWrite + Unpin>(s: &mut S, path: &str) -> std::io::Res
         }
         "/escapes-in-body" => answer("500 Oh", "", b"\x1b]52;c;aGk=\x07\x9b2J\x1b]8;;file:///\x1b\\"),
         "/as" => answer("200 OK", "", "a".repeat(1 << 20).as_bytes()),
+        "/as-then-b" => answer("200 OK", "", ("a".repeat((1 << 20) - 1) + "b").as_bytes()),
+        "/nested-json" => {
+            let text = "{\"a\":".repeat(126) + "[" + &"0,".repeat(10_000) + "0]" + &"}".repeat(126);
+            answer("200 OK", "", text.as_bytes())
+        }
         "/deep-json" => answer("200 OK", "", "[".repeat(500_000).as_bytes()),
+        // So many headers, the length included.
+        _ if path.starts_with("/headers/") => {
+            let n: usize = path["/headers/".len()..].parse().unwrap_or(1);
+            let headers: String = (1..n).map(|i| format!("X-{i}: y\r\n")).collect();
+            answer("200 OK", &headers, b"")
+        }
+        _ if path.starts_with("/slow-chain/") => {
+            sleep(Duration::from_millis(100)).await;
+            match path["/slow-chain/".len()..].parse::<u32>() {
+                Ok(n @ 1..) => redirect(&format!("/slow-chain/{}", n - 1)),
+                _ => answer("200 OK", "", b"the end"),
+            }
+        }
         _ if path.starts_with("/chain/") => match path["/chain/".len()..].parse::<u32>() {
             Ok(n @ 1..) => redirect(&format!("/chain/{}", n - 1)),
             _ => answer("200 OK", "", b"the end"),
@@ -142,6 +186,7 @@ async fn forever<S: AsyncWrite + Unpin>(s: &mut S, path: &str) -> std::io::Resul
         "/endless" => (b"HTTP/1.1 200 OK\r\n\r\n", vec![b'x'; 64 * 1024], 0),
         "/drip" => (b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"x".to_vec(), 50),
         "/slow-headers" => (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n".to_vec(), 50),
+        "/header-flood" => (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n".repeat(1_000), 0),
         "/1xx" => (b"", b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n".repeat(100), 0),
         _ => (b"", Vec::new(), 1_000),
     };

@@ -57,7 +57,7 @@ impl Authority {
     /// Starts a server with such a certificate, which it sends `again` times more.
     pub async fn serve(&self, edit: impl FnOnce(&mut CertificateParams), again: usize) -> TlsServer {
         let (cert, key) = self.sign(edit);
-        TlsServer::with(vec![cert; 1 + again], key).await
+        TlsServer::with(vec![cert; 1 + again], &key).await
     }
 
     /// Starts a server for `name`, valid until the given day.
@@ -68,7 +68,7 @@ impl Authority {
         params.not_before = rcgen::date_time_ymd(2020, 1, 1);
         params.not_after = rcgen::date_time_ymd(until.0, until.1, until.2);
         let cert = params.signed_by(&key, &self.issuer).unwrap();
-        TlsServer::start(cert.der().clone(), key).await
+        TlsServer::start(cert.der().clone(), &key).await
     }
 }
 
@@ -81,7 +81,7 @@ pub async fn self_signed(name: &str) -> (tempfile::NamedTempFile, TlsServer) {
     let cert = params.self_signed(&key).unwrap();
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), cert.pem()).unwrap();
-    (file, TlsServer::start(cert.der().clone(), key).await)
+    (file, TlsServer::start(cert.der().clone(), &key).await)
 }
 
 /// Answers every request with `ok`.
@@ -92,25 +92,21 @@ pub struct TlsServer {
 }
 
 impl TlsServer {
-    async fn start(cert: CertificateDer<'static>, key: KeyPair) -> Self {
+    async fn start(cert: CertificateDer<'static>, key: &KeyPair) -> Self {
         Self::with(vec![cert], key).await
     }
 
-    async fn with(chain: Vec<CertificateDer<'static>>, key: KeyPair) -> Self {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth();
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let key = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();
-        // Given as it is: a server that looks at its own certificate would not send a hostile one.
-        let own = SingleCertAndKey::from(CertifiedKey::new(chain, key));
-        Self::of(config.with_cert_resolver(Arc::new(own))).await
+    async fn with(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Self {
+        Self::of(config(chain, key)).await
     }
 
     /// Starts one of any making.
     pub async fn of(config: rustls::ServerConfig) -> Self {
+        Self::saying(config, answer("200 OK", "", b"ok")).await
+    }
+
+    /// The same with another answer.
+    pub async fn saying(config: rustls::ServerConfig, says: Vec<u8>) -> Self {
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -119,11 +115,25 @@ impl TlsServer {
             while let Ok((stream, _)) = listener.accept().await {
                 let Ok(mut stream) = acceptor.accept(stream).await else { continue };
                 if head(&mut stream).await.is_some() {
-                    let _ = stream.write_all(&answer("200 OK", "", b"ok")).await;
+                    let _ = stream.write_all(&says).await;
                     let _ = stream.shutdown().await;
                 }
             }
         });
         Self { port, _tasks: tasks }
     }
+}
+
+/// A configuration that sends this chain as it is.
+pub fn config(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> rustls::ServerConfig {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let key = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();
+    // Given as it is: a server that looks at its own certificate would not send a hostile one.
+    let own = SingleCertAndKey::from(CertifiedKey::new(chain, key));
+    config.with_cert_resolver(Arc::new(own))
 }

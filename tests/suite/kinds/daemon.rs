@@ -123,6 +123,7 @@ pub fn build(kind: &str, text: &str) -> Probe {
 
 /// Probes once.
 pub async fn probe(kind: &str, text: &str, limit: Duration) -> Outcome {
+    let probe = build(kind, text);
     let cx = ProbeCx::new(tokio::time::Instant::now() + limit, Clock::system().now());
-    build(kind, text).collector.probe(&cx).await
+    probe.collector.probe(&cx).await
 }

@@ -1,4 +1,5 @@
-//! `grpc` against a server of hyper's HTTP/2. Debian's packages hold no server of gRPC that could be started here.
+//! `grpc` against a real etcd, whose server is that of gRPC for Go, and against a server of hyper's HTTP/2 that says what
+//! no etcd does.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -15,10 +16,15 @@ use tokio_util::sync::CancellationToken;
 use watchdog::base::outcome::{Outcome, Verdict};
 use watchdog::task::supervisor::Supervisor;
 
-use crate::kinds::daemon::probe;
+use crate::evil::tls::Authority;
+use crate::kinds::daemon::{Daemon, free_port, probe, program};
 
 fn class(outcome: &Outcome) -> &str {
     outcome.reason.as_ref().map_or("", |r| &r.class)
+}
+
+fn code(outcome: &Outcome) -> f64 {
+    outcome.samples.iter().find(|s| s.name == "probe_grpc_status_code").unwrap().value
 }
 
 type Answer = Response<StreamBody<stream::Iter<std::vec::IntoIter<Result<Frame<Bytes>, Infallible>>>>>;
@@ -86,9 +92,7 @@ async fn health_is_asked_for_and_judged() {
         let value = |name: &str, label: &str| {
             got.samples.iter().find(|s| s.name == name && s.labels.iter().all(|(_, v)| v == label)).map(|s| s.value)
         };
-        if service != "huge" {
-            assert_eq!(value("probe_grpc_status_code", ""), Some(code), "{service}");
-        }
+        assert_eq!(value("probe_grpc_status_code", ""), Some(code), "{service}");
         let up = f64::from(u8::from(want.0 == Verdict::Up));
         assert_eq!(value("probe_grpc_healthcheck_response", "SERVING"), Some(up), "{service}");
     }
@@ -101,7 +105,61 @@ async fn what_does_not_speak_http2_is_down() {
     let text = format!("{{host: \"{}\"}}", hole.local_addr().unwrap());
     let got = probe("grpc", &text, Duration::from_millis(300)).await;
     assert_eq!((got.verdict, class(&got)), (Verdict::Down, "timeout"));
+    assert_eq!(code(&got), 4.0);
     drop(hole);
     let got = probe("grpc", &text, Duration::from_secs(5)).await;
     assert_eq!((got.verdict, class(&got)), (Verdict::Down, "connection_refused"));
+    assert_eq!(code(&got), 14.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_etcd_is_asked() {
+    let Some(etcd) = program("etcd", "etcd-server") else { return };
+    let (port, peer) = (free_port(), free_port());
+    let (clients, peers) = (format!("http://127.0.0.1:{port}"), format!("http://127.0.0.1:{peer}"));
+    let cluster = format!("default={peers}");
+    let args = [
+        "--data-dir=data",
+        "--listen-client-urls",
+        &clients,
+        "--advertise-client-urls",
+        &clients,
+        "--listen-peer-urls",
+        &peers,
+        "--initial-advertise-peer-urls",
+        &peers,
+        "--initial-cluster",
+        &cluster,
+    ];
+    let server = Daemon::start(tempfile::tempdir().unwrap(), &etcd, args).listening(port);
+    let text = |service: &str| format!("{{host: \"127.0.0.1:{port}\", service: \"{service}\"}}");
+    let limit = Duration::from_secs(5);
+    let good = probe("grpc", &text(""), limit).await;
+    assert_eq!((good.verdict, good.summary.as_str(), code(&good)), (Verdict::Up, "SERVING", 0.0), "{good:?}");
+    let unknown = probe("grpc", &text("nobody.knows.It"), limit).await;
+    assert_eq!((unknown.verdict, class(&unknown), code(&unknown)), (Verdict::Down, "grpc_status", 5.0), "{unknown:?}");
+    let tls = probe("grpc", &format!("{{host: \"127.0.0.1:{port}\", tls: true}}"), limit).await;
+    assert_eq!((tls.verdict, class(&tls)), (Verdict::Down, "tls_handshake"), "{tls:?}");
+    server.stop();
+    let slow = probe("grpc", &text(""), Duration::from_millis(300)).await;
+    assert_eq!((slow.verdict, class(&slow), code(&slow)), (Verdict::Down, "timeout", 4.0), "{slow:?}");
+    drop(server);
+    let gone = probe("grpc", &text(""), limit).await;
+    assert_eq!((gone.verdict, class(&gone), code(&gone)), (Verdict::Down, "connection_refused", 14.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_is_not_trusted_is_told_and_may_be_taken() {
+    let ca = Authority::new();
+    let server = ca.server("localhost", "x", (2999, 1, 1)).await;
+    for (tls, want) in [("true", "cert_untrusted"), ("{verify: false}", "protocol_error")] {
+        let text = format!("{{host: \"localhost:{}\", ip_version: 4, tls: {tls}}}", server.port);
+        let got = probe("grpc", &text, Duration::from_secs(5)).await;
+        // What is behind TLS speaks HTTP/1.1, and says so too late.
+        assert_eq!(got.verdict, Verdict::Down, "{tls}");
+        assert!(
+            class(&got) == want || want != "cert_untrusted" && class(&got) == "connection_closed",
+            "{tls}: {got:?}"
+        );
+    }
 }

@@ -21,3 +21,4 @@ mod smtp;
 mod ssh;
 mod tcp;
 mod tls;
+mod websocket;

@@ -125,3 +125,34 @@ async fn a_packet_that_may_not_be_broken_up_must_fit() {
     let whole = machine.ping("size: 1473", Duration::from_secs(2)).await;
     assert_eq!(whole.verdict, Verdict::Up, "{whole:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_firewall_does_has_its_class_whatever_the_kind() {
+    let Some(machine) = Machine::plug_in(5) else { return };
+    let rules = machine.inside("nft add table ip t")
+        && machine.inside("nft add chain ip t c { type filter hook input priority 0 ; }")
+        && machine.inside("nft add rule ip t c tcp dport 1001 drop")
+        && machine.inside("nft add rule ip t c tcp dport 1002 reject with tcp reset")
+        && machine.inside("nft add rule ip t c tcp dport 1003 reject with icmp type host-unreachable")
+        && machine.inside("nft add rule ip t c udp dport 1001 drop")
+        && machine.inside("nft add rule ip t c udp dport 1002 reject with icmp type port-unreachable");
+    if !needs::met(rules, "nft") {
+        return;
+    }
+    for (port, want) in [(1001, "timeout"), (1002, "connection_refused"), (1003, "host_unreachable")] {
+        let at = format!("{}:{port}", machine.at);
+        for (kind, text) in [
+            ("tcp", format!("host: \"{at}\"")),
+            ("http", format!("url: \"http://{at}/\"")),
+            ("redis", format!("host: \"{at}\"")),
+            // Linux tells a socket of datagrams of a port that is closed, not of a machine that is gone.
+            ("udp", format!("host: \"{at}\", send: x, expect: {{contains: y}}")),
+        ] {
+            if kind == "udp" && port == 1003 {
+                continue;
+            }
+            let got = probe(kind, &format!("{{{text}}}"), Duration::from_millis(500)).await;
+            assert_eq!((got.verdict, class(&got)), (Verdict::Down, want), "{kind} {port}: {got:?}");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //! not work with its OpenSSL.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -75,8 +75,8 @@ while True:
     time.sleep(60)
 "#;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_login_goes_over_tls_or_not_at_all() {
+/// A running aiosmtpd, its certificate and its port.
+pub fn aiosmtpd() -> Option<(Daemon, PathBuf, u16)> {
     let python = Path::new("/usr/bin/python3");
     let has = python.exists()
         && std::process::Command::new(python)
@@ -84,12 +84,17 @@ async fn a_login_goes_over_tls_or_not_at_all() {
             .output()
             .is_ok_and(|o| o.status.success());
     if !needs::met(has, "Debian's package python3-aiosmtpd") {
-        return;
+        return None;
     }
     let (dir, port) = (tempfile::tempdir().unwrap(), free_port());
     let (cert, key) = keys::write(dir.path());
     let args = ["-c", AIOSMTPD, cert.to_str().unwrap(), key.to_str().unwrap(), &port.to_string()].map(str::to_owned);
-    let server = Daemon::start(dir, "/usr/bin/python3", args).listening(port);
+    Some((Daemon::start(dir, "/usr/bin/python3", args).listening(port), cert, port))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_goes_over_tls_or_not_at_all() {
+    let Some((server, cert, port)) = aiosmtpd() else { return };
     let host = format!("host: \"localhost:{port}\", ip_version: 4");
     let tls = format!("starttls: true, tls: {{ca_file: {}}}", cert.display());
     for (more, want) in [

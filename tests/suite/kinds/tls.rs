@@ -21,7 +21,7 @@ use watchdog::task::supervisor::Supervisor;
 
 use crate::evil::tls::{Authority, TlsServer, self_signed};
 use crate::kinds::daemon::{Daemon, free_port, probe, program};
-use crate::kinds::{keys, mysql, postgres};
+use crate::kinds::{keys, mysql, postgres, smtp};
 use crate::needs;
 
 const LIMIT: Duration = Duration::from_secs(5);
@@ -59,6 +59,8 @@ async fn each_bad_certificate_has_its_class_and_is_shown_and_judged_all_the_same
         ),
         ("self-signed", stranger, "cert_untrusted"),
         ("of an unknown authority", other, "cert_untrusted"),
+        ("10 certificates", ca.serve(|_| {}, 9).await, ""),
+        ("11 certificates", ca.serve(|_| {}, 10).await, "cert_chain"),
         ("64 certificates", long, "cert_chain"),
         (
             "an authority's",
@@ -79,6 +81,10 @@ async fn each_bad_certificate_has_its_class_and_is_shown_and_judged_all_the_same
         let chain = got.samples.iter().any(|s| s.name == "probe_ssl_last_chain_expiry_timestamp_seconds");
         assert_eq!(chain, want.is_empty(), "{name}");
     }
+    let forever = ca.serve(|p| p.not_after = date_time_ymd(9999, 1, 1), 0).await;
+    let got = tls(forever.port, &trusted).await;
+    let expiry = got.samples.iter().find(|s| s.name == "probe_ssl_earliest_cert_expiry").unwrap();
+    assert_eq!(expiry.value, 253_370_764_800.0);
     let large = |p: &mut rcgen::CertificateParams| {
         p.custom_extensions.push(CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99999, 1], vec![0; 100_000]));
     };
@@ -321,6 +327,38 @@ async fn real_databases_turn_to_tls() {
     if let Some((server, port)) = mysql::running() {
         check_starttls("mysql", port, &server.dir().join("cert.pem")).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_aiosmtpd_turns_to_tls() {
+    if let Some((_server, cert, port)) = smtp::aiosmtpd() {
+        check_starttls("smtp", port, &cert).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_openssl_that_stands_still_or_is_gone_is_told_apart() {
+    let Some(dir) = issue("sha256") else { return };
+    let (server, port) = openssl(dir, &[]);
+    let text = format!("{{host: \"localhost:{port}\", ip_version: 4, tls: {{verify: false}}}}");
+    assert_eq!(probe("tls", &text, LIMIT).await.verdict, Verdict::Up);
+    server.stop();
+    let slow = probe("tls", &text, Duration::from_millis(300)).await;
+    assert_eq!((slow.verdict, class(&slow)), (Verdict::Down, "timeout"), "{slow:?}");
+    drop(server);
+    let gone = probe("tls", &text, LIMIT).await;
+    assert_eq!((gone.verdict, class(&gone)), (Verdict::Down, "connection_refused"), "{gone:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scrape_trusts_no_stranger_unless_it_is_told_to() {
+    let server = Authority::new().serve(|_| {}, 0).await;
+    let url = format!("url: \"https://localhost:{}/metrics\"", server.port);
+    let strange = probe("prometheus", &format!("{{{url}}}"), LIMIT).await;
+    assert_eq!((strange.verdict, class(&strange)), (Verdict::Down, "cert_untrusted"), "{strange:?}");
+    // What then comes is no exposition.
+    let taken = probe("prometheus", &format!("{{{url}, tls: {{verify: false}}}}"), LIMIT).await;
+    assert_eq!((taken.verdict, class(&taken)), (Verdict::Down, "content_type"), "{taken:?}");
 }
 
 /// A directory that servers which give up their rights can read, with certificate and key.

@@ -1,5 +1,6 @@
 //! Ways to log in: what is sent to whom, and what is shown of it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,9 +9,11 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use watchdog::base::clock::Clock;
 use watchdog::base::outcome::{Outcome, Verdict};
+use watchdog::base::policy::Policy;
 use watchdog::base::probe::ProbeCx;
 use watchdog::task::supervisor::Supervisor;
 
+use crate::evil::tls::{Authority, TlsServer, config};
 use crate::evil::{answer, head};
 use crate::kinds::daemon::{build, probe};
 
@@ -151,6 +154,144 @@ async fn a_token_is_fetched_once_and_shown_nowhere() {
     let slow = probe("http", &text, Duration::from_millis(300)).await;
     assert_eq!(class(&slow), "timeout");
     assert!(slow.phases.iter().any(|p| p.name == "token" && p.failed), "{:?}", slow.phases);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_was_revoked_is_replaced_once() {
+    let (issued, accepted) = (Arc::new(AtomicUsize::new(1)), Arc::new(AtomicUsize::new(1)));
+    let (issue, accept) = (Arc::clone(&issued), Arc::clone(&accepted));
+    let login = Scripted::start(move |_| {
+        let n = issue.load(Ordering::Relaxed);
+        answer("200 OK", "", format!("{{\"access_token\": \"token-{n}\", \"expires_in\": 3600}}").as_bytes())
+    })
+    .await;
+    let target = Scripted::start(move |head| {
+        match head.contains(&format!("Bearer token-{}\r", accept.load(Ordering::Relaxed))) {
+            true => answer("200 OK", "", b"in"),
+            false => answer("401 Unauthorized", "", b"out"),
+        }
+    })
+    .await;
+    let text = format!(
+        "{{url: \"http://{}/\", auth: {{oauth2: {{token_url: \"http://{}/\", client_id: a, client_secret: secret}}}}}}",
+        target.at, login.at
+    );
+    let monitor = build("http", &text);
+    // What is issued, what is accepted, the verdict, and how often both were asked by then.
+    for (issue, accept, want) in [
+        (1, 1, (Verdict::Up, 1, 1)),
+        (2, 2, (Verdict::Up, 2, 3)),
+        (2, 9, (Verdict::Down, 3, 5)),
+        (2, 9, (Verdict::Down, 4, 6)),
+        (9, 9, (Verdict::Up, 5, 7)),
+    ] {
+        issued.store(issue, Ordering::Relaxed);
+        accepted.store(accept, Ordering::Relaxed);
+        let cx = ProbeCx::new(tokio::time::Instant::now() + LIMIT, Clock::system().now());
+        let got = monitor.collector.probe(&cx).await;
+        assert_eq!((got.verdict, login.count(), target.count()), want, "{got:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_server_that_is_dead_is_our_own_fault_for_a_token_too() {
+    let mute = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let text = format!(
+        "{{url: \"http://127.0.0.1:9/\", resolver: \"{}\", auth: {{oauth2: {{token_url: \"http://login.example/\", \
+          client_id: a, client_secret: secret}}}}}}",
+        mute.local_addr().unwrap()
+    );
+    let got = probe("http", &text, Duration::from_millis(300)).await;
+    assert_eq!((got.verdict, class(&got)), (Verdict::Unknown, "local_resolver"), "{got:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_monitor_says_of_its_own_host_is_for_no_other() {
+    // `connect_to` with a port is for that port.
+    let second = Scripted::start(|_| answer("200 OK", "", b"second")).await;
+    let port = |at: &str| at.rsplit(':').next().unwrap().to_owned();
+    let to = format!("Location: http://a.example:{}/\r\n", port(&second.at));
+    let first = Scripted::start(move |_| answer("302 Found", &to, b"")).await;
+    let text = format!("{{url: \"http://a.example:{}/\", connect_to: \"{}\"}}", port(&first.at), first.at);
+    let got = probe("http", &text, LIMIT).await;
+    assert_eq!((got.verdict, first.count(), second.count()), (Verdict::Up, 1, 1), "{got:?}");
+    // `server_name` is for this host.
+    let ca = Authority::new();
+    let tls = ca.server("localhost", "x", (2999, 1, 1)).await;
+    let to = format!("Location: https://localhost:{}/\r\n", tls.port);
+    let first = Scripted::start(move |_| answer("302 Found", &to, b"")).await;
+    let options = format!("{{ca_file: {}, server_name: other.example}}", ca.file.path().display());
+    let got = probe("http", &format!("{{url: \"http://{}/\", tls: {options}}}", first.at), LIMIT).await;
+    assert_eq!(got.verdict, Verdict::Up, "{got:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_redirect_takes_credentials_along() {
+    let sink = Scripted::start(|_| answer("200 OK", "", br#"{"access_token": "token-of-sink"}"#)).await;
+    let to = format!("Location: http://{}/\r\n", sink.at);
+    // From https to http.
+    let ca = Authority::new();
+    let (cert, key) = ca.sign(|_| {});
+    let tls = TlsServer::saying(config(vec![cert], &key), answer("302 Found", &to, b"")).await;
+    let text = format!(
+        "{{url: \"https://localhost:{}/\", ip_version: 4, tls: {{ca_file: {}}}, auth: {{bearer: token-of-home}}, \
+          headers: {{Cookie: sid=cookie-of-home, X-Key: \"${{env:KEY}}\"}}}}",
+        tls.port,
+        ca.file.path().display()
+    );
+    let got = probe("http", &text, LIMIT).await;
+    assert_eq!((got.verdict, sink.count()), (Verdict::Up, 1), "{got:?}");
+    // Who hands out tokens is not followed at all: the request holds the client's secret.
+    let login = Scripted::start(move |_| answer("307 Temporary Redirect", &to, b"")).await;
+    for send in ["header", "body"] {
+        let text = format!(
+            "{{url: \"http://{}/\", auth: {{oauth2: {{token_url: \"http://{}/\", client_id: a, \
+              client_secret: secret-of-home, send: {send}}}}}}}",
+            sink.at, login.at
+        );
+        let got = probe("http", &text, LIMIT).await;
+        assert_eq!((got.verdict, class(&got), sink.count()), (Verdict::Down, "oauth2", 1), "{got:?}");
+    }
+    let seen = sink.seen.lock().unwrap().join("\n").to_lowercase();
+    for word in ["authorization", "cookie", "x-key", "of-home"] {
+        assert!(!seen.contains(word), "{seen}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_leads_to_no_port_that_the_policy_does_not_allow() {
+    let second = Scripted::start(|_| answer("200 OK", "", b"second")).await;
+    let to = format!("Location: http://{}/\r\n", second.at);
+    let first = Scripted::start(move |_| answer("302 Found", &to, b"")).await;
+    let mut cx = ProbeCx::new(tokio::time::Instant::now() + LIMIT, Clock::system().now());
+    let port: u16 = first.at.rsplit(':').next().unwrap().parse().unwrap();
+    cx.policy = Arc::new(Policy { ports: vec![port..=port], ..Policy::default() });
+    let got = build("http", &format!("{{url: \"http://{}/\"}}", first.at)).collector.probe(&cx).await;
+    assert_eq!((class(&got), first.count(), second.count()), ("blocked_address", 1, 0), "{got:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_said_of_what_was_not_read() {
+    let server = Scripted::start(|head| match head.split_whitespace().nth(1) {
+        Some("/br") => answer("200 OK", "Content-Encoding: br\r\n", b"not decoded"),
+        _ => answer("200 OK", "", "x".repeat(3_000).as_bytes()),
+    })
+    .await;
+    for (path, more, want) in [
+        ("/", "max_body: 1KiB, expect: {body: {not_contains: y}}", (Verdict::Down, "body")),
+        ("/", "max_body: 1KiB, expect: {body: {not_matches: y}}", (Verdict::Down, "body")),
+        ("/", "max_body: 1KiB, expect: {body: {contains: x}}", (Verdict::Up, "")),
+        ("/", "expect: {body: {not_contains: y, not_matches: y}}", (Verdict::Up, "")),
+        ("/br", "expect: {status: 200}", (Verdict::Up, "")),
+        ("/br", "expect: {body: {not_contains: y}}", (Verdict::Down, "decode")),
+        ("/br", "expect: {title: y}", (Verdict::Down, "decode")),
+        ("/br", "expect: {json: {\"$.a\": {exists: false}}}", (Verdict::Down, "decode")),
+    ] {
+        let got = probe("http", &format!("{{url: \"http://{}{path}\", {more}}}", server.at), LIMIT).await;
+        assert_eq!((got.verdict, class(&got)), want, "{path} {more}: {got:?}");
+        let truncated = got.samples.iter().find(|s| s.name == "probe_http_body_truncated").map(|s| s.value);
+        assert_eq!(truncated, more.starts_with("max_body").then_some(1.0), "{more}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
