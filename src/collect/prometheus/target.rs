@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::{StatusCode, header};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use crate::base::batch::Batch;
@@ -55,6 +56,8 @@ pub struct Target {
     reports: [Labels; 5],
     /// Held while an answer is read, on one thread at a time; nobody else but the API's reader waits for it.
     memory: Mutex<Memory>,
+    /// Held by the scrape under way, on whatever thread: what it has not read yet must not be reported as missing.
+    turn: Arc<Semaphore>,
     /// Held for a copy.
     shown: Mutex<Health>,
 }
@@ -97,9 +100,10 @@ pub struct Scrape {
 }
 
 impl Scrape {
-    fn nothing(fault: Fault) -> Self {
+    fn busy() -> Self {
+        let message = "the answer before is still being read on this machine";
         Self {
-            fault: Some(fault),
+            fault: Some(Fault::local("local_busy", message)),
             counts: Counts::default(),
             live: 0,
             batch: Batch::default(),
@@ -124,7 +128,9 @@ impl Target {
             described: Vec::new(),
             reported: false,
         };
-        Self { discovered, reports: REPORTS.map(report), memory: Mutex::new(memory), shown: Mutex::default(), place }
+        let turn = Arc::new(Semaphore::new(1));
+        let (reports, memory, shown) = (REPORTS.map(report), Mutex::new(memory), Mutex::default());
+        Self { discovered, reports, memory, turn, shown, place }
     }
 
     /// The same target, found with other labels: what it remembers stays.
@@ -189,10 +195,7 @@ impl Target {
         // Times a moment apart would cost space, and say nothing.
         let late = started.saturating_duration_since(began);
         let at = if late < SAME_MOMENT { cx.now } else { cx.now.plus(late) };
-        if self.memory.try_lock().is_err() {
-            let fault = Fault::local("local_busy", "the answer before is still being read on this machine");
-            return Scrape::nothing(fault);
-        }
+        let Ok(turn) = Arc::clone(&self.turn).try_acquire_owned() else { return Scrape::busy() };
         let deadline = (started + self.place.timeout).min(cx.deadline);
         let mut trace = Trace::start();
         let mut answer = None;
@@ -217,8 +220,10 @@ impl Target {
         let (fault, counts, seen) = if small || body.is_err() {
             target.take(&job, body.map(|(body, _)| (body, head)), at, started)
         } else {
-            let work =
-                tokio::task::spawn_blocking(move || target.take(&job, body.map(|(body, _)| (body, head)), at, started));
+            let work = tokio::task::spawn_blocking(move || {
+                let _held = turn;
+                target.take(&job, body.map(|(body, _)| (body, head)), at, started)
+            });
             match timeout_at(cx.deadline + READ_GRACE, work).await {
                 Ok(Ok(done)) => done,
                 Ok(Err(_)) => (Some(Fault::local("local_bug", "reading the answer crashed")), Counts::default(), None),
@@ -232,16 +237,26 @@ impl Target {
         if let Some(answer) = &mut answer {
             answer.body = seen.unwrap_or_default();
         }
-        // Busy only while an answer is still being read, which then hands over more later.
-        let (batch, described, live) = match self.memory.try_lock() {
-            Ok(mut memory) => {
-                let described = std::mem::take(&mut memory.described);
-                (std::mem::take(&mut memory.batch), described, memory.cache.live_count())
-            }
-            Err(_) => (Batch::default(), Vec::new(), 0),
-        };
         let answer = answer.filter(|_| fault.is_some());
-        Scrape { fault, counts, live, batch, described, trace, answer }
+        Scrape { fault, counts, trace, answer, ..self.handed_over() }
+    }
+
+    /// The round ended before this target was scraped, or had answered: its reports say so, as those of a scrape that
+    /// was to begin at `begins`.
+    pub fn missed(&self, job: &Job, cx: &ProbeCx, began: Instant, begins: Instant) -> Scrape {
+        let Ok(_turn) = self.turn.try_acquire() else { return Scrape::busy() };
+        let fault = Fault::local("local_busy", "this machine had no turn or no time for this target");
+        let at = cx.now.plus(begins.saturating_duration_since(began));
+        let (fault, counts, _) = self.take(job, Err(fault), at, begins.max(began));
+        Scrape { fault, counts, ..self.handed_over() }
+    }
+
+    /// A scrape with what there is to hand over.
+    fn handed_over(&self) -> Scrape {
+        // Busy only while an answer is still being read, which then hands over more later.
+        let Ok(mut memory) = self.memory.try_lock() else { return Scrape::busy() };
+        let (batch, described) = (std::mem::take(&mut memory.batch), std::mem::take(&mut memory.described));
+        Scrape { batch, described, live: memory.cache.live_count(), ..Scrape::busy() }
     }
 
     async fn fetch(&self, job: &Job, cx: &ProbeCx, trace: &mut Trace, slot: &mut Option<Answer>) -> Result<(), Fault> {
