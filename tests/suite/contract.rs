@@ -254,14 +254,17 @@ async fn no_secret_is_in_any_part_of_an_outcome() {
         ("kubernetes", "{kubeconfig: \"/no/${env:TOKEN}/x\"}".to_owned()),
         ("heartbeat", "{token: \"${env:TOKEN}\"}".to_owned()),
         ("prometheus", format!("{{url: \"{}?k=${{env:TOKEN}}\", authorization: {{credentials: \"${{env:TOKEN}}\"}}}}", evil.url("/echo"))),
+        ("prometheus", format!("{{static_configs: [{{targets: [\"{0}\"]}}], metrics_path: /echo, params: {{k: [\"${{env:TOKEN}}\", \"a ${{env:TO/KEN}}\"]}}}}", evil.at)),
+        ("prometheus", format!("{{static_configs: [{{targets: [\"{0}\", \"{0}\"], labels: {{__param_k: \"${{env:TOKEN}}\", a: \"${{env:TOKEN}}\"}}}}], metrics_path: \"${{env:TOKEN}}\"}}", evil.at)),
         ("prometheus", format!("{{url: \"http://user:resolved-TOKEN@{}/${{env:TOKEN}}\", params: {{k: \"${{env:TOKEN}}\"}}}}", evil.at)),
     ] {
         let probe = probe(kind, &text);
         assert!(!format!("{probe:?}").contains("resolved-TOKEN"), "{probe:?}");
         let got = probe.collector.probe(&context(Duration::from_millis(800))).await;
         assert_ne!(got.verdict, Verdict::Up, "{text}");
-        for secret in ["resolved-TOKEN", "resolved-<TOKEN", "resolved-%3CTOKEN"] {
-            assert!(!format!("{got:?}").contains(secret), "{text}: {got:?}");
+        let targets = got.series.as_ref().map(|series| series.job.targets());
+        for secret in ["resolved-TO", "resolved-<TOKEN", "resolved-%3CTOKEN"] {
+            assert!(!format!("{got:?} {targets:?}").contains(secret), "{text}: {got:?} {targets:?}");
         }
     }
 }

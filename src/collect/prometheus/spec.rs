@@ -113,13 +113,14 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         }
     }
     let url = fields.text("url");
-    let found = Discovery::read(fields);
+    let found = Discovery::read(fields, &mut mask);
     let path = fields.text("metrics_path");
+    path.iter().for_each(|path| mask.add_url(path));
     let scheme = fields.parse("scheme", "write `http` or `https`", |text| match text {
         "http" | "https" => Ok(text.to_owned()),
         other => Err(format!("`{other}` is not spoken here")),
     });
-    let mut params = read_params(fields);
+    let mut params = read_params(fields, &mut mask);
     let mut access = access::read(fields, &mut mask);
     let accept = read_protocols(fields);
     let fallback = fields.parse("fallback_scrape_protocol", &format!("write one of: {}", Protocol::words()), |text| {
@@ -169,7 +170,11 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let target = match &url {
         Some(url) => shown_address(url),
         // Of many, the job's name: how many they are may change, and the monitor stays the same.
-        None => discovery.describe().unwrap_or_else(|| name.clone()),
+        None => {
+            let mut one = discovery.describe().unwrap_or_else(|| name.clone());
+            mask.hide(&mut one);
+            one
+        }
     };
     let host = url.as_ref().and_then(|url| reqwest::Url::parse(url.value().trim()).ok()?.host_str().map(str::to_owned));
     let job = Job {
@@ -235,7 +240,7 @@ fn read_protocols(fields: &mut Fields<'_>) -> String {
 }
 
 /// `params: {module: [http_2xx]}`
-fn read_params(fields: &mut Fields<'_>) -> BTreeMap<String, Vec<String>> {
+fn read_params(fields: &mut Fields<'_>, mask: &mut Mask) -> BTreeMap<String, Vec<String>> {
     let mut params = BTreeMap::new();
     let Some(node) = fields.node("params") else { return params };
     let Value::Map(entries) = &node.value else {
@@ -248,8 +253,9 @@ fn read_params(fields: &mut Fields<'_>) -> BTreeMap<String, Vec<String>> {
             Value::Seq(items) => items.iter().collect(),
             Value::Scalar { .. } | Value::Map(_) => vec![&entry.value],
         };
-        let values = items.into_iter().filter_map(|item| fields.cx().text(item));
-        params.insert(entry.key.clone(), values.map(|text| text.value().to_owned()).collect());
+        let values: Vec<Text> = items.into_iter().filter_map(|item| fields.cx().text(item)).collect();
+        values.iter().for_each(|text| mask.add_url(text));
+        params.insert(entry.key.clone(), values.iter().map(|text| text.value().to_owned()).collect());
     }
     params
 }

@@ -172,7 +172,7 @@ impl Target {
         job.mask.hide(&mut url);
         Shown {
             discovered: job.masked(&self.discovered),
-            labels: self.place.labels.clone(),
+            labels: job.masked(&self.place.labels),
             url,
             healthy,
             error,

@@ -15,6 +15,7 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
 use crate::base::probe::ProbeCx;
+use crate::collect::mask::Mask;
 use crate::collect::prometheus::discover::file::Files;
 use crate::collect::prometheus::discover::names::Names;
 use crate::collect::prometheus::discover::web::Web;
@@ -69,9 +70,11 @@ impl Discovery {
     }
 
     /// Reads `static_configs`, `file_sd_configs`, `dns_sd_configs` and `http_sd_configs`.
-    pub fn read(fields: &mut Fields<'_>) -> Self {
+    ///
+    /// What references in written targets and labels resolved to goes into `mask`: it may become a part of addresses.
+    pub fn read(fields: &mut Fields<'_>, mask: &mut Mask) -> Self {
         let mut fixed = Vec::new();
-        each_of(fields, "static_configs", &mut |own| group(own, &mut fixed));
+        each_of(fields, "static_configs", &mut |own| group(own, &mut fixed, mask));
         let mut sources = Vec::new();
         let mut add = |kind: Option<Kind>, every| {
             sources.extend(kind.map(|kind| Source { kind, every, state: Mutex::default() }));
@@ -215,13 +218,14 @@ fn each_of<'a>(fields: &mut Fields<'a>, key: &'static str, read: &mut dyn FnMut(
 }
 
 /// Reads `targets` and `labels` of one entry.
-fn group(fields: &mut Fields<'_>, found: &mut Vec<Draft>) {
+fn group(fields: &mut Fields<'_>, found: &mut Vec<Draft>, mask: &mut Mask) {
     let targets = fields.texts("targets");
+    targets.iter().for_each(|text| mask.add_url(text));
     if targets.is_empty() {
         fields.missing("targets", "write the addresses: `targets: [\"db1:9100\", \"db2:9100\"]`");
     }
-    let labels: Vec<(String, String)> =
-        fields.pairs("labels").iter().map(|(entry, text)| (entry.key.clone(), text.value().to_owned())).collect();
+    let labels = fields.pairs("labels");
+    labels.iter().for_each(|(_, text)| mask.add_url(text));
     for text in targets {
         if text.value().contains('/') || text.value().trim().is_empty() {
             let message = format!("`{}` is no address of a target", text.shown());
@@ -230,7 +234,7 @@ fn group(fields: &mut Fields<'_>, found: &mut Vec<Draft>) {
             continue;
         }
         let mut draft = Draft::default();
-        labels.iter().for_each(|(name, value)| draft.set(name, value));
+        labels.iter().for_each(|(entry, value)| draft.set(&entry.key, value.value()));
         draft.set(ADDRESS, text.value());
         found.push(draft);
     }
