@@ -52,20 +52,21 @@ pub fn basic(user: &str, password: &str, mask: &mut Mask) -> Secret<String> {
     Secret::new(format!("Basic {token}"))
 }
 
-/// The value of `Authorization` where it stands in a file, with the secret in it.
+/// The value of `Authorization` where it stands in a file. What no message may show of it goes into `mask`.
 ///
 /// # Errors
 /// The file cannot be read, which is a fault of this machine.
-pub async fn from_file(access: &Access) -> Result<Option<(String, String)>, Fault> {
+pub async fn from_file(access: &Access, mask: &mut Mask) -> Result<Option<Secret<String>>, Fault> {
     match access {
         Access::None | Access::Header(_) => Ok(None),
         Access::File(scheme, path) => {
             let secret = secret(path).await?;
-            Ok(Some((format!("{scheme} {secret}"), secret)))
+            mask.add(&secret);
+            Ok(Some(Secret::new(format!("{scheme} {secret}"))))
         }
         Access::PasswordFile(user, path) => {
             let secret = secret(path).await?;
-            Ok(Some((format!("Basic {}", BASE64.encode(format!("{user}:{secret}"))), secret)))
+            Ok(Some(basic(user, &secret, mask)))
         }
     }
 }

@@ -88,7 +88,7 @@ impl PrometheusProbe {
         let mut evidence = Evidence::default();
         let mut phases = Vec::new();
         for (target, scrape) in targets.iter().zip(scrapes) {
-            let Scrape { fault, live: series, batch, described: news, mut trace, answer, .. } = scrape;
+            let Scrape { fault, live: series, batch, described: news, mut trace, answer, mask, .. } = scrape;
             batches.push(batch);
             described.extend(news);
             live += series;
@@ -98,9 +98,15 @@ impl PrometheusProbe {
             match fault {
                 None => up += 1,
                 Some(fault) => {
+                    // Files may say something else for the next target: what this one was told is hidden at once.
+                    let mut message = fault.message().to_owned();
+                    mask.hide(&mut message);
+                    let fault = fault.with_message(message);
                     local += usize::from(fault.is_local());
                     if faults.len() < SHOWN {
-                        evidence.items.extend(target::evidence(target, &trace, answer.as_ref(), &fault));
+                        let mut items = target::evidence(target, &trace, answer.as_ref(), &fault);
+                        items.iter_mut().for_each(|(_, text)| mask.hide(text));
+                        evidence.items.extend(items);
                     }
                     // The only one's reason is the monitor's.
                     if all > 1 && checks.len() < NAMED {

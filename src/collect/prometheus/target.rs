@@ -97,6 +97,8 @@ pub struct Scrape {
     pub trace: Trace,
     /// The start of the answer, when the scrape failed.
     pub answer: Option<Answer>,
+    /// What no message may show of it: the job's secrets, and those that stood in files.
+    pub mask: Mask,
 }
 
 impl Scrape {
@@ -110,6 +112,7 @@ impl Scrape {
             described: Vec::new(),
             trace: Trace::start(),
             answer: None,
+            mask: Mask::default(),
         }
     }
 }
@@ -199,10 +202,11 @@ impl Target {
         let deadline = (started + self.place.timeout).min(cx.deadline);
         let mut trace = Trace::start();
         let mut answer = None;
+        let mut mask = job.mask.clone();
         let fetched = match forced {
             Some(fault) => Err(fault.clone()),
             None => {
-                let ended = timeout_at(deadline, self.fetch(job, cx, &mut trace, &mut answer)).await;
+                let ended = timeout_at(deadline, self.fetch(job, cx, &mut trace, &mut answer, &mut mask)).await;
                 trace.settle(ended, deadline)
             }
         };
@@ -218,11 +222,12 @@ impl Target {
         let head = answer.as_ref().map(without_body);
         let (target, job) = (Arc::clone(self), Arc::clone(job));
         let (fault, counts, seen) = if small || body.is_err() {
-            target.take(&job, body.map(|(body, _)| (body, head)), at, started)
+            target.take(&job, &mask, body.map(|(body, _)| (body, head)), at, started)
         } else {
+            let mask = mask.clone();
             let work = tokio::task::spawn_blocking(move || {
                 let _held = turn;
-                target.take(&job, body.map(|(body, _)| (body, head)), at, started)
+                target.take(&job, &mask, body.map(|(body, _)| (body, head)), at, started)
             });
             match timeout_at(cx.deadline + READ_GRACE, work).await {
                 Ok(Ok(done)) => done,
@@ -234,11 +239,11 @@ impl Target {
                 }
             }
         };
-        if let Some(answer) = &mut answer {
-            answer.body = seen.unwrap_or_default();
+        if let (Some(answer), Some(seen)) = (&mut answer, seen) {
+            answer.body = seen;
         }
         let answer = answer.filter(|_| fault.is_some());
-        Scrape { fault, counts, trace, answer, ..self.handed_over() }
+        Scrape { fault, counts, trace, answer, mask, ..self.handed_over() }
     }
 
     /// The round ended before this target was scraped, or had answered: its reports say so, as those of a scrape that
@@ -247,8 +252,8 @@ impl Target {
         let Ok(_turn) = self.turn.try_acquire() else { return Scrape::busy() };
         let fault = Fault::local("local_busy", "this machine had no turn or no time for this target");
         let at = cx.now.plus(begins.saturating_duration_since(began));
-        let (fault, counts, _) = self.take(job, Err(fault), at, begins.max(began));
-        Scrape { fault, counts, ..self.handed_over() }
+        let (fault, counts, _) = self.take(job, &job.mask, Err(fault), at, begins.max(began));
+        Scrape { fault, counts, mask: job.mask.clone(), ..self.handed_over() }
     }
 
     /// A scrape with what there is to hand over.
@@ -259,18 +264,23 @@ impl Target {
         Scrape { batch, described, live: memory.cache.live_count(), ..Scrape::busy() }
     }
 
-    async fn fetch(&self, job: &Job, cx: &ProbeCx, trace: &mut Trace, slot: &mut Option<Answer>) -> Result<(), Fault> {
+    async fn fetch(
+        &self,
+        job: &Job,
+        cx: &ProbeCx,
+        trace: &mut Trace,
+        slot: &mut Option<Answer>,
+        mask: &mut Mask,
+    ) -> Result<(), Fault> {
         let mut hop = self.place.hop.clone().map_err(|why| Fault::target("target", why))?;
-        let mut mask = Mask::default();
-        if let Some((value, secret)) = from_file(&job.access).await? {
-            mask.add(&secret);
-            authorize(&mut hop, &value);
+        if let Some(value) = from_file(&job.access, mask).await? {
+            authorize(&mut hop, value.reveal());
         }
         for _ in 0..=MAX_REDIRECTS {
             *slot = None;
             exchange::ask(&job.client, &hop, cx, trace, slot).await?;
             let Some(answer) = slot else { return Ok(()) };
-            let next = if job.redirects { redirect::next(&hop, answer, &job.mask)? } else { None };
+            let next = if job.redirects { redirect::next(&hop, answer, mask)? } else { None };
             match next {
                 Some(next) => hop = next,
                 None if answer.status == StatusCode::OK => return Ok(()),
@@ -288,6 +298,7 @@ impl Target {
     fn take(
         &self,
         job: &Job,
+        mask: &Mask,
         answer: Result<(Vec<u8>, Option<Answer>), Fault>,
         at: Timestamp,
         started: Instant,
@@ -368,7 +379,7 @@ impl Target {
         drop(memory);
         let error = fault.as_ref().map_or_else(String::new, |f| {
             let mut text = f.message().to_owned();
-            job.mask.hide(&mut text);
+            mask.hide(&mut text);
             text
         });
         let health = Health { healthy: Some(fault.is_none()), error, last: Some(at), took };

@@ -98,19 +98,21 @@ impl Web {
     /// # Errors
     /// There is no list; a sentence.
     pub async fn ask(&self, cx: &ProbeCx) -> Result<Found, String> {
-        let targets = self.fetch(cx).await.map_err(|why| {
+        // With what files say now.
+        let mut mask = self.mask.clone();
+        let targets = self.fetch(cx, &mut mask).await.map_err(|why| {
             let mut text = format!("{}: {why}", self.shown);
-            self.mask.hide(&mut text);
+            mask.hide(&mut text);
             text
         })?;
         Ok(Found { targets, trouble: None })
     }
 
-    async fn fetch(&self, cx: &ProbeCx) -> Result<Vec<Draft>, String> {
+    async fn fetch(&self, cx: &ProbeCx, mask: &mut Mask) -> Result<Vec<Draft>, String> {
         let told = |fault: Fault| fault.message().to_owned();
         let mut hop = self.hop.clone();
-        if let Some((value, _)) = access::from_file(&self.access).await.map_err(told)? {
-            authorize(&mut hop, &value);
+        if let Some(value) = access::from_file(&self.access, mask).await.map_err(told)? {
+            authorize(&mut hop, value.reveal());
         }
         let (mut trace, mut slot) = (Trace::start(), None);
         exchange::ask(&self.client, &hop, cx, &mut trace, &mut slot).await.map_err(told)?;
