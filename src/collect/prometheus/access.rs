@@ -146,19 +146,23 @@ fn file(fields: &mut Fields<'_>, key: &'static str) -> Option<PathBuf> {
 /// How servers are asked for at most so many bytes: over `tls: {…}` as with every kind, or Prometheus'
 /// `tls_config: {…}`.
 ///
-/// `proxy_url` is Prometheus' word for a proxy.
+/// `proxy_url` is Prometheus' word for a proxy, and `enable_http2: false` leaves HTTP/1.1.
 pub fn read_client(fields: &mut Fields<'_>, max_body: usize, mask: &mut Mask) -> Option<Client> {
-    let tls = read_tls(fields);
+    let spoken = match fields.bool("enable_http2") {
+        Some(false) => Spoken::One,
+        Some(true) | None => Spoken::Any,
+    };
+    let tls = read_tls(fields, spoken);
     let proxy = Proxy::read_key(fields, "proxy_url", mask).map(Arc::new);
-    Some(Client { tls: tls?, spoken: Spoken::Any, proxy, max_body, ways: Ways::default() })
+    Some(Client { tls: tls?, spoken, proxy, max_body, ways: Ways::default() })
 }
 
-fn read_tls(fields: &mut Fields<'_>) -> Option<TlsSpec> {
+fn read_tls(fields: &mut Fields<'_>, spoken: Spoken) -> Option<TlsSpec> {
     let own = fields.nested("tls");
     let Some(theirs) = fields.node("tls_config") else {
         return match own {
-            Some(own) => TlsSpec::read(own, Spoken::Any.alpn()),
-            None => Some(TlsSpec::system(Spoken::Any.alpn())),
+            Some(own) => TlsSpec::read(own, spoken.alpn()),
+            None => Some(TlsSpec::system(spoken.alpn())),
         };
     };
     if own.is_some() {
@@ -169,7 +173,7 @@ fn read_tls(fields: &mut Fields<'_>) -> Option<TlsSpec> {
     if let Value::Map(entries) = &mut ours.value {
         entries.iter_mut().for_each(rename);
     }
-    TlsSpec::read(Fields::of(fields.cx(), &ours)?, Spoken::Any.alpn())
+    TlsSpec::read(Fields::of(fields.cx(), &ours)?, spoken.alpn())
 }
 
 /// `insecure_skip_verify: true` is `verify: false` here, and `min_version: TLS12` is `1.2`.

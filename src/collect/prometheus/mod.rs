@@ -224,6 +224,10 @@ mod tests {
                     let n = stream.read(&mut head).await.unwrap_or(0);
                     *log.lock().unwrap() = String::from_utf8_lossy(&head[..n]).into_owned();
                     let Some(text) = answer.lock().unwrap().clone() else { continue };
+                    if text.starts_with("HTTP/") {
+                        let _ = stream.write_all(text.as_bytes()).await;
+                        continue;
+                    }
                     let kind = if text.starts_with('[') { "application/json" } else { "text/plain" };
                     let head =
                         format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n", text.len());
@@ -308,6 +312,15 @@ mod tests {
             ("job", "n"),
         ];
         assert_eq!(target.discovered.iter().collect::<Vec<_>>(), want);
+    }
+
+    #[tokio::test]
+    async fn what_a_target_says_beside_an_error_is_shown() {
+        let exporter = Exporter::start("HTTP/1.1 503 Oh\r\nContent-Length: 12\r\n\r\nout of order").await;
+        let got = outcome("prometheus", &format!("{{name: n, url: \"http://{}/\"}}", exporter.at)).await;
+        assert_eq!(got.reason.unwrap().message, "server returned HTTP status 503 Oh");
+        let items = got.evidence.unwrap().items;
+        assert!(items.iter().any(|(name, text)| name.starts_with("body") && text == "out of order"), "{items:?}");
     }
 
     #[tokio::test]

@@ -85,10 +85,8 @@ const UNSUPPORTED: &[&str] = &[
     "vultr_sd_configs",
 ];
 
-/// Options of Prometheus that change nothing here: requests are those of HTTP/1.1, names may be UTF-8, and classic
-/// histograms are always taken.
-const WITHOUT_EFFECT: [&str; 5] = [
-    "enable_http2",
+/// Options of Prometheus that change nothing here: names may be UTF-8, and classic histograms are always taken.
+const WITHOUT_EFFECT: [&str; 4] = [
     "metric_name_validation_scheme",
     "metric_name_escaping_scheme",
     "always_scrape_classic_histograms",

@@ -239,8 +239,10 @@ impl Target {
                 }
             }
         };
-        if let (Some(answer), Some(seen)) = (&mut answer, seen) {
-            answer.body = seen;
+        match (&mut answer, seen) {
+            (Some(answer), Some(seen)) => answer.body = seen,
+            (Some(answer), None) => show_body(answer),
+            (None, _) => {}
         }
         let answer = answer.filter(|_| fault.is_some());
         Scrape { fault, counts, trace, answer, mask, ..self.handed_over() }
@@ -386,6 +388,16 @@ impl Target {
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = health;
         (fault, counts, seen)
     }
+}
+
+/// Makes the beginning of a body that was not read fit to be shown.
+fn show_body(answer: &mut Answer) {
+    // Decoded in place: what is large is not, and a part of it says nothing.
+    let readable = !answer.is_encoded() || answer.body.len() <= READ_IN_PLACE;
+    if !readable || decode::decode(answer, READ_IN_PLACE).is_err() {
+        answer.body.clear();
+    }
+    answer.body.truncate(SHOWN_BYTES);
 }
 
 /// The head of an answer.
