@@ -95,7 +95,9 @@ fn sensor(file: &str, path: &Path, chip: &str) -> Option<Sample> {
         ("curr", _) => named("_amps", value * MILLI),
         ("energy", _) => named("_joule_total", value / MICROS),
         ("power", "accuracy") => named("", value / MICROS),
-        ("power", "average_interval" | "average_interval_min" | "average_interval_max") => named("_seconds", value * MILLI),
+        ("power", "average_interval" | "average_interval_min" | "average_interval_max") => {
+            named("_seconds", value * MILLI)
+        }
         ("power", _) => named("_watt", value / MICROS),
         ("humidity", _) => named("", value / MICROS),
         ("fan", "" | "input" | "min" | "max" | "target") => named("_rpm", value),

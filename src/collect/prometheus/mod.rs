@@ -19,9 +19,11 @@ pub mod target;
 pub mod targets;
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 
-use tokio::time::Instant;
+use futures_util::future::join;
+use tokio::time::{Instant, timeout_at};
 
 use crate::base::BoxFuture;
 use crate::base::batch::Batch;
@@ -42,7 +44,7 @@ const SHOWN: usize = 3;
 /// A checked `prometheus` monitor.
 pub struct PrometheusProbe {
     scraping: Arc<Scraping>,
-    discovery: Discovery,
+    discovery: Arc<Discovery>,
 }
 
 /// Addresses and parameters may hold secrets, so neither is shown.
@@ -56,11 +58,18 @@ impl Collector for PrometheusProbe {
     fn probe<'a>(&'a self, cx: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             let began = Instant::now();
-            let troubles = self.discovery.refresh(cx).await;
-            let mut ended = Batch::default();
-            self.scraping.update(&self.discovery, cx.now, &mut ended);
+            let mut refresh = pin!(self.discovery.refresh(cx));
+            let early = timeout_at(self.discovery.patience(cx), &mut refresh).await.ok();
+            let ended = targets::update(&self.scraping, &self.discovery, cx.now).await;
             let (targets, refused) = self.scraping.now();
-            let scrapes = round::run(&self.scraping.job, &targets, cx, began).await;
+            // What a slow source says counts from the next round on.
+            let late = async {
+                match early {
+                    Some(troubles) => troubles,
+                    None => refresh.await,
+                }
+            };
+            let (scrapes, troubles) = join(round::run(&self.scraping.job, &targets, cx, began), late).await;
             self.judge(&targets, scrapes, ended, &refused, troubles)
         })
     }
@@ -69,7 +78,7 @@ impl Collector for PrometheusProbe {
 impl PrometheusProbe {
     /// A job that was not scraped yet.
     pub fn new(job: Job, discovery: Discovery) -> Self {
-        Self { scraping: Arc::new(Scraping::new(job)), discovery }
+        Self { scraping: Arc::new(Scraping::new(job)), discovery: Arc::new(discovery) }
     }
 
     fn judge(
@@ -156,6 +165,8 @@ impl PrometheusProbe {
                 None => Outcome::up(""),
             },
         };
+        // One of this machine that is down, too, would say that it is not the way.
+        outcome.host = faults.first().map(|(target, _)| target.place.host.clone()).filter(|host| !host.is_empty());
         outcome.summary = summary;
         outcome.checks = checks;
         outcome.phases = phases;

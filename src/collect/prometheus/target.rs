@@ -136,15 +136,14 @@ impl Target {
         Self { discovered, reports, memory, turn, shown, place }
     }
 
-    /// The same target, found with other labels: what it remembers stays.
-    pub fn renewed(&self, discovered: Labels, place: Place) -> Arc<Self> {
-        let renewed = Self::new(discovered, place);
-        if let Ok(mut memory) = self.memory.try_lock() {
-            std::mem::swap(&mut *renewed.memory(), &mut *memory);
-        }
+    /// The same target, found with other labels: what it remembers stays. Nothing while an answer is being read.
+    pub fn renewed(&self, discovered: &Labels, place: Place) -> Option<Arc<Self>> {
+        let _turn = self.turn.try_acquire().ok()?;
+        let renewed = Self::new(discovered.clone(), place);
+        std::mem::swap(&mut *renewed.memory(), &mut *self.memory());
         let health = self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
         *renewed.shown.lock().unwrap_or_else(PoisonError::into_inner) = health;
-        Arc::new(renewed)
+        Some(Arc::new(renewed))
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {

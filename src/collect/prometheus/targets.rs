@@ -16,6 +16,8 @@ use crate::collect::prometheus::target::Target;
 const ROUNDS_UNTIL_GONE: u32 = 2;
 /// What was found and cannot be scraped, and is remembered for people.
 const MOST_REFUSED: usize = 50;
+/// Up to so many targets are worked out in place (a few ms).
+const IN_PLACE: usize = 500;
 /// Dropped targets that are remembered for people.
 const MOST_DROPPED: usize = 1_000;
 
@@ -73,22 +75,26 @@ impl Scraping {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether what was found is other than before, or targets are gone.
+    fn is_behind(&self, discovery: &Discovery) -> bool {
+        let known = self.known();
+        known.version != Some(discovery.version()) || !known.gone.is_empty()
+    }
+
     /// Takes what was found; targets that were there before keep their memory. Series of targets that are gone for
-    /// good end in `batch`.
-    pub fn update(&self, discovery: &Discovery, now: Timestamp, batch: &mut Batch) {
-        let mut known = self.known();
-        let version = Some(discovery.version());
-        if known.version == version && known.gone.is_empty() {
-            return;
-        }
-        let mut fresh = Known { version, ..Known::default() };
-        let old = std::mem::take(&mut *known);
+    /// good end in the batch. Called by one probe at a time; readers see the old list until the new one stands.
+    fn update(&self, discovery: &Discovery, now: Timestamp) -> Batch {
+        let mut batch = Batch::default();
+        let mut fresh = Known { version: Some(discovery.version()), ..Known::default() };
         let mut before: HashMap<Key, Before> = HashMap::new();
-        for target in old.targets {
-            before.insert(target.place.key(), (target, None));
-        }
-        for (target, since, rounds) in old.gone {
-            before.insert(target.place.key(), (target, Some((since, rounds))));
+        {
+            let known = self.known();
+            for target in &known.targets {
+                before.insert(target.place.key(), (Arc::clone(target), None));
+            }
+            for (target, since, rounds) in &known.gone {
+                before.insert(target.place.key(), (Arc::clone(target), Some((*since, *rounds))));
+            }
         }
         let mut there: HashSet<Key> = HashSet::new();
         discovery.each(&mut |found| match self.job.make(found) {
@@ -112,7 +118,14 @@ impl Scraping {
                     }
                     let target = match before.remove(&key) {
                         Some((target, _)) if target.discovered == made.discovered => target,
-                        Some((target, _)) => target.renewed(made.discovered, place),
+                        Some((target, _)) => match target.renewed(&made.discovered, place) {
+                            Some(renewed) => renewed,
+                            None => {
+                                // Its answer is being read: it is renewed in the next round.
+                                fresh.version = None;
+                                target
+                            }
+                        },
                         None => Arc::new(Target::new(made.discovered, place)),
                     };
                     fresh.targets.push(target);
@@ -122,13 +135,29 @@ impl Scraping {
         for (target, gone) in before.into_values() {
             let (since, rounds) = gone.unwrap_or((now, 0));
             if rounds >= ROUNDS_UNTIL_GONE {
-                target.end(since.millis(), batch);
+                target.end(since.millis(), &mut batch);
             } else {
                 fresh.gone.push((target, since, rounds + 1));
             }
         }
-        *known = fresh;
+        // The old list is dropped where the lock is not held.
+        drop(std::mem::replace(&mut *self.known(), fresh));
+        batch
     }
+}
+
+/// Brings the list of targets up to date, off the async threads when that takes a while: relabelling costs some
+/// microseconds for each target.
+pub async fn update(scraping: &Arc<Scraping>, discovery: &Arc<Discovery>, now: Timestamp) -> Batch {
+    if !scraping.is_behind(discovery) {
+        return Batch::default();
+    }
+    if discovery.len() <= IN_PLACE {
+        return scraping.update(discovery, now);
+    }
+    let (scraping, discovery) = (Arc::clone(scraping), Arc::clone(discovery));
+    // It fails only when it panics, or at the end of the process.
+    tokio::task::spawn_blocking(move || scraping.update(&discovery, now)).await.unwrap_or_default()
 }
 
 impl ScrapeJob for Scraping {
