@@ -421,6 +421,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_list_is_asked_for_with_the_addresss_own_login_and_through_redirects() {
+        let one = Exporter::start("a 1\n").await;
+        let list = Exporter::start(&format!("[{{\"targets\": [\"{}\"]}}]", one.at)).await;
+        let first = Exporter::start(&format!(
+            "HTTP/1.1 302 Found\r\nLocation: http://{}/list\r\nContent-Length: 0\r\n\r\n",
+            list.at
+        ))
+        .await;
+        let text = format!("{{name: n, http_sd_configs: [{{url: \"http://u:p-secret@{}/\"}}]}}", first.at);
+        assert_eq!(outcome("prometheus", &text).await.summary, "1 of 1 targets up, 1 series");
+        // `u:p-secret`, to whom it is meant for alone.
+        let login = "authorization: basic dtpwlxnly3jlda==";
+        assert!(first.asked.lock().unwrap().to_lowercase().contains(login), "{:?}", first.asked);
+        assert!(!list.asked.lock().unwrap().to_lowercase().contains("authorization"), "{:?}", list.asked);
+        let text = text.replace("}]}", ", follow_redirects: false}]}");
+        let got = outcome("prometheus", &text).await;
+        assert!(got.reason.unwrap().message.contains("302"));
+    }
+
+    #[tokio::test]
     async fn a_job_that_finds_nothing_is_down() {
         let got = outcome("prometheus", "{name: n, file_sd_configs: [{files: [/does/not/exist/*.yaml]}]}").await;
         assert_eq!(got.reason.unwrap().message, "no targets were found");
@@ -445,7 +465,7 @@ mod tests {
         check("{url: 'http://x', consul_sd_configs: []}", "not part of this version");
         check("{url: 'http://x', scrape_protocols: [Xml]}", "`Xml` is no scrape protocol");
         check("{file_sd_configs: [{files: [a.yaml]}]}", "is not an absolute path");
-        check("{file_sd_configs: [{files: [/a/*/b.yaml]}]}", "one `*`, in the name of the file");
+        check("{file_sd_configs: [{files: [/a/*/b.yaml]}]}", "may have `*` in the name of the file alone");
         check("{file_sd_configs: [{files: [/a/b.txt]}]}", "ends in none of");
         check("{dns_sd_configs: [{names: [a], type: A}]}", "needs a `port`");
         check("{url: 'http://x', basic_auth: {username: a, password: b}, bearer_token: c}", "only once who asks");

@@ -285,9 +285,8 @@ fn address(
     };
     let decode = |t: &str| percent_encoding::percent_decode_str(t).decode_utf8_lossy().into_owned();
     let host = parsed.host_str()?;
-    if !parsed.username().is_empty() || parsed.password().is_some() {
-        let (user, password) = (decode(parsed.username()), decode(parsed.password().unwrap_or("")));
-        *access = Access::Header(access::basic(&user, &password, mask));
+    if let Some(given) = access::of_url(&parsed, mask) {
+        *access = given;
     }
     for (name, value) in parsed.query_pairs() {
         params.entry(name.into_owned()).or_default().push(value.into_owned());

@@ -36,7 +36,7 @@ const REPORTS: [&str; 5] = [
 /// Answers up to this size are read in place (0.1 ms); larger or compressed ones off the async threads.
 const READ_IN_PLACE: usize = 32 << 10;
 /// Redirects followed, as Go's client does.
-const MAX_REDIRECTS: usize = 10;
+pub const MAX_REDIRECTS: usize = 10;
 /// What is kept of an answer that was not understood, in bytes and headers.
 const SHOWN_BYTES: usize = 4 << 10;
 const SHOWN_HEADERS: usize = 50;
@@ -310,7 +310,7 @@ impl Target {
         let mut counts = Counts::default();
         let mut seen = None;
         let mut stored = Batch::default();
-        // What was fetched before the reading is what the report's duration covers.
+        // The report's duration covers the reading, too, where there is an answer to read.
         let mut took = started.elapsed();
         let read = answer.and_then(|(body, head)| {
             let mut answer = head.ok_or_else(|| Fault::local("local_bug", "an answer without a head"))?;

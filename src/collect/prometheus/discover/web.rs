@@ -12,13 +12,14 @@ use crate::base::probe::ProbeCx;
 use crate::collect::fault::Fault;
 use crate::collect::http::exchange::Client;
 use crate::collect::http::hop::Hop;
-use crate::collect::http::{decode, exchange};
+use crate::collect::http::{decode, exchange, redirect};
 use crate::collect::judge::found as short;
 use crate::collect::mask::Mask;
 use crate::collect::prometheus::access::{self, Access, authorize};
 use crate::collect::prometheus::discover::{Found, MOST_TARGETS};
 use crate::collect::prometheus::job::{ADDRESS, USER_AGENT};
 use crate::collect::prometheus::relabel::Draft;
+use crate::collect::prometheus::target::MAX_REDIRECTS;
 use crate::collect::trace::Trace;
 use crate::config::fields::Fields;
 use crate::config::report::Code;
@@ -38,6 +39,7 @@ pub struct Web {
     shown: String,
     access: Access,
     client: Client,
+    redirects: bool,
     mask: Mask,
 }
 
@@ -56,10 +58,16 @@ impl Web {
         let errors = fields.cx().error_count();
         let mut mask = Mask::default();
         let url = fields.need_text("url", "write e.g. `url: https://inventory.example.com/targets`");
-        let access = access::read(fields, &mut mask);
+        let mut access = access::read(fields, &mut mask);
+        let redirects = fields.bool("follow_redirects").unwrap_or(true);
         let client = access::read_client(fields, MAX_BODY, &mut mask);
         let url = url?;
         mask.add_url(&url);
+        if let Some(given) =
+            reqwest::Url::parse(url.value().trim()).ok().and_then(|url| access::of_url(&url, &mut mask))
+        {
+            access = given;
+        }
         let mut hop = match Hop::new(url.value().trim(), Method::GET, Bytes::new()) {
             Ok(hop) => hop,
             Err(e) => {
@@ -85,7 +93,7 @@ impl Web {
             authorize(&mut hop, value.reveal());
         }
         let shown = url.shown().trim().to_owned();
-        (fields.cx().error_count() == errors).then_some(Self { hop, shown, access, client: client?, mask })
+        (fields.cx().error_count() == errors).then_some(Self { hop, shown, access, client: client?, redirects, mask })
     }
 
     /// For people.
@@ -115,8 +123,17 @@ impl Web {
             authorize(&mut hop, value.reveal());
         }
         let (mut trace, mut slot) = (Trace::start(), None);
-        exchange::ask(&self.client, &hop, cx, &mut trace, &mut slot).await.map_err(told)?;
-        let mut answer = slot.ok_or("no answer")?;
+        let mut left = MAX_REDIRECTS;
+        let mut answer = loop {
+            exchange::ask(&self.client, &hop, cx, &mut trace, &mut slot).await.map_err(told)?;
+            let answer = slot.take().ok_or("no answer")?;
+            let next = if self.redirects { redirect::next(&hop, &answer, mask).map_err(told)? } else { None };
+            match next {
+                None => break answer,
+                Some(_) if left == 0 => return Err(format!("more than {MAX_REDIRECTS} redirects")),
+                Some(next) => (hop, left) = (next, left - 1),
+            }
+        };
         if answer.status != StatusCode::OK {
             return Err(format!("server returned HTTP status {}", answer.status_text()));
         }
