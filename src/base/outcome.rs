@@ -125,6 +125,8 @@ pub struct Outcome {
     pub evidence: Option<Evidence>,
     /// Series that go into the store as they are, for kinds that scrape.
     pub series: Option<Scraped>,
+    /// The machine that the reason speaks of, where the probe is of many.
+    pub host: Option<Box<str>>,
 }
 
 impl Outcome {
@@ -139,6 +141,7 @@ impl Outcome {
             samples: Vec::new(),
             evidence: None,
             series: None,
+            host: None,
         }
     }
 

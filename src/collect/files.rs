@@ -119,6 +119,11 @@ impl Pattern {
         !self.rest.is_empty()
     }
 
+    /// Whether this path is one that it may yield.
+    pub fn is_above(&self, path: &Path) -> bool {
+        path.starts_with(&self.path)
+    }
+
     /// The paths that exist, sorted; `false` beside them when there are more than are listed.
     ///
     /// # Errors

@@ -37,8 +37,11 @@ impl Mask {
     pub fn add_url(&mut self, text: &Text) {
         self.add_text(text);
         for part in resolved_parts(text.shown(), text.value()) {
-            let Ok(url) = reqwest::Url::parse(&format!("http://host/{part}?{part}")) else { continue };
+            let Ok(mut url) = reqwest::Url::parse(&format!("http://host/{part}?{part}")) else { continue };
             self.add(url.path().trim_start_matches('/'));
+            self.add(url.query().unwrap_or(""));
+            // As a parameter of a form.
+            url.query_pairs_mut().clear().append_key_only(part);
             self.add(url.query().unwrap_or(""));
         }
     }

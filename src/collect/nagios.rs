@@ -112,8 +112,11 @@ impl Report {
         let mut rest = text.trim_start();
         while !rest.is_empty() && self.values.len() < MAX_VALUES {
             let Some((label, after)) = split_label(rest) else {
-                self.reject(rest);
-                return;
+                // What follows may be understood again.
+                let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+                self.reject(&rest[..end]);
+                rest = rest[end..].trim_start();
+                continue;
             };
             let end = after.find(char::is_whitespace).unwrap_or(after.len());
             let (value, next) = after.split_at(end);
@@ -155,14 +158,16 @@ impl Report {
 /// `label=rest` or `'quoted ''label'''=rest`; in quotes, two quotes are one.
 fn split_label(text: &str) -> Option<(String, &str)> {
     let Some(quoted) = text.strip_prefix('\'') else {
-        let (label, rest) = text.split_once('=')?;
-        let is_label = !label.is_empty() && label.len() <= MAX_LABEL && !label.contains(char::is_whitespace);
-        return is_label.then(|| (label.to_owned(), rest));
+        // A piece at a time: looking further would cost the whole text for each piece.
+        let piece = &text[..text.find(char::is_whitespace).unwrap_or(text.len())];
+        let label = piece.split_once('=')?.0;
+        let is_label = !label.is_empty() && label.len() <= MAX_LABEL;
+        return is_label.then(|| (label.to_owned(), &text[label.len() + 1..]));
     };
     let mut label = String::new();
     let mut rest = quoted;
     loop {
-        let end = rest.find('\'')?;
+        let end = rest.find('\'').filter(|end| label.len() + end <= MAX_LABEL)?;
         label.push_str(&rest[..end]);
         rest = &rest[end + 1..];
         match rest.strip_prefix('\'') {
@@ -252,6 +257,11 @@ mod tests {
         check("OK|a=1;;;;;; b=2", &[perf("a", 1.0, "", none), perf("b", 2.0, "", none)]);
         check("OK|a=-1,5e3s", &[perf("a", -1500.0, "s", none)]);
         check("OK|a=5eur", &[perf("a", 5.0, "eur", none)]);
+        // One bad piece does not take the others with it.
+        check(
+            "OK|a=1 what is this b=2 'c d'=3 'e f",
+            &[perf("a", 1.0, "", none), perf("b", 2.0, "", none), perf("c d", 3.0, "", none)],
+        );
         check("OK|a=U", &[Perf { value: None, ..perf("a", 0.0, "", none) }]);
     }
 

@@ -271,6 +271,9 @@ async fn a_probe_may_be_dropped_at_any_moment() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_in_any_part_of_an_outcome() {
     let evil = Evil::start().await;
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(&mut file, b"resolved-TOKEN\n").unwrap();
+    let file = file.path().display();
     for (kind, text) in [
         ("http", format!("{{url: \"{}?k=${{env:TOKEN}}\", headers: {{Authorization: \"Bearer tok-${{env:TOKEN}}\"}}}}", evil.url("/echo"))),
         ("http", format!("{{url: \"{}?k=${{env:<TOKEN>}}\"}}", evil.url("/silent"))),
@@ -298,6 +301,11 @@ async fn no_secret_is_in_any_part_of_an_outcome() {
         ("kubernetes", "{kubeconfig: \"/no/${env:TOKEN}/x\"}".to_owned()),
         ("heartbeat", "{token: \"${env:TOKEN}\"}".to_owned()),
         ("prometheus", format!("{{url: \"{}?k=${{env:TOKEN}}\", authorization: {{credentials: \"${{env:TOKEN}}\"}}}}", evil.url("/echo"))),
+        ("prometheus", format!("{{static_configs: [{{targets: [\"{0}\"]}}], metrics_path: /echo, params: {{k: [\"${{env:TOKEN}}\", \"a ${{env:TO/KEN}}\"]}}}}", evil.at)),
+        ("prometheus", format!("{{static_configs: [{{targets: [\"{0}\", \"{0}\"], labels: {{__param_k: \"${{env:TOKEN}}\", a: \"${{env:TOKEN}}\"}}}}], metrics_path: \"${{env:TOKEN}}\"}}", evil.at)),
+        ("prometheus", format!("{{url: \"{}\", basic_auth: {{username: u, password_file: \"{file}\"}}}}", evil.url("/echo"))),
+        ("prometheus", format!("{{url: \"{}\", authorization: {{credentials_file: \"{file}\"}}}}", evil.url("/echo"))),
+        ("prometheus", format!("{{http_sd_configs: [{{url: \"{}\", bearer_token_file: \"{file}\"}}]}}", evil.url("/echo"))),
         ("prometheus", format!("{{url: \"http://user:resolved-TOKEN@{}/${{env:TOKEN}}\", params: {{k: \"${{env:TOKEN}}\"}}}}", evil.at)),
         ("grpc", format!("{{host: \"{}\", service: \"${{env:TOKEN}}\", authority: \"${{env:TOKEN}}\"}}", evil.at)),
         ("websocket", format!("{{url: \"{}\", subprotocols: [\"${{env:TOKEN}}\"]}}", evil.url("/echo").replace("http", "ws"))),
@@ -309,8 +317,10 @@ async fn no_secret_is_in_any_part_of_an_outcome() {
         assert!(!format!("{probe:?}").contains("resolved-TOKEN"), "{probe:?}");
         let got = probe.collector.probe(&context(Duration::from_millis(800))).await;
         assert_ne!(got.verdict, Verdict::Up, "{text}");
-        for secret in ["resolved-TOKEN", "resolved-<TOKEN", "resolved-%3CTOKEN"] {
-            assert!(!format!("{got:?}").contains(secret), "{text}: {got:?}");
+        let targets = got.series.as_ref().map(|series| series.job.targets());
+        // The last is `u:resolved-TOKEN` as it travels.
+        for secret in ["resolved-TO", "resolved-<TOKEN", "resolved-%3CTOKEN", "dTpyZXNvbHZlZC1UT0tFTg"] {
+            assert!(!format!("{got:?} {targets:?}").contains(secret), "{text}: {got:?} {targets:?}");
         }
     }
 }

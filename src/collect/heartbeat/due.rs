@@ -37,6 +37,18 @@ impl fmt::Debug for Due {
     }
 }
 
+/// Whether a report is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lateness {
+    /// None is.
+    Punctual,
+    /// One has been due since then, and the grace is over.
+    Late(Timestamp),
+    /// The same, but the grace was over before the monitor began: it was paused, or Watchdog was not there, and
+    /// whoever reported was not heard.
+    Unheard(Timestamp),
+}
+
 impl Due {
     /// The distance, where it is fixed.
     pub fn interval(&self) -> Option<Duration> {
@@ -46,12 +58,33 @@ impl Due {
         }
     }
 
-    /// Since when a report has been due that is late by more than `grace`; `None` when none is.
+    /// Whether a report is late by more than `grace`, for a monitor that runs since `since`.
     ///
     /// A report serves the time that it was due by, or, when it comes too late for that one and nothing served
     /// that one, the one it missed: a backup that reports at noon instead of 3:30 says nothing about the next
     /// night.
     pub fn late(
+        &self,
+        now: Timestamp,
+        since: Timestamp,
+        last: Option<Timestamp>,
+        previous: Option<Timestamp>,
+        grace: Duration,
+    ) -> Lateness {
+        let Some(due) = self.unserved(now, since, last, previous, grace) else { return Lateness::Punctual };
+        // A short absence, within whose end the grace was not over, changes nothing.
+        if due.plus(grace) >= since {
+            return Lateness::Late(due);
+        }
+        match self {
+            // Reports are due again from the beginning on.
+            Self::Every(interval) if now.since(since) > *interval + grace => Lateness::Late(since.plus(*interval)),
+            Self::Every(_) | Self::At { .. } => Lateness::Unheard(due),
+        }
+    }
+
+    /// The time that no report serves, and whose grace is over.
+    fn unserved(
         &self,
         now: Timestamp,
         since: Timestamp,
@@ -136,7 +169,36 @@ mod tests {
     fn check(zone: &str, now: &str, last: Option<&str>, previous: Option<&str>, late: Option<&str>) {
         let since = time("2026-01-01T00:00");
         let got = nightly(zone).late(time(now), since, last.map(time), previous.map(time), Duration::from_secs(1_800));
-        assert_eq!(got, late.map(time), "{now}: {last:?}, {previous:?}");
+        assert_eq!(
+            got,
+            late.map_or(Lateness::Punctual, |at| Lateness::Late(time(at))),
+            "{now}: {last:?}, {previous:?}"
+        );
+    }
+
+    /// The same for a monitor that has run only since `since`.
+    #[track_caller]
+    fn check_since(due: &Due, since: &str, now: &str, last: &str, want: Lateness) {
+        let got = due.late(time(now), time(since), Some(time(last)), None, Duration::from_secs(1_800));
+        assert_eq!(got, want, "{since} {now}");
+    }
+
+    #[test]
+    fn what_was_due_while_nobody_listened_is_not_late_until_it_is_due_again() {
+        let every = Due::Every(Duration::from_secs(3_600));
+        let (last, late) = ("2026-05-10T12:00", |at| Lateness::Late(time(at)));
+        let unheard = |at| Lateness::Unheard(time(at));
+        // Resumed, or started again, after a day.
+        check_since(&every, "2026-05-11T12:00", "2026-05-11T12:01", last, unheard("2026-05-10T13:00"));
+        check_since(&every, "2026-05-11T12:00", "2026-05-11T13:30", last, unheard("2026-05-10T13:00"));
+        check_since(&every, "2026-05-11T12:00", "2026-05-11T13:31", last, late("2026-05-11T13:00"));
+        // A restart before the grace was over forgives nothing.
+        check_since(&every, "2026-05-10T13:29", "2026-05-10T13:31", last, late("2026-05-10T13:00"));
+        let night = nightly("UTC");
+        let last = "2026-05-10T02:50";
+        check_since(&night, "2026-05-11T03:59", "2026-05-11T04:01", last, late("2026-05-11T03:30"));
+        check_since(&night, "2026-05-11T12:00", "2026-05-11T12:01", last, unheard("2026-05-11T03:30"));
+        check_since(&night, "2026-05-11T12:00", "2026-05-12T04:01", last, late("2026-05-12T03:30"));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::base::probe::{Collector, ProbeCx, PushTarget};
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
 use crate::base::units::{Exact, Short};
-use crate::collect::heartbeat::due::Due;
+use crate::collect::heartbeat::due::{Due, Lateness};
 use crate::collect::kind::Kind;
 use crate::collect::mask::Mask;
 use crate::config::catalog::Probe;
@@ -159,21 +159,25 @@ impl Heartbeat {
                 let message = format!("started {} ago and has not ended within {}", ago(started), Short(most));
                 Outcome::down("overrun", message)
             }
-            (None, Some(_)) => {
+            (None, Lateness::Late(_)) => {
                 let message = format!("no report since the monitor started {} ago", ago(cx.since));
                 Outcome::down("late", message)
             }
-            (None, None) => {
+            (None, Lateness::Punctual | Lateness::Unheard(_)) => {
                 let due = self.due.deadline(cx.now, cx.since, self.grace);
                 let due = due.map_or_else(String::new, |at| format!("; one is due within {}", Short(at.since(cx.now))));
                 Outcome::unknown("waiting", running.unwrap_or_else(|| format!("no report yet{due}")))
             }
-            (Some((at, _)), Some(due)) => {
+            (Some((at, _)), Lateness::Unheard(_)) => {
+                let message = format!("the last report came {} ago, before this monitor began to listen", ago(*at));
+                Outcome::unknown("waiting", running.unwrap_or(message))
+            }
+            (Some((at, _)), Lateness::Late(due)) => {
                 let message = format!("the last report came {} ago and the next was due {} ago", ago(*at), ago(due));
                 Outcome::down("late", message)
             }
-            (Some((_, run)), None) if !run.ok => Outcome::down("reported", failure(run)),
-            (Some((at, run)), None) => {
+            (Some((_, run)), Lateness::Punctual) if !run.ok => Outcome::down("reported", failure(run)),
+            (Some((at, run)), Lateness::Punctual) => {
                 let said = match run.message.as_str() {
                     "" => format!("reported {} ago", ago(*at)),
                     said => said.to_owned(),

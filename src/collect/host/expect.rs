@@ -197,6 +197,13 @@ impl Expect {
                 judge.hold("smart", "no disk says that it fails", failing.is_empty(), found);
             }
         }
+        if let Some(points) = seen.usage.hanging() {
+            judge.prefer("filesystem", "every file system answers", false, format!("no answer: {points}"));
+            // Whatever hangs may be the fullest.
+            if let Some(limit) = self.limits.iter().find(|limit| limit.gauge == Gauge::Disk) {
+                blind.get_or_insert_with(|| format!("`{}` cannot be judged: {points} does not answer", limit.name));
+            }
+        }
         let outcome = judge.outcome(summary(seen));
         match blind {
             Some(why) if outcome.verdict != Verdict::Down => outcome.with_verdict(Verdict::Unknown, "local_host", why),
@@ -214,7 +221,7 @@ impl Expect {
                     Gauge::Swap => judge.hold("swap", &limit.name, true, "no swap"),
                     Gauge::Cpu | Gauge::Memory | Gauge::Disk | Gauge::Load => {
                         let why = seen.usage.hanging().map_or_else(String::new, |m| format!(": {m} does not answer"));
-                        blind = Some(format!("`{}` cannot be judged{why}", limit.name));
+                        blind.get_or_insert_with(|| format!("`{}` cannot be judged{why}", limit.name));
                     }
                 }
                 continue;

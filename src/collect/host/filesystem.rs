@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::sys::statvfs::{FsFlags, statvfs};
 use tokio::sync::Semaphore;
@@ -44,17 +44,27 @@ const SKIPPED_TYPES: [&str; 23] = [
 const REMOTE_TYPES: [&str; 11] =
     ["nfs", "nfs4", "cifs", "smb3", "smbfs", "ceph", "glusterfs", "9p", "afs", "lustre", "ncpfs"];
 
-/// The right to ask: one thread at a time, so that a hanging mount costs one thread and not one per probe.
+/// Threads of one monitor that may ask: all but one may hang in a mount each.
+const MAX_THREADS: usize = 4;
+/// The part of the time that one thread has before what it asks is taken for stuck.
+const PATIENCE: u32 = 3;
+
+/// The right to ask, within few threads, so that a hanging mount costs one and not one per probe; and the mounts in
+/// which threads hang, which nobody else asks.
 #[derive(Debug)]
-pub struct Filesystems(Arc<Semaphore>);
+pub struct Filesystems {
+    turns: Arc<Semaphore>,
+    /// Mount points. Leaf data, locked for a look or a change.
+    stuck: Mutex<BTreeSet<String>>,
+}
 
 impl Default for Filesystems {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(1)))
+        Self { turns: Arc::new(Semaphore::new(MAX_THREADS)), stuck: Mutex::default() }
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Mount {
     device: String,
     point: String,
@@ -73,36 +83,98 @@ struct Answered {
 }
 
 /// What is known when the time is up.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Usage {
     done: Vec<Answered>,
-    /// The mount that is being asked.
-    asking: Option<String>,
+    /// Mounts that say that they cannot say.
+    failed: Vec<Mount>,
+    /// Mounts that have not answered.
+    hanging: Vec<Mount>,
 }
+
+/// What one thread has come to. Leaf data shared with it, locked for a push or a copy.
+#[derive(Debug, Default)]
+struct Asking {
+    usage: Usage,
+    /// Those that it has not begun with, the next one last.
+    left: Vec<Mount>,
+    /// The one that it asks now.
+    now: Option<Mount>,
+    /// Nobody waits for it any longer.
+    given_up: bool,
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Asks a file system; nothing where it has no size.
+type Ask = fn(Mount) -> Result<Option<Answered>, Mount>;
 
 impl Filesystems {
     /// Asks every local mount, until `deadline`; what has answered by then is in the result.
     pub async fn ask(this: &Arc<Self>, deadline: Instant) -> Usage {
-        let Ok(turn) = Arc::clone(&this.0).try_acquire_owned() else {
-            return Usage { done: Vec::new(), asking: Some("a mount asked earlier".to_owned()) };
+        // A file of `/proc` does not hang.
+        Self::ask_these(this, mounts(), ask, deadline).await
+    }
+
+    async fn ask_these(this: &Arc<Self>, all: Vec<Mount>, ask: Ask, deadline: Instant) -> Usage {
+        let mut usage = Usage::default();
+        let (stuck, mut left): (Vec<_>, Vec<_>) = {
+            let stuck = lock(&this.stuck);
+            all.into_iter().rev().partition(|mount| stuck.contains(&mount.point))
         };
-        // Leaf data shared with the thread, locked for a push or a copy.
-        let shared = Arc::new(Mutex::new(Usage::default()));
-        let writer = Arc::clone(&shared);
-        let work = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            for mount in mounts() {
-                writer.lock().unwrap_or_else(PoisonError::into_inner).asking = Some(mount.point.clone());
-                let answered = ask(mount);
-                let mut usage = writer.lock().unwrap_or_else(PoisonError::into_inner);
-                usage.asking = None;
-                usage.done.extend(answered);
+        usage.hanging.extend(stuck);
+        while !left.is_empty() && Instant::now() < deadline {
+            let Ok(turn) = Arc::clone(&this.turns).try_acquire_owned() else { break };
+            let shared = Arc::new(Mutex::new(Asking { left: std::mem::take(&mut left), ..Asking::default() }));
+            let (all, asking) = (Arc::clone(this), Arc::clone(&shared));
+            let work = tokio::task::spawn_blocking(move || {
+                // Held by the thread, not by the probe.
+                let _turn = turn;
+                all.run(&asking, ask);
+            });
+            let patience = deadline.saturating_duration_since(Instant::now()) / PATIENCE;
+            // Late or failed: what is there is there.
+            let _ = timeout_at(Instant::now() + patience, work).await;
+            let mut asking = lock(&shared);
+            asking.given_up = true;
+            usage.done.append(&mut asking.usage.done);
+            usage.failed.append(&mut asking.usage.failed);
+            left = std::mem::take(&mut asking.left);
+            if let Some(mount) = asking.now.clone() {
+                lock(&this.stuck).insert(mount.point.clone());
+                usage.hanging.push(mount);
             }
-        });
-        // Late or failed: what is there is there.
-        let _ = timeout_at(deadline, work).await;
-        let usage = shared.lock().unwrap_or_else(PoisonError::into_inner);
-        usage.clone()
+        }
+        // No thread was left to ask them.
+        usage.hanging.append(&mut left);
+        usage
+    }
+
+    fn run(&self, shared: &Mutex<Asking>, ask: Ask) {
+        loop {
+            let mount = {
+                let mut asking = lock(shared);
+                let next = asking.left.pop();
+                asking.now.clone_from(&next);
+                next
+            };
+            let Some(mount) = mount else { return };
+            let point = mount.point.clone();
+            let answered = ask(mount);
+            let mut asking = lock(shared);
+            asking.now = None;
+            if asking.given_up {
+                // It answers again: the next probe asks it.
+                lock(&self.stuck).remove(&point);
+                return;
+            }
+            match answered {
+                Ok(answered) => asking.usage.done.extend(answered),
+                Err(mount) => asking.usage.failed.push(mount),
+            }
+        }
     }
 }
 
@@ -114,13 +186,18 @@ impl Usage {
         used.max_by(|a, b| a.1.total_cmp(&b.1))
     }
 
-    /// A mount that did not answer.
-    pub fn hanging(&self) -> Option<&str> {
-        self.asking.as_deref()
+    /// The mount points that did not answer; nothing when all did.
+    pub fn hanging(&self) -> Option<String> {
+        let points: Vec<&str> = self.hanging.iter().map(|mount| mount.point.as_str()).collect();
+        (!points.is_empty()).then(|| points.join(", "))
     }
 
     /// node_exporter's series.
     pub fn samples(&self, out: &mut Vec<Sample>) {
+        let troubled = self.failed.iter().chain(&self.hanging).map(|mount| (mount, 1.0));
+        for (mount, error) in self.done.iter().map(|a| (&a.mount, 0.0)).chain(troubled) {
+            out.push(mount.labels(Sample::new("node_filesystem_device_error", error)));
+        }
         for a in &self.done {
             for (name, value) in [
                 ("node_filesystem_size_bytes", a.size),
@@ -130,8 +207,7 @@ impl Usage {
                 ("node_filesystem_files_free", a.files_free),
                 ("node_filesystem_readonly", if a.read_only { 1.0 } else { 0.0 }),
             ] {
-                let sample = Sample::new(name, value).label("device", a.mount.device.clone());
-                out.push(sample.label("fstype", a.mount.kind.clone()).label("mountpoint", a.mount.point.clone()));
+                out.push(a.mount.labels(Sample::new(name, value)));
             }
         }
     }
@@ -145,10 +221,17 @@ impl Usage {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "{used:>3.0}% of {:>8.1} GiB  {}", gib(a.size), a.mount.point);
         }
-        if let Some(point) = &self.asking {
-            let _ = writeln!(text, "no answer: {point}");
+        for mount in &self.hanging {
+            let _ = writeln!(text, "no answer: {}", mount.point);
         }
         text
+    }
+}
+
+impl Mount {
+    fn labels(&self, sample: Sample) -> Sample {
+        let sample = sample.label("device", self.device.clone()).label("fstype", self.kind.clone());
+        sample.label("mountpoint", self.point.clone())
     }
 }
 
@@ -186,8 +269,8 @@ fn is_wanted(point: &str, kind: &str) -> bool {
         && !["/run/credentials", "/var/lib/docker", "/var/lib/containers/storage"].into_iter().any(inside)
 }
 
-fn ask(mount: Mount) -> Option<Answered> {
-    let stat = statvfs(mount.point.as_str()).ok()?;
+fn ask(mount: Mount) -> Result<Option<Answered>, Mount> {
+    let Ok(stat) = statvfs(mount.point.as_str()) else { return Err(mount) };
     let unit = stat.fragment_size() as f64;
     let answered = Answered {
         size: stat.blocks() as f64 * unit,
@@ -198,7 +281,7 @@ fn ask(mount: Mount) -> Option<Answered> {
         read_only: stat.flags().contains(FsFlags::ST_RDONLY),
         mount,
     };
-    (answered.size > 0.0).then_some(answered)
+    Ok((answered.size > 0.0).then_some(answered))
 }
 
 /// The kernel writes blanks and backslashes in names as three octal digits.
@@ -249,12 +332,63 @@ mod tests {
         assert_eq!(unescape("\\9"), "\\9");
     }
 
+    /// Mounts that hang until the test ends them: one that waits here.
+    static HANGING: Mutex<()> = Mutex::new(());
+
+    fn fake(mount: Mount) -> Result<Option<Answered>, Mount> {
+        if mount.point.starts_with("/hangs") {
+            drop(lock(&HANGING));
+        }
+        if mount.point == "/fails" {
+            return Err(mount);
+        }
+        let (size, free, avail) = (100.0, 50.0, 50.0);
+        Ok(Some(Answered { mount, size, free, avail, files: 0.0, files_free: 0.0, read_only: false }))
+    }
+
+    fn these(points: &[&str]) -> Vec<Mount> {
+        let one = |point: &&str| Mount { device: "d".into(), point: (*point).to_owned(), kind: "ext4".into() };
+        points.iter().map(one).collect()
+    }
+
     #[tokio::test]
-    async fn a_hanging_mount_costs_one_thread() {
+    async fn a_mount_that_hangs_costs_a_thread_and_no_other_mount_its_answer() {
         let all = Arc::new(Filesystems::default());
-        let _hanging = Arc::clone(&all.0).acquire_owned().await.unwrap();
-        let usage = Filesystems::ask(&all, Instant::now()).await;
-        assert!(usage.fullest().is_none());
-        assert!(usage.hanging().is_some());
+        let held = lock(&HANGING);
+        let round = async |points: &[&str]| {
+            let deadline = Instant::now() + std::time::Duration::from_secs(3);
+            let usage = Filesystems::ask_these(&all, these(points), fake, deadline).await;
+            let mut samples = Vec::new();
+            usage.samples(&mut samples);
+            let told: Vec<String> = samples
+                .iter()
+                .filter(|s| matches!(&*s.name, "node_filesystem_device_error" | "node_filesystem_size_bytes"))
+                .map(|s| format!("{} {} {}", &s.name[16..], s.labels[2].1, s.value))
+                .collect();
+            (told, usage.hanging())
+        };
+        let want = [
+            "device_error /a 0",
+            "device_error /b 0",
+            "device_error /fails 1",
+            "device_error /hangs 1",
+            "size_bytes /a 100",
+            "size_bytes /b 100",
+        ];
+        for _ in 0..3 {
+            let (told, hanging) = round(&["/a", "/hangs", "/b", "/fails"]).await;
+            assert_eq!((told.as_slice(), hanging.as_deref()), (want.map(String::from).as_slice(), Some("/hangs")));
+            assert_eq!(all.turns.available_permits(), MAX_THREADS - 1, "one thread, however often it is asked");
+        }
+        // More of them than threads: the rest is told, not waited for.
+        let more = ["/hangs1", "/hangs2", "/hangs3", "/hangs4", "/a"];
+        drop(round(&more).await);
+        assert_eq!(all.turns.available_permits(), 0);
+        assert!(round(&more).await.1.unwrap().contains("/a"));
+        drop(held);
+        // They answer again: the threads come back, and all is asked.
+        let back = Arc::clone(&all.turns).acquire_many_owned(u32::try_from(MAX_THREADS).unwrap()).await.unwrap();
+        drop(back);
+        assert_eq!(round(&more).await.1, None);
     }
 }

@@ -64,12 +64,20 @@ impl Reader {
     /// # Errors
     /// `/proc` is not there or not readable, or reading hangs. Single devices may be missing, as in containers.
     pub async fn read(&self, choice: Choice, now: Timestamp, deadline: Instant) -> Result<Reading, Fault> {
+        self.run(deadline, move || Reading::now(choice, now)).await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        deadline: Instant,
+        look: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
         let hangs = |what: &str| Fault::local("local_host", what.to_owned());
         let turn = timeout_at(deadline, Arc::clone(&self.0).acquire_owned()).await;
         let Ok(Ok(turn)) = turn else { return Err(hangs("an earlier look at this machine hangs")) };
         let work = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            Reading::now(choice, now)
+            look()
         });
         match timeout_at(deadline, work).await {
             Ok(Ok(reading)) => reading,
@@ -115,18 +123,27 @@ mod tests {
     #[tokio::test]
     async fn a_hanging_device_costs_one_thread() {
         let reader = Reader::default();
-        let _hanging = Arc::clone(&reader.0).acquire_owned().await.unwrap();
-        let choice = Choice {
-            disks: true,
-            traffic: true,
-            devices: true,
-            protocols: true,
-            kernel: true,
-            sensors: true,
-            interrupts: true,
-            processes: true,
+        let (release, hanging) = std::sync::mpsc::channel::<()>();
+        let (began, mut begun) = tokio::sync::mpsc::channel::<()>(1);
+        let look = move || {
+            let _ = began.try_send(());
+            let _ = hanging.recv();
+            Ok(())
         };
-        let got = reader.read(choice, Timestamp::EPOCH, Instant::now()).await;
-        assert_eq!(got.unwrap_err().class(), "local_host");
+        let mut first = Box::pin(reader.run(Instant::now() + std::time::Duration::from_secs(60), look));
+        tokio::select! {
+            _ = &mut first => panic!("the device does not answer"),
+            _ = begun.recv() => {}
+        }
+        drop(first);
+        for _ in 0..3 {
+            let second =
+                reader.run(Instant::now(), || -> Result<(), Fault> { panic!("no second thread begins") }).await;
+            let why = second.unwrap_err();
+            assert_eq!((why.class(), why.message()), ("local_host", "an earlier look at this machine hangs"));
+        }
+        drop(release);
+        // It answers again.
+        reader.run(Instant::now() + std::time::Duration::from_secs(60), || Ok(())).await.unwrap();
     }
 }

@@ -1,15 +1,17 @@
 //! Who asks, and whom is trusted: `basic_auth`, `authorization`, `bearer_token`, `tls_config`.
 
-use std::path::{Path, PathBuf};
+use std::io::Read;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::header::{self, HeaderValue};
-use tokio::io::AsyncReadExt;
+use tokio::sync::Mutex;
 
 use crate::base::secret::Secret;
-use crate::collect::fault::Fault;
+use crate::collect::fault::{Fault, describe};
+use crate::collect::files::{self, Given, Looks};
 use crate::collect::http::exchange::{Client, Spoken, Ways};
 use crate::collect::http::hop::Hop;
 use crate::collect::http::proxy::Proxy;
@@ -31,9 +33,17 @@ pub enum Access {
     /// The value of `Authorization`.
     Header(Secret<String>),
     /// A scheme, and a file with the credentials, read for every request.
-    File(String, PathBuf),
+    File(String, Arc<SecretFile>),
     /// A user, and a file with the password.
-    PasswordFile(String, PathBuf),
+    PasswordFile(String, Arc<SecretFile>),
+}
+
+/// A file with a secret, read by one request after the other.
+#[derive(Debug)]
+pub struct SecretFile {
+    path: PathBuf,
+    looks: Looks,
+    turn: Mutex<()>,
 }
 
 /// Sets the header `Authorization`.
@@ -52,31 +62,55 @@ pub fn basic(user: &str, password: &str, mask: &mut Mask) -> Secret<String> {
     Secret::new(format!("Basic {token}"))
 }
 
-/// The value of `Authorization` where it stands in a file, with the secret in it.
+/// The value of `Authorization` where it stands in a file. What no message may show of it goes into `mask`.
 ///
 /// # Errors
 /// The file cannot be read, which is a fault of this machine.
-pub async fn from_file(access: &Access) -> Result<Option<(String, String)>, Fault> {
+pub async fn from_file(access: &Access, mask: &mut Mask) -> Result<Option<Secret<String>>, Fault> {
     match access {
         Access::None | Access::Header(_) => Ok(None),
-        Access::File(scheme, path) => {
-            let secret = secret(path).await?;
-            Ok(Some((format!("{scheme} {secret}"), secret)))
+        Access::File(scheme, file) => {
+            let secret = file.read().await?;
+            mask.add(&secret);
+            Ok(Some(Secret::new(format!("{scheme} {secret}"))))
         }
-        Access::PasswordFile(user, path) => {
-            let secret = secret(path).await?;
-            Ok(Some((format!("Basic {}", BASE64.encode(format!("{user}:{secret}"))), secret)))
+        Access::PasswordFile(user, file) => {
+            let secret = file.read().await?;
+            Ok(Some(basic(user, &secret, mask)))
         }
     }
 }
 
-async fn secret(path: &Path) -> Result<String, Fault> {
-    let refused =
-        |e: &std::io::Error| Fault::local("local_credentials", format!("`{}` cannot be read: {e}", path.display()));
-    let file = tokio::fs::File::open(path).await.map_err(|e| refused(&e))?;
-    let mut text = String::new();
-    file.take(MAX_CREDENTIALS).read_to_string(&mut text).await.map_err(|e| refused(&e))?;
-    Ok(text.trim().to_owned())
+impl SecretFile {
+    fn new(path: PathBuf) -> Arc<Self> {
+        Arc::new(Self { path, looks: Looks::default(), turn: Mutex::default() })
+    }
+
+    async fn read(&self) -> Result<String, Fault> {
+        // A look that hangs is left behind, and the next one is told so.
+        let _turn = self.turn.lock().await;
+        let path = self.path.clone();
+        let look = move |_: &Given| {
+            let mut text = String::new();
+            let (file, _) = files::open(&path, true)?;
+            file.take(MAX_CREDENTIALS).read_to_string(&mut text)?;
+            Ok::<_, std::io::Error>(text.trim().to_owned())
+        };
+        let refused =
+            |why: &str| Fault::local("local_credentials", format!("`{}` cannot be read: {why}", self.path.display()));
+        match self.looks.run(look).await {
+            Ok(read) => read.map_err(|e| refused(&describe(&e))),
+            Err(fault) => Err(refused(fault.message())),
+        }
+    }
+}
+
+/// The credentials in an address, as Go's client takes them.
+pub fn of_url(url: &reqwest::Url, mask: &mut Mask) -> Option<Access> {
+    let decode = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let (user, password) = (decode(url.username()), url.password().map(decode));
+    let given = !user.is_empty() || password.is_some();
+    given.then(|| Access::Header(basic(&user, &password.unwrap_or_default(), mask)))
 }
 
 /// Reads `basic_auth`, `authorization`, `bearer_token` and `bearer_token_file`; at most one of them.
@@ -86,7 +120,7 @@ pub fn read(fields: &mut Fields<'_>, mask: &mut Mask) -> Access {
         let user = own.text("username").map(|t| t.value().to_owned()).unwrap_or_default();
         let password = own.text("password");
         ways.push(match (file(&mut own, "password_file"), password) {
-            (Some(path), None) => Access::PasswordFile(user, path),
+            (Some(path), None) => Access::PasswordFile(user, SecretFile::new(path)),
             (Some(_), Some(password)) => {
                 let message = "`password` and `password_file` exclude each other";
                 own.error(password.span, Code::Conflict, message, "keep one of the two");
@@ -107,7 +141,7 @@ pub fn read(fields: &mut Fields<'_>, mask: &mut Mask) -> Access {
                 mask.add(given.value());
                 ways.push(Access::Header(Secret::new(format!("{scheme} {}", given.value()))));
             }
-            (None, Some(path)) => ways.push(Access::File(scheme, path)),
+            (None, Some(path)) => ways.push(Access::File(scheme, SecretFile::new(path))),
             (None, None) => own.missing("credentials", "write `credentials: ${file:token}`"),
             (Some(given), Some(_)) => {
                 let message = "`credentials` and `credentials_file` exclude each other";
@@ -121,7 +155,7 @@ pub fn read(fields: &mut Fields<'_>, mask: &mut Mask) -> Access {
         ways.push(Access::Header(Secret::new(format!("Bearer {}", token.value()))));
     }
     if let Some(path) = file(fields, "bearer_token_file") {
-        ways.push(Access::File("Bearer".to_owned(), path));
+        ways.push(Access::File("Bearer".to_owned(), SecretFile::new(path)));
     }
     if ways.len() > 1 {
         let message = "a request can say only once who asks";
@@ -145,19 +179,23 @@ fn file(fields: &mut Fields<'_>, key: &'static str) -> Option<PathBuf> {
 /// How servers are asked for at most so many bytes: over `tls: {…}` as with every kind, or Prometheus'
 /// `tls_config: {…}`.
 ///
-/// `proxy_url` is Prometheus' word for a proxy.
+/// `proxy_url` is Prometheus' word for a proxy, and `enable_http2: false` leaves HTTP/1.1.
 pub fn read_client(fields: &mut Fields<'_>, max_body: usize, mask: &mut Mask) -> Option<Client> {
-    let tls = read_tls(fields);
+    let spoken = match fields.bool("enable_http2") {
+        Some(false) => Spoken::One,
+        Some(true) | None => Spoken::Any,
+    };
+    let tls = read_tls(fields, spoken);
     let proxy = Proxy::read_key(fields, "proxy_url", mask).map(Arc::new);
-    Some(Client { tls: tls?, spoken: Spoken::Any, proxy, max_body, ways: Ways::default() })
+    Some(Client { tls: tls?, spoken, proxy, max_body, ways: Ways::default() })
 }
 
-fn read_tls(fields: &mut Fields<'_>) -> Option<TlsSpec> {
+fn read_tls(fields: &mut Fields<'_>, spoken: Spoken) -> Option<TlsSpec> {
     let own = fields.nested("tls");
     let Some(theirs) = fields.node("tls_config") else {
         return match own {
-            Some(own) => TlsSpec::read(own, Spoken::Any.alpn()),
-            None => Some(TlsSpec::system(Spoken::Any.alpn())),
+            Some(own) => TlsSpec::read(own, spoken.alpn()),
+            None => Some(TlsSpec::system(spoken.alpn())),
         };
     };
     if own.is_some() {
@@ -168,7 +206,7 @@ fn read_tls(fields: &mut Fields<'_>) -> Option<TlsSpec> {
     if let Value::Map(entries) = &mut ours.value {
         entries.iter_mut().for_each(rename);
     }
-    TlsSpec::read(Fields::of(fields.cx(), &ours)?, Spoken::Any.alpn())
+    TlsSpec::read(Fields::of(fields.cx(), &ours)?, spoken.alpn())
 }
 
 /// `insecure_skip_verify: true` is `verify: false` here, and `min_version: TLS12` is `1.2`.
@@ -189,5 +227,35 @@ fn rename(entry: &mut Entry) {
         };
         entry.key = "verify".to_owned();
         *text = other.to_owned();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collect::prometheus::relabel::tests::with_fields;
+
+    #[test]
+    fn http2_can_be_left_out() {
+        for (text, want) in
+            [("{}", Spoken::Any), ("{enable_http2: true}", Spoken::Any), ("{enable_http2: false}", Spoken::One)]
+        {
+            let client = with_fields(text, |fields| read_client(fields, 1, &mut Mask::default())).0;
+            assert_eq!(client.unwrap().spoken, want, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_of_credentials_that_hangs_costs_one_thread() {
+        let file = SecretFile::new("/proc/self/comm".into());
+        assert!(!file.read().await.unwrap().is_empty());
+        let (release, wait) = std::sync::mpsc::channel::<()>();
+        let mut hangs = Box::pin(file.looks.run(move |_| wait.recv().is_err()));
+        assert!(futures_util::poll!(&mut hangs).is_pending());
+        drop(hangs);
+        let why = file.read().await.unwrap_err();
+        assert_eq!(why.class(), "local_credentials");
+        assert!(why.message().contains("does not answer"), "{why:?}");
+        drop(release);
     }
 }

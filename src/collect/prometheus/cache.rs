@@ -31,7 +31,7 @@ const LONGEST_LABELS: usize = 64 << 10;
 const MOST_DESCRIBED: usize = 10_000;
 /// Longest help or unit that is remembered, in bytes.
 const LONGEST_HELP: usize = 1 << 10;
-/// Scrapes that a text is remembered for which is not there any more while scrapes fail; see `finish`.
+/// Texts beyond twice as many as there were that are remembered while scrapes fail; see `finish`.
 const GROWTH: usize = 1_000;
 
 /// What a job's options say about samples.
@@ -405,9 +405,10 @@ impl Appender<'_> {
         let draft = &mut self.draft;
         draft.clear();
         let bound = match self.kind {
-            Kind::Histogram | Kind::GaugeHistogram => "le",
+            Kind::Histogram => "le",
             Kind::Summary => "quantile",
-            Kind::Unknown | Kind::Counter | Kind::Gauge | Kind::Info | Kind::StateSet => "",
+            // Prometheus leaves the bounds of a histogram of gauges as they are.
+            Kind::GaugeHistogram | Kind::Unknown | Kind::Counter | Kind::Gauge | Kind::Info | Kind::StateSet => "",
         };
         for (name, value) in pairs {
             let value = match name == bound {
@@ -440,7 +441,8 @@ impl Appender<'_> {
                 draft.set(&free, &value);
             }
         }
-        relabel::apply(&self.intake.rules, draft)
+        // One that has no label left is dropped; one without a name alone is a mistake.
+        relabel::apply(&self.intake.rules, draft) && draft.iter().next().is_some()
     }
 
     fn check_limits(&self) -> Result<(), Refused> {
@@ -659,6 +661,21 @@ mod tests {
         assert_eq!(stored, want);
         assert_eq!((counts.scraped, counts.kept, counts.added), (4, 3, 3));
         assert_eq!(s.text(text).1, Counts { added: 0, ..counts });
+    }
+
+    #[test]
+    fn bounds_of_gauges_stay_and_what_has_no_label_is_dropped() {
+        let mut s = Scraper::new(Intake::default());
+        let mut batch = Batch::default();
+        let text = "# TYPE g gaugehistogram\ng_bucket{le=\"1\"} 1\ng_bucket{le=\"+Inf\"} 1\n# EOF\n";
+        let read = |to: &mut Appender<'_>| format::read(text.as_bytes(), Protocol::OpenMetrics100, to);
+        s.cache.scraped(&s.intake, s.now, &mut batch, read).1.unwrap();
+        assert_eq!(s.told(&batch)[1], r#"{__name__="g_bucket", …, le="1"} 1"#);
+        let rules = rules("[{regex: nothing, action: labelkeep}]").0;
+        let mut s = Scraper::new(Intake { rules, ..Intake::default() });
+        let (stored, counts, done) = s.text("a 1\n");
+        assert!(done.is_ok() && stored.is_empty());
+        assert_eq!((counts.scraped, counts.kept), (1, 0));
     }
 
     #[test]

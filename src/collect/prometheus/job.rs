@@ -93,6 +93,8 @@ pub struct Place {
     pub hop: Result<Hop, String>,
     /// The address, for people.
     pub url: String,
+    /// The machine that is asked.
+    pub host: Box<str>,
     /// The limit of one scrape.
     pub timeout: Duration,
 }
@@ -155,7 +157,8 @@ impl Job {
         labels.fill("instance", &address);
         labels.retain(|name| !name.starts_with(HIDDEN));
         let hop = self.hop(&url, timeout);
-        let place = Place { labels: labels.labels(), hop, url, timeout };
+        let host = hop.as_ref().ok().and_then(|hop| hop.url().host_str()).unwrap_or_default().into();
+        let place = Place { labels: labels.labels(), hop, url, host, timeout };
         Ok(Made { discovered, target: Some(place) })
     }
 

@@ -1,11 +1,9 @@
 //! `type: prometheus`: one scrape job, whose series are stored as Prometheus (version 3) stores them.
 //!
 //! [`spec`] reads the options, [`discover`] finds targets, [`job`] makes them of what was found, [`relabel`] changes
-//! labels, [`target`] scrapes one, [`format`] and [`families`] read what it says, [`cache`] remembers its series. The
-//! series bear the target's labels and nothing of the monitor's; the monitor's own verdict is about the job.
-//!
-//! One probe is one round: targets are looked up where they may have changed, then all are scraped at once, within a
-//! bound, each at its own distance from the round's start.
+//! labels, [`targets`] is the list of them, [`round`] scrapes all and [`target`] one, [`format`] and [`families`] read
+//! what it says, [`cache`] remembers its series. The series bear the target's labels and nothing of the monitor's; the
+//! monitor's own verdict is about the job. One probe is one round.
 
 pub mod access;
 pub mod cache;
@@ -15,50 +13,38 @@ pub mod float;
 pub mod format;
 pub mod job;
 pub mod relabel;
+pub mod round;
 pub mod spec;
 pub mod target;
+pub mod targets;
 
-use std::collections::HashMap;
 use std::fmt;
-use std::hash::{Hash, Hasher};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::pin::pin;
+use std::sync::Arc;
 
-use futures_util::StreamExt;
-use futures_util::stream;
-use tokio::time::{Instant, sleep};
+use futures_util::future::join;
+use tokio::time::{Instant, timeout_at};
 
 use crate::base::BoxFuture;
 use crate::base::batch::Batch;
-use crate::base::labels::Labels;
 use crate::base::outcome::{Check, Evidence, Outcome, Sample, Verdict};
 use crate::base::probe::{Collector, ProbeCx};
-use crate::base::scraped::{ScrapeJob, Scraped, Targets};
-use crate::base::time::Timestamp;
+use crate::base::scraped::Scraped;
 use crate::collect::fault::Fault;
 use crate::collect::prometheus::discover::Discovery;
 use crate::collect::prometheus::job::Job;
 use crate::collect::prometheus::target::{Scrape, Target};
+use crate::collect::prometheus::targets::Scraping;
 
-/// Scrapes at a time.
-const AT_ONCE: usize = 256;
-/// Up to so many targets are scraped at once; more begin at distances of their own.
-const TOGETHER: usize = 8;
-/// The part of the timeout over which beginnings are spread, and how much each target adds to it.
-const SPREAD: (u32, Duration) = (4, Duration::from_millis(10));
-/// A target that is gone for so many rounds will not come back: its series end.
-const ROUNDS_UNTIL_GONE: u32 = 2;
 /// Targets that are down, named one by one in checks and evidence.
 const NAMED: usize = 50;
 /// Those whose evidence is kept.
 const SHOWN: usize = 3;
-/// Dropped targets that are remembered for people.
-const MOST_DROPPED: usize = 1_000;
 
 /// A checked `prometheus` monitor.
 pub struct PrometheusProbe {
     scraping: Arc<Scraping>,
-    discovery: Discovery,
+    discovery: Arc<Discovery>,
 }
 
 /// Addresses and parameters may hold secrets, so neither is shown.
@@ -68,166 +54,31 @@ impl fmt::Debug for PrometheusProbe {
     }
 }
 
-impl fmt::Debug for Scraping {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scraping").field("job", &self.job.name).finish_non_exhaustive()
-    }
-}
-
-/// What makes two targets the same target.
-type Key = (String, Labels);
-/// A target of the round before, and since when and for how many rounds it is not found, if so.
-type Before = (Arc<Target>, Option<(Timestamp, u32)>);
-
-/// A job and its targets.
-struct Scraping {
-    job: Arc<Job>,
-    /// Held for changes of the list and for copies of it.
-    known: Mutex<Known>,
-}
-
-#[derive(Debug, Default)]
-struct Known {
-    /// Of what was found when the list was made.
-    version: Option<u64>,
-    targets: Vec<Arc<Target>>,
-    /// Targets that are not found any more: since when, and for how many rounds.
-    gone: Vec<(Arc<Target>, Timestamp, u32)>,
-    dropped: Vec<Labels>,
-    dropped_count: usize,
-    /// What was found and cannot be scraped.
-    refused: Vec<String>,
-}
-
-impl Scraping {
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes what was found; targets that were there before keep their memory. Series of targets that are gone for
-    /// good end in `batch`.
-    fn update(&self, discovery: &Discovery, now: Timestamp, batch: &mut Batch) {
-        let mut known = self.known();
-        let version = Some(discovery.version());
-        if known.version == version && known.gone.is_empty() {
-            return;
-        }
-        let mut fresh = Known { version, ..Known::default() };
-        let old = std::mem::take(&mut *known);
-        let mut before: HashMap<Key, Before> = HashMap::new();
-        for target in old.targets {
-            before.insert(target.place.key(), (target, None));
-        }
-        for (target, since, rounds) in old.gone {
-            before.insert(target.place.key(), (target, Some((since, rounds))));
-        }
-        let mut there: HashMap<Key, ()> = HashMap::new();
-        discovery.each(&mut |found| match self.job.make(found) {
-            Err(why) => {
-                if fresh.refused.len() < NAMED {
-                    fresh.refused.push(why);
-                }
-            }
-            Ok(made) => match made.target {
-                None => {
-                    fresh.dropped_count += 1;
-                    if fresh.dropped.len() < MOST_DROPPED {
-                        fresh.dropped.push(made.discovered);
-                    }
-                }
-                Some(place) => {
-                    let key = place.key();
-                    if there.insert(key.clone(), ()).is_some() {
-                        // Found twice, scraped once.
-                        return;
-                    }
-                    let target = match before.remove(&key) {
-                        Some((target, _)) if target.discovered == made.discovered => target,
-                        Some((target, _)) => target.renewed(made.discovered, place),
-                        None => Arc::new(Target::new(made.discovered, place)),
-                    };
-                    fresh.targets.push(target);
-                }
-            },
-        });
-        for (target, gone) in before.into_values() {
-            let (since, rounds) = gone.unwrap_or((now, 0));
-            if rounds >= ROUNDS_UNTIL_GONE {
-                target.end(since.millis(), batch);
-            } else {
-                fresh.gone.push((target, since, rounds + 1));
-            }
-        }
-        *known = fresh;
-    }
-}
-
-impl ScrapeJob for Scraping {
-    fn live(&self, each: &mut dyn FnMut(&str)) {
-        let all: Vec<Arc<Target>> = {
-            let known = self.known();
-            known.targets.iter().chain(known.gone.iter().map(|(target, ..)| target)).cloned().collect()
-        };
-        all.iter().for_each(|target| target.live(each));
-    }
-
-    fn targets(&self) -> Targets {
-        let known = self.known();
-        Targets {
-            pool: self.job.name.clone(),
-            active: known.targets.iter().map(|target| target.shown(&self.job)).collect(),
-            dropped: known.dropped.iter().map(|labels| self.job.masked(labels)).collect(),
-            dropped_count: known.dropped_count,
-        }
-    }
-}
-
 impl Collector for PrometheusProbe {
     fn probe<'a>(&'a self, cx: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             let began = Instant::now();
-            let troubles = self.discovery.refresh(cx).await;
-            let mut ended = Batch::default();
-            self.scraping.update(&self.discovery, cx.now, &mut ended);
-            let (targets, refused) = {
-                let known = self.scraping.known();
-                (known.targets.clone(), known.refused.clone())
+            let mut refresh = pin!(self.discovery.refresh(cx));
+            let early = timeout_at(self.discovery.patience(cx), &mut refresh).await.ok();
+            let ended = targets::update(&self.scraping, &self.discovery, cx.now).await;
+            let (targets, refused) = self.scraping.now();
+            // What a slow source says counts from the next round on.
+            let late = async {
+                match early {
+                    Some(troubles) => troubles,
+                    None => refresh.await,
+                }
             };
-            let job = &self.scraping.job;
-            let over = (job.target_limit > 0 && targets.len() > job.target_limit).then(|| {
-                let (found, most) = (targets.len(), job.target_limit);
-                Fault::target("target_limit", format!("target_limit exceeded (targets: {found}, limit: {most})"))
-            });
-            let spread = match targets.len() {
-                0..=TOGETHER => Duration::ZERO,
-                n => (cx.remaining() / SPREAD.0).min(SPREAD.1 * u32::try_from(n).unwrap_or(u32::MAX)),
-            };
-            let forced = over.as_ref();
-            let mut work: Vec<BoxFuture<'_, Scrape>> = Vec::with_capacity(targets.len());
-            for target in &targets {
-                work.push(Box::pin(async move {
-                    sleep(spread.mul_f64(place(&target.place.url))).await;
-                    target.scrape(job, cx, began, forced).await
-                }));
-            }
-            // In the order of the targets, not of their answers.
-            let scrapes: Vec<Scrape> = stream::iter(work).buffered(AT_ONCE).collect().await;
+            let (scrapes, troubles) = join(round::run(&self.scraping.job, &targets, cx, began), late).await;
             self.judge(&targets, scrapes, ended, &refused, troubles)
         })
     }
 }
 
-/// Where in a round a target stands, from 0 to 1: always the same.
-fn place(url: &str) -> f64 {
-    let mut hash = std::hash::DefaultHasher::new();
-    url.hash(&mut hash);
-    (hash.finish() >> 32) as f64 / f64::from(u32::MAX)
-}
-
 impl PrometheusProbe {
     /// A job that was not scraped yet.
     pub fn new(job: Job, discovery: Discovery) -> Self {
-        Self { scraping: Arc::new(Scraping { job: Arc::new(job), known: Mutex::default() }), discovery }
+        Self { scraping: Arc::new(Scraping::new(job)), discovery: Arc::new(discovery) }
     }
 
     fn judge(
@@ -246,7 +97,7 @@ impl PrometheusProbe {
         let mut evidence = Evidence::default();
         let mut phases = Vec::new();
         for (target, scrape) in targets.iter().zip(scrapes) {
-            let Scrape { fault, live: series, batch, described: news, mut trace, answer, .. } = scrape;
+            let Scrape { fault, live: series, batch, described: news, mut trace, answer, mask, .. } = scrape;
             batches.push(batch);
             described.extend(news);
             live += series;
@@ -256,9 +107,15 @@ impl PrometheusProbe {
             match fault {
                 None => up += 1,
                 Some(fault) => {
+                    // Files may say something else for the next target: what this one was told is hidden at once.
+                    let mut message = fault.message().to_owned();
+                    mask.hide(&mut message);
+                    let fault = fault.with_message(message);
                     local += usize::from(fault.is_local());
                     if faults.len() < SHOWN {
-                        evidence.items.extend(target::evidence(target, &trace, answer.as_ref(), &fault));
+                        let mut items = target::evidence(target, &trace, answer.as_ref(), &fault);
+                        items.iter_mut().for_each(|(_, text)| mask.hide(text));
+                        evidence.items.extend(items);
                     }
                     // The only one's reason is the monitor's.
                     if all > 1 && checks.len() < NAMED {
@@ -283,7 +140,7 @@ impl PrometheusProbe {
         let enough = up > 0 && up as f64 >= all as f64 * job.expect_up / 100.0;
         let mut outcome = match faults.first() {
             _ if all == 0 => {
-                let dropped = self.scraping.known().dropped_count;
+                let dropped = self.scraping.dropped();
                 let why = match (checks.first(), dropped) {
                     (Some(check), _) => check.found.clone(),
                     (None, 0) => "no targets were found".to_owned(),
@@ -308,6 +165,8 @@ impl PrometheusProbe {
                 None => Outcome::up(""),
             },
         };
+        // One of this machine that is down, too, would say that it is not the way.
+        outcome.host = faults.first().map(|(target, _)| target.place.host.clone()).filter(|host| !host.is_empty());
         outcome.summary = summary;
         outcome.checks = checks;
         outcome.phases = phases;
@@ -345,8 +204,13 @@ mod tests {
     use tokio::net::TcpListener;
     use tokio::task::JoinSet;
 
+    use std::sync::Mutex;
+    use std::time::Duration;
+
     use super::*;
+    use crate::base::labels::Labels;
     use crate::base::sample::is_stale;
+    use crate::base::time::Timestamp;
     use crate::collect::kinds::testing::{build, context, outcome, problems};
 
     /// A target that answers with what it is told to, or closes the connection at once.
@@ -371,6 +235,10 @@ mod tests {
                     let n = stream.read(&mut head).await.unwrap_or(0);
                     *log.lock().unwrap() = String::from_utf8_lossy(&head[..n]).into_owned();
                     let Some(text) = answer.lock().unwrap().clone() else { continue };
+                    if text.starts_with("HTTP/") {
+                        let _ = stream.write_all(text.as_bytes()).await;
+                        continue;
+                    }
                     let kind = if text.starts_with('[') { "application/json" } else { "text/plain" };
                     let head =
                         format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n", text.len());
@@ -455,6 +323,15 @@ mod tests {
             ("job", "n"),
         ];
         assert_eq!(target.discovered.iter().collect::<Vec<_>>(), want);
+    }
+
+    #[tokio::test]
+    async fn what_a_target_says_beside_an_error_is_shown() {
+        let exporter = Exporter::start("HTTP/1.1 503 Oh\r\nContent-Length: 12\r\n\r\nout of order").await;
+        let got = outcome("prometheus", &format!("{{name: n, url: \"http://{}/\"}}", exporter.at)).await;
+        assert_eq!(got.reason.unwrap().message, "server returned HTTP status 503 Oh");
+        let items = got.evidence.unwrap().items;
+        assert!(items.iter().any(|(name, text)| name.starts_with("body") && text == "out of order"), "{items:?}");
     }
 
     #[tokio::test]
@@ -544,6 +421,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_list_is_asked_for_with_the_addresss_own_login_and_through_redirects() {
+        let one = Exporter::start("a 1\n").await;
+        let list = Exporter::start(&format!("[{{\"targets\": [\"{}\"]}}]", one.at)).await;
+        let first = Exporter::start(&format!(
+            "HTTP/1.1 302 Found\r\nLocation: http://{}/list\r\nContent-Length: 0\r\n\r\n",
+            list.at
+        ))
+        .await;
+        let text = format!("{{name: n, http_sd_configs: [{{url: \"http://u:p-secret@{}/\"}}]}}", first.at);
+        assert_eq!(outcome("prometheus", &text).await.summary, "1 of 1 targets up, 1 series");
+        // `u:p-secret`, to whom it is meant for alone.
+        let login = "authorization: basic dtpwlxnly3jlda==";
+        assert!(first.asked.lock().unwrap().to_lowercase().contains(login), "{:?}", first.asked);
+        assert!(!list.asked.lock().unwrap().to_lowercase().contains("authorization"), "{:?}", list.asked);
+        let text = text.replace("}]}", ", follow_redirects: false}]}");
+        let got = outcome("prometheus", &text).await;
+        assert!(got.reason.unwrap().message.contains("302"));
+    }
+
+    #[tokio::test]
     async fn a_job_that_finds_nothing_is_down() {
         let got = outcome("prometheus", "{name: n, file_sd_configs: [{files: [/does/not/exist/*.yaml]}]}").await;
         assert_eq!(got.reason.unwrap().message, "no targets were found");
@@ -568,7 +465,7 @@ mod tests {
         check("{url: 'http://x', consul_sd_configs: []}", "not part of this version");
         check("{url: 'http://x', scrape_protocols: [Xml]}", "`Xml` is no scrape protocol");
         check("{file_sd_configs: [{files: [a.yaml]}]}", "is not an absolute path");
-        check("{file_sd_configs: [{files: [/a/*/b.yaml]}]}", "one `*`, in the name of the file");
+        check("{file_sd_configs: [{files: [/a/*/b.yaml]}]}", "may have `*` in the name of the file alone");
         check("{file_sd_configs: [{files: [/a/b.txt]}]}", "ends in none of");
         check("{dns_sd_configs: [{names: [a], type: A}]}", "needs a `port`");
         check("{url: 'http://x', basic_auth: {username: a, password: b}, bearer_token: c}", "only once who asks");

@@ -342,13 +342,17 @@ pub(crate) mod tests {
 
     /// Rules from YAML, with what is wrong.
     pub(crate) fn rules(text: &str) -> (Vec<Rule>, Vec<String>) {
-        let text = format!("{{r: {text}}}");
-        let root = yaml::parse(&text).0.unwrap();
-        let cx = Cx::new(Source::new("t", text.clone()), &Nothing);
+        with_fields(&format!("{{r: {text}}}"), |fields| read(fields, "r"))
+    }
+
+    /// What is read of YAML, with what is wrong.
+    pub(crate) fn with_fields<T>(text: &str, read: impl FnOnce(&mut Fields<'_>) -> T) -> (T, Vec<String>) {
+        let root = yaml::parse(text).0.unwrap();
+        let cx = Cx::new(Source::new("t", text), &Nothing);
         let mut fields = Fields::of(&cx, &root).unwrap();
-        let rules = read(&mut fields, "r");
+        let found = read(&mut fields);
         fields.finish();
-        (rules, cx.into_problems().into_iter().map(|p| p.message).collect())
+        (found, cx.into_problems().into_iter().map(|p| p.message).collect())
     }
 
     #[track_caller]

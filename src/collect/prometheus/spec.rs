@@ -85,10 +85,8 @@ const UNSUPPORTED: &[&str] = &[
     "vultr_sd_configs",
 ];
 
-/// Options of Prometheus that change nothing here: requests are those of HTTP/1.1, names may be UTF-8, and classic
-/// histograms are always taken.
-const WITHOUT_EFFECT: [&str; 5] = [
-    "enable_http2",
+/// Options of Prometheus that change nothing here: names may be UTF-8, and classic histograms are always taken.
+const WITHOUT_EFFECT: [&str; 4] = [
     "metric_name_validation_scheme",
     "metric_name_escaping_scheme",
     "always_scrape_classic_histograms",
@@ -113,13 +111,14 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         }
     }
     let url = fields.text("url");
-    let found = Discovery::read(fields);
+    let found = Discovery::read(fields, &mut mask);
     let path = fields.text("metrics_path");
+    path.iter().for_each(|path| mask.add_url(path));
     let scheme = fields.parse("scheme", "write `http` or `https`", |text| match text {
         "http" | "https" => Ok(text.to_owned()),
         other => Err(format!("`{other}` is not spoken here")),
     });
-    let mut params = read_params(fields);
+    let mut params = read_params(fields, &mut mask);
     let mut access = access::read(fields, &mut mask);
     let accept = read_protocols(fields);
     let fallback = fields.parse("fallback_scrape_protocol", &format!("write one of: {}", Protocol::words()), |text| {
@@ -169,7 +168,11 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let target = match &url {
         Some(url) => shown_address(url),
         // Of many, the job's name: how many they are may change, and the monitor stays the same.
-        None => discovery.describe().unwrap_or_else(|| name.clone()),
+        None => {
+            let mut one = discovery.describe().unwrap_or_else(|| name.clone());
+            mask.hide(&mut one);
+            one
+        }
     };
     let host = url.as_ref().and_then(|url| reqwest::Url::parse(url.value().trim()).ok()?.host_str().map(str::to_owned));
     let job = Job {
@@ -235,7 +238,7 @@ fn read_protocols(fields: &mut Fields<'_>) -> String {
 }
 
 /// `params: {module: [http_2xx]}`
-fn read_params(fields: &mut Fields<'_>) -> BTreeMap<String, Vec<String>> {
+fn read_params(fields: &mut Fields<'_>, mask: &mut Mask) -> BTreeMap<String, Vec<String>> {
     let mut params = BTreeMap::new();
     let Some(node) = fields.node("params") else { return params };
     let Value::Map(entries) = &node.value else {
@@ -248,8 +251,9 @@ fn read_params(fields: &mut Fields<'_>) -> BTreeMap<String, Vec<String>> {
             Value::Seq(items) => items.iter().collect(),
             Value::Scalar { .. } | Value::Map(_) => vec![&entry.value],
         };
-        let values = items.into_iter().filter_map(|item| fields.cx().text(item));
-        params.insert(entry.key.clone(), values.map(|text| text.value().to_owned()).collect());
+        let values: Vec<Text> = items.into_iter().filter_map(|item| fields.cx().text(item)).collect();
+        values.iter().for_each(|text| mask.add_url(text));
+        params.insert(entry.key.clone(), values.iter().map(|text| text.value().to_owned()).collect());
     }
     params
 }
@@ -281,9 +285,8 @@ fn address(
     };
     let decode = |t: &str| percent_encoding::percent_decode_str(t).decode_utf8_lossy().into_owned();
     let host = parsed.host_str()?;
-    if !parsed.username().is_empty() || parsed.password().is_some() {
-        let (user, password) = (decode(parsed.username()), decode(parsed.password().unwrap_or("")));
-        *access = Access::Header(access::basic(&user, &password, mask));
+    if let Some(given) = access::of_url(&parsed, mask) {
+        *access = given;
     }
     for (name, value) in parsed.query_pairs() {
         params.entry(name.into_owned()).or_default().push(value.into_owned());

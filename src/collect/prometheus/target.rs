@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::{StatusCode, header};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use crate::base::batch::Batch;
@@ -35,7 +36,7 @@ const REPORTS: [&str; 5] = [
 /// Answers up to this size are read in place (0.1 ms); larger or compressed ones off the async threads.
 const READ_IN_PLACE: usize = 32 << 10;
 /// Redirects followed, as Go's client does.
-const MAX_REDIRECTS: usize = 10;
+pub const MAX_REDIRECTS: usize = 10;
 /// What is kept of an answer that was not understood, in bytes and headers.
 const SHOWN_BYTES: usize = 4 << 10;
 const SHOWN_HEADERS: usize = 50;
@@ -55,6 +56,8 @@ pub struct Target {
     reports: [Labels; 5],
     /// Held while an answer is read, on one thread at a time; nobody else but the API's reader waits for it.
     memory: Mutex<Memory>,
+    /// Held by the scrape under way, on whatever thread: what it has not read yet must not be reported as missing.
+    turn: Arc<Semaphore>,
     /// Held for a copy.
     shown: Mutex<Health>,
 }
@@ -94,18 +97,22 @@ pub struct Scrape {
     pub trace: Trace,
     /// The start of the answer, when the scrape failed.
     pub answer: Option<Answer>,
+    /// What no message may show of it: the job's secrets, and those that stood in files.
+    pub mask: Mask,
 }
 
 impl Scrape {
-    fn nothing(fault: Fault) -> Self {
+    fn busy() -> Self {
+        let message = "the answer before is still being read on this machine";
         Self {
-            fault: Some(fault),
+            fault: Some(Fault::local("local_busy", message)),
             counts: Counts::default(),
             live: 0,
             batch: Batch::default(),
             described: Vec::new(),
             trace: Trace::start(),
             answer: None,
+            mask: Mask::default(),
         }
     }
 }
@@ -124,18 +131,19 @@ impl Target {
             described: Vec::new(),
             reported: false,
         };
-        Self { discovered, reports: REPORTS.map(report), memory: Mutex::new(memory), shown: Mutex::default(), place }
+        let turn = Arc::new(Semaphore::new(1));
+        let (reports, memory, shown) = (REPORTS.map(report), Mutex::new(memory), Mutex::default());
+        Self { discovered, reports, memory, turn, shown, place }
     }
 
-    /// The same target, found with other labels: what it remembers stays.
-    pub fn renewed(&self, discovered: Labels, place: Place) -> Arc<Self> {
-        let renewed = Self::new(discovered, place);
-        if let Ok(mut memory) = self.memory.try_lock() {
-            std::mem::swap(&mut *renewed.memory(), &mut *memory);
-        }
+    /// The same target, found with other labels: what it remembers stays. Nothing while an answer is being read.
+    pub fn renewed(&self, discovered: &Labels, place: Place) -> Option<Arc<Self>> {
+        let _turn = self.turn.try_acquire().ok()?;
+        let renewed = Self::new(discovered.clone(), place);
+        std::mem::swap(&mut *renewed.memory(), &mut *self.memory());
         let health = self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
         *renewed.shown.lock().unwrap_or_else(PoisonError::into_inner) = health;
-        Arc::new(renewed)
+        Some(Arc::new(renewed))
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -166,7 +174,7 @@ impl Target {
         job.mask.hide(&mut url);
         Shown {
             discovered: job.masked(&self.discovered),
-            labels: self.place.labels.clone(),
+            labels: job.masked(&self.place.labels),
             url,
             healthy,
             error,
@@ -189,17 +197,15 @@ impl Target {
         // Times a moment apart would cost space, and say nothing.
         let late = started.saturating_duration_since(began);
         let at = if late < SAME_MOMENT { cx.now } else { cx.now.plus(late) };
-        if self.memory.try_lock().is_err() {
-            let fault = Fault::local("local_busy", "the answer before is still being read on this machine");
-            return Scrape::nothing(fault);
-        }
+        let Ok(turn) = Arc::clone(&self.turn).try_acquire_owned() else { return Scrape::busy() };
         let deadline = (started + self.place.timeout).min(cx.deadline);
         let mut trace = Trace::start();
         let mut answer = None;
+        let mut mask = job.mask.clone();
         let fetched = match forced {
             Some(fault) => Err(fault.clone()),
             None => {
-                let ended = timeout_at(deadline, self.fetch(job, cx, &mut trace, &mut answer)).await;
+                let ended = timeout_at(deadline, self.fetch(job, cx, &mut trace, &mut answer, &mut mask)).await;
                 trace.settle(ended, deadline)
             }
         };
@@ -215,10 +221,13 @@ impl Target {
         let head = answer.as_ref().map(without_body);
         let (target, job) = (Arc::clone(self), Arc::clone(job));
         let (fault, counts, seen) = if small || body.is_err() {
-            target.take(&job, body.map(|(body, _)| (body, head)), at, started)
+            target.take(&job, &mask, body.map(|(body, _)| (body, head)), at, started)
         } else {
-            let work =
-                tokio::task::spawn_blocking(move || target.take(&job, body.map(|(body, _)| (body, head)), at, started));
+            let mask = mask.clone();
+            let work = tokio::task::spawn_blocking(move || {
+                let _held = turn;
+                target.take(&job, &mask, body.map(|(body, _)| (body, head)), at, started)
+            });
             match timeout_at(cx.deadline + READ_GRACE, work).await {
                 Ok(Ok(done)) => done,
                 Ok(Err(_)) => (Some(Fault::local("local_bug", "reading the answer crashed")), Counts::default(), None),
@@ -229,33 +238,50 @@ impl Target {
                 }
             }
         };
-        if let Some(answer) = &mut answer {
-            answer.body = seen.unwrap_or_default();
+        match (&mut answer, seen) {
+            (Some(answer), Some(seen)) => answer.body = seen,
+            (Some(answer), None) => show_body(answer),
+            (None, _) => {}
         }
-        // Busy only while an answer is still being read, which then hands over more later.
-        let (batch, described, live) = match self.memory.try_lock() {
-            Ok(mut memory) => {
-                let described = std::mem::take(&mut memory.described);
-                (std::mem::take(&mut memory.batch), described, memory.cache.live_count())
-            }
-            Err(_) => (Batch::default(), Vec::new(), 0),
-        };
         let answer = answer.filter(|_| fault.is_some());
-        Scrape { fault, counts, live, batch, described, trace, answer }
+        Scrape { fault, counts, trace, answer, mask, ..self.handed_over() }
     }
 
-    async fn fetch(&self, job: &Job, cx: &ProbeCx, trace: &mut Trace, slot: &mut Option<Answer>) -> Result<(), Fault> {
+    /// The round ended before this target was scraped, or had answered: its reports say so, as those of a scrape that
+    /// was to begin at `begins`.
+    pub fn missed(&self, job: &Job, cx: &ProbeCx, began: Instant, begins: Instant) -> Scrape {
+        let Ok(_turn) = self.turn.try_acquire() else { return Scrape::busy() };
+        let fault = Fault::local("local_busy", "this machine had no turn or no time for this target");
+        let at = cx.now.plus(begins.saturating_duration_since(began));
+        let (fault, counts, _) = self.take(job, &job.mask, Err(fault), at, begins.max(began));
+        Scrape { fault, counts, mask: job.mask.clone(), ..self.handed_over() }
+    }
+
+    /// A scrape with what there is to hand over.
+    fn handed_over(&self) -> Scrape {
+        // Busy only while an answer is still being read, which then hands over more later.
+        let Ok(mut memory) = self.memory.try_lock() else { return Scrape::busy() };
+        let (batch, described) = (std::mem::take(&mut memory.batch), std::mem::take(&mut memory.described));
+        Scrape { batch, described, live: memory.cache.live_count(), ..Scrape::busy() }
+    }
+
+    async fn fetch(
+        &self,
+        job: &Job,
+        cx: &ProbeCx,
+        trace: &mut Trace,
+        slot: &mut Option<Answer>,
+        mask: &mut Mask,
+    ) -> Result<(), Fault> {
         let mut hop = self.place.hop.clone().map_err(|why| Fault::target("target", why))?;
-        let mut mask = Mask::default();
-        if let Some((value, secret)) = from_file(&job.access).await? {
-            mask.add(&secret);
-            authorize(&mut hop, &value);
+        if let Some(value) = from_file(&job.access, mask).await? {
+            authorize(&mut hop, value.reveal());
         }
         for _ in 0..=MAX_REDIRECTS {
             *slot = None;
             exchange::ask(&job.client, &hop, cx, trace, slot).await?;
             let Some(answer) = slot else { return Ok(()) };
-            let next = if job.redirects { redirect::next(&hop, answer, &job.mask)? } else { None };
+            let next = if job.redirects { redirect::next(&hop, answer, mask)? } else { None };
             match next {
                 Some(next) => hop = next,
                 None if answer.status == StatusCode::OK => return Ok(()),
@@ -273,6 +299,7 @@ impl Target {
     fn take(
         &self,
         job: &Job,
+        mask: &Mask,
         answer: Result<(Vec<u8>, Option<Answer>), Fault>,
         at: Timestamp,
         started: Instant,
@@ -283,7 +310,7 @@ impl Target {
         let mut counts = Counts::default();
         let mut seen = None;
         let mut stored = Batch::default();
-        // What was fetched before the reading is what the report's duration covers.
+        // The report's duration covers the reading, too, where there is an answer to read.
         let mut took = started.elapsed();
         let read = answer.and_then(|(body, head)| {
             let mut answer = head.ok_or_else(|| Fault::local("local_bug", "an answer without a head"))?;
@@ -353,13 +380,23 @@ impl Target {
         drop(memory);
         let error = fault.as_ref().map_or_else(String::new, |f| {
             let mut text = f.message().to_owned();
-            job.mask.hide(&mut text);
+            mask.hide(&mut text);
             text
         });
         let health = Health { healthy: Some(fault.is_none()), error, last: Some(at), took };
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = health;
         (fault, counts, seen)
     }
+}
+
+/// Makes the beginning of a body that was not read fit to be shown.
+fn show_body(answer: &mut Answer) {
+    // Decoded in place: what is large is not, and a part of it says nothing.
+    let readable = !answer.is_encoded() || answer.body.len() <= READ_IN_PLACE;
+    if !readable || decode::decode(answer, READ_IN_PLACE).is_err() {
+        answer.body.clear();
+    }
+    answer.body.truncate(SHOWN_BYTES);
 }
 
 /// The head of an answer.

@@ -110,7 +110,8 @@ impl Itself {
         if class == TIMEOUT && stall.is_some_and(|(_, end)| end >= started) {
             return Some(("local_starved", "this machine stood still meanwhile".to_owned()));
         }
-        if !monitor.probe.host.as_deref().is_some_and(is_elsewhere) {
+        let host = monitor.probe.host.as_deref().or(outcome.host.as_deref());
+        if !host.is_some_and(is_elsewhere) {
             return None;
         }
         let looks = self.looks();

@@ -1,11 +1,13 @@
 //! `file_sd_configs`: lists of targets in files of JSON or YAML, read again as soon as they change.
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::collect::fault::describe;
+use crate::collect::files::{self, Given, Looks, Pattern};
 use crate::collect::prometheus::discover::Found;
 use crate::collect::prometheus::job::ADDRESS;
 use crate::collect::prometheus::relabel::Draft;
@@ -17,14 +19,18 @@ use crate::config::yaml::{self, Value};
 const FILE_LABEL: &str = "__meta_filepath";
 /// A larger file is no list of targets, in bytes.
 const MAX_FILE: u64 = 16 << 20;
-/// Files that one pattern may stand for.
-const MAX_FILES: usize = 1_000;
+/// How the name of a list of targets ends; as Prometheus has it, in one case throughout.
+const ENDINGS: [&str; 6] = [".json", ".yml", ".yaml", ".JSON", ".YML", ".YAML"];
 
 /// The patterns of one entry.
 #[derive(Debug)]
 pub struct Files {
-    patterns: Vec<PathBuf>,
-    /// What is known of each file. Held on one blocking thread at a time.
+    patterns: Vec<Pattern>,
+    /// As written, for people.
+    shown: String,
+    /// One look at a time: what hangs costs one thread.
+    looks: Looks,
+    /// What is known of each file. Held by the look.
     known: Arc<Mutex<BTreeMap<PathBuf, Known>>>,
 }
 
@@ -46,30 +52,34 @@ impl Files {
         if texts.is_empty() {
             fields.missing("files", "write e.g. `files: [/etc/watchdog/targets/*.yaml]`");
         }
+        let shown = texts.iter().map(|text| text.shown().to_owned()).collect::<Vec<_>>().join(", ");
         for text in texts {
-            let path = PathBuf::from(text.value());
-            let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-            let known = [".json", ".yml", ".yaml"].iter().any(|end| name.ends_with(end));
-            let stars = text.value().matches('*').count();
-            let why = if !path.is_absolute() {
+            let (above, name) = text.value().rsplit_once('/').unwrap_or(("", text.value()));
+            let known = ENDINGS.iter().any(|end| name.ends_with(end));
+            let why = if !text.value().starts_with('/') {
                 "is not an absolute path"
             } else if !known {
                 "ends in none of `.json`, `.yml` and `.yaml`"
-            } else if stars > 1 || stars != name.matches('*').count() {
-                "may have one `*`, in the name of the file"
+            } else if above.contains('*') {
+                "may have `*` in the name of the file alone"
             } else {
-                patterns.push(path);
+                patterns.push(Pattern::new(text.value()));
                 continue;
             };
             let hint = "write e.g. `/etc/watchdog/targets/*.yaml`";
             fields.error(text.span, Code::BadValue, format!("`{}` {why}", text.shown()), hint);
         }
-        (fields.cx().error_count() == errors).then(|| Self { patterns, known: Arc::default() })
+        (fields.cx().error_count() == errors).then(|| Self {
+            patterns,
+            shown,
+            looks: Looks::default(),
+            known: Arc::default(),
+        })
     }
 
     /// For people.
     pub fn describe(&self) -> String {
-        self.patterns.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
+        self.shown.clone()
     }
 
     /// What the files say; nothing when none of them has changed. All are read when it is time to look `again`.
@@ -78,60 +88,68 @@ impl Files {
     /// Looking failed; a sentence.
     pub async fn ask(&self, again: bool) -> Result<Option<Found>, String> {
         let (patterns, known) = (self.patterns.clone(), Arc::clone(&self.known));
-        let work = tokio::task::spawn_blocking(move || {
+        let look = move |given: &Given| {
             let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-            look(&patterns, &mut known, again)
-        });
-        work.await.map_err(|e| format!("looking at files of targets crashed: {e}"))
+            look(&patterns, &mut known, again, given)
+        };
+        self.looks.run(look).await.map_err(|fault| format!("{}: {}", self.shown, fault.message()))
     }
 }
 
 /// Looks at the files that there are now.
-fn look(patterns: &[PathBuf], known: &mut BTreeMap<PathBuf, Known>, again: bool) -> Option<Found> {
+fn look(patterns: &[Pattern], known: &mut BTreeMap<PathBuf, Known>, again: bool, given: &Given) -> Option<Found> {
     let mut there = BTreeMap::new();
     let mut changed = again;
-    for path in patterns.iter().flat_map(|pattern| expanded(pattern)) {
-        let before = known.get(&path).cloned().unwrap_or_default();
-        let stamp = std::fs::metadata(&path).ok().map(|m| (m.dev(), m.ino(), m.size(), m.ctime(), m.ctime_nsec()));
-        if stamp.is_some() && stamp == before.stamp && !again {
-            there.insert(path, before);
-            continue;
-        }
-        changed = true;
-        let now = match read(&path) {
-            Ok(found) => Known { stamp, found, trouble: None },
-            // What it said last stands until it can be read again.
-            Err(why) => Known { stamp, trouble: Some(format!("{}: {why}", path.display())), ..before },
+    let mut trouble = None;
+    for pattern in patterns {
+        let paths = match pattern.expand(given) {
+            Ok((paths, whole)) => {
+                if !whole {
+                    trouble.get_or_insert_with(|| "there are more files of targets than are looked at".to_owned());
+                }
+                paths
+            }
+            // A directory that is not there has no files.
+            Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
+            // What its files said last stands until they can be read again.
+            Err(e) => {
+                trouble.get_or_insert_with(|| format!("a directory of files of targets: {}", describe(&e)));
+                known.keys().filter(|path| pattern.is_above(path)).cloned().collect()
+            }
         };
-        there.insert(path, now);
+        for path in paths {
+            let before = known.get(&path).cloned().unwrap_or_default();
+            let stamp = std::fs::metadata(&path).ok().map(|m| (m.dev(), m.ino(), m.size(), m.ctime(), m.ctime_nsec()));
+            if stamp.is_some() && stamp == before.stamp && !again {
+                there.insert(path, before);
+                continue;
+            }
+            changed = true;
+            let now = match read(&path) {
+                Ok(found) => Known { stamp, found, trouble: None },
+                Err(why) => {
+                    let trouble = Some(format!("{}: {why}", path.display()));
+                    match stamp {
+                        // What it said last stands until it can be read again.
+                        Some(_) => Known { stamp, trouble, ..before },
+                        // It is gone, and so are its targets.
+                        None => Known { stamp, trouble, found: Vec::new() },
+                    }
+                }
+            };
+            there.insert(path, now);
+        }
     }
-    changed |= there.len() != known.len();
+    changed |= there.len() != known.len() || trouble.is_some();
     *known = there;
     changed.then(|| Found {
         targets: known.values().flat_map(|file| file.found.iter().cloned()).collect(),
-        trouble: known.values().find_map(|file| file.trouble.clone()),
+        trouble: trouble.or_else(|| known.values().find_map(|file| file.trouble.clone())),
     })
 }
 
-/// The files that a pattern stands for. A name without a star stands for itself, there or not.
-fn expanded(pattern: &Path) -> Vec<PathBuf> {
-    let name = pattern.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let (Some((start, end)), Some(dir)) = (name.split_once('*'), pattern.parent()) else {
-        return vec![pattern.to_owned()];
-    };
-    let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
-    let fits = |name: &str| {
-        let long = name.len() >= start.len() + end.len();
-        long && name.starts_with(start) && name.ends_with(end) && !name.starts_with('.')
-    };
-    let found = entries.flatten().filter(|entry| fits(&entry.file_name().to_string_lossy()));
-    let mut all: Vec<PathBuf> = found.take(MAX_FILES).map(|entry| entry.path()).collect();
-    all.sort();
-    all
-}
-
 fn read(path: &Path) -> Result<Vec<Draft>, String> {
-    let file = std::fs::File::open(path).map_err(|e| e.to_string())?;
+    let (file, _) = files::open(path, true).map_err(|e| describe(&e))?;
     let mut text = String::new();
     file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(|e| e.to_string())?;
     if text.len() as u64 > MAX_FILE {
@@ -226,8 +244,12 @@ mod tests {
             std::fs::write(dir.path().join("new"), text).unwrap();
             std::fs::rename(dir.path().join("new"), dir.path().join(name)).unwrap();
         };
-        let patterns = [dir.path().join("t-*.yaml")];
+        let of = |name: &str| Pattern::new(&dir.path().join(name).to_string_lossy());
+        let patterns = [of("t-*.y*ml")];
         let mut known = BTreeMap::new();
+        let look = |patterns: &[Pattern], known: &mut BTreeMap<PathBuf, Known>, again: bool| {
+            look(patterns, known, again, &Given::default())
+        };
         assert!(look(&patterns, &mut known, true).unwrap().targets.is_empty());
         write("t-1.yaml", "[{targets: [a]}]");
         write("other.yaml", "[{targets: [x]}]");
@@ -245,5 +267,15 @@ mod tests {
         std::fs::remove_file(dir.path().join("t-1.yaml")).unwrap();
         let found = look(&patterns, &mut known, false).unwrap();
         assert_eq!((addresses(&found.targets), found.trouble), (vec!["b"], None));
+        // One that is named is missed, and has no targets.
+        let (patterns, mut known) = ([of("one.json")], BTreeMap::new());
+        write("one.json", "[{\"targets\": [\"a\"]}]");
+        assert_eq!(addresses(&look(&patterns, &mut known, false).unwrap().targets), ["a"]);
+        std::fs::remove_file(dir.path().join("one.json")).unwrap();
+        let found = look(&patterns, &mut known, false).unwrap();
+        assert!(found.targets.is_empty() && found.trouble.unwrap().contains("one.json"));
+        // What is no file is not waited for.
+        nix::unistd::mkfifo(&dir.path().join("one.json"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(look(&patterns, &mut known, false).unwrap().trouble.unwrap().contains("not a regular file"));
     }
 }

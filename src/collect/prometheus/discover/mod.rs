@@ -1,7 +1,7 @@
 //! Finds targets: those written down, and those that files, names or an address tell of.
 //!
-//! Each source is asked again when it is due, at the beginning of a round. What it said last stays until it says
-//! something else: a source that fails takes no target away.
+//! Each source is asked again when it is due, beside a round's scrapes unless it answers at once. What it said last
+//! stays until it says something else: a source that fails takes no target away.
 
 pub mod file;
 pub mod names;
@@ -15,6 +15,7 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
 use crate::base::probe::ProbeCx;
+use crate::collect::mask::Mask;
 use crate::collect::prometheus::discover::file::Files;
 use crate::collect::prometheus::discover::names::Names;
 use crate::collect::prometheus::discover::web::Web;
@@ -28,6 +29,8 @@ use crate::config::yaml::{Node, Value};
 pub const MOST_TARGETS: usize = 100_000;
 /// The part of a probe's time that looking for targets may take.
 const SHARE: u32 = 3;
+/// The part of a probe's time, and the longest time, that scraping waits for sources which have answered before.
+const MOMENT: (u32, Duration) = (20, Duration::from_millis(250));
 /// Shortest and longest `refresh_interval`.
 const REFRESH: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(86_400));
 
@@ -59,6 +62,8 @@ enum Kind {
 struct State {
     found: Vec<Draft>,
     asked: Option<Instant>,
+    /// It could not be asked last time.
+    failed: bool,
     trouble: Option<String>,
 }
 
@@ -69,9 +74,11 @@ impl Discovery {
     }
 
     /// Reads `static_configs`, `file_sd_configs`, `dns_sd_configs` and `http_sd_configs`.
-    pub fn read(fields: &mut Fields<'_>) -> Self {
+    ///
+    /// What references in written targets and labels resolved to goes into `mask`: it may become a part of addresses.
+    pub fn read(fields: &mut Fields<'_>, mask: &mut Mask) -> Self {
         let mut fixed = Vec::new();
-        each_of(fields, "static_configs", &mut |own| group(own, &mut fixed));
+        each_of(fields, "static_configs", &mut |own| group(own, &mut fixed, mask));
         let mut sources = Vec::new();
         let mut add = |kind: Option<Kind>, every| {
             sources.extend(kind.map(|kind| Source { kind, every, state: Mutex::default() }));
@@ -110,6 +117,14 @@ impl Discovery {
         self.version.load(Ordering::Acquire)
     }
 
+    /// Until when a round that begins now waits for sources before it scrapes what is known: for those that have never
+    /// answered as long as it takes, for others a moment.
+    pub fn patience(&self, cx: &ProbeCx) -> Instant {
+        let known = self.sources.iter().all(|source| source.state().asked.is_some());
+        let left = cx.remaining();
+        Instant::now() + if known { (left / MOMENT.0).min(MOMENT.1) } else { left }
+    }
+
     /// Asks the sources that are due, and says what is wrong with any.
     pub async fn refresh(&self, cx: &ProbeCx) -> Vec<String> {
         let deadline = Instant::now() + cx.remaining() / SHARE;
@@ -118,6 +133,11 @@ impl Discovery {
             self.version.fetch_add(1, Ordering::AcqRel);
         }
         self.sources.iter().filter_map(|s| s.state().trouble.clone()).collect()
+    }
+
+    /// How many sets of labels are found now.
+    pub fn len(&self) -> usize {
+        self.fixed.len() + self.sources.iter().map(|source| source.state().found.len()).sum::<usize>()
     }
 
     /// Gives everything that is found now.
@@ -146,7 +166,11 @@ impl Source {
 
     /// Whether it says something else than before.
     async fn refresh(&self, cx: &ProbeCx, deadline: Instant) -> bool {
-        let again = self.state().asked.is_none_or(|at| at.elapsed() >= self.every);
+        let again = {
+            let state = self.state();
+            let failed = state.failed && matches!(self.kind, Kind::Files(_));
+            failed || state.asked.is_none_or(|at| at.elapsed() >= self.every)
+        };
         let asked = async {
             match &self.kind {
                 // Looked at every time, which costs a look at their dates.
@@ -165,7 +189,7 @@ impl Source {
             Ok(None) => false,
             Ok(Some(mut found)) => {
                 found.targets.truncate(MOST_TARGETS);
-                state.asked = Some(Instant::now());
+                (state.asked, state.failed) = (Some(Instant::now()), false);
                 state.trouble = found.trouble;
                 let other = state.found != found.targets;
                 if other {
@@ -174,7 +198,9 @@ impl Source {
                 other
             }
             Err(why) => {
-                state.trouble = Some(why);
+                (state.trouble, state.failed) = (Some(why), true);
+                // One that has answered before is not asked more often because it fails.
+                state.asked = state.asked.map(|_| Instant::now());
                 false
             }
         }
@@ -215,13 +241,14 @@ fn each_of<'a>(fields: &mut Fields<'a>, key: &'static str, read: &mut dyn FnMut(
 }
 
 /// Reads `targets` and `labels` of one entry.
-fn group(fields: &mut Fields<'_>, found: &mut Vec<Draft>) {
+fn group(fields: &mut Fields<'_>, found: &mut Vec<Draft>, mask: &mut Mask) {
     let targets = fields.texts("targets");
+    targets.iter().for_each(|text| mask.add_url(text));
     if targets.is_empty() {
         fields.missing("targets", "write the addresses: `targets: [\"db1:9100\", \"db2:9100\"]`");
     }
-    let labels: Vec<(String, String)> =
-        fields.pairs("labels").iter().map(|(entry, text)| (entry.key.clone(), text.value().to_owned())).collect();
+    let labels = fields.pairs("labels");
+    labels.iter().for_each(|(_, text)| mask.add_url(text));
     for text in targets {
         if text.value().contains('/') || text.value().trim().is_empty() {
             let message = format!("`{}` is no address of a target", text.shown());
@@ -230,7 +257,7 @@ fn group(fields: &mut Fields<'_>, found: &mut Vec<Draft>) {
             continue;
         }
         let mut draft = Draft::default();
-        labels.iter().for_each(|(name, value)| draft.set(name, value));
+        labels.iter().for_each(|(entry, value)| draft.set(&entry.key, value.value()));
         draft.set(ADDRESS, text.value());
         found.push(draft);
     }

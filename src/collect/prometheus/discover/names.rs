@@ -1,8 +1,11 @@
 //! `dns_sd_configs`: targets by the records of names: `SRV`, or `A` and `AAAA` with a port.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use futures_util::future::join_all;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::proto::rr::{RData, RecordType};
-use tokio::sync::OnceCell;
 
 use crate::collect::prometheus::discover::{Found, MOST_TARGETS};
 use crate::collect::prometheus::job::ADDRESS;
@@ -22,8 +25,8 @@ pub struct Names {
     names: Vec<String>,
     record: RecordType,
     port: Option<u16>,
-    /// Made when it is first needed: it reads the system's configuration.
-    resolver: OnceCell<TokioResolver>,
+    /// What each name said last. Held for a change.
+    known: Mutex<BTreeMap<String, Vec<Draft>>>,
 }
 
 impl std::fmt::Debug for Names {
@@ -56,8 +59,8 @@ impl Names {
             let hint = "write `port:`, which only records of type SRV have themselves";
             fields.error(fields.head(), Code::MissingKey, format!("`type: {record}` needs a `port`"), hint);
         }
-        let resolver = OnceCell::new();
-        (fields.cx().error_count() == errors).then_some(Self { names, record, port, resolver })
+        let known = Mutex::default();
+        (fields.cx().error_count() == errors).then_some(Self { names, record, port, known })
     }
 
     /// For people.
@@ -65,35 +68,45 @@ impl Names {
         format!("{} ({})", self.names.join(", "), self.record)
     }
 
-    /// Looks the names up. One that cannot be looked up makes all of them stay as they were.
+    /// Looks the names up. One that cannot be looked up stays as it was.
     ///
     /// # Errors
-    /// A name could not be looked up; a sentence.
+    /// A name could not be looked up and nothing is known of any; a sentence.
     pub async fn ask(&self) -> Result<Found, String> {
-        let made = || async {
-            let built = TokioResolver::builder_tokio().and_then(|mut builder| {
-                let options = builder.options_mut();
-                // A target that is gone must not stay because it was remembered.
-                options.cache_size = 0;
-                builder.build()
-            });
-            built.map_err(|e| format!("the system's resolver cannot be used: {e}"))
+        // Made anew each time: the system's configuration may be another one by now.
+        let built = TokioResolver::builder_tokio().and_then(|mut builder| {
+            // A target that is gone must not stay because it was remembered.
+            builder.options_mut().cache_size = 0;
+            builder.build()
+        });
+        self.ask_by(&built.map_err(|e| format!("the system's resolver cannot be used: {e}"))?).await
+    }
+
+    async fn ask_by(&self, resolver: &TokioResolver) -> Result<Found, String> {
+        let look = async |name: &String| match resolver.lookup(name.as_str(), self.record).await {
+            Ok(found) => {
+                let records = found.answers().iter().filter_map(|r| self.target(name, &r.data));
+                Ok(records.take(MOST_TARGETS).collect())
+            }
+            // A name without records is a list without entries.
+            Err(e) if e.is_no_records_found() || e.is_nx_domain() => Ok(Vec::new()),
+            Err(e) => Err(format!("`{name}` could not be looked up: {e}")),
         };
-        let resolver = self.resolver.get_or_try_init(made).await?;
-        let mut targets = Vec::new();
-        for name in &self.names {
-            match resolver.lookup(name.as_str(), self.record).await {
-                Ok(found) => {
-                    let records = found.answers().iter().filter_map(|r| self.target(name, &r.data));
-                    targets.extend(records.take(MOST_TARGETS - targets.len()));
-                }
-                // A name without records is a list without entries.
-                Err(e) if e.is_no_records_found() || e.is_nx_domain() => {}
-                Err(e) => return Err(format!("`{name}` could not be looked up: {e}")),
+        let answers: Vec<Result<Vec<Draft>, String>> = join_all(self.names.iter().map(look)).await;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut trouble = None;
+        for (name, answer) in self.names.iter().zip(answers) {
+            match answer {
+                Ok(targets) => drop(known.insert(name.clone(), targets)),
+                Err(why) => drop(trouble.get_or_insert(why)),
             }
         }
-        targets.sort_by(|a: &Draft, b: &Draft| a.iter().cmp(b.iter()));
-        Ok(Found { targets, trouble: None })
+        if known.is_empty() {
+            return Err(trouble.unwrap_or_default());
+        }
+        let mut targets: Vec<Draft> = known.values().flatten().take(MOST_TARGETS).cloned().collect();
+        targets.sort_by(|a, b| a.iter().cmp(b.iter()));
+        Ok(Found { targets, trouble })
     }
 
     fn target(&self, name: &str, record: &RData) -> Option<Draft> {
@@ -144,28 +157,40 @@ mod tests {
             _ => Says::Refused,
         })
         .await;
-        let ask = async |name: &str| {
-            let mut udp = ConnectionConfig::udp();
-            udp.port = server.at.port();
-            let config = NameServerConfig::new(server.at.ip(), true, vec![udp]);
-            let config = ResolverConfig::from_parts(None, Vec::new(), vec![config]);
-            let resolver = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).build().unwrap();
-            let names = Names {
-                names: vec![name.to_owned()],
-                record: RecordType::A,
-                port: Some(9100),
-                resolver: OnceCell::new_with(Some(resolver)),
-            };
-            names.ask().await.map(|found| found.targets.iter().map(|t| t.get(ADDRESS).to_owned()).collect::<Vec<_>>())
+        let mut udp = ConnectionConfig::udp();
+        udp.port = server.at.port();
+        let config = NameServerConfig::new(server.at.ip(), true, vec![udp]);
+        let config = ResolverConfig::from_parts(None, Vec::new(), vec![config]);
+        let resolver = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).build().unwrap();
+        let of = |names: &[&str]| Names {
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            record: RecordType::A,
+            port: Some(9100),
+            known: Mutex::default(),
         };
-        assert_eq!(ask("many.test.").await.unwrap(), ["127.0.0.2:9100", "127.0.0.3:9100"]);
-        assert!(ask("gone.test.").await.unwrap().is_empty());
-        assert!(ask("other.test.").await.unwrap_err().starts_with("`other.test.` could not be looked up"));
+        let ask = async |names: &Names| {
+            let found = names.ask_by(&resolver).await?;
+            let targets: Vec<String> = found.targets.iter().map(|t| t.get(ADDRESS).to_owned()).collect();
+            Ok::<_, String>((targets, found.trouble))
+        };
+        let many = vec!["127.0.0.2:9100".to_owned(), "127.0.0.3:9100".to_owned()];
+        assert_eq!(ask(&of(&["many.test."])).await.unwrap(), (many.clone(), None));
+        assert_eq!(ask(&of(&["gone.test."])).await.unwrap(), (Vec::new(), None));
+        assert!(ask(&of(&["other.test."])).await.unwrap_err().starts_with("`other.test.` could not be looked up"));
+        // One that fails leaves the others, and what it said itself before.
+        let both = of(&["other.test.", "many.test."]);
+        let (targets, trouble) = ask(&both).await.unwrap();
+        assert_eq!(targets, many);
+        assert!(trouble.unwrap().starts_with("`other.test.` could not"));
+        let mut before = Draft::default();
+        before.set(ADDRESS, "127.0.0.1:9100");
+        both.known.lock().unwrap().insert("other.test.".to_owned(), vec![before]);
+        assert_eq!(ask(&both).await.unwrap().0.len(), 3);
     }
 
     #[test]
     fn records_are_targets_with_prometheus_labels() {
-        let names = Names { names: Vec::new(), record: RecordType::SRV, port: Some(9100), resolver: OnceCell::new() };
+        let names = Names { names: Vec::new(), record: RecordType::SRV, port: Some(9100), known: Mutex::default() };
         let check = |record: RData, want: &[(&str, &str)]| {
             let draft = names.target("n", &record).unwrap();
             assert_eq!(draft.iter().collect::<Vec<_>>(), want);

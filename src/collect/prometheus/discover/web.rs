@@ -12,13 +12,14 @@ use crate::base::probe::ProbeCx;
 use crate::collect::fault::Fault;
 use crate::collect::http::exchange::Client;
 use crate::collect::http::hop::Hop;
-use crate::collect::http::{decode, exchange};
+use crate::collect::http::{decode, exchange, redirect};
 use crate::collect::judge::found as short;
 use crate::collect::mask::Mask;
 use crate::collect::prometheus::access::{self, Access, authorize};
 use crate::collect::prometheus::discover::{Found, MOST_TARGETS};
 use crate::collect::prometheus::job::{ADDRESS, USER_AGENT};
 use crate::collect::prometheus::relabel::Draft;
+use crate::collect::prometheus::target::MAX_REDIRECTS;
 use crate::collect::trace::Trace;
 use crate::config::fields::Fields;
 use crate::config::report::Code;
@@ -38,6 +39,7 @@ pub struct Web {
     shown: String,
     access: Access,
     client: Client,
+    redirects: bool,
     mask: Mask,
 }
 
@@ -56,10 +58,16 @@ impl Web {
         let errors = fields.cx().error_count();
         let mut mask = Mask::default();
         let url = fields.need_text("url", "write e.g. `url: https://inventory.example.com/targets`");
-        let access = access::read(fields, &mut mask);
+        let mut access = access::read(fields, &mut mask);
+        let redirects = fields.bool("follow_redirects").unwrap_or(true);
         let client = access::read_client(fields, MAX_BODY, &mut mask);
         let url = url?;
         mask.add_url(&url);
+        if let Some(given) =
+            reqwest::Url::parse(url.value().trim()).ok().and_then(|url| access::of_url(&url, &mut mask))
+        {
+            access = given;
+        }
         let mut hop = match Hop::new(url.value().trim(), Method::GET, Bytes::new()) {
             Ok(hop) => hop,
             Err(e) => {
@@ -85,7 +93,7 @@ impl Web {
             authorize(&mut hop, value.reveal());
         }
         let shown = url.shown().trim().to_owned();
-        (fields.cx().error_count() == errors).then_some(Self { hop, shown, access, client: client?, mask })
+        (fields.cx().error_count() == errors).then_some(Self { hop, shown, access, client: client?, redirects, mask })
     }
 
     /// For people.
@@ -98,23 +106,34 @@ impl Web {
     /// # Errors
     /// There is no list; a sentence.
     pub async fn ask(&self, cx: &ProbeCx) -> Result<Found, String> {
-        let targets = self.fetch(cx).await.map_err(|why| {
+        // With what files say now.
+        let mut mask = self.mask.clone();
+        let targets = self.fetch(cx, &mut mask).await.map_err(|why| {
             let mut text = format!("{}: {why}", self.shown);
-            self.mask.hide(&mut text);
+            mask.hide(&mut text);
             text
         })?;
         Ok(Found { targets, trouble: None })
     }
 
-    async fn fetch(&self, cx: &ProbeCx) -> Result<Vec<Draft>, String> {
+    async fn fetch(&self, cx: &ProbeCx, mask: &mut Mask) -> Result<Vec<Draft>, String> {
         let told = |fault: Fault| fault.message().to_owned();
         let mut hop = self.hop.clone();
-        if let Some((value, _)) = access::from_file(&self.access).await.map_err(told)? {
-            authorize(&mut hop, &value);
+        if let Some(value) = access::from_file(&self.access, mask).await.map_err(told)? {
+            authorize(&mut hop, value.reveal());
         }
         let (mut trace, mut slot) = (Trace::start(), None);
-        exchange::ask(&self.client, &hop, cx, &mut trace, &mut slot).await.map_err(told)?;
-        let mut answer = slot.ok_or("no answer")?;
+        let mut left = MAX_REDIRECTS;
+        let mut answer = loop {
+            exchange::ask(&self.client, &hop, cx, &mut trace, &mut slot).await.map_err(told)?;
+            let answer = slot.take().ok_or("no answer")?;
+            let next = if self.redirects { redirect::next(&hop, &answer, mask).map_err(told)? } else { None };
+            match next {
+                None => break answer,
+                Some(_) if left == 0 => return Err(format!("more than {MAX_REDIRECTS} redirects")),
+                Some(next) => (hop, left) = (next, left - 1),
+            }
+        };
         if answer.status != StatusCode::OK {
             return Err(format!("server returned HTTP status {}", answer.status_text()));
         }
