@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
+use tokio::time::{Instant, timeout_at};
 
 use crate::base::BoxFuture;
 use crate::base::clock::Clock;
@@ -31,6 +32,8 @@ const ERA: f64 = 4_294_967_296.0;
 const UNSYNCHRONISED: u8 = 16;
 /// Packets that are not the answer are passed over, so many.
 const MAX_STRANGERS: usize = 16;
+/// How long an answer is waited for before another question is sent; doubled each time.
+const RESEND: Duration = Duration::from_secs(1);
 
 /// A checked `ntp` monitor.
 #[derive(Debug)]
@@ -203,23 +206,36 @@ async fn ask(socket: &UdpSocket) -> Result<Answer, Fault> {
         }
         _ => Fault::io("asking for the time", e),
     };
-    // Random bytes stand for our time, which is nobody's business; the server sends them back.
-    let cookie = fastrand::u64(1..).to_be_bytes();
-    let mut question = [0; 48];
-    // Version 4, mode 3 (client).
-    question[0] = 4 << 3 | 3;
-    question[40..].copy_from_slice(&cookie);
-    let sent = clock.since_epoch();
-    socket.send(&question).await.map_err(|e| refused(&e))?;
-    for _ in 0..MAX_STRANGERS {
+    // Each question with what it holds and when it was sent: its answer may come after the next was sent.
+    let mut asked: Vec<([u8; 8], f64)> = Vec::new();
+    let (mut strangers, mut patience) = (0, RESEND);
+    loop {
+        // Random bytes stand for our time, which is nobody's business; the server sends them back.
+        let cookie = fastrand::u64(1..).to_be_bytes();
+        let mut question = [0; 48];
+        // Version 4, mode 3 (client).
+        question[0] = 4 << 3 | 3;
+        question[40..].copy_from_slice(&cookie);
+        asked.push((cookie, clock.since_epoch().as_secs_f64()));
+        socket.send(&question).await.map_err(|e| refused(&e))?;
+        let again = Instant::now() + patience;
         let mut packet = [0; 512];
-        let n = socket.recv(&mut packet).await.map_err(|e| refused(&e))?;
-        let received = clock.since_epoch();
-        if let Some(answer) = Answer::read(&packet[..n], cookie, sent.as_secs_f64(), received.as_secs_f64()) {
-            return Ok(answer);
+        // A datagram may be lost: that is no failure of the server.
+        while let Ok(heard) = timeout_at(again, socket.recv(&mut packet)).await {
+            let n = heard.map_err(|e| refused(&e))?;
+            let received = clock.since_epoch().as_secs_f64();
+            let mut answers = asked.iter().filter_map(|(c, sent)| Answer::read(&packet[..n], *c, *sent, received));
+            if let Some(answer) = answers.next() {
+                return Ok(answer);
+            }
+            strangers += 1;
+            if strangers == MAX_STRANGERS {
+                let message = "what comes back is no answer of NTP to our question";
+                return Err(Fault::target("protocol_error", message));
+            }
         }
+        patience *= 2;
     }
-    Err(Fault::target("protocol_error", "what comes back is no answer of NTP to our question"))
 }
 
 impl Talk for NtpProbe {
@@ -387,6 +403,29 @@ mod tests {
             let own: Vec<(&str, f64)> = own.map(|s| (&*s.name, s.value)).collect();
             assert_eq!(own, [("probe_ntp_stratum", 0.0), ("probe_ntp_leap", 3.0)], "{stamped}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lost_datagram_is_no_failure() {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let at = socket.local_addr().unwrap();
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(async move {
+            let mut question = [0; 48];
+            let mut lost = 1;
+            while let Ok((_, from)) = socket.recv_from(&mut question).await {
+                if lost > 0 {
+                    lost -= 1;
+                    continue;
+                }
+                let mut answer = [1; 48];
+                (answer[0], answer[1]) = (4 << 3 | 4, 2);
+                answer[24..32].copy_from_slice(&question[40..]);
+                let _ = socket.send_to(&answer, from).await;
+            }
+        });
+        let got = outcome("ntp", &format!("{{host: \"{at}\"}}")).await;
+        assert_eq!(got.verdict, Verdict::Up, "{got:?}");
     }
 
     #[test]
