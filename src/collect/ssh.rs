@@ -6,8 +6,10 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use russh::client::{self, AuthResult, Handle};
-use russh::keys::{HashAlg, PrivateKeyWithHashAlg, PublicKeyOrCertificate, decode_secret_key};
+use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate, decode_secret_key};
 use russh::{ChannelMsg, Error};
 
 use crate::base::BoxFuture;
@@ -250,8 +252,7 @@ impl SshProbe {
             }
             Proof::Key(path) => {
                 let key = load_key(path).await?;
-                let hash = session.best_supported_rsa_hash().await.map_err(|e| fault(&e))?.flatten();
-                let key = PrivateKeyWithHashAlg::new(Arc::new(key), hash);
+                let key = PrivateKeyWithHashAlg::new(Arc::new(key), None);
                 session.authenticate_publickey(login.user.reveal(), key).await.map_err(|e| fault(&e))?
             }
         };
@@ -283,15 +284,42 @@ impl SshProbe {
     }
 }
 
-async fn load_key(path: &std::path::Path) -> Result<russh::keys::PrivateKey, Fault> {
+/// Reads a private key with which this build can log in.
+fn read_key(text: &str) -> Result<PrivateKey, &'static str> {
+    const RSA: &str = "an RSA key, with which this build cannot log in; make one of Ed25519 or ECDSA";
+    match decode_secret_key(text, None) {
+        Ok(key) if key.is_encrypted() => Err("a private key with a passphrase"),
+        Ok(key) => match key.algorithm() {
+            Algorithm::Ed25519 | Algorithm::Ecdsa { .. } => Ok(key),
+            Algorithm::Rsa { .. } => Err(RSA),
+            _ => Err("a private key that is neither of Ed25519 nor of ECDSA"),
+        },
+        Err(_) if is_rsa(text) => Err(RSA),
+        // What a parser says about a private key may quote it.
+        Err(_) => Err("not a private key, or one with a passphrase"),
+    }
+}
+
+/// Whether a file in OpenSSL's forms, PKCS #1 or PKCS #8, holds an RSA key.
+fn is_rsa(text: &str) -> bool {
+    /// 1.2.840.113549.1.1.1, `rsaEncryption`, as it stands in PKCS #8.
+    const RSA_ENCRYPTION: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
+    if text.contains("-----BEGIN RSA PRIVATE KEY-----") {
+        return true;
+    }
+    let body: String = text.lines().map(str::trim).filter(|l| !l.starts_with("-----")).collect();
+    let bytes = STANDARD.decode(body).unwrap_or_default();
+    bytes.windows(RSA_ENCRYPTION.len()).any(|w| w == RSA_ENCRYPTION)
+}
+
+async fn load_key(path: &std::path::Path) -> Result<PrivateKey, Fault> {
     const CLASS: &str = "local_identity";
     let path = path.to_owned();
     let read = tokio::task::spawn_blocking(move || {
         let refuse = |why: &str| Fault::local(CLASS, format!("`{}`: {why}", path.display()));
         let bytes = read_file(&path, MAX_KEY, CLASS)?;
         let text = String::from_utf8(bytes).map_err(|_| refuse("not a private key"))?;
-        // What a parser says about a private key may quote it.
-        decode_secret_key(&text, None).map_err(|_| refuse("not a private key, or one with a passphrase"))
+        read_key(&text).map_err(refuse)
     });
     read.await.map_err(|e| Fault::local(CLASS, format!("reading the key failed: {e}")))?
 }

@@ -41,6 +41,13 @@ async fn a_real_sshd_is_recognised_logged_in_to_and_asked() {
     new_key(&dir.path().join("host"), "ecdsa");
     new_key(&dir.path().join("id"), "ed25519");
     new_key(&dir.path().join("stranger"), "ed25519");
+    let rsa = ["OPENSSH", "PEM", "PKCS8"].map(|form| {
+        let file = at(&format!("rsa-{form}"));
+        // OpenSSH's own form is what `ssh-keygen` writes unless told otherwise.
+        let form = if form == "OPENSSH" { "RFC4716" } else { form };
+        keygen(&["-q", "-t", "rsa", "-b", "2048", "-m", form, "-N", "", "-f", &file]);
+        file
+    });
     let config = format!(
         "HostKey {}\nListenAddress 127.0.0.1\nPort {port}\nPidFile none\nUsePAM no\nStrictModes no\n\
          PermitRootLogin yes\nAuthorizedKeysFile {}\n",
@@ -74,6 +81,11 @@ async fn a_real_sshd_is_recognised_logged_in_to_and_asked() {
         let got = probe("ssh", &format!("{{{text}}}"), LIMIT).await;
         assert_eq!((got.verdict, class(&got)), want, "{text}: {got:?}\n{}", server.log());
         assert!(!format!("{got:?}").contains("wrong-word"), "{got:?}");
+    }
+    for file in rsa {
+        let got = probe("ssh", &format!("{{{}}}", login.replace(&id, &file)), LIMIT).await;
+        assert_eq!((got.verdict, class(&got)), (Verdict::Unknown, "local_identity"), "{file}: {got:?}");
+        assert!(got.reason.unwrap().message.contains("an RSA key"), "{file}");
     }
     let slow = probe("ssh", &format!("{{{login}, command: sleep 60}}"), Duration::from_secs(1)).await;
     assert_eq!((slow.verdict, class(&slow)), (Verdict::Down, "timeout"));
