@@ -257,6 +257,10 @@ impl SshProbe {
             }
         };
         if let AuthResult::Failure { remaining_methods, .. } = result {
+            // The crate's word for a connection that ended meanwhile.
+            if remaining_methods.is_empty() {
+                return Err(Fault::target("connection_closed", "the server closed the connection during the login"));
+            }
             let ways: Vec<String> = remaining_methods.iter().map(|m| <&str>::from(m).to_owned()).collect();
             let message = format!("the server refuses the login; it takes {}", found(&ways.join(", ")));
             return Err(Fault::target("auth", message));

@@ -36,7 +36,7 @@ async fn a_real_sshd_is_recognised_logged_in_to_and_asked() {
         // Where it locks itself in; its service makes it, which does not run here.
         fs::create_dir_all("/run/sshd").unwrap();
     }
-    let (dir, port) = (tempfile::tempdir().unwrap(), free_port());
+    let (dir, port, impatient) = (tempfile::tempdir().unwrap(), free_port(), free_port());
     let at = |name: &str| dir.path().join(name).display().to_string();
     new_key(&dir.path().join("host"), "ecdsa");
     new_key(&dir.path().join("id"), "ed25519");
@@ -49,8 +49,9 @@ async fn a_real_sshd_is_recognised_logged_in_to_and_asked() {
         file
     });
     let config = format!(
-        "HostKey {}\nListenAddress 127.0.0.1\nPort {port}\nPidFile none\nUsePAM no\nStrictModes no\n\
-         PermitRootLogin yes\nAuthorizedKeysFile {}\n",
+        "HostKey {}\nListenAddress 127.0.0.1:{port}\nListenAddress 127.0.0.1:{impatient}\nPidFile none\nUsePAM no\nStrictModes no\n\
+         PermitRootLogin yes\nAuthorizedKeysFile {}\n\
+         Match LocalPort {impatient}\n  MaxAuthTries 1\n",
         at("host"),
         at("id.pub")
     );
@@ -76,6 +77,12 @@ async fn a_real_sshd_is_recognised_logged_in_to_and_asked() {
         (format!("{login}, command: \"yes\""), (Verdict::Down, "too_much")),
         (login.replace(&id, &stranger), (Verdict::Down, "auth")),
         (format!("{host}, user: {user}, password: wrong-word"), (Verdict::Down, "auth")),
+        // One failure is all that is borne there.
+        (login.replace(&port.to_string(), &impatient.to_string()), (Verdict::Up, "")),
+        (
+            format!("host: \"127.0.0.1:{impatient}\", user: {user}, password: wrong-word"),
+            (Verdict::Down, "connection_closed"),
+        ),
         (login.replace(&id, "/does/not/exist"), (Verdict::Unknown, "local_identity")),
     ] {
         let got = probe("ssh", &format!("{{{text}}}"), LIMIT).await;
