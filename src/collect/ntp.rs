@@ -98,7 +98,8 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         expect.offset = own.duration("offset_below", limits.clone()).map(|d| named(d, "offset"));
         expect.dispersion = own.duration("root_dispersion_below", limits.clone()).map(|d| named(d, "root dispersion"));
         let days = Duration::from_secs(1)..=Duration::from_secs(30 * 86_400);
-        expect.age = own.duration("reference_age_below", days).map(|d| (d, format!("clock set less than {} ago", Exact(d))));
+        expect.age =
+            own.duration("reference_age_below", days).map(|d| (d, format!("clock set less than {} ago", Exact(d))));
         if let Some(n) = own.integer("stratum", 1..=15).and_then(|n| u8::try_from(n).ok()) {
             expect.stratum = (n, format!("stratum at most {n}"));
         }

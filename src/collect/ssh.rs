@@ -350,13 +350,15 @@ impl Talk for SshProbe {
                     format!("the server's host key is {key}, which is not expected"),
                 ));
             }
-            Err(_) if said.banner.is_none() => {
+            Err(e) => {
                 let first = leash.first();
-                let what =
-                    if first.is_empty() { "nothing".to_owned() } else { found(&String::from_utf8_lossy(&first)) };
+                let is_connection = matches!(e, Error::IO(_)) || first.is_empty();
+                if is_connection || said.banner.is_some() {
+                    return Err(fault(&e));
+                }
+                let what = found(&String::from_utf8_lossy(&first));
                 return Err(Fault::target("protocol_error", format!("the peer does not speak SSH; it says: {what}")));
             }
-            Err(e) => return Err(fault(&e)),
         };
         self.converse(&mut session, said).await?;
         trace.end();
@@ -447,7 +449,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_ssh_is_down() {
         for (says, want) in [
-            (&b""[..], "protocol_error"),
+            (&b""[..], "connection_closed"),
             (b"220 mail\r\n", "protocol_error"),
             (b"SSH-2.0-x\r\n", "connection_closed"),
             (b"SSH-2.0-x\r\n\xff\xff\xff\xff\xff\xff\xff\xff", "protocol_error"),
@@ -465,6 +467,20 @@ mod tests {
             let got = outcome("ssh", &format!("{{host: \"{at}\"}}")).await;
             assert_eq!((got.verdict, &*got.reason.unwrap().class), (Verdict::Down, want), "{says:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_reset_before_the_first_line_is_told_as_one() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            // Without lingering, what is closed is reset.
+            socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+        });
+        let got = outcome("ssh", &format!("{{host: \"{at}\"}}")).await;
+        assert_eq!((got.verdict, &*got.reason.unwrap().class), (Verdict::Down, "connection_reset"));
     }
 
     #[test]
