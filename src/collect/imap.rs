@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use async_imap::Client;
 use async_imap::error::Error;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use futures_util::StreamExt;
 
 use crate::base::BoxFuture;
@@ -157,9 +159,35 @@ fn fault(doing: &str, class: &'static str, err: &Error) -> Fault {
     }
 }
 
+/// A mailbox's name as it goes over the wire: what is not ASCII in base64 of its UTF-16, between `&` and `-`
+/// (RFC 3501, section 5.1.3).
+fn utf7(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    let mut shifted: Vec<u8> = Vec::new();
+    let flush = |shifted: &mut Vec<u8>, out: &mut String| {
+        if !shifted.is_empty() {
+            // A comma stands for the slash, which parts the levels of a name.
+            *out += &format!("&{}-", STANDARD_NO_PAD.encode(std::mem::take(shifted)).replace('/', ","));
+        }
+    };
+    for c in name.chars() {
+        if matches!(c, ' '..='~') {
+            flush(&mut shifted, &mut out);
+            out.push(c);
+            if c == '&' {
+                out.push('-');
+            }
+        } else {
+            shifted.extend(c.encode_utf16(&mut [0; 2]).iter().flat_map(|unit| unit.to_be_bytes()));
+        }
+    }
+    flush(&mut shifted, &mut out);
+    out
+}
+
 impl ImapProbe {
     async fn look(&self, session: &mut Session, said: &mut Said) -> Result<(), Fault> {
-        let opened = session.examine(&self.mailbox).await;
+        let opened = session.examine(utf7(&self.mailbox)).await;
         let mailbox = opened.map_err(|e| fault("opening the mailbox", "mailbox", &e))?;
         said.messages = Some(mailbox.exists);
         if mailbox.exists == 0 {
@@ -278,7 +306,23 @@ impl Talk for ImapProbe {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::collect::kinds::testing::problems;
+
+    #[test]
+    fn names_of_mailboxes_go_as_modified_utf7() {
+        for (name, want) in [
+            ("INBOX/Reports", "INBOX/Reports"),
+            ("Gelöschte Elemente", "Gel&APY-schte Elemente"),
+            ("R&D", "R&-D"),
+            // The example of RFC 3501.
+            ("~peter/mail/台北/日本語", "~peter/mail/&U,BTFw-/&ZeVnLIqe-"),
+            ("📥", "&2D3c5Q-"),
+            ("", ""),
+        ] {
+            assert_eq!(utf7(name), want, "{name}");
+        }
+    }
 
     #[test]
     fn a_mailbox_is_for_those_who_log_in() {
