@@ -155,6 +155,11 @@ impl Redis {
             let class = if matches!(e.code(), "NOAUTH" | "NOPERM") { "auth" } else { "query" };
             accepted(class, "PING was refused", &reply, seen)?;
         }
+        if text(&reply).as_deref() != Some("PONG") {
+            seen.said = text(&reply).unwrap_or_else(|| "nil".to_owned());
+            let message = format!("PING is answered by `{}`", found(&seen.said));
+            return Err(Fault::target("protocol_error", message));
+        }
         if !self.command.is_empty() {
             let mut own = Cmd::new();
             for word in &self.command {
@@ -375,16 +380,17 @@ mod tests {
             (&[""][..], "connection_closed"),
             (&["HTTP/1.1 400 Bad\r\n\r\n"], "protocol_error"),
             (&["$99999999999\r\nx"], "connection_closed"),
-            (&["*-5\r\n"], "connection_closed"),
+            (&["*-5\r\n"], "protocol_error"),
+            (&[":1\r\n"], "protocol_error"),
+            (&["$-1\r\n"], "protocol_error"),
             (&["-NOAUTH Authentication required.\r\n"], "auth"),
             (&["-LOADING Redis is loading\r\n"], "query"),
-            (&[":1\r\n", "-ERR unknown command\r\n"], "query"),
+            (&["+PONG\r\n", "-ERR unknown command\r\n"], "query"),
         ] {
             let (at, _tasks) = server(answers).await;
             let got = outcome("redis", &format!("{{host: \"{at}\", command: [X]}}")).await;
             assert_eq!(got.verdict, Verdict::Down, "{answers:?}");
-            let reason = got.reason.unwrap();
-            assert!(reason.class == class || answers[0].starts_with('*'), "{answers:?}: {reason:?}");
+            assert_eq!(got.reason.unwrap().class, class, "{answers:?}");
         }
     }
 
