@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use rumqttc::mqttbytes::{self, v4};
 use rumqttc::v5::mqttbytes::{self as mqttbytes5, v5};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::base::BoxFuture;
 use crate::base::outcome::{Outcome, Sample};
@@ -305,13 +305,14 @@ impl Session {
     async fn retained(&mut self, topic: &str) -> Result<Option<String>, Fault> {
         self.send(&Out::Subscribe(topic)).await?;
         self.send(&Out::Ping).await?;
-        let mut answered = false;
+        // Since the broker has answered. Live messages do not put it off.
+        let mut last_call: Option<Instant> = None;
         loop {
-            let event = match answered {
-                false => self.receive().await?,
-                true => match timeout(RETAINED_GRACE, self.receive()).await {
-                    Ok(event) => event?,
-                    Err(_) => return Ok(None),
+            let event = match last_call {
+                None => self.receive().await?,
+                Some(end) => match timeout_at(end, self.receive()).await {
+                    Ok(event) if Instant::now() < end => event?,
+                    _ => return Ok(None),
                 },
             };
             match event {
@@ -319,7 +320,7 @@ impl Session {
                     return Ok(Some(String::from_utf8_lossy(&payload).into_owned()));
                 }
                 Event::NotSubscribed => return Err(Fault::target("auth", "the broker refuses the subscription")),
-                Event::Pong => answered = true,
+                Event::Pong => last_call = Some(Instant::now() + RETAINED_GRACE),
                 _ => {}
             }
         }
@@ -531,6 +532,27 @@ mod tests {
             let closed = class == "connection_closed" && reason.class == "connection_reset";
             assert!(reason.class == class || closed, "{says:?}: {reason:?}");
         }
+    }
+
+    /// Takes the login, the subscription and the question for a sign of life, then sends live messages without end.
+    #[tokio::test]
+    async fn a_busy_topic_with_nothing_retained_is_told_as_such() {
+        const LIVE: &[u8] = b"\x30\x04\0\x01ax";
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let (mut s, _) = listener.accept().await.unwrap();
+            let mut told = [0; 1024];
+            let _ = s.read(&mut told).await;
+            let _ = s.write_all(b"\x20\x02\0\0\x90\x03\0\x01\0\xd0\0").await;
+            let mut ticks = tokio::time::interval(Duration::from_millis(20));
+            while s.write_all(LIVE).await.is_ok() {
+                ticks.tick().await;
+            }
+        });
+        let got = outcome("mqtt", &format!("{{host: \"{at}\", retained: a}}")).await;
+        assert_eq!(got.reason.unwrap().class, "retained");
     }
 
     proptest::proptest! {
