@@ -55,8 +55,9 @@ pub struct Login {
 }
 
 impl Login {
-    /// Reads `host`, `port`, `user`, `password`, `tls`, `latency` and the options of a [`Route`].
-    pub fn read(fields: &mut Fields<'_>, default_port: u16) -> Option<Self> {
+    /// Reads `host`, `port`, `user`, `password`, `tls`, `latency` and the options of a [`Route`]. Without a port, the
+    /// usual one is meant, which TLS may have of its own.
+    pub fn read(fields: &mut Fields<'_>, usual: u16, usual_tls: u16) -> Option<Self> {
         let mut mask = Mask::default();
         let host = fields.need_text("host", "write e.g. `host: db.example.com`");
         let port = fields.integer("port", 1..=65_535).and_then(|p| u16::try_from(p).ok());
@@ -73,7 +74,8 @@ impl Login {
         let route = Route::read(fields);
         let host = host?;
         mask.add_text(&host);
-        let peer = peer(fields, &host, port, default_port)?;
+        let usual = if tls.is_some() { usual_tls } else { usual };
+        let peer = peer(fields, &host, port, usual)?;
         let shown = match port {
             Some(port) => format!("{}:{port}", host.shown()),
             None => host.shown().to_owned(),

@@ -92,8 +92,7 @@ pub const KIND: Kind = Kind {
 /// Reads the options.
 pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let errors = fields.cx().error_count();
-    let secure = fields.node("tls").is_some_and(|n| n.as_str() != Some("false"));
-    let login = Login::read(fields, if secure { 8883 } else { 1883 });
+    let login = Login::read(fields, 1883, 8883);
     let version = fields.parse("version", "write `version: \"3.1.1\"` or `version: \"5\"`", |text| match text {
         "3.1.1" | "4" => Ok(Version::V4),
         "5" | "5.0" => Ok(Version::V5),
@@ -490,7 +489,7 @@ mod tests {
 
     use super::*;
     use crate::base::outcome::Verdict;
-    use crate::collect::kinds::testing::{outcome, problems};
+    use crate::collect::kinds::testing::{build, outcome, problems};
 
     async fn broker(says: &'static [u8]) -> (String, JoinSet<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -564,6 +563,16 @@ mod tests {
                 let _ = read4(&mut BytesMut::from(&one[..]));
                 let _ = read5(&mut BytesMut::from(&one[..]));
             }
+        }
+    }
+
+    #[test]
+    fn the_usual_port_is_that_of_what_is_spoken() {
+        for (tls, port) in [("false", 1883), ("False", 1883), ("FALSE", 1883), ("true", 8883), ("{verify: false}", 8883)] {
+            let (probe, problems) = build("mqtt", &format!("{{host: broker, tls: {tls}}}"));
+            assert!(problems.is_empty(), "{problems:?}");
+            let shown = format!("{:?}", probe.unwrap().collector);
+            assert!(shown.contains(&format!("port: {port}")), "{tls}: {shown}");
         }
     }
 

@@ -85,7 +85,7 @@ pub const KIND: Kind = Kind {
 /// Reads the options.
 pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let errors = fields.cx().error_count();
-    let login = Login::read(fields, 5432);
+    let login = Login::read(fields, 5432, 5432);
     if fields.node("user").is_none() {
         fields.missing("user", "write the name to log in with: `user: monitoring`");
     }

@@ -69,7 +69,7 @@ pub const KIND: Kind = Kind {
 /// Reads the options.
 pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let errors = fields.cx().error_count();
-    let login = Login::read(fields, 6379);
+    let login = Login::read(fields, 6379, 6379);
     let database = fields.integer("database", 0..=65_535).unwrap_or(0);
     let command = fields.texts("command");
     let (mut checks, mut role, mut replicas) = (ValueChecks::default(), None, None);

@@ -73,7 +73,7 @@ pub const KIND: Kind = Kind {
 /// Reads the options.
 pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let errors = fields.cx().error_count();
-    let login = Login::read(fields, 3306);
+    let login = Login::read(fields, 3306, 3306);
     if fields.node("user").is_none() {
         fields.missing("user", "write the name to log in with: `user: monitoring`");
     }
