@@ -126,6 +126,7 @@ impl Login {
     /// checks that then stay open; `said` is what the peer said, for evidence.
     pub fn conclude(
         &self,
+        show: bool,
         mut trace: Trace,
         ended: Result<(Judge, String), Fault>,
         names: Vec<&str>,
@@ -146,7 +147,7 @@ impl Login {
         };
         trace.network_samples(&mut outcome.samples);
         outcome.samples.extend(samples);
-        if outcome.verdict != Verdict::Up {
+        if outcome.verdict != Verdict::Up || show {
             outcome.evidence = Some(self.evidence(&trace, said));
         }
         outcome.phases = trace.take_phases();

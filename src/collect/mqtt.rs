@@ -168,7 +168,7 @@ impl Collector for Mqtt {
             let ended = timeout_at(cx.deadline, self.talk(cx, &mut trace, &mut seen)).await;
             let ended = trace.settle(ended, cx.deadline).map(|()| self.judge(&seen));
             let samples = self.samples(&seen);
-            self.login.conclude(trace, ended, self.expect.names().collect(), samples, &seen.said)
+            self.login.conclude(cx.show, trace, ended, self.expect.names().collect(), samples, &seen.said)
         })
     }
 }

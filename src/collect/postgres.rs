@@ -156,7 +156,7 @@ impl Collector for Postgres {
             let ended = trace.settle(ended, cx.deadline).map(|()| self.judge(&seen));
             let own = self.replica.iter().map(|(_, n)| *n).chain(self.lag.iter().map(|(_, n)| n.as_str()));
             let names = self.value.names().chain(self.rows.names()).chain(own).collect();
-            self.login.conclude(trace, ended, names, seen.samples(), &seen.said)
+            self.login.conclude(cx.show, trace, ended, names, seen.samples(), &seen.said)
         })
     }
 }

@@ -125,7 +125,7 @@ impl Collector for Redis {
             let ended = trace.settle(ended, cx.deadline).map(|()| self.judge(&seen));
             let own = self.role.iter().map(|(_, n)| n).chain(self.replicas.iter().map(|(_, n)| n));
             let names = self.expect.names().chain(own.map(String::as_str)).collect();
-            self.login.conclude(trace, ended, names, seen.samples(), &seen.said)
+            self.login.conclude(cx.show, trace, ended, names, seen.samples(), &seen.said)
         })
     }
 }
@@ -354,7 +354,7 @@ mod tests {
 
     use super::*;
     use crate::base::outcome::Verdict;
-    use crate::collect::kinds::testing::{outcome, problems};
+    use crate::collect::kinds::testing::{build, context, outcome, problems};
 
     /// A server that gives the next of `answers` to each thing it is told.
     async fn server(answers: &'static [&'static str]) -> (String, JoinSet<()>) {
@@ -392,6 +392,17 @@ mod tests {
             assert_eq!(got.verdict, Verdict::Down, "{answers:?}");
             assert_eq!(got.reason.unwrap().class, class, "{answers:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_success_brings_its_evidence_when_asked() {
+        let (at, _tasks) = server(&["+PONG\r\n", ":7\r\n", "-NOPERM no\r\n"]).await;
+        let (probe, _) = build("redis", &format!("{{host: \"{at}\", command: [DBSIZE]}}"));
+        let cx = ProbeCx { show: true, ..context(Duration::from_secs(5)) };
+        let got = probe.unwrap().collector.probe(&cx).await;
+        assert_eq!(got.verdict, Verdict::Up, "{got:?}");
+        let items = got.evidence.unwrap().items;
+        assert!(items.iter().any(|(title, text)| title == "the peer said" && text == "7"), "{items:?}");
     }
 
     #[tokio::test]

@@ -134,7 +134,7 @@ impl Collector for Mysql {
             let ended = trace.settle(ended, cx.deadline).map(|()| self.judge(&seen));
             let own = self.replica.iter().copied().chain(self.lag.iter().map(|(_, n)| n.as_str()));
             let names = self.value.names().chain(self.rows.names()).chain(own).collect();
-            self.login.conclude(trace, ended, names, seen.samples(), &seen.said)
+            self.login.conclude(cx.show, trace, ended, names, seen.samples(), &seen.said)
         })
     }
 }
