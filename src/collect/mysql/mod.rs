@@ -36,6 +36,9 @@ const FACTS: [(&str, &str); 10] = [
     ("read_only", "mysql_global_variables_read_only"),
 ];
 
+/// Channels of replication that have series.
+const MAX_CHANNELS: usize = 64;
+
 /// A checked `mysql` monitor.
 #[derive(Debug)]
 struct Mysql {
@@ -113,16 +116,30 @@ struct Seen {
     answer: Option<(Option<String>, u64)>,
     took: Option<Duration>,
     facts: Vec<(&'static str, f64)>,
-    replication: Option<Replication>,
+    /// Nothing when the account may not ask.
+    channels: Option<Vec<Channel>>,
     said: String,
 }
 
-/// What a replica says of itself.
+/// What a replica says of one of its sources.
 #[derive(Debug, Default)]
-struct Replication {
+struct Channel {
+    /// Empty for the only one, unless somebody gave it a name.
+    name: String,
     io: String,
     sql: String,
     behind: Option<f64>,
+}
+
+impl Channel {
+    fn runs(&self) -> bool {
+        self.io == "Yes" && self.sql == "Yes"
+    }
+
+    fn told(&self) -> String {
+        let name = if self.name.is_empty() { String::new() } else { format!("`{}`: ", found(&self.name)) };
+        format!("{name}IO thread {}, SQL thread {}", found(&self.io), found(&self.sql))
+    }
 }
 
 impl Collector for Mysql {
@@ -212,21 +229,27 @@ impl Mysql {
         if self.replica.is_none() && self.lag.is_none() {
             return Ok(());
         }
-        // The older form is the one that every version of both servers but MySQL 8.4 and later knows.
-        for sql in ["SHOW SLAVE STATUS", "SHOW REPLICA STATUS"] {
-            let found = &mut seen.replication;
+        // MariaDB's last form shows the one channel without a name alone. MySQL's later versions know the last alone.
+        let forms = match seen.version.as_deref().is_some_and(|v| v.contains("MariaDB")) {
+            true => ["SHOW ALL SLAVES STATUS", "SHOW SLAVE STATUS"],
+            false => ["SHOW SLAVE STATUS", "SHOW REPLICA STATUS"],
+        };
+        for sql in forms {
+            let mut channels = Vec::new();
             let answer = wire.query(sql, |names, values| {
                 let get = |wanted: [&str; 2]| {
                     let at = names.iter().position(|n| wanted.iter().any(|w| n.eq_ignore_ascii_case(w)));
                     at.and_then(|i| values.get(i).copied().flatten()).map(|v| String::from_utf8_lossy(v).into_owned())
                 };
-                *found = Some(Replication {
+                channels.push(Channel {
+                    name: get(["Connection_name", "Channel_Name"]).unwrap_or_default(),
                     io: get(["Slave_IO_Running", "Replica_IO_Running"]).unwrap_or_default(),
                     sql: get(["Slave_SQL_Running", "Replica_SQL_Running"]).unwrap_or_default(),
                     behind: get(["Seconds_Behind_Master", "Seconds_Behind_Source"]).as_deref().and_then(number),
                 });
             });
             if optional(answer.await)? {
+                seen.channels = Some(channels);
                 break;
             }
         }
@@ -239,17 +262,19 @@ impl Mysql {
             self.value.judge(first.as_deref(), &mut judge);
             self.rows.judge(*rows, &mut judge);
         }
-        let replication = seen.replication.as_ref();
+        let channels = seen.channels.as_deref();
         if let Some(name) = self.replica {
-            let ok = replication.is_some_and(|r| r.io == "Yes" && r.sql == "Yes");
-            let seen = match replication {
-                None => "no replica, or the account may not ask".to_owned(),
-                Some(r) => format!("IO thread {}, SQL thread {}", found(&r.io), found(&r.sql)),
+            let halted = channels.unwrap_or_default().iter().find(|c| !c.runs());
+            let (ok, seen) = match (channels, halted) {
+                (None, _) => (false, "the account may not ask".to_owned()),
+                (Some([]), _) => (false, "no replica".to_owned()),
+                (Some(_), Some(channel)) => (false, channel.told()),
+                (Some(all), None) => (true, format!("{} running", all.len())),
             };
             judge.hold("role", name, ok, seen);
         }
         if let Some((limit, name)) = &self.lag {
-            let behind = replication.and_then(|r| Duration::try_from_secs_f64(r.behind?).ok());
+            let behind = seen.behind();
             let seen = behind.map_or_else(|| "the server does not say".to_owned(), |d| Short(d).to_string());
             judge.hold("replication_lag", name, behind.is_some_and(|d| d < *limit), seen);
         }
@@ -288,6 +313,12 @@ fn optional(answer: Result<u64, Failed>) -> Result<bool, Fault> {
 }
 
 impl Seen {
+    /// How far behind it is, which is the channel that is the furthest. Unknown when it is of any.
+    fn behind(&self) -> Option<Duration> {
+        let each: Option<Vec<f64>> = self.channels.as_ref()?.iter().map(|c| c.behind).collect();
+        Duration::try_from_secs_f64(each?.into_iter().reduce(f64::max)?).ok()
+    }
+
     fn samples(&self) -> Vec<Sample> {
         let mut out = Vec::new();
         if let Some(took) = self.took {
@@ -298,11 +329,20 @@ impl Seen {
             out.extend(first.as_deref().and_then(number).map(|n| Sample::new("probe_mysql_value", n)));
         }
         out.extend(self.facts.iter().map(|(name, value)| Sample::new(name, *value)));
-        if let Some(r) = &self.replication {
+        for channel in self.channels.iter().flatten().take(MAX_CHANNELS) {
+            let mut push = |name: &'static str, value: f64| {
+                let sample = Sample::new(name, value);
+                out.push(match channel.name.as_str() {
+                    "" => sample,
+                    name => sample.label("channel_name", found(name)),
+                });
+            };
             let runs = |state: &str| f64::from(u8::from(state == "Yes"));
-            out.push(Sample::new("mysql_slave_status_slave_io_running", runs(&r.io)));
-            out.push(Sample::new("mysql_slave_status_slave_sql_running", runs(&r.sql)));
-            out.extend(r.behind.map(|s| Sample::new("mysql_slave_status_seconds_behind_master", s)));
+            push("mysql_slave_status_slave_io_running", runs(&channel.io));
+            push("mysql_slave_status_slave_sql_running", runs(&channel.sql));
+            if let Some(behind) = channel.behind {
+                push("mysql_slave_status_seconds_behind_master", behind);
+            }
         }
         if let Some(version) = &self.version {
             out.push(Sample::new("mysql_version_info", 1.0).label("version", found(version)));
@@ -313,7 +353,7 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
     use tokio::task::JoinSet;
 
@@ -358,6 +398,75 @@ mod tests {
                 reason.class == class || class == closed[0] && closed.contains(&&*reason.class),
                 "{shown:?}: {reason:?}"
             );
+        }
+    }
+
+    /// An answer of rows: names of columns, then rows of texts.
+    fn rows(names: &[&str], rows: &[&[&str]]) -> Vec<u8> {
+        let text = |out: &mut Vec<u8>, t: &str| {
+            out.push(u8::try_from(t.len()).unwrap());
+            out.extend(t.as_bytes());
+        };
+        let mut out = message(&[u8::try_from(names.len()).unwrap()]);
+        for name in names {
+            let mut column = vec![0; 4];
+            text(&mut column, name);
+            out.extend(message(&column));
+        }
+        out.extend(message(&[0xfe, 0, 0, 0, 0]));
+        for row in rows {
+            let mut values = Vec::new();
+            row.iter().for_each(|v| text(&mut values, v));
+            out.extend(message(&values));
+        }
+        out.extend(message(&[0xfe, 0, 0, 0, 0]));
+        out
+    }
+
+    /// A server that greets, lets anybody in, and knows the answer to one question; the first word to others is no.
+    async fn knowing(version: &str, question: &'static str, answer: Vec<u8>) -> (String, JoinSet<()>) {
+        let mut hello = [b"\x0a", version.as_bytes(), b"\0\x01\0\0\0abcdefgh\0\xff\xf7\x2d\x02\0\xff\x81\x15"].concat();
+        hello.extend([0; 10]);
+        hello.extend(b"ijklmnopqrst\0mysql_native_password\0");
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap().to_string();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            while let Ok((mut s, _)) = listener.accept().await {
+                let _ = s.write_all(&message(&hello)).await;
+                let mut told = [0; 4096];
+                let mut say = message(&[0, 0, 0, 2, 0, 0, 0]);
+                while let Ok(n @ 1..) = s.read(&mut told).await {
+                    if told[4] == 3 {
+                        let asked = String::from_utf8_lossy(&told[5..n]) == question;
+                        say = if asked { answer.clone() } else { message(b"\xff\x28\x04no") };
+                    }
+                    let _ = s.write_all(&say).await;
+                }
+            }
+        });
+        (at, tasks)
+    }
+
+    #[tokio::test]
+    async fn every_channel_of_replication_counts() {
+        const COLUMNS: [&str; 4] = ["Channel_Name", "Slave_IO_Running", "Slave_SQL_Running", "Seconds_Behind_Master"];
+        let halted: &[&[&str]] = &[&["a", "No", "Yes", "2"], &["b", "Yes", "Yes", "1"]];
+        let late: &[&[&str]] = &[&["a", "Yes", "Yes", "90"], &["b", "Yes", "Yes", "1"]];
+        for (version, question, channels, want) in [
+            ("8.0.30", "SHOW SLAVE STATUS", halted, "role"),
+            ("8.4.0", "SHOW REPLICA STATUS", late, "replication_lag"),
+            ("10.11.6-MariaDB", "SHOW ALL SLAVES STATUS", halted, "role"),
+            ("10.11.6-MariaDB", "SHOW ALL SLAVES STATUS", late, "replication_lag"),
+            ("10.11.6-MariaDB", "SHOW ALL SLAVES STATUS", &late[1..], ""),
+            ("10.11.6-MariaDB", "SHOW ALL SLAVES STATUS", &[], "role"),
+        ] {
+            let (at, _tasks) = knowing(version, question, rows(&COLUMNS, channels)).await;
+            let text = format!("{{host: \"{at}\", user: u, expect: {{replica: true, lag_below: 30s}}}}");
+            let got = outcome("mysql", &text).await;
+            assert_eq!(got.reason.as_ref().map_or("", |r| &r.class), want, "{channels:?}: {got:?}");
+            let series = got.samples.iter().filter(|s| s.name == "mysql_slave_status_slave_io_running");
+            assert_eq!(series.count(), channels.len());
         }
     }
 
