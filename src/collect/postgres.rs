@@ -32,20 +32,27 @@ use crate::config::report::Code;
 /// "Speak TLS?": length 8, then the number of the request (PostgreSQL's documentation, message formats).
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
-/// What the server says of itself, in one row of numbers. Works without rights, from version 10 on.
+/// What the server says of itself, in one row of numbers. Works without rights, from version 10 on: who lacks them sees
+/// a WAL receiver without its status.
 const FACTS: &str = "SELECT pg_is_in_recovery(), EXTRACT(EPOCH FROM pg_postmaster_start_time()), \
     current_setting('max_connections'), (SELECT sum(numbackends) FROM pg_stat_database), \
-    CASE WHEN NOT pg_is_in_recovery() OR pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0 \
-    ELSE EXTRACT(EPOCH FROM now() - pg_last_xact_replay_timestamp()) END";
+    CASE WHEN NOT pg_is_in_recovery() OR w.streams > 0 AND pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() \
+    THEN 0 ELSE EXTRACT(EPOCH FROM now() - pg_last_xact_replay_timestamp()) END, \
+    CASE WHEN pg_is_in_recovery() THEN w.streams END \
+    FROM (SELECT count(*) AS streams FROM pg_stat_wal_receiver WHERE coalesce(status, 'streaming') = 'streaming') w";
 
 /// The columns of [`FACTS`]. Names are those of postgres_exporter where it has one.
-const COLUMNS: [&str; 5] = [
+const COLUMNS: [&str; 6] = [
     "pg_replication_is_replica",
     "pg_postmaster_start_time_seconds",
     "pg_settings_max_connections",
     "probe_postgres_connections",
     "pg_replication_lag_seconds",
+    "probe_postgres_wal_receivers",
 ];
+
+/// Of a replica without its primary.
+const DETACHED: &str = "nothing streams to it";
 
 /// A checked `postgres` monitor.
 #[derive(Debug)]
@@ -97,7 +104,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         rows = RowChecks::read(&mut expect);
         replica = expect.parse("role", "write `role: primary` or `role: replica`", |text| match text {
             "primary" | "master" => Ok((false, "role is primary")),
-            "replica" | "standby" => Ok((true, "role is replica")),
+            "replica" | "standby" => Ok((true, "role is replica, in touch with its primary")),
             other => Err(format!("`{other}` is no role")),
         });
         let limits = Duration::from_millis(1)..=Duration::from_secs(30 * 86_400);
@@ -257,17 +264,21 @@ impl Postgres {
             self.value.judge(answer.first.as_deref(), &mut judge);
             self.rows.judge(answer.rows, &mut judge);
         }
-        let [recovery, _, _, _, lag] = seen.facts;
+        let [recovery, _, _, _, lag, streams] = seen.facts;
         let replica = recovery.map(|r| r > 0.0);
         let says = || "the server does not say".to_owned();
         let role = replica.map(|r| if r { "replica" } else { "primary" });
+        // What has been replayed is all there is only as long as more would come.
+        let detached = streams == Some(0.0);
         if let Some((want, name)) = &self.replica {
-            judge.hold("role", name, replica == Some(*want), role.map_or_else(says, str::to_owned));
+            let seen = role.map_or_else(says, |r| if detached { format!("{r}, {DETACHED}") } else { r.to_owned() });
+            judge.hold("role", name, replica == Some(*want) && !detached, seen);
         }
         if let Some((limit, name)) = &self.lag {
             let seen = lag.map(|s| Duration::try_from_secs_f64(s.max(0.0)).unwrap_or(Duration::MAX));
-            let ok = seen.is_some_and(|s| s < *limit);
-            judge.hold("replication_lag", name, ok, seen.map_or_else(says, |s| Short(s).to_string()));
+            let ok = seen.is_some_and(|s| s < *limit) && !detached;
+            let shown = seen.map_or_else(says, |s| Short(s).to_string());
+            judge.hold("replication_lag", name, ok, if detached { DETACHED.to_owned() } else { shown });
         }
         let version = seen.version.as_deref().unwrap_or("of an unknown version");
         let mut summary = format!("PostgreSQL {}", found(version));
@@ -367,14 +378,21 @@ mod tests {
 
     /// A server that says this to whoever begins to speak, and closes.
     async fn server(answer: Vec<u8>) -> (String, JoinSet<()>) {
+        talker(vec![answer]).await
+    }
+
+    /// A server that gives the next of `answers` to each thing it is told, and closes after the last.
+    async fn talker(answers: Vec<Vec<u8>>) -> (String, JoinSet<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap().to_string();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             while let Ok((mut s, _)) = listener.accept().await {
-                let mut told = [0; 1024];
-                let _ = s.read(&mut told).await;
-                let _ = s.write_all(&answer).await;
+                for answer in &answers {
+                    let mut told = [0; 4096];
+                    let _ = s.read(&mut told).await;
+                    let _ = s.write_all(answer).await;
+                }
             }
         });
         (at, tasks)
@@ -406,6 +424,40 @@ mod tests {
             let got = outcome("postgres", &format!("{{host: \"{at}\", user: u, password: pw}}")).await;
             assert_eq!(got.verdict, Verdict::Down, "{shown:?}");
             assert_eq!(got.reason.as_ref().unwrap().class, class, "{shown:?}: {got:?}");
+        }
+    }
+
+    /// The end of a login: accepted, the version, ready.
+    fn accepted() -> Vec<u8> {
+        let version = message(b'S', b"server_version\x0015.6\0");
+        [message(b'R', &[0; 4]), version, message(b'Z', b"I")].concat()
+    }
+
+    /// A row of texts with its description before and its end after it.
+    fn row(values: &[Option<&str>]) -> Vec<u8> {
+        let count = u16::try_from(values.len()).unwrap().to_be_bytes();
+        let columns = [&count[..], &b"x\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0".repeat(values.len())].concat();
+        let mut row = count.to_vec();
+        for value in values {
+            row.extend(value.map_or(-1, |v| i32::try_from(v.len()).unwrap()).to_be_bytes());
+            row.extend(value.unwrap_or_default().as_bytes());
+        }
+        [message(b'T', &columns), message(b'D', &row), message(b'C', b"SELECT 1\0"), message(b'Z', b"I")].concat()
+    }
+
+    #[tokio::test]
+    async fn a_replica_to_which_nothing_streams_is_none() {
+        for (facts, want) in [
+            ([Some("t"), Some("1"), Some("100"), Some("3"), Some("0"), Some("1")], ["", ""]),
+            ([Some("t"), Some("1"), Some("100"), Some("3"), Some("5"), Some("0")], ["role", "replication_lag"]),
+            ([Some("t"), Some("1"), Some("100"), Some("3"), Some("90"), Some("1")], ["", "replication_lag"]),
+            ([Some("f"), Some("1"), Some("100"), Some("3"), Some("0"), None], ["role", ""]),
+        ] {
+            for (expect, want) in ["role: replica", "lag_below: 30s"].into_iter().zip(want) {
+                let (at, _tasks) = talker(vec![accepted(), row(&facts)]).await;
+                let got = outcome("postgres", &format!("{{host: \"{at}\", user: u, expect: {{{expect}}}}}")).await;
+                assert_eq!(got.reason.as_ref().map_or("", |r| &r.class), want, "{facts:?} {expect}: {got:?}");
+            }
         }
     }
 
