@@ -568,7 +568,9 @@ mod tests {
 
     #[test]
     fn the_usual_port_is_that_of_what_is_spoken() {
-        for (tls, port) in [("false", 1883), ("False", 1883), ("FALSE", 1883), ("true", 8883), ("{verify: false}", 8883)] {
+        for (tls, port) in
+            [("false", 1883), ("False", 1883), ("FALSE", 1883), ("true", 8883), ("{verify: false}", 8883)]
+        {
             let (probe, problems) = build("mqtt", &format!("{{host: broker, tls: {tls}}}"));
             assert!(problems.is_empty(), "{problems:?}");
             let shown = format!("{:?}", probe.unwrap().collector);

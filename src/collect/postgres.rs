@@ -6,6 +6,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
@@ -51,6 +52,8 @@ const COLUMNS: [&str; 6] = [
     "probe_postgres_wal_receivers",
 ];
 
+/// The class of errors by which an operator ends a session (PostgreSQL's documentation, appendix A).
+const INTERVENTION: &str = "57P";
 /// Of a replica without its primary.
 const DETACHED: &str = "nothing streams to it";
 
@@ -191,6 +194,10 @@ impl Postgres {
                     biased;
                     // Both are state machines that stay where they are: nothing is lost between turns.
                     end = &mut lost => if let Some(e) = end {
+                        // The server's last words may have come with the end: the asker has yet to read them.
+                        if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
+                            break (done, String::new());
+                        }
                         let mut said = String::new();
                         break (Err(db_fault("querying", &e, &mut said)), said);
                     },
@@ -249,7 +256,7 @@ impl Postgres {
                 }
             });
             if let Err(e) = answer.await
-                && e.is_closed()
+                && (e.is_closed() || e.code().is_some_and(|c| c.code().starts_with(INTERVENTION)))
             {
                 return Err(db_fault("querying", &e, &mut seen.said));
             }
@@ -338,7 +345,8 @@ fn db_fault(doing: &str, err: &tokio_postgres::Error, said: &mut String) -> Faul
         code if code.starts_with("28") => "auth",
         "3D000" => "database",
         "53300" => "too_many_connections",
-        "57P03" => "not_ready",
+        // Shut down by an administrator or by a crash, or not up yet.
+        "57P01" | "57P02" | "57P03" => "not_ready",
         "57014" => "timeout",
         _ => "query",
     };
@@ -369,7 +377,9 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
+    use md5::{Digest, Md5};
     use tokio::net::TcpListener;
+    use tokio::sync::mpsc;
     use tokio::task::JoinSet;
 
     use super::*;
@@ -383,6 +393,13 @@ mod tests {
 
     /// A server that gives the next of `answers` to each thing it is told, and closes after the last.
     async fn talker(answers: Vec<Vec<u8>>) -> (String, JoinSet<()>) {
+        let (at, _, tasks) = listening(answers).await;
+        (at, tasks)
+    }
+
+    /// The same, with what it was told.
+    async fn listening(answers: Vec<Vec<u8>>) -> (String, mpsc::Receiver<Vec<u8>>, JoinSet<()>) {
+        let (heard, told) = mpsc::channel(16);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap().to_string();
         let mut tasks = JoinSet::new();
@@ -390,12 +407,13 @@ mod tests {
             while let Ok((mut s, _)) = listener.accept().await {
                 for answer in &answers {
                     let mut told = [0; 4096];
-                    let _ = s.read(&mut told).await;
+                    let n = s.read(&mut told).await.unwrap_or(0);
+                    let _ = heard.try_send(told[..n].to_vec());
                     let _ = s.write_all(answer).await;
                 }
             }
         });
-        (at, tasks)
+        (at, told, tasks)
     }
 
     fn message(tag: u8, body: &[u8]) -> Vec<u8> {
@@ -406,7 +424,7 @@ mod tests {
     #[tokio::test]
     async fn hostile_answers_have_their_class() {
         let error = |code: &str| message(b'E', format!("SFATAL\0C{code}\0Mno\0\0").as_bytes());
-        let md5 = message(b'R', &[0, 0, 0, 7]);
+        let gss = message(b'R', &[0, 0, 0, 7]);
         let long = [&[b'R'][..], &i32::MAX.to_be_bytes(), &vec![b'x'; 2 << 20]].concat();
         for (answer, class) in [
             (Vec::new(), "connection_closed"),
@@ -415,8 +433,10 @@ mod tests {
             (error("28P01"), "auth"),
             (error("3D000"), "database"),
             (error("53300"), "too_many_connections"),
+            (error("57P01"), "not_ready"),
+            (error("57P02"), "not_ready"),
             (error("57P03"), "not_ready"),
-            (md5, "auth"),
+            (gss, "auth"),
             (long, "too_large"),
         ] {
             let shown = String::from_utf8_lossy(&answer[..answer.len().min(40)]).into_owned();
@@ -436,13 +456,40 @@ mod tests {
     /// A row of texts with its description before and its end after it.
     fn row(values: &[Option<&str>]) -> Vec<u8> {
         let count = u16::try_from(values.len()).unwrap().to_be_bytes();
-        let columns = [&count[..], &b"x\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0".repeat(values.len())].concat();
+        let columns =
+            [&count[..], &b"x\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0".repeat(values.len())].concat();
         let mut row = count.to_vec();
         for value in values {
             row.extend(value.map_or(-1, |v| i32::try_from(v.len()).unwrap()).to_be_bytes());
             row.extend(value.unwrap_or_default().as_bytes());
         }
         [message(b'T', &columns), message(b'D', &row), message(b'C', b"SELECT 1\0"), message(b'Z', b"I")].concat()
+    }
+
+    #[tokio::test]
+    async fn the_last_words_of_a_server_are_kept() {
+        for more in ["", ", query: SELECT 1"] {
+            let end = message(b'E', b"SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0");
+            let (at, _tasks) = talker(vec![accepted(), end]).await;
+            let got = outcome("postgres", &format!("{{host: \"{at}\", user: u{more}}}")).await;
+            let reason = got.reason.unwrap();
+            assert_eq!((got.verdict, &*reason.class), (Verdict::Down, "not_ready"), "{reason:?}");
+            assert!(reason.message.contains("administrator"), "{reason:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_password_is_proved_by_md5() {
+        // md5(md5("pwu") + salt), as the server computes it.
+        let challenge = message(b'R', b"\0\0\0\x05salt");
+        let (at, mut told, _tasks) = listening(vec![challenge, accepted(), row(&[Some("1")])]).await;
+        let got = outcome("postgres", &format!("{{host: \"{at}\", user: u, password: pw}}")).await;
+        assert_eq!(got.verdict, Verdict::Up, "{got:?}");
+        let proof = told.recv().await.and(told.recv().await).unwrap();
+        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let inner = hex(&Md5::digest(b"pwu"));
+        let want = format!("md5{}\0", hex(&Md5::digest([inner.as_bytes(), b"salt"].concat())));
+        assert_eq!(proof, message(b'p', want.as_bytes()));
     }
 
     #[tokio::test]
