@@ -18,11 +18,10 @@ use crate::base::units::{Exact, Short};
 use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, Latency, TextCheck, found};
 use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, TLS_ON_DEMAND};
-use crate::collect::login;
 use crate::collect::mask::Mask;
+use crate::collect::talk::capped::{Capped, stream_fault};
 use crate::collect::talk::endpoint::Endpoint;
-use crate::collect::talk::linger::{Leashed, leash};
-use crate::collect::talk::security::{Credentials, Security};
+use crate::collect::talk::security::{Credentials, OPEN_LOGIN, Security, USER};
 use crate::collect::talk::starttls::{StartTls, wrong};
 use crate::collect::talk::wire::{Heard, MAX_HEARD, Stream, Wire, closed};
 use crate::collect::talk::{self, Items, Talk};
@@ -65,7 +64,8 @@ pub const KIND: Kind = Kind {
             Flag::new("messages-at-most", "expect.messages.at_most", Form::One("N"), "Most messages in it."),
             Flag::new("newest-below", "expect.newest_below", Form::One("DURATION"), "Greatest age of the newest."),
         ],
-        login::USER,
+        USER,
+        OPEN_LOGIN,
         TLS_ON_DEMAND,
         ROUTE,
         LATENCY,
@@ -80,7 +80,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let security = Security::read(fields, alpn::NONE);
     let usual = if security.is_implicit() { 993 } else { 143 };
     let endpoint = Endpoint::read(fields, &mut mask, Some(usual));
-    let credentials = security.credentials(fields, &mut mask);
+    let credentials = security.credentials(fields, &mut mask, endpoint.as_ref());
     let mailbox = fields.text("mailbox").map_or_else(|| "INBOX".to_owned(), |t| t.value().to_owned());
     let latency = Latency::read(fields);
     let mut expect = Expect { latency, ..Expect::default() };
@@ -136,7 +136,7 @@ struct Said {
     now: i64,
 }
 
-type Session = async_imap::Session<Leashed<Stream<crate::collect::dial::Bounded>>>;
+type Session = async_imap::Session<Capped<Stream>>;
 
 impl Collector for ImapProbe {
     fn probe<'a>(&'a self, cx: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
@@ -146,8 +146,7 @@ impl Collector for ImapProbe {
 
 fn fault(doing: &str, class: &'static str, err: &Error) -> Fault {
     match err {
-        Error::Io(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => closed(),
-        Error::Io(e) => Fault::io(doing, e),
+        Error::Io(e) => stream_fault(doing, e),
         Error::ConnectionLost => closed(),
         Error::No(text) | Error::Bad(text) => Fault::target(class, format!("{doing}: {}", found(text))),
         // What stands in a command is the person's own; the error names it, and it may be a password.
@@ -209,10 +208,9 @@ impl Talk for ImapProbe {
 
     async fn talk(&self, cx: &ProbeCx, trace: &mut Trace, said: &mut Said) -> Result<(), Fault> {
         said.now = cx.now.millis().div_euclid(1000);
-        let stream = self.endpoint.open(cx, trace).await?;
+        let stream = self.security.open(&self.endpoint, cx, trace).await?;
         let host = self.endpoint.peer.host();
-        let tls = self.security.implicit().map(|tls| (tls, host));
-        let mut wire = Wire::open(stream, tls, cx.now, trace, &mut said.heard).await?;
+        let mut wire = Wire::new(stream, &mut said.heard);
         trace.begin(phase::PROCESSING);
         match self.security.starttls() {
             Some(tls) => {
@@ -236,8 +234,7 @@ impl Talk for ImapProbe {
         let first = String::from_utf8_lossy(&said.heard.bytes);
         said.banner = first.lines().next().map(|l| l.trim_start_matches("* OK ").to_owned());
         if let Some((user, password)) = &self.credentials {
-            let (_leash, stream) = leash(stream, MAX_HEARD);
-            let login = Client::new(stream).login(user.reveal(), password.reveal()).await;
+            let login = Client::new(Capped::new(stream, MAX_HEARD)).login(user.reveal(), password.reveal()).await;
             let mut session = login.map_err(|(e, _)| fault("logging in", "auth", &e))?;
             self.look(&mut session, said).await?;
             // A farewell is polite; whether it is answered is no longer of interest.

@@ -14,11 +14,18 @@ use tokio::time::{Instant, timeout_at};
 use crate::base::BoxFuture;
 use crate::base::outcome::{Outcome, Sample};
 use crate::base::probe::{Collector, ProbeCx};
+use crate::base::secret::Secret;
 use crate::base::units::Short;
 use crate::collect::fault::Fault;
-use crate::collect::judge::{Judge, found};
+use crate::collect::judge::{Judge, Latency, found};
 use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, TLS_ON_DEMAND};
-use crate::collect::login::{Line, Login, USER, io_fault};
+use crate::collect::mask::Mask;
+use crate::collect::talk::capped::{Capped, MAX_ANSWERS, stream_fault};
+use crate::collect::talk::endpoint::Endpoint;
+use crate::collect::talk::security::{OPEN_LOGIN, Security, USER};
+use crate::collect::talk::wire::Stream;
+use crate::collect::talk::{self, Items, Talk};
+use crate::collect::tls::alpn;
 use crate::collect::trace::{Trace, phase};
 use crate::collect::value::{VALUE, ValueChecks, number};
 use crate::config::catalog::Probe;
@@ -40,11 +47,16 @@ const PACKET: u16 = 1;
 /// A checked `mqtt` monitor.
 #[derive(Debug)]
 struct Mqtt {
-    login: Login,
+    endpoint: Endpoint,
+    security: Security,
+    user: Option<Secret<String>>,
+    password: Option<Secret<String>>,
     version: Version,
     client_id: Option<String>,
     task: Task,
     expect: ValueChecks,
+    latency: Latency,
+    mask: Mask,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +87,7 @@ pub const KIND: Kind = Kind {
     }),
     flags: &[
         USER,
+        OPEN_LOGIN,
         &[
             Flag::new("mqtt-version", "version", Form::One("VERSION"), "`3.1.1` or `5`."),
             Flag::new("client-id", "client_id", Form::One("ID"), "Name of the session; another each time without."),
@@ -92,7 +105,12 @@ pub const KIND: Kind = Kind {
 /// Reads the options.
 pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let errors = fields.cx().error_count();
-    let login = Login::read(fields, 1883, 8883);
+    let mut mask = Mask::default();
+    let security = Security::from_start(fields, alpn::NONE);
+    let endpoint = Endpoint::read(fields, &mut mask, Some(if security.is_implicit() { 8883 } else { 1883 }));
+    let account = security.account(fields, &mut mask, endpoint.as_ref());
+    account.refuse_open(fields, "add `tls: true`, or `open_login: true` if that is meant");
+    let latency = Latency::read(fields);
     let version = fields.parse("version", "write `version: \"3.1.1\"` or `version: \"5\"`", |text| match text {
         "3.1.1" | "4" => Ok(Version::V4),
         "5" | "5.0" => Ok(Version::V5),
@@ -100,7 +118,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     });
     let client_id = fields.text("client_id");
     let (round_trip, retained) = (fields.text("round_trip"), fields.text("retained"));
-    for text in [&round_trip, &retained, &client_id].into_iter().flatten() {
+    for text in [&round_trip, &retained, &client_id, &account.user, &account.password].into_iter().flatten() {
         if text.value().len() > MAX_TEXT || text.value().contains('\0') {
             fields.error(text.span, Code::BadValue, "the text is too long or holds a NUL byte", "write a shorter one");
         }
@@ -124,17 +142,11 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         }
         own.finish();
     }
-    let mut login = login?;
     for text in [&client_id, &round_trip, &retained].into_iter().flatten() {
-        login.mask.add_text(text);
+        mask.add_text(text);
     }
-    if login.user.is_none() && login.password.is_some() {
+    if account.user.is_none() && account.password.is_some() {
         fields.missing("user", "the protocol has no password without a name");
-    }
-    for text in [login.user(), login.password()] {
-        if text.len() > MAX_TEXT {
-            fields.error(fields.head(), Code::BadValue, "`user` or `password` is too long", "write a shorter one");
-        }
     }
     if fields.cx().error_count() > errors {
         return None;
@@ -145,9 +157,11 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         (None, Some(topic)) => Task::Retained(own(topic)),
         (None, None) => Task::Ping,
     };
-    let (shown, at) = (login.shown.clone(), login.peer.host().to_owned());
-    let version = version.unwrap_or(Version::V4);
-    let probe = Mqtt { login, version, client_id: client_id.map(own), task, expect };
+    let endpoint = endpoint?;
+    let (shown, at) = (endpoint.shown.clone(), endpoint.peer.host().to_owned());
+    let (user, password) = (account.user.map(Text::secret), account.password.map(Text::secret));
+    let (version, client_id) = (version.unwrap_or(Version::V4), client_id.map(own));
+    let probe = Mqtt { endpoint, security, user, password, version, client_id, task, expect, latency, mask };
     Some(Probe::new("mqtt", shown, probe).at(&at))
 }
 
@@ -162,20 +176,22 @@ struct Seen {
 
 impl Collector for Mqtt {
     fn probe<'a>(&'a self, cx: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
-        Box::pin(async move {
-            let mut trace = Trace::start();
-            let mut seen = Seen::default();
-            let ended = timeout_at(cx.deadline, self.talk(cx, &mut trace, &mut seen)).await;
-            let ended = trace.settle(ended, cx.deadline).map(|()| self.judge(&seen));
-            let samples = self.samples(&seen);
-            self.login.conclude(cx.show, trace, ended, self.expect.names().collect(), samples, &seen.said)
-        })
+        Box::pin(talk::run(self, cx))
     }
 }
 
 impl Mqtt {
+    fn connect<'a>(&'a self, client_id: &'a str) -> Out<'a> {
+        let password = self.password.as_ref().map_or("", |p| p.reveal());
+        Out::Connect { client_id, user: self.user.as_ref().map(|user| (user.reveal().as_str(), password)) }
+    }
+}
+
+impl Talk for Mqtt {
+    type Said = Seen;
+
     async fn talk(&self, cx: &ProbeCx, trace: &mut Trace, seen: &mut Seen) -> Result<(), Fault> {
-        let line = self.login.open(cx, trace).await?;
+        let line = Capped::new(self.security.open(&self.endpoint, cx, trace).await?, MAX_ANSWERS);
         trace.begin(phase::AUTH);
         let mut session = Session { line, version: self.version, buffer: BytesMut::new(), greeted: false };
         let name = format!("watchdog-{:016x}", fastrand::u64(..));
@@ -218,12 +234,7 @@ impl Mqtt {
         Ok(())
     }
 
-    fn connect<'a>(&'a self, client_id: &'a str) -> Out<'a> {
-        let user = self.login.user.as_ref().map(|_| (self.login.user(), self.login.password()));
-        Out::Connect { client_id, user }
-    }
-
-    fn judge(&self, seen: &Seen) -> (Judge, String) {
+    fn judge(&self, trace: &Trace, seen: &Seen) -> Outcome {
         let mut judge = Judge::default();
         let took = Short(seen.took.unwrap_or_default());
         let summary = match (&self.task, &seen.retained) {
@@ -236,10 +247,15 @@ impl Mqtt {
             (Task::Retained(_), Some(Some(text))) => format!("retained: {}", found(text)),
         };
         self.expect.judge(seen.retained.as_ref().and_then(Option::as_deref), &mut judge);
-        (judge, summary)
+        self.latency.judge(trace.elapsed(), &mut judge);
+        judge.outcome(summary)
     }
 
-    fn samples(&self, seen: &Seen) -> Vec<Sample> {
+    fn checks(&self) -> Vec<&str> {
+        self.expect.names().chain(self.latency.names()).collect()
+    }
+
+    fn samples(&self, _: &Trace, seen: &Seen, out: &mut Vec<Sample>) {
         let name = match self.task {
             Task::Ping => "probe_mqtt_ping_duration_seconds",
             Task::RoundTrip(_) => "probe_mqtt_round_trip_duration_seconds",
@@ -247,7 +263,19 @@ impl Mqtt {
         };
         let value = seen.retained.as_ref().and_then(|r| number(r.as_deref()?));
         let value = value.map(|n| Sample::new("probe_mqtt_value", n));
-        seen.took.map(|t| Sample::new(name, t.as_secs_f64())).into_iter().chain(value).collect()
+        out.extend(seen.took.map(|t| Sample::new(name, t.as_secs_f64())).into_iter().chain(value));
+    }
+
+    fn evidence(&self, seen: &Seen, items: &mut Items) {
+        items.extend(talk::words(seen.said.as_bytes()));
+    }
+
+    fn target(&self) -> String {
+        self.endpoint.peer.to_string()
+    }
+
+    fn mask(&self) -> &Mask {
+        &self.mask
     }
 }
 
@@ -279,7 +307,7 @@ enum Event {
 
 /// A connection, message by message.
 struct Session {
-    line: Line,
+    line: Capped<Stream>,
     version: Version,
     buffer: BytesMut,
     /// Whether the broker has answered the login.
@@ -338,7 +366,7 @@ impl Session {
             self.line.write_all(&bytes).await?;
             self.line.flush().await
         };
-        send.await.map_err(|e| io_fault("sending", &e))
+        send.await.map_err(|e| stream_fault("sending", &e))
     }
 
     async fn receive(&mut self) -> Result<Event, Fault> {
@@ -367,7 +395,7 @@ impl Session {
             match self.line.read_buf(&mut self.buffer).await {
                 Ok(0) => return Err(Fault::target("connection_closed", "the broker closed the connection")),
                 Ok(_) => {}
-                Err(e) => return Err(io_fault("reading the answer", &e)),
+                Err(e) => return Err(stream_fault("reading the answer", &e)),
             }
         }
     }

@@ -13,14 +13,12 @@ use tokio::time::Instant;
 use crate::base::BoxFuture;
 use crate::base::outcome::{Outcome, Sample};
 use crate::base::probe::{Collector, ProbeCx};
-use crate::base::secret::Secret;
 use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, Latency, TextCheck, found};
 use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, TLS_ON_DEMAND};
-use crate::collect::login;
 use crate::collect::mask::Mask;
 use crate::collect::talk::endpoint::Endpoint;
-use crate::collect::talk::security::Security;
+use crate::collect::talk::security::{Credentials, OPEN_LOGIN, Security, USER};
 use crate::collect::talk::starttls::{Reply, reply};
 use crate::collect::talk::wire::{Heard, Wire};
 use crate::collect::talk::{self, Items, Talk};
@@ -39,7 +37,7 @@ struct SmtpProbe {
     endpoint: Endpoint,
     security: Security,
     hello: String,
-    credentials: Option<(Secret<String>, Secret<String>)>,
+    credentials: Option<Credentials>,
     /// Sender and recipient of the mail that is not sent.
     envelope: Option<(String, String)>,
     banner: Vec<TextCheck>,
@@ -62,7 +60,8 @@ pub const KIND: Kind = Kind {
             Flag::new("to", "to", Form::One("ADDRESS"), "Recipient that the server must accept.").needs("from"),
             Flag::new("expect-extension", "expect.extensions", Form::Many("NAME"), "Extension that must be offered."),
         ],
-        login::USER,
+        USER,
+        OPEN_LOGIN,
         TLS_ON_DEMAND,
         ROUTE,
         LATENCY,
@@ -78,7 +77,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let usual = if security.is_implicit() { 465 } else { 25 };
     let endpoint = Endpoint::read(fields, &mut mask, Some(usual));
     let hello = fields.parse("hello", "write a host name", |t| word(t).map(str::to_owned));
-    let credentials = security.credentials(fields, &mut mask);
+    let credentials = security.credentials(fields, &mut mask, endpoint.as_ref());
     if let Some((user, password)) = &credentials {
         // A server may say back what it was sent.
         mask.add(&STANDARD.encode(password.reveal()));
@@ -228,7 +227,7 @@ impl Talk for SmtpProbe {
     type Said = Said;
 
     async fn talk(&self, cx: &ProbeCx, trace: &mut Trace, said: &mut Said) -> Result<(), Fault> {
-        let stream = self.endpoint.open(cx, trace).await?;
+        let stream = self.security.open(&self.endpoint, cx, trace).await?;
         let host = self.endpoint.peer.host();
         let mut notes = Notes {
             banner: &mut said.banner,
@@ -236,8 +235,7 @@ impl Talk for SmtpProbe {
             code: &mut said.code,
             parts: &mut said.parts,
         };
-        let tls = self.security.implicit().map(|tls| (tls, host));
-        let mut wire = Wire::open(stream, tls, cx.now, trace, &mut said.heard).await?;
+        let mut wire = Wire::new(stream, &mut said.heard);
         trace.begin(phase::PROCESSING);
         let since = Instant::now();
         let greeting = notes.reply(&mut wire, "greeting", &[220], "answer").await?;

@@ -19,10 +19,11 @@ use crate::base::secret::Secret;
 use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, Latency, TextCheck, found};
 use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE};
-use crate::collect::login;
 use crate::collect::mask::Mask;
+use crate::collect::talk::capped::{Capped, stream_fault};
 use crate::collect::talk::endpoint::Endpoint;
 use crate::collect::talk::linger::{Leash, leash};
+use crate::collect::talk::security::USER;
 use crate::collect::talk::wire::closed;
 use crate::collect::talk::{self, Items, Talk};
 use crate::collect::tls::fresh::read_file;
@@ -86,7 +87,7 @@ pub const KIND: Kind = Kind {
             Flag::new("expect-matches", "expect.matches", Form::Many("REGEX"), "Expression that it must match."),
             Flag::new("expect-exit", "expect.exit", Form::One("CODE"), "Its exit code, 0 unless said otherwise."),
         ],
-        login::USER,
+        USER,
         ROUTE,
         LATENCY,
     ],
@@ -224,8 +225,7 @@ impl Collector for SshProbe {
 
 fn fault(err: &Error) -> Fault {
     match err {
-        Error::IO(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => closed(),
-        Error::IO(e) => Fault::io("speaking SSH", e),
+        Error::IO(e) => stream_fault("speaking SSH", e),
         Error::Disconnect | Error::HUP | Error::SendError | Error::RecvError => closed(),
         Error::NoCommonAlgo { kind, theirs, .. } => {
             let message = format!("no {kind:?} in common; the server has {}", found(&theirs.join(", ")));
@@ -333,7 +333,7 @@ impl Talk for SshProbe {
 
     async fn talk(&self, cx: &ProbeCx, trace: &mut Trace, said: &mut Said) -> Result<(), Fault> {
         let stream = self.endpoint.open(cx, trace).await?;
-        let (leash, stream): (Leash, _) = leash(stream, MAX_READ);
+        let (leash, stream): (Leash, _) = leash(Capped::new(stream, MAX_READ));
         trace.begin(phase::PROCESSING);
         let seen = Arc::<Mutex<Option<String>>>::default();
         let look = Look { wanted: self.fingerprints.clone(), seen: Arc::clone(&seen) };
