@@ -4,6 +4,8 @@
 //! asked for here, because the certificate is to be judged as everywhere else. Queries go in
 //! PostgreSQL's simple protocol: every value comes as a text, whatever its type.
 
+mod cleartext;
+
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
@@ -21,6 +23,7 @@ use crate::collect::fault::Fault;
 use crate::collect::judge::found;
 use crate::collect::kind::{Kind, LATENCY, Operand, ROUTE, TLS_ON_DEMAND};
 use crate::collect::mask::Mask;
+use crate::collect::postgres::cleartext::Guarded;
 use crate::collect::replica::{LAG, ROLE, Role, Standing};
 use crate::collect::sql::{Answer, Asked, Dialect, QUERY, Sql};
 use crate::collect::talk::capped::{Capped, MAX_ANSWERS, client_fault};
@@ -106,8 +109,15 @@ impl Postgres {
         if let Some(database) = &self.0.database {
             config.dbname(database);
         }
-        let login = config.connect_raw(Capped::new(stream, MAX_ANSWERS), NoTls).await;
-        let (client, mut connection) = login.map_err(|e| db_fault("logging in", &e, &mut seen.asked.said))?;
+        let tells = self.0.tells;
+        let login = config.connect_raw(Guarded::new(Capped::new(stream, MAX_ANSWERS), tells), NoTls).await;
+        let (client, mut connection) = login.map_err(|e| match cleartext::is_cause(&e) {
+            true => {
+                let message = "the server wants to see the password itself, and the connection has no TLS: add `tls`";
+                Fault::target("auth", message)
+            }
+            false => db_fault("logging in", &e, &mut seen.asked.said),
+        })?;
         seen.asked.version = connection.parameter("server_version").map(str::to_owned);
         trace.begin(phase::QUERY);
         let (done, said) = {
@@ -297,6 +307,7 @@ mod tests {
     use tokio::task::JoinSet;
 
     use crate::base::outcome::Verdict;
+    use crate::collect::dial::testing::{NameServer, Says};
     use crate::collect::kinds::testing::outcome;
 
     /// A server that says this to whoever begins to speak, and closes.
@@ -388,6 +399,23 @@ mod tests {
             let reason = got.reason.unwrap();
             assert_eq!((got.verdict, &*reason.class), (Verdict::Down, "not_ready"), "{reason:?}");
             assert!(reason.message.contains("administrator"), "{reason:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_password_is_told_only_where_nobody_listens() {
+        let names = NameServer::start(|_| Says::A("127.0.0.1", 60)).await;
+        let clear = message(b'R', &[0, 0, 0, 3]);
+        for (more, want) in [("", "auth"), (", open_login: true", "")] {
+            let (at, mut told, _tasks) = listening(vec![clear.clone(), accepted(), row(&[Some("1")])]).await;
+            let port = at.rsplit_once(':').unwrap().1;
+            // A name that is of this machine by chance is not known to be.
+            let host = format!("host: \"db.test:{port}\", resolver: \"{}\"", names.at);
+            let got = outcome("postgres", &format!("{{{host}, user: u, password: open-sesame{more}}}")).await;
+            assert_eq!(got.reason.as_ref().map_or("", |r| &r.class), want, "{got:?}");
+            drop(told.recv().await);
+            let second = told.recv().await.unwrap_or_default();
+            assert_eq!(second == message(b'p', b"open-sesame\0"), want.is_empty(), "{second:?}");
         }
     }
 
