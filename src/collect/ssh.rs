@@ -31,6 +31,7 @@ use crate::collect::trace::{Trace, phase};
 use crate::config::catalog::Probe;
 use crate::config::fields::{Fields, Text};
 use crate::config::report::Code;
+use crate::config::yaml::Span;
 
 /// Bytes that one connection may hear: the handshake takes some 4 KiB, the rest is the command's.
 const MAX_READ: usize = 256 * 1024;
@@ -54,6 +55,8 @@ struct SshProbe {
 struct Login {
     user: Secret<String>,
     proof: Proof,
+    /// Where the password stands that the server gets to see.
+    tells: Option<Span>,
 }
 
 /// What proves who we are.
@@ -101,6 +104,13 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let endpoint = Endpoint::read(fields, &mut mask, Some(22));
     let fingerprints = read_fingerprints(fields);
     let login = read_login(fields, &mut mask);
+    if let (Some(at), true, Some(endpoint)) = (login.as_ref().and_then(|l| l.tells), fingerprints.is_empty(), &endpoint)
+        && !endpoint.is_loopback()
+    {
+        let message = "the password goes to whatever server answers";
+        let hint = "add `fingerprint: SHA256:…`, as `ssh-keygen -lf` shows it, or log in with `key_file`";
+        fields.cx().warn(at, Code::Suspicious, message, hint);
+    }
     let command = fields.text("command");
     if let Some(command) = &command {
         mask.add_text(command);
@@ -167,6 +177,7 @@ fn read_login(fields: &mut Fields<'_>, mask: &mut Mask) -> Option<Login> {
         let message = format!("`key_file` is `{}`, which is not an absolute path", key.shown());
         fields.error(key.span, Code::BadValue, message, "begin it with `/`: services start in another directory");
     }
+    let tells = password.as_ref().map(|t| t.span);
     let at = user.as_ref().or(password.as_ref()).or(key.as_ref()).map(|t| t.span)?;
     let proof = match (password, key) {
         (Some(_), Some(_)) => {
@@ -178,7 +189,7 @@ fn read_login(fields: &mut Fields<'_>, mask: &mut Mask) -> Option<Login> {
         (None, None) => None,
     };
     match (user, proof) {
-        (Some(user), Some(proof)) => Some(Login { user: user.secret(), proof }),
+        (Some(user), Some(proof)) => Some(Login { user: user.secret(), proof, tells }),
         _ => {
             let message = "a login needs `user`, and `password` or `key_file`";
             fields.error(at, Code::MissingKey, message, "add what is missing");
@@ -495,5 +506,9 @@ mod tests {
         check("{host: a, user: u, key_file: k}", "not an absolute path");
         check("{host: a, command: id}", "whoever logs in");
         check("{host: a, fingerprint: abc}", "not a fingerprint");
+        check("{host: a, user: u, password: pass}", "whatever server answers");
+        assert!(problems("ssh", "{host: localhost, user: u, password: pass}").is_empty());
+        let key = "SHA256:uNiVztksCsDhcc0u9e8BrTrXVVY0y9QT3GKRGzPBBGM";
+        assert!(problems("ssh", &format!("{{host: a, user: u, password: pass, fingerprint: \"{key}\"}}")).is_empty());
     }
 }
