@@ -81,6 +81,13 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let usual = if security.is_implicit() { 993 } else { 143 };
     let endpoint = Endpoint::read(fields, &mut mask, Some(usual));
     let credentials = security.credentials(fields, &mut mask, endpoint.as_ref());
+    for secret in credentials.iter().flat_map(|(user, password)| [user, password]) {
+        // A server may say back what it was sent, which is quoted (RFC 3501, section 4.3).
+        let quoted = secret.reveal().replace('\\', "\\\\").replace('"', "\\\"");
+        if quoted != *secret.reveal() {
+            mask.add(&quoted);
+        }
+    }
     let mailbox = fields.text("mailbox").map_or_else(|| "INBOX".to_owned(), |t| t.value().to_owned());
     let latency = Latency::read(fields);
     let mut expect = Expect { latency, ..Expect::default() };

@@ -80,6 +80,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let credentials = security.credentials(fields, &mut mask, endpoint.as_ref());
     if let Some((user, password)) = &credentials {
         // A server may say back what it was sent.
+        mask.add(&STANDARD.encode(user.reveal()));
         mask.add(&STANDARD.encode(password.reveal()));
         mask.add(&STANDARD.encode(format!("\0{}\0{}", user.reveal(), password.reveal())));
     }
