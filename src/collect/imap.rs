@@ -311,7 +311,36 @@ impl Talk for ImapProbe {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::collect::kinds::testing::problems;
+    use crate::base::outcome::Verdict;
+    use crate::collect::kinds::testing::{outcome, problems};
+    use crate::collect::talk::testing::{Then, peer};
+
+    #[tokio::test]
+    async fn hostile_servers_are_cut_off() {
+        const HELLO: &[u8] = b"* OK hi\r\n";
+        const IN: &[u8] = b"A0001 OK in\r\n";
+        for (says, then, class) in [
+            (vec![&b""[..]], Then::Close, "connection_closed"),
+            (vec![b"HTTP/1.1 400 Bad\r\n"], Then::Close, "protocol_error"),
+            (vec![b"* BYE full\r\n"], Then::Close, "answer"),
+            (vec![b"x"], Then::Flood, "too_much"),
+            (vec![HELLO, b"* BYE bored\r\n"], Then::Close, "connection_closed"),
+            (vec![HELLO, b"* CAPABILITY X\r\n"], Then::Flood, "too_much"),
+            (vec![HELLO, b"* 1 FETCH (BODY[] {99999999}\r\n"], Then::Flood, "too_much"),
+            (vec![HELLO, b"\xff\0rubbish\r\n"], Then::Close, "protocol_error"),
+            (vec![HELLO, b"A0001 NO not you\r\n"], Then::Close, "auth"),
+            (vec![HELLO, IN, b"* 1 EXISTS\r\n"], Then::Flood, "too_much"),
+            (vec![HELLO, IN, b"* 1 FETCH (BODY[] {99999999}\r\n"], Then::Flood, "too_much"),
+            (vec![HELLO, IN, b"* BYE bored\r\n"], Then::Close, "connection_closed"),
+            (vec![HELLO, IN, b"A0002 NO not there\r\n"], Then::Close, "mailbox"),
+            (vec![HELLO, IN, b"* 1 EXISTS\r\nA0002 OK\r\n", b"* 1 FETCH ()\r\n"], Then::Flood, "too_much"),
+        ] {
+            let shown = format!("{:?}, {then:?}", says.iter().map(|s| String::from_utf8_lossy(s)).collect::<Vec<_>>());
+            let (at, _tasks) = peer(says.into_iter().map(<[u8]>::to_vec).collect(), then).await;
+            let got = outcome("imap", &format!("{{host: \"{at}\", user: u, password: pass}}")).await;
+            assert_eq!((got.verdict, &*got.reason.as_ref().unwrap().class), (Verdict::Down, class), "{shown}: {got:?}");
+        }
+    }
 
     #[test]
     fn names_of_mailboxes_go_as_modified_utf7() {

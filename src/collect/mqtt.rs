@@ -518,6 +518,7 @@ mod tests {
     use super::*;
     use crate::base::outcome::Verdict;
     use crate::collect::kinds::testing::{build, outcome, problems};
+    use crate::collect::talk::testing::{Then, peer};
 
     async fn broker(says: &'static [u8]) -> (String, JoinSet<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -558,6 +559,21 @@ mod tests {
             let reason = got.reason.unwrap();
             let closed = class == "connection_closed" && reason.class == "connection_reset";
             assert!(reason.class == class || closed, "{says:?}: {reason:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_broker_that_floods_is_cut_off() {
+        const ACCEPTED: &[u8] = b"\x20\x02\0\0";
+        const LIVE: &[u8] = b"\x30\x04\0\x01ax";
+        for (says, more) in [
+            (vec![&b""[..], ACCEPTED, LIVE], ""),
+            (vec![b"", ACCEPTED, LIVE], ", retained: a"),
+            (vec![b"", ACCEPTED, LIVE], ", round_trip: a"),
+        ] {
+            let (at, _tasks) = peer(says.into_iter().map(<[u8]>::to_vec).collect(), Then::Flood).await;
+            let got = outcome("mqtt", &format!("{{host: \"{at}\"{more}}}")).await;
+            assert_eq!((got.verdict, &*got.reason.as_ref().unwrap().class), (Verdict::Down, "too_much"), "{got:?}");
         }
     }
 

@@ -330,7 +330,38 @@ impl Talk for SmtpProbe {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::collect::kinds::testing::problems;
+    use crate::base::outcome::Verdict;
+    use crate::collect::kinds::testing::{outcome, problems};
+    use crate::collect::talk::testing::{Then, peer};
+
+    #[tokio::test]
+    async fn hostile_servers_are_cut_off() {
+        const HELLO: &[u8] = b"220 mail\r\n";
+        const OFFERS: &[u8] = b"250-mail\r\n250-AUTH PLAIN\r\n250 STARTTLS\r\n";
+        for (says, then, more, class) in [
+            (vec![&b""[..]], Then::Close, "", "connection_closed"),
+            (vec![b"SSH-2.0-x\r\n"], Then::Close, "", "protocol_error"),
+            (vec![b"421 busy\r\n"], Then::Close, "", "answer"),
+            (vec![b"220-on and on\r\n"], Then::Flood, "", "protocol_error"),
+            (vec![b"x"], Then::Flood, "", "too_much"),
+            (vec![HELLO, b"250-on and on\r\n"], Then::Flood, "", "protocol_error"),
+            (vec![HELLO, b"x"], Then::Flood, "", "too_much"),
+            (vec![HELLO, b"421 bored\r\n"], Then::Close, "", "answer"),
+            (vec![HELLO, OFFERS, b"535 not you\r\n"], Then::Close, ", user: u, password: pass", "auth"),
+            (vec![HELLO, OFFERS, b"421 bored\r\n"], Then::Close, ", starttls: true", "starttls"),
+            (
+                vec![HELLO, OFFERS, b"220 go\r\n250 AUTH PLAIN\r\n"],
+                Then::Close,
+                ", starttls: true",
+                "starttls_injection",
+            ),
+        ] {
+            let shown = format!("{:?}, {then:?}", says.iter().map(|s| String::from_utf8_lossy(s)).collect::<Vec<_>>());
+            let (at, _tasks) = peer(says.into_iter().map(<[u8]>::to_vec).collect(), then).await;
+            let got = outcome("smtp", &format!("{{host: \"{at}\"{more}}}")).await;
+            assert_eq!((got.verdict, &*got.reason.as_ref().unwrap().class), (Verdict::Down, class), "{shown}: {got:?}");
+        }
+    }
 
     #[test]
     fn what_would_end_a_command_is_no_address() {

@@ -456,6 +456,7 @@ mod tests {
 
     use crate::base::outcome::Verdict;
     use crate::collect::kinds::testing::{outcome, problems};
+    use crate::collect::talk::testing::{Then, peer};
 
     #[tokio::test]
     async fn what_is_no_ssh_is_down() {
@@ -477,6 +478,25 @@ mod tests {
             });
             let got = outcome("ssh", &format!("{{host: \"{at}\"}}")).await;
             assert_eq!((got.verdict, &*got.reason.unwrap().class), (Verdict::Down, want), "{says:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn hostile_servers_are_cut_off() {
+        for (says, then, class) in [
+            (&b"hello there\r\n"[..], Then::Flood, "protocol_error"),
+            (b"x", Then::Flood, "protocol_error"),
+            (b"SSH-2.0-x\r\n\x80\0\0\0\x04", Then::Close, "protocol_error"),
+            (b"SSH-2.0-x\r\n\x7f\xff\xff\xff\x04", Then::Flood, "protocol_error"),
+            (b"SSH-2.0-x\r\n\0\0\0\0\0", Then::Close, "protocol_error"),
+        ] {
+            let (at, _tasks) = peer(vec![says.to_vec()], then).await;
+            let got = outcome("ssh", &format!("{{host: \"{at}\"}}")).await;
+            assert_eq!(
+                (got.verdict, &*got.reason.as_ref().unwrap().class),
+                (Verdict::Down, class),
+                "{says:?}: {got:?}"
+            );
         }
     }
 

@@ -12,6 +12,8 @@ pub mod script;
 pub mod security;
 pub mod starttls;
 pub mod step;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod wire;
 
 use std::borrow::Cow;
