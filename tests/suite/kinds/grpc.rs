@@ -12,14 +12,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use watchdog::base::outcome::{Outcome, Verdict};
+use watchdog::base::outcome::Verdict;
 use watchdog::task::supervisor::Supervisor;
 
-use crate::kinds::daemon::probe;
-
-fn class(outcome: &Outcome) -> &str {
-    outcome.reason.as_ref().map_or("", |r| &r.class)
-}
+use crate::kinds::daemon::{class, probe};
 
 type Answer = Response<StreamBody<stream::Iter<std::vec::IntoIter<Result<Frame<Bytes>, Infallible>>>>>;
 
