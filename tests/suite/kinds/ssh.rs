@@ -85,6 +85,10 @@ async fn a_real_sshd_is_recognised_logged_in_to_and_asked() {
         assert_eq!((got.verdict, class(&got)), want, "{text}: {got:?}\n{}", server.log());
         assert!(!format!("{got:?}").contains("wrong-word"), "{got:?}");
     }
+    let told = probe("ssh", &format!("{{{login}, command: \"echo ${{env:TOKEN}}; exit 3\"}}"), LIMIT).await;
+    assert_eq!(class(&told), "exit", "{told:?}");
+    let shown = format!("{told:?}");
+    assert!(shown.contains("***") && !shown.contains("secret-TOKEN"), "{shown}");
     for file in rsa {
         let got = probe("ssh", &format!("{{{}}}", login.replace(&id, &file)), LIMIT).await;
         assert_eq!((got.verdict, class(&got)), (Verdict::Unknown, "local_identity"), "{file}: {got:?}");
