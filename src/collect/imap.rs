@@ -153,16 +153,34 @@ impl Collector for ImapProbe {
 
 fn fault(doing: &str, class: &'static str, err: &Error) -> Fault {
     match err {
+        // A decoder's error holds all that it could not read.
+        Error::Io(e) if e.kind() == std::io::ErrorKind::Other => foreign(doing),
         Error::Io(e) => stream_fault(doing, e),
         Error::ConnectionLost => closed(),
-        Error::No(text) | Error::Bad(text) => Fault::target(class, format!("{doing}: {}", found(text))),
+        Error::No(text) | Error::Bad(text) => Fault::target(class, format!("{doing}: {}", told(text))),
         // What stands in a command is the person's own; the error names it, and it may be a password.
         Error::Validate(_) => Fault::target(class, format!("{doing}: a name or password cannot be sent over IMAP")),
-        Error::Parse(_) | Error::Append => {
-            Fault::target("protocol_error", format!("{doing}: the answer is not IMAP's"))
-        }
-        other => Fault::target("protocol_error", format!("{doing}: {}", found(&other.to_string()))),
+        _ => foreign(doing),
     }
+}
+
+fn foreign(doing: &str) -> Fault {
+    Fault::target("protocol_error", format!("{doing}: the answer is not IMAP's"))
+}
+
+/// What a server says to a refusal. The crate gives it in a debug form, in which the mask would not know a secret.
+fn told(debug: &str) -> String {
+    let text = ["info: Some(\"", "information: Some(\""].iter().find_map(|key| Some(debug.split_once(key)?.1));
+    let Some(text) = text else { return "the server gives no reason".to_owned() };
+    let (mut out, mut chars) = (String::new(), text.chars());
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => break,
+            '\\' => out.extend(chars.next()),
+            _ => out.push(c),
+        }
+    }
+    found(&out)
 }
 
 /// A mailbox's name as it goes over the wire: what is not ASCII in base64 of its UTF-16, between `&` and `-`
@@ -325,9 +343,10 @@ mod tests {
             (vec![b"* BYE full\r\n"], Then::Close, "answer"),
             (vec![b"x"], Then::Flood, "too_much"),
             (vec![HELLO, b"* BYE bored\r\n"], Then::Close, "connection_closed"),
-            (vec![HELLO, b"* CAPABILITY X\r\n"], Then::Flood, "too_much"),
+            (vec![HELLO, b"* CAPABILITY IMAP4rev1\r\n"], Then::Flood, "too_much"),
             (vec![HELLO, b"* 1 FETCH (BODY[] {99999999}\r\n"], Then::Flood, "too_much"),
             (vec![HELLO, b"\xff\0rubbish\r\n"], Then::Close, "protocol_error"),
+            (vec![HELLO, b"* CAPABILITY X\r\n"], Then::Flood, "protocol_error"),
             (vec![HELLO, b"A0001 NO not you\r\n"], Then::Close, "auth"),
             (vec![HELLO, IN, b"* 1 EXISTS\r\n"], Then::Flood, "too_much"),
             (vec![HELLO, IN, b"* 1 FETCH (BODY[] {99999999}\r\n"], Then::Flood, "too_much"),
@@ -340,6 +359,13 @@ mod tests {
             let got = outcome("imap", &format!("{{host: \"{at}\", user: u, password: pass}}")).await;
             assert_eq!((got.verdict, &*got.reason.as_ref().unwrap().class), (Verdict::Down, class), "{shown}: {got:?}");
         }
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_the_servers_words() {
+        assert_eq!(told(r#"code: None, info: Some("not \"you\" \\ today")"#), r#"not "you" \ today"#);
+        assert_eq!(told(r#"outcome: ResponseText { code: None, information: Some("no") }"#), "no");
+        assert_eq!(told("code: None, info: None"), "the server gives no reason");
     }
 
     #[test]

@@ -488,7 +488,6 @@ mod tests {
             (b"x", Then::Flood, "protocol_error"),
             (b"SSH-2.0-x\r\n\x80\0\0\0\x04", Then::Close, "protocol_error"),
             (b"SSH-2.0-x\r\n\x7f\xff\xff\xff\x04", Then::Flood, "protocol_error"),
-            (b"SSH-2.0-x\r\n\0\0\0\0\0", Then::Close, "protocol_error"),
         ] {
             let (at, _tasks) = peer(vec![says.to_vec()], then).await;
             let got = outcome("ssh", &format!("{{host: \"{at}\"}}")).await;

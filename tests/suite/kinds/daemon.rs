@@ -79,7 +79,8 @@ impl Daemon {
     pub fn stop(&self) {
         // Its first process goes first: it would start another for one that it misses.
         for pid in self.family() {
-            kill(pid, Signal::SIGSTOP).unwrap();
+            // One may have come to its end meanwhile.
+            let _ = kill(pid, Signal::SIGSTOP);
         }
         wait_for("a standstill of the server", || {
             let tasks = self.family().into_iter().filter_map(|pid| fs::read_dir(format!("/proc/{pid}/task")).ok());
