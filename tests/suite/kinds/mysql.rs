@@ -27,7 +27,9 @@ fn start(mariadbd: &str, install: &str, port: u16, statements: &str, more: &[&st
     fs::write(&users, statements).unwrap();
     let data = format!("--datadir={}", dir.path().join("data").display());
     let user = format!("--user={}", User::from_uid(getuid()).unwrap().unwrap().name);
+    // A server takes temporary tables of another in the same folder for remains of its own, and removes them.
     let made = Command::new(install)
+        .env("TMPDIR", dir.path())
         .args(["--no-defaults", &data, &user, "--auth-root-authentication-method=normal", "--skip-test-db"])
         .output()
         .unwrap();
@@ -41,6 +43,7 @@ fn start(mariadbd: &str, install: &str, port: u16, statements: &str, more: &[&st
         format!("--port={port}"),
         "--bind-address=127.0.0.1".to_owned(),
         format!("--init-file={}", users.display()),
+        format!("--tmpdir={}", dir.path().display()),
         format!("--ssl-cert={}", cert.display()),
         format!("--ssl-key={}", key.display()),
         "--innodb-flush-method=nosync".to_owned(),
