@@ -4267,7 +4267,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe__subcmd__imap)
-            opts="-c -h --starttls --mailbox --messages-at-least --messages-at-most --newest-below --user --password --tls --insecure --server-name --ca-file --client-cert --client-key --tls-min --tls-max --ip-version --resolver --connect-to --latency-below --degraded-above --set --timeout --glyphs --nagios --config-dir --data-dir --socket --json --color --help"
+            opts="-c -h --starttls --mailbox --messages-at-least --messages-at-most --newest-below --user --password --open-login --tls --insecure --server-name --ca-file --client-cert --client-key --tls-min --tls-max --ip-version --resolver --connect-to --latency-below --degraded-above --set --timeout --glyphs --nagios --config-dir --data-dir --socket --json --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4455,7 +4455,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe__subcmd__mqtt)
-            opts="-c -h --user --password --mqtt-version --client-id --round-trip --retained --expect-value --expect-contains --expect-matches --expect-above --expect-below --tls --insecure --server-name --ca-file --client-cert --client-key --tls-min --tls-max --ip-version --resolver --connect-to --latency-below --degraded-above --set --timeout --glyphs --nagios --config-dir --data-dir --socket --json --color --help"
+            opts="-c -h --user --password --open-login --mqtt-version --client-id --round-trip --retained --expect-value --expect-contains --expect-matches --expect-above --expect-below --tls --insecure --server-name --ca-file --client-cert --client-key --tls-min --tls-max --ip-version --resolver --connect-to --latency-below --degraded-above --set --timeout --glyphs --nagios --config-dir --data-dir --socket --json --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4589,7 +4589,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe__subcmd__mysql)
-            opts="-c -h --user --password --database --query --replica --lag-below --expect-value --expect-contains --expect-matches --expect-above --expect-below --rows-at-least --rows-at-most --tls --insecure --server-name --ca-file --client-cert --client-key --tls-min --tls-max --ip-version --resolver --connect-to --latency-below --degraded-above --set --timeout --glyphs --nagios --config-dir --data-dir --socket --json --color --help"
+            opts="-c -h --user --password --open-login --database --query --role --lag-below --expect-value --expect-contains --expect-matches --expect-above --expect-below --rows-at-least --rows-at-most --tls --insecure --server-name --ca-file --client-cert --client-key --tls-min --tls-max --ip-version --resolver --connect-to --latency-below --degraded-above --set --timeout --glyphs --nagios --config-dir --data-dir --socket --json --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4608,6 +4608,10 @@ _watchdog() {
                     return 0
                     ;;
                 --query)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --role)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4903,7 +4907,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe__subcmd__postgres)
-            opts="-c -h --user --password --database --query --role --lag-below --expect-value --expect-contains --expect-matches --expect-above --expect-below --rows-at-least --rows-at-most --tls --insecure --server-name --ca-file --client-cert --client-key --tls-min --tls-max --ip-version --resolver --connect-to --latency-below --degraded-above --set --timeout --glyphs --nagios --config-dir --data-dir --socket --json --color --help"
+            opts="-c -h --user --password --open-login --database --query --role --lag-below --expect-value --expect-contains --expect-matches --expect-above --expect-below --rows-at-least --rows-at-most --tls --insecure --server-name --ca-file --client-cert --client-key --tls-min --tls-max --ip-version --resolver --connect-to --latency-below --degraded-above --set --timeout --glyphs --nagios --config-dir --data-dir --socket --json --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5131,7 +5135,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe__subcmd__redis)
-            opts="-c -h --user --password --database --command --role --replicas --expect-value --expect-contains --expect-matches --expect-above --expect-below --tls --insecure --server-name --ca-file --client-cert --client-key --tls-min --tls-max --ip-version --resolver --connect-to --latency-below --degraded-above --set --timeout --glyphs --nagios --config-dir --data-dir --socket --json --color --help"
+            opts="-c -h --user --password --open-login --role --database --command --replicas --expect-value --expect-contains --expect-matches --expect-above --expect-below --tls --insecure --server-name --ca-file --client-cert --client-key --tls-min --tls-max --ip-version --resolver --connect-to --latency-below --degraded-above --set --timeout --glyphs --nagios --config-dir --data-dir --socket --json --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5145,15 +5149,15 @@ _watchdog() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --role)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --database)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --command)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --role)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -5331,7 +5335,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe__subcmd__smtp)
-            opts="-c -h --starttls --hello --from --to --expect-extension --user --password --tls --insecure --server-name --ca-file --client-cert --client-key --tls-min --tls-max --ip-version --resolver --connect-to --latency-below --degraded-above --set --timeout --glyphs --nagios --config-dir --data-dir --socket --json --color --help"
+            opts="-c -h --starttls --hello --from --to --expect-extension --user --password --open-login --tls --insecure --server-name --ca-file --client-cert --client-key --tls-min --tls-max --ip-version --resolver --connect-to --latency-below --degraded-above --set --timeout --glyphs --nagios --config-dir --data-dir --socket --json --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

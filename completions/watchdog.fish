@@ -883,6 +883,7 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 always\t'Always'
 never\t'Never'"
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l starttls -d 'Encrypt with STARTTLS'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l open-login -d 'Let the password go over a connection that is not encrypted'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l tls -d 'Speak TLS'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l insecure -d 'Do not verify the certificate'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from smtp" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
@@ -916,6 +917,7 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 always\t'Always'
 never\t'Never'"
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l starttls -d 'Encrypt with STARTTLS'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l open-login -d 'Let the password go over a connection that is not encrypted'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l tls -d 'Speak TLS'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l insecure -d 'Do not verify the certificate'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from imap" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
@@ -971,9 +973,9 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from ntp" -s h -l help -d 'Print help'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l user -d 'Name to log in with' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l password -d 'Password; `${env:NAME}` keeps it out of the history' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l role -d '`primary` or `replica`' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l database -d 'Database to select' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l command -d 'Command whose answer is judged, word by word' -r
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l role -d '`master` or `replica`' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l replicas -d 'Replicas that must be connected at least' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l expect-value -d 'Value that the answer must be' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l expect-contains -d 'Text that it must contain' -r
@@ -1001,6 +1003,7 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l open-login -d 'Let the password go over a connection that is not encrypted'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l tls -d 'Speak TLS'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l insecure -d 'Do not verify the certificate'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
@@ -1008,7 +1011,7 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from redis" -s h -l help -d 'Print help'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l user -d 'Name to log in with' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l password -d 'Password; `${env:NAME}` keeps it out of the history' -r
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l database -d 'Database; without it the one named like the user' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l database -d 'Database to be in' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l query -d 'Query whose first value is judged' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l role -d '`primary` or `replica`' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l lag-below -d 'How far a replica may be behind' -r
@@ -1040,6 +1043,7 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l open-login -d 'Let the password go over a connection that is not encrypted'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l tls -d 'Speak TLS'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l insecure -d 'Do not verify the certificate'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from postgres" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
@@ -1049,6 +1053,7 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l password -d 'Password; `${env:NAME}` keeps it out of the history' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l database -d 'Database to be in' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l query -d 'Query whose first value is judged' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l role -d '`primary` or `replica`' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l lag-below -d 'How far a replica may be behind' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l expect-value -d 'Value that the answer must be' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l expect-contains -d 'Text that it must contain' -r
@@ -1078,7 +1083,7 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l replica -d 'The server must be a replica that runs'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l open-login -d 'Let the password go over a connection that is not encrypted'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l tls -d 'Speak TLS'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l insecure -d 'Do not verify the certificate'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mysql" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'
@@ -1116,6 +1121,7 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l color -d 'When to use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l open-login -d 'Let the password go over a connection that is not encrypted'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l tls -d 'Speak TLS'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l insecure -d 'Do not verify the certificate'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from mqtt" -l nagios -d 'Behave as a Nagios plugin: one line with performance data, and Nagios\' exit codes'

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use async_imap::Client;
 use async_imap::error::Error;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use futures_util::StreamExt;
 
 use crate::base::BoxFuture;
@@ -16,11 +18,10 @@ use crate::base::units::{Exact, Short};
 use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, Latency, TextCheck, found};
 use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, TLS_ON_DEMAND};
-use crate::collect::login;
 use crate::collect::mask::Mask;
+use crate::collect::talk::capped::{Capped, stream_fault};
 use crate::collect::talk::endpoint::Endpoint;
-use crate::collect::talk::linger::{Leashed, leash};
-use crate::collect::talk::security::{Credentials, Security};
+use crate::collect::talk::security::{Credentials, OPEN_LOGIN, Security, USER};
 use crate::collect::talk::starttls::{StartTls, wrong};
 use crate::collect::talk::wire::{Heard, MAX_HEARD, Stream, Wire, closed};
 use crate::collect::talk::{self, Items, Talk};
@@ -63,7 +64,8 @@ pub const KIND: Kind = Kind {
             Flag::new("messages-at-most", "expect.messages.at_most", Form::One("N"), "Most messages in it."),
             Flag::new("newest-below", "expect.newest_below", Form::One("DURATION"), "Greatest age of the newest."),
         ],
-        login::USER,
+        USER,
+        OPEN_LOGIN,
         TLS_ON_DEMAND,
         ROUTE,
         LATENCY,
@@ -78,7 +80,14 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let security = Security::read(fields, alpn::NONE);
     let usual = if security.is_implicit() { 993 } else { 143 };
     let endpoint = Endpoint::read(fields, &mut mask, Some(usual));
-    let credentials = security.credentials(fields, &mut mask);
+    let credentials = security.credentials(fields, &mut mask, endpoint.as_ref());
+    for secret in credentials.iter().flat_map(|(user, password)| [user, password]) {
+        // A server may say back what it was sent, which is quoted (RFC 3501, section 4.3).
+        let quoted = secret.reveal().replace('\\', "\\\\").replace('"', "\\\"");
+        if quoted != *secret.reveal() {
+            mask.add(&quoted);
+        }
+    }
     let mailbox = fields.text("mailbox").map_or_else(|| "INBOX".to_owned(), |t| t.value().to_owned());
     let latency = Latency::read(fields);
     let mut expect = Expect { latency, ..Expect::default() };
@@ -134,7 +143,7 @@ struct Said {
     now: i64,
 }
 
-type Session = async_imap::Session<Leashed<Stream<crate::collect::dial::Bounded>>>;
+type Session = async_imap::Session<Capped<Stream>>;
 
 impl Collector for ImapProbe {
     fn probe<'a>(&'a self, cx: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
@@ -144,22 +153,65 @@ impl Collector for ImapProbe {
 
 fn fault(doing: &str, class: &'static str, err: &Error) -> Fault {
     match err {
-        Error::Io(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => closed(),
-        Error::Io(e) => Fault::io(doing, e),
+        // A decoder's error holds all that it could not read.
+        Error::Io(e) if e.kind() == std::io::ErrorKind::Other => foreign(doing),
+        Error::Io(e) => stream_fault(doing, e),
         Error::ConnectionLost => closed(),
-        Error::No(text) | Error::Bad(text) => Fault::target(class, format!("{doing}: {}", found(text))),
+        Error::No(text) | Error::Bad(text) => Fault::target(class, format!("{doing}: {}", told(text))),
         // What stands in a command is the person's own; the error names it, and it may be a password.
         Error::Validate(_) => Fault::target(class, format!("{doing}: a name or password cannot be sent over IMAP")),
-        Error::Parse(_) | Error::Append => {
-            Fault::target("protocol_error", format!("{doing}: the answer is not IMAP's"))
-        }
-        other => Fault::target("protocol_error", format!("{doing}: {}", found(&other.to_string()))),
+        _ => foreign(doing),
     }
+}
+
+fn foreign(doing: &str) -> Fault {
+    Fault::target("protocol_error", format!("{doing}: the answer is not IMAP's"))
+}
+
+/// What a server says to a refusal. The crate gives it in a debug form, in which the mask would not know a secret.
+fn told(debug: &str) -> String {
+    let text = ["info: Some(\"", "information: Some(\""].iter().find_map(|key| Some(debug.split_once(key)?.1));
+    let Some(text) = text else { return "the server gives no reason".to_owned() };
+    let (mut out, mut chars) = (String::new(), text.chars());
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => break,
+            '\\' => out.extend(chars.next()),
+            _ => out.push(c),
+        }
+    }
+    found(&out)
+}
+
+/// A mailbox's name as it goes over the wire: what is not ASCII in base64 of its UTF-16, between `&` and `-`
+/// (RFC 3501, section 5.1.3).
+fn utf7(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    let mut shifted: Vec<u8> = Vec::new();
+    let flush = |shifted: &mut Vec<u8>, out: &mut String| {
+        if !shifted.is_empty() {
+            // A comma stands for the slash, which parts the levels of a name.
+            *out += &format!("&{}-", STANDARD_NO_PAD.encode(std::mem::take(shifted)).replace('/', ","));
+        }
+    };
+    for c in name.chars() {
+        if matches!(c, ' '..='~') {
+            flush(&mut shifted, &mut out);
+            out.push(c);
+            if c == '&' {
+                out.push('-');
+            }
+        } else {
+            shifted.extend(c.encode_utf16(&mut [0; 2]).iter().flat_map(|unit| unit.to_be_bytes()));
+        }
+    }
+    flush(&mut shifted, &mut out);
+    out
 }
 
 impl ImapProbe {
     async fn look(&self, session: &mut Session, said: &mut Said) -> Result<(), Fault> {
-        let opened = session.examine(&self.mailbox).await;
+        let opened = session.examine(utf7(&self.mailbox)).await;
         let mailbox = opened.map_err(|e| fault("opening the mailbox", "mailbox", &e))?;
         said.messages = Some(mailbox.exists);
         if mailbox.exists == 0 {
@@ -181,10 +233,9 @@ impl Talk for ImapProbe {
 
     async fn talk(&self, cx: &ProbeCx, trace: &mut Trace, said: &mut Said) -> Result<(), Fault> {
         said.now = cx.now.millis().div_euclid(1000);
-        let stream = self.endpoint.open(cx, trace).await?;
+        let stream = self.security.open(&self.endpoint, cx, trace).await?;
         let host = self.endpoint.peer.host();
-        let tls = self.security.implicit().map(|tls| (tls, host));
-        let mut wire = Wire::open(stream, tls, cx.now, trace, &mut said.heard).await?;
+        let mut wire = Wire::new(stream, &mut said.heard);
         trace.begin(phase::PROCESSING);
         match self.security.starttls() {
             Some(tls) => {
@@ -208,8 +259,7 @@ impl Talk for ImapProbe {
         let first = String::from_utf8_lossy(&said.heard.bytes);
         said.banner = first.lines().next().map(|l| l.trim_start_matches("* OK ").to_owned());
         if let Some((user, password)) = &self.credentials {
-            let (_leash, stream) = leash(stream, MAX_HEARD);
-            let login = Client::new(stream).login(user.reveal(), password.reveal()).await;
+            let login = Client::new(Capped::new(stream, MAX_HEARD)).login(user.reveal(), password.reveal()).await;
             let mut session = login.map_err(|(e, _)| fault("logging in", "auth", &e))?;
             self.look(&mut session, said).await?;
             // A farewell is polite; whether it is answered is no longer of interest.
@@ -278,7 +328,60 @@ impl Talk for ImapProbe {
 
 #[cfg(test)]
 mod tests {
-    use crate::collect::kinds::testing::problems;
+    use super::*;
+    use crate::base::outcome::Verdict;
+    use crate::collect::kinds::testing::{outcome, problems};
+    use crate::collect::talk::testing::{Then, peer};
+
+    #[tokio::test]
+    async fn hostile_servers_are_cut_off() {
+        const HELLO: &[u8] = b"* OK hi\r\n";
+        const IN: &[u8] = b"A0001 OK in\r\n";
+        for (says, then, class) in [
+            (vec![&b""[..]], Then::Close, "connection_closed"),
+            (vec![b"HTTP/1.1 400 Bad\r\n"], Then::Close, "protocol_error"),
+            (vec![b"* BYE full\r\n"], Then::Close, "answer"),
+            (vec![b"x"], Then::Flood, "too_much"),
+            (vec![HELLO, b"* BYE bored\r\n"], Then::Close, "connection_closed"),
+            (vec![HELLO, b"* CAPABILITY IMAP4rev1\r\n"], Then::Flood, "too_much"),
+            (vec![HELLO, b"* 1 FETCH (BODY[] {99999999}\r\n"], Then::Flood, "too_much"),
+            (vec![HELLO, b"\xff\0rubbish\r\n"], Then::Close, "protocol_error"),
+            (vec![HELLO, b"* CAPABILITY X\r\n"], Then::Flood, "protocol_error"),
+            (vec![HELLO, b"A0001 NO not you\r\n"], Then::Close, "auth"),
+            (vec![HELLO, IN, b"* 1 EXISTS\r\n"], Then::Flood, "too_much"),
+            (vec![HELLO, IN, b"* 1 FETCH (BODY[] {99999999}\r\n"], Then::Flood, "too_much"),
+            (vec![HELLO, IN, b"* BYE bored\r\n"], Then::Close, "connection_closed"),
+            (vec![HELLO, IN, b"A0002 NO not there\r\n"], Then::Close, "mailbox"),
+            (vec![HELLO, IN, b"* 1 EXISTS\r\nA0002 OK\r\n", b"* 1 FETCH ()\r\n"], Then::Flood, "too_much"),
+        ] {
+            let shown = format!("{:?}, {then:?}", says.iter().map(|s| String::from_utf8_lossy(s)).collect::<Vec<_>>());
+            let (at, _tasks) = peer(says.into_iter().map(<[u8]>::to_vec).collect(), then).await;
+            let got = outcome("imap", &format!("{{host: \"{at}\", user: u, password: pass}}")).await;
+            assert_eq!((got.verdict, &*got.reason.as_ref().unwrap().class), (Verdict::Down, class), "{shown}: {got:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_the_servers_words() {
+        assert_eq!(told(r#"code: None, info: Some("not \"you\" \\ today")"#), r#"not "you" \ today"#);
+        assert_eq!(told(r#"outcome: ResponseText { code: None, information: Some("no") }"#), "no");
+        assert_eq!(told("code: None, info: None"), "the server gives no reason");
+    }
+
+    #[test]
+    fn names_of_mailboxes_go_as_modified_utf7() {
+        for (name, want) in [
+            ("INBOX/Reports", "INBOX/Reports"),
+            ("Gelöschte Elemente", "Gel&APY-schte Elemente"),
+            ("R&D", "R&-D"),
+            // The example of RFC 3501.
+            ("~peter/mail/台北/日本語", "~peter/mail/&U,BTFw-/&ZeVnLIqe-"),
+            ("📥", "&2D3c5Q-"),
+            ("", ""),
+        ] {
+            assert_eq!(utf7(name), want, "{name}");
+        }
+    }
 
     #[test]
     fn a_mailbox_is_for_those_who_log_in() {

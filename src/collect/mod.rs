@@ -2,7 +2,7 @@
 //!
 //! [`kinds`] is the table of all of them: a further kind is one file here and one row there; [`kind`] is
 //! what it says about itself. What kinds share: [`dial`] (names and connections), [`tls`], [`talk`]
-//! (conversations), [`login`] (servers one logs in to), [`judge`] (expectations), [`trace`] (what is known when
+//! (conversations), [`sql`] (databases), [`replica`] (who follows whom), [`judge`] (expectations), [`trace`] (what is known when
 //! the deadline strikes) and [`mask`] (secrets in what a target sent back).
 //!
 //! Nothing here retries, schedules or stores: that is the engine's.
@@ -28,7 +28,6 @@ pub mod judge;
 pub mod kind;
 pub mod kinds;
 pub mod kubernetes;
-pub mod login;
 pub mod mask;
 pub mod mqtt;
 pub mod mysql;
@@ -38,8 +37,10 @@ pub mod ping;
 pub mod postgres;
 pub mod prometheus;
 pub mod redis;
+pub mod replica;
 pub mod script;
 pub mod smtp;
+pub mod sql;
 pub mod ssh;
 pub mod talk;
 pub mod tcp;

@@ -9,16 +9,23 @@ use bytes::BytesMut;
 use rumqttc::mqttbytes::{self, v4};
 use rumqttc::v5::mqttbytes::{self as mqttbytes5, v5};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::base::BoxFuture;
 use crate::base::outcome::{Outcome, Sample};
 use crate::base::probe::{Collector, ProbeCx};
+use crate::base::secret::Secret;
 use crate::base::units::Short;
 use crate::collect::fault::Fault;
-use crate::collect::judge::{Judge, found};
+use crate::collect::judge::{Judge, Latency, found};
 use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, TLS_ON_DEMAND};
-use crate::collect::login::{Line, Login, USER, io_fault};
+use crate::collect::mask::Mask;
+use crate::collect::talk::capped::{Capped, MAX_ANSWERS, stream_fault};
+use crate::collect::talk::endpoint::Endpoint;
+use crate::collect::talk::security::{OPEN_LOGIN, Security, USER};
+use crate::collect::talk::wire::Stream;
+use crate::collect::talk::{self, Items, Talk};
+use crate::collect::tls::alpn;
 use crate::collect::trace::{Trace, phase};
 use crate::collect::value::{VALUE, ValueChecks, number};
 use crate::config::catalog::Probe;
@@ -40,11 +47,16 @@ const PACKET: u16 = 1;
 /// A checked `mqtt` monitor.
 #[derive(Debug)]
 struct Mqtt {
-    login: Login,
+    endpoint: Endpoint,
+    security: Security,
+    user: Option<Secret<String>>,
+    password: Option<Secret<String>>,
     version: Version,
     client_id: Option<String>,
     task: Task,
     expect: ValueChecks,
+    latency: Latency,
+    mask: Mask,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +87,7 @@ pub const KIND: Kind = Kind {
     }),
     flags: &[
         USER,
+        OPEN_LOGIN,
         &[
             Flag::new("mqtt-version", "version", Form::One("VERSION"), "`3.1.1` or `5`."),
             Flag::new("client-id", "client_id", Form::One("ID"), "Name of the session; another each time without."),
@@ -92,8 +105,12 @@ pub const KIND: Kind = Kind {
 /// Reads the options.
 pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let errors = fields.cx().error_count();
-    let secure = fields.node("tls").is_some_and(|n| n.as_str() != Some("false"));
-    let login = Login::read(fields, if secure { 8883 } else { 1883 });
+    let mut mask = Mask::default();
+    let security = Security::from_start(fields, alpn::NONE);
+    let endpoint = Endpoint::read(fields, &mut mask, Some(if security.is_implicit() { 8883 } else { 1883 }));
+    let account = security.account(fields, &mut mask, endpoint.as_ref());
+    account.refuse_open(fields, "add `tls: true`, or `open_login: true` if that is meant");
+    let latency = Latency::read(fields);
     let version = fields.parse("version", "write `version: \"3.1.1\"` or `version: \"5\"`", |text| match text {
         "3.1.1" | "4" => Ok(Version::V4),
         "5" | "5.0" => Ok(Version::V5),
@@ -101,7 +118,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     });
     let client_id = fields.text("client_id");
     let (round_trip, retained) = (fields.text("round_trip"), fields.text("retained"));
-    for text in [&round_trip, &retained, &client_id].into_iter().flatten() {
+    for text in [&round_trip, &retained, &client_id, &account.user, &account.password].into_iter().flatten() {
         if text.value().len() > MAX_TEXT || text.value().contains('\0') {
             fields.error(text.span, Code::BadValue, "the text is too long or holds a NUL byte", "write a shorter one");
         }
@@ -125,17 +142,11 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         }
         own.finish();
     }
-    let mut login = login?;
     for text in [&client_id, &round_trip, &retained].into_iter().flatten() {
-        login.mask.add_text(text);
+        mask.add_text(text);
     }
-    if login.user.is_none() && login.password.is_some() {
+    if account.user.is_none() && account.password.is_some() {
         fields.missing("user", "the protocol has no password without a name");
-    }
-    for text in [login.user(), login.password()] {
-        if text.len() > MAX_TEXT {
-            fields.error(fields.head(), Code::BadValue, "`user` or `password` is too long", "write a shorter one");
-        }
     }
     if fields.cx().error_count() > errors {
         return None;
@@ -146,9 +157,11 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         (None, Some(topic)) => Task::Retained(own(topic)),
         (None, None) => Task::Ping,
     };
-    let (shown, at) = (login.shown.clone(), login.peer.host().to_owned());
-    let version = version.unwrap_or(Version::V4);
-    let probe = Mqtt { login, version, client_id: client_id.map(own), task, expect };
+    let endpoint = endpoint?;
+    let (shown, at) = (endpoint.shown.clone(), endpoint.peer.host().to_owned());
+    let (user, password) = (account.user.map(Text::secret), account.password.map(Text::secret));
+    let (version, client_id) = (version.unwrap_or(Version::V4), client_id.map(own));
+    let probe = Mqtt { endpoint, security, user, password, version, client_id, task, expect, latency, mask };
     Some(Probe::new("mqtt", shown, probe).at(&at))
 }
 
@@ -163,20 +176,22 @@ struct Seen {
 
 impl Collector for Mqtt {
     fn probe<'a>(&'a self, cx: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
-        Box::pin(async move {
-            let mut trace = Trace::start();
-            let mut seen = Seen::default();
-            let ended = timeout_at(cx.deadline, self.talk(cx, &mut trace, &mut seen)).await;
-            let ended = trace.settle(ended, cx.deadline).map(|()| self.judge(&seen));
-            let samples = self.samples(&seen);
-            self.login.conclude(trace, ended, self.expect.names().collect(), samples, &seen.said)
-        })
+        Box::pin(talk::run(self, cx))
     }
 }
 
 impl Mqtt {
+    fn connect<'a>(&'a self, client_id: &'a str) -> Out<'a> {
+        let password = self.password.as_ref().map_or("", |p| p.reveal());
+        Out::Connect { client_id, user: self.user.as_ref().map(|user| (user.reveal().as_str(), password)) }
+    }
+}
+
+impl Talk for Mqtt {
+    type Said = Seen;
+
     async fn talk(&self, cx: &ProbeCx, trace: &mut Trace, seen: &mut Seen) -> Result<(), Fault> {
-        let line = self.login.open(cx, trace).await?;
+        let line = Capped::new(self.security.open(&self.endpoint, cx, trace).await?, MAX_ANSWERS);
         trace.begin(phase::AUTH);
         let mut session = Session { line, version: self.version, buffer: BytesMut::new(), greeted: false };
         let name = format!("watchdog-{:016x}", fastrand::u64(..));
@@ -219,12 +234,7 @@ impl Mqtt {
         Ok(())
     }
 
-    fn connect<'a>(&'a self, client_id: &'a str) -> Out<'a> {
-        let user = self.login.user.as_ref().map(|_| (self.login.user(), self.login.password()));
-        Out::Connect { client_id, user }
-    }
-
-    fn judge(&self, seen: &Seen) -> (Judge, String) {
+    fn judge(&self, trace: &Trace, seen: &Seen) -> Outcome {
         let mut judge = Judge::default();
         let took = Short(seen.took.unwrap_or_default());
         let summary = match (&self.task, &seen.retained) {
@@ -237,10 +247,15 @@ impl Mqtt {
             (Task::Retained(_), Some(Some(text))) => format!("retained: {}", found(text)),
         };
         self.expect.judge(seen.retained.as_ref().and_then(Option::as_deref), &mut judge);
-        (judge, summary)
+        self.latency.judge(trace.elapsed(), &mut judge);
+        judge.outcome(summary)
     }
 
-    fn samples(&self, seen: &Seen) -> Vec<Sample> {
+    fn checks(&self) -> Vec<&str> {
+        self.expect.names().chain(self.latency.names()).collect()
+    }
+
+    fn samples(&self, _: &Trace, seen: &Seen, out: &mut Vec<Sample>) {
         let name = match self.task {
             Task::Ping => "probe_mqtt_ping_duration_seconds",
             Task::RoundTrip(_) => "probe_mqtt_round_trip_duration_seconds",
@@ -248,7 +263,19 @@ impl Mqtt {
         };
         let value = seen.retained.as_ref().and_then(|r| number(r.as_deref()?));
         let value = value.map(|n| Sample::new("probe_mqtt_value", n));
-        seen.took.map(|t| Sample::new(name, t.as_secs_f64())).into_iter().chain(value).collect()
+        out.extend(seen.took.map(|t| Sample::new(name, t.as_secs_f64())).into_iter().chain(value));
+    }
+
+    fn evidence(&self, seen: &Seen, items: &mut Items) {
+        items.extend(talk::words(seen.said.as_bytes()));
+    }
+
+    fn target(&self) -> String {
+        self.endpoint.peer.to_string()
+    }
+
+    fn mask(&self) -> &Mask {
+        &self.mask
     }
 }
 
@@ -280,7 +307,7 @@ enum Event {
 
 /// A connection, message by message.
 struct Session {
-    line: Line,
+    line: Capped<Stream>,
     version: Version,
     buffer: BytesMut,
     /// Whether the broker has answered the login.
@@ -305,13 +332,14 @@ impl Session {
     async fn retained(&mut self, topic: &str) -> Result<Option<String>, Fault> {
         self.send(&Out::Subscribe(topic)).await?;
         self.send(&Out::Ping).await?;
-        let mut answered = false;
+        // Since the broker has answered. Live messages do not put it off.
+        let mut last_call: Option<Instant> = None;
         loop {
-            let event = match answered {
-                false => self.receive().await?,
-                true => match timeout(RETAINED_GRACE, self.receive()).await {
-                    Ok(event) => event?,
-                    Err(_) => return Ok(None),
+            let event = match last_call {
+                None => self.receive().await?,
+                Some(end) => match timeout_at(end, self.receive()).await {
+                    Ok(event) if Instant::now() < end => event?,
+                    _ => return Ok(None),
                 },
             };
             match event {
@@ -319,7 +347,7 @@ impl Session {
                     return Ok(Some(String::from_utf8_lossy(&payload).into_owned()));
                 }
                 Event::NotSubscribed => return Err(Fault::target("auth", "the broker refuses the subscription")),
-                Event::Pong => answered = true,
+                Event::Pong => last_call = Some(Instant::now() + RETAINED_GRACE),
                 _ => {}
             }
         }
@@ -338,7 +366,7 @@ impl Session {
             self.line.write_all(&bytes).await?;
             self.line.flush().await
         };
-        send.await.map_err(|e| io_fault("sending", &e))
+        send.await.map_err(|e| stream_fault("sending", &e))
     }
 
     async fn receive(&mut self) -> Result<Event, Fault> {
@@ -367,7 +395,7 @@ impl Session {
             match self.line.read_buf(&mut self.buffer).await {
                 Ok(0) => return Err(Fault::target("connection_closed", "the broker closed the connection")),
                 Ok(_) => {}
-                Err(e) => return Err(io_fault("reading the answer", &e)),
+                Err(e) => return Err(stream_fault("reading the answer", &e)),
             }
         }
     }
@@ -489,7 +517,8 @@ mod tests {
 
     use super::*;
     use crate::base::outcome::Verdict;
-    use crate::collect::kinds::testing::{outcome, problems};
+    use crate::collect::kinds::testing::{build, outcome, problems};
+    use crate::collect::talk::testing::{Then, peer};
 
     async fn broker(says: &'static [u8]) -> (String, JoinSet<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -533,6 +562,42 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_broker_that_floods_is_cut_off() {
+        const ACCEPTED: &[u8] = b"\x20\x02\0\0";
+        const LIVE: &[u8] = b"\x30\x04\0\x01ax";
+        for (says, more) in [
+            (vec![&b""[..], ACCEPTED, LIVE], ""),
+            (vec![b"", ACCEPTED, LIVE], ", retained: a"),
+            (vec![b"", ACCEPTED, LIVE], ", round_trip: a"),
+        ] {
+            let (at, _tasks) = peer(says.into_iter().map(<[u8]>::to_vec).collect(), Then::Flood).await;
+            let got = outcome("mqtt", &format!("{{host: \"{at}\"{more}}}")).await;
+            assert_eq!((got.verdict, &*got.reason.as_ref().unwrap().class), (Verdict::Down, "too_much"), "{got:?}");
+        }
+    }
+
+    /// Takes the login, the subscription and the question for a sign of life, then sends live messages without end.
+    #[tokio::test]
+    async fn a_busy_topic_with_nothing_retained_is_told_as_such() {
+        const LIVE: &[u8] = b"\x30\x04\0\x01ax";
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let (mut s, _) = listener.accept().await.unwrap();
+            let mut told = [0; 1024];
+            let _ = s.read(&mut told).await;
+            let _ = s.write_all(b"\x20\x02\0\0\x90\x03\0\x01\0\xd0\0").await;
+            let mut ticks = tokio::time::interval(Duration::from_millis(20));
+            while s.write_all(LIVE).await.is_ok() {
+                ticks.tick().await;
+            }
+        });
+        let got = outcome("mqtt", &format!("{{host: \"{at}\", retained: a}}")).await;
+        assert_eq!(got.reason.unwrap().class, "retained");
+    }
+
     proptest::proptest! {
         #[test]
         fn nothing_that_a_broker_says_breaks_the_reader(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..80)) {
@@ -542,6 +607,18 @@ mod tests {
                 let _ = read4(&mut BytesMut::from(&one[..]));
                 let _ = read5(&mut BytesMut::from(&one[..]));
             }
+        }
+    }
+
+    #[test]
+    fn the_usual_port_is_that_of_what_is_spoken() {
+        for (tls, port) in
+            [("false", 1883), ("False", 1883), ("FALSE", 1883), ("true", 8883), ("{verify: false}", 8883)]
+        {
+            let (probe, problems) = build("mqtt", &format!("{{host: broker, tls: {tls}}}"));
+            assert!(problems.is_empty(), "{problems:?}");
+            let shown = format!("{:?}", probe.unwrap().collector);
+            assert!(shown.contains(&format!("port: {port}")), "{tls}: {shown}");
         }
     }
 

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
+use tokio::time::{Instant, timeout_at};
 
 use crate::base::BoxFuture;
 use crate::base::clock::Clock;
@@ -31,6 +32,8 @@ const ERA: f64 = 4_294_967_296.0;
 const UNSYNCHRONISED: u8 = 16;
 /// Packets that are not the answer are passed over, so many.
 const MAX_STRANGERS: usize = 16;
+/// How long an answer is waited for before another question is sent; doubled each time.
+const RESEND: Duration = Duration::from_secs(1);
 
 /// A checked `ntp` monitor.
 #[derive(Debug)]
@@ -95,7 +98,8 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         expect.offset = own.duration("offset_below", limits.clone()).map(|d| named(d, "offset"));
         expect.dispersion = own.duration("root_dispersion_below", limits.clone()).map(|d| named(d, "root dispersion"));
         let days = Duration::from_secs(1)..=Duration::from_secs(30 * 86_400);
-        expect.age = own.duration("reference_age_below", days).map(|d| named(d, "clock set within a time"));
+        expect.age =
+            own.duration("reference_age_below", days).map(|d| (d, format!("clock set less than {} ago", Exact(d))));
         if let Some(n) = own.integer("stratum", 1..=15).and_then(|n| u8::try_from(n).ok()) {
             expect.stratum = (n, format!("stratum at most {n}"));
         }
@@ -114,9 +118,16 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
 struct Answer {
     leap: u8,
     stratum: u8,
+    reference_id: [u8; 4],
+    /// Nothing when it refuses to tell the time.
+    told: Option<Told>,
+}
+
+/// The time as a server tells it.
+#[derive(Clone, Debug, PartialEq)]
+struct Told {
     root_delay: f64,
     root_dispersion: f64,
-    reference_id: [u8; 4],
     /// Seconds since 1970 at which its clock was last set; 0 when never.
     reference: f64,
     /// Seconds that its clock is ahead of ours.
@@ -136,24 +147,26 @@ impl Answer {
         let word = |at: usize| u32::from_be_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]]);
         let short = |at: usize| f64::from(word(at)) / 65_536.0;
         let time = |at: usize| seconds(word(at), word(at + 4), received);
-        let (arrived, left) = (time(32)?, time(40)?);
-        Some(Self {
-            leap: packet[0] >> 6,
-            stratum: packet[1],
-            // A delay is signed.
-            root_delay: f64::from(i32::from_be_bytes([packet[4], packet[5], packet[6], packet[7]])) / 65_536.0,
-            root_dispersion: short(8),
-            reference_id: [packet[12], packet[13], packet[14], packet[15]],
-            reference: time(16).unwrap_or(0.0),
-            // RFC 5905, section 8.
-            offset: ((arrived - sent) + (left - received)) / 2.0,
-            rtt: ((received - sent) - (left - arrived)).max(0.0),
-        })
-    }
-
-    /// Kiss-o'-death: four letters instead of a time (RFC 5905, section 7.4).
-    fn kiss(&self) -> Option<String> {
-        (self.stratum == 0).then(|| String::from_utf8_lossy(&self.reference_id).trim_end_matches('\0').to_owned())
+        let stratum = packet[1];
+        // Kiss-o'-death: four letters instead of a time (RFC 5905, section 7.4). What stands in its other fields
+        // means nothing.
+        let told = match stratum {
+            0 => None,
+            _ => {
+                let (arrived, left) = (time(32)?, time(40)?);
+                Some(Told {
+                    // A delay is signed.
+                    root_delay: f64::from(i32::from_be_bytes([packet[4], packet[5], packet[6], packet[7]])) / 65_536.0,
+                    root_dispersion: short(8),
+                    reference: time(16).unwrap_or(0.0),
+                    // RFC 5905, section 8.
+                    offset: ((arrived - sent) + (left - received)) / 2.0,
+                    rtt: ((received - sent) - (left - arrived)).max(0.0),
+                })
+            }
+        };
+        let reference_id = [packet[12], packet[13], packet[14], packet[15]];
+        Some(Self { leap: packet[0] >> 6, stratum, reference_id, told })
     }
 
     fn shown_reference(&self) -> String {
@@ -194,23 +207,36 @@ async fn ask(socket: &UdpSocket) -> Result<Answer, Fault> {
         }
         _ => Fault::io("asking for the time", e),
     };
-    // Random bytes stand for our time, which is nobody's business; the server sends them back.
-    let cookie = fastrand::u64(1..).to_be_bytes();
-    let mut question = [0; 48];
-    // Version 4, mode 3 (client).
-    question[0] = 4 << 3 | 3;
-    question[40..].copy_from_slice(&cookie);
-    let sent = clock.since_epoch();
-    socket.send(&question).await.map_err(|e| refused(&e))?;
-    for _ in 0..MAX_STRANGERS {
+    // Each question with what it holds and when it was sent: its answer may come after the next was sent.
+    let mut asked: Vec<([u8; 8], f64)> = Vec::new();
+    let (mut strangers, mut patience) = (0, RESEND);
+    loop {
+        // Random bytes stand for our time, which is nobody's business; the server sends them back.
+        let cookie = fastrand::u64(1..).to_be_bytes();
+        let mut question = [0; 48];
+        // Version 4, mode 3 (client).
+        question[0] = 4 << 3 | 3;
+        question[40..].copy_from_slice(&cookie);
+        asked.push((cookie, clock.since_epoch().as_secs_f64()));
+        socket.send(&question).await.map_err(|e| refused(&e))?;
+        let again = Instant::now() + patience;
         let mut packet = [0; 512];
-        let n = socket.recv(&mut packet).await.map_err(|e| refused(&e))?;
-        let received = clock.since_epoch();
-        if let Some(answer) = Answer::read(&packet[..n], cookie, sent.as_secs_f64(), received.as_secs_f64()) {
-            return Ok(answer);
+        // A datagram may be lost: that is no failure of the server.
+        while let Ok(heard) = timeout_at(again, socket.recv(&mut packet)).await {
+            let n = heard.map_err(|e| refused(&e))?;
+            let received = clock.since_epoch().as_secs_f64();
+            let mut answers = asked.iter().filter_map(|(c, sent)| Answer::read(&packet[..n], *c, *sent, received));
+            if let Some(answer) = answers.next() {
+                return Ok(answer);
+            }
+            strangers += 1;
+            if strangers == MAX_STRANGERS {
+                let message = "what comes back is no answer of NTP to our question";
+                return Err(Fault::target("protocol_error", message));
+            }
         }
+        patience *= 2;
     }
-    Err(Fault::target("protocol_error", "what comes back is no answer of NTP to our question"))
 }
 
 impl Talk for NtpProbe {
@@ -222,16 +248,16 @@ impl Talk for NtpProbe {
         trace.begin(phase::PROCESSING);
         let answer = ask(&socket).await?;
         trace.end();
-        let kiss = answer.kiss();
+        let refusal = answer.told.is_none().then(|| answer.shown_reference());
         said.answer = Some(answer);
-        match kiss {
+        match refusal {
             Some(word) => Err(Fault::target("kiss", format!("the server refuses to tell the time: {word}"))),
             None => Ok(()),
         }
     }
 
     fn judge(&self, trace: &Trace, said: &Said) -> Outcome {
-        let Some(answer) = &said.answer else {
+        let Some((answer, told)) = said.answer.as_ref().and_then(|a| Some((a, a.told.as_ref()?))) else {
             return Outcome::unknown("local_bug", "the probe ended without an answer");
         };
         let mut judge = Judge::default();
@@ -241,20 +267,20 @@ impl Talk for NtpProbe {
         let (most, name) = &self.expect.stratum;
         judge.hold("stratum", name, answer.stratum <= *most, answer.stratum.to_string());
         if let Some((limit, name)) = &self.expect.offset {
-            let seen = format!("{:+.6}s", answer.offset);
-            judge.hold("offset", name, answer.offset.abs() < limit.as_secs_f64(), seen);
+            let seen = format!("{:+.6}s", told.offset);
+            judge.hold("offset", name, told.offset.abs() < limit.as_secs_f64(), seen);
         }
         if let Some((limit, name)) = &self.expect.dispersion {
-            let seen = format!("{:.6}s", answer.root_dispersion);
-            judge.hold("root_dispersion", name, answer.root_dispersion < limit.as_secs_f64(), seen);
+            let seen = format!("{:.6}s", told.root_dispersion);
+            judge.hold("root_dispersion", name, told.root_dispersion < limit.as_secs_f64(), seen);
         }
         if let Some((limit, name)) = &self.expect.age {
-            let age = Clock::system().since_epoch().as_secs_f64() - answer.reference;
-            let seen = if answer.reference > 0.0 { format!("{age:.0}s ago") } else { "never".to_owned() };
-            judge.hold("reference_age", name, answer.reference > 0.0 && age < limit.as_secs_f64(), seen);
+            let age = Clock::system().since_epoch().as_secs_f64() - told.reference;
+            let seen = if told.reference > 0.0 { format!("{age:.0}s ago") } else { "never".to_owned() };
+            judge.hold("reference_age", name, told.reference > 0.0 && age < limit.as_secs_f64(), seen);
         }
         self.expect.latency.judge(trace.elapsed(), &mut judge);
-        judge.outcome(format!("stratum {}, offset {:+.6}s", answer.stratum, answer.offset))
+        judge.outcome(format!("stratum {}, offset {:+.6}s", answer.stratum, told.offset))
     }
 
     fn checks(&self) -> Vec<&str> {
@@ -266,14 +292,15 @@ impl Talk for NtpProbe {
 
     fn samples(&self, _: &Trace, said: &Said, out: &mut Vec<Sample>) {
         let Some(answer) = &said.answer else { return };
+        out.push(Sample::new("probe_ntp_stratum", f64::from(answer.stratum)));
+        out.push(Sample::new("probe_ntp_leap", f64::from(answer.leap)));
+        let Some(told) = &answer.told else { return };
         for (name, value) in [
-            ("probe_ntp_offset_seconds", answer.offset),
-            ("probe_ntp_rtt_seconds", answer.rtt),
-            ("probe_ntp_stratum", f64::from(answer.stratum)),
-            ("probe_ntp_leap", f64::from(answer.leap)),
-            ("probe_ntp_root_delay_seconds", answer.root_delay),
-            ("probe_ntp_root_dispersion_seconds", answer.root_dispersion),
-            ("probe_ntp_reference_timestamp_seconds", answer.reference),
+            ("probe_ntp_offset_seconds", told.offset),
+            ("probe_ntp_rtt_seconds", told.rtt),
+            ("probe_ntp_root_delay_seconds", told.root_delay),
+            ("probe_ntp_root_dispersion_seconds", told.root_dispersion),
+            ("probe_ntp_reference_timestamp_seconds", told.reference),
         ] {
             out.push(Sample::new(name, value));
         }
@@ -281,16 +308,13 @@ impl Talk for NtpProbe {
 
     fn evidence(&self, said: &Said, items: &mut Items) {
         if let Some(a) = &said.answer {
-            let text = format!(
-                "stratum {}, leap {}, reference {}\noffset {:+.6}s, on the way {:.6}s\nroot delay {:.6}s, root dispersion {:.6}s",
-                a.stratum,
-                a.leap,
-                a.shown_reference(),
-                a.offset,
-                a.rtt,
-                a.root_delay,
-                a.root_dispersion
-            );
+            let mut text = format!("stratum {}, leap {}, reference {}", a.stratum, a.leap, a.shown_reference());
+            if let Some(told) = &a.told {
+                text += &format!(
+                    "\noffset {:+.6}s, on the way {:.6}s\nroot delay {:.6}s, root dispersion {:.6}s",
+                    told.offset, told.rtt, told.root_delay, told.root_dispersion
+                );
+            }
             items.push(("answer".into(), text));
         }
     }
@@ -345,7 +369,6 @@ mod tests {
             (SERVER, 5, 0.0, "expect: {stratum: 4}", (Verdict::Down, "stratum")),
             (SERVER, 2, 0.0, "expect: {root_dispersion_below: 100ms}", (Verdict::Down, "root_dispersion")),
             (SERVER | 0xc0, 2, 0.0, "port: 0", (Verdict::Down, "unsynchronised")),
-            (SERVER, 0, 0.0, "port: 0", (Verdict::Down, "kiss")),
         ] {
             let (at, _tasks) = server(first, stratum, ahead).await;
             let more = more.replace("port: 0", "latency: {below: 1h}");
@@ -354,6 +377,56 @@ mod tests {
             let offset = got.samples.iter().find(|s| s.name == "probe_ntp_offset_seconds").unwrap().value;
             assert!((offset - ahead).abs() < 0.5, "{offset}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_tells_no_time_whatever_stands_in_its_fields() {
+        for stamped in [true, false] {
+            let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+            let at = socket.local_addr().unwrap();
+            let mut tasks = tokio::task::JoinSet::new();
+            tasks.spawn(async move {
+                let mut question = [0; 48];
+                while let Ok((_, from)) = socket.recv_from(&mut question).await {
+                    let mut answer = [0; 48];
+                    (answer[0], answer[1]) = (0xc0 | 4 << 3 | 4, 0);
+                    answer[12..16].copy_from_slice(b"RATE");
+                    answer[24..32].copy_from_slice(&question[40..]);
+                    answer[32..].fill(u8::from(stamped));
+                    let _ = socket.send_to(&answer, from).await;
+                }
+            });
+            let got = outcome("ntp", &format!("{{host: \"{at}\"}}")).await;
+            let reason = got.reason.unwrap();
+            assert_eq!((got.verdict, &*reason.class), (Verdict::Down, "kiss"), "{stamped}");
+            assert!(reason.message.ends_with(": RATE"), "{reason:?}");
+            let own = got.samples.iter().filter(|s| s.name.starts_with("probe_ntp"));
+            let own: Vec<(&str, f64)> = own.map(|s| (&*s.name, s.value)).collect();
+            assert_eq!(own, [("probe_ntp_stratum", 0.0), ("probe_ntp_leap", 3.0)], "{stamped}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lost_datagram_is_no_failure() {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let at = socket.local_addr().unwrap();
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(async move {
+            let mut question = [0; 48];
+            let mut lost = 1;
+            while let Ok((_, from)) = socket.recv_from(&mut question).await {
+                if lost > 0 {
+                    lost -= 1;
+                    continue;
+                }
+                let mut answer = [1; 48];
+                (answer[0], answer[1]) = (4 << 3 | 4, 2);
+                answer[24..32].copy_from_slice(&question[40..]);
+                let _ = socket.send_to(&answer, from).await;
+            }
+        });
+        let got = outcome("ntp", &format!("{{host: \"{at}\"}}")).await;
+        assert_eq!(got.verdict, Verdict::Up, "{got:?}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ::redis::{Cmd, Value};
 use tokio::io::AsyncWriteExt;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::base::BoxFuture;
 use crate::base::outcome::{Outcome, Sample};
@@ -16,13 +16,20 @@ use crate::base::probe::{Collector, ProbeCx};
 use crate::base::secret::Secret;
 use crate::base::units::Short;
 use crate::collect::fault::Fault;
-use crate::collect::judge::{Judge, found};
+use crate::collect::judge::{Judge, Latency, found};
 use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, TLS_ON_DEMAND};
-use crate::collect::login::{Line, Login, USER, io_fault};
+use crate::collect::mask::Mask;
+use crate::collect::replica::{ROLE, Replication, Role, Standing};
+use crate::collect::talk::capped::{Capped, MAX_ANSWERS, stream_fault};
+use crate::collect::talk::endpoint::Endpoint;
+use crate::collect::talk::security::{OPEN_LOGIN, Security, USER};
+use crate::collect::talk::wire::Stream;
+use crate::collect::talk::{self, Items, Talk};
+use crate::collect::tls::alpn;
 use crate::collect::trace::{Trace, phase};
 use crate::collect::value::{VALUE, ValueChecks};
 use crate::config::catalog::Probe;
-use crate::config::fields::Fields;
+use crate::config::fields::{Fields, Text};
 use crate::config::report::Code;
 
 /// Items of an answer that is a list which are shown.
@@ -31,18 +38,17 @@ const MAX_ITEMS: usize = 16;
 /// A checked `redis` monitor.
 #[derive(Debug)]
 struct Redis {
-    login: Login,
+    endpoint: Endpoint,
+    security: Security,
+    user: Option<Secret<String>>,
+    password: Option<Secret<String>>,
     database: i64,
     command: Vec<Secret<String>>,
     expect: ValueChecks,
-    role: Option<(Role, String)>,
+    replication: Replication,
     replicas: Option<(u64, String)>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    Master,
-    Replica,
+    latency: Latency,
+    mask: Mask,
 }
 
 /// The kind.
@@ -52,10 +58,11 @@ pub const KIND: Kind = Kind {
     operand: Some(Operand::One { path: "host", name: "HOST", help: "Server, `name` or `name:port`; port 6379." }),
     flags: &[
         USER,
+        OPEN_LOGIN,
+        ROLE,
         &[
             Flag::new("database", "database", Form::One("NUMBER"), "Database to select."),
             Flag::new("command", "command", Form::Many("WORD"), "Command whose answer is judged, word by word."),
-            Flag::new("role", "expect.role", Form::One("ROLE"), "`master` or `replica`."),
             Flag::new("replicas", "expect.replicas", Form::One("COUNT"), "Replicas that must be connected at least."),
         ],
         VALUE,
@@ -69,17 +76,18 @@ pub const KIND: Kind = Kind {
 /// Reads the options.
 pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let errors = fields.cx().error_count();
-    let login = Login::read(fields, 6379);
+    let mut mask = Mask::default();
+    let security = Security::from_start(fields, alpn::NONE);
+    let endpoint = Endpoint::read(fields, &mut mask, Some(6379));
+    let account = security.account(fields, &mut mask, endpoint.as_ref());
+    account.refuse_open(fields, "add `tls: true`, or `open_login: true` if that is meant");
+    let latency = Latency::read(fields);
     let database = fields.integer("database", 0..=65_535).unwrap_or(0);
     let command = fields.texts("command");
-    let (mut checks, mut role, mut replicas) = (ValueChecks::default(), None, None);
+    let (mut checks, mut replication, mut replicas) = (ValueChecks::default(), Replication::default(), None);
     if let Some(mut expect) = fields.nested_of("expect", "value") {
         checks = ValueChecks::read(&mut expect);
-        role = expect.parse("role", "write `role: master` or `role: replica`", |text| match text {
-            "master" => Ok((Role::Master, "role is master".to_owned())),
-            "replica" | "slave" => Ok((Role::Replica, "role is replica, in touch with its master".to_owned())),
-            other => Err(format!("`{other}` is no role")),
-        });
+        replication = Replication::read(&mut expect);
         replicas = expect
             .integer("replicas", 1..=1_000)
             .and_then(|n| u64::try_from(n).ok())
@@ -90,19 +98,32 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         }
         expect.finish();
     }
-    let mut login = login?;
-    if login.user.is_some() && login.password.is_none() {
+    if account.user.is_some() && account.password.is_none() {
         fields.missing("password", "add the user's password, e.g. `password: ${env:REDIS_PASSWORD}`");
     }
     command.iter().for_each(|word| {
-        login.mask.add_text(word);
+        mask.add_text(word);
     });
     if fields.cx().error_count() > errors {
         return None;
     }
-    let (shown, at) = (login.shown.clone(), login.peer.host().to_owned());
-    let command = command.into_iter().map(crate::config::fields::Text::secret).collect();
-    let probe = Redis { login, database, command, expect: checks, role, replicas };
+    let endpoint = endpoint?;
+    let (shown, at) = (endpoint.shown.clone(), endpoint.peer.host().to_owned());
+    let (user, password) = (account.user.map(Text::secret), account.password.map(Text::secret));
+    let command = command.into_iter().map(Text::secret).collect();
+    let probe = Redis {
+        endpoint,
+        security,
+        user,
+        password,
+        database,
+        command,
+        expect: checks,
+        replication,
+        replicas,
+        latency,
+        mask,
+    };
     Some(Probe::new("redis", shown, probe).at(&at))
 }
 
@@ -118,26 +139,21 @@ struct Seen {
 
 impl Collector for Redis {
     fn probe<'a>(&'a self, cx: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
-        Box::pin(async move {
-            let mut trace = Trace::start();
-            let mut seen = Seen::default();
-            let ended = timeout_at(cx.deadline, self.talk(cx, &mut trace, &mut seen)).await;
-            let ended = trace.settle(ended, cx.deadline).map(|()| self.judge(&seen));
-            let own = self.role.iter().map(|(_, n)| n).chain(self.replicas.iter().map(|(_, n)| n));
-            let names = self.expect.names().chain(own.map(String::as_str)).collect();
-            self.login.conclude(trace, ended, names, seen.samples(), &seen.said)
-        })
+        Box::pin(talk::run(self, cx))
     }
 }
 
-impl Redis {
+impl Talk for Redis {
+    type Said = Seen;
+
     async fn talk(&self, cx: &ProbeCx, trace: &mut Trace, seen: &mut Seen) -> Result<(), Fault> {
-        let mut line = self.login.open(cx, trace).await?;
+        let stream = self.security.open(&self.endpoint, cx, trace).await?;
+        let mut line = Capped::new(stream, MAX_ANSWERS);
         trace.begin(phase::AUTH);
-        if let Some(password) = &self.login.password {
+        if let Some(password) = &self.password {
             let mut auth = Cmd::new();
             auth.arg("AUTH");
-            if let Some(user) = &self.login.user {
+            if let Some(user) = &self.user {
                 auth.arg(user.reveal());
             }
             let reply = ask(&mut line, auth.arg(password.reveal())).await?;
@@ -154,6 +170,11 @@ impl Redis {
         if let Value::ServerError(e) = &reply {
             let class = if matches!(e.code(), "NOAUTH" | "NOPERM") { "auth" } else { "query" };
             accepted(class, "PING was refused", &reply, seen)?;
+        }
+        if text(&reply).as_deref() != Some("PONG") {
+            seen.said = text(&reply).unwrap_or_else(|| "nil".to_owned());
+            let message = format!("PING is answered by `{}`", found(&seen.said));
+            return Err(Fault::target("protocol_error", message));
         }
         if !self.command.is_empty() {
             let mut own = Cmd::new();
@@ -176,25 +197,13 @@ impl Redis {
         Ok(())
     }
 
-    fn judge(&self, seen: &Seen) -> (Judge, String) {
+    fn judge(&self, trace: &Trace, seen: &Seen) -> Outcome {
         let mut judge = Judge::default();
         let answer = seen.answer.as_ref().and_then(Option::as_deref);
         self.expect.judge(answer, &mut judge);
         let info = seen.info.as_ref();
-        let role = info.and_then(|i| i.get("role"));
-        if let Some((want, name)) = &self.role {
-            let link = info.and_then(|i| i.get("master_link_status"));
-            let ok = match want {
-                Role::Master => role == Some("master"),
-                Role::Replica => role == Some("slave") && link == Some("up"),
-            };
-            let seen = match (role, link) {
-                (None, _) => "the server does not say".to_owned(),
-                (Some("slave"), Some(link)) => format!("replica, link to its master {}", found(link)),
-                (Some(role), _) => found(role),
-            };
-            judge.hold("role", name, ok, seen);
-        }
+        let standing = info.map(Info::standing).unwrap_or_default();
+        self.replication.judge(&standing, &mut judge);
         if let Some((want, name)) = &self.replicas {
             let count = info.and_then(|i| i.number("connected_slaves"));
             let seen = count.map_or_else(|| "the server does not say".to_owned(), |n| n.to_string());
@@ -205,28 +214,51 @@ impl Redis {
         if let Some(version) = info.and_then(Info::version) {
             summary = format!("{} {}, {summary}", version.0, found(version.1));
         }
-        if let Some(role) = role {
-            summary += &format!(", {}", found(if role == "slave" { "replica" } else { role }));
+        // Sentinel has a word of its own.
+        let other = info.and_then(|i| i.get("role"));
+        if let Some(role) = standing.role.map(Role::word).or(other) {
+            summary += &format!(", {}", found(role));
         }
         if let Some(answer) = answer {
             summary += &format!(", answer {}", found(answer));
         }
-        (judge, summary)
+        self.latency.judge(trace.elapsed(), &mut judge);
+        judge.outcome(summary)
+    }
+
+    fn checks(&self) -> Vec<&str> {
+        let own = self.replication.names().chain(self.replicas.iter().map(|(_, n)| n.as_str()));
+        self.expect.names().chain(own).chain(self.latency.names()).collect()
+    }
+
+    fn samples(&self, _: &Trace, seen: &Seen, out: &mut Vec<Sample>) {
+        seen.samples(out);
+    }
+
+    fn evidence(&self, seen: &Seen, items: &mut Items) {
+        items.extend(talk::words(seen.said.as_bytes()));
+    }
+
+    fn target(&self) -> String {
+        self.endpoint.peer.to_string()
+    }
+
+    fn mask(&self) -> &Mask {
+        &self.mask
     }
 }
 
 /// Sends one command and takes its answer. An error of the server's is an answer.
-async fn ask(line: &mut Line, command: &Cmd) -> Result<Value, Fault> {
+async fn ask(line: &mut Capped<Stream>, command: &Cmd) -> Result<Value, Fault> {
     let send = async {
         line.write_all(&command.get_packed_command()).await?;
         line.flush().await
     };
-    send.await.map_err(|e| io_fault("sending", &e))?;
+    send.await.map_err(|e| stream_fault("sending", &e))?;
     // A decoder per answer: without pipelining there is nothing after it.
     let answer = ::redis::parse_redis_value_async(&mut Default::default(), line).await;
     answer.map_err(|e| {
-        let doing = "reading the answer";
-        if let Some(fault) = line.fault(doing) {
+        if let Some(fault) = line.failed() {
             return fault;
         }
         match e.is_connection_dropped() {
@@ -303,6 +335,16 @@ impl Info {
         self.get(key)?.parse().ok().filter(|n: &f64| n.is_finite())
     }
 
+    fn standing(&self) -> Standing {
+        let role = match self.get("role") {
+            Some("master") => Some(Role::Primary),
+            Some("slave") => Some(Role::Replica),
+            _ => None,
+        };
+        let link = self.get("master_link_status").filter(|link| *link != "up");
+        Standing { role, detached: link.map(|link| format!("link to its primary {}", found(link))), lag: None }
+    }
+
     /// The server's name and version: Valkey calls itself Redis for the sake of old clients.
     fn version(&self) -> Option<(&'static str, &str)> {
         match self.get("valkey_version") {
@@ -313,15 +355,14 @@ impl Info {
 }
 
 impl Seen {
-    fn samples(&self) -> Vec<Sample> {
-        let mut out = Vec::new();
+    fn samples(&self, out: &mut Vec<Sample>) {
         if let Some(ping) = self.ping {
             out.push(Sample::new("probe_redis_ping_duration_seconds", ping.as_secs_f64()));
         }
         if let Some(n) = self.answer.as_ref().and_then(|a| crate::collect::value::number(a.as_deref()?)) {
             out.push(Sample::new("probe_redis_value", n));
         }
-        let Some(info) = &self.info else { return out };
+        let Some(info) = &self.info else { return };
         let known = FACTS.iter().filter_map(|(key, name)| Some(Sample::new(name, info.number(key)?)));
         out.extend(known);
         for (key, name, good) in [
@@ -337,7 +378,6 @@ impl Seen {
             let sample = Sample::new("redis_instance_info", 1.0).label("role", found(role));
             out.push(sample.label("redis_version", found(version)));
         }
-        out
     }
 }
 
@@ -349,7 +389,7 @@ mod tests {
 
     use super::*;
     use crate::base::outcome::Verdict;
-    use crate::collect::kinds::testing::{outcome, problems};
+    use crate::collect::kinds::testing::{build, context, outcome, problems};
 
     /// A server that gives the next of `answers` to each thing it is told.
     async fn server(answers: &'static [&'static str]) -> (String, JoinSet<()>) {
@@ -375,17 +415,29 @@ mod tests {
             (&[""][..], "connection_closed"),
             (&["HTTP/1.1 400 Bad\r\n\r\n"], "protocol_error"),
             (&["$99999999999\r\nx"], "connection_closed"),
-            (&["*-5\r\n"], "connection_closed"),
+            (&["*-5\r\n"], "protocol_error"),
+            (&[":1\r\n"], "protocol_error"),
+            (&["$-1\r\n"], "protocol_error"),
             (&["-NOAUTH Authentication required.\r\n"], "auth"),
             (&["-LOADING Redis is loading\r\n"], "query"),
-            (&[":1\r\n", "-ERR unknown command\r\n"], "query"),
+            (&["+PONG\r\n", "-ERR unknown command\r\n"], "query"),
         ] {
             let (at, _tasks) = server(answers).await;
             let got = outcome("redis", &format!("{{host: \"{at}\", command: [X]}}")).await;
             assert_eq!(got.verdict, Verdict::Down, "{answers:?}");
-            let reason = got.reason.unwrap();
-            assert!(reason.class == class || answers[0].starts_with('*'), "{answers:?}: {reason:?}");
+            assert_eq!(got.reason.unwrap().class, class, "{answers:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_success_brings_its_evidence_when_asked() {
+        let (at, _tasks) = server(&["+PONG\r\n", ":7\r\n", "-NOPERM no\r\n"]).await;
+        let (probe, _) = build("redis", &format!("{{host: \"{at}\", command: [DBSIZE]}}"));
+        let cx = ProbeCx { show: true, ..context(Duration::from_secs(5)) };
+        let got = probe.unwrap().collector.probe(&cx).await;
+        assert_eq!(got.verdict, Verdict::Up, "{got:?}");
+        let items = got.evidence.unwrap().items;
+        assert!(items.iter().any(|(title, text)| title == "answer (1 bytes)" && text == "7"), "{items:?}");
     }
 
     #[tokio::test]
@@ -404,9 +456,9 @@ mod tests {
         let good = outcome("redis", &text).await;
         assert_eq!(good.verdict, Verdict::Up, "{good:?}");
         let (at, _tasks) = server(answers).await;
-        let text = format!("{{host: \"{at}\", password: pw, command: [X], expect: {{role: master}}}}");
+        let text = format!("{{host: \"{at}\", password: pw, command: [X], expect: {{role: primary}}}}");
         let bad = outcome("redis", &text).await;
-        assert_eq!(bad.reason.unwrap().message, "expected: role is master; found: the server does not say");
+        assert_eq!(bad.reason.unwrap().message, "expected: role is primary; found: the server does not say");
     }
 
     #[test]

@@ -13,14 +13,12 @@ use tokio::time::Instant;
 use crate::base::BoxFuture;
 use crate::base::outcome::{Outcome, Sample};
 use crate::base::probe::{Collector, ProbeCx};
-use crate::base::secret::Secret;
 use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, Latency, TextCheck, found};
 use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, TLS_ON_DEMAND};
-use crate::collect::login;
 use crate::collect::mask::Mask;
 use crate::collect::talk::endpoint::Endpoint;
-use crate::collect::talk::security::Security;
+use crate::collect::talk::security::{Credentials, OPEN_LOGIN, Security, USER};
 use crate::collect::talk::starttls::{Reply, reply};
 use crate::collect::talk::wire::{Heard, Wire};
 use crate::collect::talk::{self, Items, Talk};
@@ -39,7 +37,7 @@ struct SmtpProbe {
     endpoint: Endpoint,
     security: Security,
     hello: String,
-    credentials: Option<(Secret<String>, Secret<String>)>,
+    credentials: Option<Credentials>,
     /// Sender and recipient of the mail that is not sent.
     envelope: Option<(String, String)>,
     banner: Vec<TextCheck>,
@@ -62,7 +60,8 @@ pub const KIND: Kind = Kind {
             Flag::new("to", "to", Form::One("ADDRESS"), "Recipient that the server must accept.").needs("from"),
             Flag::new("expect-extension", "expect.extensions", Form::Many("NAME"), "Extension that must be offered."),
         ],
-        login::USER,
+        USER,
+        OPEN_LOGIN,
         TLS_ON_DEMAND,
         ROUTE,
         LATENCY,
@@ -78,9 +77,10 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let usual = if security.is_implicit() { 465 } else { 25 };
     let endpoint = Endpoint::read(fields, &mut mask, Some(usual));
     let hello = fields.parse("hello", "write a host name", |t| word(t).map(str::to_owned));
-    let credentials = security.credentials(fields, &mut mask);
+    let credentials = security.credentials(fields, &mut mask, endpoint.as_ref());
     if let Some((user, password)) = &credentials {
         // A server may say back what it was sent.
+        mask.add(&STANDARD.encode(user.reveal()));
         mask.add(&STANDARD.encode(password.reveal()));
         mask.add(&STANDARD.encode(format!("\0{}\0{}", user.reveal(), password.reveal())));
     }
@@ -228,7 +228,7 @@ impl Talk for SmtpProbe {
     type Said = Said;
 
     async fn talk(&self, cx: &ProbeCx, trace: &mut Trace, said: &mut Said) -> Result<(), Fault> {
-        let stream = self.endpoint.open(cx, trace).await?;
+        let stream = self.security.open(&self.endpoint, cx, trace).await?;
         let host = self.endpoint.peer.host();
         let mut notes = Notes {
             banner: &mut said.banner,
@@ -236,8 +236,7 @@ impl Talk for SmtpProbe {
             code: &mut said.code,
             parts: &mut said.parts,
         };
-        let tls = self.security.implicit().map(|tls| (tls, host));
-        let mut wire = Wire::open(stream, tls, cx.now, trace, &mut said.heard).await?;
+        let mut wire = Wire::new(stream, &mut said.heard);
         trace.begin(phase::PROCESSING);
         let since = Instant::now();
         let greeting = notes.reply(&mut wire, "greeting", &[220], "answer").await?;
@@ -331,7 +330,38 @@ impl Talk for SmtpProbe {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::collect::kinds::testing::problems;
+    use crate::base::outcome::Verdict;
+    use crate::collect::kinds::testing::{outcome, problems};
+    use crate::collect::talk::testing::{Then, peer};
+
+    #[tokio::test]
+    async fn hostile_servers_are_cut_off() {
+        const HELLO: &[u8] = b"220 mail\r\n";
+        const OFFERS: &[u8] = b"250-mail\r\n250-AUTH PLAIN\r\n250 STARTTLS\r\n";
+        for (says, then, more, class) in [
+            (vec![&b""[..]], Then::Close, "", "connection_closed"),
+            (vec![b"SSH-2.0-x\r\n"], Then::Close, "", "protocol_error"),
+            (vec![b"421 busy\r\n"], Then::Close, "", "answer"),
+            (vec![b"220-on and on\r\n"], Then::Flood, "", "protocol_error"),
+            (vec![b"x"], Then::Flood, "", "too_much"),
+            (vec![HELLO, b"250-on and on\r\n"], Then::Flood, "", "protocol_error"),
+            (vec![HELLO, b"x"], Then::Flood, "", "too_much"),
+            (vec![HELLO, b"421 bored\r\n"], Then::Close, "", "answer"),
+            (vec![HELLO, OFFERS, b"535 not you\r\n"], Then::Close, ", user: u, password: pass", "auth"),
+            (vec![HELLO, OFFERS, b"421 bored\r\n"], Then::Close, ", starttls: true", "starttls"),
+            (
+                vec![HELLO, OFFERS, b"220 go\r\n250 AUTH PLAIN\r\n"],
+                Then::Close,
+                ", starttls: true",
+                "starttls_injection",
+            ),
+        ] {
+            let shown = format!("{:?}, {then:?}", says.iter().map(|s| String::from_utf8_lossy(s)).collect::<Vec<_>>());
+            let (at, _tasks) = peer(says.into_iter().map(<[u8]>::to_vec).collect(), then).await;
+            let got = outcome("smtp", &format!("{{host: \"{at}\"{more}}}")).await;
+            assert_eq!((got.verdict, &*got.reason.as_ref().unwrap().class), (Verdict::Down, class), "{shown}: {got:?}");
+        }
+    }
 
     #[test]
     fn what_would_end_a_command_is_no_address() {

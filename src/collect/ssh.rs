@@ -6,8 +6,10 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use russh::client::{self, AuthResult, Handle};
-use russh::keys::{HashAlg, PrivateKeyWithHashAlg, PublicKeyOrCertificate, decode_secret_key};
+use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate, decode_secret_key};
 use russh::{ChannelMsg, Error};
 
 use crate::base::BoxFuture;
@@ -17,10 +19,11 @@ use crate::base::secret::Secret;
 use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, Latency, TextCheck, found};
 use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE};
-use crate::collect::login;
 use crate::collect::mask::Mask;
+use crate::collect::talk::capped::{Capped, stream_fault};
 use crate::collect::talk::endpoint::Endpoint;
 use crate::collect::talk::linger::{Leash, leash};
+use crate::collect::talk::security::USER;
 use crate::collect::talk::wire::closed;
 use crate::collect::talk::{self, Items, Talk};
 use crate::collect::tls::fresh::read_file;
@@ -28,6 +31,7 @@ use crate::collect::trace::{Trace, phase};
 use crate::config::catalog::Probe;
 use crate::config::fields::{Fields, Text};
 use crate::config::report::Code;
+use crate::config::yaml::Span;
 
 /// Bytes that one connection may hear: the handshake takes some 4 KiB, the rest is the command's.
 const MAX_READ: usize = 256 * 1024;
@@ -51,6 +55,8 @@ struct SshProbe {
 struct Login {
     user: Secret<String>,
     proof: Proof,
+    /// Where the password stands that the server gets to see.
+    tells: Option<Span>,
 }
 
 /// What proves who we are.
@@ -84,7 +90,7 @@ pub const KIND: Kind = Kind {
             Flag::new("expect-matches", "expect.matches", Form::Many("REGEX"), "Expression that it must match."),
             Flag::new("expect-exit", "expect.exit", Form::One("CODE"), "Its exit code, 0 unless said otherwise."),
         ],
-        login::USER,
+        USER,
         ROUTE,
         LATENCY,
     ],
@@ -98,6 +104,13 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let endpoint = Endpoint::read(fields, &mut mask, Some(22));
     let fingerprints = read_fingerprints(fields);
     let login = read_login(fields, &mut mask);
+    if let (Some(at), true, Some(endpoint)) = (login.as_ref().and_then(|l| l.tells), fingerprints.is_empty(), &endpoint)
+        && !endpoint.is_loopback()
+    {
+        let message = "the password goes to whatever server answers";
+        let hint = "add `fingerprint: SHA256:…`, as `ssh-keygen -lf` shows it, or log in with `key_file`";
+        fields.cx().warn(at, Code::Suspicious, message, hint);
+    }
     let command = fields.text("command");
     if let Some(command) = &command {
         mask.add_text(command);
@@ -164,6 +177,7 @@ fn read_login(fields: &mut Fields<'_>, mask: &mut Mask) -> Option<Login> {
         let message = format!("`key_file` is `{}`, which is not an absolute path", key.shown());
         fields.error(key.span, Code::BadValue, message, "begin it with `/`: services start in another directory");
     }
+    let tells = password.as_ref().map(|t| t.span);
     let at = user.as_ref().or(password.as_ref()).or(key.as_ref()).map(|t| t.span)?;
     let proof = match (password, key) {
         (Some(_), Some(_)) => {
@@ -175,7 +189,7 @@ fn read_login(fields: &mut Fields<'_>, mask: &mut Mask) -> Option<Login> {
         (None, None) => None,
     };
     match (user, proof) {
-        (Some(user), Some(proof)) => Some(Login { user: user.secret(), proof }),
+        (Some(user), Some(proof)) => Some(Login { user: user.secret(), proof, tells }),
         _ => {
             let message = "a login needs `user`, and `password` or `key_file`";
             fields.error(at, Code::MissingKey, message, "add what is missing");
@@ -222,8 +236,7 @@ impl Collector for SshProbe {
 
 fn fault(err: &Error) -> Fault {
     match err {
-        Error::IO(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => closed(),
-        Error::IO(e) => Fault::io("speaking SSH", e),
+        Error::IO(e) => stream_fault("speaking SSH", e),
         Error::Disconnect | Error::HUP | Error::SendError | Error::RecvError => closed(),
         Error::NoCommonAlgo { kind, theirs, .. } => {
             let message = format!("no {kind:?} in common; the server has {}", found(&theirs.join(", ")));
@@ -250,12 +263,15 @@ impl SshProbe {
             }
             Proof::Key(path) => {
                 let key = load_key(path).await?;
-                let hash = session.best_supported_rsa_hash().await.map_err(|e| fault(&e))?.flatten();
-                let key = PrivateKeyWithHashAlg::new(Arc::new(key), hash);
+                let key = PrivateKeyWithHashAlg::new(Arc::new(key), None);
                 session.authenticate_publickey(login.user.reveal(), key).await.map_err(|e| fault(&e))?
             }
         };
         if let AuthResult::Failure { remaining_methods, .. } = result {
+            // The crate's word for a connection that ended meanwhile.
+            if remaining_methods.is_empty() {
+                return Err(Fault::target("connection_closed", "the server closed the connection during the login"));
+            }
             let ways: Vec<String> = remaining_methods.iter().map(|m| <&str>::from(m).to_owned()).collect();
             let message = format!("the server refuses the login; it takes {}", found(&ways.join(", ")));
             return Err(Fault::target("auth", message));
@@ -283,15 +299,42 @@ impl SshProbe {
     }
 }
 
-async fn load_key(path: &std::path::Path) -> Result<russh::keys::PrivateKey, Fault> {
+/// Reads a private key with which this build can log in.
+fn read_key(text: &str) -> Result<PrivateKey, &'static str> {
+    const RSA: &str = "an RSA key, with which this build cannot log in; make one of Ed25519 or ECDSA";
+    match decode_secret_key(text, None) {
+        Ok(key) if key.is_encrypted() => Err("a private key with a passphrase"),
+        Ok(key) => match key.algorithm() {
+            Algorithm::Ed25519 | Algorithm::Ecdsa { .. } => Ok(key),
+            Algorithm::Rsa { .. } => Err(RSA),
+            _ => Err("a private key that is neither of Ed25519 nor of ECDSA"),
+        },
+        Err(_) if is_rsa(text) => Err(RSA),
+        // What a parser says about a private key may quote it.
+        Err(_) => Err("not a private key, or one with a passphrase"),
+    }
+}
+
+/// Whether a file in OpenSSL's forms, PKCS #1 or PKCS #8, holds an RSA key.
+fn is_rsa(text: &str) -> bool {
+    /// 1.2.840.113549.1.1.1, `rsaEncryption`, as it stands in PKCS #8.
+    const RSA_ENCRYPTION: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
+    if text.contains("-----BEGIN RSA PRIVATE KEY-----") {
+        return true;
+    }
+    let body: String = text.lines().map(str::trim).filter(|l| !l.starts_with("-----")).collect();
+    let bytes = STANDARD.decode(body).unwrap_or_default();
+    bytes.windows(RSA_ENCRYPTION.len()).any(|w| w == RSA_ENCRYPTION)
+}
+
+async fn load_key(path: &std::path::Path) -> Result<PrivateKey, Fault> {
     const CLASS: &str = "local_identity";
     let path = path.to_owned();
     let read = tokio::task::spawn_blocking(move || {
         let refuse = |why: &str| Fault::local(CLASS, format!("`{}`: {why}", path.display()));
         let bytes = read_file(&path, MAX_KEY, CLASS)?;
         let text = String::from_utf8(bytes).map_err(|_| refuse("not a private key"))?;
-        // What a parser says about a private key may quote it.
-        decode_secret_key(&text, None).map_err(|_| refuse("not a private key, or one with a passphrase"))
+        read_key(&text).map_err(refuse)
     });
     read.await.map_err(|e| Fault::local(CLASS, format!("reading the key failed: {e}")))?
 }
@@ -301,7 +344,7 @@ impl Talk for SshProbe {
 
     async fn talk(&self, cx: &ProbeCx, trace: &mut Trace, said: &mut Said) -> Result<(), Fault> {
         let stream = self.endpoint.open(cx, trace).await?;
-        let (leash, stream): (Leash, _) = leash(stream, MAX_READ);
+        let (leash, stream): (Leash, _) = leash(Capped::new(stream, MAX_READ));
         trace.begin(phase::PROCESSING);
         let seen = Arc::<Mutex<Option<String>>>::default();
         let look = Look { wanted: self.fingerprints.clone(), seen: Arc::clone(&seen) };
@@ -318,13 +361,15 @@ impl Talk for SshProbe {
                     format!("the server's host key is {key}, which is not expected"),
                 ));
             }
-            Err(_) if said.banner.is_none() => {
+            Err(e) => {
                 let first = leash.first();
-                let what =
-                    if first.is_empty() { "nothing".to_owned() } else { found(&String::from_utf8_lossy(&first)) };
+                let is_connection = matches!(e, Error::IO(_)) || first.is_empty();
+                if is_connection || said.banner.is_some() {
+                    return Err(fault(&e));
+                }
+                let what = found(&String::from_utf8_lossy(&first));
                 return Err(Fault::target("protocol_error", format!("the peer does not speak SSH; it says: {what}")));
             }
-            Err(e) => return Err(fault(&e)),
         };
         self.converse(&mut session, said).await?;
         trace.end();
@@ -411,11 +456,12 @@ mod tests {
 
     use crate::base::outcome::Verdict;
     use crate::collect::kinds::testing::{outcome, problems};
+    use crate::collect::talk::testing::{Then, peer};
 
     #[tokio::test]
     async fn what_is_no_ssh_is_down() {
         for (says, want) in [
-            (&b""[..], "protocol_error"),
+            (&b""[..], "connection_closed"),
             (b"220 mail\r\n", "protocol_error"),
             (b"SSH-2.0-x\r\n", "connection_closed"),
             (b"SSH-2.0-x\r\n\xff\xff\xff\xff\xff\xff\xff\xff", "protocol_error"),
@@ -435,6 +481,38 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn hostile_servers_are_cut_off() {
+        for (says, then, class) in [
+            (&b"hello there\r\n"[..], Then::Flood, "protocol_error"),
+            (b"x", Then::Flood, "protocol_error"),
+            (b"SSH-2.0-x\r\n\x80\0\0\0\x04", Then::Close, "protocol_error"),
+            (b"SSH-2.0-x\r\n\x7f\xff\xff\xff\x04", Then::Flood, "protocol_error"),
+        ] {
+            let (at, _tasks) = peer(vec![says.to_vec()], then).await;
+            let got = outcome("ssh", &format!("{{host: \"{at}\"}}")).await;
+            assert_eq!(
+                (got.verdict, &*got.reason.as_ref().unwrap().class),
+                (Verdict::Down, class),
+                "{says:?}: {got:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reset_before_the_first_line_is_told_as_one() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            // Without lingering, what is closed is reset.
+            socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+        });
+        let got = outcome("ssh", &format!("{{host: \"{at}\"}}")).await;
+        assert_eq!((got.verdict, &*got.reason.unwrap().class), (Verdict::Down, "connection_reset"));
+    }
+
     #[test]
     fn logins_are_checked() {
         #[track_caller]
@@ -447,5 +525,9 @@ mod tests {
         check("{host: a, user: u, key_file: k}", "not an absolute path");
         check("{host: a, command: id}", "whoever logs in");
         check("{host: a, fingerprint: abc}", "not a fingerprint");
+        check("{host: a, user: u, password: pass}", "whatever server answers");
+        assert!(problems("ssh", "{host: localhost, user: u, password: pass}").is_empty());
+        let key = "SHA256:uNiVztksCsDhcc0u9e8BrTrXVVY0y9QT3GKRGzPBBGM";
+        assert!(problems("ssh", &format!("{{host: a, user: u, password: pass, fingerprint: \"{key}\"}}")).is_empty());
     }
 }

@@ -83,7 +83,7 @@ impl Route {
     }
 
     /// The address that is dialled whatever the name says.
-    pub(super) fn pinned(&self, port: u16) -> Option<SocketAddr> {
+    pub fn pinned(&self, port: u16) -> Option<SocketAddr> {
         self.pinned.map(|p| SocketAddr::new(p.ip, p.port.unwrap_or(port)))
     }
 

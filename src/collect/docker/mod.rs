@@ -233,7 +233,7 @@ impl Collector for Docker {
                 trace.network_samples(&mut outcome.samples);
             }
             outcome.samples.extend(samples(&seen));
-            if outcome.verdict != Verdict::Up {
+            if outcome.verdict != Verdict::Up || cx.show {
                 outcome.evidence = Some(self.evidence(&trace, &seen));
             }
             outcome.phases = trace.take_phases();
@@ -466,6 +466,10 @@ mod tests {
             let got = outcome("docker", &format!("{{host: '{at}', stats: true, expect: {expect}}}")).await;
             assert_eq!(got.reason.as_ref().map_or("", |r| &r.class), want, "{expect}: {got:?}");
         }
+        // A success brings what it saw when somebody may want to compare a failure with it.
+        let cx = crate::base::probe::ProbeCx { show: true, ..context(Duration::from_secs(5)) };
+        let shown = build("docker", &format!("{{host: '{at}'}}")).0.unwrap().collector.probe(&cx).await;
+        assert!(shown.evidence.unwrap().items.iter().any(|(title, _)| title == "containers"));
         let got = outcome("docker", &format!("{{host: '{at}', stats: true}}")).await;
         assert_eq!(got.summary, "3 containers, 2 running");
         let value = |name: &str| got.samples.iter().find(|s| s.name == name).unwrap_or_else(|| panic!("{name}")).value;

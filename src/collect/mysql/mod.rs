@@ -1,26 +1,30 @@
 //! `type: mysql`: logs in to a MySQL or MariaDB server, asks a query, and what the server says of itself.
 
-pub mod wire;
+pub mod protocol;
 
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::base::BoxFuture;
 use crate::base::outcome::{Outcome, Sample};
 use crate::base::probe::{Collector, ProbeCx};
-use crate::base::secret::Secret;
-use crate::base::units::{Exact, Short};
 use crate::collect::fault::Fault;
-use crate::collect::judge::{Judge, found};
-use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, TLS_ON_DEMAND};
-use crate::collect::login::{Line, Login, USER};
-use crate::collect::mysql::wire::{Account, Failed, Greeting, Refusal, Wire};
+use crate::collect::judge::found;
+use crate::collect::kind::{Kind, LATENCY, Operand, ROUTE, TLS_ON_DEMAND};
+use crate::collect::mask::Mask;
+use crate::collect::mysql::protocol::{Account, Connection, Failed, Greeting};
+use crate::collect::replica::{LAG, ROLE, Role, Standing};
+use crate::collect::sql::{Answer, Asked, Dialect, QUERY, Sql};
+use crate::collect::talk::capped::{Capped, MAX_ANSWERS};
+use crate::collect::talk::security::{OPEN_LOGIN, USER};
+use crate::collect::talk::starttls::{mysql_greeting, mysql_request};
+use crate::collect::talk::wire::{Heard, Stream, Wire};
+use crate::collect::talk::{self, Items, Talk};
 use crate::collect::trace::{Trace, phase};
-use crate::collect::value::{ROWS, RowChecks, VALUE, ValueChecks, number};
+use crate::collect::value::{ROWS, VALUE, number};
 use crate::config::catalog::Probe;
-use crate::config::fields::{Fields, Text};
-use crate::config::report::Code;
+use crate::config::fields::Fields;
 
 /// `SHOW GLOBAL STATUS` and `SHOW GLOBAL VARIABLES`, with mysqld_exporter's names.
 const FACTS: [(&str, &str); 10] = [
@@ -36,166 +40,132 @@ const FACTS: [(&str, &str); 10] = [
     ("read_only", "mysql_global_variables_read_only"),
 ];
 
+/// Channels of replication that have series.
+const MAX_CHANNELS: usize = 64;
+
+const DIALECT: Dialect = Dialect {
+    port: 3306,
+    lag_unit: Duration::from_secs(1),
+    duration: "probe_mysql_query_duration_seconds",
+    rows: "probe_mysql_rows",
+    value: "probe_mysql_value",
+};
+
 /// A checked `mysql` monitor.
 #[derive(Debug)]
-struct Mysql {
-    login: Login,
-    database: Option<String>,
-    query: Option<Secret<String>>,
-    value: ValueChecks,
-    rows: RowChecks,
-    replica: Option<&'static str>,
-    lag: Option<(Duration, String)>,
-}
+struct Mysql(Sql);
 
 /// The kind.
 pub const KIND: Kind = Kind {
     name: "mysql",
     about: "One login to a MySQL or MariaDB server, and one query.",
     operand: Some(Operand::One { path: "host", name: "HOST", help: "Server, `name` or `name:port`; port 3306." }),
-    flags: &[
-        USER,
-        &[
-            Flag::new("database", "database", Form::One("NAME"), "Database to be in."),
-            Flag::new("query", "query", Form::One("SQL"), "Query whose first value is judged."),
-            Flag::new("replica", "expect.replica", Form::Switch("true"), "The server must be a replica that runs."),
-            Flag::new("lag-below", "expect.lag_below", Form::One("DURATION"), "How far a replica may be behind."),
-        ],
-        VALUE,
-        ROWS,
-        TLS_ON_DEMAND,
-        ROUTE,
-        LATENCY,
-    ],
+    flags: &[USER, OPEN_LOGIN, QUERY, ROLE, LAG, VALUE, ROWS, TLS_ON_DEMAND, ROUTE, LATENCY],
     read,
 };
 
 /// Reads the options.
 pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
-    let errors = fields.cx().error_count();
-    let login = Login::read(fields, 3306);
-    if fields.node("user").is_none() {
-        fields.missing("user", "write the name to log in with: `user: monitoring`");
-    }
-    let database = fields.text("database");
-    let query = fields.text("query");
-    let (mut value, mut rows, mut replica, mut lag) = (ValueChecks::default(), RowChecks::default(), None, None);
-    if let Some(mut expect) = fields.nested_of("expect", "value") {
-        value = ValueChecks::read(&mut expect);
-        rows = RowChecks::read(&mut expect);
-        replica = expect.bool("replica").filter(|wanted| *wanted).map(|_| "replication runs");
-        let limits = Duration::from_secs(1)..=Duration::from_secs(30 * 86_400);
-        lag = expect.duration("lag_below", limits).map(|d| (d, format!("replication lag below {}", Exact(d))));
-        if query.is_none() && !(value.is_empty() && rows.is_empty()) {
-            let message = "`value` and `rows` judge the answer to `query`, and there is none";
-            expect.error(expect.head(), Code::Conflict, message, "add e.g. `query: SELECT count(*) FROM orders`");
-        }
-        expect.finish();
-    }
-    let mut login = login?;
-    for text in [&database, &query].into_iter().flatten() {
-        login.mask.add_text(text);
-    }
-    if fields.cx().error_count() > errors {
-        return None;
-    }
-    let (shown, at) = (login.shown.clone(), login.peer.host().to_owned());
-    let database = database.map(|t| t.value().to_owned());
-    let probe = Mysql { login, database, query: query.map(Text::secret), value, rows, replica, lag };
-    Some(Probe::new("mysql", shown, probe).at(&at))
+    let sql = Sql::read(fields, &DIALECT)?;
+    let (shown, at) = (sql.endpoint.shown.clone(), sql.endpoint.peer.host().to_owned());
+    Some(Probe::new("mysql", shown, Mysql(sql)).at(&at))
 }
 
 /// What one probe learnt.
 #[derive(Debug, Default)]
 struct Seen {
-    version: Option<String>,
-    /// The first value and the number of rows.
-    answer: Option<(Option<String>, u64)>,
-    took: Option<Duration>,
+    asked: Asked,
     facts: Vec<(&'static str, f64)>,
-    replication: Option<Replication>,
-    said: String,
+    /// Nothing when the account may not ask.
+    channels: Option<Vec<Channel>>,
 }
 
-/// What a replica says of itself.
+/// What a replica says of one of its sources.
 #[derive(Debug, Default)]
-struct Replication {
+struct Channel {
+    /// Empty for the only one, unless somebody gave it a name.
+    name: String,
     io: String,
     sql: String,
     behind: Option<f64>,
 }
 
+impl Channel {
+    fn runs(&self) -> bool {
+        self.io == "Yes" && self.sql == "Yes"
+    }
+
+    fn told(&self) -> String {
+        let name = if self.name.is_empty() { String::new() } else { format!("`{}`: ", found(&self.name)) };
+        format!("{name}IO thread {}, SQL thread {}", found(&self.io), found(&self.sql))
+    }
+}
+
 impl Collector for Mysql {
     fn probe<'a>(&'a self, cx: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
-        Box::pin(async move {
-            let mut trace = Trace::start();
-            let mut seen = Seen::default();
-            let ended = timeout_at(cx.deadline, Box::pin(self.talk(cx, &mut trace, &mut seen))).await;
-            let ended = trace.settle(ended, cx.deadline).map(|()| self.judge(&seen));
-            let own = self.replica.iter().copied().chain(self.lag.iter().map(|(_, n)| n.as_str()));
-            let names = self.value.names().chain(self.rows.names()).chain(own).collect();
-            self.login.conclude(trace, ended, names, seen.samples(), &seen.said)
-        })
+        Box::pin(talk::run(self, cx))
     }
 }
 
 impl Mysql {
-    async fn talk(&self, cx: &ProbeCx, trace: &mut Trace, seen: &mut Seen) -> Result<(), Fault> {
-        let stream = self.login.dial(cx, trace).await?;
+    async fn converse(&self, cx: &ProbeCx, trace: &mut Trace, seen: &mut Seen) -> Result<(), Fault> {
+        let (sql, mut heard) = (&self.0, Heard::default());
+        let stream = sql.endpoint.open(cx, trace).await?;
         trace.begin(phase::AUTH);
-        let (wire, greeting) = Wire::greet(stream).await?;
-        let greeting: Greeting = greeting.map_err(|r| refused(&r, "connecting", seen))?;
-        seen.version = Some(greeting.version.clone());
-        let mut wire = match &self.login.tls {
-            None => wire.over(Line::plain),
-            Some(_) if !greeting.speaks_tls() => {
-                trace.begin(phase::TLS);
-                return Err(Fault::target("tls_refused", "the server does not speak TLS"));
-            }
-            Some(_) => {
-                let stream = wire.ask_tls().await?;
-                Wire::resumed(self.login.secure(stream, cx, trace).await?)
-            }
+        let mut wire = Wire::new(Stream::Plain(stream), &mut heard);
+        let hello = mysql_greeting(&mut wire).await?;
+        let greeting = Greeting::read(&hello).map_err(|f| failed(f, "connecting", &mut seen.asked))?;
+        seen.asked.version = Some(greeting.version.clone());
+        if let Some(tls) = sql.security.starttls() {
+            trace.begin(phase::TLS);
+            mysql_request(&mut wire, &hello).await?;
+            wire.encrypt(tls, sql.endpoint.peer.host(), cx.now, trace).await?;
+        }
+        trace.begin(phase::AUTH);
+        let who = Account {
+            user: sql.user(),
+            password: sql.password(),
+            database: sql.database.as_deref(),
+            secure: wire.is_tls(),
+            tells: sql.tells,
         };
-        trace.begin(phase::AUTH);
-        let who =
-            Account { user: self.login.user(), password: self.login.password(), database: self.database.as_deref() };
-        wire.log_in(&greeting, who, self.login.tls.is_some()).await.map_err(|f| failed(f, "logging in", seen))?;
+        let mut connection = Connection::new(Capped::new(wire.into_stream(), MAX_ANSWERS), who.secure);
+        connection.log_in(&greeting, who).await.map_err(|f| failed(f, "logging in", &mut seen.asked))?;
         trace.begin(phase::QUERY);
-        if let Some(query) = &self.query {
+        if let Some(query) = &sql.query {
             // A probe that is given up must leave no query running there. Servers too old to know say no.
             let left = cx.remaining().as_secs_f64().max(0.001);
             let limit = match greeting.version.contains("MariaDB") {
                 true => format!("SET SESSION max_statement_time = {left:.3}"),
                 false => format!("SET SESSION max_execution_time = {:.0}", left * 1000.0),
             };
-            optional(wire.query(&limit, |_, _| {}).await)?;
+            optional(connection.query(&limit, |_, _| {}).await)?;
             let (mut first, mut started) = (None, false);
-            let asked = Instant::now();
-            let rows = wire.query(query.reveal(), |_, values| {
+            let since = Instant::now();
+            let rows = connection.query(query.reveal(), |_, values| {
                 if !std::mem::replace(&mut started, true) {
                     first = values.first().copied().flatten().map(|v| String::from_utf8_lossy(v).into_owned());
                 }
             });
-            let rows = rows.await.map_err(|f| failed(f, "querying", seen))?;
-            seen.took = Some(asked.elapsed());
-            seen.said = first.clone().unwrap_or_default();
-            seen.answer = Some((first, rows));
+            let rows = rows.await.map_err(|f| failed(f, "querying", &mut seen.asked))?;
+            seen.asked.took = Some(since.elapsed());
+            seen.asked.said = first.clone().unwrap_or_default();
+            seen.asked.answer = Some(Answer { first, rows });
         }
-        let asked = Instant::now();
-        self.facts(&mut wire, seen).await?;
-        seen.took.get_or_insert(asked.elapsed());
+        let since = Instant::now();
+        self.facts(&mut connection, seen).await?;
+        seen.asked.took.get_or_insert(since.elapsed());
         trace.end();
         Ok(())
     }
 
     /// What the server says of itself. An account may not be allowed to ask, which is no fault.
-    async fn facts(&self, wire: &mut Wire<Line>, seen: &mut Seen) -> Result<(), Fault> {
+    async fn facts(&self, connection: &mut Connection<Capped<Stream>>, seen: &mut Seen) -> Result<(), Fault> {
         let names: Vec<String> = FACTS.iter().map(|(key, _)| format!("'{key}'")).collect();
         for what in ["STATUS", "VARIABLES"] {
             let sql = format!("SHOW GLOBAL {what} WHERE Variable_name IN ({})", names.join(","));
             let facts = &mut seen.facts;
-            let answer = wire.query(&sql, |_, values| {
+            let answer = connection.query(&sql, |_, values| {
                 let [Some(key), Some(value), ..] = values else { return };
                 let key = String::from_utf8_lossy(key).to_lowercase();
                 let value = String::from_utf8_lossy(value);
@@ -209,71 +179,112 @@ impl Mysql {
             });
             optional(answer.await)?;
         }
-        if self.replica.is_none() && self.lag.is_none() {
+        if self.0.replication.is_empty() {
             return Ok(());
         }
-        // The older form is the one that every version of both servers but MySQL 8.4 and later knows.
-        for sql in ["SHOW SLAVE STATUS", "SHOW REPLICA STATUS"] {
-            let found = &mut seen.replication;
-            let answer = wire.query(sql, |names, values| {
+        // MariaDB's last form shows the one channel without a name alone. MySQL's later versions know the last alone.
+        let forms = match seen.asked.version.as_deref().is_some_and(|v| v.contains("MariaDB")) {
+            true => ["SHOW ALL SLAVES STATUS", "SHOW SLAVE STATUS"],
+            false => ["SHOW SLAVE STATUS", "SHOW REPLICA STATUS"],
+        };
+        for sql in forms {
+            let mut channels = Vec::new();
+            let answer = connection.query(sql, |names, values| {
                 let get = |wanted: [&str; 2]| {
                     let at = names.iter().position(|n| wanted.iter().any(|w| n.eq_ignore_ascii_case(w)));
                     at.and_then(|i| values.get(i).copied().flatten()).map(|v| String::from_utf8_lossy(v).into_owned())
                 };
-                *found = Some(Replication {
+                channels.push(Channel {
+                    name: get(["Connection_name", "Channel_Name"]).unwrap_or_default(),
                     io: get(["Slave_IO_Running", "Replica_IO_Running"]).unwrap_or_default(),
                     sql: get(["Slave_SQL_Running", "Replica_SQL_Running"]).unwrap_or_default(),
                     behind: get(["Seconds_Behind_Master", "Seconds_Behind_Source"]).as_deref().and_then(number),
                 });
             });
             if optional(answer.await)? {
+                seen.channels = Some(channels);
                 break;
             }
         }
         Ok(())
     }
+}
 
-    fn judge(&self, seen: &Seen) -> (Judge, String) {
-        let mut judge = Judge::default();
-        if let Some((first, rows)) = &seen.answer {
-            self.value.judge(first.as_deref(), &mut judge);
-            self.rows.judge(*rows, &mut judge);
-        }
-        let replication = seen.replication.as_ref();
-        if let Some(name) = self.replica {
-            let ok = replication.is_some_and(|r| r.io == "Yes" && r.sql == "Yes");
-            let seen = match replication {
-                None => "no replica, or the account may not ask".to_owned(),
-                Some(r) => format!("IO thread {}, SQL thread {}", found(&r.io), found(&r.sql)),
-            };
-            judge.hold("role", name, ok, seen);
-        }
-        if let Some((limit, name)) = &self.lag {
-            let behind = replication.and_then(|r| Duration::try_from_secs_f64(r.behind?).ok());
-            let seen = behind.map_or_else(|| "the server does not say".to_owned(), |d| Short(d).to_string());
-            judge.hold("replication_lag", name, behind.is_some_and(|d| d < *limit), seen);
-        }
-        let version = seen.version.as_deref().unwrap_or_default();
+impl Talk for Mysql {
+    type Said = Seen;
+
+    async fn talk(&self, cx: &ProbeCx, trace: &mut Trace, seen: &mut Seen) -> Result<(), Fault> {
+        // Its future is large.
+        Box::pin(self.converse(cx, trace, seen)).await
+    }
+
+    fn judge(&self, trace: &Trace, seen: &Seen) -> Outcome {
+        let version = seen.asked.version.as_deref().unwrap_or_default();
         let product = if version.contains("MariaDB") { "" } else { "MySQL " };
-        let mut summary = format!("{product}{}", found(version));
-        if let Some((first, rows)) = &seen.answer {
-            summary += &format!(", {rows} row{}", if *rows == 1 { "" } else { "s" });
-            if let Some(first) = first {
-                summary += &format!(", value {}", found(first));
+        self.0.judge(trace, &seen.asked, &seen.standing(), format!("{product}{}", found(version)))
+    }
+
+    fn checks(&self) -> Vec<&str> {
+        self.0.checks()
+    }
+
+    fn samples(&self, _: &Trace, seen: &Seen, out: &mut Vec<Sample>) {
+        self.0.samples(&seen.asked, out);
+        out.extend(seen.facts.iter().map(|(name, value)| Sample::new(name, *value)));
+        for channel in seen.channels.iter().flatten().take(MAX_CHANNELS) {
+            let mut push = |name: &'static str, value: f64| {
+                let sample = Sample::new(name, value);
+                out.push(match channel.name.as_str() {
+                    "" => sample,
+                    name => sample.label("channel_name", found(name)),
+                });
+            };
+            let runs = |state: &str| f64::from(u8::from(state == "Yes"));
+            push("mysql_slave_status_slave_io_running", runs(&channel.io));
+            push("mysql_slave_status_slave_sql_running", runs(&channel.sql));
+            if let Some(behind) = channel.behind {
+                push("mysql_slave_status_seconds_behind_master", behind);
             }
         }
-        (judge, summary)
+        if let Some(version) = &seen.asked.version {
+            out.push(Sample::new("mysql_version_info", 1.0).label("version", found(version)));
+        }
+    }
+
+    fn evidence(&self, seen: &Seen, items: &mut Items) {
+        items.extend(talk::words(seen.asked.said.as_bytes()));
+    }
+
+    fn target(&self) -> String {
+        self.0.endpoint.peer.to_string()
+    }
+
+    fn mask(&self) -> &Mask {
+        &self.0.mask
     }
 }
 
-fn refused(refusal: &Refusal, doing: &str, seen: &mut Seen) -> Fault {
-    seen.said = format!("ERROR {}: {}", refusal.code, refusal.message);
-    refusal.fault(doing)
+impl Seen {
+    fn standing(&self) -> Standing {
+        let channels = self.channels.as_deref();
+        let role = channels.map(|c| if c.is_empty() { Role::Primary } else { Role::Replica });
+        let halted = channels.unwrap_or_default().iter().find(|c| !c.runs());
+        Standing { role, detached: halted.map(Channel::told), lag: self.behind() }
+    }
+
+    /// How far behind it is, which is the channel that is the furthest. Unknown when it is of any.
+    fn behind(&self) -> Option<Duration> {
+        let each: Option<Vec<f64>> = self.channels.as_ref()?.iter().map(|c| c.behind).collect();
+        Duration::try_from_secs_f64(each?.into_iter().reduce(f64::max)?).ok()
+    }
 }
 
-fn failed(failed: Failed, doing: &str, seen: &mut Seen) -> Fault {
+fn failed(failed: Failed, doing: &str, asked: &mut Asked) -> Fault {
     match failed {
-        Failed::Refused(refusal) => refused(&refusal, doing, seen),
+        Failed::Refused(refusal) => {
+            asked.said = format!("ERROR {}: {}", refusal.code, refusal.message);
+            refusal.fault(doing)
+        }
         Failed::Broken(fault) => fault,
     }
 }
@@ -287,38 +298,14 @@ fn optional(answer: Result<u64, Failed>) -> Result<bool, Fault> {
     }
 }
 
-impl Seen {
-    fn samples(&self) -> Vec<Sample> {
-        let mut out = Vec::new();
-        if let Some(took) = self.took {
-            out.push(Sample::new("probe_mysql_query_duration_seconds", took.as_secs_f64()));
-        }
-        if let Some((first, rows)) = &self.answer {
-            out.push(Sample::new("probe_mysql_rows", *rows as f64));
-            out.extend(first.as_deref().and_then(number).map(|n| Sample::new("probe_mysql_value", n)));
-        }
-        out.extend(self.facts.iter().map(|(name, value)| Sample::new(name, *value)));
-        if let Some(r) = &self.replication {
-            let runs = |state: &str| f64::from(u8::from(state == "Yes"));
-            out.push(Sample::new("mysql_slave_status_slave_io_running", runs(&r.io)));
-            out.push(Sample::new("mysql_slave_status_slave_sql_running", runs(&r.sql)));
-            out.extend(r.behind.map(|s| Sample::new("mysql_slave_status_seconds_behind_master", s)));
-        }
-        if let Some(version) = &self.version {
-            out.push(Sample::new("mysql_version_info", 1.0).label("version", found(version)));
-        }
-        out
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
     use tokio::task::JoinSet;
 
     use crate::base::outcome::Verdict;
-    use crate::collect::kinds::testing::{outcome, problems};
+    use crate::collect::kinds::testing::outcome;
 
     async fn server(says: Vec<u8>) -> (String, JoinSet<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -343,7 +330,7 @@ mod tests {
             (Vec::new(), "connection_closed"),
             (b"SSH-2.0-OpenSSH_9.2\r\n".to_vec(), "protocol_error"),
             (b"220 mail\r\n".to_vec(), "protocol_error"),
-            (vec![0xff, 0xff, 0x0f, 0], "connection_closed"),
+            (vec![0xff, 0xff, 0x0f, 0], "protocol_error"),
             (message(&[10]), "protocol_error"),
             (message(b"\xff\x10\x04Too many connections"), "too_many_connections"),
             (message(b"\xff\x6a\x04Host 'x' is not allowed to connect"), "auth"),
@@ -352,18 +339,76 @@ mod tests {
             let (at, _tasks) = server(says).await;
             let got = outcome("mysql", &format!("{{host: \"{at}\", user: u}}")).await;
             let reason = got.reason.unwrap();
-            let closed = ["connection_closed", "connection_reset", "protocol_error"];
-            assert_eq!(got.verdict, Verdict::Down, "{shown:?}");
-            assert!(
-                reason.class == class || class == closed[0] && closed.contains(&&*reason.class),
-                "{shown:?}: {reason:?}"
-            );
+            assert_eq!((got.verdict, &*reason.class), (Verdict::Down, class), "{shown:?}: {reason:?}");
         }
     }
 
-    #[test]
-    fn mistakes_are_told_where_they_stand() {
-        assert!(problems("mysql", "{host: db}")[0].contains("`user` is missing"));
-        assert!(problems("mysql", "{host: db, user: u, expect: {value: 1}}")[0].contains("judge the answer"));
+    /// An answer of rows: names of columns, then rows of texts.
+    fn rows(names: &[&str], rows: &[&[&str]]) -> Vec<u8> {
+        let text = |out: &mut Vec<u8>, t: &str| {
+            out.push(u8::try_from(t.len()).unwrap());
+            out.extend(t.as_bytes());
+        };
+        let mut out = message(&[u8::try_from(names.len()).unwrap()]);
+        for name in names {
+            let mut column = vec![0; 4];
+            text(&mut column, name);
+            out.extend(message(&column));
+        }
+        out.extend(message(&[0xfe, 0, 0, 0, 0]));
+        for row in rows {
+            let mut values = Vec::new();
+            row.iter().for_each(|v| text(&mut values, v));
+            out.extend(message(&values));
+        }
+        out.extend(message(&[0xfe, 0, 0, 0, 0]));
+        out
+    }
+
+    /// A server that greets, lets anybody in, and knows the answer to one question; the first word to others is no.
+    async fn knowing(version: &str, question: &'static str, answer: Vec<u8>) -> (String, JoinSet<()>) {
+        let mut hello = [b"\x0a", version.as_bytes(), b"\0\x01\0\0\0abcdefgh\0\xff\xf7\x2d\x02\0\xff\x81\x15"].concat();
+        hello.extend([0; 10]);
+        hello.extend(b"ijklmnopqrst\0mysql_native_password\0");
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap().to_string();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            while let Ok((mut s, _)) = listener.accept().await {
+                let _ = s.write_all(&message(&hello)).await;
+                let mut told = [0; 4096];
+                let mut say = message(&[0, 0, 0, 2, 0, 0, 0]);
+                while let Ok(n @ 1..) = s.read(&mut told).await {
+                    if told[4] == 3 {
+                        let asked = String::from_utf8_lossy(&told[5..n]) == question;
+                        say = if asked { answer.clone() } else { message(b"\xff\x28\x04no") };
+                    }
+                    let _ = s.write_all(&say).await;
+                }
+            }
+        });
+        (at, tasks)
+    }
+
+    #[tokio::test]
+    async fn every_channel_of_replication_counts() {
+        const COLUMNS: [&str; 4] = ["Channel_Name", "Slave_IO_Running", "Slave_SQL_Running", "Seconds_Behind_Master"];
+        let halted: &[&[&str]] = &[&["a", "No", "Yes", "2"], &["b", "Yes", "Yes", "1"]];
+        let late: &[&[&str]] = &[&["a", "Yes", "Yes", "90"], &["b", "Yes", "Yes", "1"]];
+        for (version, question, channels, want) in [
+            ("8.0.30", "SHOW SLAVE STATUS", halted, "role"),
+            ("8.4.0", "SHOW REPLICA STATUS", late, "replication_lag"),
+            ("10.11.6-MariaDB", "SHOW ALL SLAVES STATUS", halted, "role"),
+            ("10.11.6-MariaDB", "SHOW ALL SLAVES STATUS", late, "replication_lag"),
+            ("10.11.6-MariaDB", "SHOW ALL SLAVES STATUS", &late[1..], ""),
+            ("10.11.6-MariaDB", "SHOW ALL SLAVES STATUS", &[], "role"),
+        ] {
+            let (at, _tasks) = knowing(version, question, rows(&COLUMNS, channels)).await;
+            let text = format!("{{host: \"{at}\", user: u, expect: {{role: replica, lag_below: 30s}}}}");
+            let got = outcome("mysql", &text).await;
+            assert_eq!(got.reason.as_ref().map_or("", |r| &r.class), want, "{channels:?}: {got:?}");
+            let series = got.samples.iter().filter(|s| s.name == "mysql_slave_status_slave_io_running");
+            assert_eq!(series.count(), channels.len());
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Whom a kind talks to: `host: name:port`, or `host` and `port`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::base::probe::ProbeCx;
 use crate::collect::dial::{self, Bounded, Peer, PeerError, Route};
@@ -36,6 +36,17 @@ impl Endpoint {
             None => peer.to_string(),
         };
         Some(Self { peer, shown, route })
+    }
+
+    /// Whether it is on this machine, so that nobody on the way can listen.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.peer.host();
+        match self.route.pinned(self.peer.port()) {
+            Some(address) => address.ip().is_loopback(),
+            // RFC 6761, section 6.3.
+            None if host.eq_ignore_ascii_case("localhost") => true,
+            None => host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback()),
+        }
     }
 
     /// Connects.

@@ -44,18 +44,17 @@ impl Drop for Leash {
     }
 }
 
-/// A stream on a leash, and one that hears at most so many bytes.
+/// A stream on a leash.
 #[derive(Debug)]
 pub struct Leashed<S> {
     inner: S,
     state: Arc<State>,
-    left: usize,
 }
 
-/// Puts a stream on a leash. It fails after `limit` bytes: client crates read as much as a peer sends.
-pub fn leash<S>(inner: S, limit: usize) -> (Leash, Leashed<S>) {
+/// Puts a stream on a leash.
+pub fn leash<S>(inner: S) -> (Leash, Leashed<S>) {
     let state = Arc::<State>::default();
-    (Leash(Arc::clone(&state)), Leashed { inner, state, left: limit })
+    (Leash(Arc::clone(&state)), Leashed { inner, state })
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Leashed<S> {
@@ -64,9 +63,6 @@ impl<S: AsyncRead + Unpin> AsyncRead for Leashed<S> {
         if self.state.gone.load(Ordering::Acquire) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        if self.left == 0 {
-            return Poll::Ready(Err(io::Error::other("the peer says too much")));
-        }
         let before = buf.filled().len();
         let read = Pin::new(&mut self.inner).poll_read(cx, buf);
         let new = &buf.filled()[before..];
@@ -74,7 +70,6 @@ impl<S: AsyncRead + Unpin> AsyncRead for Leashed<S> {
         let room = MAX_FIRST - first.len();
         first.extend_from_slice(&new[..new.len().min(room)]);
         drop(first);
-        self.left = self.left.saturating_sub(new.len());
         read
     }
 }
@@ -102,7 +97,7 @@ mod tests {
     #[tokio::test]
     async fn whoever_waits_for_the_stream_is_woken_when_the_probe_is_gone() {
         let (near, _far) = tokio::io::duplex(64);
-        let (leash, mut stream) = leash(near, 100);
+        let (leash, mut stream) = leash(near);
         let mut tasks = tokio::task::JoinSet::new();
         tasks.spawn(async move { stream.read_u8().await });
         tokio::task::yield_now().await;

@@ -1,8 +1,10 @@
 //! What kinds share that connect, speak a protocol and judge: one deadline, one trace, one shape of evidence.
 //!
-//! [`wire`] reads and writes within bounds, [`endpoint`] is whom to talk to, [`security`] is whether to encrypt, [`starttls`] asks for TLS in eight
-//! protocols, [`http2`] asks once, [`script`] sends and expects what a person wrote, [`linger`] ends what a client crate started by itself.
+//! [`endpoint`] is whom to talk to, [`security`] is whether to encrypt and who logs in, [`starttls`] asks for TLS in
+//! eight protocols. [`wire`] reads and writes within bounds; client crates that do so themselves get a [`capped`] stream,
+//! and [`linger`] ends what they started. [`http2`] asks once, [`script`] sends and expects what a person wrote.
 
+pub mod capped;
 pub mod endpoint;
 pub mod http2;
 pub mod linger;
@@ -10,6 +12,8 @@ pub mod script;
 pub mod security;
 pub mod starttls;
 pub mod step;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod wire;
 
 use std::borrow::Cow;

@@ -247,23 +247,45 @@ async fn mysql<S>(wire: &mut Wire<'_, S>) -> Result<(), Fault>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let greeting = mysql_greeting(wire).await?;
+    match greeting[0] {
+        10 => mysql_request(wire, &greeting).await,
+        // An error instead of a greeting, such as too many connections; its text follows the number.
+        0xff => Err(Fault::target("answer", found(&String::from_utf8_lossy(greeting.get(3..).unwrap_or(&[]))))),
+        _ => Err(wrong(&String::from_utf8_lossy(&greeting))),
+    }
+}
+
+/// Reads what a server of MySQL's protocol says first: at least one byte.
+///
+/// # Errors
+/// The connection ended, or something else was said.
+pub async fn mysql_greeting<S>(wire: &mut Wire<'_, S>) -> Result<Vec<u8>, Fault>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let head = wire.exactly(4).await?;
     let length = usize::from(head[0]) | usize::from(head[1]) << 8 | usize::from(head[2]) << 16;
-    if !(1..=4096).contains(&length) {
-        return Err(wrong(&String::from_utf8_lossy(&head)));
+    match (1..=4096).contains(&length) {
+        true => wire.exactly(length).await,
+        // The first bytes of another protocol look like a long message.
+        false => Err(wrong(&String::from_utf8_lossy(&head))),
     }
-    let body = wire.exactly(length).await?;
-    match body[0] {
-        10 => {}
-        // An error instead of a greeting, such as too many connections; its text follows the number.
-        0xff => return Err(Fault::target("answer", found(&String::from_utf8_lossy(body.get(3..).unwrap_or(&[]))))),
-        _ => return Err(wrong(&String::from_utf8_lossy(&body))),
-    }
+}
+
+/// Announces TLS to a server that greeted like this.
+///
+/// # Errors
+/// It does not speak TLS.
+pub async fn mysql_request<S>(wire: &mut Wire<'_, S>, greeting: &[u8]) -> Result<(), Fault>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     // Version, a NUL, the connection's number (4), random (8), a NUL, then the lower capabilities (2).
-    let version = body[1..].iter().position(|b| *b == 0).map(|n| n + 1);
-    let at = version.map(|end| end + 1 + 4 + 8 + 1).filter(|at| at + 2 <= body.len());
+    let version = greeting[1..].iter().position(|b| *b == 0).map(|n| n + 1);
+    let at = version.map(|end| end + 1 + 4 + 8 + 1).filter(|at| at + 2 <= greeting.len());
     let Some(at) = at else { return Err(Fault::target("protocol_error", "a greeting of MySQL that is too short")) };
-    let offered = u32::from(body[at]) | u32::from(body[at + 1]) << 8;
+    let offered = u32::from(greeting[at]) | u32::from(greeting[at + 1]) << 8;
     if offered & MYSQL_SSL == 0 {
         return Err(no_starttls("no CLIENT_SSL among its capabilities"));
     }

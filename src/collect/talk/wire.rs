@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
 use crate::base::time::Timestamp;
+use crate::collect::dial::Bounded;
 use crate::collect::fault::Fault;
 use crate::collect::tls::TlsSpec;
 use crate::collect::trace::Trace;
@@ -51,7 +52,7 @@ impl Heard {
 
 /// A stream before or after its handshake.
 #[derive(Debug)]
-pub enum Stream<S> {
+pub enum Stream<S = Bounded> {
     /// As connected.
     Plain(S),
     /// Encrypted.

@@ -9,8 +9,9 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
+use tokio::time::{Instant, interval};
 use watchdog::base::clock::Clock;
-use watchdog::base::outcome::Outcome;
+use watchdog::base::outcome::{Outcome, Verdict};
 use watchdog::base::probe::ProbeCx;
 use watchdog::config::catalog::{Catalog, Probe};
 use watchdog::config::fields::{Cx, Fields, Resolver};
@@ -29,7 +30,9 @@ pub struct Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        for pid in self.family() {
+            let _ = kill(pid, Signal::SIGKILL);
+        }
         let _ = self.child.wait();
     }
 }
@@ -72,14 +75,39 @@ impl Daemon {
         fs::read_to_string(self.dir().join("log")).unwrap_or_default()
     }
 
-    /// Stops it where it stands, with all its threads: a signal takes a moment to reach them.
+    /// Stops it where it stands, with all its processes and threads: a signal takes a moment to reach them.
     pub fn stop(&self) {
-        kill(Pid::from_raw(self.pid()), Signal::SIGSTOP).unwrap();
+        // Its first process goes first: it would start another for one that it misses.
+        for pid in self.family() {
+            // One may have come to its end meanwhile.
+            let _ = kill(pid, Signal::SIGSTOP);
+        }
         wait_for("a standstill of the server", || {
-            let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
-            let mut states = tasks.map(|t| fs::read_to_string(t.unwrap().path().join("stat")).unwrap_or_default());
-            states.all(|stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))).then_some(())
+            let tasks = self.family().into_iter().filter_map(|pid| fs::read_dir(format!("/proc/{pid}/task")).ok());
+            let mut states = tasks.flatten().flatten().filter_map(|t| fs::read_to_string(t.path().join("stat")).ok());
+            // What has ended stands still, too.
+            states.all(|stat| stat.rsplit(") ").next().is_some_and(|s| s.starts_with(['T', 'Z']))).then_some(())
         });
+    }
+
+    /// Its first process and all that came from it.
+    fn family(&self) -> Vec<Pid> {
+        let parents: Vec<(i32, i32)> = fs::read_dir("/proc")
+            .unwrap()
+            .filter_map(|entry| {
+                let pid = entry.ok()?.file_name().to_str()?.parse().ok()?;
+                let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+                // The name may hold anything; after it come the state and the parent.
+                Some((pid, stat.rsplit(") ").next()?.split(' ').nth(1)?.parse().ok()?))
+            })
+            .collect();
+        let mut found = vec![self.pid()];
+        let mut next = 0;
+        while let Some(parent) = found.get(next).copied() {
+            found.extend(parents.iter().filter(|(_, p)| *p == parent).map(|(pid, _)| *pid));
+            next += 1;
+        }
+        found.into_iter().map(Pid::from_raw).collect()
     }
 
     /// Its process, for signals.
@@ -126,4 +154,35 @@ pub async fn probe(kind: &str, text: &str, limit: Duration) -> Outcome {
     let probe = build(kind, text);
     let cx = ProbeCx::new(tokio::time::Instant::now() + limit, Clock::system().now());
     probe.collector.probe(&cx).await
+}
+
+/// The class of a failure; nothing of a success.
+pub fn class(outcome: &Outcome) -> &str {
+    outcome.reason.as_ref().map_or("", |r| &r.class)
+}
+
+/// Probes until the class of the outcome is this one; what it is in the end: servers do much beside answering.
+pub async fn until(kind: &str, text: &str, wanted: &str) -> Outcome {
+    let end = Instant::now() + Duration::from_secs(20);
+    let mut ticks = interval(Duration::from_millis(50));
+    loop {
+        ticks.tick().await;
+        let got = probe(kind, text, Duration::from_secs(5)).await;
+        if class(&got) == wanted || Instant::now() > end {
+            return got;
+        }
+    }
+}
+
+/// The end of a server, which takes connections at this port: one that stands still lets the deadline strike in this
+/// phase, one that is gone refuses.
+pub async fn ends(kind: &str, server: Daemon, port: u16, text: &str, phase: &str) {
+    server.stop();
+    let stopped = probe(kind, text, Duration::from_millis(300)).await;
+    assert_eq!((stopped.verdict, class(&stopped)), (Verdict::Down, "timeout"), "{stopped:?}");
+    assert!(stopped.phases.iter().any(|p| p.name == phase && p.failed), "{:?}", stopped.phases);
+    drop(server);
+    wait_for("the end of the server", || TcpStream::connect(("127.0.0.1", port)).is_err().then_some(()));
+    let gone = probe(kind, text, Duration::from_secs(5)).await;
+    assert_eq!((gone.verdict, class(&gone)), (Verdict::Down, "connection_refused"), "{gone:?}");
 }

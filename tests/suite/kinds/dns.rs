@@ -8,7 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use watchdog::base::outcome::{Outcome, Verdict};
 
-use crate::kinds::daemon::{Daemon, free_port, probe, program};
+use crate::kinds::daemon::{Daemon, class, free_port, probe, program};
 use crate::kinds::keys;
 
 const LIMIT: Duration = Duration::from_secs(5);
@@ -49,10 +49,6 @@ fn unbound(serial: u32) -> Option<Unbound> {
 
 fn value(outcome: &Outcome, name: &str) -> Option<f64> {
     outcome.samples.iter().find(|s| s.name == name).map(|s| s.value)
-}
-
-fn class(outcome: &Outcome) -> &str {
-    outcome.reason.as_ref().map_or("", |r| &r.class)
 }
 
 #[tokio::test(flavor = "multi_thread")]

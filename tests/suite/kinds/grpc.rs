@@ -17,11 +17,8 @@ use watchdog::base::outcome::{Outcome, Verdict};
 use watchdog::task::supervisor::Supervisor;
 
 use crate::evil::tls::Authority;
-use crate::kinds::daemon::{Daemon, free_port, probe, program};
+use crate::kinds::daemon::{Daemon, class, free_port, probe, program};
 
-fn class(outcome: &Outcome) -> &str {
-    outcome.reason.as_ref().map_or("", |r| &r.class)
-}
 
 fn code(outcome: &Outcome) -> f64 {
     outcome.samples.iter().find(|s| s.name == "probe_grpc_status_code").unwrap().value

@@ -3,19 +3,13 @@
 use std::fs;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, User, chown};
-use watchdog::base::outcome::{Outcome, Verdict};
+use nix::unistd::{User, chown};
+use watchdog::base::outcome::Verdict;
 
-use crate::kinds::daemon::probe;
+use crate::kinds::daemon::{class, ends, probe};
 use crate::kinds::tls::dovecot;
-use crate::server::wait_for;
 
 const LIMIT: Duration = Duration::from_secs(10);
-
-fn class(outcome: &Outcome) -> &str {
-    outcome.reason.as_ref().map_or("", |r| &r.class)
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_real_mailbox_is_counted_and_its_newest_message_dated() {
@@ -57,9 +51,5 @@ async fn a_real_mailbox_is_counted_and_its_newest_message_dated() {
     let counted = probe("imap", &format!("{{{secure}}}"), LIMIT).await;
     assert_eq!(counted.summary, "3 messages in INBOX");
     assert!(counted.samples.iter().any(|s| s.name == "probe_imap_newest_message_timestamp_seconds"), "{counted:?}");
-    // It is several processes, which end one after the other when they are asked to.
-    kill(Pid::from_raw(server.pid()), Signal::SIGTERM).unwrap();
-    wait_for("the end of the server", || std::net::TcpStream::connect(("127.0.0.1", imap)).is_err().then_some(()));
-    let gone = probe("imap", &format!("{{{plain}}}"), LIMIT).await;
-    assert_eq!((gone.verdict, class(&gone)), (Verdict::Down, "connection_refused"));
+    ends("imap", server, imap, &format!("{{{plain}}}"), "processing").await;
 }

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use watchdog::base::outcome::{Outcome, Verdict};
 
-use crate::kinds::daemon::probe;
+use crate::kinds::daemon::{class, probe};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -106,10 +106,6 @@ async fn talk(mut stream: impl AsyncReadExt + AsyncWriteExt + Unpin, says: Says,
             return;
         }
     }
-}
-
-fn class(outcome: &Outcome) -> &str {
-    outcome.reason.as_ref().map_or("", |r| &r.class)
 }
 
 fn list(items: &str) -> (u16, String) {

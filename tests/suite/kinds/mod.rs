@@ -2,6 +2,7 @@
 
 pub mod daemon;
 mod dns;
+mod echo;
 mod grpc;
 mod host;
 mod http;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use watchdog::base::outcome::{Outcome, Verdict};
 
-use crate::kinds::daemon::probe;
+use crate::kinds::daemon::{class, probe};
 use crate::needs;
 
 /// A machine of its own behind a cable, gone with the test.
@@ -60,10 +60,6 @@ fn run(command: &str) -> bool {
     let mut words = command.split(' ');
     let output = Command::new(words.next().unwrap()).args(words).output();
     output.is_ok_and(|o| o.status.success())
-}
-
-fn class(outcome: &Outcome) -> &str {
-    outcome.reason.as_ref().map_or("", |r| &r.class)
 }
 
 fn value(outcome: &Outcome, name: &str) -> Option<f64> {

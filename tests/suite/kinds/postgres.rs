@@ -7,17 +7,13 @@ use std::time::Duration;
 
 use nix::unistd::{User, chown, getuid};
 use tempfile::TempDir;
-use watchdog::base::outcome::{Outcome, Verdict};
+use watchdog::base::outcome::Verdict;
 
-use crate::kinds::daemon::{Daemon, free_port, probe};
+use crate::kinds::daemon::{Daemon, class, ends, free_port, probe, until};
 use crate::kinds::keys;
 use crate::needs;
 
 const LIMIT: Duration = Duration::from_secs(5);
-
-fn class(outcome: &Outcome) -> &str {
-    outcome.reason.as_ref().map_or("", |r| &r.class)
-}
 
 /// Debian keeps the programs of each version in a folder of its own.
 fn folder() -> Option<PathBuf> {
@@ -58,17 +54,21 @@ fn start(bin: &Path, port: u16) -> Daemon {
     );
     let made = Command::new(program).args(args).current_dir(dir.path()).output().unwrap();
     assert!(made.status.success(), "{made:?}");
+    serve(bin, port, dir, &[format!("ssl_cert_file={}", cert.display()), format!("ssl_key_file={}", key.display())])
+}
+
+/// Runs what stands in the folder `data`.
+fn serve(bin: &Path, port: u16, dir: TempDir, more: &[String]) -> Daemon {
     let (port, here) = (port.to_string(), dir.path().display().to_string());
+    let data = dir.path().join("data").display().to_string();
     let settings = [
         "listen_addresses=127.0.0.1".to_owned(),
         format!("unix_socket_directories={here}"),
         "fsync=off".to_owned(),
-        "ssl=on".to_owned(),
-        format!("ssl_cert_file={}", cert.display()),
-        format!("ssl_key_file={}", key.display()),
+        format!("ssl={}", if more.is_empty() { "off" } else { "on" }),
     ];
     let mut args = vec!["-D", &data, "-p", &port];
-    args.extend(settings.iter().flat_map(|s| ["-c", s.as_str()]));
+    args.extend(settings.iter().chain(more).flat_map(|s| ["-c", s.as_str()]));
     let (program, args) = unprivileged(&bin.join("postgres"), &args);
     Daemon::start(dir, &program, args)
 }
@@ -86,10 +86,7 @@ async fn a_real_postgresql_is_logged_in_to_and_judged() {
     let server = start(&bin, port).listening(port);
     let login = format!("host: \"127.0.0.1:{port}\", user: admin, password: right-word, database: postgres");
     // It takes connections before it is ready for them.
-    let mut good = probe("postgres", &format!("{{{login}, expect: {{role: primary}}}}"), LIMIT).await;
-    while class(&good) == "not_ready" {
-        good = probe("postgres", &format!("{{{login}, expect: {{role: primary}}}}"), LIMIT).await;
-    }
+    let good = until("postgres", &format!("{{{login}, expect: {{role: primary}}}}"), "").await;
     assert_eq!(good.verdict, Verdict::Up, "{good:?}");
     assert!(good.summary.starts_with("PostgreSQL "), "{}", good.summary);
     for name in ["pg_replication_is_replica", "pg_settings_max_connections", "probe_postgres_query_duration_seconds"] {
@@ -108,7 +105,7 @@ async fn a_real_postgresql_is_logged_in_to_and_judged() {
         (format!("{login}, query: SELECT true, expect: {{value: {{above: 0}}}}"), ""),
         (format!("{login}, query: SELECT null, expect: {{value: {{contains: x}}}}"), "value"),
         (format!("{login}, query: \"SELECT generate_series(1, 9)\", expect: {{rows: {{at_most: 8}}}}"), "rows"),
-        (format!("{login}, query: \"SELECT repeat('x', 3000000)\""), "too_large"),
+        (format!("{login}, query: \"SELECT repeat('x', 3000000)\""), "too_much"),
         (format!("{login}, expect: {{role: replica}}"), "role"),
         (format!("{secure}, tls: {{ca_file: {cert}}}"), ""),
         (format!("{secure}, tls: true"), "cert_untrusted"),
@@ -123,16 +120,38 @@ async fn a_real_postgresql_is_logged_in_to_and_judged() {
     // The server itself gave the query up.
     let left = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()";
     let text = format!("{{{login}, query: \"{left}\", expect: {{value: 0}}}}");
-    let mut gone = probe("postgres", &text, LIMIT).await;
-    let end = tokio::time::Instant::now() + LIMIT;
-    while class(&gone) == "value" && tokio::time::Instant::now() < end {
-        gone = probe("postgres", &text, LIMIT).await;
-    }
+    let gone = until("postgres", &text, "").await;
     assert_eq!(gone.verdict, Verdict::Up, "{gone:?}");
-    server.stop();
-    let stopped = probe("postgres", &format!("{{{login}}}"), Duration::from_millis(300)).await;
-    assert_eq!(class(&stopped), "timeout", "{stopped:?}");
-    assert!(stopped.phases.iter().any(|p| p.name == "auth" && p.failed), "{:?}", stopped.phases);
-    drop(server);
-    assert_eq!(class(&probe("postgres", &format!("{{{login}}}"), LIMIT).await), "connection_refused");
+    ends("postgres", server, port, &format!("{{{login}}}"), "auth").await;
+}
+
+#[tokio::test]
+async fn a_real_replica_is_up_as_long_as_its_primary_streams_to_it() {
+    let Some(bin) = folder() else { return };
+    let ports = [free_port(), free_port()];
+    let login =
+        ports.map(|p| format!("host: \"127.0.0.1:{p}\", user: admin, password: right-word, database: postgres"));
+    let primary = start(&bin, ports[0]).listening(ports[0]);
+    let ready = until("postgres", &format!("{{{}}}", login[0]), "").await;
+    assert_eq!(ready.verdict, Verdict::Up, "{ready:?}");
+    let dir = tempfile::tempdir().unwrap();
+    own(dir.path());
+    let data = dir.path().join("data").display().to_string();
+    let from = format!("host=127.0.0.1 port={} user=admin password=right-word", ports[0]);
+    let (program, args) =
+        unprivileged(&bin.join("pg_basebackup"), &["-D", &data, "-d", &from, "-R", "-X", "stream", "-c", "fast", "-N"]);
+    let made = Command::new(program).args(args).current_dir(dir.path()).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let replica = serve(&bin, ports[1], dir, &[]).listening(ports[1]);
+    let text = format!("{{{}, expect: {{role: replica, lag_below: 30s}}}}", login[1]);
+    let good = until("postgres", &text, "").await;
+    assert_eq!((good.verdict, class(&good)), (Verdict::Up, ""), "{good:?}\n{}", replica.log());
+    assert!(good.summary.contains("replica"), "{}", good.summary);
+    let primary_too = probe("postgres", &format!("{{{}, expect: {{role: replica}}}}", login[0]), LIMIT).await;
+    assert_eq!(class(&primary_too), "role");
+    drop(primary);
+    let detached = until("postgres", &text, "role").await;
+    assert_eq!((detached.verdict, class(&detached)), (Verdict::Down, "role"), "{detached:?}");
+    let late = probe("postgres", &text.replace("role: replica, ", ""), LIMIT).await;
+    assert_eq!(class(&late), "replication_lag", "{late:?}");
 }

@@ -2,16 +2,12 @@
 
 use std::time::Duration;
 
-use watchdog::base::outcome::{Outcome, Verdict};
+use watchdog::base::outcome::Verdict;
 
-use crate::kinds::daemon::{Daemon, free_port, probe, program};
+use crate::kinds::daemon::{Daemon, class, ends, free_port, probe, program, until};
 use crate::kinds::keys;
 
 const LIMIT: Duration = Duration::from_secs(5);
-
-fn class(outcome: &Outcome) -> &str {
-    outcome.reason.as_ref().map_or("", |r| &r.class)
-}
 
 #[tokio::test]
 async fn a_real_redis_is_logged_in_to_and_judged() {
@@ -46,7 +42,7 @@ async fn a_real_redis_is_logged_in_to_and_judged() {
     let server = Daemon::start(dir, &redis, args).listening(port).listening(secure);
     let at = format!("host: \"127.0.0.1:{port}\"");
     let login = format!("{at}, password: right-word");
-    let good = probe("redis", &format!("{{{login}, expect: {{role: master}}}}"), LIMIT).await;
+    let good = probe("redis", &format!("{{{login}, expect: {{role: primary}}}}"), LIMIT).await;
     assert_eq!(good.verdict, Verdict::Up, "{good:?}");
     assert!(good.summary.starts_with("Redis "), "{}", good.summary);
     for name in ["probe_redis_ping_duration_seconds", "redis_connected_clients", "redis_memory_used_bytes"] {
@@ -70,10 +66,28 @@ async fn a_real_redis_is_logged_in_to_and_judged() {
         assert_eq!(class(&got), want, "{text}: {got:?}");
         assert!(!format!("{got:?}").contains("-word"), "{got:?}");
     }
-    server.stop();
-    let slow = probe("redis", &format!("{{{login}}}"), Duration::from_millis(300)).await;
-    assert_eq!(class(&slow), "timeout", "{slow:?}");
-    assert!(slow.phases.iter().any(|p| p.name == "auth" && p.failed), "{:?}", slow.phases);
-    drop(server);
-    assert_eq!(class(&probe("redis", &format!("{{{login}}}"), LIMIT).await), "connection_refused");
+    ends("redis", server, port, &format!("{{{login}}}"), "auth").await;
+}
+
+#[tokio::test]
+async fn a_real_replica_is_up_as_long_as_its_primary_is_there() {
+    let Some(redis) = program("redis-server", "redis-server") else { return };
+    let ports = [free_port(), free_port()];
+    let start = |at: u16, more: &[&str]| {
+        let common =
+            ["--port", &at.to_string(), "--bind", "127.0.0.1", "--save", "", "--repl-diskless-sync-delay", "0"];
+        let args: Vec<&str> = common.into_iter().chain(more.iter().copied()).collect();
+        Daemon::start(tempfile::tempdir().unwrap(), &redis, args).listening(at)
+    };
+    let primary = start(ports[0], &[]);
+    let replica = start(ports[1], &["--replicaof", "127.0.0.1", &ports[0].to_string()]);
+    let text = ports.map(|p| format!("{{host: \"127.0.0.1:{p}\", expect: {{role: replica}}}}"));
+    let good = until("redis", &text[1], "").await;
+    assert_eq!((good.verdict, class(&good)), (Verdict::Up, ""), "{good:?}\n{}", replica.log());
+    assert_eq!(class(&probe("redis", &text[0], LIMIT).await), "role");
+    let followed = text[0].replace("role: replica", "role: primary, replicas: 1");
+    assert_eq!(until("redis", &followed, "").await.verdict, Verdict::Up);
+    drop(primary);
+    let detached = until("redis", &text[1], "role").await;
+    assert_eq!((detached.verdict, class(&detached)), (Verdict::Down, "role"), "{detached:?}");
 }

@@ -5,20 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, getuid};
-use watchdog::base::outcome::{Outcome, Verdict};
+use nix::unistd::getuid;
+use watchdog::base::outcome::Verdict;
 
-use crate::kinds::daemon::{Daemon, free_port, probe, program};
+use crate::kinds::daemon::{Daemon, class, ends, free_port, probe, program};
 use crate::kinds::keys;
 use crate::needs;
-use crate::server::wait_for;
 
 const LIMIT: Duration = Duration::from_secs(10);
-
-fn class(outcome: &Outcome) -> &str {
-    outcome.reason.as_ref().map_or("", |r| &r.class)
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_real_opensmtpd_says_whether_it_would_take_a_mail() {
@@ -51,12 +45,7 @@ async fn a_real_opensmtpd_says_whether_it_would_take_a_mail() {
         assert_eq!((got.verdict, class(&got)), want, "{more}: {got:?}\n{}", server.log());
         assert!(!format!("{got:?}").contains("wrong-word"), "{got:?}");
     }
-    kill(Pid::from_raw(server.pid()), Signal::SIGTERM).unwrap();
-    drop(server);
-    // It is several processes, which end one after the other.
-    wait_for("the end of the server", || std::net::TcpStream::connect(("127.0.0.1", port)).is_err().then_some(()));
-    let gone = probe("smtp", &format!("{{{host}}}"), LIMIT).await;
-    assert_eq!((gone.verdict, class(&gone)), (Verdict::Down, "connection_refused"));
+    ends("smtp", server, port, &format!("{{{host}}}"), "processing").await;
 }
 
 /// Offers STARTTLS, and a login to whoever used it.
@@ -109,7 +98,5 @@ async fn a_login_goes_over_tls_or_not_at_all() {
         let part = got.samples.iter().any(|s| s.labels.iter().any(|(_, v)| v == "auth"));
         assert_eq!(part, want.0 == Verdict::Up, "{more}");
     }
-    server.stop();
-    let stopped = probe("smtp", &format!("{{{host}}}"), Duration::from_millis(300)).await;
-    assert_eq!((stopped.verdict, class(&stopped)), (Verdict::Down, "timeout"));
+    ends("smtp", server, port, &format!("{{{host}}}"), "processing").await;
 }

@@ -6,15 +6,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use nix::unistd::{User, getuid};
-use watchdog::base::outcome::{Outcome, Verdict};
+use watchdog::base::outcome::Verdict;
 
-use crate::kinds::daemon::{Daemon, free_port, probe, program};
+use crate::kinds::daemon::{Daemon, class, ends, free_port, probe, program};
 
 const LIMIT: Duration = Duration::from_secs(10);
-
-fn class(outcome: &Outcome) -> &str {
-    outcome.reason.as_ref().map_or("", |r| &r.class)
-}
 
 fn keygen(args: &[&str]) -> String {
     let done = Command::new("ssh-keygen").args(args).output().unwrap();
@@ -36,14 +32,22 @@ async fn a_real_sshd_is_recognised_logged_in_to_and_asked() {
         // Where it locks itself in; its service makes it, which does not run here.
         fs::create_dir_all("/run/sshd").unwrap();
     }
-    let (dir, port) = (tempfile::tempdir().unwrap(), free_port());
+    let (dir, port, impatient) = (tempfile::tempdir().unwrap(), free_port(), free_port());
     let at = |name: &str| dir.path().join(name).display().to_string();
     new_key(&dir.path().join("host"), "ecdsa");
     new_key(&dir.path().join("id"), "ed25519");
     new_key(&dir.path().join("stranger"), "ed25519");
+    let rsa = ["OPENSSH", "PEM", "PKCS8"].map(|form| {
+        let file = at(&format!("rsa-{form}"));
+        // OpenSSH's own form is what `ssh-keygen` writes unless told otherwise.
+        let form = if form == "OPENSSH" { "RFC4716" } else { form };
+        keygen(&["-q", "-t", "rsa", "-b", "2048", "-m", form, "-N", "", "-f", &file]);
+        file
+    });
     let config = format!(
-        "HostKey {}\nListenAddress 127.0.0.1\nPort {port}\nPidFile none\nUsePAM no\nStrictModes no\n\
-         PermitRootLogin yes\nAuthorizedKeysFile {}\n",
+        "HostKey {}\nListenAddress 127.0.0.1:{port}\nListenAddress 127.0.0.1:{impatient}\nPidFile none\nUsePAM no\nStrictModes no\n\
+         PermitRootLogin yes\nAuthorizedKeysFile {}\n\
+         Match LocalPort {impatient}\n  MaxAuthTries 1\n",
         at("host"),
         at("id.pub")
     );
@@ -69,18 +73,28 @@ async fn a_real_sshd_is_recognised_logged_in_to_and_asked() {
         (format!("{login}, command: \"yes\""), (Verdict::Down, "too_much")),
         (login.replace(&id, &stranger), (Verdict::Down, "auth")),
         (format!("{host}, user: {user}, password: wrong-word"), (Verdict::Down, "auth")),
+        // One failure is all that is borne there.
+        (login.replace(&port.to_string(), &impatient.to_string()), (Verdict::Up, "")),
+        (
+            format!("host: \"127.0.0.1:{impatient}\", user: {user}, password: wrong-word"),
+            (Verdict::Down, "connection_closed"),
+        ),
         (login.replace(&id, "/does/not/exist"), (Verdict::Unknown, "local_identity")),
     ] {
         let got = probe("ssh", &format!("{{{text}}}"), LIMIT).await;
         assert_eq!((got.verdict, class(&got)), want, "{text}: {got:?}\n{}", server.log());
         assert!(!format!("{got:?}").contains("wrong-word"), "{got:?}");
     }
+    let told = probe("ssh", &format!("{{{login}, command: \"echo ${{env:TOKEN}}; exit 3\"}}"), LIMIT).await;
+    assert_eq!(class(&told), "exit", "{told:?}");
+    let shown = format!("{told:?}");
+    assert!(shown.contains("***") && !shown.contains("secret-TOKEN"), "{shown}");
+    for file in rsa {
+        let got = probe("ssh", &format!("{{{}}}", login.replace(&id, &file)), LIMIT).await;
+        assert_eq!((got.verdict, class(&got)), (Verdict::Unknown, "local_identity"), "{file}: {got:?}");
+        assert!(got.reason.unwrap().message.contains("an RSA key"), "{file}");
+    }
     let slow = probe("ssh", &format!("{{{login}, command: sleep 60}}"), Duration::from_secs(1)).await;
     assert_eq!((slow.verdict, class(&slow)), (Verdict::Down, "timeout"));
-    server.stop();
-    let stopped = probe("ssh", &format!("{{{host}}}"), Duration::from_millis(500)).await;
-    assert_eq!((stopped.verdict, class(&stopped)), (Verdict::Down, "timeout"));
-    drop(server);
-    let gone = probe("ssh", &format!("{{{host}}}"), LIMIT).await;
-    assert_eq!((gone.verdict, class(&gone)), (Verdict::Down, "connection_refused"));
+    ends("ssh", server, port, &format!("{{{host}}}"), "processing").await;
 }

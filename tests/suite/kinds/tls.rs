@@ -20,15 +20,11 @@ use watchdog::base::outcome::{Outcome, Verdict};
 use watchdog::task::supervisor::Supervisor;
 
 use crate::evil::tls::{Authority, TlsServer, self_signed};
-use crate::kinds::daemon::{Daemon, free_port, probe, program};
+use crate::kinds::daemon::{Daemon, class, free_port, probe, program};
 use crate::kinds::{keys, mysql, postgres, smtp};
 use crate::needs;
 
 const LIMIT: Duration = Duration::from_secs(5);
-
-fn class(outcome: &Outcome) -> &str {
-    outcome.reason.as_ref().map_or("", |r| &r.class)
-}
 
 fn evidence(outcome: &Outcome) -> String {
     outcome.evidence.iter().flat_map(|e| &e.items).map(|(title, text)| format!("{title}\n{text}\n")).collect()

@@ -3,24 +3,21 @@
 //! The full client of the ecosystem opens its own connections and judges certificates itself, so policy,
 //! phases and deadline would not hold; its protocol crate gives the messages and the proofs of passwords.
 //! A server's greeting is read here: the crate's reader computes with a length before it looks at it.
-//! No password ever leaves in clear on a connection without TLS.
 
 use mysql_common::constants::CapabilityFlags;
 use mysql_common::io::ParseBuf;
-use mysql_common::packets::{AuthPlugin, AuthSwitchRequest, HandshakeResponse, SslRequest};
+use mysql_common::packets::{AuthPlugin, AuthSwitchRequest, HandshakeResponse};
 use mysql_common::proto::MySerialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::collect::fault::Fault;
 use crate::collect::judge::found;
-use crate::collect::login::io_fault;
+use crate::collect::talk::capped::stream_fault;
 
 /// Longest message that is read; a row of this size is no answer to a check.
 const MAX_MESSAGE: usize = 1 << 20;
 /// What we announce to read, the protocol's usual value.
 const MAX_PACKET: u32 = 16 << 20;
-/// `utf8mb4_general_ci`.
-const COLLATION: u8 = 45;
 /// Steps of a login: two plugins with three messages each are the most that servers need.
 const MAX_STEPS: usize = 8;
 
@@ -29,15 +26,20 @@ const MAX_STEPS: usize = 8;
 pub struct Greeting {
     /// `10.11.6-MariaDB-0+deb12u1`.
     pub version: String,
-    can: CapabilityFlags,
     nonce: Vec<u8>,
     plugin: Vec<u8>,
 }
 
 impl Greeting {
-    /// Whether the server speaks TLS.
-    pub fn speaks_tls(&self) -> bool {
-        self.can.contains(CapabilityFlags::CLIENT_SSL)
+    /// Takes what a server says first.
+    ///
+    /// # Errors
+    /// It refuses us at once, or says something else.
+    pub fn read(bytes: &[u8]) -> Result<Self, Failed> {
+        match bytes.split_first() {
+            Some((0xff, rest)) => Err(Failed::Refused(Refusal::parse(rest))),
+            _ => Ok(Self::parse(bytes).ok_or_else(malformed)?),
+        }
     }
 
     /// Takes a greeting apart (protocol 10, in use since MySQL 3.21).
@@ -47,21 +49,15 @@ impl Greeting {
         buf.checked_eat_u32_le()?;
         let mut nonce = buf.checked_eat(8)?.to_vec();
         buf.checked_eat(1)?;
-        let low = buf.checked_eat_u16_le()?;
-        buf.checked_eat(3)?;
-        let high = buf.checked_eat_u16_le()?;
+        // Capabilities, character set, status, more capabilities.
+        buf.checked_eat(2 + 1 + 2 + 2)?;
         let length = usize::from(buf.checked_eat_u8()?);
         buf.checked_eat(10)?;
         let more = buf.checked_eat(length.saturating_sub(8).max(13))?;
         nonce.extend_from_slice(more.strip_suffix(&[0]).unwrap_or(more));
         let plugin = buf.eat_all();
         let plugin = plugin.split(|b| *b == 0).next().unwrap_or_default();
-        Some(Self {
-            version: String::from_utf8_lossy(version).into_owned(),
-            can: CapabilityFlags::from_bits_truncate(u32::from(high) << 16 | u32::from(low)),
-            nonce,
-            plugin: plugin.to_vec(),
-        })
+        Some(Self { version: String::from_utf8_lossy(version).into_owned(), nonce, plugin: plugin.to_vec() })
     }
 }
 
@@ -74,6 +70,10 @@ pub struct Account<'a> {
     pub password: &'a str,
     /// The database to be in.
     pub database: Option<&'a str>,
+    /// Whether the connection is encrypted.
+    pub secure: bool,
+    /// Whether the server may see the password itself.
+    pub tells: bool,
 }
 
 /// A refusal by the server.
@@ -129,48 +129,17 @@ fn malformed() -> Fault {
     Fault::target("protocol_error", "the answer is not of MySQL's protocol")
 }
 
-/// A connection, message by message.
+/// A connection after the greeting, message by message.
 #[derive(Debug)]
-pub struct Wire<S> {
+pub struct Connection<S> {
     stream: S,
     sequence: u8,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
-    /// Reads the greeting.
-    ///
-    /// # Errors
-    /// There is none, or the server refuses us at once.
-    pub async fn greet(stream: S) -> Result<(Self, Result<Greeting, Refusal>), Fault> {
-        let mut wire = Self { stream, sequence: 0 };
-        let body = wire.receive().await?;
-        let greeting = match body.split_first() {
-            Some((0xff, rest)) => Err(Refusal::parse(rest)),
-            _ => Ok(Greeting::parse(&body).ok_or_else(malformed)?),
-        };
-        Ok((wire, greeting))
-    }
-
-    /// Announces TLS, and gives the connection back for its handshake.
-    ///
-    /// # Errors
-    /// The connection broke.
-    pub async fn ask_tls(mut self) -> Result<S, Fault> {
-        let mut body = Vec::new();
-        let can = Self::capabilities() | CapabilityFlags::CLIENT_SSL;
-        SslRequest::new(can, MAX_PACKET, COLLATION).serialize(&mut body);
-        self.send(&body).await?;
-        Ok(self.stream)
-    }
-
-    /// The same connection in another's clothes.
-    pub fn over<T>(self, wrap: impl FnOnce(S) -> T) -> Wire<T> {
-        Wire { stream: wrap(self.stream), sequence: self.sequence }
-    }
-
-    /// The connection after TLS' handshake: messages go on being counted.
-    pub fn resumed(stream: S) -> Self {
-        Self { stream, sequence: 2 }
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Goes on after the greeting, and after the request for TLS where the stream speaks it: messages are counted.
+    pub fn new(stream: S, secure: bool) -> Self {
+        Self { stream, sequence: if secure { 2 } else { 1 } }
     }
 
     fn capabilities() -> CapabilityFlags {
@@ -181,11 +150,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             | CapabilityFlags::CLIENT_PLUGIN_AUTH
     }
 
-    /// Logs in. `secure` says that nobody on the way can listen.
+    /// Logs in.
     ///
     /// # Errors
     /// The connection broke, or the server wants what we do not do.
-    pub async fn log_in(&mut self, greeting: &Greeting, who: Account<'_>, secure: bool) -> Result<(), Failed> {
+    pub async fn log_in(&mut self, greeting: &Greeting, who: Account<'_>) -> Result<(), Failed> {
         let mut plugin = match greeting.plugin.as_slice() {
             b"" => AuthPlugin::MysqlNativePassword,
             name => AuthPlugin::from_bytes(name).into_owned(),
@@ -195,7 +164,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             plugin = AuthPlugin::MysqlNativePassword;
         }
         let mut can = Self::capabilities();
-        can.set(CapabilityFlags::CLIENT_SSL, secure);
+        can.set(CapabilityFlags::CLIENT_SSL, who.secure);
         let mut nonce = greeting.nonce.clone();
         let proof = plugin.gen_data(Some(who.password), &nonce);
         let response = HandshakeResponse::new(
@@ -220,14 +189,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                     let request: AuthSwitchRequest<'_> = ParseBuf(&body).parse(()).map_err(|_| malformed())?;
                     plugin = request.auth_plugin().into_owned();
                     nonce = request.plugin_data().to_vec();
-                    let proof = prove(&plugin, who.password, &nonce, secure)?;
+                    let proof = prove(&plugin, who.password, &nonce, who.tells)?;
                     self.send(&proof).await?;
                 }
                 // caching_sha2_password: the proof was enough, `OK` follows.
                 (Some(0x01), Some(0x03)) if plugin == AuthPlugin::CachingSha2Password => {}
-                // It was not: the server has to see the password itself.
+                // It was not: the server has to see the password itself, which it takes inside TLS only.
                 (Some(0x01), Some(0x04)) if plugin == AuthPlugin::CachingSha2Password => {
-                    let clear = prove(&AuthPlugin::MysqlClearPassword, who.password, &nonce, secure)?;
+                    let clear = prove(&AuthPlugin::MysqlClearPassword, who.password, &nonce, who.secure)?;
                     self.send(&clear).await?;
                 }
                 _ => return Err(malformed().into()),
@@ -284,13 +253,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             self.stream.write_all(&[&head, body].concat()).await?;
             self.stream.flush().await
         };
-        send.await.map_err(|e| io_fault("sending", &e))
+        send.await.map_err(|e| stream_fault("sending", &e))
     }
 
     async fn receive(&mut self) -> Result<Vec<u8>, Fault> {
         let doing = "reading the answer";
         let mut head = [0; 4];
-        self.stream.read_exact(&mut head).await.map_err(|e| io_fault(doing, &e))?;
+        self.stream.read_exact(&mut head).await.map_err(|e| stream_fault(doing, &e))?;
         let length = u32::from_le_bytes([head[0], head[1], head[2], 0]) as usize;
         if length > MAX_MESSAGE {
             // The first bytes of another protocol look like a long message.
@@ -300,10 +269,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         // Grows with what comes, not with what is announced.
         let mut body = Vec::new();
         let got = (&mut self.stream).take(length as u64).read_to_end(&mut body).await;
-        got.map_err(|e| io_fault(doing, &e))?;
+        got.map_err(|e| stream_fault(doing, &e))?;
         match body.len() == length {
             true => Ok(body),
-            false => Err(io_fault(doing, &std::io::ErrorKind::UnexpectedEof.into())),
+            false => Err(stream_fault(doing, &std::io::ErrorKind::UnexpectedEof.into())),
         }
     }
 }
@@ -338,12 +307,12 @@ fn values(body: &[u8], columns: usize) -> Option<Vec<Option<&[u8]>>> {
 }
 
 /// What proves that we know the password, in the way that the server asks for.
-fn prove(plugin: &AuthPlugin<'_>, password: &str, nonce: &[u8], secure: bool) -> Result<Vec<u8>, Fault> {
+fn prove(plugin: &AuthPlugin<'_>, password: &str, nonce: &[u8], tells: bool) -> Result<Vec<u8>, Fault> {
     match plugin {
         AuthPlugin::MysqlNativePassword | AuthPlugin::CachingSha2Password => {
             Ok(plugin.gen_data(Some(password), nonce).map(|d| d.to_vec()).unwrap_or_default())
         }
-        AuthPlugin::MysqlClearPassword if secure => Ok([password.as_bytes(), &[0]].concat()),
+        AuthPlugin::MysqlClearPassword if tells => Ok([password.as_bytes(), &[0]].concat()),
         AuthPlugin::MysqlClearPassword => {
             let message = "the server wants to see the password itself, and the connection has no TLS: add `tls`";
             Err(Fault::target("auth", message))
@@ -377,7 +346,6 @@ mod tests {
         let got = Greeting::parse(&greeting()).unwrap();
         assert_eq!((got.version.as_str(), got.nonce.as_slice()), ("8.4.0", &b"abcdefghijklmnopqrst"[..]));
         assert_eq!(got.plugin, b"caching_sha2_password");
-        assert!(got.speaks_tls());
     }
 
     proptest::proptest! {
@@ -403,7 +371,6 @@ mod tests {
     async fn login(secure: bool, says: &[&[u8]]) -> (Result<(), Failed>, Vec<u8>) {
         let (near, mut far) = tokio::io::duplex(4096);
         let server = async {
-            far.write_all(&message(0, &greeting())).await.unwrap();
             let mut told = vec![0; 4096];
             assert!(far.read(&mut told).await.unwrap() > 50, "the proof");
             let mut more = Vec::new();
@@ -419,9 +386,8 @@ mod tests {
             more
         };
         let client = async {
-            let (mut wire, greeting) = Wire::greet(near).await.unwrap();
-            let who = Account { user: "u", password: "secret", database: None };
-            wire.log_in(&greeting.unwrap(), who, secure).await
+            let who = Account { user: "u", password: "secret", database: None, secure, tells: secure };
+            Connection::new(near, secure).log_in(&Greeting::parse(&greeting()).unwrap(), who).await
         };
         tokio::join!(client, server)
     }
