@@ -19,9 +19,10 @@ use crate::config::model::{Config, Monitor, Schedule};
 use crate::config::slo::Slo;
 use crate::engine::alerting::preview::labels_of;
 use crate::engine::handle::EngineError;
+use crate::engine::ingest::distance;
 use crate::engine::query::metrics::Kind;
 use crate::engine::query::{Queries, QueryError};
-use crate::engine::sla::count::{Count, Span, count, joined};
+use crate::engine::sla::count::{Count, PAUSE, Span, count, joined};
 use crate::engine::storage::outcome::STATE;
 use crate::promql::source::{Resolution, Select, Source as _, Want};
 use crate::promql::value::{Cancel, EvalError};
@@ -178,9 +179,9 @@ impl<'a> Planned<'a> {
 /// How long one result speaks, in milliseconds.
 fn cover(monitor: &Monitor) -> i64 {
     let cover = match &monitor.schedule {
-        Schedule::Every(interval) => *interval * 3 / 2 + monitor.timeout,
-        // The time between two slots varies; a cron monitor's result speaks for an hour elsewhere, too.
-        Schedule::Cron { .. } => Duration::from_secs(3_600),
+        Schedule::Every(_) => distance(monitor) * 3 / 2 + monitor.timeout,
+        // The time between two slots varies.
+        Schedule::Cron { .. } => distance(monitor),
     };
     i64::try_from(cover.as_millis()).unwrap_or(i64::MAX)
 }
@@ -197,7 +198,7 @@ fn read(
     let matchers = [Matcher::equal("__name__", STATE), Matcher::equal("monitor", monitor.name.as_str())];
     let select = Select {
         matchers: &matchers,
-        start: within.0.saturating_sub(cover(monitor)),
+        start: within.0.saturating_sub(cover(monitor).max(PAUSE)),
         end: within.1,
         step: 0,
         window: 0,
