@@ -117,15 +117,15 @@ fn an_objective_that_cannot_be_watched_is_warned_of_where_it_stands() {
     check("slo: 99.9%, interval: 10m", &[]);
     check(
         "slo: 99.99%, interval: 5m",
-        &["monitors.d/a.yaml:2:46 W016 99.99% over 30d allows 4m19s of errors: one failed probe every 5m is more"],
+        &["monitors.d/a.yaml:2:44 W016 99.99% over 30d allows 4m19s of errors: one failed probe every 5m is more"],
     );
     check(
         "slo: 90%, interval: 24h",
-        &["monitors.d/a.yaml:2:46 W016 `slo` has no alert: its longest window, 3d, holds too few probes"],
+        &["monitors.d/a.yaml:2:44 W016 `slo` has no alert: its longest window, 3d, holds too few probes"],
     );
     check(
         "slo: {target: 99%, window: 90d}",
-        &["monitors.d/a.yaml:2:46 W016 `slo` is over 90d, and `storage.retention` keeps 60d"],
+        &["monitors.d/a.yaml:2:44 W016 `slo` is over 90d, and `storage.retention` keeps 60d"],
     );
     // One of a file's defaults is said once.
     let text = "defaults: {slo: 99.99%, interval: 1h}\nmonitors:\n  - {name: a, type: tcp, host: 'a:1'}\n\
