@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::base::fnv::Fnv;
+
 /// The label that holds the name of a metric.
 pub const METRIC_NAME: &str = "__name__";
 
@@ -220,16 +222,15 @@ impl Labels {
     /// A 64-bit FNV-1a hash over names and values, the fingerprint that Alertmanager uses for the
     /// same purpose (`model.LabelSet.Fingerprint`): stable across restarts and machines.
     pub fn fingerprint(&self) -> u64 {
-        const SEPARATOR: u8 = 255;
-        let mut h = 0xcbf2_9ce4_8422_2325_u64;
-        let mut eat = |b: u8| h = (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3);
+        const SEPARATOR: [u8; 1] = [255];
+        let mut hash = Fnv::default();
         for (k, v) in self.iter() {
-            k.bytes().for_each(&mut eat);
-            eat(SEPARATOR);
-            v.bytes().for_each(&mut eat);
-            eat(SEPARATOR);
+            hash.write(k.as_bytes());
+            hash.write(&SEPARATOR);
+            hash.write(v.as_bytes());
+            hash.write(&SEPARATOR);
         }
-        h
+        hash.finish()
     }
 }
 

@@ -8,6 +8,7 @@ pub mod beat;
 pub mod clock;
 pub mod exposition;
 pub mod failure;
+pub mod fnv;
 pub mod labels;
 pub mod matcher;
 pub mod message;

@@ -103,7 +103,28 @@ impl Sample {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     /// Titled texts in reading order: `request`, `response headers`, `body (first 4 KiB of 90 KiB)` ….
-    pub items: Vec<(Cow<'static, str>, String)>,
+    pub items: Vec<Item>,
+}
+
+/// A titled text.
+pub type Item = (Cow<'static, str>, String);
+
+impl Evidence {
+    /// What this says and what another says of the same thing, side by side: by their titles, or else by the first word
+    /// of them (`path to 192.0.2.1`, `path to 192.0.2.2`). In the order of this one, then what only the other one has.
+    pub fn beside<'a>(&'a self, other: &'a Self) -> Vec<(Option<&'a Item>, Option<&'a Item>)> {
+        let mut theirs: Vec<Option<&Item>> = other.items.iter().map(Some).collect();
+        let mut take = |same: &dyn Fn(&str) -> bool| {
+            theirs.iter_mut().find(|item| item.is_some_and(|(title, _)| same(title))).and_then(Option::take)
+        };
+        let mut found: Vec<Option<&Item>> = self.items.iter().map(|(title, _)| take(&|t| t == title)).collect();
+        let word = |title: &str| title.split(' ').next().map(str::to_owned);
+        for ((title, _), pair) in self.items.iter().zip(&mut found).filter(|(_, pair)| pair.is_none()) {
+            *pair = take(&|t| word(t) == word(title));
+        }
+        let pairs = self.items.iter().map(Some).zip(found);
+        pairs.chain(theirs.into_iter().flatten().map(|item| (None, Some(item)))).collect()
+    }
 }
 
 /// All that one probe returns. Building one cannot fail: a broken target is `Down`, a broken probe `Unknown`.
@@ -221,5 +242,23 @@ pub mod seconds {
     /// Not a number, or negative, or too large.
     pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
         Duration::try_from_secs_f64(f64::deserialize(d)?).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_two_pieces_of_evidence_say_of_the_same_thing_is_paired() {
+        let of = |titles: &[&str]| Evidence {
+            items: titles.iter().map(|t| (Cow::Owned((*t).to_owned()), String::new())).collect(),
+        };
+        let bad = of(&["phases", "path to 192.0.2.1", "response"]);
+        let good = of(&["resolver", "path to 192.0.2.2", "phases"]);
+        let pairs = bad.beside(&good);
+        let titles: Vec<_> = pairs.iter().map(|(a, b)| [a, b].map(|i| i.map_or("", |(t, _)| t.as_ref()))).collect();
+        let path = ["path to 192.0.2.1", "path to 192.0.2.2"];
+        assert_eq!(titles, [["phases", "phases"], path, ["response", ""], ["", "resolver"]]);
     }
 }

@@ -20,6 +20,18 @@ pub struct Policy {
     pub programs: Option<Vec<Program>>,
     /// Unix sockets that may be connected to; `None` for all, or for none where only the public Internet is allowed.
     pub sockets: Option<Vec<Program>>,
+    /// Variables that may be set for them: names, or patterns of names. `None` for all, or for none where programs are
+    /// limited.
+    pub environment: Option<Vec<Box<str>>>,
+}
+
+/// What a probe starts on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Launch {
+    /// The program, as the monitor writes it.
+    pub program: Box<str>,
+    /// The variables that the monitor sets for it, or passes on to it.
+    pub variables: Vec<Box<str>>,
 }
 
 impl Policy {
@@ -79,6 +91,50 @@ impl Policy {
         let allowed = self.programs.as_ref().is_none_or(|list| list.iter().any(|p| p.matches(program)));
         (!allowed).then(|| format!("`policy.programs` does not allow `{program}`"))
     }
+
+    /// Why this variable may not be set for a program, if so.
+    pub fn refuses_variable(&self, name: &str) -> Option<String> {
+        if self.programs.is_none() && self.environment.is_none() {
+            return None;
+        }
+        if loads_code(name) {
+            return Some(format!("`{name}` decides what code a program runs, and `policy` limits programs"));
+        }
+        let allowed = self.environment.iter().flatten().any(|p| glob(p.as_bytes(), name.as_bytes()));
+        (!allowed).then(|| format!("`policy.environment` does not allow `{name}`"))
+    }
+}
+
+/// Whether a variable makes the dynamic loader, a shell or an interpreter run code of the setter's choice: with one of
+/// these, every program is any program. No list is complete, which is why variables are refused unless they are listed.
+pub fn loads_code(name: &str) -> bool {
+    const NAMES: [&str; 22] = [
+        "PATH",
+        "IFS",
+        "ENV",
+        "PS4",
+        "SHELLOPTS",
+        "BASHOPTS",
+        "CDPATH",
+        "GLOBIGNORE",
+        "GCONV_PATH",
+        "GETCONF_DIR",
+        "GLIBC_TUNABLES",
+        "LOCPATH",
+        "NLSPATH",
+        "CLASSPATH",
+        "JAVA_TOOL_OPTIONS",
+        "_JAVA_OPTIONS",
+        "JDK_JAVA_OPTIONS",
+        "PERLLIB",
+        "PHPRC",
+        "PHP_INI_SCAN_DIR",
+        "OPENSSL_CONF",
+        "OPENSSL_ENGINES",
+    ];
+    const BEGINNINGS: [&str; 11] =
+        ["LD_", "BASH_", "PERL5", "PYTHON", "RUBY", "GEM_", "BUNDLE_", "NODE_", "LUA_", "GIT_", "OPENSSL_MODULES"];
+    NAMES.contains(&name) || BEGINNINGS.iter().any(|start| name.starts_with(start))
 }
 
 /// Addresses with a common beginning: `192.0.2.0/24`.
@@ -394,6 +450,30 @@ mod tests {
             check(policy, "/run/docker.sock", false);
             check(policy, "/run/php/../docker.sock", false);
         }
+    }
+
+    #[test]
+    fn variables_are_those_that_are_listed_and_never_those_that_load_code() {
+        #[track_caller]
+        fn check(policy: &Policy, name: &str, allowed: bool) {
+            assert_eq!(policy.refuses_variable(name).is_none(), allowed, "{name}");
+        }
+        check(&Policy::default(), "LD_PRELOAD", true);
+        let limited = Policy { programs: Some(vec![Program::new("/bin/true")]), ..Policy::default() };
+        check(&limited, "TOKEN", false);
+        let environment = Some(vec!["TOKEN".into(), "CHECK_*".into(), "*".into()]);
+        let listed = Policy { environment: Some(vec!["TOKEN".into(), "CHECK_*".into()]), ..limited.clone() };
+        check(&listed, "TOKEN", true);
+        check(&listed, "CHECK_HOST", true);
+        check(&listed, "TOKENS", false);
+        for name in "PATH LD_PRELOAD LD_AUDIT BASH_ENV ENV BASH_FUNC_ls%% PERL5OPT PERL5DB PYTHONPATH PYTHONSTARTUP \
+                     RUBYOPT NODE_OPTIONS GCONV_PATH IFS"
+            .split_whitespace()
+        {
+            check(&Policy { environment: environment.clone(), ..limited.clone() }, name, false);
+            check(&Policy { environment: environment.clone(), ..Policy::default() }, name, false);
+        }
+        assert_eq!(limited.refuses_variable("A").unwrap(), "`policy.environment` does not allow `A`");
     }
 
     #[test]

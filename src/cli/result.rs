@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::base::outcome::{Check, Evidence, Phase, Verdict};
+use crate::base::outcome::{Check, Evidence, Item, Phase, Verdict};
 use crate::base::term_safe::lines;
 use crate::base::time::Timestamp;
 use crate::base::units::Short;
+use crate::cli::table::{Cell, Table, wrap};
 use crate::cli::ui::{Role, Ui};
 use crate::wire::api::{HistoryPoint, ProbeResult};
 
@@ -15,6 +16,8 @@ use crate::wire::api::{HistoryPoint, ProbeResult};
 const BAR: usize = 30;
 /// Lines of one piece of evidence.
 const EVIDENCE_LINES: usize = 20;
+/// Columns of the titles where two pieces of evidence stand side by side.
+const TITLES: usize = 24;
 
 /// The word for a verdict.
 pub const fn verdict_word(verdict: Verdict) -> &'static str {
@@ -99,6 +102,36 @@ pub fn evidence(ui: &mut Ui, evidence: &Evidence) {
             ui.line(format_args!("    {more}"));
         }
     }
+}
+
+/// Prints two pieces of evidence side by side: each title, what one says of it, and what the other does.
+pub fn beside(ui: &mut Ui, header: &[&str], pairs: Vec<(Option<&Item>, Option<&Item>)>, width: usize) {
+    // Two gaps of two.
+    let half = width.saturating_sub(TITLES + 4) / 2;
+    let mut table = Table::new(header, &[0, 1, 2]);
+    for (ours, theirs) in pairs {
+        let mut titles: Vec<&str> = [ours, theirs].into_iter().flatten().map(|(title, _)| title.as_ref()).collect();
+        titles.dedup();
+        let titles: Vec<String> = titles.iter().flat_map(|title| wrap(title, TITLES)).collect();
+        let texts = [ours, theirs].map(|item| item.map_or_else(Vec::new, |(_, text)| cut(text, half)));
+        let rows = titles.len().max(texts[0].len()).max(texts[1].len());
+        for row in 0..rows {
+            let at = |column: &[String]| column.get(row).cloned().unwrap_or_default();
+            table.row(vec![Cell::new(Role::Dim, at(&titles)), Cell::plain(at(&texts[0])), Cell::plain(at(&texts[1]))]);
+        }
+    }
+    table.print(ui);
+}
+
+/// The first lines of a text, none longer than this.
+fn cut(text: &str, width: usize) -> Vec<String> {
+    let mut all: Vec<String> = lines(text).flat_map(|line| wrap(&line, width)).collect();
+    let more = all.len().saturating_sub(EVIDENCE_LINES);
+    if more > 0 {
+        all.truncate(EVIDENCE_LINES);
+        all.push(format!("({more} more lines; `--json` shows all)"));
+    }
+    all
 }
 
 /// The newest results as one character each, readable without colours, oldest first.

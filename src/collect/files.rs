@@ -10,9 +10,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use nix::fcntl::OFlag;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use crate::collect::fault::Fault;
 use crate::config::fields::{Fields, Text};
@@ -21,6 +23,8 @@ use crate::config::report::Code;
 /// Looks at a time, of all monitors. Each occupies a thread while a mount hangs.
 static TURNS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(32)));
 
+/// How long a look that was given up may take to notice.
+const ENDS: Duration = Duration::from_millis(200);
 /// Entries of directories that one pattern may look at.
 const MAX_ENTRIES: usize = 100_000;
 /// Files that one pattern may yield.
@@ -62,7 +66,8 @@ impl Looks {
     /// # Errors
     /// The look before this one still hangs, or too many others do.
     pub async fn run<T: Send + 'static>(&self, look: impl FnOnce(&Given) -> T + Send + 'static) -> Result<T, Fault> {
-        let Ok(own) = Arc::clone(&self.0).try_acquire_owned() else {
+        // One that was given up ends by itself, if the file system answers.
+        let Ok(Ok(own)) = timeout(ENDS, Arc::clone(&self.0).acquire_owned()).await else {
             let message = "an earlier look at this path has not returned: the file system does not answer";
             return Err(Fault::target("timeout", message));
         };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::notification::Notifier;
+use crate::base::policy::Launch;
 use crate::base::probe::Collector;
 use crate::config::fields::Fields;
 use crate::config::model::Server;
@@ -34,8 +35,8 @@ pub struct Probe {
     /// The machine that is probed, without a port, where there is one: what limits per machine count by, and
     /// whose path is looked at when it fails.
     pub host: Option<Box<str>>,
-    /// The program that it runs, where it runs one: what `policy.programs` is asked for.
-    pub program: Option<Box<str>>,
+    /// What it starts on this machine, where it does: what `policy` is asked for.
+    pub launch: Option<Launch>,
     /// For kinds that are told rather than probing: how often what they were told is judged by the clock,
     /// whatever `interval` or `schedule` say about when it is due.
     pub judged: Option<Duration>,
@@ -46,7 +47,7 @@ pub struct Probe {
 impl Probe {
     /// A probe of something that is no other machine.
     pub fn new(kind: &'static str, target: impl Into<String>, collector: impl Collector + 'static) -> Self {
-        Self { kind, target: target.into(), host: None, program: None, judged: None, collector: Arc::new(collector) }
+        Self { kind, target: target.into(), host: None, launch: None, judged: None, collector: Arc::new(collector) }
     }
 
     /// The same, of something on this machine of the network.
@@ -56,10 +57,10 @@ impl Probe {
         self
     }
 
-    /// The same, by running this program.
+    /// The same, by running a program.
     #[must_use]
-    pub fn runs(mut self, program: &str) -> Self {
-        self.program = Some(program.into());
+    pub fn runs(mut self, launch: Launch) -> Self {
+        self.launch = Some(launch);
         self
     }
 

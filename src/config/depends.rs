@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 
+use crate::base::fnv::Fnv;
 use crate::base::name::MonitorName;
 use crate::base::nearest::nearest;
 use crate::config::alerting::Mention;
-use crate::config::fnv::Fnv;
 use crate::config::model::Monitor;
 use crate::config::monitors::Item;
 use crate::config::report::Code;

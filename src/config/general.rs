@@ -16,7 +16,7 @@ use crate::config::fields::Fields;
 use crate::config::model::{Monitor, Schedule};
 use crate::config::report::Code;
 use crate::config::slo::Slo;
-use crate::config::yaml::{Node, Value};
+use crate::config::yaml::{Node, Span, Value};
 use crate::wire::api::AlertPolicy;
 
 /// Shortest and longest distance between two runs.
@@ -48,8 +48,8 @@ pub struct General {
     labels: Labels,
     paused: bool,
     alert: Option<AlertPolicy>,
-    /// The objective, which is not the monitor's own business: rules follow from it.
-    pub slo: Option<Slo>,
+    /// The objective and where it stands; it is not the monitor's own business: rules follow from it.
+    pub slo: Option<(Slo, Span)>,
 }
 
 impl General {

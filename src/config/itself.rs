@@ -5,10 +5,10 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::base::fnv::Fnv;
 use crate::base::nearest::nearest;
 use crate::config::catalog::{Catalog, Probe};
 use crate::config::fields::Fields;
-use crate::config::fnv::Fnv;
 use crate::config::report::Code;
 use crate::config::yaml::Node;
 

@@ -13,12 +13,12 @@ use std::sync::Arc;
 use std::thread;
 
 use crate::base::clock::Clock;
+use crate::base::fnv;
 use crate::base::name::MonitorName;
 use crate::config::catalog::Catalog;
 use crate::config::cx::Resolver;
 use crate::config::depends;
 use crate::config::files::{self, Found, MAIN_FILE, Part, Stamp, Tree};
-use crate::config::fnv;
 use crate::config::main_file::{self, Main, MainSheet};
 use crate::config::messages::{Messages, Named};
 use crate::config::model::Config;
@@ -147,7 +147,12 @@ pub fn load(dir: &Path, catalog: &dyn Catalog, resolver: &dyn Resolver, previous
     problems.extend(policy::check(&good.policy, items.iter().copied()));
     problems.extend(kept.values().flat_map(|k| k.sheet.problems.iter().cloned()));
     problems.extend(main.iter().flat_map(|m| m.sheet.problems.iter().cloned()));
-    let said = items.iter().filter_map(|item| Some((&item.name, item.monitor.as_ref().and(item.slo)?)));
+    let said = items.iter().filter_map(|item| {
+        let (slo, place) = item.slo.as_ref()?;
+        Some((item.monitor.as_deref()?, *slo, place))
+    });
+    problems.extend(slo::check(said.clone(), good.storage.retention));
+    let said = said.map(|(monitor, slo, _)| (&monitor.name, slo));
     let objectives = slo::objectives(&monitors, said, &stale, &previous.config.objectives);
     let of_objectives = objectives.values().flat_map(|o| o.groups.clone()).collect::<Vec<_>>().into_iter();
     let config = Config {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::alert::policy::Policy;
 use crate::alert::route::EVERY_NOTIFIER;
+use crate::base::fnv::Fnv;
 use crate::base::nearest::nearest;
 use crate::base::notification::Notifier;
 use crate::base::policy::Policy as Allowed;
@@ -19,7 +20,6 @@ use crate::config::catalog::Catalog;
 use crate::config::cx::{Cx, Resolver, Text};
 use crate::config::deadman::Deadman;
 use crate::config::fields::Fields;
-use crate::config::fnv::Fnv;
 use crate::config::itself::SelfChecks;
 use crate::config::messages::{self, Messages, Named};
 use crate::config::model::{Limits, RateLimit, Receiver, Server};

@@ -15,7 +15,6 @@ pub mod depends;
 pub mod diff;
 pub mod fields;
 pub mod files;
-pub mod fnv;
 pub mod general;
 pub mod itself;
 pub mod jobs;

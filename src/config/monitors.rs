@@ -3,13 +3,13 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use crate::base::fnv::Fnv;
 use crate::base::name::MonitorName;
 use crate::base::nearest::nearest;
 use crate::config::alerting::Mention;
 use crate::config::catalog::{Catalog, Probe};
 use crate::config::cx::{Cx, Resolver};
 use crate::config::fields::Fields;
-use crate::config::fnv::Fnv;
 use crate::config::general::General;
 use crate::config::jobs;
 use crate::config::messages::Named;
@@ -48,8 +48,8 @@ pub struct Item {
     pub monitor: Option<Arc<Monitor>>,
     /// The error to report when it may not do what it says: complete but for code, message and hint.
     pub target: Problem,
-    /// Its objective.
-    pub slo: Option<Slo>,
+    /// Its objective, and the warning about it: complete but for message and hint.
+    pub slo: Option<(Slo, Problem)>,
     /// The monitors it depends on, where it says so.
     pub depends_on: Vec<Mention>,
 }
@@ -200,6 +200,9 @@ impl<'a> Reader<'a> {
         });
         let none = String::new();
         let target = cx.source().problem(Level::Error, target, Code::Forbidden, none.clone(), none);
+        let slo = slo.map(|(slo, span)| {
+            (slo, cx.source().problem(Level::Warning, span, Code::Suspicious, String::new(), String::new()))
+        });
         self.sheet.items.push(Item { name, clash, monitor, target, slo, depends_on });
     }
 

@@ -3,8 +3,11 @@
 //! The rules are those of the workbook on reliability that Google's engineers published, chapter "Alerting on SLOs":
 //! the budget of errors is watched over a long and a short window at once, so that an alert comes soon
 //! and goes soon. They are written as text in Prometheus' form and read like any file, so they mean what they say.
+//!
+//! The workbook thinks of thousands of requests. A monitor has a result per interval, so windows that hold few of them
+//! are left out, and one failed probe alone never fires an alert.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -14,11 +17,13 @@ use crate::base::name::MonitorName;
 use crate::base::units::Exact;
 use crate::config::cx::Resolver;
 use crate::config::fields::Fields;
-use crate::config::model::Monitor;
-use crate::config::report::Source;
+use crate::config::model::{Monitor, Schedule};
+use crate::config::report::{Code, Source};
 use crate::config::rules::{self, RuleGroup};
-use crate::config::yaml::Value;
+use crate::config::yaml::{Span, Value};
+use crate::wire::api::{Level, Problem};
 
+const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
 /// Shortest and longest time over which the objective is to hold.
@@ -45,9 +50,10 @@ impl Slo {
         f64::from(self.target) / 1e6
     }
 
-    /// Reads `slo: 99.9%` or `slo: {target: 99.9%, window: 30d}`.
-    pub fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        match fields.node("slo")?.value {
+    /// Reads `slo: 99.9%` or `slo: {target: 99.9%, window: 30d}`, and says where it stands.
+    pub fn read(fields: &mut Fields<'_>) -> Option<(Self, Span)> {
+        let node = fields.node("slo")?;
+        let slo = match node.value {
             Value::Map(_) => {
                 let mut inner = fields.nested("slo")?;
                 if inner.own("target").is_none() {
@@ -56,12 +62,18 @@ impl Slo {
                 let target = inner.parse("target", HINT, percent);
                 let window = inner.duration("window", WINDOW);
                 inner.finish();
-                Some(Self { target: target?, window: window.unwrap_or(DEFAULT_WINDOW) })
+                Self { target: target?, window: window.unwrap_or(DEFAULT_WINDOW) }
             }
             Value::Scalar { .. } | Value::Seq(_) => {
-                Some(Self { target: fields.parse("slo", HINT, percent)?, window: DEFAULT_WINDOW })
+                Self { target: fields.parse("slo", HINT, percent)?, window: DEFAULT_WINDOW }
             }
-        }
+        };
+        Some((slo, node.span))
+    }
+
+    /// The part of the time that may go wrong.
+    fn budget(self) -> f64 {
+        1.0 - self.target()
     }
 }
 
@@ -88,9 +100,9 @@ fn percent(text: &str) -> Result<u32, String> {
 pub struct Objective {
     /// The objective.
     pub slo: Slo,
-    /// Where the monitor stands.
-    source: String,
-    /// What watches it.
+    /// Where the monitor stands, and the hash of its definition.
+    of: (String, u64),
+    /// What watches it; nothing while the monitor is paused.
     pub groups: Vec<Arc<RuleGroup>>,
 }
 
@@ -105,35 +117,134 @@ pub fn objectives<'a>(
     let kept = stale.iter().filter_map(|name| Some((name, before.get(name)?.slo)));
     let all: BTreeMap<&MonitorName, Slo> = said.chain(kept).collect();
     let found = all.into_iter().filter_map(|(name, slo)| {
-        let monitor = monitors.get(name).filter(|m| !m.paused)?;
-        let same = before.get(name).filter(|b| b.slo == slo && b.source == monitor.source);
-        let objective = same.cloned().unwrap_or_else(|| {
-            Arc::new(Objective { slo, source: monitor.source.clone(), groups: groups(monitor, slo) })
+        let monitor = monitors.get(name)?;
+        let of = (monitor.source.clone(), monitor.hash);
+        let same = before.get(name).filter(|b| b.slo == slo && b.of == of).cloned();
+        let objective = same.unwrap_or_else(|| {
+            let groups = if monitor.paused { Vec::new() } else { groups(monitor, slo) };
+            Arc::new(Objective { slo, of, groups })
         });
         Some((name.clone(), objective))
     });
     found.collect()
 }
 
+/// Reports objectives that cannot be watched as they are meant. `said` has the place of each.
+pub fn check<'a>(said: impl Iterator<Item = (&'a Monitor, Slo, &'a Problem)>, retention: Duration) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    // An objective of a file's `defaults` is said once.
+    let mut told = BTreeSet::new();
+    for (monitor, slo, place) in said {
+        let pace = pace(&monitor.schedule);
+        let mut warn = |message: String, hint: &str| {
+            if told.insert((place.file.clone(), place.line, place.column, message.clone())) {
+                let code = Code::Suspicious.as_str().to_owned();
+                let (level, hint) = (Level::Warning, hint.to_owned());
+                problems.push(Problem { level, code, message, hint, ..place.clone() });
+            }
+        };
+        if slo.window > retention {
+            let (window, kept) = (Exact(slo.window), Exact(retention));
+            let message = format!("`slo` is over {window}, and `storage.retention` keeps {kept}");
+            warn(message, "raise `storage.retention` in watchdog.yaml, or shorten `window`");
+        }
+        let allowed = slo.window.mul_f64(slo.budget());
+        if pace > allowed {
+            let allowed = Duration::from_secs(allowed.as_secs());
+            let (window, pace, allowed) = (Exact(slo.window), Exact(pace), Exact(allowed));
+            let message =
+                format!("{slo} over {window} allows {allowed} of errors: one failed probe every {pace} is more");
+            warn(message, "probe more often, lower the objective, or make `window` longer");
+        } else if alerts(slo, pace).is_empty() && !alerts(slo, Duration::ZERO).is_empty() {
+            let message = format!("`slo` has no alert: its longest window, {}, holds too few probes", LONG.0);
+            warn(message, "probe at least every 18h");
+        }
+    }
+    problems
+}
+
+/// How far apart the results are; of an expression, the longest of some.
+fn pace(schedule: &Schedule) -> Duration {
+    match schedule {
+        Schedule::Every(interval) => *interval,
+        Schedule::Cron { cron, zone, .. } => {
+            let mut at = A_LEAP_YEAR.to_zoned(zone.clone());
+            let mut longest = Duration::ZERO;
+            for i in 0..OCCURRENCES {
+                let Ok(next) = cron.find_next_occurrence(&at, false) else { break };
+                let gap = next.timestamp().duration_since(at.timestamp()).unsigned_abs();
+                // Before the first is no slot.
+                longest = if i == 0 { longest } else { longest.max(gap) };
+                at = next;
+            }
+            longest
+        }
+    }
+}
+
+/// From where expressions are followed, and how far: over a week of hours.
+const A_LEAP_YEAR: jiff::Timestamp = jiff::Timestamp::constant(1_704_067_200, 0);
+const OCCURRENCES: usize = 200;
+/// A window with fewer probes than this says nothing: it may be empty, or all of it is one failure.
+const PROBES: u32 = 4;
+
+type Window = (&'static str, Duration);
 /// Windows over which availability is recorded every minute, and every five minutes.
-const SHORT: [(&str, Duration); 4] = [
-    ("5m", Duration::from_secs(300)),
-    ("30m", Duration::from_secs(1_800)),
+const SHORT: [Window; 4] = [
+    ("5m", MINUTE.saturating_mul(5)),
+    ("30m", MINUTE.saturating_mul(30)),
     ("1h", HOUR),
-    ("6h", Duration::from_secs(6 * 3_600)),
+    ("6h", HOUR.saturating_mul(6)),
 ];
-const LONG: (&str, Duration) = ("3d", Duration::from_secs(3 * 86_400));
+const LONG: Window = ("3d", DAY.saturating_mul(3));
+
+fn holds_enough(window: Duration, pace: Duration) -> bool {
+    pace * PROBES <= window
+}
 
 /// How much of the whole budget may go in the long window before somebody hears of it, and the window that must agree.
-const BURNS: [(&str, &str, f64, Duration, &str, &str); 3] = [
-    ("SloBurnFast", "critical", 0.02, HOUR, "1h", "5m"),
-    ("SloBurn", "critical", 0.05, Duration::from_secs(6 * 3_600), "6h", "30m"),
-    ("SloBurnSlow", "warning", 0.10, LONG.1, "3d", "6h"),
+struct Burn {
+    alert: &'static str,
+    severity: &'static str,
+    part: f64,
+    long: Window,
+    short: Window,
+}
+
+const BURNS: [Burn; 3] = [
+    Burn { alert: "SloBurnFast", severity: "critical", part: 0.02, long: SHORT[2], short: SHORT[0] },
+    Burn { alert: "SloBurn", severity: "critical", part: 0.05, long: SHORT[3], short: SHORT[1] },
+    Burn { alert: "SloBurnSlow", severity: "warning", part: 0.10, long: LONG, short: SHORT[3] },
 ];
+
+/// An alert, with what holds for a monitor.
+struct Alert {
+    burn: &'static Burn,
+    /// The window that must agree: the one of the burn, or the shortest longer one that holds enough.
+    short: Window,
+    /// How many times too fast the budget goes.
+    factor: f64,
+    /// The part that failed, above which each window agrees.
+    limits: (f64, f64),
+}
+
+fn alerts(slo: Slo, pace: Duration) -> Vec<Alert> {
+    let of = |burn: &'static Burn| {
+        let mut windows = SHORT.into_iter().chain([LONG]).filter(|(_, over)| *over >= burn.short.1);
+        let short = windows.find(|(_, over)| holds_enough(*over, pace)).filter(|(_, over)| *over <= burn.long.1)?;
+        let factor = burn.part * slo.window.as_secs_f64() / burn.long.1.as_secs_f64();
+        let limit = round(factor * slo.budget());
+        // One failed probe is no reason to wake anybody: more than one and a half, so that a missing one does not matter.
+        let long = round(1.5 * pace.as_secs_f64() / burn.long.1.as_secs_f64()).max(limit);
+        // More than everything cannot fail: this burn of the budget is not possible.
+        (long < 1.0).then_some(Alert { burn, short, factor, limits: (long, limit) })
+    };
+    BURNS.iter().filter_map(of).collect()
+}
 
 fn groups(monitor: &Monitor, slo: Slo) -> Vec<Arc<RuleGroup>> {
     let file = monitor.source.split(':').next().unwrap_or_default();
-    let text = text(&monitor.name, slo);
+    let text = text(&monitor.name, slo, pace(&monitor.schedule));
     let sheet = rules::read(&Source::new(file, text), &Nothing);
     debug_assert!(sheet.problems.is_empty(), "{:?}", sheet.problems);
     let placed = |group: &Arc<RuleGroup>| {
@@ -155,28 +266,23 @@ impl Resolver for Nothing {
 }
 
 /// The rules as a file would have them.
-fn text(name: &MonitorName, slo: Slo) -> String {
+fn text(name: &MonitorName, slo: Slo, pace: Duration) -> String {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let selector = format!("{{monitor={}}}", quoted(name.as_str()));
     let share = |window: &str| format!("slo:availability:ratio_{window}{selector}");
-    let mut out = format!("groups:\n- name: {}\n  interval: 1m\n  rules:\n", quoted(&format!("slo {name}")));
     let record = |out: &mut String, name: &str, expr: &str| {
         out.push_str(&format!("  - record: {name}\n    expr: {}\n", quoted(expr)));
     };
-    let average = |window: &str| format!("avg_over_time(probe_success{selector}[{window}])");
-    for (word, _) in SHORT {
-        record(&mut out, &format!("slo:availability:ratio_{word}"), &average(word));
-    }
-    let budget = 1.0 - slo.target();
-    let alert = |out: &mut String, burn: &(&str, &str, f64, Duration, &str, &str)| {
-        let (alert, severity, part, over, long, short) = burn;
-        let factor = part * slo.window.as_secs_f64() / over.as_secs_f64();
-        let limit = round(factor * budget);
-        // More than everything cannot fail: this burn of the budget is not possible.
-        if limit >= 1.0 {
-            return;
+    let average = |out: &mut String, window: &str| {
+        let expr = format!("avg_over_time(probe_success{selector}[{window}])");
+        record(out, &format!("slo:availability:ratio_{window}"), &expr);
+    };
+    let alert = |out: &mut String, alert: &Alert| {
+        let Alert { burn: Burn { alert, severity, long: (long, _), .. }, short: (short, _), factor, limits } = alert;
+        let mut expr = format!("1 - {} > {}", share(long), limits.0);
+        if short != long {
+            expr.push_str(&format!(" and 1 - {} > {}", share(short), limits.1));
         }
-        let expr = format!("1 - {} > {limit} and 1 - {} > {limit}", share(long), share(short));
         let times = round((factor * 100.0).round() / 100.0);
         let summary = format!(
             "{{{{ $labels.monitor }}}} uses up its error budget {times} times too fast: {slo} over {} are promised",
@@ -192,16 +298,26 @@ fn text(name: &MonitorName, slo: Slo) -> String {
             quoted(&description),
         ));
     };
-    BURNS.iter().take(2).for_each(|burn| alert(&mut out, burn));
-    out.push_str(&format!("- name: {}\n  interval: 5m\n  rules:\n", quoted(&format!("slo {name}, long"))));
-    record(&mut out, &format!("slo:availability:ratio_{}", LONG.0), &average(LONG.0));
+    let alerts = alerts(slo, pace);
+    let of_long = |a: &&Alert| a.burn.long.1 == LONG.1;
+    let mut fast = String::new();
+    SHORT.iter().filter(|(_, over)| holds_enough(*over, pace)).for_each(|(word, _)| average(&mut fast, word));
+    alerts.iter().filter(|a| !of_long(a)).for_each(|a| alert(&mut fast, a));
+    let mut slow = String::new();
     let window = Exact(slo.window).to_string();
-    if window != LONG.0 {
-        record(&mut out, &format!("slo:availability:ratio_{window}"), &average(&window));
+    if holds_enough(LONG.1, pace) && window != LONG.0 {
+        average(&mut slow, LONG.0);
     }
-    let left = format!("1 - (1 - {}) / {}", share(&window), round(budget));
-    record(&mut out, "slo:error_budget:remaining_ratio", &left);
-    BURNS.iter().skip(2).for_each(|burn| alert(&mut out, burn));
+    average(&mut slow, &window);
+    let left = format!("1 - (1 - {}) / {}", share(&window), round(slo.budget()));
+    record(&mut slow, "slo:error_budget:remaining_ratio", &left);
+    alerts.iter().filter(of_long).for_each(|a| alert(&mut slow, a));
+    let mut out = "groups:\n".to_owned();
+    for (name, interval, rules) in [(format!("slo {name}"), "1m", fast), (format!("slo {name}, long"), "5m", slow)] {
+        if !rules.is_empty() {
+            out.push_str(&format!("- name: {}\n  interval: {interval}\n  rules:\n{rules}", quoted(&name)));
+        }
+    }
     out
 }
 
@@ -218,8 +334,10 @@ mod tests {
         Slo { target, window: DAY * days }
     }
 
-    fn read(name: &str, slo: Slo) -> Vec<Arc<RuleGroup>> {
-        let text = text(&MonitorName::new(name).unwrap(), slo);
+    const TEN: Duration = Duration::from_secs(10);
+
+    fn read(name: &str, slo: Slo, pace: Duration) -> Vec<Arc<RuleGroup>> {
+        let text = text(&MonitorName::new(name).unwrap(), slo, pace);
         let sheet = rules::read(&Source::new("monitors.d/a.yaml", text), &Nothing);
         assert_eq!(sheet.problems, []);
         sheet.groups
@@ -231,7 +349,7 @@ mod tests {
 
     #[test]
     fn the_burn_rates_are_those_of_the_workbook() {
-        let groups = read("shop", slo(999_000, 30));
+        let groups = read("shop", slo(999_000, 30), TEN);
         let found = queries(&groups);
         let of = |name: &str| found.iter().find(|(n, _)| *n == name).unwrap().1;
         let both = |long: &str, short: &str, limit: &str| {
@@ -252,13 +370,56 @@ mod tests {
 
     #[test]
     fn rules_can_be_read_whatever_the_monitor_is_called_and_the_impossible_is_left_out() {
-        let groups = read("a \"b\" {{ c }} 'd' \\ é", slo(500_000, 3));
+        let groups = read("a \"b\" {{ c }} 'd' \\ é", slo(500_000, 3), TEN);
         let names: Vec<&str> = queries(&groups).into_iter().map(|(n, _)| n).collect();
         // Half of the time of three days: 2 % are burnt in an hour at 1.44 times, 0.72 of the probes.
         assert!(names.contains(&"SloBurnFast"), "{names:?}");
         assert_eq!(names.iter().filter(|n| **n == "slo:availability:ratio_3d").count(), 1);
-        let names = read("x", slo(500_000, 30));
+        let names = read("x", slo(500_000, 30), TEN);
         assert!(!queries(&names).iter().any(|(n, _)| *n == "SloBurnFast" || *n == "SloBurn"));
+    }
+
+    /// The alerts with the window that must agree, and the part of the long one above which they fire.
+    fn judged(target: u32, days: u32, pace: Duration) -> Vec<(&'static str, &'static str, f64)> {
+        alerts(slo(target, days), pace).iter().map(|a| (a.burn.alert, a.short.0, a.limits.0)).collect()
+    }
+
+    #[test]
+    fn windows_with_few_probes_are_left_out_and_one_failure_fires_nothing() {
+        let at = |pace| judged(999_000, 30, pace);
+        assert_eq!(at(TEN), [("SloBurnFast", "5m", 0.0144), ("SloBurn", "30m", 0.006), ("SloBurnSlow", "6h", 0.001)]);
+        // Sixty probes an hour: two of them must fail.
+        assert_eq!(at(MINUTE)[0], ("SloBurnFast", "5m", 0.025));
+        assert_eq!(at(MINUTE * 5)[..2], [("SloBurnFast", "30m", 0.125), ("SloBurn", "30m", 0.020_833_333)]);
+        assert_eq!(at(MINUTE * 10)[..2], [("SloBurnFast", "1h", 0.25), ("SloBurn", "1h", 0.041_666_667)]);
+        let hourly: Vec<_> = at(HOUR).iter().map(|a| (a.0, a.1)).collect();
+        assert_eq!(hourly, [("SloBurn", "6h"), ("SloBurnSlow", "6h")]);
+        assert_eq!(at(DAY), []);
+        for pace in [TEN, MINUTE, MINUTE * 5, MINUTE * 10, HOUR, HOUR * 6] {
+            for alert in alerts(slo(999_000, 30), pace) {
+                let one = pace.as_secs_f64() / alert.burn.long.1.as_secs_f64();
+                assert!(one < alert.limits.0, "{pace:?} {}", alert.burn.alert);
+                assert!(holds_enough(alert.short.1, pace), "{pace:?} {}", alert.burn.alert);
+            }
+        }
+        // What is recorded holds enough, too; a group without rules is none.
+        let of = |pace| read("x", slo(990_000, 30), pace);
+        let hour = of(HOUR);
+        assert!(!queries(&hour).iter().any(|(_, q)| q.contains("[5m]") || q.contains("[30m]") || q.contains("[1h]")));
+        let fast = queries(&hour).into_iter().find(|(name, _)| *name == "SloBurn").unwrap().1;
+        assert_eq!(fast, "1 - slo:availability:ratio_6h{monitor=\"x\"} > 0.25");
+        assert_eq!(of(DAY).iter().map(|g| g.name.as_str()).collect::<Vec<_>>(), ["slo x, long"]);
+    }
+
+    #[test]
+    fn an_expression_is_as_slow_as_its_longest_gap() {
+        let cron = |text: &str| {
+            let cron = Box::new(text.parse().unwrap());
+            pace(&Schedule::Cron { text: text.to_owned(), cron, zone: jiff::tz::TimeZone::UTC })
+        };
+        assert_eq!((cron("*/5 * * * *"), cron("0 3 * * *")), (MINUTE * 5, DAY));
+        // Over the night.
+        assert_eq!(cron("0 8-18 * * *"), HOUR * 14);
     }
 
     #[test]

@@ -220,7 +220,7 @@ impl Engine for Core {
 
     fn sla(&self, ask: sla::Ask) -> Reply<'_, SlaReport> {
         let config = Arc::clone(&self.config.borrow().config);
-        Box::pin(async move { sla::report(&self.queries, &config, ask).await })
+        Box::pin(async move { sla::report(&self.queries, config, ask).await })
     }
 
     fn queries(&self) -> &Queries {

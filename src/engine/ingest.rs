@@ -272,7 +272,7 @@ impl Ingest {
                 self.kept.retain(|name, _| config.monitors.contains_key(name));
                 for (name, monitor) in &config.monitors {
                     let kept = self.kept.entry(name.clone()).or_default();
-                    kept.cover = cover(monitor);
+                    kept.cover = distance(monitor);
                 }
                 self.send_all().await;
             }
@@ -292,17 +292,22 @@ impl Ingest {
         // `probe_success`, `probe_duration_seconds` and the state come on top of the kind's own.
         let own = if result.verdict == Verdict::Unknown { 1 } else { 3 };
         self.metrics.samples.inc_by(result.samples.len() as u64 + own);
-        let cover = cover(&monitor);
-        self.journal.add(&monitor.name, cover, result.at, result.took, result.verdict);
-        self.journal_size += 30 + monitor.name.as_str().len();
-        if self.journal_size > JOURNAL_LIMIT {
-            tracing::error!("results of the last minutes could not be saved and will be missing after a restart");
-            self.journal.take();
-            self.journal_size = 0;
+        let cover = distance(&monitor);
+        // The history counts slots: an attempt that is repeated is none.
+        if last {
+            self.journal.add(&monitor.name, cover, result.at, result.took, result.verdict);
+            self.journal_size += 30 + monitor.name.as_str().len();
+            if self.journal_size > JOURNAL_LIMIT {
+                tracing::error!("results of the last minutes could not be saved and will be missing after a restart");
+                self.journal.take();
+                self.journal_size = 0;
+            }
         }
         let kept = self.kept.entry(monitor.name.clone()).or_default();
         kept.cover = cover;
-        kept.history.push(result.at, result.took, result.verdict, cover);
+        if last {
+            kept.history.push(result.at, result.took, result.verdict, cover);
+        }
         let slot = match result.verdict {
             Verdict::Up | Verdict::Degraded => &mut kept.last_ok,
             Verdict::Down | Verdict::Unknown => &mut kept.last_bad,
@@ -387,7 +392,8 @@ impl Kept {
     }
 }
 
-fn cover(monitor: &Monitor) -> Duration {
+/// How far apart results are.
+pub(crate) fn distance(monitor: &Monitor) -> Duration {
     match &monitor.schedule {
         Schedule::Every(interval) => *interval,
         Schedule::Cron { .. } => CRON_COVER,

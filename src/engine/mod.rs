@@ -25,6 +25,7 @@ pub mod ruler;
 pub mod runner;
 pub mod scheduler;
 pub mod sla;
+mod slots;
 pub mod start;
 pub mod storage;
 pub mod systemd;

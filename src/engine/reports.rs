@@ -28,10 +28,21 @@ const MAX_METRICS: usize = 100;
 /// How long whoever reports waits for the disk.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// After this time without a call a bucket is full, and as good as none.
+const FULL: Duration = Duration::from_secs(60);
+
 /// How many calls each monitor has had: a bucket that holds a minute's worth and refills steadily. Its tokens
 /// are the monitors', so a sender that runs wild slows down nobody else.
 #[derive(Debug, Default)]
-pub struct Pace(Mutex<HashMap<MonitorName, (Instant, f64)>>);
+pub struct Pace(Mutex<Buckets>);
+
+#[derive(Debug, Default)]
+struct Buckets {
+    /// When a call last came, and how many more may come then.
+    of: HashMap<MonitorName, (Instant, f64)>,
+    /// When full ones were last forgotten.
+    pruned: Option<Instant>,
+}
 
 impl Pace {
     /// Takes one call.
@@ -41,8 +52,13 @@ impl Pace {
     fn take(&self, name: &MonitorName, per_minute: u32, now: Instant) -> Result<(), Duration> {
         let most = f64::from(per_minute.max(1));
         let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (last, left) = buckets.entry(name.clone()).or_insert((now, most));
-        let earned = now.saturating_duration_since(*last).as_secs_f64() * most / 60.0;
+        let since = |then: Instant| now.saturating_duration_since(then);
+        if buckets.pruned.is_none_or(|then| since(then) >= FULL) {
+            buckets.pruned = Some(now);
+            buckets.of.retain(|_, (last, _)| since(*last) < FULL);
+        }
+        let (last, left) = buckets.of.entry(name.clone()).or_insert((now, most));
+        let earned = since(*last).as_secs_f64() * most / 60.0;
         (*last, *left) = (now, (*left + earned).min(most));
         if *left < 1.0 {
             return Err(Duration::from_secs_f64((1.0 - *left) * 60.0 / most));
@@ -192,5 +208,15 @@ mod tests {
         for bad in ["", "probe_success", "watchdog_up", "a b", "1a", "ä"] {
             assert!(!is_own_metric(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn buckets_that_are_full_again_are_forgotten() {
+        let (pace, start) = (Pace::default(), Instant::now());
+        let take = |name: &str, secs| pace.take(&MonitorName::new(name).unwrap(), 1, start + Duration::from_secs(secs));
+        assert!(take("gone", 0).is_ok() && take("busy", 30).is_ok());
+        assert!(take("busy", 61).is_err());
+        let names: Vec<String> = pace.0.lock().unwrap().of.keys().map(ToString::to_string).collect();
+        assert_eq!(names, ["busy"]);
     }
 }

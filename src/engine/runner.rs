@@ -19,6 +19,7 @@ use crate::base::probe::{Beat, ProbeCx};
 use crate::base::scraped::Scraped;
 use crate::base::time::Timestamp;
 use crate::config::model::{Monitor, Schedule};
+use crate::config::policy::refuses;
 use crate::engine::evidence::Captures;
 use crate::engine::gates::Gate;
 use crate::engine::ingest::Measured;
@@ -178,8 +179,7 @@ impl Runner {
     }
 
     async fn probe(&self, monitor: &Monitor, cx: &ProbeCx) -> Outcome {
-        let program = monitor.probe.program.as_deref();
-        if let Some(why) = program.and_then(|program| cx.policy.refuses_program(program)) {
+        if let Some((why, _)) = monitor.probe.launch.as_ref().and_then(|launch| refuses(&cx.policy, launch)) {
             return Outcome::unknown("blocked_program", why);
         }
         // Calling `probe` may panic before it returns a future, so the call stands inside the guard.

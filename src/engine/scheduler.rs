@@ -2,9 +2,8 @@
 //!
 //! One heap of due times, one task. Starting a probe costs a spawn; nothing here waits for a target,
 //! so a slow or hanging one delays nobody. A monitor never overlaps itself: a slot that comes due
-//! while the run before still goes on is skipped and counted, never replayed. Intervals run on the
-//! monotonic clock from a phase that the monitor's name gives, so slots are spread, and stay where
-//! they are over restarts and reloads. Cost: O(log monitors) per slot.
+//! while the run before still goes on is skipped and counted, never replayed. Which moments the slots
+//! are is `slots`' part. Cost: O(log monitors) per slot.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -26,15 +25,9 @@ use crate::engine::gates::{Gate, Gates};
 use crate::engine::handle::EngineError;
 use crate::engine::metrics::Metrics;
 use crate::engine::runner::{Runner, Slot};
+use crate::engine::slots::{self, rate};
 use crate::wire::api::ProbeResult;
 
-/// First probes after a start or reload begin this far apart, so that a large configuration does not
-/// begin with a burst: 1,000 a second.
-const STAGGER: Duration = Duration::from_millis(1);
-/// Monitors that others report to are judged at least this often: being late has no other moment.
-const JUDGE_REPORTS: Duration = Duration::from_secs(15);
-/// A cron slot is looked at again at least this often, because the wall clock may be set.
-const CRON_RECHECK: Duration = Duration::from_secs(30);
 /// With this many slots a second …
 const MANY: f64 = 200.0;
 /// … those that come due within this time begin together. Waking for each alone, and for each answer, costs more than
@@ -247,28 +240,21 @@ impl Scheduler {
         });
         self.again = self.monitors.values().filter(|e| e.again).count();
         self.beats.retain(|name, _| config.monitors.contains_key(name));
-        let mut fresh = 0u32;
-        for (name, monitor) in &config.monitors {
-            if self.monitors.get(name).is_some_and(|e| e.monitor.hash == monitor.hash) {
-                continue;
-            }
-            if let Some(old) = self.monitors.remove(name) {
+        let is_fresh = |m: &&Arc<Monitor>| self.monitors.get(&m.name).is_none_or(|e| e.monitor.hash != m.hash);
+        let fresh: Vec<&Arc<Monitor>> = config.monitors.values().filter(is_fresh).collect();
+        for (monitor, wait) in slots::at_start(&fresh) {
+            if let Some(old) = self.monitors.remove(&monitor.name) {
                 self.again -= usize::from(old.again);
                 if let Some(run) = old.run {
                     run.abort();
                 }
             }
             self.generation += 1;
-            let first = match &monitor.schedule {
-                Schedule::Every(interval) => now + (STAGGER * fresh).min(*interval),
-                Schedule::Cron { .. } => now,
-            };
-            fresh += 1;
             let mut entry = Entry {
                 monitor: Arc::clone(monitor),
                 generation: self.generation,
                 since: wall,
-                next: first,
+                next: now + wait,
                 cron_at: None,
                 run: None,
                 again: false,
@@ -278,16 +264,15 @@ impl Scheduler {
                 entry.advance(now, wall);
             }
             if !monitor.paused {
-                self.due.push(Reverse(entry.due(name)));
+                self.due.push(Reverse(entry.due()));
             }
-            self.monitors.insert(name.clone(), entry);
+            self.monitors.insert(monitor.name.clone(), entry);
         }
         let rate: f64 = self.monitors.values().filter(|e| !e.monitor.paused).map(|e| rate(&e.monitor)).sum();
         self.together = if rate >= MANY { TOGETHER } else { Duration::ZERO };
         // Slots of forms that are gone stay in the heap until they come due; rebuild when they are many.
         if self.due.len() > 2 * self.monitors.len() + 1_000 {
-            self.due =
-                self.monitors.iter().filter(|(_, e)| !e.monitor.paused).map(|(n, e)| Reverse(e.due(n))).collect();
+            self.due = self.monitors.values().filter(|e| !e.monitor.paused).map(|e| Reverse(e.due())).collect();
         }
     }
 
@@ -303,13 +288,13 @@ impl Scheduler {
                 // Woken to look at the clock again. The slot is computed anew: a clock that was set back
                 // has an earlier one.
                 entry.advance(now, wall);
-                self.due.push(Reverse(entry.due(&due.name)));
+                self.due.push(Reverse(entry.due()));
                 continue;
             }
             let missed = entry.advance(now, wall);
             self.metrics.missed_late.inc_by(missed);
             let until = entry.next;
-            self.due.push(Reverse(entry.due(&due.name)));
+            self.due.push(Reverse(entry.due()));
             if entry.run.is_some() {
                 self.metrics.missed_running.inc();
             } else {
@@ -320,15 +305,7 @@ impl Scheduler {
 
     fn start(&mut self, name: &MonitorName, due: Instant, until: Option<Instant>) {
         let Some(entry) = self.monitors.get_mut(name) else { return };
-        let slot = Slot {
-            monitor: Arc::clone(&entry.monitor),
-            due,
-            until,
-            since: entry.since,
-            beat: self.beats.get(name).cloned(),
-            gate: entry.gate.clone(),
-            policy: Arc::clone(&self.policy),
-        };
+        let slot = entry.slot(due, until, self.beats.get(name), &self.policy);
         let (runner, generation, name) = (Arc::clone(&self.runner), entry.generation, name.clone());
         entry.run = Some(self.runs.spawn(async move {
             runner.run(slot).await;
@@ -337,27 +314,21 @@ impl Scheduler {
     }
 
     fn run_now(&mut self, name: &MonitorName, reply: oneshot::Sender<Result<Arc<ProbeResult>, EngineError>>) {
-        let refuse = match self.monitors.get(name) {
-            None => Some(EngineError::NoSuchMonitor { name: name.to_string(), nearest: None }),
-            Some(e) if e.monitor.paused => Some(EngineError::Paused(name.to_string())),
-            Some(e) if e.run.is_some() => Some(EngineError::AlreadyRunning(name.to_string())),
-            Some(_) => None,
+        let entry = match self.monitors.get_mut(name) {
+            None => Err(EngineError::NoSuchMonitor { name: name.to_string(), nearest: None }),
+            Some(e) if e.monitor.paused => Err(EngineError::Paused(name.to_string())),
+            Some(e) if e.run.is_some() => Err(EngineError::AlreadyRunning(name.to_string())),
+            Some(e) => Ok(e),
         };
-        if let Some(error) = refuse {
-            // The asker may have gone.
-            let _ = reply.send(Err(error));
-            return;
-        }
-        let Some(entry) = self.monitors.get_mut(name) else { return };
-        let slot = Slot {
-            monitor: Arc::clone(&entry.monitor),
-            due: Instant::now(),
-            until: None,
-            since: entry.since,
-            beat: self.beats.get(name).cloned(),
-            gate: entry.gate.clone(),
-            policy: Arc::clone(&self.policy),
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                // The asker may have gone.
+                let _ = reply.send(Err(error));
+                return;
+            }
         };
+        let slot = entry.slot(Instant::now(), None, self.beats.get(name), &self.policy);
         let (runner, generation, name) = (Arc::clone(&self.runner), entry.generation, name.clone());
         entry.run = Some(self.runs.spawn(async move {
             let result = runner.run(slot).await;
@@ -381,67 +352,28 @@ impl Scheduler {
 }
 
 impl Entry {
-    fn due(&self, name: &MonitorName) -> Due {
-        Due { at: self.next, generation: self.generation, name: name.clone() }
+    fn due(&self) -> Due {
+        Due { at: self.next, generation: self.generation, name: self.monitor.name.clone() }
     }
 
     /// Moves `next` to the first slot after `now` and returns how many slots were passed over.
     fn advance(&mut self, now: Instant, wall: Timestamp) -> u64 {
-        match &self.monitor.schedule {
-            Schedule::Every(interval) => {
-                let reported = self.monitor.probe.collector.push().is_some();
-                let step = if reported { (*interval).min(JUDGE_REPORTS) } else { *interval };
-                let late = millis(now.saturating_duration_since(self.next)) / millis(step).max(1);
-                self.next = now + phase_delay(self.monitor.name.as_str(), step, wall);
-                late
-            }
-            Schedule::Cron { cron, zone, .. } => {
-                let at = next_cron(cron, zone, wall);
-                self.cron_at = at;
-                let wait = at.map_or(CRON_RECHECK, |at| at.since(wall));
-                self.next = now + wait.min(CRON_RECHECK);
-                0
-            }
+        let next = slots::after(&self.monitor, self.next, now, wall);
+        (self.next, self.cron_at) = (next.at, next.cron_at);
+        next.missed
+    }
+
+    fn slot(&self, due: Instant, until: Option<Instant>, beat: Option<&Beat>, policy: &Arc<Policy>) -> Slot {
+        Slot {
+            monitor: Arc::clone(&self.monitor),
+            due,
+            until,
+            since: self.since,
+            beat: beat.cloned(),
+            gate: self.gate.clone(),
+            policy: Arc::clone(policy),
         }
     }
-}
-
-/// Time from `wall` to the monitor's next slot: slots lie at multiples of the interval since the
-/// epoch plus a phase that the name gives. At least half an interval away, so that a first probe
-/// outside the grid is not followed at once by a second.
-fn phase_delay(name: &str, interval: Duration, wall: Timestamp) -> Duration {
-    let step = i64::try_from(millis(interval).max(1)).unwrap_or(i64::MAX);
-    let phase = i64::try_from(fnv(name) % step.unsigned_abs()).unwrap_or(0);
-    let mut wait = (phase - wall.millis()).rem_euclid(step);
-    if wait * 2 < step {
-        wait += step;
-    }
-    Duration::from_millis(wait.unsigned_abs())
-}
-
-/// The first time after `wall` that the expression names, in its own zone. A local time that a
-/// clock change skips runs once after it; one that it repeats runs once.
-fn next_cron(cron: &croner::Cron, zone: &jiff::tz::TimeZone, wall: Timestamp) -> Option<Timestamp> {
-    let from = jiff::Timestamp::from_millisecond(wall.millis()).ok()?.to_zoned(zone.clone());
-    let next = cron.find_next_occurrence(&from, false).ok()?;
-    Some(Timestamp::from_millis(next.timestamp().as_millisecond()))
-}
-
-/// Slots a second.
-fn rate(monitor: &Monitor) -> f64 {
-    match &monitor.schedule {
-        Schedule::Every(interval) => 1.0 / interval.as_secs_f64().max(1e-3),
-        Schedule::Cron { .. } => 0.0,
-    }
-}
-
-fn millis(d: Duration) -> u64 {
-    u64::try_from(d.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// FNV-1a, 64 bits: stable over versions and machines, which the standard hasher is not.
-fn fnv(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]
@@ -454,6 +386,8 @@ mod tests {
     use crate::base::outcome::{Outcome, Verdict};
     use crate::base::probe::{Collector, ProbeCx};
     use crate::config::catalog::Probe;
+    use crate::config::model::RateLimit;
+    use crate::config::probing::Probing;
     use crate::engine::ingest::Measured;
     use crate::engine::itself::Itself;
     use crate::engine::lineage::Lineage;
@@ -639,10 +573,53 @@ mod tests {
         assert!(results.iter().all(|r| r.2 == Verdict::Up));
         let (_, most, per_second) = sink.0.lock().unwrap().clone();
         assert_eq!(most, 4);
+        // Each of them is new at first: a thousand a second.
+        assert!(per_second[..60].iter().all(|n| *n <= 1_010), "{per_second:?}");
         let per_second = &per_second[60..240];
         let mean = f64::from(per_second.iter().sum::<u32>()) / 180.0;
         assert!((150.0..180.0).contains(&mean), "{mean}");
         assert!(per_second.iter().all(|n| f64::from(*n) <= 3.0 * mean), "{per_second:?}");
+        rig.end().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_with_a_rate_gets_no_more_than_that_from_the_first_second_on() {
+        let mut rig = rig(1_000);
+        let sink = Sink(Arc::default(), Instant::now());
+        let of_host = |i| {
+            let probe = Probe::new("test", format!("m{i}"), sink.clone()).at("one.example");
+            let plain = monitor(&format!("m{i}"), 60, 1, Script::Fails);
+            Arc::new(Monitor { probe, timeout: Duration::from_secs(55), ..Arc::unwrap_or_clone(plain) })
+        };
+        let monitors = (0..5_000).map(of_host).map(|m| (m.name.clone(), m)).collect();
+        let rate = RateLimit { messages: 100, per: Duration::from_secs(1) };
+        let probing = Probing { per_host: 4, per_host_rate: Some(rate) };
+        let config = Config { monitors, probing, ..Config::default() };
+        rig.commands.send(Command::Apply(Arc::new(config))).await.unwrap();
+        let results = rig.until(240).await;
+        let (_, most, per_second) = sink.0.lock().unwrap().clone();
+        assert!(most <= 4, "{most}");
+        assert!(per_second.iter().all(|n| *n <= 101), "{per_second:?}");
+        // Five thousand a minute fit into the rate: nobody is left out for good.
+        let up = results.iter().filter(|r| r.2 == Verdict::Up).count();
+        assert!(up >= 15_000, "{up} of {}", results.len());
+        rig.end().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_that_an_interval_would_not_hold_is_spread_over_it() {
+        let mut rig = rig(100_000);
+        rig.apply((0..20_000).map(|i| monitor(&format!("m{i}"), 5, 1, Script::Takes(Duration::ZERO))).collect()).await;
+        let seen = rig.until(5).await;
+        let mut per_window = [0; 501];
+        for (at, ..) in &seen {
+            per_window[(at * 100.0) as usize] += 1;
+        }
+        // 4,000 a second are 40 in each hundredth, and two hundredths may be counted as one. In the second half the
+        // second slots of the first monitors come on top, half as many at its end.
+        assert!(seen.len() >= 19_900, "{}", seen.len());
+        assert!(per_window[..250].iter().all(|n| *n <= 81), "{per_window:?}");
+        assert!(per_window[250..].iter().all(|n| *n <= 140), "{per_window:?}");
         rig.end().await;
     }
 
@@ -794,28 +771,9 @@ mod tests {
         scheduler.apply(&config);
         let name = MonitorName::new("hourly").unwrap();
         scheduler.clock = Clock::starting_at(Timestamp::from_millis(1_600_000_000_000));
-        time::advance(CRON_RECHECK).await;
+        time::advance(slots::CRON_RECHECK).await;
         scheduler.start_due();
         let (next, now) = (scheduler.monitors[&name].cron_at.unwrap(), scheduler.clock.now());
         assert!(next.since(now) <= Duration::from_secs(3_600) && next > now, "{next:?}");
-    }
-
-    #[test]
-    fn cron_follows_its_zone_over_clock_changes() {
-        #[track_caller]
-        fn check(text: &str, zone: &str, from: &str, want: &str) {
-            let cron = text.parse::<croner::Cron>().unwrap();
-            let zone = jiff::tz::TimeZone::get(zone).unwrap();
-            let next = next_cron(&cron, &zone, Timestamp::parse(from).unwrap()).unwrap();
-            assert_eq!(next, Timestamp::parse(want).unwrap(), "{text} from {from}");
-        }
-        check("0 3 * * *", "UTC", "2026-11-23T02:00:00Z", "2026-11-23T03:00:00Z");
-        check("0 3 * * *", "Europe/Berlin", "2026-11-23T02:30:00Z", "2026-11-24T02:00:00Z");
-        // 02:30 does not exist on 29 March 2026 in Berlin: once, after the gap.
-        check("30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z");
-        // 02:30 comes twice on 25 October 2026 in Berlin: once.
-        check("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", "2026-10-25T00:30:00Z");
-        check("30 2 * * *", "Europe/Berlin", "2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z");
-        check("0 0 29 2 *", "UTC", "2026-11-23T00:00:00Z", "2028-02-29T00:00:00Z");
     }
 }

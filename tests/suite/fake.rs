@@ -35,8 +35,8 @@ use watchdog::state::StateDb;
 use watchdog::task::supervisor::Supervisor;
 use watchdog::tsdb::{Options, Tsdb};
 use watchdog::wire::api::{
-    AlertPolicy, ConfigStatus, Events, HistoryPoint, Level, MonitorDetail, ProbeResult, Problem, Push, PushStatus,
-    Reloaded,
+    AlertPolicy, Capture, ConfigStatus, Events, HistoryPoint, Level, MonitorDetail, ProbeResult, Problem, Push,
+    PushStatus, Reloaded,
 };
 use watchdog::wire::board::{
     AlertRow, AlertState, Board, DeliveryRow, DeliveryState, EngineHealth, Event, EventKind, Headline, MonitorRow,
@@ -176,6 +176,13 @@ pub fn result(verdict: Verdict) -> ProbeResult {
             items: vec![("request".into(), "GET /health HTTP/1.1\nhost: db.example\n\u{1b}[31mred".to_owned())],
         }),
     }
+}
+
+/// What was seen of the target so many seconds ago.
+fn capture(secs: u64, phases: &str, resolver: &str, path: &str) -> Capture {
+    let items = [("phases", phases), ("resolver", resolver), ("path to 198.51.100.7", path)];
+    let items = items.map(|(title, text)| (title.into(), text.to_owned())).into();
+    Capture { at: ago(secs), evidence: Evidence { items } }
 }
 
 pub fn history() -> Vec<HistoryPoint> {
@@ -323,8 +330,13 @@ impl Engine for Fake {
                 last: Some(result(if down { Verdict::Down } else { Verdict::Up })),
                 last_ok: down.then(|| result(Verdict::Up)),
                 last_bad: None,
-                first_failure: None,
-                last_good: None,
+                first_failure: down.then(|| {
+                    capture(95, "connect 4ms, failed", "198.51.100.7\nin 2ms", "1  192.0.2.1  0.4ms\n2  no answer")
+                }),
+                last_good: down.then(|| {
+                    let path = "1  192.0.2.1  0.4ms\n2  192.0.2.254  1.1ms\n3  198.51.100.7  3ms";
+                    capture(9_000, "connect 3ms, processing 9ms", "198.51.100.7\nin 1ms", path)
+                }),
                 history: history(),
                 alerts: if down { vec![alert(name)] } else { Vec::new() },
                 events: vec![event()],

@@ -22,7 +22,8 @@ fn an_objective_has_rules_and_a_report_that_says_what_it_counted() {
             "defaults: {{interval: 1s, timeout: 900ms, retries: 0}}\nmonitors:\n\
              \x20 - {{name: shop, type: tcp, host: \"{target}\", slo: 99.9%}}\n\
              \x20 - {{name: child, type: script, command: [sh, -c, \"exit 2\"], depends_on: [shop]}}\n\
-             \x20 - {{name: planned, type: script, command: [sh, -c, \"exit 2\"]}}\n"
+             \x20 - {{name: planned, type: script, command: [sh, -c, \"exit 2\"]}}\n\
+             \x20 - {{name: off, type: tcp, host: \"{target}\", slo: 99%, paused: true}}\n"
         ),
     );
     let server = place.serve();
@@ -41,6 +42,8 @@ fn an_objective_has_rules_and_a_report_that_says_what_it_counted() {
     assert_eq!((&last["outages"], &last["met"]), (&1.into(), &false.into()), "{last}");
     assert!(last["availability"].as_f64().unwrap() < 0.999 && last["budget"]["left"].as_f64().unwrap() < 0.0, "{last}");
     assert!(last["downtimes"][0]["ends_at"].is_string(), "{last}");
+    let off = row(&report(&server), "off");
+    assert!(off["objective"] == 0.99 && off["excluded"]["paused"].as_f64().unwrap() > 0.0, "{off}");
     let planned = row(&report(&server), "planned");
     assert!(
         planned["availability"].is_null() && planned["excluded"]["maintenance"].as_f64().unwrap() > 2.0,
@@ -64,11 +67,11 @@ fn an_objective_has_rules_and_a_report_that_says_what_it_counted() {
     let text = String::from_utf8(table.stdout).unwrap();
     assert!(text.contains("shop") && text.contains("99.9%") && !text.contains("child"), "{text}");
     let csv = String::from_utf8(run(&["--format", "csv"]).stdout).unwrap();
-    assert_eq!(csv.lines().count(), 4, "{csv}");
+    assert_eq!(csv.lines().count(), 5, "{csv}");
     let md = String::from_utf8(run(&["--format", "md", "--filter", "monitor=\"shop\""]).stdout).unwrap();
     assert!(md.starts_with("# Availability, ") && md.contains("## Downtimes of shop"), "{md}");
     let json: Value = serde_json::from_slice(&run(&["--format", "json"]).stdout).unwrap();
-    assert_eq!(json["monitors"].as_array().unwrap().len(), 3);
+    assert_eq!(json["monitors"].as_array().unwrap().len(), 4);
     assert_eq!(run(&["--month", "2026-13"]).status.code(), Some(2));
     assert_eq!(run(&["nobody"]).status.code(), Some(1));
     assert_eq!(server.stop(), 0);

@@ -18,6 +18,9 @@ use crate::client::path_segment;
 use crate::wire::api::{HistoryPoint, MonitorDetail, ProbeResult};
 use crate::wire::board::{MonitorRow, State};
 
+/// Columns that a line must have so that captures stand side by side.
+const BESIDE: usize = 120;
+
 /// What to do with monitors.
 #[derive(Debug, Subcommand)]
 pub enum MonitorCommand {
@@ -177,14 +180,7 @@ fn show(name: &str, ui: &mut Ui, cx: &Context) -> Done {
             result::print(ui, result, now);
         }
     }
-    for (title, capture) in [("how it failed first", &detail.first_failure), ("when it last worked", &detail.last_good)]
-    {
-        if let Some(capture) = capture {
-            heading(ui, title);
-            ui.line(format_args!("  seen {} ago", Short(now.since(capture.at))));
-            result::evidence(ui, &capture.evidence);
-        }
-    }
+    captures(ui, &detail, now);
     if !detail.history.is_empty() {
         heading(ui, "history");
         let strip = result::strip(ui, &detail.history);
@@ -205,6 +201,27 @@ fn show(name: &str, ui: &mut Ui, cx: &Context) -> Done {
         table.print(ui);
     }
     Ok(answer)
+}
+
+/// How it failed first beside how it was when it last worked; one after the other where they have no room, or nobody
+/// looks at columns.
+fn captures(ui: &mut Ui, detail: &MonitorDetail, now: Timestamp) {
+    let (bad, good) = (&detail.first_failure, &detail.last_good);
+    let wide = ui.width().filter(|width| *width >= BESIDE);
+    if let (Some(bad), Some(good), Some(width)) = (bad, good, wide) {
+        heading(ui, "how it failed first, and when it last worked");
+        let seen = |title: &str, at: Timestamp| format!("{title}, {} AGO", Short(now.since(at)));
+        let header = ["WHAT", &seen("FIRST FAILURE", bad.at), &seen("LAST GOOD", good.at)];
+        result::beside(ui, &header, bad.evidence.beside(&good.evidence), width);
+        return;
+    }
+    for (title, capture) in [("how it failed first", bad), ("when it last worked", good)] {
+        if let Some(capture) = capture {
+            heading(ui, title);
+            ui.line(format_args!("  seen {} ago", Short(now.since(capture.at))));
+            result::evidence(ui, &capture.evidence);
+        }
+    }
 }
 
 fn heading(ui: &mut Ui, title: &str) {

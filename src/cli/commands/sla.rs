@@ -81,7 +81,11 @@ pub fn run(command: &SlaCommand, ui: &mut Ui, cx: &Context) -> Done {
         connect::block_on(async { client.get::<SlaReport>(&path).await.map_err(connect::failure) })?;
     let missing = args.monitors.iter().find(|name| !report.monitors.iter().any(|m| m.monitor == **name));
     if let Some(name) = missing {
-        return Err(Failure::text(Kind::Bad, format!("no monitor is named `{name}`")));
+        let why = match args.filters.is_empty() {
+            true => format!("no monitor is named `{name}`"),
+            false => format!("no monitor that `--filter` matches is named `{name}`"),
+        };
+        return Err(Failure::text(Kind::Bad, why));
     }
     match args.format {
         _ if ui.is_json() => ui.value(&report)?,

@@ -96,6 +96,11 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         "whois" => Ok(Method::Whois),
         other => Err(format!("`{other}` is no method")),
     });
+    for key in ["server", "bootstrap", "whois_server"] {
+        if let Some(text) = fields.text(key) {
+            mask.add_url(&text);
+        }
+    }
     let rdap = fields.parse("server", "write e.g. `server: https://rdap.example/`", web);
     let bootstrap = fields.parse("bootstrap", "write e.g. `bootstrap: https://data.iana.org/rdap/dns.json`", web);
     let whois = fields.parse("whois_server", "write e.g. `whois_server: whois.example`", |text| {

@@ -7,10 +7,10 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::alert::evaluation::{Absent, Condition, Policy};
+use crate::base::fnv::Fnv;
 use crate::base::message::Severity;
 use crate::config::cx::Cx;
 use crate::config::fields::Fields;
-use crate::config::fnv::Fnv;
 use crate::config::report::Code;
 use crate::config::rules::model::{Alerting, OWN_INTERVAL, Rule, RuleGroup, RuleKind};
 use crate::config::rules::prometheus::assemble;

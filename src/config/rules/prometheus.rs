@@ -5,10 +5,10 @@ use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use crate::alert::evaluation::Policy;
+use crate::base::fnv::Fnv;
 use crate::base::message::Severity;
 use crate::config::cx::Cx;
 use crate::config::fields::Fields;
-use crate::config::fnv::Fnv;
 use crate::config::report::Code;
 use crate::config::rules::model::{Alerting, DEFAULT_INTERVAL, Rule, RuleGroup, RuleKind};
 use crate::config::rules::read::{annotation_name, is_metric_name, label_name, query, raw, template, texts};

@@ -288,15 +288,15 @@ impl Book {
             Transition::Resolved(why) => Some(Arc::new(alert.words.over(name, why, reason))),
             Transition::Pending | Transition::Fired | Transition::Cancelled => words,
         };
-        let alert = Self::carry_out(alert, Turn { phase, transition, now, reason, words }, out);
+        let alert = Self::carry_out(alert, Stepped { phase, transition, now, reason, words }, out);
         if let Some(entry) = self.entries.get_mut(name) {
             entry.alert = alert;
         }
     }
 
-    /// Puts down a turn and passes it on to the dispatcher; gives the alert back while there is one.
-    pub(crate) fn carry_out(mut alert: Instance, turn: Turn<'_>, out: &mut Decisions) -> Option<Instance> {
-        let Turn { phase, transition, now, reason, words } = turn;
+    /// Puts down a step and passes it on to the dispatcher; gives the alert back while there is one.
+    pub(crate) fn carry_out(mut alert: Instance, step: Stepped<'_>, out: &mut Decisions) -> Option<Instance> {
+        let Stepped { phase, transition, now, reason, words } = step;
         alert.phase = phase;
         tracing::info!(monitor = %alert.monitor, alert = alert.rule, transition = ?transition, "an alert changed its state");
         let said = match transition {
@@ -359,7 +359,7 @@ fn update(alert: &Instance, said: &Words) -> Option<AlertUpdate> {
 }
 
 /// What a step did to an alert, and why.
-pub(crate) struct Turn<'a> {
+pub(crate) struct Stepped<'a> {
     pub(crate) phase: Phase,
     pub(crate) transition: Transition,
     pub(crate) now: Timestamp,

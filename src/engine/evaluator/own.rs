@@ -7,7 +7,7 @@ use crate::alert::instance::{Instance, Phase};
 use crate::alert::rule::{Fingerprint, Words};
 use crate::alert::{files, impaired, own};
 use crate::base::time::Timestamp;
-use crate::engine::evaluator::book::{Book, Turn, capped};
+use crate::engine::evaluator::book::{Book, Stepped, capped};
 use crate::engine::evaluator::decisions::Decisions;
 
 /// A built-in rule.
@@ -116,7 +116,7 @@ impl Own {
         };
         let words = words.unwrap_or_else(|| Arc::new((kind.over)(&alert.words)));
         let reason = self.trouble.as_ref().map(|t| t.reason.as_str()).unwrap_or_default();
-        let turn = Turn { phase, transition, now, reason, words: Some(words) };
-        self.alert = Book::carry_out(alert, turn, out);
+        let step = Stepped { phase, transition, now, reason, words: Some(words) };
+        self.alert = Book::carry_out(alert, step, out);
     }
 }

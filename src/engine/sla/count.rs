@@ -5,8 +5,11 @@ use std::time::Duration;
 use crate::base::sample::is_stale;
 use crate::base::time::Timestamp;
 use crate::engine::storage::outcome::{PARENT_IS_DOWN, PAUSED};
+use crate::engine::storage::recorder::OWN_EVERY;
 use crate::wire::sla::{Downtime, Excluded};
 
+/// How long a pause speaks at least, in milliseconds: it is written every [`OWN_EVERY`], however often the monitor would run.
+pub(crate) const PAUSE: i64 = 2 * OWN_EVERY.as_millis() as i64;
 /// Times of a monitor that are listed; all are counted.
 const LISTED: usize = 1_000;
 
@@ -54,12 +57,14 @@ pub(crate) fn count(samples: &[(i64, f64)], within: Span, cover: i64, maintenanc
     let mut at = within.0;
     for (i, (t, value)) in samples.iter().enumerate() {
         let next = samples.get(i + 1).map_or(i64::MAX, |(t, _)| *t);
+        let said = said(*value);
+        let cover = if said == Said::Paused { cover.max(PAUSE) } else { cover };
         let (from, to) = ((*t).max(at), next.min(t.saturating_add(cover)).min(within.1));
         if to <= from {
             continue;
         }
         count.spend(Said::Nothing, (at, from), maintenance);
-        count.spend(said(*value), (from, to), maintenance);
+        count.spend(said, (from, to), maintenance);
         at = to;
     }
     count.spend(Said::Nothing, (at, within.1), maintenance);
@@ -182,8 +187,8 @@ mod tests {
         let c = counted("uuggddukkpp00--", &[]);
         assert_eq!((secs(c.up), secs(c.degraded), secs(c.down)), (50, 20, 20));
         let e = c.excluded;
-        // The last sample speaks five seconds into the gap.
-        assert_eq!([e.own, e.parent, e.paused, e.no_data, e.maintenance].map(secs), [20, 20, 25, 15, 0]);
+        // The last sample speaks twenty seconds into the gap.
+        assert_eq!([e.own, e.parent, e.paused, e.no_data, e.maintenance].map(secs), [20, 20, 40, 0, 0]);
         assert_eq!((c.outages, c.recovered), (1, (1, Duration::from_secs(20))));
         let times = |c: &Count| {
             c.downtimes.iter().map(|d| (d.starts_at.millis(), d.ends_at.map(Timestamp::millis))).collect::<Vec<_>>()
@@ -210,6 +215,13 @@ mod tests {
         assert_eq!((c.up, c.excluded.total()), (Duration::from_secs(6), Duration::ZERO));
         let c = count(&[], (0, 1_000), 15_000, &[]);
         assert_eq!(c.excluded.no_data, Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_pause_is_written_seldom_and_speaks_until_it_is_written_again() {
+        // A monitor of one second.
+        let c = count(&[(0, 1.0), (1_000, PAUSED), (16_000, PAUSED), (31_000, 1.0)], (0, 32_000), 2_500, &[]);
+        assert_eq!((secs(c.excluded.paused), c.excluded.no_data, secs(c.up)), (30, Duration::ZERO, 2));
     }
 
     #[test]

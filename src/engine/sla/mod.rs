@@ -2,6 +2,7 @@
 
 pub(crate) mod count;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use jiff::tz::TimeZone;
 
 use crate::alert::maintenance::MaintenanceWindow;
 use crate::alert::matchers::Matchers;
+use crate::base::labels::Labels;
 use crate::base::matcher::Matcher;
 use crate::base::sample::{Column, is_stale};
 use crate::base::time::Timestamp;
@@ -17,12 +19,14 @@ use crate::config::model::{Config, Monitor, Schedule};
 use crate::config::slo::Slo;
 use crate::engine::alerting::preview::labels_of;
 use crate::engine::handle::EngineError;
+use crate::engine::ingest::distance;
 use crate::engine::query::metrics::Kind;
 use crate::engine::query::{Queries, QueryError};
-use crate::engine::sla::count::{Count, Span, count, joined};
+use crate::engine::sla::count::{Count, PAUSE, Span, count, joined};
 use crate::engine::storage::outcome::STATE;
 use crate::promql::source::{Resolution, Select, Source as _, Want};
-use crate::promql::value::EvalError;
+use crate::promql::value::{Cancel, EvalError};
+use crate::tsdb::Tsdb;
 use crate::wire::sla::{Budget, SlaReport, SlaRow};
 
 /// What a state of a monitor without a fixed interval speaks for: what a query looks back by.
@@ -59,21 +63,14 @@ pub struct Ask {
     pub filter: Option<String>,
 }
 
-/// One monitor that is reported on.
-struct Subject {
-    monitor: Arc<Monitor>,
-    slo: Option<Slo>,
-    maintenance: Vec<Span>,
-}
-
 /// Makes the report.
 ///
 /// # Errors
 /// What is asked for does not exist, or the store does not answer.
-pub async fn report(queries: &Queries, config: &Config, ask: Ask) -> Result<SlaReport, EngineError> {
+pub async fn report(queries: &Queries, config: Arc<Config>, ask: Ask) -> Result<SlaReport, EngineError> {
     let now = queries.now();
-    let zone_name = ask.timezone.as_deref().or(config.server.time_zone.as_deref()).unwrap_or("UTC");
-    let zone = TimeZone::get(zone_name)
+    let zone_name = ask.timezone.as_deref().or(config.server.time_zone.as_deref()).unwrap_or("UTC").to_owned();
+    let zone = TimeZone::get(&zone_name)
         .map_err(|_| EngineError::Refused(format!("`{zone_name}` is not a time zone: write e.g. `Europe/Berlin`")))?;
     let (from, until) = times(&ask, &zone, now)?;
     let to = until.min(now);
@@ -83,27 +80,21 @@ pub async fn report(queries: &Queries, config: &Config, ask: Ask) -> Result<SlaR
     let filter = ask.filter.as_deref().map(Matchers::parse).transpose();
     let filter = filter.map_err(|e| EngineError::Refused(format!("the filter is not understood: {e}")))?;
     let within = (from.millis(), to.millis());
-    let wanted = |m: &&Arc<Monitor>| filter.as_ref().is_none_or(|f| f.matches(&labels_of(m)));
-    let subjects: Vec<Subject> = config
-        .monitors
-        .values()
-        .filter(wanted)
-        .map(|monitor| Subject {
-            monitor: Arc::clone(monitor),
-            slo: config.objectives.get(&monitor.name).map(|o| o.slo),
-            maintenance: maintenance(monitor, &config.alerting.maintenance, within),
-        })
-        .collect();
-    let work = move |tsdb: &crate::tsdb::Tsdb, cancel: &crate::promql::value::Cancel| {
-        let mut rows = Vec::with_capacity(subjects.len());
+    let work = move |tsdb: &Tsdb, cancel: &Cancel| {
+        let mut planned = Planned::new(&config.alerting.maintenance, within, cancel);
+        let mut rows = Vec::new();
         let mut samples = Vec::new();
-        for subject in &subjects {
+        for monitor in config.monitors.values() {
+            let labels = labels_of(monitor);
+            if filter.as_ref().is_some_and(|f| !f.matches(&labels)) {
+                continue;
+            }
             if cancel.cancelled() {
                 return Err(EvalError::Cancelled.into());
             }
-            read(tsdb, cancel, &subject.monitor, within, &mut samples)?;
-            let counted = count(&samples, within, cover(&subject.monitor), &subject.maintenance);
-            rows.push(row(subject, counted));
+            read(tsdb, cancel, monitor, within, &mut samples)?;
+            let counted = count(&samples, within, cover(monitor), planned.of(&labels));
+            rows.push(row(monitor, config.objectives.get(&monitor.name).map(|o| o.slo), counted));
         }
         Ok(rows)
     };
@@ -113,7 +104,7 @@ pub async fn report(queries: &Queries, config: &Config, ask: Ask) -> Result<SlaR
         to,
         partial: to < until,
         at: now,
-        timezone: zone_name.to_owned(),
+        timezone: zone_name,
         method: METHOD.map(str::to_owned).into(),
         monitors,
     })
@@ -128,8 +119,11 @@ fn failed(e: QueryError) -> EngineError {
 
 /// The first moment and the one after the last.
 fn times(ask: &Ask, zone: &TimeZone, now: Timestamp) -> Result<(Timestamp, Timestamp), EngineError> {
+    let refuse = |why: &str| Err(EngineError::Refused(why.to_owned()));
     let (from, to) = match (&ask.month, ask.from) {
-        (Some(_), Some(_)) => return Err(EngineError::Refused("give a month or `from`, not both".to_owned())),
+        (Some(_), Some(_)) => return refuse("give a month or `from`, not both"),
+        (Some(_), None) if ask.to.is_some() => return refuse("give a month or `to`, not both"),
+        (None, None) if ask.to.is_some() => return refuse("`to` needs `from`"),
         (Some(month), None) => month_of(month, zone)
             .ok_or_else(|| EngineError::Refused(format!("`{month}` is not a month: write e.g. `2026-10`")))?,
         (None, Some(from)) => (from, ask.to.unwrap_or(now)),
@@ -140,7 +134,7 @@ fn times(ask: &Ask, zone: &TimeZone, now: Timestamp) -> Result<(Timestamp, Times
         }
     };
     if to.since(from) > LONGEST {
-        return Err(EngineError::Refused("the time of the report is longer than five years".to_owned()));
+        return refuse("the time of the report is longer than five years");
     }
     Ok((from, to))
 }
@@ -154,31 +148,48 @@ fn month_of(text: &str, zone: &TimeZone) -> Option<(Timestamp, Timestamp)> {
     Some((at(first)?, at(next)?))
 }
 
-/// When planned work touched the monitor.
-fn maintenance(monitor: &Monitor, windows: &[MaintenanceWindow], within: Span) -> Vec<Span> {
-    let labels = labels_of(monitor);
-    let begin = Timestamp::from_millis(within.0);
-    let of = |window: &MaintenanceWindow| {
-        let all = window.occurrences(begin).take(OCCURRENCES).take_while(|o| o.starts_at.millis() < within.1);
-        all.map(|o| (o.starts_at.millis(), o.ends_at.millis())).collect::<Vec<_>>()
-    };
-    joined(windows.iter().filter(|w| w.covers(&labels)).flat_map(of).collect())
+/// When planned work was done within the time of the report. A cron expression is followed once, however many monitors
+/// it is about.
+struct Planned<'a> {
+    windows: Vec<(&'a MaintenanceWindow, Vec<Span>)>,
+    /// Of the windows with these numbers, sorted and disjoint: most monitors have the same.
+    joined: HashMap<Vec<usize>, Vec<Span>>,
+}
+
+impl<'a> Planned<'a> {
+    fn new(windows: &'a [MaintenanceWindow], within: Span, cancel: &Cancel) -> Self {
+        let begin = Timestamp::from_millis(within.0);
+        let spans = |window: &MaintenanceWindow| {
+            let all = window.occurrences(begin).take(OCCURRENCES).take_while(|_| !cancel.cancelled());
+            let all = all.take_while(|o| o.starts_at.millis() < within.1);
+            all.map(|o| (o.starts_at.millis(), o.ends_at.millis())).collect::<Vec<_>>()
+        };
+        Self { windows: windows.iter().map(|w| (w, spans(w))).collect(), joined: HashMap::new() }
+    }
+
+    /// When it touched a monitor whose alert has these labels.
+    fn of(&mut self, labels: &Labels) -> &[Span] {
+        let covering = self.windows.iter().enumerate().filter(|(_, (w, _))| w.covers(labels));
+        let covering: Vec<usize> = covering.map(|(i, _)| i).collect();
+        let spans = |of: &Vec<usize>| joined(of.iter().flat_map(|i| self.windows[*i].1.iter().copied()).collect());
+        self.joined.entry(covering).or_insert_with_key(spans)
+    }
 }
 
 /// How long one result speaks, in milliseconds.
 fn cover(monitor: &Monitor) -> i64 {
     let cover = match &monitor.schedule {
-        Schedule::Every(interval) => *interval * 3 / 2 + monitor.timeout,
-        // The time between two slots varies; a cron monitor's result speaks for an hour elsewhere, too.
-        Schedule::Cron { .. } => Duration::from_secs(3_600),
+        Schedule::Every(_) => distance(monitor) * 3 / 2 + monitor.timeout,
+        // The time between two slots varies.
+        Schedule::Cron { .. } => distance(monitor),
     };
     i64::try_from(cover.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The states of the monitor, whatever other labels it had meanwhile.
 fn read(
-    tsdb: &crate::tsdb::Tsdb,
-    cancel: &crate::promql::value::Cancel,
+    tsdb: &Tsdb,
+    cancel: &Cancel,
     monitor: &Monitor,
     within: Span,
     samples: &mut Vec<(i64, f64)>,
@@ -187,7 +198,7 @@ fn read(
     let matchers = [Matcher::equal("__name__", STATE), Matcher::equal("monitor", monitor.name.as_str())];
     let select = Select {
         matchers: &matchers,
-        start: within.0.saturating_sub(cover(monitor)),
+        start: within.0.saturating_sub(cover(monitor).max(PAUSE)),
         end: within.1,
         step: 0,
         window: 0,
@@ -217,20 +228,20 @@ fn read(
     Ok(())
 }
 
-fn row(subject: &Subject, counted: Count) -> SlaRow {
+fn row(monitor: &Monitor, slo: Option<Slo>, counted: Count) -> SlaRow {
     let Count { up, degraded, down, excluded, outages, recovered, downtimes, .. } = counted;
     let whole = up + down;
     let availability = (!whole.is_zero()).then(|| up.as_secs_f64() / whole.as_secs_f64());
-    let budget = subject.slo.filter(|_| !whole.is_zero()).map(|slo| {
+    let budget = slo.filter(|_| !whole.is_zero()).map(|slo| {
         let allowed = whole.as_secs_f64() * (1.0 - slo.target());
         let left = allowed - down.as_secs_f64();
         Budget { allowed: Duration::from_secs_f64(allowed), left, left_ratio: left / allowed }
     });
     SlaRow {
-        monitor: subject.monitor.name.to_string(),
-        objective: subject.slo.map(Slo::target),
+        monitor: monitor.name.to_string(),
+        objective: slo.map(Slo::target),
         availability,
-        met: subject.slo.zip(availability).map(|(slo, found)| found >= slo.target()),
+        met: slo.zip(availability).map(|(slo, found)| found >= slo.target()),
         up,
         degraded,
         down,
@@ -256,5 +267,49 @@ mod tests {
         for bad in ["2026", "2026-13", "2026-0", "x-1", "2026-10-01"] {
             assert_eq!(month_of(bad, &zone), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_time_is_a_month_or_has_a_beginning() {
+        let (now, zone) = (Timestamp::parse("2026-11-20T12:00:00Z").unwrap(), TimeZone::UTC);
+        let day = |text: &str| Some(Timestamp::parse(&format!("{text}T00:00:00Z")).unwrap());
+        let month = || Some("2026-10".to_owned());
+        let of = |ask: Ask| times(&ask, &zone, now).map_err(|e| e.to_string());
+        let october = (day("2026-10-01").unwrap(), day("2026-11-01").unwrap());
+        assert_eq!(of(Ask { month: month(), ..Ask::default() }), Ok(october));
+        assert_eq!(of(Ask { from: day("2026-11-01"), ..Ask::default() }), Ok((day("2026-11-01").unwrap(), now)));
+        for bad in [
+            Ask { month: month(), from: day("2026-10-01"), ..Ask::default() },
+            Ask { month: month(), to: day("2026-10-02"), ..Ask::default() },
+            Ask { to: day("2026-10-02"), ..Ask::default() },
+            Ask { from: day("2020-10-02"), ..Ask::default() },
+        ] {
+            assert!(of(bad.clone()).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn each_window_is_followed_once_and_monitors_with_the_same_ones_share_what_is_joined() {
+        use crate::alert::maintenance::{Occurrence, Schedule};
+        let window = |name: &str, monitors: &[&str], hours: (i64, i64)| MaintenanceWindow {
+            name: name.to_owned(),
+            matchers: Matchers::default(),
+            monitors: monitors.iter().map(|m| (*m).to_owned()).collect(),
+            schedule: Schedule::Once(Occurrence {
+                starts_at: Timestamp::from_millis(hours.0 * 3_600_000),
+                ends_at: Timestamp::from_millis(hours.1 * 3_600_000),
+            }),
+            comment: String::new(),
+            source: String::new(),
+        };
+        let windows = [window("all", &[], (1, 3)), window("a", &["a"], (2, 4)), window("later", &[], (200, 300))];
+        let cancel = Cancel::default();
+        let mut planned = Planned::new(&windows, (0, 100 * 3_600_000), &cancel);
+        let of = |planned: &mut Planned<'_>, name: &str| planned.of(&Labels::new([("monitor", name)])).to_vec();
+        assert_eq!(of(&mut planned, "a"), [(3_600_000, 4 * 3_600_000)]);
+        for name in ["b", "c", "d"] {
+            assert_eq!(of(&mut planned, name), [(3_600_000, 3 * 3_600_000)]);
+        }
+        assert_eq!(planned.joined.len(), 2);
     }
 }

@@ -8,6 +8,7 @@ pub mod jobs;
 pub mod keeper;
 pub mod metrics;
 pub mod outcome;
+mod own;
 pub mod recorder;
 mod shape;
 

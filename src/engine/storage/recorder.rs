@@ -14,10 +14,8 @@ use tokio::time::{self, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::base::clock::Clock;
-use crate::base::exposition::{Format, Line, Parser};
 use crate::base::failure::Chain;
-use crate::base::labels::{Labels, LabelsBuf, METRIC_NAME};
-use crate::base::metadata::{Kind, Meta};
+use crate::base::labels::Labels;
 use crate::base::name::MonitorName;
 use crate::base::outcome::Verdict;
 use crate::base::sample::STALE_NAN;
@@ -30,14 +28,15 @@ use crate::engine::metrics::Metrics;
 use crate::engine::reload::Applied;
 use crate::engine::storage::jobs::ScrapeJobs;
 use crate::engine::storage::outcome::{self, PAUSED, STATE};
+use crate::engine::storage::own::{self, AlertSeries};
 use crate::engine::storage::shape::Shape;
 use crate::engine::storage::{Store, StoreError};
 use crate::tsdb::{Ack, Appended, Batch};
 use crate::wire::api::ProbeResult;
-use crate::wire::board::{AlertRow, AlertState, Board};
+use crate::wire::board::{AlertRow, Board};
 
 /// How often alerts, paused monitors and the engine's own metrics are written.
-const OWN_EVERY: Duration = Duration::from_secs(15);
+pub(crate) const OWN_EVERY: Duration = Duration::from_secs(15);
 /// What is held while the store is being opened, in samples.
 const PENDING: usize = 500_000;
 
@@ -97,9 +96,8 @@ pub struct Recorder {
     /// Scraped series, which are stored as they came.
     scraped: Vec<Batch>,
     monitors: HashMap<MonitorName, Known>,
-    /// Series of alerts as last written.
-    alerts: HashSet<Labels>,
-    /// The rows that they were of: most boards have the same ones.
+    alerts: AlertSeries,
+    /// The rows that they are of: most boards have the same ones.
     shown: Vec<Arc<AlertRow>>,
     failing: bool,
 }
@@ -134,7 +132,7 @@ impl Recorder {
             batch: Batch::default(),
             scraped: Vec::new(),
             monitors: HashMap::new(),
-            alerts: HashSet::new(),
+            alerts: AlertSeries::default(),
             shown: Vec::new(),
             failing: false,
         }
@@ -291,67 +289,18 @@ impl Recorder {
     fn own(&mut self) {
         self.write_paused();
         self.write_alerts(true);
-        let now = self.from.clock.now();
-        let text = self.from.metrics.text();
-        let mut described: HashMap<&str, Meta> = HashMap::new();
-        let mut parser = Parser::new(Format::OpenMetrics);
-        let mut labels = LabelsBuf::default();
-        for line in text.lines() {
-            match parser.line(line, &mut labels) {
-                Ok(Line::Sample(value, _)) => {
-                    labels.set("instance", &self.from.host);
-                    labels.set("job", "watchdog");
-                    self.batch.series(&labels);
-                    self.batch.push(now.millis(), value);
-                }
-                Ok(Line::Type(name, kind)) => described.entry(name).or_default().kind = kind,
-                Ok(Line::Help(name, help)) => described.entry(name).or_default().help = help.into_owned(),
-                Ok(Line::Unit(name, unit)) => unit.clone_into(&mut described.entry(name).or_default().unit),
-                Ok(Line::End | Line::Nothing) => {}
-                Err(e) => tracing::error!(error = %e, line, "our own metrics were not understood"),
-            }
-        }
-        let described = described.into_iter().map(|(name, meta)| (name.to_owned(), meta));
-        self.from.intake.describe(described.chain(own_descriptions()));
+        let described = own::metrics(&self.from.metrics, &self.from.host, self.from.clock.now(), &mut self.batch);
+        self.from.intake.describe(described);
     }
 
-    /// `ALERTS` and `ALERTS_FOR_STATE`; those unchanged only when `all`.
     fn write_alerts(&mut self, all: bool) {
         let board = Arc::clone(&self.from.board.borrow());
         let same = |(a, b): (&Arc<AlertRow>, &Arc<AlertRow>)| Arc::ptr_eq(a, b);
         let unchanged = board.alerts.len() == self.shown.len() && board.alerts.iter().zip(&self.shown).all(same);
-        if unchanged && !all {
-            return;
+        if all || !unchanged {
+            self.shown.clone_from(&board.alerts);
+            self.alerts.write(&board, all, self.from.clock.now(), &mut self.batch);
         }
-        self.shown.clone_from(&board.alerts);
-        let t = self.from.clock.now().millis();
-        let mut now = HashSet::with_capacity(self.alerts.len());
-        // Alerts of rules have no monitor: the ruler writes their series.
-        for alert in board.alerts.iter().filter(|a| a.monitor.is_some()) {
-            let state = match alert.state {
-                AlertState::Pending => "pending",
-                AlertState::Firing => "firing",
-                AlertState::Resolved => continue,
-            };
-            let mut labels = alert.labels.to_buf();
-            labels.set(METRIC_NAME, "ALERTS_FOR_STATE");
-            self.alert(labels.labels(), alert.starts_at.millis() as f64 / 1e3, t, all, &mut now);
-            labels.set(METRIC_NAME, "ALERTS");
-            labels.set("alertstate", state);
-            self.alert(labels.labels(), 1.0, t, all, &mut now);
-        }
-        for gone in self.alerts.difference(&now) {
-            end(&mut self.batch, gone, t);
-        }
-        self.alerts = now;
-    }
-
-    fn alert(&mut self, labels: Labels, value: f64, t: i64, all: bool, now: &mut HashSet<Labels>) {
-        if all || !self.alerts.contains(&labels) {
-            self.batch.series(&labels.to_buf());
-            self.batch.push(t, value);
-        }
-        now.insert(labels);
     }
 
     /// Hands everything to the store. Waits for the disk.
@@ -428,7 +377,7 @@ impl Recorder {
 }
 
 /// Marks the end of a series.
-fn end(batch: &mut Batch, labels: &Labels, t: i64) {
+pub(super) fn end(batch: &mut Batch, labels: &Labels, t: i64) {
     end_key(batch, labels.as_key(), t);
 }
 
@@ -438,23 +387,13 @@ fn end_key(batch: &mut Batch, key: &str, t: i64) {
     batch.push(t, STALE_NAN);
 }
 
-fn own_descriptions() -> impl Iterator<Item = (String, Meta)> {
-    [
-        ("probe_success", "1 when the target is up or degraded"),
-        ("probe_duration_seconds", "How long the whole probe took"),
-        (STATE, "0 down, 1 up, 2 degraded, 3 unknown, 4 paused, 5 unknown because a monitor above is down"),
-        ("ALERTS", "1 for every alert that is pending or fires"),
-        ("ALERTS_FOR_STATE", "When the alert began, in seconds since 1970"),
-    ]
-    .into_iter()
-    .map(|(name, help)| (name.to_owned(), Meta { kind: Kind::Gauge, help: help.to_owned(), unit: String::new() }))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::base::BoxFuture;
+    use crate::base::labels::METRIC_NAME;
     use crate::base::matcher::Matcher;
+    use crate::base::metadata::{Kind, Meta};
     use crate::base::outcome::{Outcome, Sample};
     use crate::base::probe::{Collector, ProbeCx};
     use crate::base::sample::{Column, is_stale};

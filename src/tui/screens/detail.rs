@@ -71,17 +71,14 @@ fn columns(s: &State, theme: &Theme, name: &MonitorName, body: Rect) -> (Vec<Lin
         return (left, right);
     }
     let (l, r) = halves(body);
-    let p = page(s, theme, usize::from(l.width));
+    let (lp, p) = (page(s, theme, usize::from(l.width)), page(s, theme, usize::from(r.width)));
     if let Some(d) = detail {
-        left.extend(sections::latency(&p, d, if body.height >= 30 { 9 } else { 6 }));
-        left.extend(sections::phases(&p, d));
-        left.extend(sections::evidence(&p, d));
-        left.extend(sections::captures(&p, d));
-        left.extend(sections::probes(&p, d));
+        left.extend(sections::latency(&lp, d, if body.height >= 30 { 9 } else { 6 }));
+        left.extend(sections::phases(&lp, d));
+        left.extend(sections::evidence(&lp, d));
     } else {
         waiting(s, &mut left);
     }
-    let p = page(s, theme, usize::from(r.width));
     right.push(rule(theme, p.columns, "STATE", "", false));
     right.extend(sections::about(&p, row, detail, running));
     right.extend(sections::history(&p, row));
@@ -92,6 +89,15 @@ fn columns(s: &State, theme: &Theme, name: &MonitorName, body: Rect) -> (Vec<Lin
         right.extend(sections::alerts(&p, &d.alerts));
         right.extend(events(&p, d));
         right.extend(sections::definition(&p, row, d));
+        match sections::captures_beside(&lp, &p, d).filter(|_| width >= sections::BESIDE) {
+            Some((bad, good)) => {
+                sections::level(&mut left, &mut right);
+                left.extend(bad);
+                right.extend(good);
+            }
+            None => left.extend(sections::captures(&lp, d)),
+        }
+        left.extend(sections::probes(&lp, d));
         if let Some(last) = &d.last {
             right.extend(sections::values(&p, last));
         }

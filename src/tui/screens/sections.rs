@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::base::outcome::{Check, Evidence, Phase, Sample, Verdict};
+use crate::base::outcome::{Check, Evidence, Item, Phase, Sample, Verdict};
 use crate::base::term_safe;
 use crate::base::time::Timestamp;
 use crate::base::units::{Exact, Short};
@@ -260,7 +260,35 @@ pub(super) fn evidence(p: &Page<'_>, detail: &MonitorDetail) -> Vec<Line> {
     lines
 }
 
-/// How it failed first, and how it was when it last worked.
+/// Columns that a screen must have so that captures stand side by side.
+pub(super) const BESIDE: usize = 120;
+
+/// How it failed first beside how it was when it last worked: what they say of the same thing begins on one line.
+/// `None` where there are not both.
+pub(super) fn captures_beside(
+    left: &Page<'_>,
+    right: &Page<'_>,
+    detail: &MonitorDetail,
+) -> Option<(Vec<Line>, Vec<Line>)> {
+    let (bad, good) = (detail.first_failure.as_ref()?, detail.last_good.as_ref()?);
+    let mut of_bad = vec![left.rule("FIRST FAILURE", &left.time(bad.at))];
+    let mut of_good = vec![right.rule("LAST GOOD", &right.time(good.at))];
+    for (ours, theirs) in bad.evidence.beside(&good.evidence) {
+        ours.into_iter().for_each(|item| item_lines(left, item, &mut of_bad));
+        theirs.into_iter().for_each(|item| item_lines(right, item, &mut of_good));
+        level(&mut of_bad, &mut of_good);
+    }
+    Some((of_bad, of_good))
+}
+
+/// Makes both as long as the longer one.
+pub(super) fn level(left: &mut Vec<Line>, right: &mut Vec<Line>) {
+    let most = left.len().max(right.len());
+    left.resize_with(most, Line::new);
+    right.resize_with(most, Line::new);
+}
+
+/// How it failed first, and how it was when it last worked, one after the other.
 pub(super) fn captures(p: &Page<'_>, detail: &MonitorDetail) -> Vec<Line> {
     let mut lines = Vec::new();
     for (title, capture) in [("FIRST FAILURE", &detail.first_failure), ("LAST GOOD", &detail.last_good)] {
@@ -273,17 +301,19 @@ pub(super) fn captures(p: &Page<'_>, detail: &MonitorDetail) -> Vec<Line> {
 }
 
 fn texts(p: &Page<'_>, evidence: &Evidence, lines: &mut Vec<Line>) {
-    for (title, text) in &evidence.items {
-        lines.push(Line::new().add(Role::Heading, format!("  {title}")));
-        let mut left = EVIDENCE_LINES;
-        for piece in term_safe::lines(text).flat_map(|l| wrap(&l, p.columns.saturating_sub(6))) {
-            if left == 0 {
-                lines.push(Line::new().add(Role::Dim, "    ... cut here; `watchdog monitor show` prints all of it"));
-                break;
-            }
-            left -= 1;
-            lines.push(Line::new().add(Role::Text, format!("    {piece}")));
+    evidence.items.iter().for_each(|item| item_lines(p, item, lines));
+}
+
+fn item_lines(p: &Page<'_>, (title, text): &Item, lines: &mut Vec<Line>) {
+    lines.push(Line::new().add(Role::Heading, format!("  {title}")));
+    let mut left = EVIDENCE_LINES;
+    for piece in term_safe::lines(text).flat_map(|l| wrap(&l, p.columns.saturating_sub(6))) {
+        if left == 0 {
+            lines.push(Line::new().add(Role::Dim, "    ... cut here; `watchdog monitor show` prints all of it"));
+            break;
         }
+        left -= 1;
+        lines.push(Line::new().add(Role::Text, format!("    {piece}")));
     }
 }
 

@@ -202,6 +202,32 @@ fn detail_scrolled_to_the_end() {
     insta::assert_snapshot!("detail_end", text(&s, &Theme::default()));
 }
 
+/// Scrolls down until a line begins with this, and shows what follows.
+fn scrolled_to(columns: u16, rows: u16, title: &str) -> String {
+    let mut s = live(fixture::incident(), columns, rows);
+    press(&mut s, "3\n");
+    answer(&mut s, "api-checkout", MonitorState::Down);
+    for _ in 0..200 {
+        let seen = text(&s, &Theme::default());
+        if seen.lines().nth(3).is_some_and(|line| line.contains(title)) {
+            return seen;
+        }
+        press(&mut s, "j");
+    }
+    text(&s, &Theme::default())
+}
+
+#[test]
+fn the_first_failure_stands_beside_the_last_success_where_there_is_room() {
+    let wide = scrolled_to(140, 16, "FIRST FAILURE");
+    let beside = wide.lines().find(|line| line.contains("FIRST FAILURE")).unwrap();
+    assert!(beside.contains("LAST GOOD"), "{wide}");
+    insta::assert_snapshot!("detail_captures_140x16", wide);
+    let narrow = scrolled_to(80, 24, "FIRST FAILURE");
+    assert!(narrow.contains("LAST GOOD") && !narrow.lines().any(|l| l.contains("FIRST") && l.contains("LAST GOOD")));
+    insta::assert_snapshot!("detail_captures_80x24", narrow);
+}
+
 #[test]
 fn detail_of_a_monitor_that_is_up_and_in_letters() {
     let mut s = live(fixture::calm(), 80, 24);

@@ -130,6 +130,16 @@ snapshots! {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_there_is_room_the_first_failure_stands_beside_the_last_success() {
+    let house = House::start().await;
+    let wide = run_with(&house, "monitor show db", &[("COLUMNS", "140")]).await;
+    house.stop().await;
+    let begin = wide.out.find("how it failed first").unwrap();
+    let end = wide.out.find("\nhistory").unwrap();
+    insta::assert_snapshot!(&wide.out[begin..end]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lists_are_filtered_by_state_type_and_label() {
     let house = House::start().await;
     let names = async |arguments: &str| -> Vec<String> {

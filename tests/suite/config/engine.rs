@@ -55,6 +55,10 @@ fn mistakes_are_found_where_they_stand() {
     check("policy: {ports: [90-80]}", 18, "`90-80` is neither a port nor a range of ports");
     check("policy: {networks: {deny: [10.0.0.0/33]}}", 28, "`10.0.0.0/33` is neither an address nor a network");
     check("policy: {programs: [/opt/../bin/sh]}", 21, "`/opt/../bin/sh` is no path of a program");
+    check("policy: {programs: [check_*]}", 21, "`check_*` is no path of a program");
+    check("policy: {environment: [A=b]}", 24, "`A=b` is no name of a variable");
+    let message = "`LD_PRELOAD` decides what code a program runs: it cannot be allowed";
+    check("policy: {environment: [LD_PRELOAD]}", 24, message);
 }
 
 #[test]
@@ -89,9 +93,42 @@ fn objectives_are_read_and_their_rules_stand() {
     );
     let groups: Vec<&str> = found.config.rules.iter().map(|g| g.name.as_str()).collect();
     assert_eq!(groups, ["slo a", "slo a, long", "slo b", "slo b, long"]);
+    // A paused one is reported on; nothing watches it.
+    let paused = loaded(&[("monitors.d/a.yaml", &text.replace("slo: {", "paused: true, slo: {"))]);
+    let of_b = paused.config.objectives.iter().find(|(name, _)| name.as_str() == "b").unwrap().1;
+    assert_eq!((of_b.slo.to_string().as_str(), of_b.groups.len()), ("99.95%", 0));
+    assert_eq!(paused.config.rules.len(), 2);
     let bad = loaded(&[("monitors.d/a.yaml", "monitors:\n  - {name: a, type: tcp, host: 'a:1', slo: 101%}\n")]);
     assert_eq!(
         said(&bad),
         ["monitors.d/a.yaml:2:44 W006 `slo`: `101%` is not between 50% and 99.9999%, with four digits at most"]
     );
+}
+
+#[test]
+fn an_objective_that_cannot_be_watched_is_warned_of_where_it_stands() {
+    #[track_caller]
+    fn check(monitor: &str, want: &[&str]) {
+        let text = format!("monitors:\n  - {{name: a, type: tcp, host: 'a:1', {monitor}}}\n");
+        let found = loaded(&[("watchdog.yaml", "storage: {retention: 60d}\n"), ("monitors.d/a.yaml", &text)]);
+        assert_eq!(said(&found), want, "{monitor}");
+        assert_eq!(found.config.objectives.len(), 1);
+    }
+    check("slo: 99.9%, interval: 10m", &[]);
+    check(
+        "slo: 99.99%, interval: 5m",
+        &["monitors.d/a.yaml:2:44 W016 99.99% over 30d allows 4m19s of errors: one failed probe every 5m is more"],
+    );
+    check(
+        "slo: 90%, interval: 24h",
+        &["monitors.d/a.yaml:2:44 W016 `slo` has no alert: its longest window, 3d, holds too few probes"],
+    );
+    check(
+        "slo: {target: 99%, window: 90d}",
+        &["monitors.d/a.yaml:2:44 W016 `slo` is over 90d, and `storage.retention` keeps 60d"],
+    );
+    // One of a file's defaults is said once.
+    let text = "defaults: {slo: 99.99%, interval: 1h}\nmonitors:\n  - {name: a, type: tcp, host: 'a:1'}\n\
+                \x20 - {name: b, type: tcp, host: 'b:1'}\n";
+    assert_eq!(said(&loaded(&[("monitors.d/a.yaml", text)])).len(), 1);
 }

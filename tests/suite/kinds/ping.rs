@@ -18,7 +18,9 @@ struct Machine {
 impl Machine {
     /// `number` tells the machines of one test process apart.
     fn plug_in(number: u32) -> Option<Self> {
-        if !needs::met(nix::unistd::geteuid().is_root(), "root, for network namespaces") || !needs::commands(&["ip"]) {
+        if !needs::allowed(nix::unistd::geteuid().is_root(), "root, for network namespaces")
+            || !needs::commands(&["ip"])
+        {
             return None;
         }
         let id = std::process::id() % 10_000;
@@ -37,7 +39,7 @@ impl Machine {
             && machine.inside(&format!("ip addr add {theirs}/30 dev {name}b"))
             && machine.inside(&format!("ip link set {name}b up"))
             && machine.inside("ip link set lo up");
-        needs::met(made, "network namespaces").then_some(machine)
+        needs::allowed(made, "network namespaces").then_some(machine)
     }
 
     fn inside(&self, command: &str) -> bool {

@@ -3,16 +3,17 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::unistd::geteuid;
 use watchdog::base::outcome::{Outcome, Verdict};
 
 use crate::kinds::daemon::probe;
 use crate::needs;
-use crate::server::wait_for;
+use crate::server::{Place, wait_for};
 
 const PLUGINS: &str = "/usr/lib/nagios/plugins";
+const AS_OTHERS: &str = "root, to run a program as another user";
 
 async fn plugin(name: &str, args: &str) -> Outcome {
     probe("script", &format!("{{command: [{PLUGINS}/{name}, {args}]}}"), Duration::from_secs(10)).await
@@ -98,7 +99,7 @@ fn a_program_that_forks_without_end_is_stopped() {
     let bomb = "f() { [ $1 -gt 0 ] && { f $(($1-1)) & f $(($1-1)) & wait; }; sleep 1; }; f 10";
     let (text, code) = wild("bomb", &["--set", "max_processes=50"], bomb);
     // Root's processes are counted. Anybody else's cannot fork: what the shell makes of that is its own business.
-    if geteuid().is_root() {
+    if needs::allowed(geteuid().is_root(), "root, whose processes are counted") {
         assert_eq!((code, text.contains("more than 50 processes")), (Some(2), true), "{text}");
         wild("bomb-of-nobody", &["--set", "max_processes=50", "--user", "nobody"], bomb);
     }
@@ -118,17 +119,96 @@ fn what_a_program_is_given_is_what_is_written() {
     let out = watchdog(&["--nagios", "script", "--", "/bin/echo", "--", &evil]);
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
     assert!(text.contains(&evil) && !file.exists(), "{text}");
-    // Nothing of Watchdog's is open in the program, and it leads a group of its own without a terminal.
-    let out =
-        watchdog(&["--nagios", "script", "--", "/bin/sh", "-c", "ls /proc/self/fd | tr '\\n' ' '; echo; ulimit -c"]);
+    // Nothing of Watchdog's is open in the program.
+    let out = watchdog(&["--nagios", "script", "--", "/bin/sh", "-c", "ls /proc/self/fd | tr '\\n' ' '"]);
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
     let open = text.split(" | ").next().unwrap().trim_start_matches("SCRIPT OK - ").to_owned();
     // The fourth is the directory that is being read.
     assert_eq!(open.trim(), "0 1 2 3", "{text}");
-    if geteuid().is_root() {
+    if needs::allowed(geteuid().is_root(), AS_OTHERS) {
         let out = watchdog(&["--nagios", "script", "--user", "nobody", "--", "/usr/bin/id", "-un"]);
         assert!(String::from_utf8_lossy(&out.stdout).starts_with("SCRIPT OK - nobody"), "{out:?}");
     }
+}
+
+#[test]
+fn a_program_has_limits_a_group_of_its_own_and_no_terminal() {
+    let dir = tempfile::tempdir().unwrap();
+    let cwd = fs::canonicalize(dir.path()).unwrap();
+    // The fields of stat behind the name: state, parent, group, session, terminal.
+    let look = "ulimit -c; ulimit -n; ulimit -v; sed 's/.*) //' /proc/$$/stat; echo $$; pwd; id -G";
+    let run = |more: &[&str]| {
+        let mut words = vec!["--nagios", "script", "--cwd", cwd.to_str().unwrap()];
+        words.extend(more);
+        // The first line is the summary; what is not up is shown in full.
+        words.extend(["--set", "max_memory=1GiB", "--", "/bin/sh", "-c"]);
+        let script = format!("({look}) | tr '\\n' ';'");
+        let out = watchdog(&[&words[..], &[&script]].concat());
+        let text = String::from_utf8_lossy(&out.stdout).into_owned();
+        let text = text.trim_start_matches("SCRIPT OK - ").split(" | ").next().unwrap().to_owned();
+        text.split(';').map(str::to_owned).collect::<Vec<_>>()
+    };
+    let got = run(&[]);
+    let [core, files, memory, stat, pid, folder, _groups, ..] = &got[..] else { panic!("{got:?}") };
+    assert_eq!((core.as_str(), files.as_str(), memory.as_str()), ("0", "1024", "1048576"), "{got:?}");
+    let stat: Vec<&str> = stat.split(' ').collect();
+    let (parent, group, session, terminal) = (stat[1], stat[2], stat[3], stat[4]);
+    assert_eq!((group, terminal), (pid.as_str(), "0"), "{got:?}");
+    // The keeper's session, not ours.
+    assert_eq!(session, parent, "{got:?}");
+    assert_eq!(folder, cwd.to_str().unwrap());
+    if needs::allowed(geteuid().is_root(), AS_OTHERS) {
+        fs::set_permissions(&cwd, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let got = run(&["--user", "nobody"]);
+        // No group of root's is left.
+        let groups = got[6].split(' ').collect::<Vec<_>>();
+        assert!(groups.len() == 1 && groups != ["0"], "{got:?}");
+    }
+}
+
+#[test]
+fn no_daemon_outlives_its_monitor_or_the_server() {
+    let place = Place::new();
+    let mark = format!("WATCHDOG_TEST_MARK=served-{}", std::process::id());
+    let (name, value) = mark.split_once('=').unwrap();
+    // Leaves a daemon behind, and does not end itself.
+    let daemon = "(setsid sh -c \"trap '' TERM; sleep 300; sleep 300\" >/dev/null 2>&1 &); sleep 300";
+    let monitors = |names: &[&str]| {
+        let monitor = |n: &&str| {
+            let command = serde_json::to_string(&["/bin/sh", "-c", daemon]).unwrap();
+            format!("  - {{name: {n}, type: script, command: {command}, env: {{{name}: {value}}}}}\n")
+        };
+        let all: String = names.iter().map(monitor).collect();
+        format!("defaults: {{interval: 1s, timeout: 900ms, retries: 0}}\nmonitors:\n{all}")
+    };
+    let gone = |what: &str| {
+        let end = Instant::now() + Duration::from_secs(5);
+        wait_for(what, || (marked(&mark) == 0).then_some(()));
+        assert!(Instant::now() < end, "{what} took more than 5 s");
+    };
+    place.write("monitors.d/a.yaml", &monitors(&["one", "two"]));
+    let server = place.serve();
+    wait_for("daemons", || (marked(&mark) >= 4).then_some(()));
+    // Removed in the middle of a run, while the others go on.
+    place.write(
+        "monitors.d/a.yaml",
+        "monitors:\n  - {name: calm, type: heartbeat, token: a-token-of-one, interval: 1h}\n",
+    );
+    wait_for("the removal", || server.row("one").is_none().then_some(()));
+    gone("the end of removed monitors' processes");
+    wait_for("the end of the keepers", || children(server.pid()).is_empty().then_some(()));
+    // Killed: nobody is left to clean up but the keepers.
+    place.write("monitors.d/a.yaml", &monitors(&["three"]));
+    wait_for("a daemon", || (marked(&mark) >= 2).then_some(()));
+    server.kill();
+    gone("the end of a killed server's processes");
+}
+
+/// Processes that have this parent, zombies included.
+fn children(pid: u32) -> Vec<String> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! FNV-1a, 64 bits: a hash that is the same in every run, for comparing definitions and files.
+//! FNV-1a, 64 bits: a hash that is the same in every run, for comparing definitions and files, and for phases.
 //! Not for input that somebody may craft to collide: whoever writes these files rules anyway.
 
 use std::hash::Hasher;
