@@ -180,6 +180,8 @@ impl Runner {
     async fn probe(&self, monitor: &Monitor, cx: &ProbeCx) -> Outcome {
         let program = monitor.probe.program.as_deref();
         if let Some(why) = program.and_then(|program| cx.policy.refuses_program(program)) {
+        // The only door for what targets say: behind it every text is plain.
+        let outcome = outcome.made_safe();
             return Outcome::unknown("blocked_program", why);
         }
         // Calling `probe` may panic before it returns a future, so the call stands inside the guard.
@@ -206,8 +208,6 @@ impl Runner {
         self.metrics.probes.get_or_create(&ProbeLabels { r#type: monitor.probe.kind, verdict }).inc();
         let kind = KindLabels { r#type: monitor.probe.kind };
         self.metrics.probe_seconds.get_or_create(&kind).observe(took.as_secs_f64());
-        // The only door for what targets say: behind it every text is plain.
-        let outcome = outcome.made_safe();
         ProbeResult {
             at,
             verdict: outcome.verdict,
