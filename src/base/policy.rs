@@ -24,10 +24,13 @@ impl Policy {
     /// Why no connection may be made to this address, if so. Asked for the very address that is dialled, so
     /// that no name can lead elsewhere.
     pub fn refuses(&self, to: SocketAddr) -> Option<String> {
-        if !self.ports.is_empty() && !self.ports.iter().any(|range| range.contains(&to.port())) {
-            return Some(format!("`policy.ports` does not allow port {}", to.port()));
-        }
-        self.refuses_address(to.ip())
+        self.refuses_port(to.port()).or_else(|| self.refuses_address(to.ip()))
+    }
+
+    /// Why no connection may be made to this port, if so. Zero stands for what has no ports.
+    pub fn refuses_port(&self, port: u16) -> Option<String> {
+        let allowed = port == 0 || self.ports.is_empty() || self.ports.iter().any(|range| range.contains(&port));
+        (!allowed).then(|| format!("`policy.ports` does not allow port {port}"))
     }
 
     /// Why nothing may be sent to this address, if so. An address that stands for another one (IPv4 in IPv6, NAT64,

@@ -158,6 +158,7 @@ impl Runner {
             last_beat: slot.beat.clone(),
             policy: Arc::clone(&slot.policy),
             show: self.captures.wants(monitor),
+            way: Arc::default(),
         };
         let mut outcome = self.probe(monitor, &cx).await;
         let series = outcome.series.take();

@@ -103,7 +103,7 @@ impl Proxy {
         if let Ok(ip) = hop.peer.host().parse::<IpAddr>()
             && let Some(why) = cx.policy.refuses(SocketAddr::new(ip, hop.peer.port()))
         {
-            return Err(Fault::target("blocked_address", why));
+            return Err(Fault::blocked(why));
         }
         dial::open_by(&self.peer, way, cx, trace).await.map_err(|fault| {
             if fault.is_local() || fault.class() == "blocked_address" {
