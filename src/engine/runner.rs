@@ -90,6 +90,7 @@ impl Runner {
             let retry = result.verdict == Verdict::Down && attempt <= monitor.retries && self.fits(&slot);
             if !retry {
                 self.lineage.note(&monitor.name, result.verdict, result.reason.as_ref());
+                self.itself.note(monitor, result.verdict, result.reason.as_ref());
                 self.captures.note(monitor, &slot.policy, &mut result);
             }
             let result = Arc::new(result);
@@ -167,14 +168,13 @@ impl Runner {
         // Looking into a failure may take a while, and is no probe.
         drop((permit, place));
         let outcome = self.lineage.judge(monitor, judge_delay(outcome, took, monitor.timeout));
-        let outcome = self.itself.judge(monitor, outcome, started).await;
+        let outcome = self.itself.judge(monitor, outcome, &cx.way, started).await;
         (self.finish(monitor, outcome, at, took, attempt), series, lag)
     }
 
     fn starved(&self, monitor: &Monitor, why: &'static str, attempt: u32) -> ProbeResult {
         self.metrics.starved.inc();
         let outcome = Outcome::unknown("local_starved", why);
-        self.itself.starved(&outcome);
         self.finish(monitor, outcome, self.clock.now(), Duration::ZERO, attempt)
     }
 

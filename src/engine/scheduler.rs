@@ -231,7 +231,7 @@ impl Scheduler {
     fn apply(&mut self, config: &Config) {
         let (now, wall) = (Instant::now(), self.clock.now());
         self.policy = Arc::clone(&config.policy);
-        self.runner.itself.configure(&config.itself);
+        self.runner.itself.configure(config);
         self.runner.lineage.configure(config);
         self.runner.captures.retain(config);
         self.gates.configure(config);

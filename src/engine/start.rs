@@ -192,6 +192,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
     };
     let remembered = Saved { monitors: saved.monitors, alerts: saved.alerts, alerting: saved.alerting };
     let deadman = Deadman {
+    let was_impaired = remembered.is_impaired();
         config: config.clone(),
         evaluator: to_evaluator.clone(),
         outbox: to_outbox.clone(),
@@ -261,6 +262,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         board: to_board.clone(),
         metrics: Arc::clone(&metrics),
     };
+        remembered: was_impaired,
     let hand_out = HandOut {
         scheduler: to_scheduler.clone(),
         ingest: to_ingest.clone(),

@@ -329,6 +329,13 @@ impl Book {
     pub(crate) fn take_dirty(&mut self) -> Vec<(MonitorName, MonitorStatus)> {
         let mut out = Vec::with_capacity(self.dirty.len());
         for name in self.dirty.drain(..) {
+    /// Puts down and passes on that an alert says something else.
+    pub(crate) fn reworded(alert: &Instance, out: &mut Decisions) {
+        out.updates.extend(update(alert, &alert.words));
+        out.rows.extend(row(alert));
+        out.changes.push(Change::Alert(alert.clone()));
+    }
+
             if let Some(entry) = self.entries.get_mut(&name) {
                 entry.dirty = false;
                 out.push((name, entry.status));
