@@ -15,12 +15,12 @@ use tokio::time::{self, Instant};
 use crate::base::clock::Clock;
 use crate::base::outcome::{Outcome, Verdict};
 use crate::base::policy::Policy;
-use crate::base::probe::{Beat, ProbeCx};
+use crate::base::probe::{Beat, ProbeCx, Way};
 use crate::base::scraped::Scraped;
 use crate::base::time::Timestamp;
-use crate::config::model::{Monitor, Schedule};
+use crate::config::model::Monitor;
 use crate::engine::evidence::Captures;
-use crate::engine::gates::Gate;
+use crate::engine::gates::{Gate, patience};
 use crate::engine::ingest::Measured;
 use crate::engine::itself::Itself;
 use crate::engine::lineage::Lineage;
@@ -31,6 +31,10 @@ use crate::wire::api::ProbeResult;
 const GRACE: Duration = Duration::from_millis(250);
 /// A probe that ends this long after its timeout was held up by this machine, not by its target.
 const STARVED: Duration = Duration::from_secs(1);
+/// The class of a target that did not answer in time.
+const TIMEOUT: &str = "timeout";
+/// The class of a slot that others of the same host left no place. Our limit, but no fault of this machine.
+const HOST_BUSY: &str = "host_busy";
 
 /// What every slot needs; shared by all.
 #[derive(Debug)]
@@ -71,13 +75,21 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// How long a probe may wait for others of the same host.
-    fn patience(&self) -> Duration {
-        match &self.monitor.schedule {
-            Schedule::Every(interval) => *interval + self.monitor.timeout,
-            Schedule::Cron { .. } => self.monitor.timeout * 4,
-        }
+    /// Whether another attempt ends before the next slot, if it waits for its host as long as the last one.
+    fn fits_another(&self, waited: Duration) -> bool {
+        let end = Instant::now() + self.monitor.retry_interval + waited + self.monitor.timeout;
+        self.until.is_none_or(|until| end <= until)
     }
+}
+
+/// One probe of a slot, or none that could begin.
+struct Attempt {
+    result: ProbeResult,
+    series: Option<Scraped>,
+    /// How late it began, for reasons of ours.
+    lag: Duration,
+    /// How long it waited for others of its host.
+    waited: Duration,
 }
 
 impl Runner {
@@ -86,8 +98,8 @@ impl Runner {
         let monitor = &slot.monitor;
         let mut attempt = 1;
         loop {
-            let (mut result, series, lag) = self.attempt(&slot, attempt).await;
-            let retry = result.verdict == Verdict::Down && attempt <= monitor.retries && self.fits(&slot);
+            let Attempt { mut result, series, lag, waited } = self.attempt(&slot, attempt).await;
+            let retry = result.verdict == Verdict::Down && attempt <= monitor.retries && slot.fits_another(waited);
             if !retry {
                 self.lineage.note(&monitor.name, result.verdict, result.reason.as_ref());
                 self.itself.note(monitor, result.verdict, result.reason.as_ref());
@@ -111,21 +123,18 @@ impl Runner {
         }
     }
 
-    fn fits(&self, slot: &Slot) -> bool {
-        let end = Instant::now() + slot.monitor.retry_interval + slot.monitor.timeout;
-        slot.until.is_none_or(|until| end <= until)
-    }
-
-    async fn attempt(&self, slot: &Slot, attempt: u32) -> (ProbeResult, Option<Scraped>, Duration) {
+    async fn attempt(&self, slot: &Slot, attempt: u32) -> Attempt {
         let monitor = &slot.monitor;
         let asked = if attempt == 1 { slot.due } else { Instant::now() };
         let begun = Instant::now();
         let place = match &slot.gate {
-            Some(gate) => match gate.enter(begun + slot.patience()).await {
+            Some(gate) => match gate.enter(begun + patience(monitor)).await {
                 Some(place) => Some(place),
                 None => {
-                    let why = "other probes of the same host were under way all the time: see `probing.per_host`";
-                    return (self.starved(monitor, why, attempt), None, begun.saturating_duration_since(asked));
+                    let outcome = self.left_out(monitor, gate, begun).await;
+                    let result = self.finish(monitor, outcome, self.clock.now(), Duration::ZERO, attempt);
+                    let lag = begun.saturating_duration_since(asked);
+                    return Attempt { result, series: None, lag, waited: begun.elapsed() };
                 }
             },
             None => None,
@@ -144,7 +153,7 @@ impl Runner {
         let lag = started.saturating_duration_since(asked).saturating_sub(waited);
         if permit.is_none() {
             let why = "no probe could start before the deadline: the engine is overloaded";
-            return (self.starved(monitor, why, attempt), None, lag);
+            return Attempt { result: self.starved(monitor, why, attempt), series: None, lag, waited };
         }
         self.metrics.lag.observe(lag.as_secs_f64());
         self.itself.started(lag);
@@ -165,11 +174,30 @@ impl Runner {
         let series = outcome.series.take();
         drop(under_way);
         let took = started.elapsed();
+        // What failed for a reason of ours tells nothing about the host.
+        if let Some(gate) = slot.gate.as_ref().filter(|_| outcome.verdict != Verdict::Unknown) {
+            gate.ended(!is_timeout(&outcome));
+        }
         // Looking into a failure may take a while, and is no probe.
         drop((permit, place));
+        // The only door for what targets say: behind it every text is plain.
+        let outcome = outcome.made_safe();
         let outcome = self.lineage.judge(monitor, judge_delay(outcome, took, monitor.timeout));
         let outcome = self.itself.judge(monitor, outcome, &cx.way, started).await;
-        (self.finish(monitor, outcome, at, took, attempt), series, lag)
+        Attempt { result: self.finish(monitor, outcome, at, took, attempt), series, lag, waited }
+    }
+
+    /// What is said of a target whose host had no place left. Where everything that was let in meanwhile hung, that is
+    /// the host, and what waited behind it is down as well: `unknown` would hide it for as long as it lasts.
+    async fn left_out(&self, monitor: &Monitor, gate: &Gate, since: Instant) -> Outcome {
+        if !gate.hangs_since(since) {
+            let why = "other probes of the same host were under way all the time: see `probing.per_host`";
+            return Outcome::unknown(HOST_BUSY, why);
+        }
+        let why =
+            "not asked: all probes of the same host that ended meanwhile had no answer, and others hold its places";
+        let outcome = self.lineage.judge(monitor, Outcome::down(TIMEOUT, why));
+        self.itself.judge(monitor, outcome, &Way::default(), since).await
     }
 
     fn starved(&self, monitor: &Monitor, why: &'static str, attempt: u32) -> ProbeResult {
@@ -181,8 +209,6 @@ impl Runner {
     async fn probe(&self, monitor: &Monitor, cx: &ProbeCx) -> Outcome {
         let program = monitor.probe.program.as_deref();
         if let Some(why) = program.and_then(|program| cx.policy.refuses_program(program)) {
-        // The only door for what targets say: behind it every text is plain.
-        let outcome = outcome.made_safe();
             return Outcome::unknown("blocked_program", why);
         }
         // Calling `probe` may panic before it returns a future, so the call stands inside the guard.
@@ -195,7 +221,7 @@ impl Runner {
                 tracing::error!(monitor = %monitor.name, panic = what, "a collector panicked");
                 Outcome::unknown("local_panic", format!("the probe crashed: {what}"))
             }
-            Err(_) => Outcome::down("timeout", format!("no answer within {:?}", monitor.timeout)),
+            Err(_) => Outcome::down(TIMEOUT, format!("no answer within {:?}", monitor.timeout)),
         }
     }
 
@@ -238,6 +264,10 @@ impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.in_flight.dec();
     }
+}
+
+fn is_timeout(outcome: &Outcome) -> bool {
+    outcome.verdict == Verdict::Down && outcome.reason.as_ref().is_some_and(|r| r.class == TIMEOUT)
 }
 
 /// A failure that took much longer than the timeout allows says nothing about the target.

@@ -677,11 +677,13 @@ mod tests {
         let seen = rig.until(120).await;
         let of = |first: char| seen.iter().filter(move |s| s.1.starts_with(first));
         assert!(of('g').all(|s| s.2 == Verdict::Up) && of('g').count() >= 20 * 11);
-        // Four every 5 s get a place and are down; who waited too long is unknown and says why, never down.
-        let down = of('h').filter(|s| s.2 == Verdict::Down).count();
-        assert!((80..=100).contains(&down), "{down}");
-        assert!(of('h').all(|s| matches!(s.2, Verdict::Down | Verdict::Unknown)));
-        assert!(rig.metrics.starved.get() > 0);
+        // Four every 5 s get a place. Whoever waits in vain for an interval and a timeout is down like these, so that
+        // all are judged at least every other slot; none of it is a fault of ours.
+        assert!(of('h').all(|s| s.2 == Verdict::Down));
+        for i in 0..40 {
+            assert!(of('h').filter(|s| s.1 == format!("h{i}")).count() >= 5, "h{i}");
+        }
+        assert_eq!(rig.metrics.starved.get(), 0);
         rig.end().await;
     }
 
