@@ -62,6 +62,22 @@ async fn a_parent_that_is_not_probed_holds_nothing_for_ever() {
 }
 
 #[tokio::test]
+async fn a_parent_that_failed_once_and_cannot_be_judged_since_holds_nothing_for_ever() {
+    let dir = tempfile::tempdir().unwrap();
+    let (gateway, shop, config) = family();
+    let mut rig = Rig::start(dir.path());
+    rig.config(config).await;
+    rig.results(&gateway, "udk").await;
+    rig.results(&shop, "udd").await;
+    rig.act(|turn| assert!(turn.dispatcher().alerts().next().is_none())).await;
+    rig.clock += 13_000;
+    rig.results(&gateway, "k").await;
+    rig.results(&shop, "d").await;
+    rig.pass().await;
+    assert_eq!(told(&rig.stop().await), [("shop".to_owned(), Status::Firing)]);
+}
+
+#[tokio::test]
 async fn once_the_parent_is_back_the_child_is_judged_anew() {
     let dir = tempfile::tempdir().unwrap();
     let (gateway, shop, config) = family();
