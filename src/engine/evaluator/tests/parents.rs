@@ -164,5 +164,5 @@ async fn trouble_that_is_over_after_a_restart_ends_its_alert() {
         assert_eq!(owed[0].notification.alerts[0].status, Status::Resolved);
         break;
     }
-    assert_eq!(rig.stop().await.alerts(), []);
+    assert_eq!(rig.stop().await.alerts(), [(AlertState::Resolved, "watchdog".to_owned())]);
 }
