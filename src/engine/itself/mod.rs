@@ -96,8 +96,9 @@ impl Itself {
         self.standing.note(monitor, verdict, reason);
     }
 
-    /// The outcome as it is to be judged; its texts are safe. Waits for a look where a network monitor is down, but
-    /// no longer than the distance of two looks and `self.timeout`.
+    /// The outcome as it is to be judged; its texts are safe. Waits for a look where a network monitor is down: for
+    /// one that goes on, and if that finds all well for another, so no longer than twice `self.timeout` and the
+    /// distance of two looks.
     pub async fn judge(&self, monitor: &Monitor, outcome: Outcome, way: &Way, started: Instant) -> Outcome {
         match self.culprit(monitor, &outcome, way, started).await {
             Some((class, why)) => {

@@ -84,6 +84,7 @@ impl Standing {
                 Some(stuck) => {
                     stuck.slots = stuck.slots.saturating_add(1);
                     (stuck.class, stuck.message) = (reason.class.clone(), reason.message.clone());
+                    stuck.after = monitor.alert.map_or(SLOTS, |policy| policy.after);
                 }
                 None => {
                     let stuck = Stuck {
