@@ -286,3 +286,87 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::BoxFuture;
+    use crate::base::labels::Labels;
+    use crate::base::name::MonitorName;
+    use crate::base::probe::Collector;
+    use crate::config::catalog::Probe;
+    use crate::config::model::{Config, Schedule};
+    use crate::engine::gates::Gates;
+
+    #[derive(Debug)]
+    struct Never;
+
+    impl Collector for Never {
+        fn probe<'a>(&'a self, _: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_left_out_is_down_only_while_everything_that_is_let_in_hangs() {
+        let clock = Clock::starting_at(Timestamp::from_millis(1_700_000_000_000));
+        let (ingest, _results) = mpsc::channel(100);
+        let runner = Runner {
+            clock,
+            permits: Arc::new(Semaphore::new(10)),
+            metrics: Arc::default(),
+            captures: Captures::new(clock).0,
+            itself: Arc::new(Itself::new(clock)),
+            lineage: Lineage::default(),
+            ingest,
+        };
+        let monitor = Arc::new(Monitor {
+            name: MonitorName::new("shop").unwrap(),
+            probe: Probe::new("test", "shop", Never).at("one.example"),
+            schedule: Schedule::Every(Duration::from_secs(10)),
+            timeout: Duration::from_secs(5),
+            retries: 0,
+            retry_interval: Duration::from_secs(1),
+            labels: Labels::default(),
+            paused: false,
+            depends_on: Vec::new(),
+            alert: None,
+            source: String::new(),
+            hash: 0,
+        });
+        let mut gates = Gates::default();
+        gates.configure(&Config {
+            monitors: [(monitor.name.clone(), Arc::clone(&monitor))].into(),
+            ..Config::default()
+        });
+        let gate = gates.of(&monitor).unwrap();
+        let mut places = Vec::new();
+        while let Some(place) = gate.enter(Instant::now()).await {
+            places.push(place);
+        }
+        assert_eq!(places.len(), 4);
+        let left_out = async |ends: &[bool]| {
+            let slot = Slot {
+                monitor: Arc::clone(&monitor),
+                due: Instant::now(),
+                until: None,
+                since: Timestamp::EPOCH,
+                beat: None,
+                gate: Some(Arc::clone(&gate)),
+                policy: Arc::default(),
+            };
+            let others = async {
+                time::sleep(Duration::from_secs(1)).await;
+                ends.iter().for_each(|answered| gate.ended(*answered));
+            };
+            let (result, ()) = tokio::join!(runner.run(slot), others);
+            (result.verdict, result.reason.as_ref().map(|r| r.class.to_string()).unwrap_or_default())
+        };
+        let busy = (Verdict::Unknown, HOST_BUSY.to_owned());
+        assert_eq!(left_out(&[]).await, busy);
+        assert_eq!(left_out(&[false, false, false]).await, busy);
+        assert_eq!(left_out(&[false; 5]).await, (Verdict::Down, TIMEOUT.to_owned()));
+        assert_eq!(left_out(&[false, false, true, false, false, false]).await, busy);
+        assert_eq!(runner.metrics.starved.get(), 0);
+    }
+}
