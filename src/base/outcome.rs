@@ -189,26 +189,32 @@ impl Outcome {
         self
     }
 
-    /// The same outcome with every text of the target's made safe for terminals, logs and other programs.
+    /// The same outcome with every text of the target's made safe for terminals, logs and other programs. `series` goes
+    /// into the store as it is: whoever prints what is stored makes it safe then.
     #[must_use]
     pub fn made_safe(mut self) -> Self {
-        let line = |text: &mut String| {
-            if let Cow::Owned(safe) = term_safe(text) {
-                *text = safe;
-            }
-        };
         line(&mut self.summary);
         if let Some(reason) = &mut self.reason {
+            word(&mut reason.class);
             line(&mut reason.message);
+        }
+        for phase in &mut self.phases {
+            word(&mut phase.name);
         }
         for check in &mut self.checks {
             line(&mut check.name);
             line(&mut check.found);
         }
-        for (_, value) in self.samples.iter_mut().flat_map(|s| &mut s.labels) {
-            line(value);
+        for sample in &mut self.samples {
+            // An exposition may name anything anyhow: names in quotes hold all of Unicode.
+            word(&mut sample.name);
+            for (name, value) in &mut sample.labels {
+                word(name);
+                line(value);
+            }
         }
-        for (_, text) in self.evidence.iter_mut().flat_map(|e| &mut e.items) {
+        for (title, text) in self.evidence.iter_mut().flat_map(|e| &mut e.items) {
+            word(title);
             if let Cow::Owned(safe) = block(text) {
                 *text = safe;
             }
@@ -219,6 +225,18 @@ impl Outcome {
     /// The reason's sentence, or the summary of a success.
     pub fn headline(&self) -> &str {
         self.reason.as_ref().map_or(&self.summary, |r| &r.message)
+    }
+}
+
+fn line(text: &mut String) {
+    if let Cow::Owned(safe) = term_safe(text) {
+        *text = safe;
+    }
+}
+
+fn word(text: &mut Cow<'static, str>) {
+    if let Cow::Owned(safe) = term_safe(text) {
+        *text = Cow::Owned(safe);
     }
 }
 
@@ -248,6 +266,7 @@ pub mod seconds {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::term_safe::tests::is_forbidden;
 
     #[test]
     fn what_two_pieces_of_evidence_say_of_the_same_thing_is_paired() {
@@ -260,5 +279,42 @@ mod tests {
         let titles: Vec<_> = pairs.iter().map(|(a, b)| [a, b].map(|i| i.map_or("", |(t, _)| t.as_ref()))).collect();
         let path = ["path to 192.0.2.1", "path to 192.0.2.2"];
         assert_eq!(titles, [["phases", "phases"], path, ["response", ""], ["", "resolver"]]);
+    }
+
+    #[test]
+    fn no_text_of_an_outcome_keeps_a_character_that_a_terminal_obeys_or_nobody_sees() {
+        let bad: String = (0..=0x10_ffff).filter_map(char::from_u32).filter(|c| is_forbidden(*c)).collect();
+        let word = || Cow::Owned(bad.clone());
+        let outcome = Outcome {
+            verdict: Verdict::Down,
+            reason: Some(Reason { class: word(), message: bad.clone() }),
+            summary: bad.clone(),
+            phases: vec![Phase { name: word(), took: Duration::ZERO, failed: true }],
+            checks: vec![Check { name: bad.clone(), ok: None, found: bad.clone() }],
+            samples: vec![Sample { name: word(), labels: vec![(word(), bad.clone())], value: 1.0 }],
+            evidence: Some(Evidence { items: vec![(word(), bad.clone())] }),
+            series: None,
+        };
+        // Every field by name: one more has to be thought of here.
+        let Outcome { verdict: _, reason, summary, phases, checks, samples, evidence, series: _ } = outcome.made_safe();
+        let Reason { class, message } = reason.unwrap();
+        let mut lines = vec![class.into_owned(), message, summary];
+        lines.extend(phases.into_iter().map(|Phase { name, took: _, failed: _ }| name.into_owned()));
+        lines.extend(checks.into_iter().flat_map(|Check { name, ok: _, found }| [name, found]));
+        for Sample { name, labels, value: _ } in samples {
+            lines.push(name.into_owned());
+            lines.extend(labels.into_iter().flat_map(|(name, value)| [name.into_owned(), value]));
+        }
+        let Evidence { items } = evidence.unwrap();
+        for (title, text) in items {
+            lines.push(title.into_owned());
+            // A text keeps its lines and tabs.
+            lines.push(text.replace(['\n', '\t'], " "));
+        }
+        assert_eq!(lines.len(), 11);
+        for line in lines {
+            assert!(line.starts_with("\\x00\\x01"), "{line}");
+            assert!(!line.contains(is_forbidden), "{line:?}");
+        }
     }
 }

@@ -2,7 +2,9 @@
 //! implement it and the engine runs it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -49,12 +51,56 @@ pub struct ProbeCx {
     pub policy: Arc<Policy>,
     /// A success is to bring its evidence, too: somebody may want to compare a failure with it.
     pub show: bool,
+    /// What it learns of the way.
+    pub way: Arc<Way>,
+}
+
+/// What a probe learns of the way to its target: whoever judges its failure asks whether that was ours.
+#[derive(Debug, Default)]
+pub struct Way {
+    /// Held while it is copied.
+    dialled: Mutex<Vec<IpAddr>>,
+    doubt: AtomicBool,
+}
+
+impl Way {
+    /// A name was resolved to these addresses, or one of them was given: they are dialled, and not those before.
+    pub fn dials(&self, addresses: impl Iterator<Item = IpAddr>) {
+        if let Ok(mut dialled) = self.dialled.lock() {
+            dialled.clear();
+            dialled.extend(addresses);
+        }
+    }
+
+    /// The addresses that were dialled last.
+    pub fn dialled(&self) -> Vec<IpAddr> {
+        self.dialled.lock().map(|dialled| dialled.clone()).unwrap_or_default()
+    }
+
+    /// This machine's own name servers failed at the name, which says nothing about it for sure: stub resolvers that
+    /// reach nobody say the same.
+    pub fn doubt_lookup(&self) {
+        self.doubt.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether they did.
+    pub fn is_lookup_in_doubt(&self) -> bool {
+        self.doubt.load(Ordering::Relaxed)
+    }
 }
 
 impl ProbeCx {
     /// A probe outside any schedule, to which everything is allowed.
     pub fn new(deadline: Instant, now: Timestamp) -> Self {
-        Self { deadline, now, since: Timestamp::EPOCH, last_beat: None, policy: Arc::default(), show: false }
+        Self {
+            deadline,
+            now,
+            since: Timestamp::EPOCH,
+            last_beat: None,
+            policy: Arc::default(),
+            show: false,
+            way: Arc::default(),
+        }
     }
 
     /// Time left until the deadline.

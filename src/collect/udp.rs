@@ -98,7 +98,7 @@ pub async fn open(addresses: &[SocketAddr], trace: &mut Trace) -> Result<UdpSock
                 trace.end();
                 return Ok(socket);
             }
-            Err(e) => fault = Fault::io(&format!("opening a way to {to}"), &e),
+            Err(e) => fault = Fault::towards(to.ip(), &format!("opening a way to {to}"), &e),
         }
     }
     Err(fault)

@@ -3,11 +3,12 @@
 //! When a monitor of another machine goes down, the way there is looked at once: outside of the probe's deadline,
 //! bounded in time, few at a time. Ten thousand that fail at once are not all looked at: what does not find a
 //! place is left out, and the probe's own evidence is kept all the same. A monitor that works is looked at when
-//! nothing else is to do, so that there is something to compare with.
+//! nothing else is to do, so that there is something to compare with. All of it is lost with the process: what was down
+//! before the start has no first failure until it has worked once.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -39,6 +40,8 @@ const IDLE_PACE: Duration = Duration::from_secs(1);
 const REFRESH: Duration = Duration::from_secs(6 * 3_600);
 /// Failures kept with their evidence. The oldest goes first.
 const MAX_KEPT: usize = 1_000;
+/// Bytes kept of how monitors were while they worked. The oldest goes first.
+const MAX_WORKED: usize = 8 << 20;
 /// Longest text of one piece of evidence: the first KiB says what a body is.
 const MAX_TEXT: usize = 1_024;
 
@@ -61,6 +64,18 @@ struct Kept {
     looked: Option<Instant>,
 }
 
+/// What is kept of all monitors, and in which order it goes.
+#[derive(Debug, Default)]
+struct Shelf {
+    monitors: HashMap<MonitorName, Kept>,
+    /// Of each monitor with a failure, its time.
+    failures: BTreeSet<(Timestamp, MonitorName)>,
+    /// The same of each with a success.
+    successes: BTreeSet<(Timestamp, MonitorName)>,
+    /// Bytes of all successes.
+    bytes: usize,
+}
+
 /// A monitor whose way is to be looked at.
 #[derive(Debug)]
 struct Job {
@@ -75,7 +90,7 @@ struct Job {
 pub struct Captures {
     clock: Clock,
     /// Leaf data, locked for a few lines.
-    kept: Mutex<HashMap<MonitorName, Kept>>,
+    kept: Mutex<Shelf>,
     /// Full: the look is left out.
     failures: mpsc::Sender<Job>,
     /// Full: the monitor is asked again at its next success.
@@ -99,21 +114,33 @@ impl Captures {
         (Arc::new(captures), Inbox { failures: waiting, successes: idle })
     }
 
+    /// These monitors are down from before the start: their next failure is not the first one.
+    pub fn remember<'a>(&self, down: impl Iterator<Item = &'a MonitorName>) {
+        let mut all = self.kept();
+        all.monitors.extend(down.map(|name| (name.clone(), Kept { down: true, ..Kept::default() })));
+    }
+
     /// What is known of a monitor.
     pub fn seen(&self, name: &MonitorName) -> Seen {
-        self.kept().get(name).map(|k| k.seen.clone()).unwrap_or_default()
+        self.kept().monitors.get(name).map(|k| k.seen.clone()).unwrap_or_default()
     }
 
     /// Forgets monitors that are no more.
     pub fn retain(&self, config: &Config) {
-        self.kept().retain(|name, _| config.monitors.contains_key(name));
+        let mut all = self.kept();
+        let gone = |(name, _): (&MonitorName, &Kept)| (!config.monitors.contains_key(name)).then(|| name.clone());
+        for name in all.monitors.iter().filter_map(gone).collect::<Vec<_>>() {
+            all.failed(&name, None);
+            all.worked(&name, None);
+            all.monitors.remove(&name);
+        }
     }
 
     /// Whether the next success of this monitor should say what it saw.
     pub fn wants(&self, monitor: &Monitor) -> bool {
         monitor.probe.host.is_some()
             && self.successes.capacity() > 0
-            && self.kept().get(&monitor.name).is_none_or(|k| !k.down && k.is_due())
+            && self.kept().monitors.get(&monitor.name).is_none_or(|k| !k.down && k.is_due())
     }
 
     /// Takes note of a result that stands. What a success saw goes into its capture, not into the result.
@@ -129,25 +156,24 @@ impl Captures {
         };
         let saw = if failed { result.evidence.clone() } else { result.evidence.take() };
         let mut all = self.kept();
-        if !all.contains_key(&monitor.name) {
-            all.insert(monitor.name.clone(), Kept::default());
+        if !all.monitors.contains_key(&monitor.name) {
+            all.monitors.insert(monitor.name.clone(), Kept::default());
         }
-        let Some(kept) = all.get_mut(&monitor.name) else { return };
+        let Some(kept) = all.monitors.get_mut(&monitor.name) else { return };
         let first = std::mem::replace(&mut kept.down, failed) != failed;
         if failed && !first || !failed && !kept.is_due() {
             return;
         }
         let capture = Capture { at: result.at, evidence: start(result, saw) };
         if failed {
-            kept.seen.failed = Some(Arc::new(capture.clone()));
-            limit(&mut all);
+            all.failed(&monitor.name, Some(Arc::new(capture.clone())));
         }
         let job = Job { monitor: Arc::clone(monitor), policy: Arc::clone(policy), failed, capture };
         match failed {
             true => drop(self.failures.try_send(job)),
             false => {
                 let sent = self.successes.try_send(job).is_ok();
-                if let Some(kept) = all.get_mut(&monitor.name) {
+                if let Some(kept) = all.monitors.get_mut(&monitor.name) {
                     kept.asked = sent;
                 }
             }
@@ -188,22 +214,22 @@ impl Captures {
         capture.evidence.items.extend(evidence.items.into_iter().map(safe));
         let mut all = self.kept();
         // A monitor that was removed meanwhile stays so.
-        let Some(kept) = all.get_mut(&monitor.name) else { return };
+        let Some(kept) = all.monitors.get_mut(&monitor.name) else { return };
         match failed {
             // Only if it is still the failure that was looked at.
             true if kept.seen.failed.as_ref().is_some_and(|c| c.at == capture.at) => {
-                kept.seen.failed = Some(Arc::new(capture));
+                all.failed(&monitor.name, Some(Arc::new(capture)));
             }
             true => {}
             false => {
                 kept.asked = false;
                 kept.looked = Some(Instant::now());
-                kept.seen.worked = Some(Arc::new(capture));
+                all.worked(&monitor.name, Some(Arc::new(capture)));
             }
         }
     }
 
-    fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<MonitorName, Kept>> {
+    fn kept(&self) -> MutexGuard<'_, Shelf> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -212,6 +238,52 @@ impl Kept {
     fn is_due(&self) -> bool {
         !self.asked && self.looked.is_none_or(|at| at.elapsed() >= REFRESH)
     }
+}
+
+impl Shelf {
+    /// Puts a failure in the place of the one before, and drops the oldest when there are too many.
+    fn failed(&mut self, name: &MonitorName, capture: Option<Arc<Capture>>) {
+        let Some(kept) = self.monitors.get_mut(name) else { return };
+        if let Some(capture) = &capture {
+            self.failures.insert((capture.at, name.clone()));
+        }
+        let new = capture.as_ref().map(|c| c.at);
+        if let Some(old) = std::mem::replace(&mut kept.seen.failed, capture).filter(|old| Some(old.at) != new) {
+            self.failures.remove(&(old.at, name.clone()));
+        }
+        if self.failures.len() > MAX_KEPT
+            && let Some((_, oldest)) = self.failures.pop_first()
+            && let Some(kept) = self.monitors.get_mut(&oldest)
+        {
+            kept.seen.failed = None;
+        }
+    }
+
+    /// The same with a success, by bytes.
+    fn worked(&mut self, name: &MonitorName, capture: Option<Arc<Capture>>) {
+        let Some(kept) = self.monitors.get_mut(name) else { return };
+        if let Some(old) = kept.seen.worked.take() {
+            self.bytes -= size(&old);
+            self.successes.remove(&(old.at, name.clone()));
+        }
+        let Some(capture) = capture else { return };
+        self.bytes += size(&capture);
+        self.successes.insert((capture.at, name.clone()));
+        kept.seen.worked = Some(capture);
+        while self.bytes > MAX_WORKED {
+            let Some((_, oldest)) = self.successes.pop_first() else { return };
+            let old = self.monitors.get_mut(&oldest).and_then(|kept| kept.seen.worked.take());
+            self.bytes -= old.map_or(0, |old| size(&old));
+        }
+    }
+}
+
+/// About how many bytes it occupies.
+fn size(capture: &Capture) -> usize {
+    let item = |(title, text): &(Cow<'static, str>, String)| {
+        size_of::<(Cow<'static, str>, String)>() + title.len() + text.len()
+    };
+    size_of::<Capture>() + capture.evidence.items.iter().map(item).sum::<usize>()
 }
 
 /// What the probe itself tells: how long its parts took, and what it saw.
@@ -238,17 +310,6 @@ fn safe((title, mut text): (Cow<'static, str>, String)) -> (Cow<'static, str>, S
         text.push('…');
     }
     (title, text)
-}
-
-/// Drops the oldest failure when there are too many.
-fn limit(all: &mut HashMap<MonitorName, Kept>) {
-    if all.values().filter(|k| k.seen.failed.is_some()).count() <= MAX_KEPT {
-        return;
-    }
-    let age = |k: &Kept| k.seen.failed.as_ref().map_or(Timestamp::from_millis(i64::MAX), |c| c.at);
-    if let Some(oldest) = all.values_mut().min_by_key(|k| age(k)) {
-        oldest.seen.failed = None;
-    }
 }
 
 #[cfg(test)]
@@ -341,9 +402,54 @@ mod tests {
         }
         assert_eq!(jobs, WAITING);
         let all = captures.kept();
-        assert_eq!(all.values().filter(|k| k.seen.failed.is_some()).count(), MAX_KEPT);
-        assert!(texts(all[&MonitorName::new("m500").unwrap()].seen.failed.as_ref())[0].len() <= MAX_TEXT + 3);
-        assert!(all[&MonitorName::new("m0").unwrap()].seen.failed.is_none());
+        let failed = |name: &str| all.monitors[&MonitorName::new(name).unwrap()].seen.failed.clone();
+        assert_eq!(all.monitors.values().filter(|k| k.seen.failed.is_some()).count(), MAX_KEPT);
+        assert_eq!(all.failures.len(), MAX_KEPT);
+        assert!(texts(failed("m500").as_ref())[0].len() <= MAX_TEXT + 3);
+        assert!(failed("m0").is_none() && failed("m9").is_none() && failed("m10").is_some());
+    }
+
+    #[tokio::test]
+    async fn how_things_were_is_kept_within_bounds_and_the_newest_stays() {
+        let (captures, _inbox) = Captures::new(Clock::system());
+        let mut all = captures.kept();
+        let capture = |at: i64| {
+            let items = (0..8).map(|_| (Cow::Borrowed("seen"), "x".repeat(MAX_TEXT))).collect();
+            Some(Arc::new(Capture { at: Timestamp::from_millis(at), evidence: Evidence { items } }))
+        };
+        let name = |i: i64| MonitorName::new(&format!("m{i}")).unwrap();
+        for i in 0..10_000 {
+            all.monitors.insert(name(i), Kept::default());
+            all.worked(&name(i), capture(i));
+        }
+        let held = |all: &Shelf| all.monitors.values().filter_map(|k| k.seen.worked.as_ref().map(|c| size(c))).sum();
+        let bytes: usize = held(&all);
+        assert_eq!(bytes, all.bytes);
+        assert!((MAX_WORKED - 16_384..=MAX_WORKED).contains(&bytes), "{bytes}");
+        assert!(all.monitors[&name(9_999)].seen.worked.is_some() && all.monitors[&name(0)].seen.worked.is_none());
+        // One that is seen again is not counted twice, and is the newest then.
+        for at in 10_000..20_000 {
+            all.worked(&name(9_000), capture(at));
+        }
+        assert_eq!(held(&all), all.bytes);
+        drop(all);
+        captures.retain(&Config::default());
+        let all = captures.kept();
+        assert_eq!((all.bytes, all.successes.len(), all.monitors.len()), (0, 0, 0));
+    }
+
+    #[tokio::test]
+    async fn what_was_down_before_the_start_has_no_first_failure() {
+        let (captures, _inbox) = Captures::new(Clock::system());
+        let m = monitor("m", "127.0.0.1");
+        captures.remember([&m.name].into_iter());
+        let failed = |at, verdict| {
+            captures.note(&m, &Arc::default(), &mut result(at, verdict, "seen"));
+            captures.seen(&m.name).failed.map(|c| c.at.millis())
+        };
+        assert_eq!(failed(1, Verdict::Down), None);
+        assert_eq!(failed(2, Verdict::Up), None);
+        assert_eq!(failed(3, Verdict::Down), Some(3));
     }
 
     #[tokio::test]
@@ -359,7 +465,7 @@ mod tests {
             }
             stop.cancel();
         };
-        tokio::join!(work, seen);
+        time::timeout(Duration::from_secs(60), async { tokio::join!(work, seen) }).await.expect("a look is bounded");
         let seen = captures.seen(&m.name).failed.unwrap();
         assert!(seen.evidence.items.iter().any(|(title, _)| title == "path to 127.0.0.1"), "{seen:?}");
     }

@@ -66,7 +66,7 @@ pub struct Metrics {
     pub probe_seconds: Family<KindLabels, Histogram, fn() -> Histogram>,
     /// Probes under way.
     pub in_flight: Gauge,
-    /// Collectors that panicked.
+    /// Collectors, and slots around them, that panicked.
     pub panics: Counter,
     /// Values taken in.
     pub samples: Counter,

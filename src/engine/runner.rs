@@ -15,13 +15,13 @@ use tokio::time::{self, Instant};
 use crate::base::clock::Clock;
 use crate::base::outcome::{Outcome, Verdict};
 use crate::base::policy::Policy;
-use crate::base::probe::{Beat, ProbeCx};
+use crate::base::probe::{Beat, ProbeCx, Way};
 use crate::base::scraped::Scraped;
 use crate::base::time::Timestamp;
-use crate::config::model::{Monitor, Schedule};
+use crate::config::model::Monitor;
 use crate::config::policy::refuses;
 use crate::engine::evidence::Captures;
-use crate::engine::gates::Gate;
+use crate::engine::gates::{Gate, patience};
 use crate::engine::ingest::Measured;
 use crate::engine::itself::Itself;
 use crate::engine::lineage::Lineage;
@@ -32,6 +32,10 @@ use crate::wire::api::ProbeResult;
 const GRACE: Duration = Duration::from_millis(250);
 /// A probe that ends this long after its timeout was held up by this machine, not by its target.
 const STARVED: Duration = Duration::from_secs(1);
+/// The class of a target that did not answer in time.
+const TIMEOUT: &str = "timeout";
+/// The class of a slot that others of the same host left no place. Our limit, but no fault of this machine.
+const HOST_BUSY: &str = "host_busy";
 
 /// What every slot needs; shared by all.
 #[derive(Debug)]
@@ -72,13 +76,21 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// How long a probe may wait for others of the same host.
-    fn patience(&self) -> Duration {
-        match &self.monitor.schedule {
-            Schedule::Every(interval) => *interval + self.monitor.timeout,
-            Schedule::Cron { .. } => self.monitor.timeout * 4,
-        }
+    /// Whether another attempt ends before the next slot, if it waits for its host as long as the last one.
+    fn fits_another(&self, waited: Duration) -> bool {
+        let end = Instant::now() + self.monitor.retry_interval + waited + self.monitor.timeout;
+        self.until.is_none_or(|until| end <= until)
     }
+}
+
+/// One probe of a slot, or none that could begin.
+struct Attempt {
+    result: ProbeResult,
+    series: Option<Scraped>,
+    /// How late it began, for reasons of ours.
+    lag: Duration,
+    /// How long it waited for others of its host.
+    waited: Duration,
 }
 
 impl Runner {
@@ -87,10 +99,11 @@ impl Runner {
         let monitor = &slot.monitor;
         let mut attempt = 1;
         loop {
-            let (mut result, series, lag) = self.attempt(&slot, attempt).await;
-            let retry = result.verdict == Verdict::Down && attempt <= monitor.retries && self.fits(&slot);
+            let Attempt { mut result, series, lag, waited } = self.attempt(&slot, attempt).await;
+            let retry = result.verdict == Verdict::Down && attempt <= monitor.retries && slot.fits_another(waited);
             if !retry {
                 self.lineage.note(&monitor.name, result.verdict, result.reason.as_ref());
+                self.itself.note(monitor, result.verdict, result.reason.as_ref());
                 self.captures.note(monitor, &slot.policy, &mut result);
             }
             let result = Arc::new(result);
@@ -111,21 +124,18 @@ impl Runner {
         }
     }
 
-    fn fits(&self, slot: &Slot) -> bool {
-        let end = Instant::now() + slot.monitor.retry_interval + slot.monitor.timeout;
-        slot.until.is_none_or(|until| end <= until)
-    }
-
-    async fn attempt(&self, slot: &Slot, attempt: u32) -> (ProbeResult, Option<Scraped>, Duration) {
+    async fn attempt(&self, slot: &Slot, attempt: u32) -> Attempt {
         let monitor = &slot.monitor;
         let asked = if attempt == 1 { slot.due } else { Instant::now() };
         let begun = Instant::now();
         let place = match &slot.gate {
-            Some(gate) => match gate.enter(begun + slot.patience()).await {
+            Some(gate) => match gate.enter(begun + patience(monitor)).await {
                 Some(place) => Some(place),
                 None => {
-                    let why = "other probes of the same host were under way all the time: see `probing.per_host`";
-                    return (self.starved(monitor, why, attempt), None, begun.saturating_duration_since(asked));
+                    let outcome = self.left_out(monitor, gate, begun).await;
+                    let result = self.finish(monitor, outcome, self.clock.now(), Duration::ZERO, attempt);
+                    let lag = begun.saturating_duration_since(asked);
+                    return Attempt { result, series: None, lag, waited: begun.elapsed() };
                 }
             },
             None => None,
@@ -144,7 +154,7 @@ impl Runner {
         let lag = started.saturating_duration_since(asked).saturating_sub(waited);
         if permit.is_none() {
             let why = "no probe could start before the deadline: the engine is overloaded";
-            return (self.starved(monitor, why, attempt), None, lag);
+            return Attempt { result: self.starved(monitor, why, attempt), series: None, lag, waited };
         }
         self.metrics.lag.observe(lag.as_secs_f64());
         self.itself.started(lag);
@@ -159,22 +169,41 @@ impl Runner {
             last_beat: slot.beat.clone(),
             policy: Arc::clone(&slot.policy),
             show: self.captures.wants(monitor),
+            way: Arc::default(),
         };
         let mut outcome = self.probe(monitor, &cx).await;
         let series = outcome.series.take();
         drop(under_way);
         let took = started.elapsed();
+        // What failed for a reason of ours tells nothing about the host.
+        if let Some(gate) = slot.gate.as_ref().filter(|_| outcome.verdict != Verdict::Unknown) {
+            gate.ended(!is_timeout(&outcome));
+        }
         // Looking into a failure may take a while, and is no probe.
         drop((permit, place));
+        // The only door for what targets say: behind it every text is plain.
+        let outcome = outcome.made_safe();
         let outcome = self.lineage.judge(monitor, judge_delay(outcome, took, monitor.timeout));
-        let outcome = self.itself.judge(monitor, outcome, started).await;
-        (self.finish(monitor, outcome, at, took, attempt), series, lag)
+        let outcome = self.itself.judge(monitor, outcome, &cx.way, started).await;
+        Attempt { result: self.finish(monitor, outcome, at, took, attempt), series, lag, waited }
+    }
+
+    /// What is said of a target whose host had no place left. Where everything that was let in meanwhile hung, that is
+    /// the host, and what waited behind it is down as well: `unknown` would hide it for as long as it lasts.
+    async fn left_out(&self, monitor: &Monitor, gate: &Gate, since: Instant) -> Outcome {
+        if !gate.hangs_since(since) {
+            let why = "other probes of the same host were under way all the time: see `probing.per_host`";
+            return Outcome::unknown(HOST_BUSY, why);
+        }
+        let why =
+            "not asked: all probes of the same host that ended meanwhile had no answer, and others hold its places";
+        let outcome = self.lineage.judge(monitor, Outcome::down(TIMEOUT, why));
+        self.itself.judge(monitor, outcome, &Way::default(), since).await
     }
 
     fn starved(&self, monitor: &Monitor, why: &'static str, attempt: u32) -> ProbeResult {
         self.metrics.starved.inc();
         let outcome = Outcome::unknown("local_starved", why);
-        self.itself.starved(&outcome);
         self.finish(monitor, outcome, self.clock.now(), Duration::ZERO, attempt)
     }
 
@@ -192,7 +221,7 @@ impl Runner {
                 tracing::error!(monitor = %monitor.name, panic = what, "a collector panicked");
                 Outcome::unknown("local_panic", format!("the probe crashed: {what}"))
             }
-            Err(_) => Outcome::down("timeout", format!("no answer within {:?}", monitor.timeout)),
+            Err(_) => Outcome::down(TIMEOUT, format!("no answer within {:?}", monitor.timeout)),
         }
     }
 
@@ -206,8 +235,6 @@ impl Runner {
         self.metrics.probes.get_or_create(&ProbeLabels { r#type: monitor.probe.kind, verdict }).inc();
         let kind = KindLabels { r#type: monitor.probe.kind };
         self.metrics.probe_seconds.get_or_create(&kind).observe(took.as_secs_f64());
-        // The only door for what targets say: behind it every text is plain.
-        let outcome = outcome.made_safe();
         ProbeResult {
             at,
             verdict: outcome.verdict,
@@ -239,6 +266,10 @@ impl Drop for InFlight<'_> {
     }
 }
 
+fn is_timeout(outcome: &Outcome) -> bool {
+    outcome.verdict == Verdict::Down && outcome.reason.as_ref().is_some_and(|r| r.class == TIMEOUT)
+}
+
 /// A failure that took much longer than the timeout allows says nothing about the target.
 fn judge_delay(outcome: Outcome, took: Duration, timeout: Duration) -> Outcome {
     if outcome.verdict == Verdict::Down && took > timeout + STARVED {
@@ -254,4 +285,88 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::BoxFuture;
+    use crate::base::labels::Labels;
+    use crate::base::name::MonitorName;
+    use crate::base::probe::Collector;
+    use crate::config::catalog::Probe;
+    use crate::config::model::{Config, Schedule};
+    use crate::engine::gates::Gates;
+
+    #[derive(Debug)]
+    struct Never;
+
+    impl Collector for Never {
+        fn probe<'a>(&'a self, _: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_left_out_is_down_only_while_everything_that_is_let_in_hangs() {
+        let clock = Clock::starting_at(Timestamp::from_millis(1_700_000_000_000));
+        let (ingest, _results) = mpsc::channel(100);
+        let runner = Runner {
+            clock,
+            permits: Arc::new(Semaphore::new(10)),
+            metrics: Arc::default(),
+            captures: Captures::new(clock).0,
+            itself: Arc::new(Itself::new(clock)),
+            lineage: Lineage::default(),
+            ingest,
+        };
+        let monitor = Arc::new(Monitor {
+            name: MonitorName::new("shop").unwrap(),
+            probe: Probe::new("test", "shop", Never).at("one.example"),
+            schedule: Schedule::Every(Duration::from_secs(10)),
+            timeout: Duration::from_secs(5),
+            retries: 0,
+            retry_interval: Duration::from_secs(1),
+            labels: Labels::default(),
+            paused: false,
+            depends_on: Vec::new(),
+            alert: None,
+            source: String::new(),
+            hash: 0,
+        });
+        let mut gates = Gates::default();
+        gates.configure(&Config {
+            monitors: [(monitor.name.clone(), Arc::clone(&monitor))].into(),
+            ..Config::default()
+        });
+        let gate = gates.of(&monitor).unwrap();
+        let mut places = Vec::new();
+        while let Some(place) = gate.enter(Instant::now()).await {
+            places.push(place);
+        }
+        assert_eq!(places.len(), 4);
+        let left_out = async |ends: &[bool]| {
+            let slot = Slot {
+                monitor: Arc::clone(&monitor),
+                due: Instant::now(),
+                until: None,
+                since: Timestamp::EPOCH,
+                beat: None,
+                gate: Some(Arc::clone(&gate)),
+                policy: Arc::default(),
+            };
+            let others = async {
+                time::sleep(Duration::from_secs(1)).await;
+                ends.iter().for_each(|answered| gate.ended(*answered));
+            };
+            let (result, ()) = tokio::join!(runner.run(slot), others);
+            (result.verdict, result.reason.as_ref().map(|r| r.class.to_string()).unwrap_or_default())
+        };
+        let busy = (Verdict::Unknown, HOST_BUSY.to_owned());
+        assert_eq!(left_out(&[]).await, busy);
+        assert_eq!(left_out(&[false, false, false]).await, busy);
+        assert_eq!(left_out(&[false; 5]).await, (Verdict::Down, TIMEOUT.to_owned()));
+        assert_eq!(left_out(&[false, false, true, false, false, false]).await, busy);
+        assert_eq!(runner.metrics.starved.get(), 0);
+    }
 }

@@ -167,6 +167,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
     let (reloader, config) = Reloader::new(clock, Arc::clone(&metrics), sources, loaded);
     let itself = Arc::new(Itself::new(clock));
     let (captures, to_look_at) = Captures::new(clock);
+    captures.remember(saved.monitors.iter().filter(|(_, status)| status.failures > 0).map(|(name, _)| name));
     let runner = Runner {
         clock,
         captures: Arc::clone(&captures),
@@ -191,6 +192,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         rules: Arc::clone(&book),
     };
     let remembered = Saved { monitors: saved.monitors, alerts: saved.alerts, alerting: saved.alerting };
+    let was_impaired = remembered.is_impaired();
     let deadman = Deadman {
         config: config.clone(),
         evaluator: to_evaluator.clone(),
@@ -260,6 +262,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         evaluator: to_evaluator.clone(),
         board: to_board.clone(),
         metrics: Arc::clone(&metrics),
+        remembered: was_impaired,
     };
     let hand_out = HandOut {
         scheduler: to_scheduler.clone(),

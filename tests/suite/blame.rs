@@ -1,6 +1,6 @@
 //! Whose fault a failure is, on the real binary: this machine's, a parent's, or the target's.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 
 use serde_json::Value;
 
@@ -20,6 +20,23 @@ fn alerts(server: &Server) -> Vec<String> {
     board["alerts"].as_array().unwrap().iter().map(|a| a["name"].as_str().unwrap().to_owned()).collect()
 }
 
+/// A name server that knows no name.
+fn knows_nothing() -> SocketAddr {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let at = socket.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut bytes = [0; 2_048];
+        while let Ok((n, from)) = socket.recv_from(&mut bytes) {
+            if n >= 12 {
+                // An answer, recursion available: NXDOMAIN.
+                (bytes[2], bytes[3]) = (bytes[2] | 0x80, 0x83);
+                let _ = socket.send_to(&bytes[..n], from);
+            }
+        }
+    });
+    at
+}
+
 #[test]
 fn while_no_reference_answers_nothing_is_down_and_one_alert_speaks_for_all() {
     let reference = SocketAddr::from(([127, 0, 0, 1], free_port()));
@@ -31,10 +48,13 @@ fn while_no_reference_answers_nothing_is_down_and_one_alert_speaks_for_all() {
              interval: 1s\n  default_route: false\n  resolver: false\n"
         ),
     );
-    // A name that no resolver knows: down, whatever network there is.
+    // Names that their resolver does not know: down, whatever network there is.
+    let names = knows_nothing();
     let mut monitors = "defaults: {interval: 1s, timeout: 900ms, alert: {after: 1}}\nmonitors:\n".to_owned();
     for i in 0..10 {
-        monitors.push_str(&format!("  - {{name: m{i}, type: tcp, host: \"host{i}.invalid:80\"}}\n"));
+        monitors.push_str(&format!(
+            "  - {{name: m{i}, type: tcp, host: \"host{i}.invalid:80\", resolver: [\"{names}\"]}}\n"
+        ));
     }
     // What runs on this machine is judged all the same.
     monitors.push_str("  - {name: here, type: script, command: [sh, -c, \"exit 2\"], alert: false}\n");

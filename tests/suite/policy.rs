@@ -1,6 +1,6 @@
 //! What the main file does not allow is not done, however it is written (S07).
 
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -93,9 +93,26 @@ async fn no_spelling_of_an_address_leads_past_the_policy() {
         let want = if NAMES.contains(&host) { "dns" } else { "blocked_address" };
         assert_ne!(outcome.verdict, Verdict::Up, "{host}");
         assert_eq!(class(&outcome), want, "{host}: {outcome:?}");
+        // What the monitor's own options name is refused by us; where a name leads is up to who owns it.
+        let own = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+        let verdict = if own { Verdict::Unknown } else { Verdict::Down };
+        assert_eq!(outcome.verdict, verdict, "{host}: {outcome:?}");
     }
     let came = listener.accept();
     assert_eq!(came.unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[tokio::test]
+async fn what_has_no_ports_is_subject_to_the_rules_about_addresses_all_the_same() {
+    let policy = Arc::new(Policy { public_only: true, ports: vec![80..=80], ..Policy::default() });
+    for (host, verdict) in [("127.0.0.1", Verdict::Unknown), ("localhost", Verdict::Down)] {
+        let probe = build("ping", &format!("host: {host}"));
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
+        let cx = ProbeCx { policy: Arc::clone(&policy), ..ProbeCx::new(deadline, Clock::system().now()) };
+        let outcome = probe.collector.probe(&cx).await;
+        let class = outcome.reason.as_ref().map_or("", |r| r.class.as_ref());
+        assert_eq!((outcome.verdict, class), (verdict, "blocked_address"), "{host}: {outcome:?}");
+    }
 }
 
 #[test]

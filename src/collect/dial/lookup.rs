@@ -374,7 +374,7 @@ fn fault(host: &str, err: &NetError) -> Fault {
         }
         NetError::Dns(DnsError::ResponseCode(ResponseCode::Refused)) => dead("the DNS server refuses to answer"),
         NetError::Dns(DnsError::ResponseCode(code)) => {
-            Fault::target("dns", format!("`{host}` does not resolve: the DNS server says {code}"))
+            Fault::target("dns", format!("`{host}` does not resolve: the DNS server says {code}")).in_doubt()
         }
         NetError::Timeout | NetError::NoConnections | NetError::Busy => dead("no DNS server answers"),
         NetError::Io(e) => {
@@ -448,13 +448,17 @@ fn ordered(mut ips: Vec<IpAddr>) -> Addresses {
     ips.into()
 }
 
-/// Whether a datagram could leave for this address. Connecting a socket of datagrams sends nothing.
-fn has_way(ip: IpAddr) -> bool {
+/// Whether this machine's own tables have a way to this address. Connecting a socket of datagrams sends nothing.
+pub fn has_way(ip: IpAddr) -> bool {
     let from: SocketAddr = match ip {
         IpAddr::V4(_) => (std::net::Ipv4Addr::UNSPECIFIED, 0).into(),
         IpAddr::V6(_) => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),
     };
-    std::net::UdpSocket::bind(from).and_then(|s| s.connect((ip, 9))).is_ok()
+    match std::net::UdpSocket::bind(from) {
+        Ok(socket) => socket.connect((ip, 9)).is_ok(),
+        // Without sockets of this version of IP there is no way; without files nothing was found out.
+        Err(e) => !matches!(e.kind(), io::ErrorKind::Unsupported | io::ErrorKind::AddrNotAvailable),
+    }
 }
 
 #[cfg(test)]
@@ -490,6 +494,8 @@ mod tests {
             let fault = asked(&server, host, &AtomicBool::new(false)).await.err().unwrap();
             assert_eq!(fault.class(), class, "{fault:?}");
             assert!(fault.message().contains(why), "{fault:?}");
+            // A stub resolver that reaches nobody says the same; that there is no such name is an answer.
+            assert_eq!(fault.is_in_doubt(), host == "broken.example", "{fault:?}");
         }
     }
 

@@ -26,6 +26,7 @@ use crate::collect::dial::cache::Names;
 use crate::collect::fault::{Fault, describe};
 use crate::collect::trace::{Trace, phase};
 
+pub use self::lookup::has_way;
 pub use self::route::{Route, servers};
 
 /// How long one address has before the next is tried beside it (RFC 8305, section 8).
@@ -142,7 +143,7 @@ pub async fn open_by(peer: &Peer, route: &Route, cx: &ProbeCx, trace: &mut Trace
     let stream = match addresses.as_slice() {
         [only] => {
             trace.tried.push(*only);
-            TcpStream::connect(only).await.map_err(|e| Fault::io(&format!("connecting to {only}"), &e))?
+            TcpStream::connect(only).await.map_err(|e| Fault::connecting(*only, &e))?
         }
         several => race(several, trace).await?,
     };
@@ -162,12 +163,24 @@ pub async fn addresses(peer: &Peer, route: &Route, cx: &ProbeCx, trace: &mut Tra
     trace.begin(phase::RESOLVE);
     trace.tried.clear();
     trace.peer = None;
+    cx.way.dials(std::iter::empty());
     let addresses = match (route.pinned(peer.port), peer.literal) {
-        (Some(pinned), _) => vec![pinned],
-        (None, Some(ip)) => vec![literal(ip, peer, route)?],
-        (None, None) => resolve(peer, route, cx, trace).await?,
+        (Some(pinned), _) => vec![as_written(pinned, cx)?],
+        (None, Some(ip)) => vec![as_written(literal(ip, peer, route)?, cx)?],
+        (None, None) => {
+            if let Some(why) = cx.policy.refuses_port(peer.port) {
+                return Err(Fault::blocked(why));
+            }
+            let found = resolve(peer, route, cx, trace).await?;
+            // One address that may not be dialled is enough: which of them a name leads to is not ours to choose,
+            // but whoever owns the name has chosen.
+            match found.iter().find_map(|to| cx.policy.refuses(*to)) {
+                Some(why) => return Err(Fault::blocked(why).led_by_target()),
+                None => found,
+            }
+        }
     };
-    allowed(&addresses, cx)?;
+    cx.way.dials(addresses.iter().map(SocketAddr::ip));
     trace.end();
     Ok(addresses)
 }
@@ -181,13 +194,19 @@ fn literal(ip: IpAddr, peer: &Peer, route: &Route) -> Result<SocketAddr, Fault> 
 
 async fn resolve(peer: &Peer, route: &Route, cx: &ProbeCx, trace: &mut Trace) -> Result<Vec<SocketAddr>, Fault> {
     let names = route.names().unwrap_or_else(|| Names::system());
-    allowed(names.servers(), cx)?;
+    for server in names.servers() {
+        as_written(*server, cx)?;
+    }
     let families = route.families();
     let found = match names.known(&peer.host, families) {
         Some(found) => found,
         None => {
             let found = names.find(&peer.host, families, |heard| trace.heard = Some(heard)).await;
             trace.heard = None;
+            // A monitor's own servers are no part of this machine.
+            if found.as_ref().is_err_and(Fault::is_in_doubt) && names.servers().is_empty() {
+                cx.way.doubt_lookup();
+            }
             found?
         }
     };
@@ -195,13 +214,11 @@ async fn resolve(peer: &Peer, route: &Route, cx: &ProbeCx, trace: &mut Trace) ->
     Ok(wanted.map(|ip| SocketAddr::new(*ip, peer.port)).collect())
 }
 
-/// One address that may not be dialled is enough: which of them a name leads to is not ours to choose.
-fn allowed(addresses: &[SocketAddr], cx: &ProbeCx) -> Result<(), Fault> {
-    // What has no port is subject to no rule about ports.
-    let mut with_port = addresses.iter().filter(|to| to.port() != 0);
-    match with_port.find_map(|to| cx.policy.refuses(*to)) {
-        Some(why) => Err(Fault::target("blocked_address", why)),
-        None => Ok(()),
+/// An address that the configuration gives, if it may be dialled.
+fn as_written(to: SocketAddr, cx: &ProbeCx) -> Result<SocketAddr, Fault> {
+    match cx.policy.refuses(to) {
+        Some(why) => Err(Fault::blocked(why)),
+        None => Ok(to),
     }
 }
 
@@ -287,7 +304,7 @@ async fn race(addresses: &[SocketAddr], trace: &mut Trace) -> Result<TcpStream, 
 /// One fault for several addresses. If any failed for a reason of its own, the target is to blame:
 /// a machine without IPv6 must not turn a refused IPv4 connection into `unknown`.
 fn no_connection(failures: &[(SocketAddr, std::io::Error)]) -> Fault {
-    let sorted = failures.iter().map(|(a, e)| Fault::io(&format!("connecting to {a}"), e));
+    let sorted = failures.iter().map(|(a, e)| Fault::connecting(*a, e));
     let mut all: Vec<Fault> = sorted.collect();
     all.sort_by_key(Fault::is_local);
     let list: Vec<String> = failures.iter().map(|(a, e)| format!("{a}: {}", describe(e))).collect();
@@ -324,9 +341,9 @@ mod tests {
         use nix::errno::Errno;
         let v6: SocketAddr = "[::1]:80".parse().unwrap();
         let v4: SocketAddr = "127.0.0.1:80".parse().unwrap();
-        let mixed = [(v6, Errno::ENETUNREACH.into()), (v4, Errno::ECONNREFUSED.into())];
+        let mixed = [(v6, Errno::ENETDOWN.into()), (v4, Errno::ECONNREFUSED.into())];
         assert_eq!(no_connection(&mixed).class(), "connection_refused");
-        let local = [(v6, Errno::ENETUNREACH.into()), (v4, Errno::ENETUNREACH.into())];
+        let local = [(v6, Errno::ENETDOWN.into()), (v4, Errno::ENETDOWN.into())];
         assert!(no_connection(&local).is_local());
     }
 

@@ -215,7 +215,7 @@ async fn connect(addresses: &[SocketAddr], trace: &mut Trace) -> Result<UdpSocke
                 trace.peer = Some(*to);
                 return Ok(socket);
             }
-            Err(e) => fault = Some(Fault::io(&format!("asking {to}"), &e)),
+            Err(e) => fault = Some(Fault::towards(to.ip(), &format!("asking {to}"), &e)),
         }
     }
     Err(fault.unwrap_or_else(|| Fault::target("dns", "the server's name has no address")))

@@ -102,7 +102,7 @@ impl Proxy {
     /// The proxy takes no connection, or the target is one that may not be asked.
     pub async fn connect(&self, hop: &Hop, way: &Route, cx: &ProbeCx, trace: &mut Trace) -> Result<Bounded, Fault> {
         if let Some(why) = refuses(&hop.peer, &cx.policy) {
-            return Err(Fault::target("blocked_address", why));
+            return Err(Fault::blocked(why));
         }
         dial::open_by(&self.peer, way, cx, trace).await.map_err(|fault| {
             if fault.is_local() || fault.class() == "blocked_address" {

@@ -119,7 +119,8 @@ impl Request {
         loop {
             run.answer = None;
             let hop = run.hop.as_ref().unwrap_or(&self.first);
-            exchange::ask(session.client, hop, cx, &mut run.trace, &mut run.answer).await?;
+            let asked = exchange::ask(session.client, hop, cx, &mut run.trace, &mut run.answer).await;
+            asked.map_err(|fault| if run.redirects > 0 { fault.led_by_target() } else { fault })?;
             if let Some(auth) = &self.auth
                 && home.as_ref() == Some(&hop.url().origin())
                 && let Some(mut next) = Box::pin(self.challenged(auth, run, session, cx)).await?

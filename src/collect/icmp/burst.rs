@@ -161,8 +161,16 @@ impl<'b> Sender<'b> {
         tally.sent += 1;
         let Err(e) = self.socket.send(seq, &self.payload) else { return Ok(()) };
         match e.raw_os_error().map(Errno::from_raw) {
-            // What routers said of an earlier packet comes back at the next one; it is no failure of this machine.
-            Some(errno @ (Errno::EHOSTUNREACH | Errno::ECONNREFUSED | Errno::EMSGSIZE | Errno::EHOSTDOWN)) => {
+            // What routers said of an earlier packet comes back at the next one; whether it is one of this machine is told at the
+            // end.
+            Some(
+                errno @ (Errno::EHOSTUNREACH
+                | Errno::ENETUNREACH
+                | Errno::EACCES
+                | Errno::ECONNREFUSED
+                | Errno::EMSGSIZE
+                | Errno::EHOSTDOWN),
+            ) => {
                 tally.refused = Some((tally.refused.and_then(|(by, _)| by), errno));
                 Ok(())
             }
@@ -212,7 +220,8 @@ pub fn silence(to: IpAddr, tally: &Tally, within: &str) -> Fault {
         }
         Some((by, errno)) => {
             let who = by.map_or_else(String::new, |ip| format!(", says {ip}"));
-            let fault = Fault::io(&format!("pinging {to}"), &io::Error::from(errno));
+            let (doing, err) = (format!("pinging {to}"), io::Error::from(errno));
+            let fault = if by.is_some() { Fault::io(&doing, &err) } else { Fault::towards(to, &doing, &err) };
             let message = format!("{}{who}", fault.message());
             match fault.is_local() && by.is_some() {
                 // A router's word about a network is about the target's way, not about this machine.
@@ -279,8 +288,9 @@ mod tests {
             assert_eq!((fault.class(), fault.is_local()), (class, local), "{fault:?}");
         }
         let refused = |by, errno| Tally { refused: Some((by, errno)), sent: 1, ..Tally::default() };
-        check(&refused(Some(router), Errno::ENETUNREACH), to, "host_unreachable", false);
-        check(&refused(None, Errno::ENETUNREACH), to, "local_network", true);
+        check(&refused(Some(router), Errno::ENETUNREACH), to, "network_unreachable", false);
+        check(&refused(None, Errno::ENETUNREACH), [127, 0, 0, 1].into(), "network_unreachable", false);
+        check(&refused(None, Errno::ENETUNREACH), [255; 4].into(), "local_network", true);
         check(&refused(Some(router), Errno::EHOSTUNREACH), to, "host_unreachable", false);
         check(&refused(None, Errno::EMSGSIZE), to, "mtu", false);
         check(&ms(&[None]), to, "timeout", false);

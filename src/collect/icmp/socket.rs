@@ -72,7 +72,7 @@ impl Echo {
         let (socket, raw) = socket(to)?;
         let size = payload.min(MAX_PAYLOAD) + HEADER + MAX_IP_HEADER;
         let ready = set_up(&socket, to, ttl, dont_fragment);
-        ready.map_err(|e| Fault::io(&format!("preparing to ping {to}"), &e))?;
+        ready.map_err(|e| Fault::towards(to, &format!("preparing to ping {to}"), &e))?;
         let fd = watched(socket).map_err(|e| Fault::io(&format!("preparing to ping {to}"), &e))?;
         // One byte more than can be right shows what is too long.
         Ok(Self { fd, raw, to, ident: fastrand::u16(..), buffer: vec![0; size + 1] })

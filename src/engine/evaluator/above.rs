@@ -4,16 +4,13 @@
 //! one that happens to be probed first would page. The wait ends with the first result of everything above that
 //! is newer than the failure, and at the latest when such a result is overdue.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use crate::base::name::MonitorName;
 use crate::base::time::Timestamp;
-use crate::config::depends;
-use crate::config::model::{Config, Monitor, Schedule};
-
-/// What a result may be late by, beside the time its probes take.
-const LATE: Duration = Duration::from_secs(2);
+use crate::config::model::Config;
+use crate::engine::lineage::overdue;
 
 /// How a monitor above stands.
 #[derive(Clone, Copy, Debug)]
@@ -22,32 +19,49 @@ pub(crate) struct Parent {
     pub(crate) last: Option<Timestamp>,
     /// It is down, or was when it was last judged.
     pub(crate) broken: bool,
+    /// Since when it could not be judged.
+    pub(crate) unsure: Option<Timestamp>,
 }
 
 /// Who depends on whom, and whose alerts wait.
 #[derive(Debug, Default)]
 pub(crate) struct Above {
-    /// Monitor → everything above it, and how long after any time each is sure to have a newer result.
-    of: HashMap<MonitorName, Vec<(MonitorName, Duration)>>,
-    /// Monitor → everything below it.
-    below: HashMap<MonitorName, Vec<MonitorName>>,
+    /// Each monitor that depends on another, or on which another depends.
+    nodes: HashMap<MonitorName, Node>,
     /// Alerts that wait, with the reason of the failure.
     held: HashMap<MonitorName, String>,
 }
 
+/// A monitor and its direct relations: the whole way of each would be a square of the longest chain.
+#[derive(Debug, Default)]
+struct Node {
+    above: Vec<MonitorName>,
+    below: Vec<MonitorName>,
+    /// How long after any time it is sure to have a newer result.
+    overdue: Duration,
+}
+
 impl Above {
-    /// Follows `depends_on` to its ends.
+    /// Who depends on whom in this configuration.
     pub(crate) fn of(config: &Config) -> Self {
         let mut above = Self::default();
-        for monitor in config.monitors.values().filter(|m| !m.depends_on.is_empty()) {
-            let parents = depends::above(&config.monitors, monitor);
-            let found: Vec<_> = parents.iter().filter(|p| !p.paused).map(|p| (p.name.clone(), overdue(p))).collect();
-            for (parent, _) in &found {
-                above.below.entry(parent.clone()).or_default().push(monitor.name.clone());
+        for (name, monitor) in config.monitors.iter().filter(|(_, m)| !m.depends_on.is_empty()) {
+            for parent in &monitor.depends_on {
+                let Some(found) = config.monitors.get(parent) else { continue };
+                let node = above.nodes.entry(parent.clone()).or_default();
+                node.below.push(name.clone());
+                node.overdue = overdue(found);
             }
-            above.of.insert(monitor.name.clone(), found);
+            let node = above.nodes.entry(name.clone()).or_default();
+            node.above.clone_from(&monitor.depends_on);
+            node.overdue = overdue(monitor);
         }
         above
+    }
+
+    /// How long after any time a monitor on which others depend is sure to have a newer result.
+    pub(crate) fn overdue(&self, name: &MonitorName) -> Option<Duration> {
+        self.nodes.get(name).map(|node| node.overdue)
     }
 
     /// Whether the alert of `name`, failing since `began`, is to wait.
@@ -58,12 +72,20 @@ impl Above {
         now: Timestamp,
         standing: impl Fn(&MonitorName) -> Option<Parent>,
     ) -> bool {
-        let parents = self.of.get(name).map_or(&[] as &[_], Vec::as_slice);
-        parents.iter().any(|(parent, overdue)| {
-            let Some(found) = standing(parent) else { return false };
+        let Some(node) = self.nodes.get(name) else { return false };
+        let (mut open, mut seen): (VecDeque<_>, _) = (node.above.iter().collect(), HashSet::new());
+        while let Some(parent) = open.pop_front() {
+            let Some(node) = self.nodes.get(parent).filter(|_| seen.insert(parent)) else { continue };
+            open.extend(&node.above);
+            let Some(found) = standing(parent) else { continue };
             let newer = found.last.is_some_and(|last| last >= began);
-            found.broken || (!newer && now < began.plus(*overdue))
-        })
+            // What was found before nothing could be found any more is not believed for ever.
+            let broken = found.broken && found.unsure.is_none_or(|since| now < since.plus(node.overdue));
+            if broken || (!newer && now < began.plus(node.overdue)) {
+                return true;
+            }
+        }
+        false
     }
 
     /// The alert waits.
@@ -80,21 +102,13 @@ impl Above {
 
     /// What waits below a monitor that has a new result.
     pub(crate) fn held_below(&mut self, parent: &MonitorName) -> Vec<(MonitorName, String)> {
-        if self.held.is_empty() {
-            return Vec::new();
+        let (mut open, mut seen, mut found) = (VecDeque::from([parent]), HashSet::new(), Vec::new());
+        while let Some(node) = open.pop_front().filter(|_| !self.held.is_empty()) {
+            for name in self.nodes.get(node).into_iter().flat_map(|n| &n.below).filter(|n| seen.insert(*n)) {
+                found.extend(self.held.remove_entry(name));
+                open.push_back(name);
+            }
         }
-        let below = self.below.get(parent).into_iter().flatten();
-        below.filter_map(|name| self.held.remove_entry(name)).collect()
-    }
-}
-
-/// A result of this monitor is never further away than this.
-fn overdue(monitor: &Monitor) -> Duration {
-    match &monitor.schedule {
-        Schedule::Every(interval) => {
-            *interval + monitor.timeout + (monitor.retry_interval + monitor.timeout) * monitor.retries + LATE
-        }
-        // The next time that a cron expression names may be days away: nobody waits for that.
-        Schedule::Cron { .. } => Duration::ZERO,
+        found
     }
 }

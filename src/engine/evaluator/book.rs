@@ -48,6 +48,8 @@ struct Entry {
     paused: bool,
     status: MonitorStatus,
     alert: Option<Instance>,
+    /// The dispatcher was told that it is down.
+    broken: bool,
     dirty: bool,
 }
 
@@ -99,9 +101,12 @@ impl Book {
         };
         entry.status = status;
         let reason = capped(&result.headline);
-        let broken = |s: &MonitorStatus| s.failures > 0;
-        if broken(&before) != broken(&status) {
-            out.monitors.push((name.to_string(), broken(&status)));
+        // What was found before nothing could be found any more is not believed for ever.
+        let unsure = status.since.filter(|_| status.verdict == Some(Verdict::Unknown));
+        let broken = status.failures > 0
+            && unsure.is_none_or(|since| self.above.overdue(name).is_none_or(|after| result.at < since.plus(after)));
+        if std::mem::replace(&mut entry.broken, broken) != broken {
+            out.monitors.push((name.to_string(), broken));
         }
         if let Some(change) = change {
             let state = State::from(change.to).as_str();
@@ -137,7 +142,9 @@ impl Book {
             };
             let standing = |name: &MonitorName| {
                 let entry = self.entries.get(name).filter(|e| !e.paused)?;
-                Some(Parent { last: entry.status.last, broken: entry.status.failures > 0 })
+                let status = &entry.status;
+                let unsure = status.since.filter(|_| status.verdict == Some(Verdict::Unknown));
+                Some(Parent { last: status.last, broken: status.failures > 0, unsure })
             };
             if self.above.holds(name, began, now, standing) {
                 let patient = Thresholds { after: u32::MAX, ..rule.thresholds() };
@@ -212,7 +219,8 @@ impl Book {
         }
         if !known || was_paused != monitor.paused {
             out.board.push(entry.shown(name));
-            out.monitors.push((name.to_string(), entry.status.failures > 0));
+            entry.broken = entry.status.failures > 0;
+            out.monitors.push((name.to_string(), entry.broken));
             // What fired before the start fires still, whatever the dispatcher remembers.
             if let Some(alert) = entry.alert.as_ref().filter(|a| matches!(a.phase, Phase::Firing { .. })) {
                 out.updates.extend(update(alert, &alert.words));
@@ -319,6 +327,13 @@ impl Book {
         }
         out.changes.push(Change::Alert(alert.clone()));
         (phase != Phase::Inactive).then_some(alert)
+    }
+
+    /// Puts down and passes on that an alert says something else.
+    pub(crate) fn reworded(alert: &Instance, out: &mut Decisions) {
+        out.updates.extend(update(alert, &alert.words));
+        out.rows.extend(row(alert));
+        out.changes.push(Change::Alert(alert.clone()));
     }
 
     pub(crate) fn has_dirty(&self) -> bool {

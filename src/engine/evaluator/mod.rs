@@ -23,7 +23,8 @@ use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::alert::dispatch::{self, Dispatcher, Event as AlertEvent, Origin};
-use crate::alert::instance::Instance;
+use crate::alert::impaired;
+use crate::alert::instance::{Instance, Phase};
 use crate::alert::monitor::MonitorStatus;
 use crate::base::clock::Clock;
 use crate::base::name::MonitorName;
@@ -217,6 +218,14 @@ pub struct Saved {
     pub alerts: Vec<Instance>,
     /// The dispatcher's rows.
     pub alerting: Vec<dispatch::Record>,
+}
+
+impl Saved {
+    /// Whether the alert that this machine stands in the way of its monitors was there.
+    pub fn is_impaired(&self) -> bool {
+        let begun = |a: &&Instance| matches!(a.phase, Phase::Pending { .. } | Phase::Firing { .. });
+        self.alerts.iter().filter(begun).any(|a| a.fingerprint == impaired::fingerprint())
+    }
 }
 
 /// The actor.

@@ -101,7 +101,10 @@ impl Own {
     pub(crate) fn judge(&mut self, now: Timestamp, out: &mut Decisions) {
         let kind = self.kind;
         let phase = self.alert.as_ref().map_or(Phase::Inactive, |a| a.phase);
-        let (phase, Some(transition)) = own::step(phase, self.trouble.is_some(), kind.hold, now) else { return };
+        let (phase, Some(transition)) = own::step(phase, self.trouble.is_some(), kind.hold, now) else {
+            self.reword(out);
+            return;
+        };
         let words = self.trouble.as_ref().map(|t| Arc::clone(&t.words));
         let Some(alert) = self.alert.take().or_else(|| {
             Some(Instance {
@@ -118,5 +121,14 @@ impl Own {
         let reason = self.trouble.as_ref().map(|t| t.reason.as_str()).unwrap_or_default();
         let step = Stepped { phase, transition, now, reason, words: Some(words) };
         self.alert = Book::carry_out(alert, step, out);
+    }
+
+    /// Trouble that goes on, but for another reason, is shown as what it is, and so in the next message.
+    fn reword(&mut self, out: &mut Decisions) {
+        let (Some(alert), Some(trouble)) = (&mut self.alert, &self.trouble) else { return };
+        if matches!(alert.phase, Phase::Pending { .. } | Phase::Firing { .. }) && alert.words != trouble.words {
+            alert.words = Arc::clone(&trouble.words);
+            Book::reworded(alert, out);
+        }
     }
 }

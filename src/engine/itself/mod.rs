@@ -1,13 +1,15 @@
 //! "My fault" is a state: whether a probe failed because of this machine, and whether that goes for many.
 //!
-//! A failure of a network monitor is looked into before it counts: the default route, the name servers if a name did
-//! not resolve, and the references of `self:`, asked after the probe failed. Many failures share one look.
-//! What is ours becomes `unknown` with a class that begins with `local_`, and one alert speaks for all of them.
+//! A failure of a network monitor is looked into before it counts: the route to the address that was dialled, the name
+//! servers of this machine if they failed at a name, and the references of `self:`, asked after the probe failed. Many
+//! failures share one look. What is ours becomes `unknown` with a class that begins with `local_`, and one alert speaks
+//! for all of them.
 
 mod fresh;
 mod pulse;
 mod resolver;
 mod route;
+mod standing;
 mod tally;
 
 use std::net::IpAddr;
@@ -22,21 +24,19 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, timeout_at};
 
 use crate::base::clock::Clock;
-use crate::base::outcome::{Outcome, Verdict};
-use crate::base::probe::ProbeCx;
+use crate::base::outcome::{Outcome, Reason, Verdict};
+use crate::base::probe::{ProbeCx, Way};
+use crate::collect::dial::has_way;
 use crate::config::catalog::Probe;
 use crate::config::itself::SelfChecks;
-use crate::config::model::Monitor;
+use crate::config::model::{Config, Monitor};
 use crate::engine::itself::fresh::Look;
 pub use crate::engine::itself::pulse::{Pulse, rounds};
 use crate::engine::itself::resolver::Resolver;
+use crate::engine::itself::standing::Standing;
 use crate::engine::itself::tally::Tally;
 
-/// A look that began this long before a probe failed tells of it, too. Bounds how often references are asked.
-const FRESH: Duration = Duration::from_secs(2);
-/// What a probe that failed in this phase, or for this reason, is looked into for.
-const RESOLVE: &str = "resolve";
-const DNS: &str = "dns";
+/// What a probe that failed for this reason is looked into for.
 const TIMEOUT: &str = "timeout";
 
 /// How we stand. One value, shared by all probes.
@@ -48,6 +48,7 @@ pub struct Itself {
     /// When the process last stood still. Held while it is copied.
     stall: Mutex<Option<(Instant, Instant)>>,
     tally: Tally,
+    standing: Standing,
 }
 
 /// What is looked at under one configuration, and what was seen.
@@ -65,11 +66,19 @@ struct Looks {
 impl Itself {
     /// Nothing is known yet.
     pub fn new(clock: Clock) -> Self {
-        Self { clock, looks: Mutex::default(), stall: Mutex::default(), tally: Tally::default() }
+        Self {
+            clock,
+            looks: Mutex::default(),
+            stall: Mutex::default(),
+            tally: Tally::default(),
+            standing: Standing::default(),
+        }
     }
 
     /// Looks at what this says from now on. Unchanged settings keep what was seen.
-    pub fn configure(&self, settings: &Arc<SelfChecks>) {
+    pub fn configure(&self, config: &Config) {
+        self.standing.configure(config);
+        let settings = &config.itself;
         if let Ok(mut looks) = self.looks.lock()
             && looks.settings.hash != settings.hash
         {
@@ -82,26 +91,31 @@ impl Itself {
         self.tally.started(late);
     }
 
-    /// A probe never started.
-    pub fn starved(&self, outcome: &Outcome) {
-        self.tally.ended(outcome);
+    /// Takes note of the result of a slot.
+    pub fn note(&self, monitor: &Monitor, verdict: Verdict, reason: Option<&Reason>) {
+        self.standing.note(monitor, verdict, reason);
     }
 
-    /// The outcome as it is to be judged. Waits for a look where a network monitor is down, but no longer than
-    /// `self.timeout`.
-    pub async fn judge(&self, monitor: &Monitor, outcome: Outcome, started: Instant) -> Outcome {
-        let outcome = match self.culprit(monitor, &outcome, started).await {
+    /// The outcome as it is to be judged; its texts are safe. Waits for a look where a network monitor is down: for
+    /// one that goes on, and if that finds all well for another, so no longer than twice `self.timeout` and the
+    /// distance of two looks.
+    pub async fn judge(&self, monitor: &Monitor, outcome: Outcome, way: &Way, started: Instant) -> Outcome {
+        match self.culprit(monitor, &outcome, way, started).await {
             Some((class, why)) => {
                 let message = format!("{why}; found: {}", outcome.headline());
                 outcome.with_verdict(Verdict::Unknown, class, message)
             }
             None => outcome,
-        };
-        self.tally.ended(&outcome);
-        outcome
+        }
     }
 
-    async fn culprit(&self, monitor: &Monitor, outcome: &Outcome, started: Instant) -> Option<(&'static str, String)> {
+    async fn culprit(
+        &self,
+        monitor: &Monitor,
+        outcome: &Outcome,
+        way: &Way,
+        started: Instant,
+    ) -> Option<(&'static str, String)> {
         if outcome.verdict != Verdict::Down {
             return None;
         }
@@ -115,15 +129,19 @@ impl Itself {
             return None;
         }
         let looks = self.looks();
-        let not_before = Instant::now().checked_sub(FRESH).unwrap_or(started);
-        if let Some(why) = looks.route(started, not_before).await {
-            return Some(("local_route", why));
+        if looks.settings.default_route
+            && let Some(to) = cut_off(&way.dialled())
+        {
+            return Some(("local_route", format!("this machine has no route to {to}")));
         }
-        let unresolved = class == DNS || outcome.phases.last().is_some_and(|p| p.failed && p.name == RESOLVE);
-        if unresolved && let Some(why) = looks.names(started, not_before).await {
-            return Some(("local_resolver", why));
-        }
-        looks.uplink(self.clock, started, not_before).await.map(|why| ("local_uplink", why))
+        let names = async {
+            match way.is_lookup_in_doubt() {
+                true => looks.names(started).await,
+                false => None,
+            }
+        };
+        let (names, uplink) = tokio::join!(names, looks.uplink(self.clock, started));
+        names.map(|why| ("local_resolver", why)).or_else(|| uplink.map(|why| ("local_uplink", why)))
     }
 
     fn looks(&self) -> Arc<Looks> {
@@ -131,41 +149,50 @@ impl Itself {
     }
 }
 
+/// One of these addresses if this machine has a way to none of them.
+fn cut_off(dialled: &[IpAddr]) -> Option<IpAddr> {
+    dialled.first().copied().filter(|_| !dialled.iter().any(|ip| has_way(*ip)))
+}
+
 impl Looks {
-    async fn route(&self, since: Instant, not_before: Instant) -> Option<String> {
+    async fn route(&self, since: Instant) -> Option<String> {
         if !self.settings.default_route {
             return None;
         }
-        let look = async || match route::default_route() {
-            Some(true) => {
-                self.routed.store(true, Ordering::Relaxed);
-                None
+        let look = async || {
+            // The table of a router has a million lines.
+            match tokio::task::spawn_blocking(route::default_route).await.ok().flatten() {
+                Some(true) => {
+                    self.routed.store(true, Ordering::Relaxed);
+                    None
+                }
+                Some(false) if self.routed.load(Ordering::Relaxed) => {
+                    Some("this machine has lost its default route".to_owned())
+                }
+                Some(false) | None => None,
             }
-            Some(false) if self.routed.load(Ordering::Relaxed) => {
-                Some("this machine has lost its default route".to_owned())
-            }
-            Some(false) | None => None,
         };
-        self.route.trouble(since, not_before, look).await
+        self.route.trouble(since, look).await
     }
 
-    async fn names(&self, since: Instant, not_before: Instant) -> Option<String> {
+    async fn names(&self, since: Instant) -> Option<String> {
         if !self.settings.resolver {
             return None;
         }
-        self.names.trouble(since, not_before, || self.resolver.trouble(self.settings.timeout)).await
+        self.names.trouble(since, || self.resolver.trouble(self.settings.timeout)).await
     }
 
-    async fn uplink(&self, clock: Clock, since: Instant, not_before: Instant) -> Option<String> {
+    async fn uplink(&self, clock: Clock, since: Instant) -> Option<String> {
         if self.settings.references.is_empty() {
             return None;
         }
-        self.uplink.trouble(since, not_before, || ask(&self.settings, clock)).await
+        self.uplink.trouble(since, || ask(&self.settings, clock)).await
     }
 
-    /// What the newest looks found.
-    fn trouble(&self) -> Option<String> {
-        self.route.known().or_else(|| self.uplink.known()).or_else(|| self.names.known())
+    /// What the newest looks found: its class, and in words.
+    fn trouble(&self) -> Option<(String, String)> {
+        let all = [("route", &self.route), ("uplink", &self.uplink), ("names", &self.names)];
+        all.into_iter().find_map(|(class, look)| Some((class.to_owned(), look.known()?)))
     }
 }
 

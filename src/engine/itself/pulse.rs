@@ -18,6 +18,13 @@ use crate::engine::metrics::Metrics;
 const BEAT: Duration = Duration::from_secs(1);
 /// A beat that is late by this much means that nothing ran meanwhile.
 const STALL: Duration = Duration::from_secs(1);
+/// Other words for the same trouble, another number of monitors above all, are told at most this often.
+const REWORD: Duration = Duration::from_secs(10);
+/// After a start, an alert that was remembered is not over before everything was looked at.
+const SETTLED: Duration = Duration::from_secs(60);
+
+/// What is wrong with us: its class, and in words; `None` when nothing is.
+type Finding = Option<(String, String)>;
 
 /// The actor that says whether we are impaired.
 pub struct Pulse {
@@ -29,37 +36,54 @@ pub struct Pulse {
     pub board: mpsc::Sender<Report>,
     /// Counts it.
     pub metrics: Arc<Metrics>,
+    /// The alert was there before the start.
+    pub remembered: bool,
 }
 
 impl Pulse {
     /// Works until `stop`.
     pub async fn run(self, stop: CancellationToken) {
         let mut minute = Minute::default();
-        let mut said: Option<(String, String)> = None;
-        let mut next = Instant::now() + BEAT;
+        // The first finding is told whatever it is: an alert may be remembered that it ends.
+        let mut said: Option<(Finding, Instant)> = None;
+        let began = Instant::now();
+        let mut next = began + BEAT;
         while stop.run_until_cancelled(time::sleep_until(next)).await.is_some() {
             self.itself.notice_stall(next);
             next = Instant::now() + BEAT;
             minute.push(self.itself.tally.take());
+            let unsettled = self.remembered && said.is_none();
+            if unsettled {
+                self.itself.standing.believe();
+            }
             let looks = self.itself.looks();
-            let now = looks.trouble().map(|text| ("look".to_owned(), text)).or_else(|| minute.trouble());
-            // Another example of the same is no news.
-            let class = |t: &Option<(String, String)>| t.as_ref().map(|(class, _)| class.clone());
-            if class(&now) == class(&said) {
-                continue;
+            let found = looks.trouble().or_else(|| self.itself.standing.trouble()).or_else(|| minute.trouble());
+            let class = |f: &Finding| f.as_ref().map(|(class, _)| class.clone());
+            let news = match &said {
+                None => found.is_some() || !unsettled || began.elapsed() >= SETTLED,
+                Some((before, at)) => class(before) != class(&found) || (*before != found && at.elapsed() >= REWORD),
+            };
+            if news {
+                let before = said.as_ref().and_then(|(before, _)| class(before));
+                self.tell(&found, before != class(&found)).await;
+                said = Some((found, Instant::now()));
             }
-            said = now;
-            let text = said.as_ref().map(|(_, text)| text.clone());
-            match &text {
-                Some(what) => tracing::error!(what, "this machine stands in the way of its monitors"),
-                None => tracing::info!("this machine stands in nobody's way any more"),
-            }
-            self.metrics.impaired.set(i64::from(text.is_some()));
-            // Both outlive this actor.
-            let what = text.as_ref().map(|text| format!("monitors cannot be judged: {text}"));
-            let _ = self.board.send(Report::Complaint { part: "self", what }).await;
-            let _ = self.evaluator.send(EvalInput::Impaired(text)).await;
         }
+    }
+
+    /// `changed`: it is no longer the same cause.
+    async fn tell(&self, found: &Finding, changed: bool) {
+        let text = found.as_ref().map(|(_, text)| text.clone());
+        match &text {
+            Some(what) if changed => tracing::error!(what, "this machine stands in the way of its monitors"),
+            None if changed => tracing::info!("this machine stands in nobody's way any more"),
+            Some(_) | None => {}
+        }
+        self.metrics.impaired.set(i64::from(text.is_some()));
+        // Both outlive this actor.
+        let what = text.as_ref().map(|text| format!("monitors cannot be judged: {text}"));
+        let _ = self.board.send(Report::Complaint { part: "self", what }).await;
+        let _ = self.evaluator.send(EvalInput::Impaired(text)).await;
     }
 }
 
@@ -86,10 +110,10 @@ pub async fn rounds(itself: Arc<Itself>, stop: CancellationToken) {
         let first = last.as_ref().is_none_or(|before| !Arc::ptr_eq(before, &looks));
         let names = (first && !looks.settings.references.is_empty()) || looks.names.known().is_some();
         let round = async {
-            looks.route(now, now).await;
-            looks.uplink(itself.clock, now, now).await;
+            looks.route(now).await;
+            looks.uplink(itself.clock, now).await;
             if names {
-                looks.names(now, now).await;
+                looks.names(now).await;
             }
             // New settings are looked at with the next round; the distance is at most that of the old ones.
             time::sleep_until(now + looks.settings.interval).await;

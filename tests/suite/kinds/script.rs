@@ -212,6 +212,17 @@ fn children(pid: u32) -> Vec<String> {
 }
 
 #[test]
+fn names_of_series_that_a_program_prints_obey_no_terminal() {
+    let printf = r#"printf '{"a\033]0;x\007","b\302\233"="c"} 1'"#;
+    let words = ["--nagios", "script", "--set", "output=prometheus", "--", "/bin/sh", "-c", printf];
+    let out = watchdog(&words);
+    let text = String::from_utf8(out.stdout).unwrap();
+    assert!(text.contains(r"a\x1b]0;x\x07") && text.contains(r"b\x9b"), "{text:?}");
+    let line = text.strip_suffix('\n').unwrap();
+    assert!(!line.contains(|c: char| c < ' ' || ('\u{80}'..='\u{9f}').contains(&c)), "{text:?}");
+}
+
+#[test]
 fn a_probe_is_a_nagios_plugin() {
     #[track_caller]
     fn check(words: &[&str], code: i32, start: &str) {

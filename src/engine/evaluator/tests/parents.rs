@@ -1,6 +1,7 @@
 //! Monitors that depend on others, and the alert about this machine.
 
 use super::*;
+use crate::engine::itself::{Itself, Pulse};
 
 fn family() -> (Monitor, Monitor, Config) {
     let gateway = monitor("gateway");
@@ -55,6 +56,22 @@ async fn a_parent_that_is_not_probed_holds_nothing_for_ever() {
     rig.results(&shop, "udd").await;
     // Interval, timeout and what a result may be late by: 13 s.
     rig.clock += 13_000;
+    rig.results(&shop, "d").await;
+    rig.pass().await;
+    assert_eq!(told(&rig.stop().await), [("shop".to_owned(), Status::Firing)]);
+}
+
+#[tokio::test]
+async fn a_parent_that_failed_once_and_cannot_be_judged_since_holds_nothing_for_ever() {
+    let dir = tempfile::tempdir().unwrap();
+    let (gateway, shop, config) = family();
+    let mut rig = Rig::start(dir.path());
+    rig.config(config).await;
+    rig.results(&gateway, "udk").await;
+    rig.results(&shop, "udd").await;
+    rig.act(|turn| assert!(turn.dispatcher().alerts().next().is_none())).await;
+    rig.clock += 13_000;
+    rig.results(&gateway, "k").await;
     rig.results(&shop, "d").await;
     rig.pass().await;
     assert_eq!(told(&rig.stop().await), [("shop".to_owned(), Status::Firing)]);
@@ -116,4 +133,36 @@ async fn trouble_of_our_own_is_one_alert_and_its_end_another_message() {
     rig.pass().await;
     let said = rig.stop().await;
     assert_eq!(said.messages[0].notification.alerts[0].status, Status::Resolved);
+}
+
+#[tokio::test]
+async fn trouble_that_is_over_after_a_restart_ends_its_alert() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start(dir.path());
+    rig.config(config(&[], &["ops"])).await;
+    rig.inbox.send(EvalInput::Impaired(Some("no file is left".to_owned()))).await.unwrap();
+    rig.pass().await;
+    while !matches!(rig.outbox.recv().await.unwrap(), OutboxInput::Owed(_)) {}
+    rig.stop().await;
+
+    let Opened { db, loaded, .. } = StateDb::open(dir.path(), Clock::system()).unwrap();
+    let saved = Saved { alerts: loaded.alerts.clone(), ..Saved::default() };
+    assert!(saved.is_impaired());
+    let mut rig = Rig::with(db, loaded);
+    rig.config(config(&[], &["ops"])).await;
+    rig.act(|turn| assert_eq!(turn.dispatcher().alerts().count(), 1)).await;
+    let (board, _shown) = mpsc::channel(100);
+    let itself = Arc::new(Itself::new(Clock::system()));
+    let pulse =
+        Pulse { itself, evaluator: rig.inbox.clone(), board, metrics: Arc::default(), remembered: saved.is_impaired() };
+    rig.tasks.add("pulse", |stop| pulse.run(stop));
+    rig.act(|_| {}).await;
+    time::pause();
+    time::advance(Duration::from_secs(61)).await;
+    loop {
+        let OutboxInput::Owed(owed) = rig.outbox.recv().await.unwrap() else { continue };
+        assert_eq!(owed[0].notification.alerts[0].status, Status::Resolved);
+        break;
+    }
+    assert_eq!(rig.stop().await.alerts(), [(AlertState::Resolved, "watchdog".to_owned())]);
 }
