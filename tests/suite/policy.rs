@@ -8,6 +8,7 @@ use watchdog::base::clock::Clock;
 use watchdog::base::outcome::Verdict;
 use watchdog::base::policy::Policy;
 use watchdog::base::probe::ProbeCx;
+use watchdog::collect::capture::look;
 
 use crate::kinds::daemon::build;
 use crate::server::{Place, wait_for};
@@ -61,6 +62,28 @@ async fn no_spelling_of_an_address_leads_past_the_policy() {
     assert!(refused >= 16, "{refused}");
     let came = listener.accept();
     assert_eq!(came.unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[tokio::test]
+async fn what_is_sent_without_a_port_obeys_the_policy_too() {
+    let policy = Arc::new(Policy { public_only: true, ..Policy::default() });
+    let mut refused = 0;
+    for host in SPELLINGS {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
+        let cx = ProbeCx { policy: Arc::clone(&policy), ..ProbeCx::new(deadline, Clock::system().now()) };
+        let outcome = build("ping", &format!("host: \"{host}\"")).collector.probe(&cx).await;
+        let class = outcome.reason.as_ref().map(|r| r.class.to_string()).unwrap_or_default();
+        assert!(["blocked_address", "dns", "timeout"].contains(&class.as_str()), "{host}: {outcome:?}");
+        refused += usize::from(class == "blocked_address");
+        let seen = look(host, &cx).await;
+        assert!(!seen.items.iter().any(|(title, _)| title.starts_with("ping") || title.starts_with("path")), "{seen:?}");
+    }
+    assert!(refused >= 16, "{refused}");
+    let policy = Policy { deny: vec!["127.0.0.0/8".parse().unwrap()], ..Policy::default() };
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
+    let cx = ProbeCx { policy: Arc::new(policy), ..ProbeCx::new(deadline, Clock::system().now()) };
+    let outcome = build("ping", "host: 127.0.0.1").collector.probe(&cx).await;
+    assert_eq!(outcome.reason.unwrap().class, "blocked_address");
 }
 
 #[test]

@@ -197,9 +197,12 @@ async fn resolve(peer: &Peer, route: &Route, cx: &ProbeCx, trace: &mut Trace) ->
 
 /// One address that may not be dialled is enough: which of them a name leads to is not ours to choose.
 fn allowed(addresses: &[SocketAddr], cx: &ProbeCx) -> Result<(), Fault> {
-    // What has no port is subject to no rule about ports.
-    let mut with_port = addresses.iter().filter(|to| to.port() != 0);
-    match with_port.find_map(|to| cx.policy.refuses(*to)) {
+    // What has no port is subject to no rule about ports, but to all about addresses.
+    let refuses = |to: &SocketAddr| match to.port() {
+        0 => cx.policy.refuses_address(to.ip()),
+        _ => cx.policy.refuses(*to),
+    };
+    match addresses.iter().find_map(refuses) {
         Some(why) => Err(Fault::target("blocked_address", why)),
         None => Ok(()),
     }
