@@ -43,7 +43,8 @@ struct FileProbe {
 /// What is expected.
 #[derive(Clone, Debug)]
 struct Expect {
-    exists: bool,
+    /// As written; `None` means `true`.
+    exists: Option<bool>,
     newest: Span,
     oldest: Span,
     size: [Option<(u64, String)>; 2],
@@ -91,7 +92,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         other => Err(format!("`{other}` is neither follow nor refuse")),
     });
     let mut expect = Expect {
-        exists: true,
+        exists: None,
         newest: Span::default(),
         oldest: Span::default(),
         size: [None, None],
@@ -116,7 +117,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
 }
 
 fn read_expect(own: &mut Fields<'_>, expect: &mut Expect) {
-    expect.exists = own.bool("exists").unwrap_or(true);
+    expect.exists = own.bool("exists");
     expect.newest = Span::read(own, "age", "age");
     expect.oldest = Span::read(own, "oldest", "age of the oldest");
     if let Some(mut size) = own.nested_of("size", "above") {
@@ -146,7 +147,7 @@ fn read_expect(own: &mut Fields<'_>, expect: &mut Expect) {
         content.finish();
     }
     let more = !expect.names().is_empty();
-    if !expect.exists && more {
+    if !expect.wanted() && more {
         let message = "`exists: false` leaves nothing else to expect";
         own.error(own.head(), Code::Conflict, message, "take the other lines out, or `exists`");
     }
@@ -179,6 +180,17 @@ impl Span {
 }
 
 impl Expect {
+    /// Whether something must be there.
+    fn wanted(&self) -> bool {
+        self.exists != Some(false)
+    }
+
+    /// Whether nothing is expected but a number of files, which may be none.
+    fn is_count_alone(&self) -> bool {
+        let counts = self.count.iter().flatten().count();
+        counts > 0 && self.exists.is_none() && self.names().len() == counts
+    }
+
     fn names(&self) -> Vec<&str> {
         let numbers = self.size.iter().chain(&self.count).flatten().map(|(_, name)| name.as_str());
         let hash = self.sha256.iter().map(|(name, _)| name.as_str());
@@ -243,13 +255,15 @@ impl FileProbe {
         let expect = &self.expect;
         let many = self.pattern.is_pattern();
         let more = if found.more { " or more" } else { "" };
-        match (&found.newest, expect.exists) {
+        match (&found.newest, expect.wanted()) {
             (Some(newest), false) => {
                 judge.hold("exists", "no such file", false, newest.path.display().to_string());
             }
-            (None, true) if expect.count.iter().all(Option::is_none) => {
+            (None, true) if !expect.is_count_alone() => {
                 let message = if many { "no file matches" } else { "the file does not exist" };
                 judge.fail("absent", format!("{message}: `{}`", self.shown));
+                let counts = |name: &str| expect.count.iter().flatten().any(|(_, count)| count == name);
+                expect.names().into_iter().filter(|name| !counts(name)).for_each(|name| judge.skip(name));
             }
             (Some(_), true) | (None, _) => {}
         }
@@ -260,8 +274,8 @@ impl FileProbe {
         if let Some((n, name)) = most {
             judge.hold("count", name, found.files <= *n && !found.more, format!("{}{more}", found.files));
         }
-        let mut summary = if expect.exists { "no file".to_owned() } else { "not there".to_owned() };
-        if let Some(newest) = found.newest.as_ref().filter(|_| expect.exists) {
+        let mut summary = if expect.wanted() { "no file".to_owned() } else { "not there".to_owned() };
+        if let Some(newest) = found.newest.as_ref().filter(|_| expect.wanted()) {
             expect.newest.judge(newest.modified, now, &mut judge);
             if let Some(oldest) = found.oldest {
                 expect.oldest.judge(oldest, now, &mut judge);
@@ -311,11 +325,13 @@ fn samples(found: &Found, many: bool) -> Vec<Sample> {
 
 /// Looks at the files; runs on a thread of its own.
 fn look(pattern: &Pattern, follow: bool, expect: &Expect, given: &Given) -> Result<Found, Fault> {
-    let reading = |e: &std::io::Error| Fault::io("reading the directory", e);
-    let (paths, whole) = pattern.expand(given).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => Fault::target("absent", "the pattern's directory does not exist"),
-        _ => reading(&e),
-    })?;
+    let (paths, whole) = match pattern.expand(given) {
+        // Where there is no directory, there are no files in it.
+        Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            (Vec::new(), true)
+        }
+        expanded => expanded.map_err(|e| Fault::io("reading the directory", &e))?,
+    };
     let mut found = Found { files: 0, more: !whole, newest: None, oldest: None };
     for path in paths {
         if given.up() {
@@ -348,7 +364,7 @@ fn look(pattern: &Pattern, follow: bool, expect: &Expect, given: &Given) -> Resu
         }
     }
     if let Some(newest) = &mut found.newest
-        && expect.exists
+        && expect.wanted()
     {
         content(newest, follow, expect, given)?;
     }
@@ -455,8 +471,27 @@ mod tests {
         }
         let got = outcome("file", &format!("{{path: '{glob}'}}")).await;
         assert!(got.samples.iter().any(|s| s.name == "probe_file_count" && s.value == 2.0), "{:?}", got.samples);
-        let none = format!("{{path: '{}/*.zip', expect: {{count: {{at_most: 0}}}}}}", dir.path().display());
-        assert_eq!(class(&none).await, "");
+        let none = |expect: &str| format!("{{path: '{}/*.zip', expect: {expect}}}", dir.path().display());
+        for (expect, want) in [
+            ("{count: {at_most: 0}}", ""),
+            ("{count: {at_least: 1}}", "count"),
+            ("{count: {at_most: 30}, age: {below: 26h}}", "absent"),
+            ("{count: {at_most: 30}, oldest: {below: 26h}}", "absent"),
+            ("{count: {at_most: 30}, size: {above: 1}}", "absent"),
+            ("{count: {at_most: 30}, content: {contains: x}}", "absent"),
+            ("{count: {at_most: 30}, exists: true}", "absent"),
+        ] {
+            assert_eq!(class(&none(expect)).await, want, "{expect}");
+        }
+        let nowhere = |expect: &str| format!("{{path: '{}/none/*', expect: {expect}}}", dir.path().display());
+        for (expect, want) in
+            [("{exists: false}", ""), ("{count: {at_most: 0}}", ""), ("{count: {at_least: 1}}", "count"), ("{}", "absent")]
+        {
+            assert_eq!(class(&nowhere(expect)).await, want, "{expect}");
+        }
+        let got = outcome("file", &none("{count: {at_most: 30}, age: {below: 26h}}")).await;
+        let checks: Vec<_> = got.checks.iter().map(|c| (c.name.as_str(), c.ok)).collect();
+        assert_eq!(checks, [("age below 1d2h", None), ("at most 30 files", Some(true))]);
     }
 
     #[tokio::test]
