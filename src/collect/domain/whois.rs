@@ -55,21 +55,21 @@ const STATUS: [&str; 4] = ["domain status", "status", "state", "eppstatus"];
 const SERVERS: [&str; 5] = ["name server", "nserver", "nameserver", "nameservers", "name servers"];
 const REGISTRAR: [&str; 3] = ["registrar", "registrar name", "sponsoring registrar"];
 
-/// What servers say of a name that is free, in lower case.
-const FREE: [&str; 12] = [
+/// States of a name that is free, as [`epp`] writes them.
+const FREE: [&str; 5] = ["free", "available", "notregistered", "notfound", "noobjectfound"];
+/// What servers say where they have found nothing, in lower case.
+const NOTHING: [&str; 8] = [
     "no match",
     "not found",
     "no entries found",
     "no data found",
     "no object found",
     "nothing found",
-    "status: free",
-    "status: available",
-    "is available for",
-    "is free",
     "no such domain",
     "domain not registered",
 ];
+/// What they say of the name then. A service may be free and available, too, so these are no words for comments.
+const FOR_SALE: [&str; 2] = ["is available for", "is free"];
 
 /// Asks for `domain`, at `server` or at the one that IANA names; what is not said there is asked of the
 /// registrar, if it is named.
@@ -90,9 +90,8 @@ pub async fn ask(domain: &str, server: Option<&Peer>, cx: &ProbeCx, trace: &mut 
         }
     };
     let answer = exchange(&server, &question(&server, domain), cx, trace).await?;
-    let lower = answer.to_ascii_lowercase();
     let mut registration = read(&answer, server.host());
-    if registration.expires.is_none() && FREE.iter().any(|words| lower.contains(words)) {
+    if is_free(&answer, &registration) {
         return Ok(Said::NotRegistered(format!("WHOIS {}", server.host())));
     }
     let referral = lines(&answer).find(|(key, _)| key == "registrar whois server").map(|(_, name)| name);
@@ -102,14 +101,40 @@ pub async fn ask(domain: &str, server: Option<&Peer>, cx: &ProbeCx, trace: &mut 
         registration.expires = read(&answer, second.host()).expires;
         registration.source += &format!(" and {}", second.host());
     }
-    let empty = registration.expires.is_none() && registration.status.is_empty() && registration.nameservers.is_empty();
-    match empty {
+    match is_empty(&registration) {
         true => {
             let first = answer.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or("nothing");
             Err(Fault::target("registry", format!("{} answers: {}", server.host(), found(first))))
         }
         false => Ok(Said::Registered(registration)),
     }
+}
+
+/// Whether nothing of a registration was in the answer.
+fn is_empty(seen: &Registration) -> bool {
+    seen.expires.is_none() && seen.status.is_empty() && seen.nameservers.is_empty()
+}
+
+/// Whether an answer, of which this was read, says that nobody has the name. A state says it, or, where nothing could
+/// be read, a sentence. Terms of use stand in comments and may hold any words, so a comment must begin with it:
+/// `%ERROR:101: no entries found`.
+fn is_free(answer: &str, seen: &Registration) -> bool {
+    if seen.expires.is_some() {
+        return false;
+    }
+    let says_so = |line: &str| {
+        let line = line.trim().to_ascii_lowercase();
+        match line.starts_with(['%', '#', '>']) {
+            true => {
+                let words = line.rsplit(':').next().unwrap_or(&line);
+                let words = words.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
+                NOTHING.iter().any(|nothing| words.starts_with(nothing))
+            }
+            false => NOTHING.iter().chain(&FOR_SALE).any(|words| line.contains(words)),
+        }
+    };
+    seen.status.iter().any(|state| FREE.contains(&state.as_str()))
+        || (is_empty(seen) && answer.lines().any(says_so))
 }
 
 /// A server named in an answer. Some write `whois://` before it, or a port behind.
@@ -201,6 +226,27 @@ mod tests {
             let day = read(text, "w").expires.map(|t| t.to_string());
             assert_eq!(day, date("2027-08-13").map(|t| t.to_string()), "{text}");
         }
+    }
+
+    #[test]
+    fn a_name_is_free_by_its_state_or_by_what_is_said_where_nothing_is_known() {
+        #[track_caller]
+        fn check(answer: &str, want: bool) {
+            assert_eq!(is_free(answer, &read(answer, "w")), want, "{answer}");
+        }
+        check("Domain:\tx.be\nStatus:\tAVAILABLE\n", true);
+        check("Domain: x.de\nStatus: free\n", true);
+        check("Domain:\tx.be\nStatus:\tNOT AVAILABLE\n", false);
+        check("Domain: x.nl\nStatus: active\n% This service is free of charge.\n", false);
+        check("nserver: ns.example\nremarks: contact not found\n", false);
+        check("domain: x\nexpires: 2027-01-01\nstatus: available\n", false);
+        check("x.nl is free\n", true);
+        check("No match for \"X.COM\".\r\n>>> Last update of whois database: 2026-01-01T00:00:00Z <<<\r\n", true);
+        check("%% NOT FOUND\n", true);
+        check("%ERROR:101: no entries found\n%\n% No entries found.\n", true);
+        check("% nothing found\n", true);
+        check("% This whois service is free and is available for everybody\n", false);
+        check("% If it is not found, ask again\nquota exceeded\n", false);
     }
 
     proptest::proptest! {
