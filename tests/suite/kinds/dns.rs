@@ -34,6 +34,7 @@ fn unbound(serial: u32) -> Option<Unbound> {
          tls-service-key: \"{at}/key.pem\"\n  auto-trust-anchor-file: \"\"\n  module-config: \"iterator\"\n  \
          local-zone: \"example.\" static\n  local-data: \"example. 60 IN SOA ns.example. hostmaster.example. {serial} 1 1 1 60\"\n  \
          local-data: \"www.example. 60 IN A 192.0.2.1\"\n  local-data: \"www.example. 60 IN AAAA 2001:db8::1\"\n  \
+         local-data: \"two.example. 60 IN A 192.0.2.80\"\n  local-data: \"two.example. 60 IN A 192.0.2.8\"\n  \
          local-data: \"example. 60 IN MX 10 mail.example.\"\n  local-data: 'example. 60 IN TXT \"v=spf1 -all\"'\n"
     );
     for i in 0..12 {
@@ -84,6 +85,13 @@ async fn a_real_unbound_is_judged_by_what_it_answers() {
             (Verdict::Up, ""),
             "",
         ),
+        // Each record is a line of its own, whichever comes first.
+        ("query_name: two.example, expect: {answer: {matches: '192\\.0\\.2\\.80$'}}", (Verdict::Up, ""), ""),
+        ("query_name: two.example, expect: {answer: {matches: '192\\.0\\.2\\.8$'}}", (Verdict::Up, ""), ""),
+        ("query_name: two.example, expect: {answer: {matches: '192\\.0\\.2\\.9$'}}", (Verdict::Down, "answer"), ""),
+        ("query_name: two.example, expect: {answer: {not_matches: '192\\.0\\.2\\.80$'}}", (Verdict::Down, "answer"), ""),
+        ("query_name: two.example, expect: {answer: {not_matches: '192\\.0\\.2\\.8$'}}", (Verdict::Down, "answer"), ""),
+        ("query_name: two.example, expect: {answer: {not_matches: '192\\.0\\.2\\.9$'}}", (Verdict::Up, ""), ""),
         ("query_name: none.example", (Verdict::Down, "rcode"), "expected: rcode is NOERROR; found: NXDOMAIN"),
         ("query_name: none.example, expect: {rcode: NXDOMAIN}", (Verdict::Up, ""), "NXDOMAIN, no answer records"),
         ("query_name: www.example, expect: {authenticated: true}", (Verdict::Down, "flags"), ""),
