@@ -39,6 +39,7 @@ pub mod postgres;
 pub mod prometheus;
 pub mod redis;
 pub mod script;
+pub mod sender;
 pub mod smtp;
 pub mod ssh;
 pub mod talk;

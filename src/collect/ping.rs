@@ -127,7 +127,8 @@ fn read_burst(fields: &mut Fields<'_>) -> Burst {
     let spacing = fields.duration("spacing", Duration::from_millis(10)..=Duration::from_secs(10));
     let takes = spacing.unwrap_or(SPACING) * u32::try_from(count - 1).unwrap_or(0);
     if let Some(limit) = time_limit(fields).filter(|limit| takes >= *limit) {
-        let message = format!("the last of {count} requests leaves after {}, and `timeout` is {}", Exact(takes), Exact(limit));
+        let message =
+            format!("the last of {count} requests leaves after {}, and `timeout` is {}", Exact(takes), Exact(limit));
         let hint = "write a longer `timeout`, a shorter `spacing`, or fewer requests";
         let node = fields.node("count").map_or(fields.head(), |n| n.span);
         fields.error(node, Code::Conflict, message, hint);
@@ -285,26 +286,10 @@ impl PingProbe {
             items.push(("address".into(), to.ip().to_string()));
         }
         if tally.sent > 0 {
-            items.push(("burst".into(), describe(tally)));
+            items.push(("burst".into(), tally.to_string()));
         }
         Evidence { items }
     }
-}
-
-/// Lines for a person.
-pub fn describe(tally: &Tally) -> String {
-    let mut text = format!("{} sent, {} came back", tally.sent, tally.received());
-    if let Some(s) = tally.spread() {
-        text += &format!("\nround trip: min {}, avg {}, max {}", Short(s.min), Short(s.avg), Short(s.max));
-    }
-    if tally.duplicates > 0 || tally.damaged > 0 {
-        text += &format!("\n{} duplicates, {} damaged", tally.duplicates, tally.damaged);
-    }
-    if let Some((by, errno)) = tally.refused {
-        let who = by.map_or_else(|| "this machine".to_owned(), |ip| ip.to_string());
-        text += &format!("\n{who} says: {}", errno.desc().to_lowercase());
-    }
-    text
 }
 
 fn samples(trace: &Trace, tally: &Tally, out: &mut Vec<Sample>) {
@@ -423,7 +408,10 @@ mod tests {
         check("{host: a, expect: {rtt: 5ms}}", "takes `key: value` pairs");
         check("{name: x, host: a, count: 51}", "leaves after 10s, and `timeout` is 10s");
         check("{name: x, host: a, count: 100, timeout: 10s}", "leaves after 19s800ms, and `timeout` is 10s");
-        check("{name: x, host: a, count: 20, spacing: 100ms, interval: 1s}", "leaves after 1s900ms, and `timeout` is 1s");
+        check(
+            "{name: x, host: a, count: 20, spacing: 100ms, interval: 1s}",
+            "leaves after 1s900ms, and `timeout` is 1s",
+        );
         let fits = |text: &str| !problems("ping", text).iter().any(|p| p.contains("leaves after"));
         assert!(fits("{name: x, host: a, count: 50}") && fits("{name: x, host: a, count: 100, timeout: 20s}"));
         assert!(fits("{host: a, count: 100}"), "a command line has its own limit");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use tokio::time::{Instant, timeout_at};
 
+use crate::base::units::Short;
 use crate::collect::fault::Fault;
 use crate::collect::icmp::socket::{Echo, Heard};
 
@@ -81,6 +82,24 @@ impl Tally {
         }
         let jitter = (!gaps.is_empty()).then(|| gaps.iter().sum::<f64>() / gaps.len() as f64);
         Some(Spread { min, avg: Duration::from_secs_f64(avg), max, stddev: variance.sqrt(), jitter })
+    }
+}
+
+impl std::fmt::Display for Tally {
+    /// Lines for a person.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} sent, {} came back", self.sent, self.received())?;
+        if let Some(s) = self.spread() {
+            write!(f, "\nround trip: min {}, avg {}, max {}", Short(s.min), Short(s.avg), Short(s.max))?;
+        }
+        if self.duplicates > 0 || self.damaged > 0 {
+            write!(f, "\n{} duplicates, {} damaged", self.duplicates, self.damaged)?;
+        }
+        if let Some((by, errno)) = self.refused {
+            let who = by.map_or_else(|| "this machine".to_owned(), |ip| ip.to_string());
+            write!(f, "\n{who} says: {}", errno.desc().to_lowercase())?;
+        }
+        Ok(())
     }
 }
 

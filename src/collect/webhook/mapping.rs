@@ -212,7 +212,8 @@ mod tests {
 
     #[test]
     fn an_event_without_an_id_is_known_by_its_title() {
-        let alert = |status: &str, name: &str| format!(r#"{{"status": "{status}", "labels": {{"alertname": "{name}"}}}}"#);
+        let alert =
+            |status: &str, name: &str| format!(r#"{{"status": "{status}", "labels": {{"alertname": "{name}"}}}}"#);
         let body = [alert("firing", "A"), alert("firing", "B"), alert("resolved", "A")].join(",");
         let got = seen("alertmanager", &format!(r#"{{"alerts": [{body}, {{"status": "firing"}}]}}"#));
         let ids: Vec<&str> = got.iter().map(|e| e.0.as_str()).collect();
