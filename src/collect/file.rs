@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ring::digest::{Context, SHA256};
-use tokio::time::timeout_at;
 
 use crate::base::BoxFuture;
 use crate::base::outcome::{Evidence, Outcome, Sample, Verdict};
@@ -19,7 +18,6 @@ use crate::collect::files::{self, Given, Looks, Pattern, path_fault};
 use crate::collect::judge::{Judge, TextCheck, unjudged};
 use crate::collect::kind::{Flag, Form, Kind, Operand};
 use crate::collect::mask::Mask;
-use crate::collect::trace::Trace;
 use crate::config::catalog::Probe;
 use crate::config::fields::Fields;
 use crate::config::report::Code;
@@ -217,35 +215,19 @@ struct Newest {
     sha256: Option<String>,
     /// Whether each expectation about the content holds.
     content: Vec<bool>,
+    /// There was more content than was looked at.
+    cut: bool,
 }
 
 impl Collector for FileProbe {
     fn probe<'a>(&'a self, cx: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
-        Box::pin(async move {
-            let mut trace = Trace::start();
-            trace.begin("read");
-            let (pattern, follow, expect) = (self.pattern.clone(), self.follow, self.expect.clone());
-            let look = self.looks.run(move |given| look(&pattern, follow, &expect, given));
-            let ended = timeout_at(cx.deadline, async { look.await.and_then(|found| found) }).await;
-            let mut outcome = match trace.settle(ended, cx.deadline) {
-                Ok(found) => {
-                    trace.end();
-                    self.judge(&found, cx.now)
-                }
-                Err(fault) => {
-                    trace.fail();
-                    let mut outcome = fault.outcome();
-                    outcome.checks = unjudged(self.expect.names());
-                    outcome
-                }
-            };
-            if outcome.verdict != Verdict::Up {
-                outcome.evidence.get_or_insert_default().items.insert(0, ("path".into(), self.shown.clone()));
-            }
-            outcome.phases = trace.take_phases();
-            self.mask.hide_in(&mut outcome);
-            outcome
-        })
+        let (pattern, follow, expect) = (self.pattern.clone(), self.follow, self.expect.clone());
+        let look = move |given: &Given| look(&pattern, follow, &expect, given);
+        let judge = |found: Result<Found, Fault>| match found {
+            Ok(found) => self.judge(&found, cx.now),
+            Err(fault) => Outcome { checks: unjudged(self.expect.names()), ..fault.outcome() },
+        };
+        Box::pin(files::probe(cx, &self.looks, (&self.shown, &self.mask), look, judge))
     }
 }
 
@@ -291,7 +273,12 @@ impl FileProbe {
                 judge.hold("hash", name, hash == want, format!("{}…", &hash[..12]));
             }
             for (check, ok) in expect.content.iter().zip(&newest.content) {
-                judge.hold("content", check.name(), *ok, "");
+                judge.hold(
+                    "content",
+                    check.name(),
+                    *ok,
+                    if newest.cut { "only the first MiB was looked at" } else { "" },
+                );
             }
             let age = Duration::from_millis(u64::try_from(now.millis() - newest.modified.millis()).unwrap_or(0));
             let files = if many { format!("{}{more} files, the newest ", found.files) } else { String::new() };
@@ -360,7 +347,8 @@ fn look(pattern: &Pattern, follow: bool, expect: &Expect, given: &Given) -> Resu
         found.files += 1;
         found.oldest = Some(found.oldest.map_or(modified, |o| if modified < o { modified } else { o }));
         if found.newest.as_ref().is_none_or(|n| n.modified <= modified) {
-            found.newest = Some(Newest { path, modified, size: facts.len(), sha256: None, content: Vec::new() });
+            found.newest =
+                Some(Newest { path, modified, size: facts.len(), sha256: None, content: Vec::new(), cut: false });
         }
     }
     if let Some(newest) = &mut found.newest
@@ -382,6 +370,7 @@ fn content(newest: &mut Newest, follow: bool, expect: &Expect, given: &Given) ->
     (&mut file).take(MAX_CONTENT).read_to_end(&mut start).map_err(|e| fail(&e, &newest.path))?;
     if !expect.content.is_empty() {
         let text = String::from_utf8_lossy(&start);
+        newest.cut = file.metadata().is_ok_and(|facts| facts.len() > MAX_CONTENT);
         newest.content = expect.content.iter().map(|c| c.holds(&text)).collect();
     }
     if expect.sha256.is_some() {
@@ -484,9 +473,12 @@ mod tests {
             assert_eq!(class(&none(expect)).await, want, "{expect}");
         }
         let nowhere = |expect: &str| format!("{{path: '{}/none/*', expect: {expect}}}", dir.path().display());
-        for (expect, want) in
-            [("{exists: false}", ""), ("{count: {at_most: 0}}", ""), ("{count: {at_least: 1}}", "count"), ("{}", "absent")]
-        {
+        for (expect, want) in [
+            ("{exists: false}", ""),
+            ("{count: {at_most: 0}}", ""),
+            ("{count: {at_least: 1}}", "count"),
+            ("{}", "absent"),
+        ] {
             assert_eq!(class(&nowhere(expect)).await, want, "{expect}");
         }
         let got = outcome("file", &none("{count: {at_most: 30}, age: {below: 26h}}")).await;
@@ -505,6 +497,18 @@ mod tests {
         let looped = dir.path().join("loop");
         std::os::unix::fs::symlink(&looped, &looped).unwrap();
         assert_ne!(class(&format!("{{path: {}}}", looped.display())).await, "");
+    }
+
+    #[tokio::test]
+    async fn it_is_said_that_only_the_beginning_was_looked_at() {
+        let dir = tempfile::tempdir().unwrap();
+        for (size, want) in [(1 << 20, ""), ((1 << 20) + 1, "only the first MiB was looked at")] {
+            let path = dir.path().join(size.to_string());
+            fs::write(&path, vec![b'x'; size]).unwrap();
+            let text = format!("{{path: {}, expect: {{content: {{not_contains: y}}}}}}", path.display());
+            let got = outcome("file", &text).await;
+            assert_eq!((got.verdict, got.checks[0].found.as_str()), (Verdict::Up, want));
+        }
     }
 
     #[tokio::test]

@@ -60,6 +60,17 @@ async fn run(kind: &str, text: &str, limit: Duration) -> Outcome {
     outcome
 }
 
+/// Writes a kubeconfig for the API server at this address, whose token is a secret; its path.
+fn kubeconfig(dir: &std::path::Path, at: &str) -> String {
+    let file = dir.join("kubeconfig");
+    let text = format!(
+        "current-context: c\nclusters: [{{name: c, cluster: {{server: 'http://{at}'}}}}]\n\
+         contexts: [{{name: c, context: {{cluster: c, user: u}}}}]\nusers: [{{name: u, user: {{token: resolved-TOKEN}}}}]\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    file.display().to_string()
+}
+
 fn class(outcome: &Outcome) -> &str {
     outcome.reason.as_ref().map_or("", |r| &r.class)
 }
@@ -164,6 +175,7 @@ async fn whatever_never_ends_ends_at_the_deadline_and_says_where() {
         ("mysql", format!("{{host: \"{hole}\", user: u}}"), "auth"),
         ("mqtt", format!("{{host: \"{hole}\"}}"), "auth"),
         ("docker", format!("{{host: \"tcp://{hole}\"}}"), "processing"),
+        ("kubernetes", format!("{{kubeconfig: {}}}", kubeconfig(dir.path(), &hole.to_string())), "processing"),
         ("prometheus", format!("{{url: \"{}\"}}", evil.url("/drip")), "transfer"),
         ("prometheus", format!("{{url: \"{}\"}}", evil.url("/silent")), "processing"),
         ("dns", format!("{{query_name: a.example, servers: \"tcp://{hole}\"}}"), "request"),
@@ -181,6 +193,7 @@ async fn whatever_never_ends_ends_at_the_deadline_and_says_where() {
 async fn a_probe_may_be_dropped_at_any_moment() {
     let evil = Evil::start().await;
     let ca = Authority::new();
+    let dir = tempfile::tempdir().unwrap();
     let tls = ca.server("localhost", "x", (2999, 1, 1)).await;
     for (kind, text) in [
         ("http", format!("{{url: \"{}\"}}", evil.url("/gzip"))),
@@ -207,7 +220,7 @@ async fn a_probe_may_be_dropped_at_any_moment() {
         ("domain", format!("{{domain: a.example, server: \"http://{}/silent\", method: rdap}}", evil.at)),
         ("file", "{path: /etc/hostname}".to_owned()),
         ("cert-file", "{path: /etc/ssl/certs/*.pem}".to_owned()),
-        ("kubernetes", "{kubeconfig: /no/such/file}".to_owned()),
+        ("kubernetes", format!("{{kubeconfig: {}}}", kubeconfig(dir.path(), &evil.at.to_string()))),
         ("prometheus", format!("{{url: \"{}\"}}", evil.url("/endless"))),
         ("prometheus", format!("{{static_configs: [{{targets: [\"{0}\", \"{0}\"]}}]}}", evil.at)),
         ("script", "{command: [/bin/echo, OK]}".to_owned()),
@@ -227,6 +240,7 @@ async fn a_probe_may_be_dropped_at_any_moment() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_in_any_part_of_an_outcome() {
     let evil = Evil::start().await;
+    let dir = tempfile::tempdir().unwrap();
     for (kind, text) in [
         ("http", format!("{{url: \"{}?k=${{env:TOKEN}}\", headers: {{Authorization: \"Bearer tok-${{env:TOKEN}}\"}}}}", evil.url("/echo"))),
         ("http", format!("{{url: \"{}?k=${{env:<TOKEN>}}\"}}", evil.url("/silent"))),
@@ -252,6 +266,7 @@ async fn no_secret_is_in_any_part_of_an_outcome() {
         ("cert-file", "{path: \"/no/${env:TOKEN}/x\"}".to_owned()),
         ("docker", "{host: \"unix:///no/${env:TOKEN}/x\"}".to_owned()),
         ("kubernetes", "{kubeconfig: \"/no/${env:TOKEN}/x\"}".to_owned()),
+        ("kubernetes", format!("{{kubeconfig: {}}}", kubeconfig(dir.path(), &format!("{}/echo", evil.at)))),
         ("heartbeat", "{token: \"${env:TOKEN}\"}".to_owned()),
         ("prometheus", format!("{{url: \"{}?k=${{env:TOKEN}}\", authorization: {{credentials: \"${{env:TOKEN}}\"}}}}", evil.url("/echo"))),
         ("prometheus", format!("{{url: \"http://user:resolved-TOKEN@{}/${{env:TOKEN}}\", params: {{k: \"${{env:TOKEN}}\"}}}}", evil.at)),
