@@ -10,9 +10,9 @@ use tokio::time::timeout_at;
 pub mod ask;
 pub mod expect;
 pub mod server;
-pub mod zone;
 #[cfg(test)]
 mod tests;
+pub mod zone;
 
 use crate::base::BoxFuture;
 use crate::base::outcome::{Check, Evidence, Outcome, Sample, Verdict};

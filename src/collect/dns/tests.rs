@@ -141,7 +141,8 @@ async fn of_several_servers_each_has_a_latency_of_its_own() {
     let quick = |query: Message| vec![answer(&query).to_vec().unwrap()];
     let (one, _first) = over_udp(quick).await;
     let (two, _second) = over_udp(quick).await;
-    let text = format!("{{query_name: a.example, servers: [\"{one}\", \"{two}\"], expect: {{latency: {{below: 4s}}}}}}");
+    let text =
+        format!("{{query_name: a.example, servers: [\"{one}\", \"{two}\"], expect: {{latency: {{below: 4s}}}}}}");
     let got = outcome("dns", &text).await;
     let names: Vec<&str> = got.checks.iter().map(|c| c.name.as_str()).filter(|n| n.contains("latency")).collect();
     assert_eq!(names, [format!("{one}: latency below 4s"), format!("{two}: latency below 4s")]);

@@ -392,6 +392,7 @@ mod tests {
     use tokio::task::JoinSet;
 
     use super::*;
+    use crate::base::policy::Policy;
     use crate::collect::kinds::testing::{build, context, outcome, problems};
 
     /// A server that answers each connection with what `answer` makes of the question's first line.
@@ -439,6 +440,14 @@ mod tests {
             "/v1/domain/held.example" => rdap("2999-01-01T00:00:00Z", "client hold"),
             "/v1/domain/slow.example" => page("429 Too Many Requests", ""),
             "/v1/domain/junk.example" => page("200 OK", "[1"),
+            "/v1/domain/large.example" => page("200 OK", &" ".repeat(300 * 1024)),
+            "/v1/domain/deep.example" => page("200 OK", &"[".repeat(200 * 1024)),
+            "/v1/domain/loop.example" => {
+                "HTTP/1.1 302 Found\r\nLocation: /v1/domain/loop.example\r\nContent-Length: 0\r\n\r\n".to_owned()
+            }
+            "/v1/domain/local.example" => {
+                "HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n".to_owned()
+            }
             "/v1/domain/moved.example" => {
                 "HTTP/1.1 302 Found\r\nLocation: /v1/domain/good.example\r\nContent-Length: 0\r\n\r\n".to_owned()
             }
@@ -459,6 +468,10 @@ mod tests {
             ("none", "{}", (Verdict::Down, "not_registered")),
             ("slow", "{}", (Verdict::Unknown, "registry")),
             ("junk", "{}", (Verdict::Unknown, "registry")),
+            ("large", "{}", (Verdict::Unknown, "registry")),
+            ("deep", "{}", (Verdict::Unknown, "registry")),
+            ("loop", "{}", (Verdict::Unknown, "registry")),
+            ("local", "{}", (Verdict::Unknown, "registry")),
             ("moved", "{}", (Verdict::Up, "")),
         ] {
             let text =
@@ -481,10 +494,9 @@ mod tests {
             assert_eq!(outcome("domain", &text("kept.example")).await.verdict, Verdict::Up);
         }
         assert_eq!(asked.load(Ordering::Relaxed), 1);
-        for (name, want) in [
-            ("broken.example", (Verdict::Unknown, "registry")),
-            ("free.example", (Verdict::Down, "not_registered")),
-        ] {
+        for (name, want) in
+            [("broken.example", (Verdict::Unknown, "registry")), ("free.example", (Verdict::Down, "not_registered"))]
+        {
             for _ in 0..3 {
                 let got = outcome("domain", &text(name)).await;
                 assert_eq!(class(&got), want, "{got:?}");
@@ -494,11 +506,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_redirect_does_not_lead_past_the_policy() {
+        let (at, _, _tasks) =
+            server(|_| "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.2:1/x\r\nContent-Length: 0\r\n\r\n".to_owned())
+                .await;
+        let text = format!("{{domain: led.example, method: rdap, server: \"http://{at}/\"}}");
+        let policy = Policy { deny: vec!["127.0.0.2".parse().unwrap()], ..Policy::default() };
+        let cx = ProbeCx { policy: Arc::new(policy), ..context(Duration::from_secs(5)) };
+        let got = build("domain", &text).0.unwrap().collector.probe(&cx).await;
+        assert_eq!(class(&got), (Verdict::Unknown, "blocked_address"), "{got:?}");
+    }
+
+    #[tokio::test]
+    async fn of_a_whois_answer_without_end_the_beginning_is_read() {
+        let (at, _, _tasks) = server(|_| format!("expires: 2999-01-01\n{}", "x".repeat(1 << 20))).await;
+        let text = format!("{{domain: long.example, method: whois, whois_server: \"{at}\"}}");
+        let got = outcome("domain", &text).await;
+        assert_eq!(got.verdict, Verdict::Up, "{got:?}");
+    }
+
+    #[tokio::test]
     async fn a_registry_says_when_it_wants_to_be_asked_again() {
-        let (at, _, _tasks) = server(|_| {
-            "HTTP/1.1 429 Slow Down\r\nRetry-After: 7200\r\nContent-Length: 0\r\n\r\n".to_owned()
-        })
-        .await;
+        let (at, _, _tasks) =
+            server(|_| "HTTP/1.1 429 Slow Down\r\nRetry-After: 7200\r\nContent-Length: 0\r\n\r\n".to_owned()).await;
         let url = Url::parse(&format!("http://{at}/")).unwrap();
         let (tls, route) = (TlsSpec::system(alpn::HTTP1), Route::default());
         let cx = context(Duration::from_secs(5));
@@ -576,7 +606,9 @@ mod tests {
             assert!(problems("domain", &format!("{{domain: '{bad}'}}"))[0].contains("is not a domain"), "{bad}");
         }
         assert_eq!(problems("domain", "{domain: münchen.example}"), [""; 0]);
-        assert!(problems("domain", "{domain: a.example, connect_to: 192.0.2.1}")[0].contains("several servers are asked"));
+        assert!(
+            problems("domain", "{domain: a.example, connect_to: 192.0.2.1}")[0].contains("several servers are asked")
+        );
         assert!(problems("domain", "{domain: a.example, cache: 1m}")[0].contains("allowed are 1h"));
         assert!(problems("domain", "{domain: a.example, server: 'ftp://x/'}")[0].contains("not an address of the web"));
     }

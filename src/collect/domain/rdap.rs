@@ -119,13 +119,7 @@ fn next(from: &Url, page: &Page) -> Result<Url, Fault> {
     }
 }
 
-async fn list(
-    url: &Url,
-    tls: &TlsSpec,
-    route: &Route,
-    cx: &ProbeCx,
-    trace: &mut Trace,
-) -> Result<Services, Fault> {
+async fn list(url: &Url, tls: &TlsSpec, route: &Route, cx: &ProbeCx, trace: &mut Trace) -> Result<Services, Fault> {
     {
         let lists = LISTS.lock().unwrap_or_else(PoisonError::into_inner);
         let known = lists.iter().find(|(at, read, _)| at == url.as_str() && read.elapsed() < LIST_MAX_AGE);

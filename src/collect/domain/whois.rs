@@ -149,8 +149,7 @@ fn is_free(answer: &str, seen: &Registration) -> bool {
             false => NOTHING.iter().chain(&FOR_SALE).any(|words| line.contains(words)),
         }
     };
-    seen.status.iter().any(|state| FREE.contains(&state.as_str()))
-        || (is_empty(seen) && answer.lines().any(says_so))
+    seen.status.iter().any(|state| FREE.contains(&state.as_str())) || (is_empty(seen) && answer.lines().any(says_so))
 }
 
 /// A server named in an answer. Some write `whois://` before it, or a port behind.
