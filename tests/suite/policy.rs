@@ -76,7 +76,10 @@ async fn what_is_sent_without_a_port_obeys_the_policy_too() {
         assert!(["blocked_address", "dns", "timeout"].contains(&class.as_str()), "{host}: {outcome:?}");
         refused += usize::from(class == "blocked_address");
         let seen = look(host, &cx).await;
-        assert!(!seen.items.iter().any(|(title, _)| title.starts_with("ping") || title.starts_with("path")), "{seen:?}");
+        assert!(
+            !seen.items.iter().any(|(title, _)| title.starts_with("ping") || title.starts_with("path")),
+            "{seen:?}"
+        );
     }
     assert!(refused >= 16, "{refused}");
     let policy = Policy { deny: vec!["127.0.0.0/8".parse().unwrap()], ..Policy::default() };

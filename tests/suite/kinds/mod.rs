@@ -1,7 +1,9 @@
 //! Kinds of monitors against the real server of their protocol: good, refused, slow, broken.
 
 pub mod daemon;
-mod dns;
+pub mod dns;
+mod docker;
+mod files;
 mod grpc;
 mod host;
 mod http;
@@ -21,3 +23,5 @@ mod smtp;
 mod ssh;
 mod tcp;
 mod tls;
+mod udp;
+mod unix;
