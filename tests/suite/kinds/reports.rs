@@ -164,6 +164,11 @@ fn other_systems_open_and_close_what_is_wrong() {
     seen(&server, "grafana", "degraded", "disk of a is full");
     curl(&server, path, &[&json[..], &[&grafana("resolved")]].concat());
     seen(&server, "grafana", "up", "nothing open");
+    let alert = |n: u32| format!(r#"{{"status": "firing", "fingerprint": "f{n}", "labels": {{"alertname": "A{n}"}}}}"#);
+    let flood = format!(r#"{{"alerts": [{}]}}"#, (0..150).map(alert).collect::<Vec<_>>().join(","));
+    let (status, said) = curl(&server, path, &[&json[..], &[&flood]].concat());
+    assert_eq!((status, &said["events"]), (200, &Value::from(100)));
+    seen(&server, "grafana", "down", "A99, and 50 more that are not kept (and 99 more)");
 
     let body = r#"{"repository": {"full_name": "o/r"}, "workflow_run": {"name": "CI", "head_branch": "main",
         "display_title": "fix the parser", "conclusion": "failure"}}"#;
