@@ -368,8 +368,12 @@ impl Container {
 fn samples(seen: &[Container]) -> Vec<Sample> {
     let mut out = Vec::new();
     for state in STATES {
-        let counted = |c: &&Container| STATES.iter().find(|s| **s == c.row.state).unwrap_or(&"stopped") == &state;
-        let count = seen.iter().filter(counted).count();
+        let counted_as = |c: &Container| match c.row.state.as_str() {
+            "running" => "running",
+            "paused" => "paused",
+            _ => "stopped",
+        };
+        let count = seen.iter().filter(|c| counted_as(c) == state).count();
         out.push(Sample::new("engine_daemon_container_states_containers", count as f64).label("state", state));
     }
     for container in seen.iter().take(MAX_CONTAINERS) {

@@ -26,8 +26,10 @@ const MAX_ITEMS: usize = 64;
 const MAX_REFERRALS: usize = 2_000;
 const REFERRAL_MAX_AGE: Duration = Duration::from_secs(24 * 3_600);
 
+type Referrals = HashMap<(String, String), (Option<Peer>, Instant)>;
+
 /// Servers by who named them and for which ending; `None` where there is none. Leaf data: held for one look-up.
-static REFERRALS: LazyLock<Mutex<HashMap<(String, String), (Option<Peer>, Instant)>>> = LazyLock::new(Mutex::default);
+static REFERRALS: LazyLock<Mutex<Referrals>> = LazyLock::new(Mutex::default);
 
 /// Keys that mean an expiry, in lower case without dots and brackets.
 const EXPIRY: [&str; 19] = [

@@ -24,8 +24,8 @@ pub struct Page<T> {
 
 /// Reads a list and keeps its beginning: a server need not heed the number that it was asked for.
 fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
-    struct Some<T>(PhantomData<T>);
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for Some<T> {
+    struct Items<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Items<T> {
         type Value = Vec<T>;
 
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -40,7 +40,7 @@ fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T
             let mut kept = Vec::new();
             while kept.len() < MAX_OBJECTS {
                 match items.next_element()? {
-                    Option::Some(item) => kept.push(item),
+                    Some(item) => kept.push(item),
                     None => return Ok(kept),
                 }
             }
@@ -48,7 +48,7 @@ fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T
             Ok(kept)
         }
     }
-    from.deserialize_any(Some(PhantomData))
+    from.deserialize_any(Items(PhantomData))
 }
 
 /// What a page says of itself.
