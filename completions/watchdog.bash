@@ -3305,7 +3305,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe__subcmd__docker)
-            opts="-c -h --host --container --restarts-below --stats --tls --insecure --server-name --ca-file --client-cert --client-key --tls-min --tls-max --set --timeout --glyphs --nagios --config-dir --data-dir --socket --json --color --help"
+            opts="-c -h --host --container --restarts-below --stats --tls --insecure --server-name --ca-file --client-cert --client-key --tls-min --tls-max --ip-version --resolver --connect-to --set --timeout --glyphs --nagios --config-dir --data-dir --socket --json --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3344,6 +3344,18 @@ _watchdog() {
                     return 0
                     ;;
                 --tls-max)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ip-version)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resolver)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-to)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3387,7 +3399,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe__subcmd__domain)
-            opts="-c -h --valid-for --not-status --status --nameserver --method --rdap-server --whois-server --set --timeout --glyphs --nagios --config-dir --data-dir --socket --json --color --help"
+            opts="-c -h --valid-for --not-status --status --nameserver --method --rdap-server --whois-server --ip-version --resolver --set --timeout --glyphs --nagios --config-dir --data-dir --socket --json --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3418,6 +3430,14 @@ _watchdog() {
                     return 0
                     ;;
                 --whois-server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ip-version)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resolver)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4381,7 +4401,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe__subcmd__kubernetes)
-            opts="-c -h --kubeconfig --context --namespace --selector --watch --grace --valid-for --set --timeout --glyphs --nagios --config-dir --data-dir --socket --json --color --help"
+            opts="-c -h --kubeconfig --context --namespace --selector --watch --grace --valid-for --ip-version --resolver --connect-to --set --timeout --glyphs --nagios --config-dir --data-dir --socket --json --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4412,6 +4432,18 @@ _watchdog() {
                     return 0
                     ;;
                 --valid-for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ip-version)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resolver)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-to)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

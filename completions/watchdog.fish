@@ -1134,6 +1134,8 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from domain" -l method -d '`auto`, `rdap` or `whois`' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from domain" -l rdap-server -d 'RDAP server to ask' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from domain" -l whois-server -d 'WHOIS server to ask' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from domain" -l ip-version -d '`4`, `6`, `prefer4` or `prefer6`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from domain" -l resolver -d 'DNS server to ask instead of the system\'s resolver' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from domain" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from domain" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from domain" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
@@ -1198,6 +1200,9 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l client-key -d 'PEM file with its private key' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l tls-min -d 'Lowest version of TLS that is offered, `1.2` or `1.3`' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l tls-max -d 'Highest version of TLS that is offered' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l ip-version -d '`4`, `6`, `prefer4` or `prefer6`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l resolver -d 'DNS server to ask instead of the system\'s resolver' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l connect-to -d 'Address to dial, whatever the name says' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from docker" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''
@@ -1219,8 +1224,11 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from kubernetes" -l namespace -d 'Namespace to look at; all without' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from kubernetes" -l selector -d 'Selector of labels, e.g. `app=shop,tier!=test`' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from kubernetes" -l watch -d 'What to look at: `nodes`, `pods`, `deployments` …' -r
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from kubernetes" -l grace -d 'How long a pod may take to begin' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from kubernetes" -l grace -d 'How long pods and workloads may take to begin' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from kubernetes" -l valid-for -d 'How long certificates must still be valid' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from kubernetes" -l ip-version -d '`4`, `6`, `prefer4` or `prefer6`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from kubernetes" -l resolver -d 'DNS server to ask instead of the system\'s resolver' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from kubernetes" -l connect-to -d 'Address to dial, whatever the name says' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from kubernetes" -l set -d 'Any option of the kind, dots between levels, e.g. `expect.latency.below=1s`; the guide lists them' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from kubernetes" -l timeout -d 'Give up after this long; covers name lookup, connection, TLS and answer' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from kubernetes" -l glyphs -d 'What bars are drawn with' -r -f -a "unicode\t''

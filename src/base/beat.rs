@@ -87,25 +87,30 @@ impl Beat {
     #[must_use]
     pub fn after(before: Option<&Self>, report: Report, now: Timestamp) -> Self {
         let mut beat = before.cloned().unwrap_or_default();
-        beat.at = now;
+        beat.take(report, now);
+        beat
+    }
+
+    /// Remembers one more report. One call may bring thousands that end something.
+    pub fn take(&mut self, report: Report, now: Timestamp) {
+        self.at = now;
         match report {
-            Report::Started => beat.started = Some(now),
+            Report::Started => self.started = Some(now),
             Report::Ended(mut run) => {
-                let began = beat.started.take();
+                let began = self.started.take();
                 run.took = run.took.or_else(|| began.map(|began| now.since(began)));
-                beat.previous = beat.last.take().map(|(at, _)| at);
-                beat.last = Some((now, run));
+                self.previous = self.last.take().map(|(at, _)| at);
+                self.last = Some((now, run));
             }
             Report::Event(incident) => {
-                beat.open.retain(|open| open.id != incident.id);
+                self.open.retain(|open| open.id != incident.id);
                 if !incident.resolved {
-                    let room = beat.open.len().saturating_sub(MAX_OPEN - 1);
-                    beat.open.drain(..room);
-                    beat.open.push(incident);
+                    let room = self.open.len().saturating_sub(MAX_OPEN - 1);
+                    self.open.drain(..room);
+                    self.open.push(incident);
                 }
             }
         }
-        beat
     }
 }
 

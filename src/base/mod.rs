@@ -21,6 +21,7 @@ pub mod policy;
 pub mod probe;
 pub mod protobuf;
 pub mod re2;
+pub mod retry_after;
 pub mod sample;
 pub mod scraped;
 pub mod secret;

@@ -14,7 +14,6 @@ use crate::base::units::Short;
 use crate::collect::dial::{self, Peer, Route};
 use crate::collect::icmp::burst::{Burst, Sender, Tally};
 use crate::collect::icmp::path;
-use crate::collect::ping::describe;
 use crate::collect::trace::Trace;
 
 /// A handful says whether packets are lost, and is over in half a second.
@@ -81,7 +80,7 @@ async fn ping(to: IpAddr, cx: &ProbeCx) -> String {
         Err(fault) => Err(fault),
     };
     match sent {
-        Ok(()) => describe(&tally),
+        Ok(()) => tally.to_string(),
         Err(fault) => fault.message().to_owned(),
     }
 }

@@ -4,7 +4,6 @@
 //! (PKCS#12, JKS) are named as such, not read. Private keys are compared and forgotten; no part of one is
 //! in an outcome.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,7 +13,6 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
-use tokio::time::timeout_at;
 use x509_parser::pem::Pem;
 
 use crate::base::BoxFuture;
@@ -27,7 +25,6 @@ use crate::collect::files::{self, Given, Looks, Pattern, path_fault};
 use crate::collect::judge::{Judge, found, unjudged};
 use crate::collect::kind::{Flag, Form, Kind, Operand};
 use crate::collect::mask::Mask;
-use crate::collect::trace::Trace;
 use crate::config::catalog::Probe;
 use crate::config::fields::Fields;
 use crate::config::report::Code;
@@ -144,31 +141,13 @@ struct Found {
 
 impl Collector for CertFile {
     fn probe<'a>(&'a self, cx: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
-        Box::pin(async move {
-            let mut trace = Trace::start();
-            trace.begin("read");
-            let (pattern, key, expect) = (self.pattern.clone(), self.key.clone(), self.expect.clone());
-            let look = self.looks.run(move |given| look(&pattern, key.as_deref(), &expect, given));
-            let ended = timeout_at(cx.deadline, async { look.await.and_then(|found| found) }).await;
-            let mut outcome = match trace.settle(ended, cx.deadline) {
-                Ok(found) => {
-                    trace.end();
-                    self.judge(&found, cx.now)
-                }
-                Err(fault) => {
-                    trace.fail();
-                    let mut outcome = fault.outcome();
-                    outcome.checks = unjudged(self.names());
-                    outcome
-                }
-            };
-            if outcome.verdict != Verdict::Up {
-                outcome.evidence.get_or_insert_default().items.insert(0, ("path".into(), self.shown.clone()));
-            }
-            outcome.phases = trace.take_phases();
-            self.mask.hide_in(&mut outcome);
-            outcome
-        })
+        let (pattern, key, expect) = (self.pattern.clone(), self.key.clone(), self.expect.clone());
+        let look = move |given: &Given| look(&pattern, key.as_deref(), &expect, given);
+        let judge = |found: Result<Found, Fault>| match found {
+            Ok(found) => self.judge(&found, cx.now),
+            Err(fault) => Outcome { checks: unjudged(self.names()), ..fault.outcome() },
+        };
+        Box::pin(files::probe(cx, &self.looks, (&self.shown, &self.mask), look, judge))
     }
 }
 
@@ -315,18 +294,12 @@ fn take(sheet: &Sheet, expect: &Expect, found: &mut Found) -> Result<(), Fault> 
 }
 
 fn read_bounded(path: &Path) -> Result<Vec<u8>, Fault> {
-    let fail = |e: &std::io::Error| path_fault("reading", path, e);
-    let (file, facts) = files::open(path, true).map_err(|e| fail(&e))?;
-    let too_large = || Fault::target("cert_invalid", format!("`{}` has more than 4 MiB", path.display()));
-    if facts.len() > MAX_FILE {
-        return Err(too_large());
-    }
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|e| fail(&e))?;
-    match bytes.len() as u64 > MAX_FILE {
-        true => Err(too_large()),
-        false => Ok(bytes),
-    }
+    files::read(path, MAX_FILE).map_err(|e| match e.kind() {
+        std::io::ErrorKind::FileTooLarge => {
+            Fault::target("cert_invalid", format!("`{}` has more than 4 MiB", path.display()))
+        }
+        _ => path_fault("reading", path, &e),
+    })
 }
 
 fn read_sheet(path: &Path) -> Result<Sheet, Fault> {
@@ -361,7 +334,12 @@ fn certificates(bytes: &[u8]) -> Vec<CertificateDer<'static>> {
     for pem in Pem::iter_from_buffer(bytes) {
         let Ok(pem) = pem else { return Vec::new() };
         match pem.label.as_str() {
-            "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => certs.push(own(&pem.contents)),
+            "CERTIFICATE" | "X509 CERTIFICATE" => certs.push(own(&pem.contents)),
+            // What openssl trusts it for stands behind the certificate.
+            "TRUSTED CERTIFICATE" => match element(&pem.contents, 0x30) {
+                Some((whole, _, _)) => certs.push(own(whole)),
+                None => return Vec::new(),
+            },
             "PKCS7" | "CMS" => certs.extend(pkcs7(&pem.contents).unwrap_or_default().into_iter().map(own)),
             _ => {}
         }
@@ -422,7 +400,16 @@ fn belongs(path: &Path, certs: &[CertificateDer<'static>]) -> Result<Result<(), 
         return Ok(Err(format!("`{}` holds no private key that is not encrypted", path.display())));
     };
     let Ok(key) = any_supported_type(&key) else {
-        return Ok(Err(format!("`{}` holds a key of an unknown type", path.display())));
+        // Curves that are not spoken here, P-521 above all: openssl writes the public half into the key's file.
+        let public = certs.first().and_then(|der| x509_parser::parse_x509_certificate(der).ok());
+        let holds = public.map(|(_, cert)| {
+            let public = &cert.public_key().subject_public_key.data;
+            !public.is_empty() && key.secret_der().windows(public.len()).any(|w| w == public.as_ref())
+        });
+        return Ok(match holds {
+            Some(true) => Ok(()),
+            Some(false) | None => Err(format!("`{}` holds a key that does not show whose it is", path.display())),
+        });
     };
     let pair = CertifiedKey::new(certs.to_vec(), key);
     Ok(pair.keys_match().map_err(|_| format!("`{}` is the key of another certificate", path.display())))

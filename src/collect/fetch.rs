@@ -16,7 +16,7 @@ use reqwest::Url;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::base::probe::ProbeCx;
-use crate::collect::dial::{self, Peer};
+use crate::collect::dial::{self, Peer, Route};
 use crate::collect::fault::Fault;
 use crate::collect::http::connection::{MAX_HEAD, MAX_HEADERS, fault};
 use crate::collect::http::content::USER_AGENT;
@@ -98,7 +98,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http<S> {
     }
 }
 
-/// Asks the address `url`, of which the host is dialled as every target's is.
+/// Asks the address `url`, of which the host is dialled as every target's is, by `route`.
 ///
 /// # Errors
 /// There is no connection, no trust, or no usable answer.
@@ -107,6 +107,7 @@ pub async fn get(
     accept: &'static str,
     max_body: usize,
     tls: &TlsSpec,
+    route: &Route,
     cx: &ProbeCx,
     trace: &mut Trace,
 ) -> Result<Page, Fault> {
@@ -126,7 +127,7 @@ pub async fn get(
         .header(header::USER_AGENT, USER_AGENT)
         .body(Empty::new())
         .map_err(|e| bad(&e.to_string()))?;
-    let stream = dial::open(&peer, cx, trace).await?;
+    let stream = dial::open_by(&peer, route, cx, trace).await?;
     match url.scheme() {
         "https" => {
             let stream = tls.handshake(stream, &peer, cx.now, trace).await?;

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ring::digest::{Context, SHA256};
-use tokio::time::timeout_at;
 
 use crate::base::BoxFuture;
 use crate::base::outcome::{Evidence, Outcome, Sample, Verdict};
@@ -19,7 +18,6 @@ use crate::collect::files::{self, Given, Looks, Pattern, path_fault};
 use crate::collect::judge::{Judge, TextCheck, unjudged};
 use crate::collect::kind::{Flag, Form, Kind, Operand};
 use crate::collect::mask::Mask;
-use crate::collect::trace::Trace;
 use crate::config::catalog::Probe;
 use crate::config::fields::Fields;
 use crate::config::report::Code;
@@ -43,7 +41,8 @@ struct FileProbe {
 /// What is expected.
 #[derive(Clone, Debug)]
 struct Expect {
-    exists: bool,
+    /// As written; `None` means `true`.
+    exists: Option<bool>,
     newest: Span,
     oldest: Span,
     size: [Option<(u64, String)>; 2],
@@ -91,7 +90,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         other => Err(format!("`{other}` is neither follow nor refuse")),
     });
     let mut expect = Expect {
-        exists: true,
+        exists: None,
         newest: Span::default(),
         oldest: Span::default(),
         size: [None, None],
@@ -116,7 +115,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
 }
 
 fn read_expect(own: &mut Fields<'_>, expect: &mut Expect) {
-    expect.exists = own.bool("exists").unwrap_or(true);
+    expect.exists = own.bool("exists");
     expect.newest = Span::read(own, "age", "age");
     expect.oldest = Span::read(own, "oldest", "age of the oldest");
     if let Some(mut size) = own.nested_of("size", "above") {
@@ -146,7 +145,7 @@ fn read_expect(own: &mut Fields<'_>, expect: &mut Expect) {
         content.finish();
     }
     let more = !expect.names().is_empty();
-    if !expect.exists && more {
+    if !expect.wanted() && more {
         let message = "`exists: false` leaves nothing else to expect";
         own.error(own.head(), Code::Conflict, message, "take the other lines out, or `exists`");
     }
@@ -179,6 +178,17 @@ impl Span {
 }
 
 impl Expect {
+    /// Whether something must be there.
+    fn wanted(&self) -> bool {
+        self.exists != Some(false)
+    }
+
+    /// Whether nothing is expected but a number of files, which may be none.
+    fn is_count_alone(&self) -> bool {
+        let counts = self.count.iter().flatten().count();
+        counts > 0 && self.exists.is_none() && self.names().len() == counts
+    }
+
     fn names(&self) -> Vec<&str> {
         let numbers = self.size.iter().chain(&self.count).flatten().map(|(_, name)| name.as_str());
         let hash = self.sha256.iter().map(|(name, _)| name.as_str());
@@ -205,35 +215,19 @@ struct Newest {
     sha256: Option<String>,
     /// Whether each expectation about the content holds.
     content: Vec<bool>,
+    /// There was more content than was looked at.
+    cut: bool,
 }
 
 impl Collector for FileProbe {
     fn probe<'a>(&'a self, cx: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
-        Box::pin(async move {
-            let mut trace = Trace::start();
-            trace.begin("read");
-            let (pattern, follow, expect) = (self.pattern.clone(), self.follow, self.expect.clone());
-            let look = self.looks.run(move |given| look(&pattern, follow, &expect, given));
-            let ended = timeout_at(cx.deadline, async { look.await.and_then(|found| found) }).await;
-            let mut outcome = match trace.settle(ended, cx.deadline) {
-                Ok(found) => {
-                    trace.end();
-                    self.judge(&found, cx.now)
-                }
-                Err(fault) => {
-                    trace.fail();
-                    let mut outcome = fault.outcome();
-                    outcome.checks = unjudged(self.expect.names());
-                    outcome
-                }
-            };
-            if outcome.verdict != Verdict::Up {
-                outcome.evidence.get_or_insert_default().items.insert(0, ("path".into(), self.shown.clone()));
-            }
-            outcome.phases = trace.take_phases();
-            self.mask.hide_in(&mut outcome);
-            outcome
-        })
+        let (pattern, follow, expect) = (self.pattern.clone(), self.follow, self.expect.clone());
+        let look = move |given: &Given| look(&pattern, follow, &expect, given);
+        let judge = |found: Result<Found, Fault>| match found {
+            Ok(found) => self.judge(&found, cx.now),
+            Err(fault) => Outcome { checks: unjudged(self.expect.names()), ..fault.outcome() },
+        };
+        Box::pin(files::probe(cx, &self.looks, (&self.shown, &self.mask), look, judge))
     }
 }
 
@@ -243,13 +237,15 @@ impl FileProbe {
         let expect = &self.expect;
         let many = self.pattern.is_pattern();
         let more = if found.more { " or more" } else { "" };
-        match (&found.newest, expect.exists) {
+        match (&found.newest, expect.wanted()) {
             (Some(newest), false) => {
                 judge.hold("exists", "no such file", false, newest.path.display().to_string());
             }
-            (None, true) if expect.count.iter().all(Option::is_none) => {
+            (None, true) if !expect.is_count_alone() => {
                 let message = if many { "no file matches" } else { "the file does not exist" };
                 judge.fail("absent", format!("{message}: `{}`", self.shown));
+                let counts = |name: &str| expect.count.iter().flatten().any(|(_, count)| count == name);
+                expect.names().into_iter().filter(|name| !counts(name)).for_each(|name| judge.skip(name));
             }
             (Some(_), true) | (None, _) => {}
         }
@@ -260,8 +256,8 @@ impl FileProbe {
         if let Some((n, name)) = most {
             judge.hold("count", name, found.files <= *n && !found.more, format!("{}{more}", found.files));
         }
-        let mut summary = if expect.exists { "no file".to_owned() } else { "not there".to_owned() };
-        if let Some(newest) = found.newest.as_ref().filter(|_| expect.exists) {
+        let mut summary = if expect.wanted() { "no file".to_owned() } else { "not there".to_owned() };
+        if let Some(newest) = found.newest.as_ref().filter(|_| expect.wanted()) {
             expect.newest.judge(newest.modified, now, &mut judge);
             if let Some(oldest) = found.oldest {
                 expect.oldest.judge(oldest, now, &mut judge);
@@ -277,7 +273,12 @@ impl FileProbe {
                 judge.hold("hash", name, hash == want, format!("{}…", &hash[..12]));
             }
             for (check, ok) in expect.content.iter().zip(&newest.content) {
-                judge.hold("content", check.name(), *ok, "");
+                judge.hold(
+                    "content",
+                    check.name(),
+                    *ok,
+                    if newest.cut { "only the first MiB was looked at" } else { "" },
+                );
             }
             let age = Duration::from_millis(u64::try_from(now.millis() - newest.modified.millis()).unwrap_or(0));
             let files = if many { format!("{}{more} files, the newest ", found.files) } else { String::new() };
@@ -311,11 +312,13 @@ fn samples(found: &Found, many: bool) -> Vec<Sample> {
 
 /// Looks at the files; runs on a thread of its own.
 fn look(pattern: &Pattern, follow: bool, expect: &Expect, given: &Given) -> Result<Found, Fault> {
-    let reading = |e: &std::io::Error| Fault::io("reading the directory", e);
-    let (paths, whole) = pattern.expand(given).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => Fault::target("absent", "the pattern's directory does not exist"),
-        _ => reading(&e),
-    })?;
+    let (paths, whole) = match pattern.expand(given) {
+        // Where there is no directory, there are no files in it.
+        Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            (Vec::new(), true)
+        }
+        expanded => expanded.map_err(|e| Fault::io("reading the directory", &e))?,
+    };
     let mut found = Found { files: 0, more: !whole, newest: None, oldest: None };
     for path in paths {
         if given.up() {
@@ -344,11 +347,12 @@ fn look(pattern: &Pattern, follow: bool, expect: &Expect, given: &Given) -> Resu
         found.files += 1;
         found.oldest = Some(found.oldest.map_or(modified, |o| if modified < o { modified } else { o }));
         if found.newest.as_ref().is_none_or(|n| n.modified <= modified) {
-            found.newest = Some(Newest { path, modified, size: facts.len(), sha256: None, content: Vec::new() });
+            found.newest =
+                Some(Newest { path, modified, size: facts.len(), sha256: None, content: Vec::new(), cut: false });
         }
     }
     if let Some(newest) = &mut found.newest
-        && expect.exists
+        && expect.wanted()
     {
         content(newest, follow, expect, given)?;
     }
@@ -366,6 +370,7 @@ fn content(newest: &mut Newest, follow: bool, expect: &Expect, given: &Given) ->
     (&mut file).take(MAX_CONTENT).read_to_end(&mut start).map_err(|e| fail(&e, &newest.path))?;
     if !expect.content.is_empty() {
         let text = String::from_utf8_lossy(&start);
+        newest.cut = file.metadata().is_ok_and(|facts| facts.len() > MAX_CONTENT);
         newest.content = expect.content.iter().map(|c| c.holds(&text)).collect();
     }
     if expect.sha256.is_some() {
@@ -455,8 +460,30 @@ mod tests {
         }
         let got = outcome("file", &format!("{{path: '{glob}'}}")).await;
         assert!(got.samples.iter().any(|s| s.name == "probe_file_count" && s.value == 2.0), "{:?}", got.samples);
-        let none = format!("{{path: '{}/*.zip', expect: {{count: {{at_most: 0}}}}}}", dir.path().display());
-        assert_eq!(class(&none).await, "");
+        let none = |expect: &str| format!("{{path: '{}/*.zip', expect: {expect}}}", dir.path().display());
+        for (expect, want) in [
+            ("{count: {at_most: 0}}", ""),
+            ("{count: {at_least: 1}}", "count"),
+            ("{count: {at_most: 30}, age: {below: 26h}}", "absent"),
+            ("{count: {at_most: 30}, oldest: {below: 26h}}", "absent"),
+            ("{count: {at_most: 30}, size: {above: 1}}", "absent"),
+            ("{count: {at_most: 30}, content: {contains: x}}", "absent"),
+            ("{count: {at_most: 30}, exists: true}", "absent"),
+        ] {
+            assert_eq!(class(&none(expect)).await, want, "{expect}");
+        }
+        let nowhere = |expect: &str| format!("{{path: '{}/none/*', expect: {expect}}}", dir.path().display());
+        for (expect, want) in [
+            ("{exists: false}", ""),
+            ("{count: {at_most: 0}}", ""),
+            ("{count: {at_least: 1}}", "count"),
+            ("{}", "absent"),
+        ] {
+            assert_eq!(class(&nowhere(expect)).await, want, "{expect}");
+        }
+        let got = outcome("file", &none("{count: {at_most: 30}, age: {below: 26h}}")).await;
+        let checks: Vec<_> = got.checks.iter().map(|c| (c.name.as_str(), c.ok)).collect();
+        assert_eq!(checks, [("age below 1d2h", None), ("at most 30 files", Some(true))]);
     }
 
     #[tokio::test]
@@ -470,6 +497,18 @@ mod tests {
         let looped = dir.path().join("loop");
         std::os::unix::fs::symlink(&looped, &looped).unwrap();
         assert_ne!(class(&format!("{{path: {}}}", looped.display())).await, "");
+    }
+
+    #[tokio::test]
+    async fn it_is_said_that_only_the_beginning_was_looked_at() {
+        let dir = tempfile::tempdir().unwrap();
+        for (size, want) in [(1 << 20, ""), ((1 << 20) + 1, "only the first MiB was looked at")] {
+            let path = dir.path().join(size.to_string());
+            fs::write(&path, vec![b'x'; size]).unwrap();
+            let text = format!("{{path: {}, expect: {{content: {{not_contains: y}}}}}}", path.display());
+            let got = outcome("file", &text).await;
+            assert_eq!((got.verdict, got.checks[0].found.as_str()), (Verdict::Up, want));
+        }
     }
 
     #[tokio::test]

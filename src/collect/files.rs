@@ -5,7 +5,7 @@
 //! number, and whoever does not get its turn says so instead of waiting with another thread.
 
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,9 +14,13 @@ use std::time::Duration;
 
 use nix::fcntl::OFlag;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 
+use crate::base::outcome::{Outcome, Verdict};
+use crate::base::probe::ProbeCx;
 use crate::collect::fault::Fault;
+use crate::collect::mask::Mask;
+use crate::collect::trace::Trace;
 use crate::config::fields::{Fields, Text};
 use crate::config::report::Code;
 
@@ -237,6 +241,50 @@ pub fn open(path: &Path, follow: bool) -> io::Result<(File, Metadata)> {
     }
 }
 
+/// Reads a regular file of at most `max` bytes: not more of it, even if it grows meanwhile.
+///
+/// # Errors
+/// As of [`open`], or it is larger: [`io::ErrorKind::FileTooLarge`].
+pub fn read(path: &Path, max: u64) -> io::Result<Vec<u8>> {
+    let (file, facts) = open(path, true)?;
+    let too_large = || io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {} KiB", max >> 10));
+    if facts.len() > max {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::new();
+    file.take(max + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > max {
+        true => Err(too_large()),
+        false => Ok(bytes),
+    }
+}
+
+/// One probe of a kind that looks at files: the phase `read`. `judge` gets what was found, or the fault.
+pub async fn probe<T: Send + 'static>(
+    cx: &ProbeCx,
+    looks: &Looks,
+    (shown, mask): (&str, &Mask),
+    look: impl FnOnce(&Given) -> Result<T, Fault> + Send + 'static,
+    judge: impl FnOnce(Result<T, Fault>) -> Outcome,
+) -> Outcome {
+    let mut trace = Trace::start();
+    trace.begin("read");
+    let look = looks.run(look);
+    let ended = timeout_at(cx.deadline, async { look.await.and_then(|found| found) }).await;
+    let found = trace.settle(ended, cx.deadline);
+    match &found {
+        Ok(_) => trace.end(),
+        Err(_) => trace.fail(),
+    }
+    let mut outcome = judge(found);
+    if outcome.verdict != Verdict::Up {
+        outcome.evidence.get_or_insert_default().items.insert(0, ("path".into(), shown.to_owned()));
+    }
+    outcome.phases = trace.take_phases();
+    mask.hide_in(&mut outcome);
+    outcome
+}
+
 /// The fault of a path that cannot be looked at.
 pub fn path_fault(doing: &str, path: &Path, err: &io::Error) -> Fault {
     let fault = Fault::io(&format!("{doing} `{}`", path.display()), err);
@@ -287,6 +335,21 @@ mod tests {
         assert_eq!(expand("a/.*"), ["a/.hidden.log"]);
         assert!(expand("*/none").is_empty());
         assert!(Pattern::new("/no/such/*").expand(&Given::default()).is_err());
+    }
+
+    #[test]
+    fn no_more_of_a_file_is_read_than_is_wanted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        std::fs::write(&path, [7; 10]).unwrap();
+        assert_eq!(read(&path, 10).unwrap(), [7; 10]);
+        assert_eq!(read(&path, 9).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        // It has no size beforehand, and would never end.
+        assert!(read(Path::new("/dev/zero"), 10).is_err());
+        assert_eq!(read(Path::new("/proc/self/maps"), 10).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        let pipe = dir.path().join("p");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(read(&pipe, 10).is_err());
     }
 
     #[tokio::test]

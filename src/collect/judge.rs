@@ -165,11 +165,16 @@ impl Latency {
 
     /// Judges the duration of a probe.
     pub fn judge(&self, took: Duration, judge: &mut Judge) {
+        self.judge_of("", took, judge);
+    }
+
+    /// The same of one part of a probe, which `of` opens the names with.
+    pub fn judge_of(&self, of: &str, took: Duration, judge: &mut Judge) {
         if let Some((limit, name)) = &self.below {
-            judge.hold("latency", name, took < *limit, Short(took).to_string());
+            judge.hold("latency", &format!("{of}{name}"), took < *limit, Short(took).to_string());
         }
         if let Some((limit, name)) = &self.degraded_above {
-            judge.prefer("latency", name, took <= *limit, Short(took).to_string());
+            judge.prefer("latency", &format!("{of}{name}"), took <= *limit, Short(took).to_string());
         }
     }
 
@@ -261,6 +266,16 @@ impl TextCheck {
         }
     }
 
+    /// Whether it holds for lines that are texts of their own: one of them has what must be there, none what must
+    /// not.
+    pub fn holds_among(&self, lines: &[String]) -> bool {
+        let mut each = lines.iter().map(|line| self.holds(line));
+        match &self.test {
+            Test::Contains(_) | Test::Matches(_) => each.any(|ok| ok),
+            Test::Lacks(_) | Test::Avoids(_) => each.all(|ok| ok),
+        }
+    }
+
     /// Whether it holds for `text`.
     pub fn holds(&self, text: &str) -> bool {
         match &self.test {
@@ -286,6 +301,26 @@ mod tests {
         assert_eq!(outcome.verdict, Verdict::Down);
         assert_eq!(outcome.checks.len(), 3);
         assert_eq!(outcome.reason.unwrap().message, "expected: status is 200; found: 500 (and 1 more)");
+    }
+
+    #[test]
+    fn of_lines_one_must_have_what_is_wanted_and_none_what_is_not() {
+        let lines = ["a 80".to_owned(), "b 8".to_owned()];
+        for (test, want) in [
+            (Test::Matches(regex("80$").unwrap()), true),
+            (Test::Matches(regex("b 8$").unwrap()), true),
+            (Test::Matches(regex("9$").unwrap()), false),
+            (Test::Avoids(regex("80$").unwrap()), false),
+            (Test::Avoids(regex("9$").unwrap()), true),
+            (Test::Contains("80".into()), true),
+            (Test::Contains("80\nb".into()), false),
+            (Test::Lacks("80".into()), false),
+        ] {
+            let check = TextCheck { name: String::new(), test };
+            assert_eq!(check.holds_among(&lines), want);
+            let needs_one = matches!(check.test, Test::Matches(_) | Test::Contains(_));
+            assert_eq!(check.holds_among(&[]), !needs_one);
+        }
     }
 
     #[test]

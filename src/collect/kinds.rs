@@ -120,3 +120,46 @@ pub(crate) mod testing {
         ProbeCx::new(Instant::now() + limit, now)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::KINDS;
+    use super::testing::build;
+
+    /// What limits per machine count by, and whose way is looked at when it fails.
+    #[test]
+    fn every_kind_that_dials_names_its_host() {
+        let dialling = [
+            ("http", "{url: 'https://h/x'}"),
+            ("tcp", "{host: 'h:1'}"),
+            ("udp", "{host: 'h:1', send: x}"),
+            ("ping", "{host: h}"),
+            ("dns", "{query_name: a.example, servers: h}"),
+            ("tls", "{host: 'h:1'}"),
+            ("grpc", "{host: 'h:1'}"),
+            ("websocket", "{url: 'wss://h/x'}"),
+            ("smtp", "{host: h}"),
+            ("imap", "{host: h}"),
+            ("ssh", "{host: h}"),
+            ("ntp", "{host: h}"),
+            ("redis", "{host: h}"),
+            ("postgres", "{host: h, user: u}"),
+            ("mysql", "{host: h, user: u}"),
+            ("mqtt", "{host: h}"),
+            ("domain", "{domain: a.example, server: 'https://h/rdap/'}"),
+            ("docker", "{host: 'tcp://h'}"),
+            ("prometheus", "{url: 'http://h/metrics'}"),
+        ];
+        for (kind, text) in dialling {
+            let (probe, problems) = build(kind, text);
+            let probe = probe.unwrap_or_else(|| panic!("{kind}: {problems:?}"));
+            assert_eq!(probe.host.as_deref(), Some("h"), "{kind}");
+        }
+        // A cluster's address is known when its kubeconfig is read, which is at each probe.
+        let others = ["unix", "file", "cert-file", "kubernetes", "script", "host", "heartbeat", "webhook"];
+        for kind in KINDS {
+            let listed = others.contains(&kind.name) || dialling.iter().any(|(name, _)| *name == kind.name);
+            assert!(listed, "{} is in neither list", kind.name);
+        }
+    }
+}

@@ -39,6 +39,7 @@ pub mod prometheus;
 pub mod redis;
 pub mod replica;
 pub mod script;
+pub mod sender;
 pub mod smtp;
 pub mod sql;
 pub mod ssh;

@@ -16,6 +16,7 @@ use crate::collect::mask::Mask;
 use crate::collect::trace::{Trace, phase};
 use crate::config::catalog::Probe;
 use crate::config::fields::Fields;
+use crate::config::general::time_limit;
 use crate::config::report::Code;
 use tokio::time::timeout_at;
 
@@ -23,6 +24,9 @@ use tokio::time::timeout_at;
 const SETUP: &str = "setup";
 /// From the first request to the last reply that is waited for.
 const RTT: &str = "rtt";
+
+/// From one request to the next, unless the monitor says otherwise.
+const SPACING: Duration = Duration::from_millis(200);
 
 /// A checked `ping` monitor.
 #[derive(Debug)]
@@ -121,11 +125,19 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
 fn read_burst(fields: &mut Fields<'_>) -> Burst {
     let count = fields.integer("count", 1..=100).unwrap_or(1);
     let spacing = fields.duration("spacing", Duration::from_millis(10)..=Duration::from_secs(10));
+    let takes = spacing.unwrap_or(SPACING) * u32::try_from(count - 1).unwrap_or(0);
+    if let Some(limit) = time_limit(fields).filter(|limit| takes >= *limit) {
+        let message =
+            format!("the last of {count} requests leaves after {}, and `timeout` is {}", Exact(takes), Exact(limit));
+        let hint = "write a longer `timeout`, a shorter `spacing`, or fewer requests";
+        let node = fields.node("count").map_or(fields.head(), |n| n.span);
+        fields.error(node, Code::Conflict, message, hint);
+    }
     let size = fields.size("size", 0..=MAX_PAYLOAD as u64).unwrap_or(56);
     let ttl = fields.integer("ttl", 1..=255);
     Burst {
         count: u16::try_from(count).unwrap_or(1),
-        interval: spacing.unwrap_or(Duration::from_millis(200)),
+        interval: spacing.unwrap_or(SPACING),
         size: usize::try_from(size).unwrap_or(0),
         ttl: ttl.and_then(|n| u8::try_from(n).ok()),
         dont_fragment: fields.bool("dont_fragment").unwrap_or(false),
@@ -256,6 +268,9 @@ impl PingProbe {
         if tally.sent == 1 {
             summary = format!("answered in {}", Short(spread.avg));
         }
+        if tally.sent < self.burst.count {
+            summary += &format!("; for {} more there was no time", self.burst.count - tally.sent);
+        }
         judge.outcome(summary)
     }
 
@@ -271,26 +286,10 @@ impl PingProbe {
             items.push(("address".into(), to.ip().to_string()));
         }
         if tally.sent > 0 {
-            items.push(("burst".into(), describe(tally)));
+            items.push(("burst".into(), tally.to_string()));
         }
         Evidence { items }
     }
-}
-
-/// Lines for a person.
-pub fn describe(tally: &Tally) -> String {
-    let mut text = format!("{} sent, {} came back", tally.sent, tally.received());
-    if let Some(s) = tally.spread() {
-        text += &format!("\nround trip: min {}, avg {}, max {}", Short(s.min), Short(s.avg), Short(s.max));
-    }
-    if tally.duplicates > 0 || tally.damaged > 0 {
-        text += &format!("\n{} duplicates, {} damaged", tally.duplicates, tally.damaged);
-    }
-    if let Some((by, errno)) = tally.refused {
-        let who = by.map_or_else(|| "this machine".to_owned(), |ip| ip.to_string());
-        text += &format!("\n{who} says: {}", errno.desc().to_lowercase());
-    }
-    text
 }
 
 fn samples(trace: &Trace, tally: &Tally, out: &mut Vec<Sample>) {
@@ -407,6 +406,15 @@ mod tests {
         check("{host: a, expect: {jitter: {below: 1ms}}}", "one request has no jitter");
         check("{host: a, expect: {loss: {below: 10, degraded_above: 20}}}", "not less than `below`");
         check("{host: a, expect: {rtt: 5ms}}", "takes `key: value` pairs");
+        check("{name: x, host: a, count: 51}", "leaves after 10s, and `timeout` is 10s");
+        check("{name: x, host: a, count: 100, timeout: 10s}", "leaves after 19s800ms, and `timeout` is 10s");
+        check(
+            "{name: x, host: a, count: 20, spacing: 100ms, interval: 1s}",
+            "leaves after 1s900ms, and `timeout` is 1s",
+        );
+        let fits = |text: &str| !problems("ping", text).iter().any(|p| p.contains("leaves after"));
+        assert!(fits("{name: x, host: a, count: 50}") && fits("{name: x, host: a, count: 100, timeout: 20s}"));
+        assert!(fits("{host: a, count: 100}"), "a command line has its own limit");
         check("{host: a, ip_version: 5}", "no version of IP");
         check("{host: a, resolver: dns.example}", "not the address of a DNS server");
     }

@@ -130,12 +130,16 @@ impl Medium for Datagrams<'_> {
     }
 
     async fn hear(&mut self) -> Result<usize, Fault> {
-        if Instant::now() >= self.deadline || self.heard.bytes.len() >= MAX_HEARD {
+        if self.heard.bytes.len() >= MAX_HEARD {
             return Err(Fault::target("too_much", "the peer sent more than 64 KiB without coming to the point"));
         }
         let mut datagram = vec![0; MAX_HEARD];
         // An empty datagram is an answer, too, though it adds nothing: the end of a stream is never meant.
         loop {
+            // A peer that floods keeps this loop busy: timers of a busy task fire late.
+            if Instant::now() >= self.deadline {
+                return Err(Fault::target("timeout", "no answer"));
+            }
             let n = self.socket.recv(&mut datagram).await.map_err(|e| self.fault("reading the answer", &e))?;
             if n > 0 {
                 let room = MAX_HEARD - self.heard.bytes.len();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::base::labels::{Labels, is_label_name};
 use crate::base::message::Severity;
 use crate::base::name::MonitorName;
-use crate::base::units::Exact;
+use crate::base::units::{self, Exact};
 use crate::config::catalog::Probe;
 use crate::config::cx::{Cx, Text};
 use crate::config::fields::Fields;
@@ -119,6 +119,18 @@ impl General {
             source,
             hash,
         }
+    }
+}
+
+/// How long a probe of the monitor that is read may take, for kinds whose options must fit in. `None` on a command
+/// line, which says it elsewhere, and for what does not stand, which is reported where it is read.
+pub fn time_limit(fields: &mut Fields<'_>) -> Option<Duration> {
+    fields.own("name")?;
+    let read = |node: &Node| units::parse_duration(node.as_str()?).ok();
+    let every = fields.node("interval").map_or(Some(DEFAULT_INTERVAL), read)?;
+    match fields.node("timeout") {
+        Some(node) => read(node),
+        None => Some(DEFAULT_TIMEOUT.min(every)),
     }
 }
 

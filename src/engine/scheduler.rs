@@ -191,11 +191,10 @@ impl Scheduler {
             Command::Apply(config) => self.apply(&config),
             Command::RunNow { name, reply } => self.run_now(&name, reply),
             Command::Beat { name, reports, at, reply } => {
-                let mut beat = self.beats.remove(&name);
+                let mut beat = self.beats.remove(&name).unwrap_or_default();
                 for report in reports {
-                    beat = Some(Beat::after(beat.as_ref(), report, at));
+                    beat.take(report, at);
                 }
-                let beat = beat.unwrap_or_default();
                 // The asker may have gone.
                 let _ = reply.send(beat.clone());
                 self.beats.insert(name.clone(), beat);

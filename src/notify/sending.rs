@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use crate::base::clock::Clock;
 use crate::base::failure::Chain;
 use crate::base::message::DeliveryError;
+use crate::base::retry_after;
 
 /// What [`crate::base::notification::Notifier`] promises.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(10);
@@ -181,15 +182,8 @@ fn transport(err: reqwest::Error) -> DeliveryError {
     if err.is_builder() { SendError::Transport(text).permanent() } else { SendError::Transport(text).retry(None) }
 }
 
-/// RFC 9110, section 10.2.3: seconds, or a date.
 fn retry_after(value: &str) -> Option<Duration> {
-    let value = value.trim();
-    if let Ok(seconds) = value.parse::<u64>() {
-        return Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
-    }
-    let at = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(value).ok()?;
-    let at = crate::base::time::Timestamp::from_millis(at.as_millisecond());
-    Some(at.since(Clock::system().now()).min(MAX_RETRY_AFTER))
+    retry_after::parse(value, Clock::system().now()).map(|span| span.min(MAX_RETRY_AFTER))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use watchdog::base::clock::Clock;
 use watchdog::base::outcome::{Outcome, Verdict};
 use watchdog::base::policy::Policy;
 use watchdog::base::probe::ProbeCx;
+use watchdog::collect::capture::look;
 use watchdog::task::supervisor::Supervisor;
 
 use crate::kinds::daemon::build;
@@ -112,6 +113,10 @@ async fn what_has_no_ports_is_subject_to_the_rules_about_addresses_all_the_same(
         let outcome = probe.collector.probe(&cx).await;
         let class = outcome.reason.as_ref().map_or("", |r| r.class.as_ref());
         assert_eq!((outcome.verdict, class), (verdict, "blocked_address"), "{host}: {outcome:?}");
+        // Nor is anything sent for evidence.
+        let seen = look(host, &cx).await;
+        let sent = |title: &str| title.starts_with("ping") || title.starts_with("path");
+        assert!(!seen.items.iter().any(|(title, _)| sent(title)), "{seen:?}");
     }
 }
 

@@ -77,11 +77,32 @@ impl Question {
             return Err(not("it does not bear the question's number"));
         }
         let message = Message::from_vec(bytes).map_err(|e| not(&e.to_string()))?;
+        match self.is_asked_in(&message) {
+            true => Ok(message),
+            false => Err(not("it answers another question")),
+        }
+    }
+
+    /// What a datagram says; `None` when it does not answer this question.
+    fn read_datagram(&self, id: u16, bytes: &[u8]) -> Option<Result<Message, Fault>> {
+        if !self.is_answered_by(id, bytes) {
+            return None;
+        }
+        let message = Message::from_vec(bytes)
+            .map_err(|e| Fault::target("protocol_error", format!("the answer is not one: {e}")));
+        match message {
+            Ok(message) if !self.is_asked_in(&message) => None,
+            read => Some(read),
+        }
+    }
+
+    /// Whether a message repeats this question.
+    fn is_asked_in(&self, message: &Message) -> bool {
         match message.queries.as_slice() {
-            [query] if self.repeats(query) => Ok(message),
+            [query] => self.repeats(query),
             // Servers that do not understand a question may leave it out.
-            [] if message.answers.is_empty() => Ok(message),
-            _ => Err(not("it answers another question")),
+            [] => message.answers.is_empty(),
+            _ => false,
         }
     }
 
@@ -179,8 +200,8 @@ async fn over_udp(
         let answer = async {
             loop {
                 let n = socket.recv(&mut buffer).await.map_err(|e| Fault::io("waiting for the answer", &e))?;
-                if question.is_answered_by(id, &buffer[..n]) {
-                    return question.read(id, &buffer[..n]);
+                if let Some(read) = question.read_datagram(id, &buffer[..n]) {
+                    return read;
                 }
                 *ignored = ignored.saturating_add(1);
                 if cx.remaining().is_zero() {

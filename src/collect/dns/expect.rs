@@ -4,6 +4,7 @@ use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{RData, Record};
 use regex::Regex;
 
+use crate::collect::dns::zone;
 use crate::collect::judge::{Judge, Latency, TextCheck, bad_regex, found, regex};
 use crate::config::fields::Fields;
 
@@ -31,12 +32,6 @@ pub fn rcode_name(code: ResponseCode) -> String {
         Some((name, _)) => (*name).to_owned(),
         None => format!("RCODE{}", u16::from(code)),
     }
-}
-
-/// A record as zone files and blackbox_exporter write it, parts between tabs.
-pub fn record_line(record: &Record) -> String {
-    let (name, ttl, class) = (&record.name, record.ttl, record.dns_class);
-    format!("{name}\t{ttl}\t{class}\t{}\t{}", record.record_type(), record.data)
 }
 
 /// The expectations of one monitor.
@@ -222,8 +217,7 @@ impl Section {
     }
 
     fn judge(&self, message: &Message, of: &str, judge: &mut Judge) {
-        let lines: Vec<String> = self.part.records(message).iter().take(MAX_RECORDS).map(record_line).collect();
-        let whole = lines.join("\n");
+        let lines: Vec<String> = self.part.records(message).iter().take(MAX_RECORDS).map(zone::line).collect();
         let seen = match lines.first() {
             None => "no records".to_owned(),
             Some(first) if lines.len() == 1 => found(first),
@@ -231,7 +225,7 @@ impl Section {
         };
         let shown = |ok: bool| if ok { String::new() } else { seen.clone() };
         for check in &self.texts {
-            let ok = check.holds(&whole);
+            let ok = check.holds_among(&lines);
             judge.hold(self.part.name(), &format!("{of}{}", check.name()), ok, shown(ok));
         }
         let refs: Vec<&str> = lines.iter().map(String::as_str).collect();

@@ -12,13 +12,14 @@ pub mod expect;
 pub mod server;
 #[cfg(test)]
 mod tests;
+pub mod zone;
 
 use crate::base::BoxFuture;
 use crate::base::outcome::{Check, Evidence, Outcome, Sample, Verdict};
 use crate::base::probe::{Collector, ProbeCx};
 use crate::collect::dial::Route;
 use crate::collect::dns::ask::{Answered, Question, REQUEST};
-use crate::collect::dns::expect::{Expect, rcode_name, record_line, serial};
+use crate::collect::dns::expect::{Expect, rcode_name, serial};
 use crate::collect::dns::server::{Server, Transport};
 use crate::collect::fault::Fault;
 use crate::collect::judge::Judge;
@@ -115,6 +116,10 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         let hint = "write `query_type: SOA`, and two or more `servers`";
         fields.error(fields.head(), Code::Conflict, message, hint);
     }
+    if route.is_pinned() && servers.len() > 1 {
+        let message = "`connect_to` would ask one address instead of several `servers`";
+        fields.error(fields.head(), Code::Conflict, message, "take `connect_to` out, or all servers but one");
+    }
     let expect = Expect::read(fields);
     let name = name?;
     mask.add_text(&name);
@@ -138,6 +143,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let dnssec = dnssec || expect.needs_dnssec();
     let question = Question { query, recursion_desired, dnssec };
     let at = servers.first().map(|s| s.peer.host().to_owned());
+    let kind = zone::type_name(kind);
     let target = match servers.as_slice() {
         [] => format!("{} {kind}", name.shown()),
         [one] => format!("{} {kind} @ {}", name.shown(), one.shown),
@@ -262,7 +268,7 @@ impl DnsProbe {
             match (&one.fault, &one.answered.message) {
                 (None, Some(message)) => {
                     self.expect.judge(message, &of, &mut judge);
-                    self.expect.latency.judge(one.trace.elapsed_phases(), &mut judge);
+                    self.expect.latency.judge_of(&of, one.trace.elapsed_phases(), &mut judge);
                 }
                 (Some(fault), _) if fault.is_local() => local = local.or_else(|| Some(fault.clone())),
                 (fault, _) => {
@@ -325,7 +331,8 @@ impl DnsProbe {
 
     fn evidence(&self, heard: &[Heard<'_>]) -> Evidence {
         let query = &self.question.query;
-        let question = format!("{} {} {}", query.name(), query.query_class(), query.query_type());
+        let kind = zone::type_name(query.query_type());
+        let question = format!("{} {} {kind}", zone::name(query.name()), query.query_class());
         let mut items = vec![("question".into(), question)];
         for one in heard {
             let mut text = String::new();
@@ -358,8 +365,14 @@ impl DnsProbe {
     }
 }
 
-/// All servers have the same serial number.
+/// All servers have the same serial number. What a server would have said that this machine could not ask is not
+/// known, so with one of these nothing is judged.
 fn agree(heard: &[Heard<'_>], judge: &mut Judge) {
+    const NAME: &str = "all servers have the same serial number";
+    if heard.iter().any(|h| h.fault.as_ref().is_some_and(Fault::is_local)) {
+        judge.skip(NAME);
+        return;
+    }
     let serials: Vec<(&str, Option<u32>)> =
         heard.iter().map(|h| (h.server.shown.as_str(), h.answered.message.as_ref().and_then(serial))).collect();
     let first = serials.iter().find_map(|(_, s)| *s);
@@ -368,15 +381,15 @@ fn agree(heard: &[Heard<'_>], judge: &mut Judge) {
         .iter()
         .map(|(name, s)| format!("{name} {}", s.map_or_else(|| "none".to_owned(), |s| s.to_string())))
         .collect();
-    judge.hold("soa", "all servers have the same serial number", ok, list.join(", "));
+    judge.hold("soa", NAME, ok, list.join(", "));
 }
 
 fn summary(message: &hickory_proto::op::Message) -> String {
     let rcode = rcode_name(message.metadata.response_code);
     match message.answers.as_slice() {
         [] => format!("{rcode}, no answer records"),
-        [one] => format!("{rcode}, {}", one.data),
-        [first, rest @ ..] => format!("{rcode}, {} (and {} more)", first.data, rest.len()),
+        [one] => format!("{rcode}, {}", zone::data(&one.data)),
+        [first, rest @ ..] => format!("{rcode}, {} (and {} more)", zone::data(&first.data), rest.len()),
     }
 }
 
@@ -396,7 +409,7 @@ fn dump(message: &hickory_proto::op::Message) -> String {
         [("answer", &message.answers), ("authority", &message.authorities), ("additional", &message.additionals)];
     for (title, records) in sections {
         for record in records.iter().take(20) {
-            text += &format!("{title:<10} {}\n", record_line(record).replace('\t', " "));
+            text += &format!("{title:<10} {}\n", zone::line(record).replace('\t', " "));
         }
         if records.len() > 20 {
             text += &format!("{title:<10} … {} more\n", records.len() - 20);

@@ -11,7 +11,15 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinSet;
 
 use crate::base::outcome::{Outcome, Verdict};
+use crate::collect::dial::Route;
+use crate::collect::dns::ask::Answered;
+use crate::collect::dns::server::Server;
+use crate::collect::dns::{Heard, agree};
+use crate::collect::fault::Fault;
+use crate::collect::judge::Judge;
 use crate::collect::kinds::testing::{build, context, outcome, problems};
+use crate::collect::tls::{TlsSpec, alpn};
+use crate::collect::trace::Trace;
 
 fn answer(query: &Message) -> Message {
     let mut answer = query.clone().into_response();
@@ -76,14 +84,19 @@ async fn guesses_are_left_unread_until_the_answer_comes() {
 
 #[tokio::test]
 async fn an_answer_to_another_question_is_none() {
-    let (at, _tasks) = over_udp(|query| {
-        let mut other = answer(&query);
+    let other = |query: &Message| {
+        let mut other = answer(query);
         other.queries[0].set_name(Name::from_ascii("b.example.").unwrap());
-        vec![other.to_vec().unwrap()]
-    })
-    .await;
+        other.to_vec().unwrap()
+    };
+    let (at, _tasks) = over_udp(move |query| vec![other(&query), answer(&query).to_vec().unwrap()]).await;
     let got = ask(&at.to_string(), Duration::from_secs(5)).await;
-    assert_eq!((got.verdict, class(&got)), (Verdict::Down, "protocol_error"), "{got:?}");
+    assert_eq!((got.verdict, got.summary.as_str()), (Verdict::Up, "NOERROR, 192.0.2.1"), "{got:?}");
+    let (at, _tasks) = over_udp(move |query| vec![other(&query)]).await;
+    let got = ask(&at.to_string(), Duration::from_millis(300)).await;
+    assert_eq!((got.verdict, class(&got)), (Verdict::Down, "timeout"), "{got:?}");
+    let evidence = &got.evidence.unwrap().items[1].1;
+    assert!(evidence.contains("ignored    1 datagrams"), "{evidence}");
     let (at, _tasks) = over_udp(|query| {
         let mut cut = answer(&query).to_vec().unwrap();
         cut.truncate(20);
@@ -111,9 +124,53 @@ async fn a_stream_that_ends_early_or_lies_about_its_length_is_told() {
 }
 
 #[tokio::test]
+async fn a_server_that_refuses_has_the_class_of_its_code() {
+    let (at, _tasks) = over_udp(|query| {
+        let mut refusal = query.into_response();
+        refusal.metadata.response_code = ResponseCode::Refused;
+        vec![refusal.to_vec().unwrap()]
+    })
+    .await;
+    let got = ask(&at.to_string(), Duration::from_secs(5)).await;
+    assert_eq!((got.verdict, class(&got)), (Verdict::Down, "rcode"), "{got:?}");
+    assert_eq!(got.headline(), "expected: rcode is NOERROR; found: REFUSED");
+}
+
+#[tokio::test]
+async fn of_several_servers_each_has_a_latency_of_its_own() {
+    let quick = |query: Message| vec![answer(&query).to_vec().unwrap()];
+    let (one, _first) = over_udp(quick).await;
+    let (two, _second) = over_udp(quick).await;
+    let text =
+        format!("{{query_name: a.example, servers: [\"{one}\", \"{two}\"], expect: {{latency: {{below: 4s}}}}}}");
+    let got = outcome("dns", &text).await;
+    let names: Vec<&str> = got.checks.iter().map(|c| c.name.as_str()).filter(|n| n.contains("latency")).collect();
+    assert_eq!(names, [format!("{one}: latency below 4s"), format!("{two}: latency below 4s")]);
+}
+
+#[tokio::test]
 async fn a_name_server_of_the_zone_is_asked_by_its_name() {
     let got = outcome("dns", "{query_name: a.example, servers: \"tcp://localhost:1\"}").await;
     assert_eq!((got.verdict, class(&got)), (Verdict::Down, "connection_refused"), "{got:?}");
+}
+
+#[test]
+fn a_server_that_this_machine_cannot_ask_leaves_the_agreement_open() {
+    let tls = TlsSpec::system(alpn::NONE);
+    let server = |at: &str| Server::parse(at, at, &tls, &tls, &Route::default()).unwrap();
+    let servers = [server("192.0.2.1"), server("192.0.2.2")];
+    let heard = |server, fault| Heard { server, trace: Trace::start(), answered: Answered::default(), fault };
+    #[track_caller]
+    fn check(heard: &[Heard<'_>], verdict: Verdict, ok: Option<bool>) {
+        let mut judge = Judge::default();
+        agree(heard, &mut judge);
+        let got = judge.outcome("");
+        assert_eq!((got.verdict, got.checks[0].ok), (verdict, ok), "{got:?}");
+    }
+    let local = Fault::local("local_network", "no way");
+    check(&[heard(&servers[0], None), heard(&servers[1], Some(local))], Verdict::Up, None);
+    let target = Fault::target("timeout", "no answer");
+    check(&[heard(&servers[0], None), heard(&servers[1], Some(target))], Verdict::Down, Some(false));
 }
 
 #[test]
@@ -131,5 +188,6 @@ fn mistakes_are_told_where_they_stand() {
     check("{query_name: a, servers: \"quic://x\"}", "no transport of DNS");
     check("{query_name: a, expect: {rcode: MAYBE}}", "no response code");
     check("{query_name: a, expect: {answer: {matches: \"(\"}}}", "not a regular expression");
+    check("{query_name: a, servers: [x, y], connect_to: 192.0.2.1}", "one address instead of several");
     check("{query_name: a, query_type: SOA, servers: x, soa_agree: true}", "serial numbers of several servers");
 }

@@ -12,11 +12,11 @@ use crate::base::BoxFuture;
 use crate::base::outcome::{Evidence, Outcome, Sample, Verdict};
 use crate::base::probe::{Collector, ProbeCx};
 use crate::base::time::Timestamp;
-use crate::collect::dial::{self, Peer};
+use crate::collect::dial::{self, Bounded, Peer, Route};
 use crate::collect::docker::api::{Api, Detail, Row, Stats};
 use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, found, unjudged};
-use crate::collect::kind::{Flag, Form, Kind, Operand, TLS_ON_DEMAND};
+use crate::collect::kind::{Flag, Form, Kind, Operand, ROUTE, TLS_ON_DEMAND};
 use crate::collect::mask::Mask;
 use crate::collect::tls::{TlsSpec, alpn};
 use crate::collect::trace::{Trace, phase};
@@ -28,8 +28,8 @@ use crate::config::report::Code;
 const SOCKET: &str = "unix:///var/run/docker.sock";
 /// Containers that are looked at one by one and have series.
 const MAX_CONTAINERS: usize = 500;
-/// States that Docker knows.
-const STATES: [&str; 7] = ["created", "running", "paused", "restarting", "removing", "exited", "dead"];
+/// States as Docker's own series has them: what is neither running nor paused counts as stopped there.
+const STATES: [&str; 3] = ["running", "paused", "stopped"];
 
 /// A checked `docker` monitor.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ struct Docker {
 
 enum Place {
     Unix(PathBuf),
-    Tcp(Peer, Option<TlsSpec>),
+    Tcp(Box<Peer>, Route, Option<TlsSpec>),
 }
 
 impl std::fmt::Debug for Place {
@@ -97,6 +97,7 @@ pub const KIND: Kind = Kind {
             Flag::new("stats", "stats", Form::Switch("true"), "Ask what each container uses, too."),
         ],
         TLS_ON_DEMAND,
+        ROUTE,
     ],
     read,
 };
@@ -107,8 +108,15 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let mut mask = Mask::default();
     let text = fields.text("host");
     let tls = TlsSpec::read_on_demand(fields, alpn::NONE);
+    let route = Route::read(fields);
+    let routed = ["ip_version", "resolver", "connect_to"].into_iter().find_map(|key| fields.node(key));
     let address = text.as_ref().map_or(SOCKET, |t| t.value());
     let (place, at) = match (address.strip_prefix("unix://"), address.strip_prefix("tcp://")) {
+        (Some(_), _) if let Some(node) = routed => {
+            let message = "a socket of this machine is reached without a name or an address";
+            fields.error(node.span, Code::Conflict, message, "take the option out");
+            (None, None)
+        }
         (Some(path), _) if path.starts_with('/') && tls.is_none() => (Some(Place::Unix(PathBuf::from(path))), None),
         (Some(_), _) if tls.is_some() => {
             fields.error(
@@ -123,7 +131,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
             let port = if tls.is_some() { 2376 } else { 2375 };
             let peer = Peer::parse(name).or_else(|_| Peer::new(name, port)).ok();
             let at = peer.as_ref().map(|p| p.host().to_owned());
-            (peer.map(|peer| Place::Tcp(peer, tls)), at)
+            (peer.map(|peer| Place::Tcp(Box::new(peer), route, tls)), at)
         }
         _ => (None, None),
     };
@@ -197,7 +205,7 @@ impl Which {
 impl What {
     fn holds(self, row: &Row) -> bool {
         match self {
-            // A container without a health check cannot be more than running.
+            // One without a health check says nothing of its health, so it is not known to be healthy.
             Self::Healthy => row.state == "running" && row.health() == Some("healthy"),
             Self::Running => row.state == "running",
             Self::Exited => row.state == "exited",
@@ -220,6 +228,7 @@ impl Collector for Docker {
             let mut trace = Trace::start();
             let mut seen = Vec::new();
             let ended = timeout_at(cx.deadline, Box::pin(self.talk(cx, &mut trace, &mut seen))).await;
+            let listed = matches!(ended, Ok(Ok(()))) || !seen.is_empty();
             let mut outcome = match trace.settle(ended, cx.deadline) {
                 Ok(()) => self.judge(&seen),
                 Err(fault) => {
@@ -232,7 +241,9 @@ impl Collector for Docker {
             if let Place::Tcp(..) = self.place {
                 trace.network_samples(&mut outcome.samples);
             }
-            outcome.samples.extend(samples(&seen));
+            if listed {
+                outcome.samples.extend(samples(&seen));
+            }
             if outcome.verdict != Verdict::Up || cx.show {
                 outcome.evidence = Some(self.evidence(&trace, &seen));
             }
@@ -261,14 +272,15 @@ impl Docker {
                     }
                     _ => Fault::io(&format!("connecting to `{}`", path.display()), &e),
                 })?;
+                let stream = Bounded::new(stream, cx);
                 self.ask(Api::over(stream, "localhost".to_owned()).await?, trace, seen).await
             }
-            Place::Tcp(peer, None) => {
-                let stream = dial::open(peer, cx, trace).await?;
+            Place::Tcp(peer, route, None) => {
+                let stream = dial::open_by(peer, route, cx, trace).await?;
                 self.ask(Api::over(stream, peer.to_string()).await?, trace, seen).await
             }
-            Place::Tcp(peer, Some(tls)) => {
-                let stream = dial::open(peer, cx, trace).await?;
+            Place::Tcp(peer, route, Some(tls)) => {
+                let stream = dial::open_by(peer, route, cx, trace).await?;
                 let stream = tls.handshake(stream, peer, cx.now, trace).await?;
                 self.ask(Api::over(stream, peer.to_string()).await?, trace, seen).await
             }
@@ -324,7 +336,7 @@ impl Docker {
     fn evidence(&self, trace: &Trace, seen: &[Container]) -> Evidence {
         let target = match &self.place {
             Place::Unix(path) => format!("unix://{}", path.display()),
-            Place::Tcp(peer, _) => format!("tcp://{peer}"),
+            Place::Tcp(peer, ..) => format!("tcp://{peer}"),
         };
         let mut items = vec![("target".into(), target)];
         if let Some(cert) = &trace.cert {
@@ -358,11 +370,13 @@ impl Container {
 /// cAdvisor's series where it has them. Containers beyond the limit are only counted.
 fn samples(seen: &[Container]) -> Vec<Sample> {
     let mut out = Vec::new();
-    if seen.is_empty() {
-        return out;
-    }
     for state in STATES {
-        let count = seen.iter().filter(|c| c.row.state == state).count();
+        let counted_as = |c: &Container| match c.row.state.as_str() {
+            "running" => "running",
+            "paused" => "paused",
+            _ => "stopped",
+        };
+        let count = seen.iter().filter(|c| counted_as(c) == state).count();
         out.push(Sample::new("engine_daemon_container_states_containers", count as f64).label("state", state));
     }
     for container in seen.iter().take(MAX_CONTAINERS) {
@@ -476,6 +490,15 @@ mod tests {
         assert_eq!(value("container_cpu_usage_seconds_total"), 1.5);
         assert_eq!(value("container_memory_working_set_bytes"), 3072.0);
         assert_eq!(value("probe_docker_container_restarts_total"), 3.0);
+        let states = |got: &Outcome| {
+            let all = got.samples.iter().filter(|s| s.name == "engine_daemon_container_states_containers");
+            all.map(|s| (s.labels[0].1.clone(), s.value)).collect::<Vec<_>>()
+        };
+        let own =
+            |n: [f64; 3]| [("running".to_owned(), n[0]), ("paused".to_owned(), n[1]), ("stopped".to_owned(), n[2])];
+        assert_eq!(states(&got), own([2.0, 0.0, 1.0]));
+        let (empty, _dir, _tasks) = docker("[]");
+        assert_eq!(states(&outcome("docker", &format!("{{host: '{empty}'}}")).await), own([0.0; 3]));
         let bad = outcome("docker", &format!("{{host: '{at}', expect: {{containers: {{job: running}}}}}}")).await;
         assert!(bad.reason.unwrap().message.contains("job: exited, code 137 (out of memory)"));
     }
@@ -511,6 +534,7 @@ mod tests {
     fn mistakes_are_told_where_they_stand() {
         assert!(problems("docker", "{host: docker.sock}")[0].contains("no address of a Docker"));
         assert!(problems("docker", "{host: 'unix:///x', tls: true}")[0].contains("no place"));
+        assert!(problems("docker", "{ip_version: 4}")[0].contains("without a name"));
         assert!(problems("docker", "{expect: {containers: {web: fine}}}")[0].contains("no state of a container"));
     }
 }

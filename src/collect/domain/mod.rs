@@ -1,29 +1,29 @@
 //! `type: domain`: a domain's registration: when it ends, in which state it is, with which name servers.
 //!
 //! Registries limit how often they are asked. An answer is therefore used for hours, by every monitor of
-//! the same domain; a failure is never kept, and what was known before is judged meanwhile, with its age.
+//! the same domain; after a look-up without one nobody asks for some minutes, and what was known before is
+//! judged meanwhile, with its age.
 
 pub mod rdap;
 pub mod registration;
 pub mod whois;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{timeout, timeout_at};
 
 use crate::base::BoxFuture;
 use crate::base::outcome::{Evidence, Outcome, Sample, Verdict};
 use crate::base::probe::{Collector, ProbeCx};
 use crate::base::time::Timestamp;
 use crate::base::units::{Exact, Short};
-use crate::collect::dial::Peer;
-use crate::collect::domain::rdap::{BOOTSTRAP, Said};
-use crate::collect::domain::registration::{Answer, Registration, epp, host, place};
+use crate::collect::dial::{Peer, Route};
+use crate::collect::domain::rdap::{BOOTSTRAP, Refused, Said};
+use crate::collect::domain::registration::{Ended, Known, Registration, STALE_FOR, epp, host, place};
 use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, found, unjudged};
-use crate::collect::kind::{Flag, Form, Kind, Operand};
+use crate::collect::kind::{Flag, Form, Kind, Operand, ROUTE};
 use crate::collect::mask::Mask;
 use crate::collect::tls::{TlsSpec, alpn};
 use crate::collect::trace::Trace;
@@ -33,8 +33,8 @@ use crate::config::report::Code;
 
 /// How long an answer is used unless the monitor says otherwise.
 const USED_FOR: Duration = Duration::from_secs(6 * 3_600);
-/// How long an answer is judged when no newer one can be had: a week of a registry's silence is news.
-const STALE_FOR: Duration = Duration::from_secs(7 * 86_400);
+/// What of a probe's time is left to say what was known before.
+const MARGIN: Duration = Duration::from_millis(50);
 
 /// States that take a domain off the net or precede its loss (RFC 5731, RFC 3915).
 const BAD: [&str; 6] = ["clientHold", "serverHold", "inactive", "pendingDelete", "redemptionPeriod", "pendingRestore"];
@@ -49,6 +49,7 @@ struct Domain {
     whois: Option<Peer>,
     used_for: Duration,
     tls: TlsSpec,
+    route: Route,
     valid_for: Option<(Duration, String)>,
     bad: Vec<(String, String)>,
     good: Vec<(String, String)>,
@@ -77,6 +78,8 @@ pub const KIND: Kind = Kind {
         Flag::new("method", "method", Form::One("METHOD"), "`auto`, `rdap` or `whois`."),
         Flag::new("rdap-server", "server", Form::One("URL"), "RDAP server to ask."),
         Flag::new("whois-server", "whois_server", Form::One("HOST"), "WHOIS server to ask."),
+        ROUTE[0],
+        ROUTE[1],
     ]],
     read,
 };
@@ -112,6 +115,12 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         true => fields.nested("tls").and_then(|own| TlsSpec::read(own, alpn::HTTP1)),
         false => Some(TlsSpec::system(alpn::HTTP1)),
     };
+    let route = Route::read(fields);
+    if route.is_pinned() {
+        let message = "`connect_to` is one address, and several servers are asked";
+        let span = fields.node("connect_to").map_or(fields.head(), |n| n.span);
+        fields.error(span, Code::Conflict, message, "write `server` or `whois_server`");
+    }
     let mut bad = BAD.map(str::to_owned).to_vec();
     let (mut valid_for, mut good, mut nameservers) = (None, Vec::new(), None);
     if let Some(mut own) = fields.nested_of("expect", "valid_for") {
@@ -143,6 +152,8 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         states.into_iter().map(|s| (epp(&s), format!("state is {words}{}", found(&s)))).collect::<Vec<_>>()
     };
     let shown = text?.shown().to_owned();
+    // Which registry is asked is known beforehand only where the monitor says so.
+    let own = rdap.as_ref().and_then(Url::host_str).or(whois.as_ref().map(Peer::host)).map(str::to_owned);
     let probe = Domain {
         name,
         method: method.unwrap_or(Method::Auto),
@@ -151,13 +162,18 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         whois,
         used_for,
         tls,
+        route,
         valid_for,
         bad: named(bad, "not "),
         good: named(good, ""),
         nameservers,
         mask,
     };
-    Some(Probe::new("domain", shown, probe))
+    let probe = Probe::new("domain", shown, probe);
+    Some(match own {
+        Some(host) => probe.at(host.trim_matches(['[', ']'])),
+        None => probe,
+    })
 }
 
 /// The name in the form that registries use: lower case, other alphabets in Punycode.
@@ -179,20 +195,6 @@ fn web(text: &str) -> Result<Url, String> {
         ("http" | "https", Some(_)) => Ok(url),
         _ => Err("not an address of the web".to_owned()),
     }
-}
-
-/// What is judged.
-struct Known {
-    registration: Arc<Registration>,
-    age: Duration,
-    /// Why there is no newer answer.
-    failed: Option<Fault>,
-}
-
-/// The end of a look-up that leaves nothing to judge.
-enum Ended {
-    NotRegistered(String),
-    Failed(Fault),
 }
 
 impl Collector for Domain {
@@ -240,42 +242,44 @@ impl Domain {
         let rdap = self.rdap.as_ref().unwrap_or(&self.bootstrap).to_string();
         let whois = self.whois.as_ref().map_or_else(String::new, ToString::to_string);
         let place = place(&(self.name.clone(), format!("{:?} {rdap}", self.method), whois));
-        let mut place = place.lock().await;
-        if let Some(answer) = place.as_ref().filter(|a| a.age() < self.used_for) {
-            return Ok(Known { registration: Arc::clone(&answer.registration), age: answer.age(), failed: None });
+        if let Some(known) = place.recall(self.used_for) {
+            return known;
         }
         // The deadline must leave time to say what was known before.
-        let left = cx.remaining().saturating_sub(Duration::from_millis(50));
-        let said = match timeout(left, self.ask(cx, trace)).await {
-            Ok(said) => said,
-            Err(_) => Err(trace.timed_out(cx.deadline)),
+        let limit = cx.deadline - MARGIN;
+        let Ok(_turn) = timeout_at(limit, place.turn.lock()).await else {
+            return place.stale(Fault::target("timeout", "another monitor still asks the registry"));
         };
-        match said {
-            Ok(Said::Registered(registration)) => {
-                let registration = Arc::new(registration);
-                *place = Some(Answer { registration: Arc::clone(&registration), at: Instant::now() });
-                Ok(Known { registration, age: Duration::ZERO, failed: None })
-            }
-            Ok(Said::NotRegistered(source)) => Err(Ended::NotRegistered(source)),
+        // It may have been asked while this one waited.
+        if let Some(known) = place.recall(self.used_for) {
+            return known;
+        }
+        let said = match timeout_at(limit, self.ask(cx, trace)).await {
+            Ok(said) => said,
+            Err(_) => Err(trace.timed_out(cx.deadline).into()),
+        };
+        let (ended, after) = match said {
+            Ok(Said::Registered(registration)) => return Ok(place.answered(registration)),
+            Ok(Said::NotRegistered(source)) => (Ended::NotRegistered(source), None),
             Ok(Said::NoServer) => {
                 let message = format!("nobody is known to ask about `{}`", self.name);
-                Err(Ended::Failed(Fault::target("no_server", message)))
+                (Ended::Failed(Fault::target("no_server", message)), None)
             }
-            Err(fault) => {
+            Err(Refused { fault, after }) => (Ended::Failed(fault), after),
+        };
+        place.ended(&ended, after);
+        match ended {
+            Ended::Failed(fault) => {
                 trace.fail();
-                match place.as_ref().filter(|a| a.age() < STALE_FOR) {
-                    Some(old) => {
-                        Ok(Known { registration: Arc::clone(&old.registration), age: old.age(), failed: Some(fault) })
-                    }
-                    None => Err(Ended::Failed(fault)),
-                }
+                place.stale(fault)
             }
+            ended @ Ended::NotRegistered(_) => Err(ended),
         }
     }
 
-    async fn ask(&self, cx: &ProbeCx, trace: &mut Trace) -> Result<Said, Fault> {
+    async fn ask(&self, cx: &ProbeCx, trace: &mut Trace) -> Result<Said, Refused> {
         let first = match self.method {
-            Method::Whois => return whois::ask(&self.name, self.whois.as_ref(), cx, trace).await,
+            Method::Whois => return Ok(self.ask_whois(cx, trace).await?),
             Method::Rdap => return self.ask_rdap(cx, trace).await,
             // WHOIS must have its turn within the deadline.
             Method::Auto => timeout(cx.remaining() / 2, self.ask_rdap(cx, trace)).await,
@@ -283,25 +287,29 @@ impl Domain {
         let first = match first {
             Ok(Ok(Said::NoServer)) => Ok(Said::NoServer),
             Ok(Ok(said)) => return Ok(said),
-            Ok(Err(fault)) if fault.is_local() => return Err(fault),
-            Ok(Err(fault)) => Err(fault),
-            Err(_) => Err(Fault::target("timeout", "the RDAP server does not answer in time")),
+            Ok(Err(refused)) if refused.fault.is_local() => return Err(refused),
+            Ok(Err(refused)) => Err(refused),
+            Err(_) => Err(Fault::target("timeout", "the RDAP server does not answer in time").into()),
         };
         trace.end();
-        let second = whois::ask(&self.name, self.whois.as_ref(), cx, trace).await;
+        let second = self.ask_whois(cx, trace).await;
         match (first, second) {
             (_, Ok(said @ (Said::Registered(_) | Said::NotRegistered(_)))) => Ok(said),
-            (Ok(_), second) => second,
+            (Ok(_), second) => Ok(second?),
             (Err(first), Ok(Said::NoServer)) => Err(first),
-            (Err(first), Err(second)) => {
-                let message = format!("{}; {}", first.message(), second.message());
-                Err(first.with_message(message))
+            (Err(Refused { fault, after }), Err(second)) => {
+                let message = format!("{}; {}", fault.message(), second.message());
+                Err(Refused { fault: fault.with_message(message), after })
             }
         }
     }
 
-    async fn ask_rdap(&self, cx: &ProbeCx, trace: &mut Trace) -> Result<Said, Fault> {
-        rdap::ask(&self.name, self.rdap.as_ref(), &self.bootstrap, &self.tls, cx, trace).await
+    async fn ask_rdap(&self, cx: &ProbeCx, trace: &mut Trace) -> Result<Said, Refused> {
+        rdap::ask(&self.name, self.rdap.as_ref(), &self.bootstrap, &self.tls, &self.route, cx, trace).await
+    }
+
+    async fn ask_whois(&self, cx: &ProbeCx, trace: &mut Trace) -> Result<Said, Fault> {
+        whois::ask(&self.name, self.whois.as_ref(), &self.route, cx, trace).await
     }
 
     /// A registry that does not answer says nothing about the domain.
@@ -381,6 +389,7 @@ fn evidence(registration: &Registration, known: &Known) -> Evidence {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -388,6 +397,7 @@ mod tests {
     use tokio::task::JoinSet;
 
     use super::*;
+    use crate::base::policy::Policy;
     use crate::collect::kinds::testing::{build, context, outcome, problems};
 
     /// A server that answers each connection with what `answer` makes of the question's first line.
@@ -435,6 +445,14 @@ mod tests {
             "/v1/domain/held.example" => rdap("2999-01-01T00:00:00Z", "client hold"),
             "/v1/domain/slow.example" => page("429 Too Many Requests", ""),
             "/v1/domain/junk.example" => page("200 OK", "[1"),
+            "/v1/domain/large.example" => page("200 OK", &" ".repeat(300 * 1024)),
+            "/v1/domain/deep.example" => page("200 OK", &"[".repeat(200 * 1024)),
+            "/v1/domain/loop.example" => {
+                "HTTP/1.1 302 Found\r\nLocation: /v1/domain/loop.example\r\nContent-Length: 0\r\n\r\n".to_owned()
+            }
+            "/v1/domain/local.example" => {
+                "HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n".to_owned()
+            }
             "/v1/domain/moved.example" => {
                 "HTTP/1.1 302 Found\r\nLocation: /v1/domain/good.example\r\nContent-Length: 0\r\n\r\n".to_owned()
             }
@@ -455,6 +473,10 @@ mod tests {
             ("none", "{}", (Verdict::Down, "not_registered")),
             ("slow", "{}", (Verdict::Unknown, "registry")),
             ("junk", "{}", (Verdict::Unknown, "registry")),
+            ("large", "{}", (Verdict::Unknown, "registry")),
+            ("deep", "{}", (Verdict::Unknown, "registry")),
+            ("loop", "{}", (Verdict::Unknown, "registry")),
+            ("local", "{}", (Verdict::Unknown, "registry")),
             ("moved", "{}", (Verdict::Up, "")),
         ] {
             let text =
@@ -465,10 +487,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_is_used_for_hours_and_a_failure_is_not() {
-        let (at, asked, _tasks) = server(|q| match q.contains("kept.example") {
-            true => rdap("2999-01-01T00:00:00Z", "active"),
-            false => page("500 Sorry", ""),
+    async fn an_answer_is_used_for_hours_and_what_is_none_for_minutes() {
+        let (at, asked, _tasks) = server(|q| match q.split_whitespace().nth(1).unwrap_or("") {
+            "/domain/kept.example" => rdap("2999-01-01T00:00:00Z", "active"),
+            "/domain/free.example" => page("404 Not Found", ""),
+            _ => page("500 Sorry", ""),
         })
         .await;
         let text = |name: &str| format!("{{domain: {name}, method: rdap, server: \"http://{at}\"}}");
@@ -476,10 +499,61 @@ mod tests {
             assert_eq!(outcome("domain", &text("kept.example")).await.verdict, Verdict::Up);
         }
         assert_eq!(asked.load(Ordering::Relaxed), 1);
-        for _ in 0..3 {
-            assert_eq!(outcome("domain", &text("broken.example")).await.verdict, Verdict::Unknown);
+        for (name, want) in
+            [("broken.example", (Verdict::Unknown, "registry")), ("free.example", (Verdict::Down, "not_registered"))]
+        {
+            for _ in 0..3 {
+                let got = outcome("domain", &text(name)).await;
+                assert_eq!(class(&got), want, "{got:?}");
+            }
         }
-        assert_eq!(asked.load(Ordering::Relaxed), 4);
+        assert_eq!(asked.load(Ordering::Relaxed), 3);
+    }
+
+    #[tokio::test]
+    async fn a_redirect_does_not_lead_past_the_policy() {
+        let (at, _, _tasks) =
+            server(|_| "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.2:1/x\r\nContent-Length: 0\r\n\r\n".to_owned())
+                .await;
+        let text = format!("{{domain: led.example, method: rdap, server: \"http://{at}/\"}}");
+        let policy = Policy { deny: vec!["127.0.0.2".parse().unwrap()], ..Policy::default() };
+        let cx = ProbeCx { policy: Arc::new(policy), ..context(Duration::from_secs(5)) };
+        let got = build("domain", &text).0.unwrap().collector.probe(&cx).await;
+        assert_eq!(class(&got), (Verdict::Unknown, "blocked_address"), "{got:?}");
+    }
+
+    #[tokio::test]
+    async fn of_a_whois_answer_without_end_the_beginning_is_read() {
+        let (at, _, _tasks) = server(|_| format!("expires: 2999-01-01\n{}", "x".repeat(1 << 20))).await;
+        let text = format!("{{domain: long.example, method: whois, whois_server: \"{at}\"}}");
+        let got = outcome("domain", &text).await;
+        assert_eq!(got.verdict, Verdict::Up, "{got:?}");
+    }
+
+    #[tokio::test]
+    async fn a_registry_says_when_it_wants_to_be_asked_again() {
+        let (at, _, _tasks) =
+            server(|_| "HTTP/1.1 429 Slow Down\r\nRetry-After: 7200\r\nContent-Length: 0\r\n\r\n".to_owned()).await;
+        let url = Url::parse(&format!("http://{at}/")).unwrap();
+        let (tls, route) = (TlsSpec::system(alpn::HTTP1), Route::default());
+        let cx = context(Duration::from_secs(5));
+        let said = rdap::ask("a.example", Some(&url), &url, &tls, &route, &cx, &mut Trace::start()).await;
+        let refused = said.unwrap_err();
+        assert_eq!((refused.fault.class(), refused.after), ("rate_limited", Some(Duration::from_secs(7_200))));
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_another_look_up_judges_what_was_known() {
+        let (at, _, _tasks) = server(|_| String::new()).await;
+        let text = format!("{{domain: busy.example, method: rdap, server: \"http://{at}/\", cache: 1h}}");
+        let question = ("busy.example".to_owned(), format!("Rdap http://{at}/"), String::new());
+        let place = place(&question);
+        place.answered_before(Registration { source: "RDAP x".into(), ..Registration::default() }, 2);
+        let _turn = place.turn.lock().await;
+        let probe = build("domain", &text).0.unwrap();
+        let got = probe.collector.probe(&context(Duration::from_millis(300))).await;
+        assert_eq!(got.verdict, Verdict::Up, "{got:?}");
+        assert!(got.headline().contains("another monitor still asks"), "{got:?}");
     }
 
     #[tokio::test]
@@ -512,9 +586,8 @@ mod tests {
         let question = ("stale.example".to_owned(), format!("Rdap http://{closed}/"), String::new());
         for (hours, want) in [(7, Verdict::Up), (24 * 7 + 1, Verdict::Unknown)] {
             let expires = Timestamp::parse("2999-01-01T00:00:00Z").ok();
-            let registration = Arc::new(Registration { expires, source: "RDAP x".into(), ..Registration::default() });
-            let at = Instant::now() - Duration::from_secs(hours * 3_600);
-            *place(&question).lock().await = Some(Answer { registration, at });
+            let registration = Registration { expires, source: "RDAP x".into(), ..Registration::default() };
+            place(&question).answered_before(registration, hours);
             let got = outcome("domain", &text).await;
             assert_eq!(got.verdict, want, "{hours}: {got:?}");
             assert!(got.headline().contains("connection refused"), "{got:?}");
@@ -538,6 +611,9 @@ mod tests {
             assert!(problems("domain", &format!("{{domain: '{bad}'}}"))[0].contains("is not a domain"), "{bad}");
         }
         assert_eq!(problems("domain", "{domain: münchen.example}"), [""; 0]);
+        assert!(
+            problems("domain", "{domain: a.example, connect_to: 192.0.2.1}")[0].contains("several servers are asked")
+        );
         assert!(problems("domain", "{domain: a.example, cache: 1m}")[0].contains("allowed are 1h"));
         assert!(problems("domain", "{domain: a.example, server: 'ftp://x/'}")[0].contains("not an address of the web"));
     }

@@ -9,6 +9,8 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::base::probe::ProbeCx;
+use crate::base::retry_after;
+use crate::collect::dial::Route;
 use crate::collect::domain::registration::{Registration, date, epp, host};
 use crate::collect::fault::Fault;
 use crate::collect::fetch::{self, Page};
@@ -47,6 +49,21 @@ pub enum Said {
     NoServer,
 }
 
+/// Why a registry gave no answer.
+#[derive(Debug)]
+pub struct Refused {
+    /// What went wrong.
+    pub fault: Fault,
+    /// When it wants to be asked again, if it says so.
+    pub after: Option<Duration>,
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        Self { fault, after: None }
+    }
+}
+
 /// Asks for `domain`, at `server` or at the one that the list at `bootstrap` names.
 ///
 /// # Errors
@@ -56,13 +73,14 @@ pub async fn ask(
     server: Option<&Url>,
     bootstrap: &Url,
     tls: &TlsSpec,
+    route: &Route,
     cx: &ProbeCx,
     trace: &mut Trace,
-) -> Result<Said, Fault> {
+) -> Result<Said, Refused> {
     let base = match server {
         Some(server) => server.clone(),
         None => {
-            let services = list(bootstrap, tls, cx, trace).await?;
+            let services = list(bootstrap, tls, route, cx, trace).await?;
             match find(&services, domain) {
                 Some(base) => base,
                 None => return Ok(Said::NoServer),
@@ -72,17 +90,24 @@ pub async fn ask(
     let mut url = base.clone();
     url.set_path(&format!("{}/domain/{domain}", base.path().trim_end_matches('/')));
     for _ in 0..=MAX_HOPS {
-        let page = fetch::get(&url, "application/rdap+json", MAX_ANSWER, tls, cx, trace).await?;
+        let page = fetch::get(&url, "application/rdap+json", MAX_ANSWER, tls, route, cx, trace).await?;
         let who = url.host_str().unwrap_or_default().to_owned();
         match page.status.as_u16() {
-            200 => return read(&page, &who).map(Said::Registered),
+            200 => return Ok(Said::Registered(read(&page, &who)?)),
             404 => return Ok(Said::NotRegistered(format!("RDAP {who}"))),
             301 | 302 | 303 | 307 | 308 => url = next(&url, &page)?,
-            429 => return Err(Fault::target("rate_limited", format!("{who} asks us to come back later"))),
-            status => return Err(Fault::target("registry", format!("{who} answers with status {status}"))),
+            status => {
+                let after = page.headers.get(header::RETRY_AFTER).and_then(|v| v.to_str().ok());
+                let after = after.and_then(|text| retry_after::parse(text, cx.now));
+                let fault = match status {
+                    429 => Fault::target("rate_limited", format!("{who} asks us to come back later")),
+                    _ => Fault::target("registry", format!("{who} answers with status {status}")),
+                };
+                return Err(Refused { fault, after });
+            }
         }
     }
-    Err(Fault::target("registry", "the registry redirects too often"))
+    Err(Fault::target("registry", "the registry redirects too often").into())
 }
 
 /// Where a redirect leads; never from https to http.
@@ -94,7 +119,7 @@ fn next(from: &Url, page: &Page) -> Result<Url, Fault> {
     }
 }
 
-async fn list(url: &Url, tls: &TlsSpec, cx: &ProbeCx, trace: &mut Trace) -> Result<Services, Fault> {
+async fn list(url: &Url, tls: &TlsSpec, route: &Route, cx: &ProbeCx, trace: &mut Trace) -> Result<Services, Fault> {
     {
         let lists = LISTS.lock().unwrap_or_else(PoisonError::into_inner);
         let known = lists.iter().find(|(at, read, _)| at == url.as_str() && read.elapsed() < LIST_MAX_AGE);
@@ -102,7 +127,7 @@ async fn list(url: &Url, tls: &TlsSpec, cx: &ProbeCx, trace: &mut Trace) -> Resu
             return Ok(Arc::clone(services));
         }
     }
-    let page = fetch::get(url, "application/json", MAX_LIST, tls, cx, trace).await?;
+    let page = fetch::get(url, "application/json", MAX_LIST, tls, route, cx, trace).await?;
     let services = match page.status.as_u16() {
         200 => services(&page.body),
         _ => None,

@@ -1,15 +1,22 @@
 //! What a registry says of a domain, and for how long that is believed.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::base::time::Timestamp;
+use crate::collect::fault::Fault;
 
 /// Answers that are kept. With more domains the oldest are asked for again.
 const MAX_ANSWERS: usize = 10_000;
+/// How long an answer is judged when no newer one can be had: a week of a registry's silence is news.
+pub const STALE_FOR: Duration = Duration::from_secs(7 * 86_400);
+/// How long nobody asks again after one look-up without an answer; registries ban who asks too often.
+const FIRST_PAUSE: Duration = Duration::from_secs(5 * 60);
+/// The shortest and longest pause that a registry may ask for.
+const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(86_400));
 
 /// What a registry says of a domain. Texts are untrusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,42 +52,143 @@ pub fn host(text: &str) -> String {
 /// Whom was asked for what: domain, RDAP's server or bootstrap, WHOIS' server.
 pub type Question = (String, String, String);
 
-/// One answer, or the place for it. The lock is held while a registry is asked, so that monitors of the same
-/// domain ask once.
-pub type Place = Arc<tokio::sync::Mutex<Option<Answer>>>;
-
-/// An answer and when it came.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// What was said.
-    pub registration: Arc<Registration>,
-    /// When.
-    pub at: Instant,
+/// What is known of one question.
+#[derive(Debug, Default)]
+pub struct Place {
+    /// Held while a registry is asked, so that monitors of the same domain ask once.
+    pub turn: tokio::sync::Mutex<()>,
+    /// Leaf data: held for a copy.
+    memory: Mutex<Memory>,
 }
 
-/// Answers of this process, whatever monitor asked. Leaf data: held for one look-up.
-static ANSWERS: LazyLock<Mutex<HashMap<Question, Place>>> = LazyLock::new(Mutex::default);
+#[derive(Clone, Debug, Default)]
+struct Memory {
+    /// The last answer, and when it came.
+    answer: Option<(Arc<Registration>, Instant)>,
+    /// What the last look-up ended with, if not with an answer.
+    ended: Option<Pause>,
+}
+
+#[derive(Clone, Debug)]
+struct Pause {
+    ended: Ended,
+    /// When the registry may be asked again.
+    until: Instant,
+    /// How many look-ups in a row ended so.
+    times: u32,
+}
+
+/// The end of a look-up that leaves nothing to judge.
+#[derive(Clone, Debug)]
+pub enum Ended {
+    /// This source knows no such domain.
+    NotRegistered(String),
+    /// Nobody who must be asked answers.
+    Failed(Fault),
+}
+
+/// What is judged.
+#[derive(Debug)]
+pub struct Known {
+    /// What a registry said.
+    pub registration: Arc<Registration>,
+    /// How long ago.
+    pub age: Duration,
+    /// Why there is no newer answer.
+    pub failed: Option<Fault>,
+}
+
+/// What is known in this process, whatever monitor asked. Leaf data: held for one look-up.
+static PLACES: LazyLock<Mutex<HashMap<Question, Arc<Place>>>> = LazyLock::new(Mutex::default);
 
 /// The place of the answer to this question.
-pub fn place(question: &Question) -> Place {
-    let mut known = ANSWERS.lock().unwrap_or_else(PoisonError::into_inner);
+pub fn place(question: &Question) -> Arc<Place> {
+    let mut known = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(place) = known.get(question) {
         return Arc::clone(place);
     }
     if known.len() >= MAX_ANSWERS {
-        let oldest = |place: &Place| place.try_lock().ok().map(|a| a.as_ref().map(|a| a.at));
-        let key = known.iter().filter_map(|(k, p)| Some((oldest(p)?, k))).min().map(|(_, k)| k.clone());
-        key.and_then(|key| known.remove(&key));
+        let oldest = known.iter().map(|(question, place)| (place.last_change(), question)).min();
+        let oldest = oldest.map(|(_, question)| question.clone());
+        oldest.and_then(|question| known.remove(&question));
     }
-    let place = Place::default();
+    let place = Arc::<Place>::default();
     known.insert(question.clone(), Arc::clone(&place));
     place
 }
 
-impl Answer {
-    /// How old it is.
-    pub fn age(&self) -> Duration {
-        self.at.elapsed()
+impl Place {
+    /// What need not be asked for: an answer younger than `used_for`, or, while the registry may not be asked again,
+    /// what it last said.
+    pub fn recall(&self, used_for: Duration) -> Option<Result<Known, Ended>> {
+        let memory = self.memory();
+        let young = memory.answer.as_ref().filter(|(_, at)| at.elapsed() < used_for);
+        if let Some((registration, at)) = young {
+            return Some(Ok(Known { registration: Arc::clone(registration), age: at.elapsed(), failed: None }));
+        }
+        let pause = memory.ended.filter(|pause| Instant::now() < pause.until)?;
+        Some(match pause.ended {
+            Ended::NotRegistered(source) => Err(Ended::NotRegistered(source)),
+            Ended::Failed(fault) => self.stale(fault),
+        })
+    }
+
+    /// The last answer, where it is not too old, beside the fault that there is no newer one for.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn stale(&self, fault: Fault) -> Result<Known, Ended> {
+        match self.memory().answer.filter(|(_, at)| at.elapsed() < STALE_FOR) {
+            Some((registration, at)) => Ok(Known { registration, age: at.elapsed(), failed: Some(fault) }),
+            None => Err(Ended::Failed(fault)),
+        }
+    }
+
+    /// Remembers an answer.
+    pub fn answered(&self, registration: Registration) -> Known {
+        let registration = Arc::new(registration);
+        *self.lock() = Memory { answer: Some((Arc::clone(&registration), Instant::now())), ended: None };
+        Known { registration, age: Duration::ZERO, failed: None }
+    }
+
+    /// Remembers that there was none, and for how long nobody asks: as long as the registry wants, else longer with each
+    /// time. What this machine did wrong no registry has seen, so it is not remembered.
+    pub fn ended(&self, ended: &Ended, after: Option<Duration>) {
+        if let Ended::Failed(fault) = ended
+            && (fault.is_local() || fault.class() == "blocked_address")
+        {
+            return;
+        }
+        let mut memory = self.lock();
+        let times = memory.ended.as_ref().map_or(1, |pause| pause.times.saturating_add(1));
+        let pause = match after {
+            Some(after) => after.clamp(RETRY_AFTER.0, RETRY_AFTER.1),
+            None => FIRST_PAUSE * times.min(3),
+        };
+        if let Ended::NotRegistered(_) = ended {
+            memory.answer = None;
+        }
+        memory.ended = Some(Pause { ended: ended.clone(), until: Instant::now() + pause, times });
+    }
+
+    /// Sets an answer of some hours ago.
+    #[cfg(test)]
+    pub(crate) fn answered_before(&self, registration: Registration, hours: u64) {
+        let at = Instant::now() - Duration::from_secs(hours * 3_600);
+        *self.lock() = Memory { answer: Some((Arc::new(registration), at)), ended: None };
+    }
+
+    fn last_change(&self) -> Option<Instant> {
+        let memory = self.memory();
+        memory.answer.map(|(_, at)| at).max(memory.ended.map(|pause| pause.until))
+    }
+
+    fn memory(&self) -> Memory {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -164,6 +272,44 @@ mod tests {
         for text in ["", "never", "2027", "2027-13-01", "31.02.2027", "99999999", "1234567890123456789012"] {
             check(text, None);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_registry_that_does_not_answer_is_left_alone_for_a_while() {
+        let place = Place::default();
+        let fault = || Ended::Failed(Fault::target("timeout", "no answer"));
+        let kept = |place: &Place| place.recall(Duration::from_secs(3_600)).is_some();
+        let minutes = |n: u64| tokio::time::advance(Duration::from_secs(n * 60));
+        for pause in [5, 10, 15, 15] {
+            place.ended(&fault(), None);
+            minutes(pause - 1).await;
+            assert!(kept(&place), "{pause}");
+            minutes(1).await;
+            assert!(!kept(&place), "{pause}");
+        }
+        place.ended(&fault(), Some(Duration::from_secs(3_600)));
+        minutes(59).await;
+        assert!(kept(&place));
+        minutes(1).await;
+        assert!(!kept(&place));
+        place.ended(&Ended::Failed(Fault::local("local_network", "no way")), None);
+        assert!(!kept(&place), "no registry has seen this");
+        place.ended(&Ended::NotRegistered("x".into()), None);
+        assert!(matches!(place.recall(Duration::ZERO), Some(Err(Ended::NotRegistered(_)))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn meanwhile_the_last_answer_is_judged_until_it_is_a_week_old() {
+        let place = Place::default();
+        let fault = || Fault::target("timeout", "no answer");
+        place.answered(Registration::default());
+        tokio::time::advance(Duration::from_secs(7 * 3_600)).await;
+        assert!(place.recall(Duration::from_secs(6 * 3_600)).is_none());
+        place.ended(&Ended::Failed(fault()), None);
+        let known = place.recall(Duration::from_secs(6 * 3_600)).unwrap().unwrap();
+        assert_eq!((known.age, known.failed), (Duration::from_secs(7 * 3_600), Some(fault())));
+        tokio::time::advance(STALE_FOR).await;
+        assert!(place.stale(fault()).is_err());
     }
 
     #[test]

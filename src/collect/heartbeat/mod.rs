@@ -17,9 +17,9 @@ use crate::base::units::{Exact, Short};
 use crate::collect::heartbeat::due::{Due, Lateness};
 use crate::collect::kind::Kind;
 use crate::collect::mask::Mask;
+use crate::collect::sender::{per_minute, same, token};
 use crate::config::catalog::Probe;
-use crate::config::fields::{Fields, Text};
-use crate::config::report::Code;
+use crate::config::fields::Fields;
 use crate::config::yaml::Node;
 use crate::config::{general, yaml};
 
@@ -27,12 +27,8 @@ use crate::config::{general, yaml};
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(30);
 /// How late a report may be with `schedule`, where nothing is said.
 const DEFAULT_GRACE: Duration = Duration::from_secs(600);
-/// Shorter tokens can be guessed through the API.
-const MIN_TOKEN: usize = 8;
 /// How often a job that reports once a day is looked at.
 const JUDGED: Duration = Duration::from_secs(30);
-/// Reports per minute that are taken.
-const PER_MINUTE: u32 = 60;
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// A checked `heartbeat` monitor.
@@ -48,24 +44,6 @@ struct Heartbeat {
 
 /// The kind. Others report to it: nothing is probed.
 pub const KIND: Kind = Kind { name: "heartbeat", about: "Reports pushed by a job.", operand: None, flags: &[], read };
-
-/// Reads a token that others must show. `example` is the line to write.
-pub fn token(fields: &mut Fields<'_>, key: &'static str, example: &str) -> Option<Text> {
-    let token =
-        fields.need_text(key, &format!("write a secret of at least {MIN_TOKEN} characters, e.g. `{example}`"))?;
-    if token.value().len() < MIN_TOKEN {
-        let message = format!("`{key}` has fewer than {MIN_TOKEN} characters");
-        fields.error(token.span, Code::BadValue, message, "write a longer one, e.g. from `openssl rand -hex 16`");
-        return None;
-    }
-    Some(token)
-}
-
-/// Reports per minute that are taken of one sender.
-pub fn per_minute(fields: &mut Fields<'_>) -> u32 {
-    let said = fields.integer("max_per_minute", 1..=100_000);
-    said.and_then(|n| u32::try_from(n).ok()).unwrap_or(PER_MINUTE)
-}
 
 /// Reads the options. `interval` or `schedule` are the monitor's own: when a report is due.
 pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
@@ -131,18 +109,6 @@ impl PushTarget for Heartbeat {
     fn mask(&self, text: &mut String) {
         self.mask.hide(text);
     }
-}
-
-/// Compares in a time that depends on the length of `given` alone.
-pub fn same(secret: &[u8], given: &[u8]) -> bool {
-    let mut difference = secret.len() ^ given.len();
-    for (i, byte) in given.iter().enumerate() {
-        let other = secret.get(i % secret.len().max(1)).copied().unwrap_or(0);
-        difference |= usize::from(byte ^ other);
-        // Keeps the compiler from leaving the loop at the first difference.
-        difference = std::hint::black_box(difference);
-    }
-    difference == 0
 }
 
 impl Heartbeat {
@@ -313,14 +279,6 @@ mod tests {
             [("watchdog_heartbeat_run_seconds", 10.0), ("watchdog_heartbeat_exit_code", 3.0), ("backup_bytes", 7.0)]
         {
             assert!(got.samples.contains(&Sample::new(name, value)), "{name}: {:?}", got.samples);
-        }
-    }
-
-    #[test]
-    fn only_the_whole_token_is_accepted() {
-        assert!(same(b"0123456789", b"0123456789"));
-        for wrong in ["", "0123456788", "012345678", "01234567890123456789", "01234567890"] {
-            assert!(!same(b"0123456789", wrong.as_bytes()), "{wrong}");
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use tokio::time::{Instant, timeout_at};
 
+use crate::base::units::Short;
 use crate::collect::fault::Fault;
 use crate::collect::icmp::socket::{Echo, Heard};
 
@@ -84,6 +85,24 @@ impl Tally {
     }
 }
 
+impl std::fmt::Display for Tally {
+    /// Lines for a person.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} sent, {} came back", self.sent, self.received())?;
+        if let Some(s) = self.spread() {
+            write!(f, "\nround trip: min {}, avg {}, max {}", Short(s.min), Short(s.avg), Short(s.max))?;
+        }
+        if self.duplicates > 0 || self.damaged > 0 {
+            write!(f, "\n{} duplicates, {} damaged", self.duplicates, self.damaged)?;
+        }
+        if let Some((by, errno)) = self.refused {
+            let who = by.map_or_else(|| "this machine".to_owned(), |ip| ip.to_string());
+            write!(f, "\n{who} says: {}", errno.desc().to_lowercase())?;
+        }
+        Ok(())
+    }
+}
+
 /// The distribution of round-trip times.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
@@ -131,21 +150,21 @@ impl<'b> Sender<'b> {
         tally.times = vec![None; usize::from(self.burst.count)];
         loop {
             let due = start + self.burst.interval * u32::from(tally.sent);
-            if tally.sent < self.burst.count && Instant::now() >= due {
+            // A request whose reply could not be back in time would count as lost.
+            let slowest = tally.rtts().max().unwrap_or_default();
+            let more = tally.sent < self.burst.count && (tally.sent == 0 || due + slowest < deadline);
+            if more && Instant::now() >= due {
                 self.send(tally)?;
                 continue;
             }
-            if tally.received() == self.burst.count {
+            if !more && tally.received() == tally.sent {
                 return Ok(());
             }
-            let until = match tally.sent < self.burst.count {
-                true => due,
-                false => self.overdue(tally).unwrap_or(deadline),
-            };
+            let until = if more { due } else { self.overdue(tally).unwrap_or(deadline) };
             match timeout_at(until.min(deadline), self.socket.hear()).await {
                 Ok(Ok(heard)) => take(&heard, &self.payload, &self.sent_at, tally),
                 Ok(Err(e)) => return Err(Fault::io("listening for replies", &e)),
-                Err(_) if tally.sent < self.burst.count && until < deadline => {}
+                Err(_) if more => {}
                 Err(_) => return Ok(()),
             }
             // A peer that floods keeps this loop busy: timers of a busy task do not fire.
@@ -174,8 +193,10 @@ impl<'b> Sender<'b> {
                 tally.refused = Some((tally.refused.and_then(|(by, _)| by), errno));
                 Ok(())
             }
-            // The queue of the interface is full: a packet is lost, as it may be anywhere.
-            Some(Errno::ENOBUFS | Errno::EAGAIN) => Ok(()),
+            // The packet never left: that says nothing about the way to the target.
+            Some(Errno::ENOBUFS | Errno::EAGAIN) => {
+                Err(Fault::local("local_network", "the queue of this machine's interface is full"))
+            }
             _ => Err(Fault::io("sending", &e)),
         }
     }

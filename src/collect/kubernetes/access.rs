@@ -4,36 +4,28 @@
 //! that a kubeconfig names to make tokens are not run: a monitor has a service account with a token.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use kube::Config;
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
-use rustls::client::danger::ServerCertVerifier;
-use rustls::client::{Resumption, WebPkiServerVerifier};
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, RootCertStore};
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::base::probe::ProbeCx;
 use crate::base::secret::Secret;
-use crate::collect::cert::{CertFacts, Handshake};
-use crate::collect::dial::{self, Bounded, Peer};
+use crate::collect::dial::{self, Bounded, Peer, Route};
 use crate::collect::fault::{Fault, describe};
-use crate::collect::tls::look::Look;
-use crate::collect::tls::refusal::{cert_fault, handshake_fault};
-use crate::collect::trace::{Trace, phase};
+use crate::collect::tls::identity::{self, Unusable};
+use crate::collect::tls::trust::Roots;
+use crate::collect::tls::{TlsSpec, alpn};
+use crate::collect::trace::Trace;
 
 /// Bytes of a file that is named in a kubeconfig.
 const MAX_FILE: u64 = 1 << 20;
-
-static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(rustls::crypto::ring::default_provider()));
 
 /// Where the description of the cluster is.
 #[derive(Clone, PartialEq, Eq)]
@@ -58,19 +50,11 @@ pub struct Access {
     pub peer: Peer,
     /// What stands before every path.
     pub base: String,
-    tls: Option<Tls>,
+    tls: Option<TlsSpec>,
     /// `Authorization`.
     pub bearer: Option<Secret<HeaderValue>>,
     /// Secrets that must not be shown.
     pub secrets: Secret<Vec<String>>,
-}
-
-#[derive(Debug)]
-struct Tls {
-    name: ServerName<'static>,
-    /// `None` when the kubeconfig switches verification off.
-    verifier: Option<Arc<WebPkiServerVerifier>>,
-    identity: Option<Arc<CertifiedKey>>,
 }
 
 /// Everything wrong with an access is wrong on this machine.
@@ -102,7 +86,14 @@ impl Access {
                 use the token of a service account";
             return Err(refuse(message));
         }
-        let tls = if secure { Some(Tls::of(config, peer.host())?) } else { None };
+        let impersonated =
+            [auth.impersonate.is_some(), auth.impersonate_uid.is_some(), auth.impersonate_groups.is_some()];
+        if impersonated.contains(&true) || auth.impersonate_user_extra.is_some() {
+            return Err(refuse(
+                "the kubeconfig acts as somebody else (`as`), which is not done here; use that account itself",
+            ));
+        }
+        let tls = if secure { Some(tls(config, peer.host())?) } else { None };
         let (bearer, secrets) = bearer(auth)?;
         let base = url.path().trim_end_matches('/').to_owned();
         Ok(Self { peer, base, tls, bearer, secrets: Secret::new(secrets) })
@@ -112,11 +103,11 @@ impl Access {
     ///
     /// # Errors
     /// There is no connection, or the server is not to be trusted.
-    pub async fn open(&self, cx: &ProbeCx, trace: &mut Trace) -> Result<Wire, Fault> {
-        let stream = dial::open(&self.peer, cx, trace).await?;
+    pub async fn open(&self, route: &Route, cx: &ProbeCx, trace: &mut Trace) -> Result<Wire, Fault> {
+        let stream = dial::open_by(&self.peer, route, cx, trace).await?;
         match &self.tls {
             None => Ok(Wire::Plain(stream)),
-            Some(tls) => Ok(Wire::Tls(Box::new(tls.handshake(stream, cx, trace).await?))),
+            Some(tls) => Ok(Wire::Tls(Box::new(tls.handshake(stream, &self.peer, cx.now, trace).await?))),
         }
     }
 }
@@ -139,11 +130,26 @@ fn config(source: &Source) -> Result<Config, Fault> {
         None => Kubeconfig::read(),
     };
     let kubeconfig = found.map_err(|e| refuse(format!("the kubeconfig cannot be read: {e}")))?;
+    refuse_proxy(&kubeconfig, source.context.as_deref())?;
     let options = KubeConfigOptions { context: source.context.clone(), ..KubeConfigOptions::default() };
     // The function is async for its callers' sake: it waits for nothing.
     let made = futures_util::FutureExt::now_or_never(Config::from_custom_kubeconfig(kubeconfig, &options));
     let made = made.ok_or_else(|| refuse("the kubeconfig asks for more than files"))?;
     made.map_err(|e| refuse(format!("the kubeconfig cannot be used: {e}")))
+}
+
+/// A proxy that the environment names is for others; one that the kubeconfig names is the only way to the cluster.
+fn refuse_proxy(kubeconfig: &Kubeconfig, context: Option<&str>) -> Result<(), Fault> {
+    let current = context.or(kubeconfig.current_context.as_deref());
+    let context = kubeconfig.contexts.iter().find(|c| Some(c.name.as_str()) == current);
+    let cluster = context.and_then(|c| Some(c.context.as_ref()?.cluster.as_str()));
+    let cluster = kubeconfig.clusters.iter().find(|c| Some(c.name.as_str()) == cluster);
+    match cluster.and_then(|c| c.cluster.as_ref()).and_then(|c| c.proxy_url.as_ref()) {
+        Some(url) if !url.is_empty() => {
+            Err(refuse("the kubeconfig leads through a proxy (`proxy-url`), which is not done here"))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// A secret of the kubeconfig's. The crate's wrapper opens with a trait of yet another crate, or by being
@@ -174,67 +180,16 @@ fn bearer(auth: &AuthInfo) -> Result<(Option<Secret<HeaderValue>>, Vec<String>),
     Ok((Some(Secret::new(value)), vec![secret, header]))
 }
 
-impl Tls {
-    fn of(config: &Config, host: &str) -> Result<Self, Fault> {
-        let name = config.tls_server_name.clone().unwrap_or_else(|| host.to_owned());
-        let name =
-            ServerName::try_from(name).map_err(|_| refuse("the cluster's name cannot stand in a certificate"))?;
-        let verifier = match config.accept_invalid_certs {
-            true => None,
-            false => Some(verifier(config)?),
-        };
-        Ok(Self { name, verifier, identity: identity(&config.auth_info)? })
-    }
-
-    async fn handshake(&self, stream: Bounded, cx: &ProbeCx, trace: &mut Trace) -> Result<TlsStream<Bounded>, Fault> {
-        trace.begin(phase::TLS);
-        let look = Arc::new(Look::new(self.identity.clone()));
-        let mut config = ClientConfig::builder_with_provider(Arc::clone(&PROVIDER))
-            .with_safe_default_protocol_versions()
-            .map_err(|e| Fault::local("local_tls", format!("TLS is not available: {e}")))?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::clone(&look) as Arc<_>)
-            .with_client_cert_resolver(Arc::clone(&look) as Arc<_>);
-        config.resumption = Resumption::disabled();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let shaken = TlsConnector::from(Arc::new(config)).connect(self.name.clone(), stream).await;
-        let shown = look.take();
-        let asked = look.asked();
-        if !shown.chain.is_empty() {
-            trace.cert = Some(CertFacts::of(&shown.chain, cx.now));
-        }
-        let stream = shaken.map_err(|e| handshake_fault(&e, &self.name, asked, self.identity.is_some()))?;
-        if let Some(facts) = &mut trace.cert {
-            facts.handshake = Handshake::of(stream.get_ref().1, asked);
-        }
-        if let (Some(verifier), Some((leaf, rest))) = (&self.verifier, shown.chain.split_first()) {
-            let millis = u64::try_from(cx.now.millis()).unwrap_or(0);
-            let time = UnixTime::since_unix_epoch(std::time::Duration::from_millis(millis));
-            let verified = verifier.verify_server_cert(leaf, rest, &self.name, &[], time);
-            let verified = verified.map_err(|e| cert_fault(&e, &self.name));
-            if let (Some(facts), Err(fault)) = (&mut trace.cert, &verified) {
-                facts.distrust(fault.message());
-            }
-            verified?;
-        }
-        trace.end();
-        Ok(stream)
-    }
-}
-
-fn verifier(config: &Config) -> Result<Arc<WebPkiServerVerifier>, Fault> {
-    let mut store = RootCertStore::empty();
-    match &config.root_cert {
-        Some(certs) => {
-            store.add_parsable_certificates(certs.iter().map(|der| CertificateDer::from(der.clone())));
-        }
-        None => {
-            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-    }
-    WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(&PROVIDER))
-        .build()
-        .map_err(|e| refuse(format!("the cluster's certificate authority is not usable: {e}")))
+/// How the server is verified, and what we show it.
+fn tls(config: &Config, host: &str) -> Result<TlsSpec, Fault> {
+    let name = config.tls_server_name.clone().unwrap_or_else(|| host.to_owned());
+    let name = ServerName::try_from(name).map_err(|_| refuse("the cluster's name cannot stand in a certificate"))?;
+    let roots = match &config.root_cert {
+        _ if config.accept_invalid_certs => None,
+        Some(certs) => Some(Roots::Given(certs.iter().map(|der| CertificateDer::from(der.clone())).collect())),
+        None => Some(Roots::System),
+    };
+    Ok(TlsSpec::given(alpn::HTTP1, roots.as_ref(), identity(&config.auth_info)?, Some(name)))
 }
 
 /// The client certificate with its key, from the kubeconfig itself or from files that it names.
@@ -250,19 +205,13 @@ fn identity(auth: &AuthInfo) -> Result<Option<Arc<CertifiedKey>>, Fault> {
         (None, Some(path)) => read(Path::new(path))?,
         (None, None) => return Err(refuse("the kubeconfig has a client certificate without its key")),
     };
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&cert).collect();
-    let chain = chain.map_err(|_| refuse("the client certificate is not PEM"))?;
-    // What a parser says about a private key may quote it.
-    let key = PrivateKeyDer::from_pem_slice(&key).map_err(|_| refuse("the client key is no private key"))?;
-    let key = PROVIDER.key_provider.load_private_key(key).map_err(|_| refuse("the client key is of no known kind"))?;
-    Ok(Some(Arc::new(CertifiedKey::new(chain, key))))
+    let pair = identity::pair(&cert, &key).map_err(|unusable| match unusable {
+        Unusable::Cert(why) => refuse(format!("the client certificate: {why}")),
+        Unusable::Key(why) => refuse(format!("the client key: {why}")),
+    })?;
+    Ok(Some(pair))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Fault> {
-    use std::io::Read;
-    let fail = |e: &std::io::Error| refuse(format!("`{}`: {}", path.display(), describe(e)));
-    let (file, _) = crate::collect::files::open(path, true).map_err(|e| fail(&e))?;
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE).read_to_end(&mut bytes).map_err(|e| fail(&e))?;
-    Ok(bytes)
+    crate::collect::files::read(path, MAX_FILE).map_err(|e| refuse(format!("`{}`: {}", path.display(), describe(&e))))
 }

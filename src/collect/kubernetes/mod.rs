@@ -18,14 +18,15 @@ use tokio::time::{Instant, timeout_at};
 use crate::base::BoxFuture;
 use crate::base::outcome::{Evidence, Outcome, Sample, Verdict};
 use crate::base::probe::{Collector, ProbeCx};
+use crate::collect::dial::Route;
 use crate::collect::fault::Fault;
 use crate::collect::files::{self, Looks};
 use crate::collect::judge::{Judge, unjudged};
-use crate::collect::kind::{Flag, Form, Kind, Operand};
+use crate::collect::kind::{Flag, Form, Kind, Operand, ROUTE};
 use crate::collect::kubernetes::access::{Access, Source, Wire};
 use crate::collect::kubernetes::list::{Api, Ask};
 use crate::collect::kubernetes::objects::{CronJob, Event, Job, Node, Pod, Times, TlsSecret, Workload};
-use crate::collect::kubernetes::review::Findings;
+use crate::collect::kubernetes::review::{Findings, Shortages};
 use crate::collect::mask::Mask;
 use crate::collect::trace::Trace;
 use crate::config::catalog::Probe;
@@ -39,6 +40,9 @@ const MAX_TOLD: usize = 3;
 /// Problems of one kind that are evidence.
 const MAX_SHOWN: usize = 50;
 
+/// What is expected of `namespaces`.
+const NAMESPACES: &str = "namespaces exist";
+
 /// A checked `kubernetes` monitor.
 #[derive(Debug)]
 struct Kubernetes {
@@ -48,9 +52,12 @@ struct Kubernetes {
     subjects: Vec<Subject>,
     grace: Duration,
     valid_for: Duration,
+    route: Route,
     looks: Looks,
     /// The access and when it was read. Leaf data, held for a copy and never across an await.
     access: Mutex<Option<(Instant, Arc<Access>)>>,
+    /// Since when workloads have been short of replicas. Leaf data, too.
+    short_since: Mutex<Times>,
     mask: Mask,
 }
 
@@ -103,6 +110,11 @@ impl Subject {
         }
     }
 
+    /// Whether it is good that there is none.
+    const fn comes_and_goes(self) -> bool {
+        matches!(self, Self::Jobs | Self::Events)
+    }
+
     const fn group(self) -> &'static str {
         match self {
             Self::Nodes | Self::Pods | Self::Secrets | Self::Events => "/api/v1",
@@ -126,15 +138,18 @@ pub const KIND: Kind = Kind {
     name: "kubernetes",
     about: "The nodes and workloads of a Kubernetes cluster.",
     operand: Some(Operand::Nothing),
-    flags: &[&[
-        Flag::new("kubeconfig", "kubeconfig", Form::Path("FILE"), "Kubeconfig; without it the pod's own account."),
-        Flag::new("context", "context", Form::One("NAME"), "Context in it."),
-        Flag::new("namespace", "namespaces", Form::Many("NAME"), "Namespace to look at; all without."),
-        Flag::new("selector", "selector", Form::One("SELECTOR"), "Selector of labels, e.g. `app=shop,tier!=test`."),
-        Flag::new("watch", "watch", Form::List("WHAT"), "What to look at: `nodes`, `pods`, `deployments` …"),
-        Flag::new("grace", "grace", Form::One("DURATION"), "How long a pod may take to begin."),
-        Flag::new("valid-for", "valid_for", Form::One("DURATION"), "How long certificates must still be valid."),
-    ]],
+    flags: &[
+        &[
+            Flag::new("kubeconfig", "kubeconfig", Form::Path("FILE"), "Kubeconfig; without it the pod's own account."),
+            Flag::new("context", "context", Form::One("NAME"), "Context in it."),
+            Flag::new("namespace", "namespaces", Form::Many("NAME"), "Namespace to look at; all without."),
+            Flag::new("selector", "selector", Form::One("SELECTOR"), "Selector of labels, e.g. `app=shop,tier!=test`."),
+            Flag::new("watch", "watch", Form::List("WHAT"), "What to look at: `nodes`, `pods`, `deployments` …"),
+            Flag::new("grace", "grace", Form::One("DURATION"), "How long pods and workloads may take to begin."),
+            Flag::new("valid-for", "valid_for", Form::One("DURATION"), "How long certificates must still be valid."),
+        ],
+        ROUTE,
+    ],
     read,
 };
 
@@ -179,6 +194,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let grace = fields.duration("grace", limits).unwrap_or(Duration::from_secs(300));
     let limits = Duration::from_secs(3_600)..=Duration::from_secs(10 * 365 * 86_400);
     let valid_for = fields.duration("valid_for", limits).unwrap_or(Duration::from_secs(14 * 86_400));
+    let route = Route::read(fields);
     for text in [&kubeconfig, &context, &labels].into_iter().flatten() {
         mask.add_text(text);
     }
@@ -195,14 +211,17 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         context: context.map(|t| t.value().to_owned()),
     };
     let labels = labels.map_or_else(String::new, |t| t.value().to_owned());
-    let (looks, access) = (Looks::default(), Mutex::default());
-    let probe = Kubernetes { source, namespaces, labels, subjects, grace, valid_for, looks, access, mask };
+    let (looks, access, short_since) = (Looks::default(), Mutex::default(), Mutex::default());
+    let probe =
+        Kubernetes { source, namespaces, labels, subjects, grace, valid_for, route, looks, access, short_since, mask };
     Some(Probe::new("kubernetes", shown, probe))
 }
 
 /// What one probe learnt: of each subject how many objects there are, and what is wrong.
 #[derive(Debug, Default)]
 struct Seen {
+    /// Namespaces that are not there; `None` when that was not looked at.
+    missing: Option<Vec<String>>,
     subjects: Vec<(Subject, usize, Findings)>,
     access: Option<Arc<Access>>,
 }
@@ -218,7 +237,8 @@ impl Collector for Kubernetes {
                 Err(fault) => {
                     trace.fail();
                     let mut outcome = fault.outcome();
-                    outcome.checks = unjudged(self.subjects.iter().map(|s| s.check().1));
+                    let spaces = (!self.namespaces.is_empty()).then_some(NAMESPACES);
+                    outcome.checks = unjudged(spaces.into_iter().chain(self.subjects.iter().map(|s| s.check().1)));
                     outcome
                 }
             };
@@ -262,7 +282,7 @@ impl Kubernetes {
     async fn talk(&self, cx: &ProbeCx, trace: &mut Trace, seen: &mut Seen) -> Result<(), Fault> {
         let access = self.access().await?;
         seen.access = Some(Arc::clone(&access));
-        match access.open(cx, trace).await? {
+        match access.open(&self.route, cx, trace).await? {
             Wire::Plain(stream) => self.look(Api::over(stream, &access).await?, cx, trace, seen).await,
             Wire::Tls(stream) => self.look(Api::over(*stream, &access).await?, cx, trace, seen).await,
         }
@@ -272,6 +292,14 @@ impl Kubernetes {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
+        for namespace in &self.namespaces {
+            if let Some(there) = api.has_namespace(namespace, trace).await? {
+                let missing = seen.missing.get_or_insert_default();
+                missing.extend((!there).then(|| namespace.clone()));
+            }
+        }
+        let before = self.short_since.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut shortages = Shortages::new(before, self.grace, cx.now);
         let mut succeeded = Times::new();
         for &subject in &self.subjects {
             let (count, findings) = match subject {
@@ -281,12 +309,17 @@ impl Kubernetes {
                     reviewed(&list, |pods| review::pods(pods, self.grace, cx.now))
                 }
                 Subject::Deployments => {
-                    reviewed(&self.list::<Workload, S>(subject, &mut api, trace).await?, review::deployments)
+                    let list = self.list::<Workload, S>(subject, &mut api, trace).await?;
+                    reviewed(&list, |list| review::deployments(list, &mut shortages))
                 }
                 Subject::StatefulSets => {
-                    reviewed(&self.list::<Workload, S>(subject, &mut api, trace).await?, review::stateful_sets)
+                    let list = self.list::<Workload, S>(subject, &mut api, trace).await?;
+                    reviewed(&list, |list| review::stateful_sets(list, &mut shortages))
                 }
-                Subject::DaemonSets => reviewed(&self.list(subject, &mut api, trace).await?, review::daemon_sets),
+                Subject::DaemonSets => {
+                    let list = self.list(subject, &mut api, trace).await?;
+                    reviewed(&list, |list| review::daemon_sets(list, &mut shortages))
+                }
                 Subject::CronJobs => {
                     let list = self.list::<CronJob, S>(subject, &mut api, trace).await?;
                     reviewed(&list, |jobs| {
@@ -314,6 +347,7 @@ impl Kubernetes {
             };
             seen.subjects.push((subject, count, findings));
         }
+        *self.short_since.lock().unwrap_or_else(PoisonError::into_inner) = shortages.into_times();
         Ok(())
     }
 
@@ -346,6 +380,13 @@ fn reviewed<T>(list: &[T], review: impl FnOnce(&[T]) -> Findings) -> (usize, Fin
 fn judge(seen: &Seen) -> Outcome {
     let mut judge = Judge::default();
     let mut counts = Vec::new();
+    if let Some(missing) = &seen.missing {
+        judge.hold("namespace", NAMESPACES, missing.is_empty(), missing.join(", "));
+    }
+    let lasting = seen.subjects.iter().any(|(subject, ..)| !subject.comes_and_goes());
+    if lasting && seen.subjects.iter().all(|(_, count, _)| *count == 0) {
+        judge.prefer("empty", "there is something to look at", false, "no object of any sort");
+    }
     for (subject, count, findings) in &seen.subjects {
         let (class, name) = subject.check();
         let problems = &findings.problems;
@@ -404,6 +445,26 @@ mod tests {
         let got = outcome("kubernetes", &format!("{{kubeconfig: {}}}", file.display())).await;
         assert!(got.reason.unwrap().message.contains("is not run here"));
         assert!(!trace.exists());
+    }
+
+    #[tokio::test]
+    async fn what_a_kubeconfig_asks_for_beyond_a_login_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("config");
+        for (cluster, user, want) in [
+            ("", ", as: admin", "acts as somebody else"),
+            ("", ", as-groups: ['system:masters']", "acts as somebody else"),
+            (", proxy-url: 'http://127.0.0.1:1'", "", "leads through a proxy"),
+        ] {
+            let text = format!(
+                "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{{name: c, cluster: {{server: \
+                 'https://127.0.0.1:1'{cluster}}}}}]\ncontexts: [{{name: c, context: {{cluster: c, user: u}}}}]\n\
+                 users: [{{name: u, user: {{token: t{user}}}}}]\n",
+            );
+            std::fs::write(&file, text).unwrap();
+            let got = outcome("kubernetes", &format!("{{kubeconfig: {}}}", file.display())).await;
+            assert!(got.reason.as_ref().unwrap().message.contains(want), "{got:?}");
+        }
     }
 
     #[test]

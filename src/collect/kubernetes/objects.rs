@@ -2,10 +2,13 @@
 //! times larger, and what is not read costs nothing. Everything here is untrusted.
 
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 
-use serde::Deserialize;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::base::time::Timestamp;
+use crate::collect::kubernetes::list::MAX_OBJECTS;
 
 /// A page of a list.
 #[derive(Debug, Deserialize)]
@@ -14,9 +17,38 @@ pub struct Page<T> {
     /// Where the next page begins.
     #[serde(default)]
     pub metadata: PageMeta,
-    /// The objects; `null` when there are none.
-    #[serde(default = "Option::default")]
-    pub items: Option<Vec<T>>,
+    /// The objects, as many as are looked at; `null` when there are none.
+    #[serde(default = "Vec::new", deserialize_with = "some")]
+    pub items: Vec<T>,
+}
+
+/// Reads a list and keeps its beginning: a server need not heed the number that it was asked for.
+fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
+    struct Items<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Items<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a list")
+        }
+
+        fn visit_unit<E: serde::de::Error>(self) -> Result<Vec<T>, E> {
+            Ok(Vec::new())
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<T>, A::Error> {
+            let mut kept = Vec::new();
+            while kept.len() < MAX_OBJECTS {
+                match items.next_element()? {
+                    Some(item) => kept.push(item),
+                    None => return Ok(kept),
+                }
+            }
+            while items.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(kept)
+        }
+    }
+    from.deserialize_any(Items(PhantomData))
 }
 
 /// What a page says of itself.
@@ -165,6 +197,8 @@ objects! {
         available_replicas: i64,
         /// How many are of the newest version.
         updated_replicas: i64,
+        /// `Available`, `Progressing`; of deployments only.
+        conditions: Vec<Condition>,
     }
     /// A daemon set.
     DaemonSet {

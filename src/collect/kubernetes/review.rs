@@ -166,8 +166,41 @@ fn stuck(c: &Container) -> Option<String> {
     Some(format!("container {} is in {}{last}", found(&c.name), found(&waiting.reason)))
 }
 
-/// Deployments must have the replicas that they want.
-pub fn deployments(list: &[Workload]) -> Findings {
+/// Since when workloads have been short of what they want. Every update makes them short for a while, so that counts
+/// only if it lasts; how long it has lasted most of them do not say.
+#[derive(Debug)]
+pub struct Shortages {
+    /// What was known before, by kind, namespace and name.
+    before: Times,
+    /// What is known now.
+    still: Times,
+    grace: Duration,
+    now: Timestamp,
+}
+
+impl Shortages {
+    /// With what is known from the probe before.
+    pub fn new(before: Times, grace: Duration, now: Timestamp) -> Self {
+        Self { before, still: Times::new(), grace, now }
+    }
+
+    /// Whether this shortage lasts too long; `since` is when it began, where that is known.
+    fn lasts(&mut self, kind: &str, meta: &Meta, since: Option<Timestamp>) -> bool {
+        let key = format!("{kind} {}", meta.path());
+        let seen = self.before.get(&key).copied().unwrap_or(self.now);
+        let began = since.map_or(seen, |since| since.min(seen));
+        self.still.insert(key, began);
+        self.now.since(began) >= self.grace
+    }
+
+    /// What is to be known at the next probe.
+    pub fn into_times(self) -> Times {
+        self.still
+    }
+}
+
+/// Deployments must have the replicas that they want, and their rollouts must get on.
+pub fn deployments(list: &[Workload], shortages: &mut Shortages) -> Findings {
     let mut out = Findings::default();
     for d in list {
         let labels = [("namespace", d.metadata.namespace.as_str()), ("deployment", d.metadata.name.as_str())];
@@ -176,15 +209,25 @@ pub fn deployments(list: &[Workload]) -> Findings {
         out.sample("kube_deployment_status_replicas", d.status.replicas as f64, &labels);
         out.sample("kube_deployment_status_replicas_available", have as f64, &labels);
         out.sample("kube_deployment_status_replicas_updated", d.status.updated_replicas as f64, &labels);
-        if have < want {
-            out.problem(&d.metadata, format!("{have} of {want} replicas available"));
+        // Kubernetes has a deadline of its own for a rollout, and says when it has passed.
+        let stuck = condition(&d.status.conditions, "Progressing").filter(|c| c.status == "False");
+        let unavailable = condition(&d.status.conditions, "Available").filter(|c| c.status == "False");
+        let since = unavailable.and_then(|c| time(c.last_transition_time.as_ref()));
+        let lasts = have < want && shortages.lasts("deployment", &d.metadata, since);
+        if lasts || (have < want && stuck.is_some()) {
+            out.problem(
+                &d.metadata,
+                format!("{have} of {want} replicas available{}", stuck.map(why).unwrap_or_default()),
+            );
+        } else if let Some(stuck) = stuck {
+            out.problem(&d.metadata, format!("the rollout is stuck{}", why(stuck)));
         }
     }
     out
 }
 
 /// Stateful sets as well.
-pub fn stateful_sets(list: &[Workload]) -> Findings {
+pub fn stateful_sets(list: &[Workload], shortages: &mut Shortages) -> Findings {
     let mut out = Findings::default();
     for s in list {
         let labels = [("namespace", s.metadata.namespace.as_str()), ("statefulset", s.metadata.name.as_str())];
@@ -192,7 +235,7 @@ pub fn stateful_sets(list: &[Workload]) -> Findings {
         out.sample("kube_statefulset_replicas", want as f64, &labels);
         out.sample("kube_statefulset_status_replicas", s.status.replicas as f64, &labels);
         out.sample("kube_statefulset_status_replicas_ready", have as f64, &labels);
-        if have < want {
+        if have < want && shortages.lasts("statefulset", &s.metadata, None) {
             out.problem(&s.metadata, format!("{have} of {want} replicas ready"));
         }
     }
@@ -200,7 +243,7 @@ pub fn stateful_sets(list: &[Workload]) -> Findings {
 }
 
 /// Daemon sets must be ready on every node that they are for.
-pub fn daemon_sets(list: &[DaemonSet]) -> Findings {
+pub fn daemon_sets(list: &[DaemonSet], shortages: &mut Shortages) -> Findings {
     let mut out = Findings::default();
     for d in list {
         let labels = [("namespace", d.metadata.namespace.as_str()), ("daemonset", d.metadata.name.as_str())];
@@ -209,7 +252,7 @@ pub fn daemon_sets(list: &[DaemonSet]) -> Findings {
         out.sample("kube_daemonset_status_number_ready", have as f64, &labels);
         let astray = d.status.number_misscheduled;
         out.sample("kube_daemonset_status_number_misscheduled", astray as f64, &labels);
-        if have < want {
+        if have < want && shortages.lasts("daemonset", &d.metadata, None) {
             out.problem(&d.metadata, format!("ready on {have} of {want} nodes"));
         }
     }
@@ -414,15 +457,49 @@ mod tests {
     }
 
     #[test]
-    fn workloads_short_of_replicas() {
+    fn workloads_may_be_short_of_replicas_for_a_while() {
         let some = r#"[{"metadata": {"namespace": "shop", "name": "web"}, "spec": {"replicas": 3},
             "status": {"replicas": 3, "availableReplicas": 2, "readyReplicas": 2}},
             {"metadata": {"namespace": "shop", "name": "off"}, "spec": {"replicas": 0}}]"#;
-        check(&deployments(&list(some)), &["shop/web: 2 of 3 replicas available"]);
-        check(&stateful_sets(&list(some)), &["shop/web: 2 of 3 replicas ready"]);
         let daemon = r#"[{"metadata": {"namespace": "kube-system", "name": "proxy"},
             "status": {"desiredNumberScheduled": 2, "numberReady": 1}}]"#;
-        check(&daemon_sets(&list(daemon)), &["kube-system/proxy: ready on 1 of 2 nodes"]);
+        let whole = some.replace(r#""availableReplicas": 2"#, r#""availableReplicas": 3"#);
+        let mut known = Times::new();
+        for (seconds, deployment, want) in
+            [(0, some, false), (299, some, false), (300, some, true), (400, &whole, false), (500, some, false)]
+        {
+            let mut shortages = Shortages::new(known, GRACE, now().plus(Duration::from_secs(seconds)));
+            let found = deployments(&list(deployment), &mut shortages);
+            check(&found, if want { &["shop/web: 2 of 3 replicas available"] } else { &[] });
+            let found = stateful_sets(&list(some), &mut shortages);
+            check(&found, if seconds >= 300 { &["shop/web: 2 of 3 replicas ready"] } else { &[] });
+            let found = daemon_sets(&list(daemon), &mut shortages);
+            check(&found, if seconds >= 300 { &["kube-system/proxy: ready on 1 of 2 nodes"] } else { &[] });
+            known = shortages.into_times();
+        }
+    }
+
+    #[test]
+    fn deployments_say_since_when_they_are_short_and_that_a_rollout_is_stuck() {
+        #[track_caller]
+        fn deployment(available: i64, conditions: &str, want: &[&str]) {
+            let json = format!(
+                r#"[{{"metadata": {{"namespace": "shop", "name": "web"}}, "spec": {{"replicas": 2}},
+                "status": {{"availableReplicas": {available}, "conditions": [{conditions}]}}}}]"#
+            );
+            check(&deployments(&list(&json), &mut Shortages::new(Times::new(), GRACE, now())), want);
+        }
+        let condition = |kind: &str, status: &str, at: &str| {
+            format!(
+                r#"{{"type": "{kind}", "status": "{status}", "reason": "Why", "lastTransitionTime": "2026-06-01T{at}Z"}}"#
+            )
+        };
+        deployment(1, &condition("Available", "False", "11:54:00"), &["shop/web: 1 of 2 replicas available"]);
+        deployment(1, &condition("Available", "False", "11:56:00"), &[]);
+        deployment(1, &condition("Available", "True", "11:00:00"), &[]);
+        deployment(1, &condition("Progressing", "False", "11:59:00"), &["shop/web: 1 of 2 replicas available (Why)"]);
+        deployment(2, &condition("Progressing", "False", "11:59:00"), &["shop/web: the rollout is stuck (Why)"]);
+        deployment(2, &condition("Progressing", "True", "11:59:00"), &[]);
     }
 
     #[test]

@@ -108,12 +108,8 @@ impl<K: Eq + Hash + Clone + Send + 'static, T: Send + Sync + 'static> Shared<K, 
 /// # Errors
 /// It cannot be read, as a fault of this machine of the given class.
 pub fn read_file(path: &std::path::Path, max: u64, class: &'static str) -> Result<Vec<u8>, Fault> {
-    let refuse = |why: String| Fault::local(class, format!("`{}`: {why}", path.display()));
-    let size = std::fs::metadata(path).map_err(|e| refuse(crate::collect::fault::describe(&e)))?;
-    if !size.is_file() || size.len() > max {
-        return Err(refuse(format!("not a file of at most {} KiB", max >> 10)));
-    }
-    std::fs::read(path).map_err(|e| refuse(crate::collect::fault::describe(&e)))
+    crate::collect::files::read(path, max)
+        .map_err(|e| Fault::local(class, format!("`{}`: {}", path.display(), crate::collect::fault::describe(&e))))
 }
 
 #[cfg(test)]

@@ -33,24 +33,43 @@ pub fn shared(files: &Files) -> Arc<Identity> {
     IDENTITIES.fresh(files, load)
 }
 
+/// Which half of an identity is unusable, and why.
+#[derive(Debug)]
+pub enum Unusable {
+    /// The certificate.
+    Cert(String),
+    /// The key, or its belonging to the certificate.
+    Key(&'static str),
+}
+
+/// An identity from the PEM of its two halves.
+///
+/// # Errors
+/// One of them is unusable. What a parser says about a private key may quote it, so it is not told.
+pub fn pair(cert: &[u8], key: &[u8]) -> Result<Arc<CertifiedKey>, Unusable> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(cert).collect();
+    let chain = chain.map_err(|e| Unusable::Cert(format!("not PEM: {e}")))?;
+    if chain.is_empty() {
+        return Err(Unusable::Cert("holds no certificate".to_owned()));
+    }
+    if key.windows(9).any(|w| w == b"ENCRYPTED") {
+        return Err(Unusable::Key("the key has a passphrase; store it without one"));
+    }
+    let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| Unusable::Key("holds no private key"))?;
+    let key = PROVIDER.key_provider.load_private_key(key);
+    let key = key.map_err(|_| Unusable::Key("the private key is of no known kind"))?;
+    let whole = CertifiedKey::new(chain, key);
+    whole.keys_match().map_err(|_| Unusable::Key("the key does not belong to the certificate"))?;
+    Ok(Arc::new(whole))
+}
+
 fn load(files: &Files) -> Result<Arc<CertifiedKey>, Fault> {
     const CLASS: &str = "local_identity";
-    let refuse = |path: &PathBuf, why: String| Fault::local(CLASS, format!("`{}`: {why}", path.display()));
-    let pem = read_file(&files.cert, MAX_FILE, CLASS)?;
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    let chain = chain.map_err(|e| refuse(&files.cert, format!("not PEM: {e}")))?;
-    if chain.is_empty() {
-        return Err(refuse(&files.cert, "holds no certificate".to_owned()));
-    }
-    let pem = read_file(&files.key, MAX_FILE, CLASS)?;
-    if pem.windows(9).any(|w| w == b"ENCRYPTED") {
-        return Err(refuse(&files.key, "the key has a passphrase; store it without one".to_owned()));
-    }
-    // What a parser says about a private key may quote it.
-    let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| refuse(&files.key, "holds no private key".to_owned()))?;
-    let key = PROVIDER.key_provider.load_private_key(key);
-    let key = key.map_err(|_| refuse(&files.key, "the private key is of no known kind".to_owned()))?;
-    let whole = CertifiedKey::new(chain, key);
-    whole.keys_match().map_err(|_| refuse(&files.key, "the key does not belong to the certificate".to_owned()))?;
-    Ok(Arc::new(whole))
+    let refuse = |path: &PathBuf, why: &str| Fault::local(CLASS, format!("`{}`: {why}", path.display()));
+    let cert = read_file(&files.cert, MAX_FILE, CLASS)?;
+    let key = read_file(&files.key, MAX_FILE, CLASS)?;
+    pair(&cert, &key).map_err(|unusable| match unusable {
+        Unusable::Cert(why) => refuse(&files.cert, &why),
+        Unusable::Key(why) => refuse(&files.key, why),
+    })
 }

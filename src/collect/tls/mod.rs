@@ -24,6 +24,7 @@ use rustls::ClientConfig;
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
+use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
@@ -120,8 +121,17 @@ pub struct TlsSpec {
     config: Result<Arc<ClientConfig>, rustls::Error>,
     /// `None` when verification is switched off.
     anchors: Option<Arc<Anchors>>,
-    identity: Option<Arc<Identity>>,
+    identity: Option<Shows>,
     server_name: Option<ServerName<'static>>,
+}
+
+/// What we show a peer that asks.
+#[derive(Clone, Debug)]
+enum Shows {
+    /// What is in files.
+    Files(Arc<Identity>),
+    /// This.
+    Given(Arc<CertifiedKey>),
 }
 
 impl TlsSpec {
@@ -144,6 +154,17 @@ impl TlsSpec {
     #[must_use]
     pub fn for_strangers(&self) -> Self {
         Self { identity: None, server_name: None, ..self.clone() }
+    }
+
+    /// With trust and identity that are at hand. Without `roots` nothing is verified.
+    pub fn given(
+        alpn: Alpn,
+        roots: Option<&Roots>,
+        identity: Option<Arc<CertifiedKey>>,
+        server_name: Option<ServerName<'static>>,
+    ) -> Self {
+        let (anchors, identity) = (roots.map(trust::shared), identity.map(Shows::Given));
+        Self { anchors, identity, server_name, ..Self::system(alpn) }
     }
 
     /// Reads `verify`, `server_name`, `ca_file`, `cert_file`, `key_file`, `min_version` and `max_version` from a
@@ -204,7 +225,7 @@ impl TlsSpec {
         ok.then(|| Self {
             config: shared_client(Offer { alpn, min, max }),
             anchors: verify.then(|| trust::shared(&roots)),
-            identity: files.as_ref().map(identity::shared),
+            identity: files.as_ref().map(|files| Shows::Files(identity::shared(files))),
             server_name: name,
         })
     }
@@ -250,7 +271,8 @@ impl TlsSpec {
         };
         let identity = match &self.identity {
             None => None,
-            Some(identity) => Some(Arc::clone(&identity.get().await?.0)),
+            Some(Shows::Given(identity)) => Some(Arc::clone(identity)),
+            Some(Shows::Files(identity)) => Some(Arc::clone(&identity.get().await?.0)),
         };
         let config =
             self.config.as_ref().map_err(|e| Fault::local("local_tls", format!("TLS is not available: {e}")))?;

@@ -29,6 +29,8 @@ pub enum Roots {
     System,
     /// Those in a file.
     File(PathBuf),
+    /// These.
+    Given(Vec<CertificateDer<'static>>),
 }
 
 /// Trust anchors, loaded when first needed.
@@ -121,6 +123,14 @@ fn load(roots: &Roots) -> Result<Trust, Fault> {
             if store.is_empty() {
                 return Err(refuse("holds no certificate".to_owned()));
             }
+        }
+        Roots::Given(certs) => {
+            for cert in certs {
+                let refuse = |e| Fault::local("local_ca", format!("a certificate of the authority is not usable: {e}"));
+                store.add(cert.clone()).map_err(refuse)?;
+                note_end(cert, &mut ends);
+            }
+            own.clone_from(certs);
         }
     }
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(&PROVIDER))

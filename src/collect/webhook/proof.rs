@@ -9,7 +9,7 @@ use ring::hmac;
 use crate::base::probe::Call;
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
-use crate::collect::heartbeat::same;
+use crate::collect::sender::same;
 
 /// Signatures of one header that are tried: while a secret is changed, senders sign with both.
 const MAX_SIGNATURES: usize = 5;

@@ -13,15 +13,37 @@ use crate::kinds::keys;
 
 const LIMIT: Duration = Duration::from_secs(5);
 
+/// Records of which each is written in a way of its own.
+const FORMS: [&str; 15] = [
+    "forms.example. 60 IN A 192.0.2.7",
+    "forms.example. 60 IN AAAA 2001:db8::7",
+    "forms.example. 60 IN NS ns.xn--bcher-kva.example.",
+    "forms.example. 60 IN MX 10 xn--mnchen-3ya.example.",
+    "forms.example. 60 IN SRV 1 2 443 a_b.example.",
+    "forms.example. 60 IN SOA ns.example. first\\.last.example. 7 1 2 3 60",
+    "forms.example. 60 IN TXT \"v=spf1 -all\" \"a \\\"b\\\" ; \\\\ \\255\"",
+    "forms.example. 60 IN CAA 0 issue \"ca.example\"",
+    "forms.example. 60 IN NAPTR 1 2 \"u\" \"E2U+sip\" \"!^.*$!sip:a@b.example!\" .",
+    "forms.example. 60 IN HINFO \"x y\" \"z\"",
+    "forms.example. 60 IN SSHFP 1 2 123456789ABCDEF67890123456789ABCDEF67890123456789ABCDEF123456789",
+    "forms.example. 60 IN TLSA 3 1 1 D2ABDE240D7CD3EE6B4B28C54DF034B97983A1D16E8A410E4561CB106618E971",
+    "forms.example. 60 IN DS 60485 5 1 2BB183AF5F22588179A53B0A98631FAD1A292118",
+    "forms.example. 60 IN TYPE65280 \\# 3 01AB00",
+    "alias.example. 60 IN CNAME forms.example.",
+];
+
 /// Where an unbound listens.
-struct Unbound {
-    daemon: Daemon,
-    port: u16,
+pub struct Unbound {
+    /// The process.
+    pub daemon: Daemon,
+    /// For datagrams and TCP.
+    pub port: u16,
     tls: u16,
     https: u16,
 }
 
-fn unbound(serial: u32) -> Option<Unbound> {
+/// One with the zone `example.` and this serial number.
+pub fn unbound(serial: u32) -> Option<Unbound> {
     let unbound = program("unbound", "unbound")?;
     let dir = tempfile::tempdir().unwrap();
     let (port, tls, https) = (free_port(), free_port(), free_port());
@@ -34,8 +56,12 @@ fn unbound(serial: u32) -> Option<Unbound> {
          tls-service-key: \"{at}/key.pem\"\n  auto-trust-anchor-file: \"\"\n  module-config: \"iterator\"\n  \
          local-zone: \"example.\" static\n  local-data: \"example. 60 IN SOA ns.example. hostmaster.example. {serial} 1 1 1 60\"\n  \
          local-data: \"www.example. 60 IN A 192.0.2.1\"\n  local-data: \"www.example. 60 IN AAAA 2001:db8::1\"\n  \
+         local-data: \"two.example. 60 IN A 192.0.2.80\"\n  local-data: \"two.example. 60 IN A 192.0.2.8\"\n  \
          local-data: \"example. 60 IN MX 10 mail.example.\"\n  local-data: 'example. 60 IN TXT \"v=spf1 -all\"'\n"
     );
+    for line in FORMS {
+        let _ = writeln!(conf, "  local-data: '{line}'");
+    }
     for i in 0..12 {
         let _ = writeln!(conf, "  local-data: 'large.example. 60 IN TXT \"{i} {}\"'", "x".repeat(200));
     }
@@ -80,6 +106,17 @@ async fn a_real_unbound_is_judged_by_what_it_answers() {
             (Verdict::Up, ""),
             "",
         ),
+        // Each record is a line of its own, whichever comes first.
+        ("query_name: two.example, expect: {answer: {matches: '192\\.0\\.2\\.80$'}}", (Verdict::Up, ""), ""),
+        ("query_name: two.example, expect: {answer: {matches: '192\\.0\\.2\\.8$'}}", (Verdict::Up, ""), ""),
+        ("query_name: two.example, expect: {answer: {matches: '192\\.0\\.2\\.9$'}}", (Verdict::Down, "answer"), ""),
+        (
+            "query_name: two.example, expect: {answer: {not_matches: '192\\.0\\.2\\.80$'}}",
+            (Verdict::Down, "answer"),
+            "",
+        ),
+        ("query_name: two.example, expect: {answer: {not_matches: '192\\.0\\.2\\.8$'}}", (Verdict::Down, "answer"), ""),
+        ("query_name: two.example, expect: {answer: {not_matches: '192\\.0\\.2\\.9$'}}", (Verdict::Up, ""), ""),
         ("query_name: none.example", (Verdict::Down, "rcode"), "expected: rcode is NOERROR; found: NXDOMAIN"),
         ("query_name: none.example, expect: {rcode: NXDOMAIN}", (Verdict::Up, ""), "NXDOMAIN, no answer records"),
         ("query_name: www.example, expect: {authenticated: true}", (Verdict::Down, "flags"), ""),
@@ -191,4 +228,33 @@ async fn a_real_dnsmasq_resolves_for_a_monitor_of_another_kind() {
     let text = format!("{{host: \"db.example:{target}\", resolver: \"127.0.0.1:{port}\", ip_version: 6}}");
     let got = probe("tcp", &text, LIMIT).await;
     assert_eq!((got.verdict, class(&got)), (Verdict::Down, "dns"), "{got:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_are_written_as_dig_writes_them() {
+    let (Some(server), Some(dig)) = (unbound(1), program("dig", "bind9-dnsutils")) else { return };
+    for line in FORMS {
+        let parts: Vec<&str> = line.splitn(5, ' ').collect();
+        let (name, kind) = (parts[0], parts[3]);
+        let output = std::process::Command::new(&dig)
+            .args([
+                "@127.0.0.1",
+                "-p",
+                &server.port.to_string(),
+                "+norecurse",
+                "+noall",
+                "+answer",
+                "+nosplit",
+                name,
+                kind,
+            ])
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stdout).unwrap();
+        let told: Vec<&str> = told.trim().splitn(2, kind).collect();
+        let want = told.last().unwrap().trim();
+        let text = format!("{{query_name: {name}, query_type: {kind}, servers: \"127.0.0.1:{}\"}}", server.port);
+        let got = probe("dns", &text, LIMIT).await;
+        assert_eq!(got.headline(), format!("NOERROR, {want}"), "{line}");
+    }
 }

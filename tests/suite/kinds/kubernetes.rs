@@ -146,7 +146,8 @@ fn broken(path: &str) -> (u16, String) {
                [{"name": "web", "restartCount": 9, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]}}"#,
         ),
         "/apis/apps/v1/deployments" => list(
-            r#"{"metadata": {"namespace": "shop", "name": "web"}, "spec": {"replicas": 2}, "status": {"availableReplicas": 1}}"#,
+            r#"{"metadata": {"namespace": "shop", "name": "web"}, "spec": {"replicas": 2}, "status": {"availableReplicas": 1,
+               "conditions": [{"type": "Available", "status": "False", "lastTransitionTime": "2020-01-01T00:00:00Z"}]}}"#,
         ),
         "/apis/batch/v1/jobs" => list(
             r#"{"metadata": {"namespace": "shop", "name": "backup"}, "status": {"failed": 1, "conditions": [{"type": "Failed",
@@ -173,7 +174,40 @@ async fn a_sound_cluster_is_up_page_by_page() {
     let some = cluster.probe(", watch: [pods], namespaces: [shop], selector: 'app=shop,tier!=test'").await;
     assert_eq!(some.verdict, Verdict::Up, "{some:?}");
     let asked = cluster.asked.lock().unwrap().clone();
-    assert_eq!(asked, ["/api/v1/namespaces/shop/pods?limit=100&labelSelector=app%3Dshop%2Ctier%21%3Dtest"]);
+    assert_eq!(
+        asked,
+        ["/api/v1/namespaces/shop", "/api/v1/namespaces/shop/pods?limit=100&labelSelector=app%3Dshop%2Ctier%21%3Dtest"]
+    );
+}
+
+fn scarce(path: &str) -> (u16, String) {
+    match path.split('?').next().unwrap() {
+        "/api/v1/namespaces/prodution" => (404, r#"{"kind": "Status", "message": "not found"}"#.to_owned()),
+        "/api/v1/namespaces/secluded" => (403, r#"{"kind": "Status", "message": "forbidden"}"#.to_owned()),
+        "/api/v1/namespaces/secluded/pods" => list(READY),
+        // Pages without an end, and none of them says the same as the one before.
+        "/apis/apps/v1/deployments" => {
+            let next = if path.contains("continue=a") { "b" } else { "a" };
+            (200, format!(r#"{{"metadata": {{"continue": "{next}"}}, "items": []}}"#))
+        }
+        _ => list(""),
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_cannot_be_well() {
+    let cluster = Cluster::start(scarce).await;
+    let check = async |more: &str, want: (Verdict, &str)| {
+        let got = cluster.probe(more).await;
+        assert_eq!((got.verdict, class(&got)), want, "{more}: {got:?}");
+        got.headline().to_owned()
+    };
+    let typo = check(", namespaces: [prodution], watch: [pods]", (Verdict::Down, "namespace")).await;
+    assert_eq!(typo, "expected: namespaces exist; found: prodution");
+    check(", namespaces: [secluded], watch: [pods]", (Verdict::Up, "")).await;
+    check(", watch: [pods, secrets]", (Verdict::Degraded, "empty")).await;
+    check(", watch: [jobs, events]", (Verdict::Up, "")).await;
+    check(", watch: [deployments]", (Verdict::Down, "protocol_error")).await;
 }
 
 #[tokio::test]
@@ -210,6 +244,29 @@ async fn refusals_and_strangers_have_their_class() {
     let skip = skip.replace(&format!("certificate-authority-data: {data}"), "insecure-skip-tls-verify: true");
     fs::write(cluster.kubeconfig(), skip).unwrap();
     assert_eq!(cluster.probe("").await.verdict, Verdict::Up);
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_too_large() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+            while stream.write_all(&[b' '; 1 << 16]).await.is_ok() {}
+        }
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("config");
+    let text = format!(
+        "current-context: c\nclusters: [{{name: c, cluster: {{server: 'http://{at}'}}}}]\n\
+         contexts: [{{name: c, context: {{cluster: c, user: u}}}}]\nusers: []\n"
+    );
+    fs::write(&file, text).unwrap();
+    let got = probe("kubernetes", &format!("{{kubeconfig: {}}}", file.display()), LIMIT).await;
+    assert_eq!((got.verdict, class(&got)), (Verdict::Down, "too_large"), "{got:?}");
 }
 
 #[tokio::test]

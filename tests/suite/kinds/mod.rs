@@ -1,8 +1,10 @@
 //! Kinds of monitors against the real server of their protocol: good, refused, slow, broken.
 
 pub mod daemon;
-mod dns;
+pub mod dns;
+mod docker;
 mod echo;
+mod files;
 mod grpc;
 mod host;
 mod http;
@@ -22,4 +24,6 @@ mod smtp;
 mod ssh;
 mod tcp;
 mod tls;
+mod udp;
+mod unix;
 mod websocket;

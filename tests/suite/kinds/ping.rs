@@ -13,6 +13,8 @@ struct Machine {
     name: String,
     /// Its address.
     at: String,
+    /// The address of our end of the cable.
+    ours: String,
 }
 
 impl Machine {
@@ -31,7 +33,7 @@ impl Machine {
             format!("{}{}", &net[..=net.rfind('.')?], number * 4 + 1),
             format!("{}{}", &net[..=net.rfind('.')?], number * 4 + 2),
         );
-        let machine = Self { at: theirs.clone(), name: name.clone() };
+        let machine = Self { at: theirs.clone(), ours: ours.clone(), name: name.clone() };
         let made = run(&format!("ip netns add {name}"))
             && run(&format!("ip link add {name}a type veth peer name {name}b netns {name}"))
             && run(&format!("ip addr add {ours}/30 dev {name}a"))
@@ -44,6 +46,11 @@ impl Machine {
 
     fn inside(&self, command: &str) -> bool {
         run(&format!("ip netns exec {} {command}", self.name))
+    }
+
+    fn inside_with(&self, program: &str, args: &[&str]) -> bool {
+        let output = Command::new("ip").args(["netns", "exec", &self.name, program]).args(args).output();
+        output.is_ok_and(|o| o.status.success())
     }
 
     async fn ping(&self, options: &str, limit: Duration) -> Outcome {
@@ -95,21 +102,108 @@ async fn a_machine_that_refuses_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn loss_delay_and_duplicates_are_measured() {
+async fn loss_is_measured() {
     let Some(machine) = Machine::plug_in(3) else { return };
-    let device = format!("{}b", machine.name);
-    let shaped = machine.inside(&format!("tc qdisc add dev {device} root netem delay 40ms duplicate 100%"));
-    if !shaped {
-        // Not every kernel has this queue; no other way makes packets late.
+    let rules = machine.inside("nft add table ip t")
+        && machine.inside("nft add chain ip t c { type filter hook input priority 0 ; }")
+        && machine.inside("nft add rule ip t c icmp type echo-request numgen inc mod 2 == 0 drop");
+    if !needs::met(rules, "nft with numgen") {
         return;
     }
-    let late = machine.ping("count: 4, spacing: 10ms, expect: {rtt: {below: 20ms}}", Duration::from_secs(5)).await;
+    let half = machine.ping("count: 4, spacing: 10ms", Duration::from_secs(5)).await;
+    assert_eq!((half.verdict, value(&half, "probe_icmp_loss_ratio")), (Verdict::Up, Some(0.5)), "{half:?}");
+    let bad = machine.ping("count: 4, spacing: 10ms, expect: {loss: {below: 50}}", Duration::from_secs(5)).await;
+    assert_eq!((bad.verdict, class(&bad)), (Verdict::Down, "loss"), "{bad:?}");
+    assert!(bad.headline().contains("50 % (2 of 4)"), "{bad:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replies_that_are_late_are_no_loss() {
+    let Some(machine) = Machine::plug_in(5) else { return };
+    // 8,000 bytes a second: the first reply passes at once, each of the others waits for those before it.
+    let shaped =
+        machine.inside(&format!("tc qdisc add dev {}b root tbf rate 64kbit burst 1600 limit 20000", machine.name));
+    if !needs::met(shaped, "tc with tbf") {
+        return;
+    }
+    let options = "count: 4, spacing: 10ms, size: 1000, expect: {rtt: {below: 20ms}}";
+    let late = machine.ping(options, Duration::from_secs(5)).await;
     assert_eq!((late.verdict, class(&late)), (Verdict::Down, "rtt"), "{late:?}");
-    assert_eq!(value(&late, "probe_icmp_loss_ratio"), Some(0.0));
-    assert!(value(&late, "probe_icmp_duplicates").is_some_and(|n| n >= 1.0), "{late:?}");
-    assert!(machine.inside(&format!("tc qdisc change dev {device} root netem loss 100%")));
-    let lost = machine.ping("count: 2, spacing: 10ms", Duration::from_millis(300)).await;
-    assert_eq!((lost.verdict, class(&lost)), (Verdict::Down, "timeout"), "{lost:?}");
+    assert_eq!(value(&late, "probe_icmp_loss_ratio"), Some(0.0), "{late:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replies_that_come_twice_are_counted_as_such() {
+    let Some(machine) = Machine::plug_in(6) else { return };
+    let rules = machine.inside("nft add table ip t")
+        && machine.inside("nft add chain ip t c { type filter hook output priority 0 ; }")
+        && machine.inside(&format!("nft add rule ip t c icmp type echo-reply dup to {}", machine.ours));
+    if !needs::met(rules, "nft with dup") {
+        return;
+    }
+    let twice = machine.ping("count: 3, spacing: 10ms", Duration::from_secs(5)).await;
+    assert_eq!((twice.verdict, value(&twice, "probe_icmp_replies")), (Verdict::Up, Some(3.0)), "{twice:?}");
+    // The copy of the last reply may come when nobody listens any more.
+    assert!(value(&twice, "probe_icmp_duplicates").is_some_and(|n| n >= 2.0), "{twice:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_does_not_leave_is_no_loss() {
+    let Some(machine) = Machine::plug_in(7) else { return };
+    // No packet of this size fits into the queue of our own end.
+    let full = run(&format!("tc qdisc add dev {}a root tbf rate 8kbit burst 100 limit 200", machine.name));
+    if !needs::met(full, "tc with tbf") {
+        return;
+    }
+    let got = machine.ping("count: 2, spacing: 10ms, size: 1000", Duration::from_secs(5)).await;
+    assert_eq!((got.verdict, class(&got)), (Verdict::Unknown, "local_network"), "{got:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_ends_in_time_for_the_last_reply() {
+    let Some(machine) = Machine::plug_in(8) else { return };
+    let got = machine.ping("count: 100, spacing: 100ms", Duration::from_secs(1)).await;
+    assert_eq!((got.verdict, value(&got, "probe_icmp_loss_ratio")), (Verdict::Up, Some(0.0)), "{got:?}");
+    assert!(value(&got, "probe_icmp_requests").is_some_and(|n| n < 12.0), "{got:?}");
+    assert!(got.summary.contains("more there was no time"), "{got:?}");
+}
+
+/// What `watchdog probe ping` says of itself inside the machine, without the privilege to send raw packets.
+fn unprivileged(machine: &Machine, host: &str) -> serde_json::Value {
+    let output = Command::new("ip")
+        .args(["netns", "exec", &machine.name, "setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"])
+        .args([env!("CARGO_BIN_EXE_watchdog"), "--json", "probe", "ping", host, "--count", "2", "--spacing", "10ms"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text} {output:?}"))
+}
+
+#[test]
+fn without_privilege_datagrams_are_used_or_what_is_missing_is_named() {
+    let Some(machine) = Machine::plug_in(9) else { return };
+    if !needs::commands(&["setpriv"]) {
+        return;
+    }
+    // Which groups may use sockets of ICMP is a matter of each namespace: here none.
+    assert!(machine.inside_with("sysctl", &["-qw", "net.ipv4.ping_group_range=1 0"]));
+    for host in ["127.0.0.1", "::1"] {
+        let denied = unprivileged(&machine, host);
+        assert_eq!(denied["verdict"], "unknown", "{denied}");
+        assert_eq!(denied["reason"]["class"], "local_denied", "{denied}");
+        assert!(denied["reason"]["message"].as_str().unwrap().contains("net.ipv4.ping_group_range"), "{denied}");
+    }
+    assert!(machine.inside_with("sysctl", &["-qw", "net.ipv4.ping_group_range=0 2147483647"]));
+    for host in ["127.0.0.1", "::1"] {
+        let got = unprivileged(&machine, host);
+        assert_eq!(got["verdict"], "up", "{got}");
+        let sample = |name: &str| {
+            let all = got["samples"].as_array().unwrap();
+            all.iter().find(|s| s["name"] == name).map(|s| s["value"].as_f64().unwrap())
+        };
+        assert_eq!(sample("probe_icmp_replies"), Some(2.0), "{got}");
+        assert_eq!(sample("probe_icmp_reply_hop_limit"), Some(64.0), "{got}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! `heartbeat` and `webhook` on the real server, told by a real HTTP client.
 
+use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -163,6 +164,11 @@ fn other_systems_open_and_close_what_is_wrong() {
     seen(&server, "grafana", "degraded", "disk of a is full");
     curl(&server, path, &[&json[..], &[&grafana("resolved")]].concat());
     seen(&server, "grafana", "up", "nothing open");
+    let alert = |n: u32| format!(r#"{{"status": "firing", "fingerprint": "f{n}", "labels": {{"alertname": "A{n}"}}}}"#);
+    let flood = format!(r#"{{"alerts": [{}]}}"#, (0..150).map(alert).collect::<Vec<_>>().join(","));
+    let (status, said) = curl(&server, path, &[&json[..], &[&flood]].concat());
+    assert_eq!((status, &said["events"]), (200, &Value::from(100)));
+    seen(&server, "grafana", "down", "A99, and 50 more that are not kept (and 99 more)");
 
     let body = r#"{"repository": {"full_name": "o/r"}, "workflow_run": {"name": "CI", "head_branch": "main",
         "display_title": "fix the parser", "conclusion": "failure"}}"#;
@@ -179,4 +185,41 @@ fn other_systems_open_and_close_what_is_wrong() {
     let server = serve(&place);
     seen(&server, "ci", "down", "fix the parser");
     assert!(!place.log().contains("It's a Secret"));
+}
+
+#[test]
+fn half_a_report_changes_nothing() {
+    let place = Place::new();
+    place.write("monitors.d/all.yaml", MONITORS);
+    let server = serve(&place);
+    seen(&server, "grafana", "up", "no event yet");
+    seen(&server, "backup", "unknown", "no report yet");
+    let at = server.http().trim_start_matches("http://").to_owned();
+    let body = r#"{"alerts": [{"status": "firing", "fingerprint": "f", "labels": {"alertname": "Disk"}}]}"#;
+    let mut senders = Vec::new();
+    for (path, token) in [("webhook/grafana", "another-token"), ("push/backup/fail", "a-token-of-a-job")] {
+        let mut sender = std::net::TcpStream::connect(&at).unwrap();
+        let head = format!(
+            "POST /api/v1/{path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: {}\r\n\r\n",
+            body.len() + 1
+        );
+        // All of it but a byte, and then silence.
+        sender.write_all(format!("{head}{body}").as_bytes()).unwrap();
+        senders.push(sender);
+    }
+    let unchanged = || {
+        let of = |name: &str| server.get(&format!("/api/v1/monitors/{name}"))["last"]["verdict"].clone();
+        assert_eq!((of("grafana"), of("backup")), ("up".into(), "unknown".into()));
+    };
+    // A report of another sender is taken and judged meanwhile.
+    server.post("/api/v1/push/busy/success?token=a-token-of-a-job");
+    seen(&server, "busy", "up", "");
+    unchanged();
+    for mut sender in senders {
+        sender.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        sender.read_to_string(&mut answer).unwrap();
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
+    }
+    unchanged();
 }

@@ -18,6 +18,10 @@ async fn a_real_redis_is_judged_by_what_it_answers() {
     let text = format!("{{host: \"127.0.0.1:{port}\", send: \"PING\\r\\n\", expect: {{contains: +PONG}}}}");
     let good = probe("tcp", &text, Duration::from_secs(5)).await;
     assert_eq!((good.verdict, good.summary.as_str()), (Verdict::Up, "+PONG"));
+    // It hangs up, so nothing more is to be waited for.
+    let wrong = format!("{{host: \"127.0.0.1:{port}\", send: \"PING\\r\\nQUIT\\r\\n\", expect: {{matches: '^-ERR'}}}}");
+    let wrong = probe("tcp", &wrong, Duration::from_secs(5)).await;
+    assert_eq!((wrong.verdict, &*wrong.reason.unwrap().class), (Verdict::Down, "answer"));
     let pid = Pid::from_raw(server.pid());
     server.stop();
     let slow = probe("tcp", &text, Duration::from_millis(300)).await;
