@@ -1,11 +1,11 @@
 //! Where the program's own log lines go: a daily file in the data directory, and stderr for `serve`.
 
 use std::fs::DirBuilder;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -13,6 +13,8 @@ use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 /// Daily files kept.
 const KEPT: usize = 14;
+/// Lines that wait for the disk; their places are allocated at once.
+const WAITING: usize = 4_096;
 
 /// Writes what is still in memory when dropped.
 #[derive(Debug)]
@@ -38,14 +40,14 @@ pub fn start(data_dir: &Path, to_stderr: bool) -> Logs {
     let (file, guard) = match appender {
         Ok(appender) => {
             // Full: lines are dropped rather than waited for; a slow disk must not slow a probe.
-            let (writer, guard) = tracing_appender::non_blocking(appender);
+            let (writer, guard) = in_background(appender);
             (Some(fmt::layer().with_writer(writer).with_ansi(false).with_filter(filter())), Some(guard))
         }
         Err(_) => (None, None),
     };
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     // The same for a pipe that nobody reads, such as that of a log collector which hangs.
-    let (screen, screen_guard) = match to_stderr.then(|| tracing_appender::non_blocking(std::io::stderr())) {
+    let (screen, screen_guard) = match to_stderr.then(|| in_background(std::io::stderr())) {
         Some((writer, guard)) => {
             (Some(fmt::layer().with_writer(writer).with_ansi(colour).with_filter(filter())), Some(guard))
         }
@@ -54,4 +56,8 @@ pub fn start(data_dir: &Path, to_stderr: bool) -> Logs {
     // A second call, in tests, keeps the first subscriber.
     let _ = tracing_subscriber::registry().with(file).with(screen).try_init();
     Logs { _file: guard, _screen: screen_guard }
+}
+
+fn in_background<W: Write + Send + 'static>(to: W) -> (NonBlocking, WorkerGuard) {
+    NonBlockingBuilder::default().buffered_lines_limit(WAITING).finish(to)
 }

@@ -16,7 +16,7 @@ use crate::base::name::MonitorName;
 use crate::base::time::Timestamp;
 use crate::config::model::{Config, Monitor, Schedule};
 use crate::engine::evaluator::BoardInput;
-use crate::engine::headline;
+use crate::engine::headline::{self, Tallies};
 use crate::engine::metrics::{Metrics, StateLabels};
 use crate::wire::api::ConfigStatus;
 use crate::wire::board::{
@@ -96,6 +96,7 @@ pub struct BoardKeeper {
     /// By alert and receiver: the episode and the last thing said in it.
     deliveries: BTreeMap<(String, String), (Timestamp, DeliveryRow)>,
     alerts_dirty: bool,
+    /// What was published last, without its monitors: counting them twice costs as much as a board.
     board: Board,
     dirty: bool,
     out: watch::Sender<Arc<Board>>,
@@ -285,27 +286,21 @@ impl BoardKeeper {
         self.dirty = false;
         self.board.rev += 1;
         self.board.at = self.clock.now();
-        self.board.monitors = self.rows.values().cloned().collect();
+        let monitors: Vec<_> = self.rows.values().cloned().collect();
         self.board.events = self.events.iter().cloned().collect();
         if std::mem::take(&mut self.alerts_dirty) {
             self.board.alerts = self.alerts.iter().map(|a| with_deliveries(a, &self.deliveries)).collect();
         }
-        let headline = headline::headline(&self.board.monitors, &self.board.alerts, &self.board.engine);
+        let tallies = Tallies::of(&monitors);
+        let headline = headline::headline(&tallies, &self.board.alerts, &self.board.engine);
         if headline != *self.board.verdict {
             self.board.verdict = Arc::new(headline);
         }
-        // One pass over rows that lie all over the memory.
-        let mut counts = State::ALL.map(|state| (state, 0_usize));
-        for monitor in &self.board.monitors {
-            if let Some((_, n)) = counts.iter_mut().find(|(state, _)| *state == monitor.state) {
-                *n += 1;
-            }
-        }
-        for (state, n) in counts {
+        for state in State::ALL {
             let labels = StateLabels { state: state.as_str() };
-            self.metrics.monitors.get_or_create(&labels).set(i64::try_from(n).unwrap_or(i64::MAX));
+            self.metrics.monitors.get_or_create(&labels).set(i64::try_from(tallies.count(state)).unwrap_or(i64::MAX));
         }
-        self.out.send_replace(Arc::new(self.board.clone()));
+        self.out.send_replace(Arc::new(Board { monitors, ..self.board.clone() }));
     }
 }
 

@@ -9,9 +9,50 @@ use crate::wire::board::{AlertRow, AlertState, EngineHealth, Headline, MonitorRo
 /// Longest reason quoted in the second line, in characters.
 const QUOTED: usize = 60;
 
+/// How many monitors are in a state, and which of them has been so for longest.
+#[derive(Clone, Copy, Default)]
+struct Tally<'a> {
+    count: usize,
+    first: Option<&'a MonitorRow>,
+}
+
+impl<'a> Tally<'a> {
+    fn add(&mut self, row: &'a MonitorRow) {
+        self.count += 1;
+        if self.first.is_none_or(|first| (row.since, &row.name) < (first.since, &first.name)) {
+            self.first = Some(row);
+        }
+    }
+}
+
+/// The monitors by state.
+#[derive(Default)]
+pub struct Tallies<'a>([Tally<'a>; State::ALL.len()]);
+
+impl<'a> Tallies<'a> {
+    /// Counts in one pass: rows lie all over the memory, and this runs with every board.
+    pub fn of(monitors: &'a [Arc<MonitorRow>]) -> Self {
+        let mut tallies = Self::default();
+        for row in monitors {
+            if let Some(tally) = tallies.0.get_mut(row.state as usize) {
+                tally.add(row);
+            }
+        }
+        tallies
+    }
+
+    fn get(&self, state: State) -> Tally<'a> {
+        self.0.get(state as usize).copied().unwrap_or_default()
+    }
+
+    /// How many monitors are in a state.
+    pub fn count(&self, state: State) -> usize {
+        self.get(state).count
+    }
+}
+
 /// Worst first: what is down, then what is slow, then what cannot be judged, then the engine itself.
-pub fn headline(monitors: &[Arc<MonitorRow>], alerts: &[Arc<AlertRow>], engine: &EngineHealth) -> Headline {
-    let of = |state: State| monitors.iter().filter(move |m| m.state == state);
+pub fn headline(monitors: &Tallies<'_>, alerts: &[Arc<AlertRow>], engine: &EngineHealth) -> Headline {
     let firing = alerts.iter().filter(|a| a.state == AlertState::Firing);
     let critical = firing.clone().filter(|a| a.severity == Severity::Critical).count();
     let alerts = match (firing.count(), critical) {
@@ -21,9 +62,8 @@ pub fn headline(monitors: &[Arc<MonitorRow>], alerts: &[Arc<AlertRow>], engine: 
         (n, c) => format!(" {n} alerts fire, {c} critical."),
     };
     for (state, verb) in [(State::Down, "down"), (State::Degraded, "degraded"), (State::Unknown, "unknown")] {
-        let n = of(state).count();
-        let Some(first) = of(state).min_by_key(|m| (m.since, m.name.clone())) else { continue };
-        let sentence = match n {
+        let Tally { count, first: Some(first) } = monitors.get(state) else { continue };
+        let sentence = match count {
             1 => format!("{} is {verb}.{alerts}", first.name),
             n => format!("{n} monitors are {verb}.{alerts}"),
         };
@@ -41,7 +81,7 @@ pub fn headline(monitors: &[Arc<MonitorRow>], alerts: &[Arc<AlertRow>], engine: 
             ..Headline::default()
         };
     }
-    let (up, pending) = (of(State::Up).count(), of(State::Pending).count());
+    let (up, pending) = (monitors.count(State::Up), monitors.count(State::Pending));
     let sentence = match (up, pending) {
         (0, 0) => "No monitors yet.".to_owned(),
         (0, n) => format!("Waiting for the first results of {n} monitors."),

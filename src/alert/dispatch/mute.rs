@@ -14,7 +14,7 @@ use crate::alert::silence::{Silence, SilenceState};
 use crate::base::time::Timestamp;
 
 /// With more alerts than this the board's mutes are brought up to date once a second, not at once.
-const AT_ONCE: usize = 1_000;
+const AT_ONCE: usize = 100;
 
 /// The maintenance windows that are open now, looked up once per change instead of once per alert.
 #[derive(Debug, Default)]

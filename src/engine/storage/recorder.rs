@@ -34,7 +34,7 @@ use crate::engine::storage::shape::Shape;
 use crate::engine::storage::{Store, StoreError};
 use crate::tsdb::{Ack, Appended, Batch};
 use crate::wire::api::ProbeResult;
-use crate::wire::board::{AlertState, Board};
+use crate::wire::board::{AlertRow, AlertState, Board};
 
 /// How often alerts, paused monitors and the engine's own metrics are written.
 const OWN_EVERY: Duration = Duration::from_secs(15);
@@ -99,6 +99,8 @@ pub struct Recorder {
     monitors: HashMap<MonitorName, Known>,
     /// Series of alerts as last written.
     alerts: HashSet<Labels>,
+    /// The rows that they were of: most boards have the same ones.
+    shown: Vec<Arc<AlertRow>>,
     failing: bool,
 }
 
@@ -108,11 +110,8 @@ struct Known {
     base: Labels,
     /// Hash of the definition that `base` is of.
     hash: u64,
-    /// The series of the last result.
+    /// The series that have not ended.
     shape: Shape,
-    /// Each series with the number of the result that had it last, or had the same ones as that.
-    series: HashMap<Labels, u64, ahash::RandomState>,
-    results: u64,
     paused: bool,
     /// What scrapes, for kinds that do.
     job: Option<Arc<dyn ScrapeJob>>,
@@ -136,6 +135,7 @@ impl Recorder {
             scraped: Vec::new(),
             monitors: HashMap::new(),
             alerts: HashSet::new(),
+            shown: Vec::new(),
             failing: false,
         }
     }
@@ -221,35 +221,17 @@ impl Recorder {
         let known = self.monitors.entry(monitor.name.clone()).or_default();
         if known.hash != monitor.hash || known.base.is_empty() {
             (known.base, known.hash) = (outcome::labels_of(monitor), monitor.hash);
-            known.shape.clear();
+            known.shape.renew();
         }
-        known.results += 1;
-        let (t, this) = (result.at.millis(), known.results);
-        let (series, batch) = (&mut known.series, &mut self.batch);
-        let same = known.shape.resolve(&known.base, result, |labels, value| {
+        let (t, batch) = (result.at.millis(), &mut self.batch);
+        known.shape.resolve(&known.base, result, |labels, value| {
             batch.series_of(labels.as_key());
             batch.push(t, value);
         });
-        if same {
-            return;
+        // One that is unknown measured nothing: what was measured before is not over.
+        if result.verdict != Verdict::Unknown {
+            known.shape.take_others().iter().for_each(|labels| end(batch, labels, t));
         }
-        for labels in known.shape.series() {
-            match series.get_mut(labels.as_key()) {
-                Some(last) => *last = this,
-                None => drop(series.insert(labels.clone(), this)),
-            }
-        }
-        if result.verdict == Verdict::Unknown {
-            // It measured nothing: what was measured before is not over.
-            return;
-        }
-        series.retain(|labels, last| {
-            let there = *last == this;
-            if !there {
-                end(batch, labels, t);
-            }
-            there
-        });
     }
 
     /// Ends the series of monitors that are gone or paused.
@@ -260,7 +242,7 @@ impl Recorder {
         self.monitors.retain(|name, known| {
             let there = config.monitors.contains_key(name);
             if !there {
-                known.series.keys().for_each(|labels| end(batch, labels, t));
+                known.shape.take_all().iter().for_each(|labels| end(batch, labels, t));
                 known.end_scraped(batch, t);
                 self.from.jobs.remove(name);
             }
@@ -276,8 +258,7 @@ impl Recorder {
                 }
                 Some(known) => {
                     if monitor.paused && !known.paused {
-                        known.shape.clear();
-                        for labels in known.series.drain().map(|(labels, _)| labels) {
+                        for labels in known.shape.take_all() {
                             if labels.metric_name() != STATE {
                                 end(batch, &labels, t);
                             }
@@ -288,7 +269,7 @@ impl Recorder {
                     known.paused = monitor.paused;
                     if known.hash != monitor.hash {
                         (known.base, known.hash) = (outcome::labels_of(monitor), monitor.hash);
-                        known.shape.clear();
+                        known.shape.renew();
                     }
                 }
             }
@@ -302,7 +283,7 @@ impl Recorder {
             let labels = outcome::series(&known.base, STATE);
             self.batch.series(&labels);
             self.batch.push(t, PAUSED);
-            known.series.insert(labels.labels(), known.results);
+            known.shape.add_other(labels.labels());
         }
     }
 
@@ -337,6 +318,12 @@ impl Recorder {
     /// `ALERTS` and `ALERTS_FOR_STATE`; those unchanged only when `all`.
     fn write_alerts(&mut self, all: bool) {
         let board = Arc::clone(&self.from.board.borrow());
+        let same = |(a, b): (&Arc<AlertRow>, &Arc<AlertRow>)| Arc::ptr_eq(a, b);
+        let unchanged = board.alerts.len() == self.shown.len() && board.alerts.iter().zip(&self.shown).all(same);
+        if unchanged && !all {
+            return;
+        }
+        self.shown.clone_from(&board.alerts);
         let t = self.from.clock.now().millis();
         let mut now = HashSet::with_capacity(self.alerts.len());
         // Alerts of rules have no monitor: the ruler writes their series.

@@ -2,28 +2,31 @@
 //! sample anew costs more than storing it.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use crate::base::labels::Labels;
 use crate::engine::storage::outcome;
 use crate::wire::api::ProbeResult;
 
-/// The series of the last result, in the order of its samples.
+/// The series of a monitor that have not ended: those of its last result, in the order of its samples, and others.
 #[derive(Debug, Default)]
 pub(crate) struct Shape {
     hasher: ahash::RandomState,
     /// Each with a hash of what the sample said of itself. Its keys are random and 64 bits are many: two that differ at
     /// the same place are not taken for each other.
     known: Vec<(u64, Labels)>,
+    /// Those that the last result lacks.
+    others: Vec<Labels>,
 }
 
 impl Shape {
-    /// Forgets everything: the monitor's own labels are others.
-    pub(crate) fn clear(&mut self) {
-        self.known.clear();
+    /// The monitor's own labels are others from now on.
+    pub(crate) fn renew(&mut self) {
+        self.others.extend(self.known.drain(..).map(|(_, labels)| labels));
     }
 
-    /// Gives the series and the value of each sample; whether the series are those of the result before.
-    pub(crate) fn resolve(&mut self, base: &Labels, result: &ProbeResult, mut add: impl FnMut(&Labels, f64)) -> bool {
+    /// Gives the series and the value of each sample.
+    pub(crate) fn resolve(&mut self, base: &Labels, result: &ProbeResult, mut add: impl FnMut(&Labels, f64)) {
         let mut same = true;
         let mut at = 0;
         for (name, labels, value) in outcome::samples(result) {
@@ -32,7 +35,7 @@ impl Shape {
                 same = false;
                 let built = (hash, outcome::labels(base, name, labels).labels());
                 match self.known.get_mut(at) {
-                    Some(place) => *place = built,
+                    Some(place) => self.others.push(std::mem::replace(place, built).1),
                     None => self.known.push(built),
                 }
             }
@@ -41,14 +44,34 @@ impl Shape {
             }
             at += 1;
         }
-        same &= at == self.known.len();
-        self.known.truncate(at);
-        same
+        if same && at == self.known.len() {
+            return;
+        }
+        self.others.extend(self.known.drain(at..).map(|(_, labels)| labels));
+        // It stays as it is for as long as the monitor does.
+        self.known.shrink_to_fit();
+        if !self.others.is_empty() {
+            let there: HashSet<&str> = self.known.iter().map(|(_, labels)| labels.as_key()).collect();
+            self.others.retain(|labels| !there.contains(labels.as_key()));
+        }
     }
 
-    /// The series of the last result.
-    pub(crate) fn series(&self) -> impl Iterator<Item = &Labels> {
-        self.known.iter().map(|(_, labels)| labels)
+    /// Takes out the series that the last result lacks.
+    pub(crate) fn take_others(&mut self) -> Vec<Labels> {
+        std::mem::take(&mut self.others)
+    }
+
+    /// Takes out all series.
+    pub(crate) fn take_all(&mut self) -> Vec<Labels> {
+        self.renew();
+        self.take_others()
+    }
+
+    /// Adds a series that no result has.
+    pub(crate) fn add_other(&mut self, labels: Labels) {
+        if !self.others.contains(&labels) {
+            self.others.push(labels);
+        }
     }
 
     fn hash(&self, name: &str, labels: &[(Cow<'static, str>, String)]) -> u64 {
@@ -80,26 +103,41 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_is_resolved_anew_and_what_does_not_is_the_same_object() {
+    fn what_changes_is_resolved_anew_and_what_is_gone_is_told() {
         let base = Labels::new([("monitor", "shop")]);
         let mut shape = Shape::default();
         let a = || Sample::new("a", 1.0).label("phase", "tls");
         let b = || Sample::new("b", 2.0);
         let mut names = |samples: Vec<Sample>| {
             let mut found = Vec::new();
-            let same = shape.resolve(&base, &result(samples), |labels, v| found.push(format!("{labels} {v}")));
-            (same, found.split_off(3))
+            shape.resolve(&base, &result(samples), |labels, v| found.push(format!("{labels} {v}")));
+            let gone: Vec<String> = shape.take_others().iter().map(|l| l.metric_name().to_owned()).collect();
+            (found.split_off(3), gone.join(" "))
         };
-        let first = names(vec![a(), b()]);
-        assert_eq!(
-            first.1,
-            [r#"{__name__="a", monitor="shop", phase="tls"} 1"#, r#"{__name__="b", monitor="shop"} 2"#]
-        );
-        assert!(!first.0);
-        assert_eq!(names(vec![a(), b()]), (true, first.1.clone()));
-        assert!(!names(vec![b(), a()]).0);
-        assert!(!names(vec![b()]).0);
-        assert!(names(vec![b()]).0);
-        assert!(!names(vec![b(), Sample::new("a", 1.0).label("phase", "dns")]).0);
+        let (text_of_a, text_of_b) =
+            (r#"{__name__="a", monitor="shop", phase="tls"} 1"#, r#"{__name__="b", monitor="shop"} 2"#);
+        for (samples, texts, gone) in [
+            (vec![a(), b()], vec![text_of_a, text_of_b], ""),
+            (vec![a(), b()], vec![text_of_a, text_of_b], ""),
+            (vec![b(), a()], vec![text_of_b, text_of_a], ""),
+            (vec![b()], vec![text_of_b], "a"),
+            (vec![b()], vec![text_of_b], ""),
+            (vec![a()], vec![text_of_a], "b"),
+        ] {
+            assert_eq!(names(samples), (texts.into_iter().map(str::to_owned).collect(), gone.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_a_result_lacks_is_kept_until_it_is_taken() {
+        let base = Labels::new([("monitor", "shop")]);
+        let mut shape = Shape::default();
+        shape.resolve(&base, &result(vec![Sample::new("a", 1.0)]), |_, _| {});
+        shape.resolve(&base, &result(Vec::new()), |_, _| {});
+        shape.renew();
+        shape.resolve(&Labels::new([("monitor", "other")]), &result(Vec::new()), |_, _| {});
+        let others = shape.take_others();
+        assert_eq!(others.len(), 4, "a, and three of the monitor that bore another label: {others:?}");
+        assert_eq!(shape.take_all().len(), 3);
     }
 }

@@ -5,6 +5,7 @@
 //! cargo bench --bench scale -- --kind tcp --hang 0
 //! cargo bench --bench scale -- --kind ping --hang 0
 //! cargo bench --bench scale -- --fail-at 30 --monitors 10000 --hang 0
+//! cargo bench --bench scale -- --outages 50 --monitors 1000
 //! cargo bench --bench scale -- --peer 1 --monitors 1000 --hang 0
 //! ```
 //!
@@ -15,7 +16,8 @@
 //! address of 127.0.0.0/8: probes of one host would wait for each other.
 //!
 //! `--kind` is `http`, `tcp` or `ping`. `--fail-at N`: N seconds into the measured time the target closes its port, and the
-//! API is asked every 50 ms how long it takes. `--peer 1` then measures Debian's blackbox_exporter and Prometheus on the
+//! API is asked every 50 ms how long it takes, and for as long a terminal shows `watchdog tui` and has keys pressed.
+//! `--outages N`: one more monitor, asked every second, whose target is away N times, a second each, while all others go on. `--peer 1` then measures Debian's blackbox_exporter and Prometheus on the
 //! same target, one after the other, in the same run.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
@@ -33,14 +35,19 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+mod outage;
 mod peer;
+mod screen;
+#[path = "../server/mod.rs"]
 mod server;
 
+use screen::Screen;
 use server::{Server, get, metrics};
 
 struct Options {
     kind: String,
     fail_at: u64,
+    outages: u64,
     peer: bool,
     monitors: usize,
     interval: u64,
@@ -51,7 +58,8 @@ struct Options {
 impl Options {
     fn read() -> Self {
         let kind = "http".to_owned();
-        let mut o = Self { kind, fail_at: 0, peer: false, monitors: 2_000, interval: 10, hang: 10, seconds: 60 };
+        let mut o =
+            Self { kind, fail_at: 0, outages: 0, peer: false, monitors: 2_000, interval: 10, hang: 10, seconds: 60 };
         let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
         for pair in args.chunks(2) {
             let [flag, value] = pair else { panic!("every flag takes a value: {args:?}") };
@@ -66,8 +74,9 @@ impl Options {
                 "--hang" => o.hang = usize::try_from(n).unwrap(),
                 "--seconds" => o.seconds = n,
                 "--fail-at" => o.fail_at = n,
+                "--outages" => o.outages = n,
                 "--peer" => o.peer = n > 0,
-                other => panic!("unknown flag {other}; see the head of benches/scale.rs"),
+                other => panic!("unknown flag {other}; see the head of benches/scale/main.rs"),
             }
         }
         o
@@ -162,15 +171,17 @@ fn main() {
     let port = target(Arc::clone(&asked), &o.kind, Arc::clone(&closed));
     let dir = tempfile::tempdir().unwrap();
     write_config(dir.path(), &o, port);
+    let mut victim = (o.outages > 0).then(|| outage::Victim::new(dir.path()));
     let socket = dir.path().join("socket");
     let (server, ready) = Server::start(dir.path());
     thread::sleep(Duration::from_secs(2 * o.interval));
     asked.lock().unwrap().clear();
     let (before, cpu) = (metrics(&socket), server.cpu());
-    let answers = if o.fail_at > 0 { fail(&o, &socket, port, &closed) } else { Vec::new() };
-    if o.fail_at == 0 {
-        thread::sleep(Duration::from_secs(o.seconds));
-    }
+    let seconds = Instant::now();
+    let found = victim.as_mut().map(|v| v.run(&socket, o.outages));
+    let times = if o.fail_at > 0 { fail(&o, &socket, port, &closed) } else { Times::default() };
+    thread::sleep(Duration::from_secs(o.seconds).saturating_sub(seconds.elapsed()));
+    let seconds = seconds.elapsed().as_secs_f64();
     let (after, cpu) = (metrics(&socket), server.cpu() - cpu);
     let sum = |m: &HashMap<String, f64>, name: &str| {
         m.iter().filter(|(k, _)| k.starts_with(name)).map(|(_, v)| v).sum::<f64>()
@@ -188,11 +199,11 @@ fn main() {
         |q: f64| off.get(((off.len() as f64 * q) as usize).min(off.len().saturating_sub(1))).copied().unwrap_or(0.0);
 
     println!("{}  load {}", o.kind, fs::read_to_string("/proc/loadavg").unwrap().trim());
-    println!("monitors {}  interval {} s  hanging {} %  measured {} s", o.monitors, o.interval, o.hang, o.seconds);
+    println!("monitors {}  interval {} s  hanging {} %  measured {seconds:.0} s", o.monitors, o.interval, o.hang);
     println!("{:<44} {:.0} ms", "ready after", ready.as_secs_f64() * 1e3);
-    println!("{:<44} {probes:.0} ({:.1}/s)", "probes", probes / o.seconds as f64);
+    println!("{:<44} {probes:.0} ({:.1}/s)", "probes", probes / seconds);
     println!("{:<44} {:.0} us", "processor time per probe", cpu / probes * 1e6);
-    println!("{:<44} {:.2} %", "processor, one core", cpu / o.seconds as f64 * 100.0);
+    println!("{:<44} {:.2} %", "processor, one core", cpu / seconds * 100.0);
     println!("{:<44} {}", "scheduler lag p99 (/metrics)", lag_p99(&before, &after));
     println!("{:<44} {missed:.0}", "slots missed");
     println!(
@@ -208,9 +219,16 @@ fn main() {
         server.status_kib("VmRSS:") / 1024,
         server.status_kib("VmHWM:") / 1024
     );
-    if !answers.is_empty() {
-        let at = |q: f64| answers[((answers.len() as f64 * q) as usize).min(answers.len() - 1)].as_secs_f64() * 1e3;
-        println!("{:<44} {:.0} / {:.0} / {:.0} ms", "API while all fail, p50/p99/max", at(0.5), at(0.99), at(1.0));
+    if let Some(found) = found {
+        println!("{:<44} {found}", "outages of a second seen");
+    }
+    if o.fail_at > 0 {
+        let line = |times: &[Duration]| {
+            let at = |q: f64| times[((times.len() as f64 * q) as usize).min(times.len() - 1)].as_secs_f64() * 1e3;
+            format!("{:.0} / {:.0} / {:.0} ms of {}", at(0.5), at(0.99), at(1.0), times.len())
+        };
+        println!("{:<44} {}", "API while all fail, p50/p99/max", line(&times.api));
+        println!("{:<44} {}", "key to screen while all fail, p50/p99/max", line(&times.screen));
         let down = get(&socket, "/metrics");
         let down = down.lines().find(|l| l.starts_with("watchdog_monitors{state=\"down\"}")).unwrap_or("none");
         println!("{:<44} {down}", "down at the end");
@@ -221,10 +239,18 @@ fn main() {
     }
 }
 
-/// Lets everything fail at once and asks the API meanwhile; gives the sorted times of its answers.
-fn fail(o: &Options, socket: &Path, port: u16, closed: &AtomicBool) -> Vec<Duration> {
+/// How long answers took while everything failed, sorted.
+#[derive(Default)]
+struct Times {
+    api: Vec<Duration>,
+    screen: Vec<Duration>,
+}
+
+/// Lets everything fail at once, and uses the API and a terminal meanwhile.
+fn fail(o: &Options, socket: &Path, port: u16, closed: &AtomicBool) -> Times {
     let begun = Instant::now();
-    let mut answers = Vec::new();
+    let mut times = Times::default();
+    let mut screen = Screen::open(socket);
     while begun.elapsed() < Duration::from_secs(o.seconds) {
         if begun.elapsed() > Duration::from_secs(o.fail_at) {
             if !closed.swap(true, Ordering::Relaxed) {
@@ -234,10 +260,12 @@ fn fail(o: &Options, socket: &Path, port: u16, closed: &AtomicBool) -> Vec<Durat
             let asked = Instant::now();
             let reply = get(socket, "/api/v1/monitors/m00001");
             assert!(reply.starts_with("HTTP/1.1 200") || reply.starts_with("HTTP/1.0 200"), "{reply}");
-            answers.push(asked.elapsed());
+            times.api.push(asked.elapsed());
+            times.screen.push(screen.press(if times.screen.len() % 2 == 0 { "j" } else { "k" }));
         }
         thread::sleep(Duration::from_millis(50));
     }
-    answers.sort();
-    answers
+    times.api.sort();
+    times.screen.sort();
+    times
 }
