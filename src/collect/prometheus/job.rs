@@ -9,6 +9,7 @@ use http::header::{self, HeaderName, HeaderValue};
 
 use crate::base::labels::Labels;
 use crate::base::units::{Exact, parse_duration};
+use crate::collect::http::content::USER_AGENT;
 use crate::collect::http::exchange::Client;
 use crate::collect::http::hop::Hop;
 use crate::collect::mask::Mask;
@@ -29,8 +30,6 @@ const PARAMETER: &str = "__param_";
 const META: &str = "__meta_";
 const HIDDEN: &str = "__";
 
-/// What requests say who we are.
-pub const USER_AGENT: &str = concat!("watchdog/", env!("CARGO_PKG_VERSION"));
 /// Tells exporters how long they have.
 const TIMEOUT_HEADER: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
 

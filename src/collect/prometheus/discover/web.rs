@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::base::probe::ProbeCx;
 use crate::collect::fault::Fault;
+use crate::collect::http::content::USER_AGENT;
 use crate::collect::http::exchange::Client;
 use crate::collect::http::hop::Hop;
 use crate::collect::http::{decode, exchange, redirect};
@@ -17,7 +18,7 @@ use crate::collect::judge::found as short;
 use crate::collect::mask::Mask;
 use crate::collect::prometheus::access::{self, Access, authorize};
 use crate::collect::prometheus::discover::{Found, MOST_TARGETS};
-use crate::collect::prometheus::job::{ADDRESS, USER_AGENT};
+use crate::collect::prometheus::job::ADDRESS;
 use crate::collect::prometheus::relabel::Draft;
 use crate::collect::prometheus::target::MAX_REDIRECTS;
 use crate::collect::trace::Trace;
