@@ -25,7 +25,8 @@ struct Asks;
 pub fn is_cause(err: &(dyn Error + 'static)) -> bool {
     let mut at = Some(err);
     while let Some(err) = at {
-        if err.downcast_ref::<io::Error>().is_some_and(|e| e.get_ref().is_some_and(|e| e.is::<Asks>())) {
+        let inner = err.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if inner.is_some_and(|e| e.downcast_ref::<Asks>().is_some()) {
             return true;
         }
         at = err.source();
