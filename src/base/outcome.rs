@@ -294,9 +294,12 @@ mod tests {
             samples: vec![Sample { name: word(), labels: vec![(word(), bad.clone())], value: 1.0 }],
             evidence: Some(Evidence { items: vec![(word(), bad.clone())] }),
             series: None,
+            host: None,
         };
         // Every field by name: one more has to be thought of here.
-        let Outcome { verdict: _, reason, summary, phases, checks, samples, evidence, series: _ } = outcome.made_safe();
+        // The host is the configuration's word, and shown nowhere.
+        let safe = outcome.made_safe();
+        let Outcome { verdict: _, reason, summary, phases, checks, samples, evidence, series: _, host: _ } = safe;
         let Reason { class, message } = reason.unwrap();
         let mut lines = vec![class.into_owned(), message, summary];
         lines.extend(phases.into_iter().map(|Phase { name, took: _, failed: _ }| name.into_owned()));

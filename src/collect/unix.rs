@@ -79,7 +79,7 @@ impl Talk for UnixProbe {
 
     async fn talk(&self, cx: &ProbeCx, trace: &mut Trace, said: &mut Spoken) -> Result<(), Fault> {
         if let Some(why) = cx.policy.refuses_socket(&self.path.to_string_lossy()) {
-            return Err(Fault::target("blocked_address", why));
+            return Err(Fault::blocked(why));
         }
         trace.begin(phase::CONNECT);
         let stream = UnixStream::connect(&self.path).await.map_err(|e| self.refused(&e))?;

@@ -263,7 +263,7 @@ impl Docker {
         match &self.place {
             Place::Unix(path) => {
                 if let Some(why) = cx.policy.refuses_socket(&path.to_string_lossy()) {
-                    return Err(Fault::target("blocked_address", why));
+                    return Err(Fault::blocked(why));
                 }
                 trace.begin(phase::CONNECT);
                 let stream = UnixStream::connect(path).await.map_err(|e| match e.kind() {

@@ -16,6 +16,7 @@ use tokio::time::{timeout, timeout_at};
 use crate::base::BoxFuture;
 use crate::base::outcome::{Evidence, Outcome, Sample, Verdict};
 use crate::base::probe::{Collector, ProbeCx};
+use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
 use crate::base::units::{Exact, Short};
 use crate::collect::dial::{Peer, Route};
@@ -44,8 +45,9 @@ const BAD: [&str; 6] = ["clientHold", "serverHold", "inactive", "pendingDelete",
 struct Domain {
     name: String,
     method: Method,
-    rdap: Option<Url>,
-    bootstrap: Url,
+    /// A path may hold a key.
+    rdap: Option<Secret<Url>>,
+    bootstrap: Secret<Url>,
     whois: Option<Peer>,
     used_for: Duration,
     tls: TlsSpec,
@@ -139,8 +141,8 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
             (!servers.is_empty()).then(|| (servers.clone(), format!("name servers are {}", servers.join(", "))));
         own.finish();
     }
-    if let (Some(Method::Whois), Some(url)) = (method, &rdap) {
-        let message = format!("`server` is `{url}`, and `method: whois` does not ask it");
+    if let (Some(Method::Whois), Some(_), Some(server)) = (method, &rdap, fields.text("server")) {
+        let message = format!("`server` is `{}`, and `method: whois` does not ask it", server.shown());
         fields.error(fields.head(), Code::Conflict, message, "take one of the two out");
     }
     let bootstrap = bootstrap.or_else(|| Url::parse(BOOTSTRAP).ok())?;
@@ -157,8 +159,8 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let probe = Domain {
         name,
         method: method.unwrap_or(Method::Auto),
-        rdap,
-        bootstrap,
+        rdap: rdap.map(Secret::new),
+        bootstrap: Secret::new(bootstrap),
         whois,
         used_for,
         tls,
@@ -239,7 +241,7 @@ impl Domain {
 
     /// The answer that is young enough, or a new one; else an older one with the reason.
     async fn known(&self, cx: &ProbeCx, trace: &mut Trace) -> Result<Known, Ended> {
-        let rdap = self.rdap.as_ref().unwrap_or(&self.bootstrap).to_string();
+        let rdap = self.rdap.as_ref().unwrap_or(&self.bootstrap).reveal().to_string();
         let whois = self.whois.as_ref().map_or_else(String::new, ToString::to_string);
         let place = place(&(self.name.clone(), format!("{:?} {rdap}", self.method), whois));
         if let Some(known) = place.recall(self.used_for) {
@@ -305,7 +307,8 @@ impl Domain {
     }
 
     async fn ask_rdap(&self, cx: &ProbeCx, trace: &mut Trace) -> Result<Said, Refused> {
-        rdap::ask(&self.name, self.rdap.as_ref(), &self.bootstrap, &self.tls, &self.route, cx, trace).await
+        let server = self.rdap.as_ref().map(Secret::reveal);
+        rdap::ask(&self.name, server, self.bootstrap.reveal(), &self.tls, &self.route, cx, trace).await
     }
 
     async fn ask_whois(&self, cx: &ProbeCx, trace: &mut Trace) -> Result<Said, Fault> {
