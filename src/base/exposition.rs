@@ -419,6 +419,14 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// Whether a program or a job may give a metric this name: it is one, and none of those under which Watchdog says what
+/// it thinks of a monitor (`probe_success`, `watchdog_monitor_state`).
+pub fn is_free_name(name: &str) -> bool {
+    let first = name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b':'));
+    let rest = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b':'));
+    first && rest && !name.starts_with("watchdog_") && !name.starts_with("probe_")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -442,6 +450,16 @@ mod tests {
         match parser.line(line, &mut LabelsBuf::default()) {
             Err(e) => assert_eq!(e.to_string(), why, "{line}"),
             Ok(read) => panic!("{line}: {read:?}"),
+        }
+    }
+
+    #[test]
+    fn metrics_of_others_have_names_that_are_not_ours() {
+        for good in ["backup_bytes", "_x", "a:b"] {
+            assert!(is_free_name(good), "{good}");
+        }
+        for bad in ["", "probe_success", "watchdog_up", "a b", "1a", "ä"] {
+            assert!(!is_free_name(bad), "{bad}");
         }
     }
 

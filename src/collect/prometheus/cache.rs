@@ -27,6 +27,8 @@ const BEHIND_MS: i64 = 3_600_000;
 const MOST_TIMED: usize = 10_000;
 /// Longest encoded label set that the store takes, in bytes.
 const LONGEST_LABELS: usize = 64 << 10;
+/// The label that every scraped series has, unless somebody takes it away.
+const JOB: &str = "job";
 /// Descriptions that are remembered of one target.
 const MOST_DESCRIBED: usize = 10_000;
 /// Longest help or unit that is remembered, in bytes.
@@ -442,7 +444,14 @@ impl Appender<'_> {
             }
         }
         // One that has no label left is dropped; one without a name alone is a mistake.
-        relabel::apply(&self.intake.rules, draft) && draft.iter().next().is_some()
+        if !relabel::apply(&self.intake.rules, draft) || draft.iter().next().is_none() {
+            return false;
+        }
+        // A monitor's own series have these labels and no job: no target may add to them, whatever it is allowed.
+        if ["monitor", "type"].iter().all(|own| !draft.get(own).is_empty()) && draft.get(JOB).is_empty() {
+            draft.set(JOB, target.get(JOB).filter(|job| !job.is_empty()).unwrap_or("scraped"));
+        }
+        true
     }
 
     fn check_limits(&self) -> Result<(), Refused> {
@@ -676,6 +685,17 @@ mod tests {
         let (stored, counts, done) = s.text("a 1\n");
         assert!(done.is_ok() && stored.is_empty());
         assert_eq!((counts.scraped, counts.kept), (1, 0));
+    }
+
+    #[test]
+    fn no_target_writes_into_a_monitors_own_series() {
+        let text = "probe_success{monitor=\"m\",type=\"http\",instance=\"x\",job=\"\"} 1\na{job=\"\"} 1\n";
+        let mut s = Scraper::new(Intake { honor_labels: true, ..Intake::default() });
+        let want = [
+            r#"{__name__="a", instance="i"} 1"#,
+            r#"{__name__="probe_success", instance="x", job="j", monitor="m", type="http"} 1"#,
+        ];
+        assert_eq!(s.text(text).0, want);
     }
 
     #[test]

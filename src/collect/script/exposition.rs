@@ -3,15 +3,10 @@
 
 use std::borrow::Cow;
 
-use crate::base::exposition::{Format, Line, Parser};
+use crate::base::exposition::{Format, Line, Parser, is_free_name};
 use crate::base::labels::{LabelsBuf, METRIC_NAME};
 use crate::base::outcome::Sample;
-
-/// Whether this may name a metric.
-pub fn is_name(name: &str) -> bool {
-    let first = name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b':'));
-    first && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b':'))
-}
+use crate::collect::judge::found;
 
 /// Reads all lines; the first that is not understood is told with its number and the reason.
 pub fn read(text: &str, most: usize) -> (Vec<Sample>, Option<(usize, String)>) {
@@ -27,7 +22,16 @@ pub fn read(text: &str, most: usize) -> (Vec<Sample>, Option<(usize, String)>) {
                 wrong.get_or_insert_with(|| (i + 1, format!("more than {most} samples")));
                 break;
             }
-            Ok(Line::Sample(value, _)) => samples.push(sample(&labels, value)),
+            Ok(Line::Sample(value, _)) => {
+                let sample = sample(&labels, value);
+                match is_free_name(&sample.name) {
+                    true => samples.push(sample),
+                    false => {
+                        let why = || format!("`{}` is no name that a program may give a metric", found(&sample.name));
+                        wrong.get_or_insert_with(|| (i + 1, why()));
+                    }
+                }
+            }
             Ok(Line::Type(..) | Line::Help(..) | Line::Unit(..) | Line::End | Line::Nothing) => {}
             Err(why) => {
                 wrong.get_or_insert_with(|| (i + 1, why.to_string()));
@@ -61,6 +65,8 @@ mod tests {
         assert_eq!((samples, wrong), (vec![Sample::new("a_total", 1.0)], None));
         let (samples, wrong) = read("a 1\nb{c=1} 2\nd 3\ne\n", 10);
         assert_eq!((samples.len(), wrong.map(|w| w.0)), (2, Some(2)));
+        let (samples, wrong) = read("a 1\nprobe_success 1\nwatchdog_monitor_state{monitor=\"x\"} 1\n", 9);
+        assert_eq!((samples.len(), wrong.map(|w| w.0)), (1, Some(2)));
         let (samples, wrong) = read("a 1\nb 2\n", 1);
         assert_eq!((samples.len(), wrong), (1, Some((2, "more than 1 samples".to_owned()))));
     }

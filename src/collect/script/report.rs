@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use nix::sys::signal::Signal;
 use serde::Deserialize;
 
+use crate::base::exposition::is_free_name;
 use crate::base::outcome::{Check, Outcome, Sample, Verdict};
 use crate::collect::judge::found;
 use crate::collect::nagios;
@@ -57,10 +58,11 @@ impl Format {
 /// Judges a program that has ended by itself.
 pub fn judge(format: Format, end: End, out: &Output, err: &Output) -> Outcome {
     let text = String::from_utf8_lossy(&out.kept);
+    let text = if out.total > out.kept.len() { whole(format, &text) } else { &text };
     let complaint = || first_line(&String::from_utf8_lossy(&err.kept));
     match format {
         Format::Nagios => {
-            let report = nagios::parse(&text);
+            let report = nagios::parse(text);
             let said = if report.summary.is_empty() { complaint() } else { cut(&report.summary) };
             let mut outcome = by_end(end, &said);
             report.samples(&mut outcome.samples);
@@ -70,20 +72,18 @@ pub fn judge(format: Format, end: End, out: &Output, err: &Output) -> Outcome {
             outcome
         }
         Format::Prometheus => {
-            let (samples, wrong) = exposition::read(&text, MAX_SAMPLES);
+            let (samples, wrong) = exposition::read(text, MAX_SAMPLES);
             let count = format!("{} samples", samples.len());
             let said = complaint();
             let mut outcome = by_end(end, if end == End::Code(0) { &count } else { &said });
             outcome.samples = samples;
             match wrong {
-                Some(_) if out.total > out.kept.len() => {
-                    spoil(outcome, format!("the output is larger than {}", bytes(out)))
-                }
+                _ if out.total > out.kept.len() => spoil(outcome, format!("the output is larger than {}", bytes(out))),
                 Some((line, why)) => spoil(outcome, format!("line {line} of the output: {why}")),
                 None => outcome,
             }
         }
-        Format::Json => match serde_json::from_str::<Said>(&text) {
+        Format::Json => match serde_json::from_str::<Said>(text) {
             Ok(said) => said.outcome(end, &complaint()),
             Err(_) if end != End::Code(0) => by_end(end, &complaint()),
             Err(_) if out.total > out.kept.len() => {
@@ -96,6 +96,17 @@ pub fn judge(format: Format, end: End, out: &Output, err: &Output) -> Outcome {
 
 fn bytes(out: &Output) -> String {
     format!("`max_output` ({} bytes)", out.kept.len())
+}
+
+/// What is whole of an output that was cut: half a number is another number.
+fn whole(format: Format, text: &str) -> &str {
+    let cut = match format {
+        Format::Nagios if text.contains('|') => text.rfind(|c: char| c.is_whitespace() || c == '|'),
+        // A shortened sentence is not wrong, and half of an object is none.
+        Format::Nagios | Format::Json => None,
+        Format::Prometheus => text.rfind('\n'),
+    };
+    &text[..cut.unwrap_or(if format == Format::Prometheus { 0 } else { text.len() })]
 }
 
 /// An output that is not understood is the probe's own failure, unless there was a worse one.
@@ -247,11 +258,11 @@ impl Said {
         }
         let own = |c: OwnCheck| Check { name: cut(&c.name), ok: Some(c.ok), found: found(&c.found) };
         outcome.checks = checks.into_iter().take(MAX_CHECKS).map(own).collect();
-        let bad = metrics.iter().find(|m| !exposition::is_name(&m.name)).map(|m| found(&m.name));
-        let metrics = metrics.into_iter().filter(|m| exposition::is_name(&m.name)).take(MAX_SAMPLES);
+        let bad = metrics.iter().find(|m| !is_free_name(&m.name)).map(|m| found(&m.name));
+        let metrics = metrics.into_iter().filter(|m| is_free_name(&m.name)).take(MAX_SAMPLES);
         outcome.samples = metrics.map(Metric::sample).collect();
         match bad {
-            Some(name) => spoil(outcome, format!("`{name}` is not a name of a metric")),
+            Some(name) => spoil(outcome, format!("`{name}` is no name that a program may give a metric")),
             None => outcome,
         }
     }
@@ -304,6 +315,26 @@ mod tests {
     }
 
     #[test]
+    fn half_a_number_is_not_taken() {
+        let cut = |text: &str| {
+            let mut cut = output(text);
+            cut.total += 1;
+            cut
+        };
+        let got = judge(Format::Prometheus, End::Code(0), &cut("a 1\nb 12"), &output(""));
+        assert_eq!(got.samples, [Sample::new("a", 1.0)]);
+        assert_eq!(got.reason.unwrap().class, "output");
+        assert!(judge(Format::Prometheus, End::Code(0), &cut("b 12"), &output("")).samples.is_empty());
+        let got = judge(Format::Nagios, End::Code(0), &cut("OK|a=1 b=12"), &output(""));
+        assert_eq!((got.samples.len(), got.summary.as_str()), (1, "OK"));
+        assert!(judge(Format::Nagios, End::Code(0), &cut("OK|b=12"), &output("")).samples.is_empty());
+        assert_eq!(
+            judge(Format::Nagios, End::Code(0), &cut("all is well so fa"), &output("")).summary,
+            "all is well so fa"
+        );
+    }
+
+    #[test]
     fn json_may_say_its_verdict_its_metrics_and_its_checks() {
         #[track_caller]
         fn check(code: i32, text: &str, want: (Verdict, &str, &str)) {
@@ -320,7 +351,11 @@ mod tests {
             r#"{"checks": [{"name": "raid", "ok": false, "found": "degraded"}]}"#,
             (Verdict::Down, "check", "expected: raid; found: degraded"),
         );
-        check(0, r#"{"metrics": {"a b": 1}}"#, (Verdict::Unknown, "output", "`a b` is not a name of a metric"));
+        check(
+            0,
+            r#"{"metrics": {"a b": 1}}"#,
+            (Verdict::Unknown, "output", "`a b` is no name that a program may give a metric"),
+        );
         check(1, "no json", (Verdict::Degraded, "warning", "exit code 1, no output"));
         let (verdict, class, _) = seen(Format::Json, 0, "[1]");
         assert_eq!((verdict, class.as_str()), (Verdict::Unknown, "output"));

@@ -403,6 +403,122 @@ fn series_of_a_target_that_is_not_found_any_more_end_as_in_prometheus() {
 }
 
 #[test]
+fn an_exporter_that_hangs_and_one_that_is_gone_are_what_they_are_to_prometheus() {
+    let (Some(_), Some((node, port))) = (program("prometheus", "prometheus"), exporter()) else { return };
+    let place = Place::new();
+    place.write("watchdog.yaml", "server: {listen: \"127.0.0.1:0\"}\n");
+    let target = format!("static_configs: [{{targets: ['127.0.0.1:{port}']}}]");
+    let ours = format!("monitors:\n- {{name: node, type: prometheus, interval: 1s, timeout: 1s, {target}}}\n");
+    place.write("monitors.d/jobs.yaml", &ours);
+    let server = place.serve();
+    let here = server.http().to_owned();
+    let (_peer, there) = peer(&format!("- job_name: node\n  {target}\n"), "1s").unwrap();
+    version(&there);
+    let is_end = |samples: &[(i64, u64)]| samples.last().is_some_and(|(_, v)| is_stale(f64::from_bits(*v)));
+    let up = |series: &Series| {
+        let of_up = series.iter().find(|(labels, _)| labels.iter().any(|(k, v)| k == "__name__" && v == "up"));
+        of_up.and_then(|(_, samples)| samples.last()).map(|(_, v)| f64::from_bits(*v))
+    };
+    for address in [&here, &there] {
+        wait_for("a scrape", || Some(stored(address, "node")).filter(|all| all.len() > 400 && up(all) == Some(1.0)));
+    }
+    // Both have these, and one of them comes and goes with who asks.
+    let same = |ours: &Series, theirs: &Series| {
+        let mut ends = 0;
+        for (labels, samples) in ours {
+            let Some(there) = theirs.get(labels) else { continue };
+            if labels.iter().any(|(_, v)| v.starts_with("promhttp_")) {
+                continue;
+            }
+            assert_eq!(is_end(samples), is_end(there), "{labels:?}");
+            ends += usize::from(is_end(samples));
+        }
+        ends
+    };
+    node.stop();
+    let down = |address: &str| {
+        wait_for("a scrape that fails", || Some(stored(address, "node")).filter(|all| up(all) == Some(0.0)))
+    };
+    let (ours, theirs) = (down(&here), down(&there));
+    let ends = same(&ours, &theirs);
+    assert!(ends > 400, "{ends}");
+    drop(node);
+    let later = |address: &str, before: &Series| {
+        let count = |all: &Series| all.values().map(Vec::len).sum::<usize>();
+        // Five reports of each scrape.
+        let more = count(before) + 10;
+        wait_for("scrapes of nobody", || Some(stored(address, "node")).filter(|all| count(all) >= more))
+    };
+    let (ours, theirs) = (later(&here, &ours), later(&there, &theirs));
+    assert_eq!((up(&ours), up(&theirs), same(&ours, &theirs)), (Some(0.0), Some(0.0), ends));
+    assert_eq!(server.stop(), 0);
+}
+
+/// Answers every request with this exposition.
+fn says(text: String) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {TEXT}\r\nContent-Length: {}\r\n\r\n", text.len());
+            let _ = stream.write_all((head + &text).as_bytes());
+        }
+    });
+    port
+}
+
+/// Resident memory of a process, in KiB.
+fn resident(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[test]
+fn a_hostile_target_stores_nothing_and_takes_nothing_from_another() {
+    let mut flood = String::new();
+    for n in 0..100_000 {
+        writeln!(flood, "flood{{n=\"{n}\"}} 1").unwrap();
+    }
+    let markup = "# TYPE h histogram\nh_bucket{le=\"<img src=x onerror=y>\"} 1\nh_bucket{le=\"inf\"} 1\nh_bucket{le=\"-Inf\"} 0\n\
+                  # TYPE g gauge\ng NaN\nprobe_success{monitor=\"good\",type=\"prometheus\",job=\"\"} 7\n";
+    let (hostile, good, odd) = (says(flood), says("a 1\nb 2\nc 3\n".to_owned()), says(markup.to_owned()));
+    let place = Place::new();
+    place.write("watchdog.yaml", "server: {listen: \"127.0.0.1:0\"}\n");
+    let job = |name: &str, port: u16, more: &str| {
+        format!(
+            "- {{name: {name}, type: prometheus, url: \"http://127.0.0.1:{port}/\", interval: 1s, timeout: 1s{more}}}\n"
+        )
+    };
+    let first = format!("monitors:\n{}", job("good", good, ""));
+    place.write("monitors.d/jobs.yaml", &first);
+    let server = place.serve();
+    let here = server.http().to_owned();
+    let scrapes = |all: &Series| all.values().map(Vec::len).min().unwrap_or(0);
+    let before =
+        wait_for("the good one", || Some(stored(&here, "good")).filter(|all| all.len() == 8 && scrapes(all) > 1));
+    let memory = resident(server.pid());
+    let all = first + &job("hostile", hostile, ", sample_limit: 1000") + &job("odd", odd, ", honor_labels: true");
+    place.write("monitors.d/jobs.yaml", &all);
+    let flooded = wait_for("the hostile one", || Some(stored(&here, "hostile")).filter(|all| scrapes(all) > 2));
+    assert_eq!(flooded.len(), 5, "its reports alone: {:?}", flooded.keys());
+    // The body of 2 MB in some copies; not 100,000 series.
+    let grown = resident(server.pid()).saturating_sub(memory);
+    assert!(grown < 150 << 10, "{grown} KiB");
+    let strange = wait_for("the odd one", || Some(stored(&here, "odd")).filter(|all| all.len() > 5));
+    let bounds: Vec<&str> = strange.keys().flatten().filter(|(k, _)| k == "le").map(|(_, v)| v.as_str()).collect();
+    assert_eq!(bounds, ["+Inf", "-Inf", "<img src=x onerror=y>"]);
+    let after = stored(&here, "good");
+    assert!(before.keys().eq(after.keys()), "{:?}", after.keys());
+    assert!(
+        strange.keys().any(|labels| labels.contains(&("__name__".to_owned(), "probe_success".to_owned()))),
+        "under its own job"
+    );
+    assert_eq!(server.stop(), 0);
+}
+
+#[test]
 fn protobuf_of_a_real_exporter_gives_the_series_that_its_text_gives() {
     let Some((_node, node)) = exporter() else { return };
     let place = Place::new();
