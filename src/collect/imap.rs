@@ -153,8 +153,11 @@ impl Collector for ImapProbe {
 
 fn fault(doing: &str, class: &'static str, err: &Error) -> Fault {
     match err {
-        // A decoder's error holds all that it could not read.
-        Error::Io(e) if e.kind() == std::io::ErrorKind::Other => foreign(doing),
+        // A decoder's error holds all that it could not read. A goodbye out of turn comes as one, too.
+        Error::Io(e) if e.kind() == std::io::ErrorKind::Other => match e.to_string() {
+            text if text.starts_with("status: Bye") => closed(),
+            _ => foreign(doing),
+        },
         Error::Io(e) => stream_fault(doing, e),
         Error::ConnectionLost => closed(),
         Error::No(text) | Error::Bad(text) => Fault::target(class, format!("{doing}: {}", told(text))),
