@@ -355,7 +355,7 @@ mod tests {
             (vec![HELLO, IN, b"* 1 FETCH (BODY[] {99999999}\r\n"], Then::Flood, "too_much"),
             (vec![HELLO, IN, b"* BYE bored\r\n"], Then::Close, "connection_closed"),
             (vec![HELLO, IN, b"A0002 NO not there\r\n"], Then::Close, "mailbox"),
-            (vec![HELLO, IN, b"* 1 EXISTS\r\nA0002 OK\r\n", b"* 1 FETCH ()\r\n"], Then::Flood, "too_much"),
+            (vec![HELLO, IN, b"* 1 EXISTS\r\nA0002 OK\r\n", b"* 1 FETCH ()\r\n"], Then::Flood, "protocol_error"),
         ] {
             let shown = format!("{:?}, {then:?}", says.iter().map(|s| String::from_utf8_lossy(s)).collect::<Vec<_>>());
             let (at, _tasks) = peer(says.into_iter().map(<[u8]>::to_vec).collect(), then).await;
