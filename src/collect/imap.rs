@@ -153,8 +153,11 @@ impl Collector for ImapProbe {
 
 fn fault(doing: &str, class: &'static str, err: &Error) -> Fault {
     match err {
-        // A decoder's error holds all that it could not read.
-        Error::Io(e) if e.kind() == std::io::ErrorKind::Other => foreign(doing),
+        // A decoder's error holds all that it could not read. A goodbye out of turn comes as one, too.
+        Error::Io(e) if e.kind() == std::io::ErrorKind::Other => match e.to_string() {
+            text if text.starts_with("status: Bye") => closed(),
+            _ => foreign(doing),
+        },
         Error::Io(e) => stream_fault(doing, e),
         Error::ConnectionLost => closed(),
         Error::No(text) | Error::Bad(text) => Fault::target(class, format!("{doing}: {}", told(text))),
@@ -352,7 +355,7 @@ mod tests {
             (vec![HELLO, IN, b"* 1 FETCH (BODY[] {99999999}\r\n"], Then::Flood, "too_much"),
             (vec![HELLO, IN, b"* BYE bored\r\n"], Then::Close, "connection_closed"),
             (vec![HELLO, IN, b"A0002 NO not there\r\n"], Then::Close, "mailbox"),
-            (vec![HELLO, IN, b"* 1 EXISTS\r\nA0002 OK\r\n", b"* 1 FETCH ()\r\n"], Then::Flood, "too_much"),
+            (vec![HELLO, IN, b"* 1 EXISTS\r\nA0002 OK\r\n", b"* 1 FETCH ()\r\n"], Then::Flood, "protocol_error"),
         ] {
             let shown = format!("{:?}, {then:?}", says.iter().map(|s| String::from_utf8_lossy(s)).collect::<Vec<_>>());
             let (at, _tasks) = peer(says.into_iter().map(<[u8]>::to_vec).collect(), then).await;
