@@ -305,6 +305,8 @@ fn unescape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Condvar;
+
     use super::*;
 
     #[test]
@@ -332,12 +334,12 @@ mod tests {
         assert_eq!(unescape("\\9"), "\\9");
     }
 
-    /// Mounts that hang until the test ends them: one that waits here.
-    static HANGING: Mutex<()> = Mutex::new(());
+    /// Whether mounts hang: those that do wait here.
+    static HANGING: (Mutex<bool>, Condvar) = (Mutex::new(true), Condvar::new());
 
     fn fake(mount: Mount) -> Result<Option<Answered>, Mount> {
         if mount.point.starts_with("/hangs") {
-            drop(lock(&HANGING));
+            drop(HANGING.1.wait_while(lock(&HANGING.0), |hanging| *hanging).unwrap());
         }
         if mount.point == "/fails" {
             return Err(mount);
@@ -354,7 +356,6 @@ mod tests {
     #[tokio::test]
     async fn a_mount_that_hangs_costs_a_thread_and_no_other_mount_its_answer() {
         let all = Arc::new(Filesystems::default());
-        let held = lock(&HANGING);
         let round = async |points: &[&str]| {
             let deadline = Instant::now() + std::time::Duration::from_secs(3);
             let usage = Filesystems::ask_these(&all, these(points), fake, deadline).await;
@@ -385,7 +386,8 @@ mod tests {
         drop(round(&more).await);
         assert_eq!(all.turns.available_permits(), 0);
         assert!(round(&more).await.1.unwrap().contains("/a"));
-        drop(held);
+        *lock(&HANGING.0) = false;
+        HANGING.1.notify_all();
         // They answer again: the threads come back, and all is asked.
         let back = Arc::clone(&all.turns).acquire_many_owned(u32::try_from(MAX_THREADS).unwrap()).await.unwrap();
         drop(back);

@@ -96,6 +96,7 @@ mod tests {
     use tokio::task::JoinSet;
 
     use super::*;
+    use crate::base::batch::Batch;
     use crate::base::labels::Labels;
     use crate::base::outcome::{Outcome, Verdict};
     use crate::collect::kinds::testing::{build, context};
@@ -146,7 +147,7 @@ mod tests {
 
     /// The values of `up`.
     fn ups(outcome: &Outcome) -> Vec<f64> {
-        let series = outcome.series.as_ref().unwrap().batches.iter().flat_map(|batch| batch.iter());
+        let series = outcome.series.as_ref().unwrap().batches.iter().flat_map(Batch::iter);
         series.filter(|(key, _)| Labels::from_key(key).metric_name() == "up").map(|(_, samples)| samples[0].1).collect()
     }
 
