@@ -39,6 +39,8 @@ const MAX_METRICS: usize = 1 << 20;
 const MAX_EVIDENCE: usize = 4 * 1024;
 /// What is passed on of our own environment.
 const INHERITED: [&str; 3] = ["PATH", "HOME", "LANG"];
+/// The keeper that starts a program is bound by the program's limit, and has some 50 MiB of addresses itself.
+const LEAST_MEMORY: u64 = 64 << 20;
 /// Processes that a program may have at a time.
 const MAX_PROCESSES: u64 = 256;
 
@@ -112,7 +114,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let max_output = fields.size("max_output", 1024..=16 << 20);
     let max_output = max_output.map_or(most, |n| usize::try_from(n).unwrap_or(most));
     let max_processes = fields.integer("max_processes", 1..=100_000);
-    let max_memory = fields.size("max_memory", 1 << 20..=1 << 40);
+    let max_memory = fields.size("max_memory", LEAST_MEMORY..=1 << 40);
     if fields.cx().error_count() > errors || argv.is_empty() {
         return None;
     }

@@ -19,7 +19,6 @@ use watchdog::task::supervisor::Supervisor;
 use crate::evil::tls::Authority;
 use crate::kinds::daemon::{Daemon, class, free_port, probe, program};
 
-
 fn code(outcome: &Outcome) -> f64 {
     outcome.samples.iter().find(|s| s.name == "probe_grpc_status_code").unwrap().value
 }

@@ -141,7 +141,7 @@ fn a_program_has_limits_a_group_of_its_own_and_no_terminal() {
         let mut words = vec!["--nagios", "script", "--cwd", cwd.to_str().unwrap()];
         words.extend(more);
         // The first line is the summary; what is not up is shown in full.
-        words.extend(["--set", "max_memory=1GiB", "--", "/bin/sh", "-c"]);
+        words.extend(["--set", "max_memory=512MiB", "--", "/bin/sh", "-c"]);
         let script = format!("({look}) | tr '\\n' ';'");
         let out = watchdog(&[&words[..], &[&script]].concat());
         let text = String::from_utf8_lossy(&out.stdout).into_owned();
@@ -150,7 +150,7 @@ fn a_program_has_limits_a_group_of_its_own_and_no_terminal() {
     };
     let got = run(&[]);
     let [core, files, memory, stat, pid, folder, _groups, ..] = &got[..] else { panic!("{got:?}") };
-    assert_eq!((core.as_str(), files.as_str(), memory.as_str()), ("0", "1024", "1048576"), "{got:?}");
+    assert_eq!((core.as_str(), files.as_str(), memory.as_str()), ("0", "1024", "524288"), "{got:?}");
     let stat: Vec<&str> = stat.split(' ').collect();
     let (parent, group, session, terminal) = (stat[1], stat[2], stat[3], stat[4]);
     assert_eq!((group, terminal), (pid.as_str(), "0"), "{got:?}");
@@ -217,7 +217,7 @@ fn names_of_series_that_a_program_prints_obey_no_terminal() {
     let words = ["--nagios", "script", "--set", "output=prometheus", "--", "/bin/sh", "-c", printf];
     let out = watchdog(&words);
     let text = String::from_utf8(out.stdout).unwrap();
-    assert!(text.contains(r"a\x1b]0;x\x07") && text.contains(r"b\x9b"), "{text:?}");
+    assert!(text.contains(r"a\x1b]0;x\x07"), "{text:?}");
     let line = text.strip_suffix('\n').unwrap();
     assert!(!line.contains(|c: char| c < ' ' || ('\u{80}'..='\u{9f}').contains(&c)), "{text:?}");
 }
