@@ -20,15 +20,6 @@ use crate::collect::trace::Trace;
 const BURST: Burst =
     Burst { count: 5, interval: Duration::from_millis(100), size: 56, ttl: None, dont_fragment: false };
 
-/// The addresses that a probe dialled, as its evidence has them: by the monitor's own way, which may lead elsewhere than
-/// the system's resolver.
-pub fn dialled(evidence: &Evidence) -> Vec<IpAddr> {
-    let named = |title: &str| title.rsplit(": ").next().is_some_and(|t| matches!(t, "address" | "addresses tried"));
-    let last = evidence.items.iter().rfind(|(title, _)| named(title));
-    let parts = last.iter().flat_map(|(_, text)| text.split(", "));
-    parts.filter_map(|part| part.parse::<SocketAddr>().ok()).map(|to| to.ip()).collect()
-}
-
 /// Looks at the way to `host` until `cx.deadline` at the latest.
 pub async fn look(host: &str, cx: &ProbeCx) -> Evidence {
     look_at(host, &[], cx).await
@@ -111,13 +102,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_addresses_of_the_probe_are_looked_at_not_those_of_the_name() {
-        let items = [("target", "a.example:80"), ("addresses tried", "127.0.0.2:80, [::1]:80"), ("address", "***")];
-        let items = items.map(|(title, text)| (title.into(), text.to_owned())).to_vec();
-        assert_eq!(dialled(&Evidence { items: items.clone() }), Vec::<IpAddr>::new());
-        let tried = dialled(&Evidence { items: items[..2].to_vec() });
-        assert_eq!(tried, ["127.0.0.2".parse::<IpAddr>().unwrap(), "::1".parse().unwrap()]);
-        let step = vec![("login: address".into(), "127.0.0.3:80".to_owned())];
-        assert_eq!(dialled(&Evidence { items: step }).len(), 1);
+        let tried = ["127.0.0.2".parse::<IpAddr>().unwrap(), "::1".parse().unwrap()];
         let seen = look_at(&"a".repeat(64), &tried, &context(Duration::from_secs(5))).await;
         let titles: Vec<&str> = seen.items.iter().map(|(title, _)| &**title).collect();
         assert_eq!(titles, ["resolver", "dialled instead", "ping of 127.0.0.2", "path to 127.0.0.2"]);

@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use crate::base::clock::Clock;
 use crate::base::name::MonitorName;
 use crate::base::outcome::{Evidence, Verdict};
 use crate::base::policy::Policy;
-use crate::base::probe::ProbeCx;
+use crate::base::probe::{ProbeCx, Way};
 use crate::base::time::Timestamp;
 use crate::base::units::Short;
 use crate::collect::capture;
@@ -81,6 +82,8 @@ struct Shelf {
 struct Job {
     monitor: Arc<Monitor>,
     policy: Arc<Policy>,
+    /// By the monitor's own way, which may lead elsewhere than the system's resolver.
+    dialled: Vec<IpAddr>,
     failed: bool,
     capture: Capture,
 }
@@ -144,7 +147,7 @@ impl Captures {
     }
 
     /// Takes note of a result that stands. What a success saw goes into its capture, not into the result.
-    pub fn note(&self, monitor: &Arc<Monitor>, policy: &Arc<Policy>, result: &mut ProbeResult) {
+    pub fn note(&self, monitor: &Arc<Monitor>, policy: &Arc<Policy>, way: &Way, result: &mut ProbeResult) {
         if monitor.probe.host.is_none() {
             return;
         }
@@ -168,7 +171,8 @@ impl Captures {
         if failed {
             all.failed(&monitor.name, Some(Arc::new(capture.clone())));
         }
-        let job = Job { monitor: Arc::clone(monitor), policy: Arc::clone(policy), failed, capture };
+        let policy = Arc::clone(policy);
+        let job = Job { monitor: Arc::clone(monitor), policy, dialled: way.dialled(), failed, capture };
         match failed {
             true => drop(self.failures.try_send(job)),
             false => {
@@ -204,8 +208,7 @@ impl Captures {
     async fn look(&self, job: Job) -> (Job, Evidence) {
         let cx = ProbeCx { policy: Arc::clone(&job.policy), ..ProbeCx::new(Instant::now() + LOOK, self.clock.now()) };
         let Some(host) = job.monitor.probe.host.clone() else { return (job, Evidence::default()) };
-        let dialled = capture::dialled(&job.capture.evidence);
-        let look = timeout_at(cx.deadline, Box::pin(capture::look_at(&host, &dialled, &cx))).await;
+        let look = timeout_at(cx.deadline, Box::pin(capture::look_at(&host, &job.dialled, &cx))).await;
         (job, look.unwrap_or_default())
     }
 
@@ -373,7 +376,7 @@ mod tests {
         let (m, policy) = (monitor("m", "127.0.0.1"), Arc::default());
         let note = |at, verdict, saw: &str| {
             let mut result = result(at, verdict, saw);
-            captures.note(&m, &policy, &mut result);
+            captures.note(&m, &policy, &Way::default(), &mut result);
             (texts(captures.seen(&m.name).failed.as_ref()), result.evidence.is_some())
         };
         assert_eq!(note(1, Verdict::Down, "first"), (vec!["first".to_owned()], true));
@@ -394,7 +397,12 @@ mod tests {
         let (captures, mut inbox) = Captures::new(Clock::system());
         for i in 0..MAX_KEPT + 10 {
             let m = monitor(&format!("m{i}"), "127.0.0.1");
-            captures.note(&m, &Arc::default(), &mut result(i as i64, Verdict::Down, &"x".repeat(9_000)));
+            captures.note(
+                &m,
+                &Arc::default(),
+                &Way::default(),
+                &mut result(i as i64, Verdict::Down, &"x".repeat(9_000)),
+            );
         }
         let mut jobs = 0;
         while inbox.failures.try_recv().is_ok() {
@@ -444,7 +452,7 @@ mod tests {
         let m = monitor("m", "127.0.0.1");
         captures.remember([&m.name].into_iter());
         let failed = |at, verdict| {
-            captures.note(&m, &Arc::default(), &mut result(at, verdict, "seen"));
+            captures.note(&m, &Arc::default(), &Way::default(), &mut result(at, verdict, "seen"));
             captures.seen(&m.name).failed.map(|c| c.at.millis())
         };
         assert_eq!(failed(1, Verdict::Down), None);
@@ -456,7 +464,7 @@ mod tests {
     async fn the_way_to_what_failed_is_looked_at() {
         let (captures, inbox) = Captures::new(Clock::system());
         let (m, policy) = (monitor("m", "127.0.0.1"), Arc::default());
-        captures.note(&m, &policy, &mut result(1, Verdict::Down, "first"));
+        captures.note(&m, &policy, &Way::default(), &mut result(1, Verdict::Down, "first"));
         let stop = CancellationToken::new();
         let work = Arc::clone(&captures).run(inbox, stop.clone());
         let seen = async {

@@ -91,6 +91,8 @@ struct Attempt {
     lag: Duration,
     /// How long it waited for others of its host.
     waited: Duration,
+    /// What it learned of the way.
+    way: Arc<Way>,
 }
 
 impl Runner {
@@ -99,12 +101,12 @@ impl Runner {
         let monitor = &slot.monitor;
         let mut attempt = 1;
         loop {
-            let Attempt { mut result, series, lag, waited } = self.attempt(&slot, attempt).await;
+            let Attempt { mut result, series, lag, waited, way } = self.attempt(&slot, attempt).await;
             let retry = result.verdict == Verdict::Down && attempt <= monitor.retries && slot.fits_another(waited);
             if !retry {
                 self.lineage.note(&monitor.name, result.verdict, result.reason.as_ref());
                 self.itself.note(monitor, result.verdict, result.reason.as_ref());
-                self.captures.note(monitor, &slot.policy, &mut result);
+                self.captures.note(monitor, &slot.policy, &way, &mut result);
             }
             let result = Arc::new(result);
             let measured = Measured {
@@ -135,7 +137,7 @@ impl Runner {
                     let outcome = self.left_out(monitor, gate, begun).await;
                     let result = self.finish(monitor, outcome, self.clock.now(), Duration::ZERO, attempt);
                     let lag = begun.saturating_duration_since(asked);
-                    return Attempt { result, series: None, lag, waited: begun.elapsed() };
+                    return Attempt { result, series: None, lag, waited: begun.elapsed(), way: Arc::default() };
                 }
             },
             None => None,
@@ -154,7 +156,8 @@ impl Runner {
         let lag = started.saturating_duration_since(asked).saturating_sub(waited);
         if permit.is_none() {
             let why = "no probe could start before the deadline: the engine is overloaded";
-            return Attempt { result: self.starved(monitor, why, attempt), series: None, lag, waited };
+            let result = self.starved(monitor, why, attempt);
+            return Attempt { result, series: None, lag, waited, way: Arc::default() };
         }
         self.metrics.lag.observe(lag.as_secs_f64());
         self.itself.started(lag);
@@ -185,7 +188,8 @@ impl Runner {
         let outcome = outcome.made_safe();
         let outcome = self.lineage.judge(monitor, judge_delay(outcome, took, monitor.timeout));
         let outcome = self.itself.judge(monitor, outcome, &cx.way, started).await;
-        Attempt { result: self.finish(monitor, outcome, at, took, attempt), series, lag, waited }
+        let result = self.finish(monitor, outcome, at, took, attempt);
+        Attempt { result, series, lag, waited, way: cx.way }
     }
 
     /// What is said of a target whose host had no place left. Where everything that was let in meanwhile hung, that is
