@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use tracing::warn;
 
 use crate::base::batch::Batch;
+use crate::base::labels::Labels;
 use crate::base::time::Timestamp;
 use crate::tsdb::append::Writer;
 use crate::tsdb::batch::{Ack, AppendError, Appended};
@@ -280,6 +281,17 @@ impl Tsdb {
     /// Nothing was stored; with [`Ack::Synced`] also: the disk did not confirm what was stored.
     pub fn append(&self, batch: &Batch, ack: Ack, now: Timestamp) -> Result<Appended, AppendError> {
         self.shared.append(batch, ack, now)
+    }
+
+    /// Exchanges label sets for the equal ones of series in memory, so that both share their storage.
+    pub fn share<'l>(&self, labels: impl Iterator<Item = &'l mut Labels>) {
+        let head = self.shared.head();
+        for labels in labels {
+            let slot = head.find(head.hash(labels.as_key()), labels.as_key());
+            if let Some(series) = slot.and_then(|(slot, _)| head.get(slot)) {
+                labels.clone_from(&series.labels);
+            }
+        }
     }
 
     /// What was found damaged when the store was opened.

@@ -222,10 +222,16 @@ impl Recorder {
             known.shape.renew();
         }
         let (t, batch) = (result.at.millis(), &mut self.batch);
-        known.shape.resolve(&known.base, result, |labels, value| {
+        let again = known.shape.resolve(&known.base, result, |labels, value| {
             batch.series_of(labels.as_key());
             batch.push(t, value);
         });
+        if again
+            && let Ok(tsdb) = self.from.store.open()
+            && let Some(labels) = known.shape.unshared()
+        {
+            tsdb.share(labels);
+        }
         // One that is unknown measured nothing: what was measured before is not over.
         if result.verdict != Verdict::Unknown {
             known.shape.take_others().iter().for_each(|labels| end(batch, labels, t));
@@ -566,6 +572,25 @@ mod tests {
         bench.recorder.take(Recorded { monitor: shop, result: Some(result(2, Vec::new())), series: None });
         bench.recorder.flush().await;
         assert_eq!(bench.values("probe_success")[1].1.len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_monitor_and_the_store_share_the_label_sets_of_its_series() {
+        let shop = monitor("shop", false);
+        let mut bench = bench(&[Arc::clone(&shop)]);
+        for second in 0..2 {
+            bench.recorder.result(&shop, &result(second, Vec::new()));
+            bench.recorder.flush().await;
+        }
+        let tsdb = bench.recorder.from.store.open().unwrap();
+        let ours = bench.recorder.monitors.get_mut(&shop.name).unwrap().shape.take_all();
+        assert_eq!(ours.len(), 3);
+        for labels in ours {
+            let mut copy = Labels::from_key(labels.as_key());
+            assert_ne!(copy.as_key().as_ptr(), labels.as_key().as_ptr());
+            tsdb.share([&mut copy].into_iter());
+            assert_eq!(copy.as_key().as_ptr(), labels.as_key().as_ptr(), "{labels}");
+        }
     }
 
     /// A job with one series.
