@@ -234,6 +234,8 @@ fn main() {
         println!("{:<44} {down}", "down at the end");
     }
     drop(server);
+    // The target notes whom it was asked by under this lock.
+    drop(asked);
     if o.peer {
         peer::run(dir.path(), o.monitors, o.interval, o.seconds, |i| format!("http://{}:{port}/ok/{i}", host(i)));
     }
