@@ -54,6 +54,9 @@ async fn a_real_podman_is_judged_by_its_containers() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
+    if !needs::allowed(run(&podman, dir.path(), &["info"]).status.success(), "a machine on which Podman works") {
+        return;
+    }
     let port = free_port();
     let mut args = place(dir.path());
     args.extend(["system", "service", "--time=0", &format!("tcp://127.0.0.1:{port}")].map(str::to_owned));
