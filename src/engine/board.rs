@@ -1,7 +1,7 @@
 //! Folds what the other actors report into one immutable board, at most ten times a second.
 //!
 //! Readers hold an `Arc` of the newest board over a `watch`; a slow reader skips boards and slows
-//! nobody. Publishing costs one pointer per monitor and a new row for each that changed.
+//! nobody. Publishing costs what `rows` says, and a new row for each that changed.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -16,11 +16,12 @@ use crate::base::name::MonitorName;
 use crate::base::time::Timestamp;
 use crate::config::model::{Config, Monitor, Schedule};
 use crate::engine::evaluator::BoardInput;
-use crate::engine::headline::{self, Tallies};
+use crate::engine::headline;
 use crate::engine::metrics::{Metrics, StateLabels};
+use crate::engine::rows::Rows;
 use crate::wire::api::ConfigStatus;
 use crate::wire::board::{
-    AlertRow, AlertState, Board, DeliveryRow, EngineHealth, Event, MonitorRow, STRIP_CELLS, ServerInfo, State,
+    AlertRow, AlertState, Board, DeliveryRow, EngineHealth, Event, MonitorRow, ServerInfo, State,
 };
 
 /// Shortest time between two boards.
@@ -87,7 +88,7 @@ impl Facts {
 pub struct BoardKeeper {
     clock: Clock,
     metrics: Arc<Metrics>,
-    rows: BTreeMap<MonitorName, Arc<MonitorRow>>,
+    rows: Rows,
     /// States of monitors that have no row yet: the two inboxes know no order between them.
     early: HashMap<MonitorName, Standing>,
     complaints: BTreeMap<&'static str, String>,
@@ -100,6 +101,8 @@ pub struct BoardKeeper {
     board: Board,
     dirty: bool,
     out: watch::Sender<Arc<Board>>,
+    /// The board before the newest.
+    spare: Option<Arc<Board>>,
 }
 
 /// What the evaluator says of one monitor.
@@ -132,7 +135,7 @@ impl BoardKeeper {
         let keeper = Self {
             clock,
             metrics,
-            rows: BTreeMap::new(),
+            rows: Rows::default(),
             early: HashMap::new(),
             complaints: BTreeMap::new(),
             events: events.into(),
@@ -142,6 +145,7 @@ impl BoardKeeper {
             board,
             dirty: false,
             out,
+            spare: None,
         };
         (keeper, receiver)
     }
@@ -189,9 +193,7 @@ impl BoardKeeper {
         match input {
             BoardInput::Status { name, state, since, failures } => {
                 let standing = Standing { state, since, failures };
-                if self.rows.contains_key(&name) {
-                    self.change(&name, |row| standing.show(row));
-                } else {
+                if !self.change(&name, |row| standing.show(row)) {
                     self.early.insert(name, standing);
                 }
             }
@@ -236,20 +238,20 @@ impl BoardKeeper {
     }
 
     fn config(&mut self, config: &Config, status: &ConfigStatus) {
-        let old = std::mem::take(&mut self.rows);
         let early = std::mem::take(&mut self.early);
         let stale: HashSet<&str> = status.stale.iter().map(String::as_str).collect();
-        for (name, monitor) in &config.monitors {
-            let mut row = describe(monitor, stale.contains(name.as_str()), old.get(name).map(Arc::as_ref));
+        let rows = config.monitors.iter().map(|(name, monitor)| {
+            let old = self.rows.get(name);
+            let mut row = describe(monitor, stale.contains(name.as_str()), old.map(Arc::as_ref));
             if let Some(standing) = early.get(name) {
                 standing.show(&mut row);
             }
-            let row = match old.get(name) {
+            match old {
                 Some(same) if **same == row => Arc::clone(same),
                 Some(_) | None => Arc::new(row),
-            };
-            self.rows.insert(name.clone(), row);
-        }
+            }
+        });
+        self.rows.replace(rows.collect());
         self.dirty = true;
         let errors = status.problems.iter().filter(|p| p.level == crate::wire::api::Level::Error).count();
         let receivers = config.receivers.len();
@@ -263,12 +265,11 @@ impl BoardKeeper {
         });
     }
 
-    fn change(&mut self, name: &MonitorName, change: impl FnOnce(&mut MonitorRow)) {
-        // A result of a monitor that was removed meanwhile has no row.
-        if let Some(row) = self.rows.get_mut(name) {
-            change(Arc::make_mut(row));
-            self.dirty = true;
-        }
+    /// Whether there is a row: a result of a monitor that was removed meanwhile has none.
+    fn change(&mut self, name: &MonitorName, change: impl FnOnce(&mut MonitorRow)) -> bool {
+        let changed = self.rows.change(name, change);
+        self.dirty |= changed;
+        changed
     }
 
     fn health(&mut self, change: impl FnOnce(&mut EngineHealth)) {
@@ -286,13 +287,14 @@ impl BoardKeeper {
         self.dirty = false;
         self.board.rev += 1;
         self.board.at = self.clock.now();
-        let monitors: Vec<_> = self.rows.values().cloned().collect();
         self.board.events = self.events.iter().cloned().collect();
         if std::mem::take(&mut self.alerts_dirty) {
             self.board.alerts = self.alerts.iter().map(|a| with_deliveries(a, &self.deliveries)).collect();
         }
-        let tallies = Tallies::of(&monitors);
-        let headline = headline::headline(&tallies, &self.board.alerts, &self.board.engine);
+        let spare = self.spare.take().and_then(Arc::into_inner).map(|board| board.monitors);
+        let monitors = self.rows.list(spare);
+        let tallies = self.rows.tallies();
+        let headline = headline::headline(tallies, &monitors, &self.board.alerts, &self.board.engine);
         if headline != *self.board.verdict {
             self.board.verdict = Arc::new(headline);
         }
@@ -300,7 +302,7 @@ impl BoardKeeper {
             let labels = StateLabels { state: state.as_str() };
             self.metrics.monitors.get_or_create(&labels).set(i64::try_from(tallies.count(state)).unwrap_or(i64::MAX));
         }
-        self.out.send_replace(Arc::new(Board { monitors, ..self.board.clone() }));
+        self.spare = Some(self.out.send_replace(Arc::new(Board { monitors, ..self.board.clone() })));
     }
 }
 
@@ -333,23 +335,7 @@ fn describe(monitor: &Monitor, stale: bool, old: Option<&MonitorRow>) -> Monitor
         Schedule::Every(interval) => Some(*interval),
         Schedule::Cron { .. } => None,
     };
-    let mut row = old.cloned().unwrap_or_else(|| MonitorRow {
-        name: monitor.name.clone(),
-        r#type: String::new(),
-        target: String::new(),
-        state: State::Pending,
-        since: None,
-        last: None,
-        took: None,
-        headline: String::new(),
-        failures: 0,
-        labels: monitor.labels.clone(),
-        interval,
-        strip: ".".repeat(STRIP_CELLS),
-        uptime: None,
-        p95: None,
-        stale_config: stale,
-    });
+    let mut row = old.cloned().unwrap_or_else(|| MonitorRow::new(monitor.name.clone()));
     monitor.probe.kind.clone_into(&mut row.r#type);
     row.target.clone_from(&monitor.probe.target);
     row.labels = monitor.labels.clone();
@@ -439,16 +425,16 @@ mod tests {
         let mut keeper = keeper();
         keeper.decided(standing(0, State::Up));
         keeper.report(Report::Config(config(1, false), status(0)));
-        assert_eq!(keeper.rows[&name(0)].state, State::Up);
+        assert_eq!(keeper.rows.get(&name(0)).unwrap().state, State::Up);
         // The same at a pause and at its end.
         keeper.decided(standing(0, State::Paused));
         keeper.report(Report::Config(config(1, true), status(0)));
-        assert_eq!(keeper.rows[&name(0)].state, State::Paused);
+        assert_eq!(keeper.rows.get(&name(0)).unwrap().state, State::Paused);
         keeper.decided(standing(0, State::Down));
         keeper.report(Report::Config(config(1, false), status(0)));
-        assert_eq!(keeper.rows[&name(0)].state, State::Down);
+        assert_eq!(keeper.rows.get(&name(0)).unwrap().state, State::Down);
         keeper.report(Report::Config(config(0, false), status(0)));
-        assert!(keeper.rows.is_empty() && keeper.early.is_empty());
+        assert!(keeper.rows.get(&name(0)).is_none() && keeper.early.is_empty());
     }
 
     #[tokio::test]

@@ -9,39 +9,33 @@ use crate::wire::board::{AlertRow, AlertState, EngineHealth, Headline, MonitorRo
 /// Longest reason quoted in the second line, in characters.
 const QUOTED: usize = 60;
 
-/// How many monitors are in a state, and which of them has been so for longest.
-#[derive(Clone, Copy, Default)]
-struct Tally<'a> {
+/// How many monitors are in a state, and which row is that of the one that has been so for longest.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
     count: usize,
-    first: Option<&'a MonitorRow>,
-}
-
-impl<'a> Tally<'a> {
-    fn add(&mut self, row: &'a MonitorRow) {
-        self.count += 1;
-        if self.first.is_none_or(|first| (row.since, &row.name) < (first.since, &first.name)) {
-            self.first = Some(row);
-        }
-    }
+    first: Option<usize>,
 }
 
 /// The monitors by state.
-#[derive(Default)]
-pub struct Tallies<'a>([Tally<'a>; State::ALL.len()]);
+#[derive(Clone, Debug, Default)]
+pub struct Tallies([Tally; State::ALL.len()]);
 
-impl<'a> Tallies<'a> {
-    /// Counts in one pass: rows lie all over the memory, and this runs with every board.
-    pub fn of(monitors: &'a [Arc<MonitorRow>]) -> Self {
+impl Tallies {
+    /// Counts in one pass: rows lie all over the memory.
+    pub fn of(rows: &[Arc<MonitorRow>]) -> Self {
         let mut tallies = Self::default();
-        for row in monitors {
-            if let Some(tally) = tallies.0.get_mut(row.state as usize) {
-                tally.add(row);
+        for (i, row) in rows.iter().enumerate() {
+            let Some(tally) = tallies.0.get_mut(row.state as usize) else { continue };
+            tally.count += 1;
+            let first = tally.first.and_then(|first| rows.get(first));
+            if first.is_none_or(|first| (row.since, &row.name) < (first.since, &first.name)) {
+                tally.first = Some(i);
             }
         }
         tallies
     }
 
-    fn get(&self, state: State) -> Tally<'a> {
+    fn get(&self, state: State) -> Tally {
         self.0.get(state as usize).copied().unwrap_or_default()
     }
 
@@ -51,8 +45,13 @@ impl<'a> Tallies<'a> {
     }
 }
 
-/// Worst first: what is down, then what is slow, then what cannot be judged, then the engine itself.
-pub fn headline(monitors: &Tallies<'_>, alerts: &[Arc<AlertRow>], engine: &EngineHealth) -> Headline {
+/// The headline over `rows`, which `monitors` are the tallies of. Worst first: what is down, then what is slow, then what cannot be judged, then the engine itself.
+pub fn headline(
+    monitors: &Tallies,
+    rows: &[Arc<MonitorRow>],
+    alerts: &[Arc<AlertRow>],
+    engine: &EngineHealth,
+) -> Headline {
     let firing = alerts.iter().filter(|a| a.state == AlertState::Firing);
     let critical = firing.clone().filter(|a| a.severity == Severity::Critical).count();
     let alerts = match (firing.count(), critical) {
@@ -62,7 +61,8 @@ pub fn headline(monitors: &Tallies<'_>, alerts: &[Arc<AlertRow>], engine: &Engin
         (n, c) => format!(" {n} alerts fire, {c} critical."),
     };
     for (state, verb) in [(State::Down, "down"), (State::Degraded, "degraded"), (State::Unknown, "unknown")] {
-        let Tally { count, first: Some(first) } = monitors.get(state) else { continue };
+        let Tally { count, first } = monitors.get(state);
+        let Some(first) = first.and_then(|first| rows.get(first)) else { continue };
         let sentence = match count {
             1 => format!("{} is {verb}.{alerts}", first.name),
             n => format!("{n} monitors are {verb}.{alerts}"),

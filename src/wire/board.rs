@@ -165,6 +165,29 @@ pub struct MonitorRow {
     pub stale_config: bool,
 }
 
+impl MonitorRow {
+    /// The row of a monitor of which nothing is known.
+    pub fn new(name: MonitorName) -> Self {
+        Self {
+            name,
+            r#type: String::new(),
+            target: String::new(),
+            state: State::Pending,
+            since: None,
+            last: None,
+            took: None,
+            headline: String::new(),
+            failures: 0,
+            labels: Labels::default(),
+            interval: None,
+            strip: ".".repeat(STRIP_CELLS),
+            uptime: None,
+            p95: None,
+            stale_config: false,
+        }
+    }
+}
+
 /// One character of a strip: `u`p, `d`own, de`g`raded, un`k`nown, `p`aused, `.` no data.
 pub const fn strip_cell(state: Option<State>) -> char {
     match state {

@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::base::units::Short;
 use crate::collect::fault::Fault;
+use crate::collect::icmp::shared::{MAX_SHARED, Share};
 use crate::collect::icmp::socket::{Echo, Heard};
 
 /// How long a burst of which some came back waits for the rest, at least.
@@ -46,6 +47,21 @@ pub struct Tally {
     pub hops: Option<u8>,
     /// Who gave a packet up, and why, last.
     pub refused: Option<(Option<IpAddr>, Errno)>,
+}
+
+impl Burst {
+    fn own(&self, to: IpAddr) -> Result<Echo, Fault> {
+        Echo::open(to, self.ttl, self.dont_fragment, self.size)
+    }
+}
+
+impl Exit {
+    async fn hear(&mut self) -> io::Result<Heard<'_>> {
+        match self {
+            Self::Shared(share) => Ok(share.hear().await),
+            Self::Own(echo) => echo.hear().await,
+        }
+    }
 }
 
 impl Tally {
@@ -118,11 +134,22 @@ pub struct Spread {
     pub jitter: Option<f64>,
 }
 
-/// A burst on its way. Dropping it closes the socket; what comes in later goes nowhere.
+/// Where a burst leaves.
+#[derive(Debug)]
+enum Exit {
+    /// Together with others.
+    Shared(Share),
+    /// By a socket of its own: where the options are the socket's, a reply could not be told from others', or the
+    /// shared one does not send.
+    Own(Echo),
+}
+
+/// A burst on its way. What comes in after it is dropped goes nowhere.
 #[derive(Debug)]
 pub struct Sender<'b> {
     burst: &'b Burst,
-    socket: Echo,
+    to: IpAddr,
+    exit: Exit,
     payload: Vec<u8>,
     sent_at: Vec<Instant>,
 }
@@ -133,19 +160,30 @@ impl<'b> Sender<'b> {
     /// # Errors
     /// No privilege, no way, no file descriptor.
     pub fn open(to: IpAddr, burst: &'b Burst) -> Result<Self, Fault> {
-        let socket = Echo::open(to, burst.ttl, burst.dont_fragment, burst.size)?;
+        let plain = burst.ttl.is_none() && !burst.dont_fragment && (COOKIE..=MAX_SHARED).contains(&burst.size);
+        let exit = if plain { Exit::Shared(Share::open(to)?) } else { Exit::Own(burst.own(to)?) };
         let mut payload: Vec<u8> = (0..burst.size).map(|i| i as u8).collect();
         let cookie = fastrand::u64(..).to_be_bytes();
         let marked = payload.len().min(COOKIE);
         payload[..marked].copy_from_slice(&cookie[..marked]);
-        Ok(Self { burst, socket, payload, sent_at: Vec::with_capacity(usize::from(burst.count)) })
+        Ok(Self { burst, to, exit, payload, sent_at: Vec::with_capacity(usize::from(burst.count)) })
     }
 
     /// Sends and listens until all came back, the rest is overdue, or `deadline` has passed.
     ///
     /// # Errors
-    /// This machine does not send.
+    /// This machine does not send, or lost replies.
     pub async fn run(&mut self, deadline: Instant, tally: &mut Tally) -> Result<(), Fault> {
+        self.exchange(deadline, tally).await?;
+        match &self.exit {
+            Exit::Shared(share) if tally.received() < tally.sent && share.has_lost() => {
+                Err(Fault::local("local_network", "replies came faster than this machine could read them"))
+            }
+            Exit::Shared(_) | Exit::Own(_) => Ok(()),
+        }
+    }
+
+    async fn exchange(&mut self, deadline: Instant, tally: &mut Tally) -> Result<(), Fault> {
         let start = Instant::now();
         tally.times = vec![None; usize::from(self.burst.count)];
         loop {
@@ -161,7 +199,7 @@ impl<'b> Sender<'b> {
                 return Ok(());
             }
             let until = if more { due } else { self.overdue(tally).unwrap_or(deadline) };
-            match timeout_at(until.min(deadline), self.socket.hear()).await {
+            match timeout_at(until.min(deadline), self.exit.hear()).await {
                 Ok(Ok(heard)) => take(&heard, &self.payload, &self.sent_at, tally),
                 Ok(Err(e)) => return Err(Fault::io("listening for replies", &e)),
                 Err(_) if more => {}
@@ -178,7 +216,7 @@ impl<'b> Sender<'b> {
         let seq = tally.sent;
         self.sent_at.push(Instant::now());
         tally.sent += 1;
-        let Err(e) = self.socket.send(seq, &self.payload) else { return Ok(()) };
+        let Err(e) = self.leave(seq)? else { return Ok(()) };
         match e.raw_os_error().map(Errno::from_raw) {
             // What routers said of an earlier packet comes back at the next one; whether it is one of this machine is told at the
             // end.
@@ -201,6 +239,23 @@ impl<'b> Sender<'b> {
         }
     }
 
+    /// Sends by the shared socket, and by one's own when that fails: what it says may be about another's packet.
+    fn leave(&mut self, seq: u16) -> Result<io::Result<()>, Fault> {
+        match &mut self.exit {
+            Exit::Own(echo) => Ok(echo.send(seq, &self.payload)),
+            Exit::Shared(share) => match share.send(seq, &self.payload) {
+                Err(_) if seq == 0 => {
+                    let echo = self.burst.own(self.to)?;
+                    let sent = echo.send(seq, &self.payload);
+                    self.exit = Exit::Own(echo);
+                    Ok(sent)
+                }
+                // The replies to earlier ones come in there.
+                sent => Ok(sent),
+            },
+        }
+    }
+
     /// When the missing replies are given up: long after those that came.
     fn overdue(&self, tally: &Tally) -> Option<Instant> {
         let slowest = tally.rtts().max()?;
@@ -210,7 +265,7 @@ impl<'b> Sender<'b> {
 
 fn take(heard: &Heard<'_>, payload: &[u8], sent_at: &[Instant], tally: &mut Tally) {
     match *heard {
-        Heard::Reply { seq, payload: back, hops } => {
+        Heard::Reply { seq, payload: back, hops, at } => {
             let Some(sent) = sent_at.get(usize::from(seq)) else { return };
             if back != payload {
                 // Another burst's reply differs from the first byte on; one of ours was damaged on the way.
@@ -223,7 +278,7 @@ fn take(heard: &Heard<'_>, payload: &[u8], sent_at: &[Instant], tally: &mut Tall
             match &mut tally.times[usize::from(seq)] {
                 Some(_) => tally.duplicates += 1,
                 time => {
-                    *time = Some(sent.elapsed());
+                    *time = Some(at.saturating_duration_since(*sent));
                     tally.hops = hops.or(tally.hops);
                 }
             }
@@ -287,7 +342,7 @@ mod tests {
         let payload = b"cookie..and more";
         let mut tally = ms(&[None, None]);
         let mut hear = |seq, payload: &'static [u8]| {
-            take(&Heard::Reply { seq, payload, hops: Some(60) }, b"cookie..and more", &sent, &mut tally);
+            take(&Heard::Reply { seq, payload, hops: Some(60), at: sent[0] }, b"cookie..and more", &sent, &mut tally);
             (tally.received(), tally.duplicates, tally.damaged)
         };
         assert_eq!(hear(0, b"cookie..and mor"), (0, 0, 1));

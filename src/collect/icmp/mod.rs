@@ -8,4 +8,5 @@
 pub mod burst;
 pub mod packet;
 pub mod path;
+mod shared;
 mod socket;

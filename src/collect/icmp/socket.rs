@@ -11,6 +11,7 @@ use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
+use tokio::time::Instant;
 
 use crate::collect::fault::{Fault, describe};
 use crate::collect::icmp::packet::{HEADER, MAX_PAYLOAD, Reply, request, strip_ipv4};
@@ -51,6 +52,8 @@ pub enum Heard<'a> {
         payload: &'a [u8],
         /// TTL or hop limit that was left.
         hops: Option<u8>,
+        /// When it was read.
+        at: Instant,
     },
     /// A router, or this machine, gave a packet up.
     Refused {
@@ -69,7 +72,7 @@ impl Echo {
     /// # Errors
     /// No privilege, no way to the address, or no file descriptor left.
     pub fn open(to: IpAddr, ttl: Option<u8>, dont_fragment: bool, payload: usize) -> Result<Self, Fault> {
-        let (socket, raw) = socket(to)?;
+        let (socket, raw) = self::open(to)?;
         let size = payload.min(MAX_PAYLOAD) + HEADER + MAX_IP_HEADER;
         let ready = set_up(&socket, to, ttl, dont_fragment);
         ready.map_err(|e| Fault::towards(to, &format!("preparing to ping {to}"), &e))?;
@@ -98,7 +101,7 @@ impl Echo {
     /// # Errors
     /// The system's, which is none of those that [`Heard::Refused`] tells.
     pub async fn hear(&mut self) -> io::Result<Heard<'_>> {
-        let Received { length, from, hops, .. } = loop {
+        let received = loop {
             let ready = self.fd.ready(Interest::READABLE.add(Interest::ERROR)).await?;
             if ready.is_readable() {
                 let (fd, buffer) = (&self.fd, &mut self.buffer);
@@ -120,27 +123,23 @@ impl Echo {
                 return Ok(Heard::Refused { by, errno });
             }
         };
-        if from.is_some_and(|ip| ip != self.to) {
+        if received.from.is_some_and(|ip| ip != self.to) {
             return Ok(Heard::Foreign);
         }
-        let bytes = &self.buffer[..length];
-        let (hops, message) = match (self.raw, self.to) {
-            (true, IpAddr::V4(_)) => match strip_ipv4(bytes) {
-                Some((ttl, message)) => (Some(ttl), message),
-                None => return Ok(Heard::Foreign),
-            },
-            (true, IpAddr::V6(_)) | (false, _) => (hops, bytes),
-        };
-        match Reply::read(self.to.is_ipv6(), message) {
-            Some(reply) if !self.raw || reply.ident == self.ident => {
-                Ok(Heard::Reply { seq: reply.seq, payload: reply.payload, hops })
+        match received.reply(self.raw, self.to.is_ipv6(), &self.buffer) {
+            Some((hops, reply)) if !self.raw || reply.ident == self.ident => {
+                Ok(Heard::Reply { seq: reply.seq, payload: reply.payload, hops, at: Instant::now() })
             }
             Some(_) | None => Ok(Heard::Foreign),
         }
     }
 }
 
-fn socket(to: IpAddr) -> Result<(Socket, bool), Fault> {
+/// A socket of the address' family, of datagrams where that is allowed. Whether it is a raw one.
+///
+/// # Errors
+/// No privilege, or no file descriptor left.
+pub(super) fn open(to: IpAddr) -> Result<(Socket, bool), Fault> {
     let (domain, protocol) = match to {
         IpAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4),
         IpAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6),
@@ -167,12 +166,23 @@ fn not_allowed(why: &io::Error) -> Fault {
     Fault::local("local_denied", message)
 }
 
-fn set_up(socket: &Socket, to: IpAddr, ttl: Option<u8>, dont_fragment: bool) -> io::Result<()> {
+/// Nobody waits in a call; errors and how far a packet came are told.
+pub(super) fn listen_for_errors(socket: &Socket, v6: bool) -> io::Result<()> {
     socket.set_nonblocking(true)?;
+    if v6 {
+        setsockopt(socket, Ipv6RecvErr, &true)?;
+        setsockopt(socket, Ipv6RecvHopLimit, &true)?;
+    } else {
+        setsockopt(socket, Ipv4RecvErr, &true)?;
+        setsockopt(socket, Ipv4RecvTtl, &true)?;
+    }
+    Ok(())
+}
+
+fn set_up(socket: &Socket, to: IpAddr, ttl: Option<u8>, dont_fragment: bool) -> io::Result<()> {
+    listen_for_errors(socket, to.is_ipv6())?;
     match to {
         IpAddr::V4(_) => {
-            setsockopt(socket, Ipv4RecvErr, &true)?;
-            setsockopt(socket, Ipv4RecvTtl, &true)?;
             if let Some(ttl) = ttl {
                 socket.set_ttl_v4(u32::from(ttl))?;
             }
@@ -181,8 +191,6 @@ fn set_up(socket: &Socket, to: IpAddr, ttl: Option<u8>, dont_fragment: bool) -> 
             }
         }
         IpAddr::V6(_) => {
-            setsockopt(socket, Ipv6RecvErr, &true)?;
-            setsockopt(socket, Ipv6RecvHopLimit, &true)?;
             if let Some(ttl) = ttl {
                 socket.set_unicast_hops_v6(u32::from(ttl))?;
             }
@@ -199,10 +207,25 @@ fn set_up(socket: &Socket, to: IpAddr, ttl: Option<u8>, dont_fragment: bool) -> 
 /// One message off a socket.
 #[derive(Debug, Default)]
 pub(super) struct Received {
-    length: usize,
-    from: Option<IpAddr>,
+    pub(super) length: usize,
+    /// Who sent it; in an error queue, to whom the packet was sent.
+    pub(super) from: Option<IpAddr>,
+    pub(super) refused: Option<Refusal>,
+    /// How many messages the socket could not hold before this one, ever.
+    pub(super) overflowed: Option<u32>,
     hops: Option<u8>,
-    refused: Option<Refusal>,
+}
+
+impl Received {
+    /// The echo reply that stands in `buffer`, and its TTL or hop limit.
+    pub(super) fn reply<'b>(&self, raw: bool, v6: bool, buffer: &'b [u8]) -> Option<(Option<u8>, Reply<'b>)> {
+        let bytes = buffer.get(..self.length)?;
+        let (hops, message) = match raw && !v6 {
+            true => strip_ipv4(bytes).map(|(ttl, message)| (Some(ttl), message))?,
+            false => (self.hops, bytes),
+        };
+        Some((hops, Reply::read(v6, message)?))
+    }
 }
 
 /// What an error queue holds.
@@ -227,6 +250,7 @@ pub(super) fn receive(socket: &impl AsRawFd, buffer: &mut [u8], flags: MsgFlags)
             ControlMessageOwned::Ipv4Ttl(n) | ControlMessageOwned::Ipv6HopLimit(n) => {
                 received.hops = u8::try_from(n).ok();
             }
+            ControlMessageOwned::RxqOvfl(n) => received.overflowed = Some(n),
             ControlMessageOwned::Ipv4RecvErr(e, by) => {
                 let by = by.map(|a| IpAddr::V4(u32::from_be(a.sin_addr.s_addr).into()));
                 let expired = e.ee_origin == libc::SO_EE_ORIGIN_ICMP && e.ee_type == 11;
