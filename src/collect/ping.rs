@@ -183,12 +183,12 @@ impl<T: PartialOrd> Limit<T> {
         Self { below: None, degraded_above: None }
     }
 
-    fn judge(&self, class: &'static str, value: &T, shown: &str, judge: &mut Judge) {
+    fn judge(&self, class: &'static str, value: &T, shown: impl Fn() -> String, judge: &mut Judge) {
         if let Some((limit, name)) = &self.below {
-            judge.hold(class, name, value < limit, shown);
+            judge.hold(class, name, value < limit, shown());
         }
         if let Some((limit, name)) = &self.degraded_above {
-            judge.prefer(class, name, value <= limit, shown);
+            judge.prefer(class, name, value <= limit, shown());
         }
     }
 
@@ -206,19 +206,17 @@ impl Collector for PingProbe {
             let resolved = trace.tried.first().map(std::net::SocketAddr::ip);
             let mut outcome = match (trace.current(), resolved) {
                 // The deadline ends a burst; what had come back by then is judged.
-                (Some(RTT), Some(to)) if !matches!(ended, Ok(Err(_))) => {
-                    let within = Short(trace.elapsed()).to_string();
-                    match tally.received() {
-                        0 => {
-                            trace.fail();
-                            self.failed(silence(to, &tally, &within))
-                        }
-                        _ => {
-                            trace.end();
-                            self.judge(&tally)
-                        }
+                (Some(RTT), Some(to)) if !matches!(ended, Ok(Err(_))) => match tally.received() {
+                    0 => {
+                        let within = Short(trace.elapsed()).to_string();
+                        trace.fail();
+                        self.failed(silence(to, &tally, &within))
                     }
-                }
+                    _ => {
+                        trace.end();
+                        self.judge(&tally)
+                    }
+                },
                 _ => match trace.settle(ended, cx.deadline) {
                     Ok(()) => self.judge(&tally),
                     Err(fault) => {
@@ -257,17 +255,17 @@ impl PingProbe {
         let mut judge = Judge::default();
         let loss = tally.loss() * 100.0;
         let Some(spread) = tally.spread() else { return Outcome::down("timeout", "nothing came back") };
-        let counted = format!("{loss:.0} % ({} of {})", tally.sent - tally.received(), tally.sent);
-        self.loss.judge("loss", &loss, &counted, &mut judge);
-        self.rtt.judge("rtt", &spread.avg, &Short(spread.avg).to_string(), &mut judge);
+        let counted = || format!("{loss:.0} % ({} of {})", tally.sent - tally.received(), tally.sent);
+        self.loss.judge("loss", &loss, counted, &mut judge);
+        self.rtt.judge("rtt", &spread.avg, || Short(spread.avg).to_string(), &mut judge);
         if let Some(jitter) = spread.jitter {
             let jitter = Duration::from_secs_f64(jitter);
-            self.jitter.judge("jitter", &jitter, &Short(jitter).to_string(), &mut judge);
+            self.jitter.judge("jitter", &jitter, || Short(jitter).to_string(), &mut judge);
         }
-        let mut summary = format!("{} of {} came back in {}", tally.received(), tally.sent, Short(spread.avg));
-        if tally.sent == 1 {
-            summary = format!("answered in {}", Short(spread.avg));
-        }
+        let mut summary = match tally.sent {
+            1 => format!("answered in {}", Short(spread.avg)),
+            sent => format!("{} of {sent} came back in {}", tally.received(), Short(spread.avg)),
+        };
         if tally.sent < self.burst.count {
             summary += &format!("; for {} more there was no time", self.burst.count - tally.sent);
         }

@@ -68,7 +68,8 @@ pub(crate) fn read_data(
     if let Some(sealed) = &data.sealed {
         chunks(sealed, out, merge)?;
     }
-    raw(&data.open, start, end, out);
+    let within = |s: &Sample| s.0 >= start && s.0 <= end;
+    data.open.iter().filter(within).for_each(|(t, v)| out.push(t, v));
     merge.part(out);
     if let Some(late) = &data.late {
         chunks(&late.sealed, out, merge)?;

@@ -4,6 +4,7 @@
 //! copied. A flush raises the generation; each series then sets its samples aside (`frozen`) when it is
 //! next touched, so that nothing stops the world.
 
+pub(crate) mod open;
 pub(crate) mod postings;
 pub(crate) mod series;
 pub(crate) mod table;
@@ -183,17 +184,11 @@ impl Head {
             if seen.len() >= limit {
                 return Err(SourceError::TooManySeries { limit });
             }
-            let from = series.live.open.partition_point(|s| s.0 < start);
-            let to = series.live.open.partition_point(|s| s.0 <= end);
             seen.push(Seen {
                 labels: series.labels.clone(),
                 rank: self.rank.get(slot as usize).copied().unwrap_or(UNRANKED),
                 frozen: frozen.map(Arc::clone),
-                live: Data {
-                    sealed: series.live.sealed.clone(),
-                    open: series.live.open[from..to.max(from)].to_vec(),
-                    late: series.live.late.clone(),
-                },
+                live: series.live.clone(),
             });
         }
         Ok(seen)

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::base::labels::Labels;
 use crate::base::sample::Column;
 use crate::tsdb::chunk::{self, Corrupt, Effort};
+use crate::tsdb::head::open::Open;
 
 /// Samples of the open buffer before it is compressed.
 pub(crate) const SEAL: usize = 120;
@@ -58,7 +59,7 @@ pub(crate) struct Data {
     /// In order of time, one after the other.
     pub(crate) sealed: Option<Arc<Vec<Chunk>>>,
     /// Later than all sealed ones.
-    pub(crate) open: Vec<Sample>,
+    pub(crate) open: Open,
     /// What came after a later sample.
     pub(crate) late: Option<Box<Late>>,
 }
@@ -111,7 +112,7 @@ impl Data {
 
     /// Whether there may be a sample from `start` to `end`.
     pub(crate) fn overlaps(&self, start: i64, end: i64) -> bool {
-        overlaps(&self.open, start, end)
+        self.open.overlaps(start, end)
             || self.sealed.as_ref().is_some_and(|s| s.iter().any(|c| c.overlaps(start, end)))
             || self
                 .late
@@ -126,31 +127,30 @@ impl Data {
 
     /// Time of the newest sample.
     pub(crate) fn newest(&self) -> Option<i64> {
-        let open = self.open.last().map(|s| s.0);
+        let open = self.open.last();
         let late = self.late.as_ref().and_then(|l| l.recent.last()).map(|s| s.0);
         self.chunks().map(|c| c.max).max().max(open).max(late)
     }
 
     /// Time of the oldest sample.
     pub(crate) fn oldest(&self) -> Option<i64> {
-        let open = self.open.first().map(|s| s.0);
+        let open = self.open.first();
         let late = self.late.as_ref().and_then(|l| l.recent.first()).map(|s| s.0);
         [self.chunks().map(|c| c.min).min(), open, late].into_iter().flatten().min()
     }
 
     fn push(&mut self, t: i64, v: f64) {
-        self.open.push((t, v));
+        self.open.push(t, v);
         if self.open.len() >= SEAL {
-            let chunk = Chunk::of(&self.open);
+            let chunk = Chunk::of(&self.open.drain());
             Arc::make_mut(self.sealed.get_or_insert_default()).push(chunk);
-            self.open.clear();
         }
     }
 
     /// The value at a time, if there is one and it is cheap to find.
     fn find(&self, t: i64) -> Option<f64> {
-        if let Ok(i) = self.open.binary_search_by_key(&t, |s| s.0) {
-            return Some(self.open[i].1);
+        if let Some(v) = self.open.find(t) {
+            return Some(v);
         }
         if let Some(sealed) = &self.sealed
             && let Some(chunk) = sealed.get(sealed.partition_point(|c| c.max < t)).filter(|c| c.min <= t)
