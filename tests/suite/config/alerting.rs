@@ -410,7 +410,7 @@ fn a_monitor_without_an_alert_above_one_that_has_one_is_a_warning() {
         site.write("monitors.d/a.yaml", format!("monitors:\n{}{below}", item("mute", parent)));
         assert_eq!(said(&site.load()), expected, "{parent} {child}");
     }
-    let one = "monitors.d/a.yaml:3:48 W016 nobody hears of `b` while `mute` is down: it has `alert: false`";
+    let one = "monitors.d/a.yaml:3:46 W016 nobody hears of `b` while `mute` is down: it has `alert: false`";
     check("alert: false", "port: 1", &[one]);
     check("alert: false", "alert: false", &[]);
     check("alert: false", "paused: true", &[]);
