@@ -1,6 +1,7 @@
-//! The alert that Watchdog raises when it is itself the one that does not work: its uplink, its resolver, its limits.
+//! The alert that Watchdog raises when monitors cannot be judged: its uplink, its resolver or its limits are in the way,
+//! or a check itself does not work.
 //!
-//! While it stands, monitors are `unknown` for our own reasons and raise nothing: this one alert speaks for all.
+//! While it stands, monitors are `unknown` and raise nothing: this one alert speaks for all.
 
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ pub fn words(what: &str) -> Words {
         severity,
         labels: Labels::new([("alertname", SELF_IMPAIRED), ("monitor", own::SUBJECT), ("severity", severity.as_str())]),
         annotations: Labels::new([
-            ("summary", "Watchdog cannot judge its monitors, for a reason on its own machine"),
+            ("summary", "Watchdog cannot judge all of its monitors"),
             ("description", description.as_str()),
         ]),
     }
@@ -38,8 +39,8 @@ pub fn words(what: &str) -> Words {
 #[must_use]
 pub fn over(words: &Words) -> Words {
     let told = [
-        ("summary", "Watchdog can judge its monitors again"),
-        ("description", "nothing on its own machine stands in the way any more"),
+        ("summary", "Watchdog can judge all of its monitors again"),
+        ("description", "nothing stands in the way any more"),
         ("reason", Over::Recovered.as_str()),
     ];
     Words { annotations: Labels::new(told), ..words.clone() }

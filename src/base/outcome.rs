@@ -35,11 +35,19 @@ pub struct Reason {
 pub const OURS: &str = "local_";
 /// The class of a verdict that could not be given because a monitor on which this one depends is down.
 pub const PARENT_DOWN: &str = "parent_down";
+/// The class of a verdict that nobody can have yet: the first report is not due.
+pub const WAITING: &str = "waiting";
 
 impl Reason {
     /// Whether this machine is to blame, and not the target: `unknown(self)`.
     pub fn blames_us(&self) -> bool {
         self.class.starts_with(OURS)
+    }
+
+    /// Whether a verdict that stays `unknown` for this reason is heard of nowhere else: a monitor above has its own
+    /// alert, and a first report that does not come is `down`.
+    pub fn needs_a_voice(&self) -> bool {
+        !self.blames_parent() && self.class != WAITING
     }
 
     /// Whether a monitor above is to blame: `unknown(parent)`.

@@ -1,4 +1,4 @@
-//! The output of a Nagios plugin: exit code, first line, performance data. Pure.
+//! The output of a Nagios plugin: first line, performance data. Pure.
 //!
 //! Format: "Monitoring Plugins Development Guidelines", sections 2.1 and 2.6:
 //! `text | 'label'=value[UOM];[warn];[crit];[min];[max] …`, further text on further lines, and more
@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::base::outcome::{Sample, Verdict};
+use crate::base::outcome::Sample;
 
 /// Values read of one output; a plugin that checks every port of a switch has a few hundred.
 const MAX_VALUES: usize = 1_000;
@@ -77,16 +77,6 @@ impl Range {
     /// The lower end where it is a limit of its own: below zero there is rarely anything.
     fn floor(&self) -> Option<f64> {
         self.high.and(self.low).filter(|low| *low != 0.0)
-    }
-}
-
-/// The verdict that an exit code means; anything but 0 to 2 is the plugin's own failure.
-pub fn verdict(code: i32) -> Verdict {
-    match code {
-        0 => Verdict::Up,
-        1 => Verdict::Degraded,
-        2 => Verdict::Down,
-        _ => Verdict::Unknown,
     }
 }
 
@@ -312,14 +302,6 @@ mod tests {
         assert_eq!(report.rejected, ["a=x", "junk"]);
         assert!(parse("OK|'open=1").values.is_empty());
         assert!(parse("OK|a=inf b=NaN c=1e999").values.is_empty());
-    }
-
-    #[test]
-    fn exit_codes_beyond_three_are_the_plugins_own_failure() {
-        assert_eq!([0, 1, 2, 3, 127, -1].map(verdict), {
-            use Verdict::{Degraded, Down, Unknown, Up};
-            [Up, Degraded, Down, Unknown, Unknown, Unknown]
-        });
     }
 
     proptest! {

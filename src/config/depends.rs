@@ -1,4 +1,5 @@
-//! Which monitor depends on which: every name is that of a monitor, and no way leads back to where it began.
+//! Which monitor depends on which: every name is that of a monitor, no way leads back to where it began, and somebody
+//! hears of what is down above.
 //!
 //! Checked when all files are joined, since a monitor of one may depend on one of another.
 
@@ -13,7 +14,7 @@ use crate::config::alerting::Mention;
 use crate::config::model::Monitor;
 use crate::config::monitors::Item;
 use crate::config::report::Code;
-use crate::wire::api::Problem;
+use crate::wire::api::{Level, Problem};
 
 /// Unknown names beyond this many get no "did you mean": each costs a comparison with every monitor.
 const MAX_HINTS: usize = 100;
@@ -58,7 +59,36 @@ pub fn check<'a>(
             problems.push(Problem { code, message, hint, ..mention.problem.clone() });
         }
     }
+    problems.extend(mute(monitors, items));
     problems
+}
+
+/// Warns of monitors that raise nothing while others hold their alerts back for them. Each once, where it is first
+/// named: ten thousand may depend on one.
+fn mute(monitors: &BTreeMap<MonitorName, Arc<Monitor>>, items: &[&Item]) -> Vec<Problem> {
+    // Its objective has alerts.
+    let promised: HashSet<&str> = items.iter().filter(|i| i.slo.is_some()).map(|i| i.name.as_str()).collect();
+    let is_loud = |m: &Monitor| m.alert.is_some() || m.paused;
+    let mut found: BTreeMap<&str, (&Mention, &MonitorName, usize)> = BTreeMap::new();
+    for item in items {
+        if monitors.get(&item.name).is_none_or(|m| m.alert.is_none() || m.paused) {
+            continue;
+        }
+        for mention in &item.depends_on {
+            let name = mention.name.as_str();
+            if monitors.get(name).is_some_and(|m| !is_loud(m)) && !promised.contains(name) {
+                found.entry(name).or_insert((mention, &item.name, 0)).2 += 1;
+            }
+        }
+    }
+    let warning = |(parent, (mention, child, count)): (&str, (&Mention, &MonitorName, usize))| {
+        let more = if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
+        let message = format!("nobody hears of `{child}`{more} while `{parent}` is down: it has `alert: false`");
+        let hint = format!("let `{parent}` have an alert, or take it out of `depends_on`");
+        let code = Code::Suspicious.as_str().to_owned();
+        Problem { level: Level::Warning, code, message, hint, ..mention.problem.clone() }
+    };
+    found.into_iter().map(warning).collect()
 }
 
 /// Everything that `monitor` depends on, directly or not, nearest first.

@@ -5,7 +5,8 @@
 //! and goes soon. They are written as text in Prometheus' form and read like any file, so they mean what they say.
 //!
 //! The workbook thinks of thousands of requests. A monitor has a result per interval, so windows that hold few of them
-//! are left out, and one failed probe alone never fires an alert.
+//! are left out. And it thinks of windows that are full: after a start or a pause one failure is a large share of the
+//! few results there are, so an alert needs as many failures as a full window would, never less than two.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -187,6 +188,8 @@ const A_LEAP_YEAR: jiff::Timestamp = jiff::Timestamp::constant(1_704_067_200, 0)
 const OCCURRENCES: usize = 200;
 /// A window with fewer probes than this says nothing: it may be empty, or all of it is one failure.
 const PROBES: u32 = 4;
+/// One failed probe is no reason to wake anybody: more than one and a half, so that a missing one does not matter.
+const LEAST: f64 = 1.5;
 
 type Window = (&'static str, Duration);
 /// Windows over which availability is recorded every minute, and every five minutes.
@@ -226,6 +229,8 @@ struct Alert {
     factor: f64,
     /// The part that failed, above which each window agrees.
     limits: (f64, f64),
+    /// The same of the long one as a number of probes, when it is full.
+    failures: f64,
 }
 
 fn alerts(slo: Slo, pace: Duration) -> Vec<Alert> {
@@ -234,10 +239,10 @@ fn alerts(slo: Slo, pace: Duration) -> Vec<Alert> {
         let short = windows.find(|(_, over)| holds_enough(*over, pace)).filter(|(_, over)| *over <= burn.long.1)?;
         let factor = burn.part * slo.window.as_secs_f64() / burn.long.1.as_secs_f64();
         let limit = round(factor * slo.budget());
-        // One failed probe is no reason to wake anybody: more than one and a half, so that a missing one does not matter.
-        let long = round(1.5 * pace.as_secs_f64() / burn.long.1.as_secs_f64()).max(limit);
+        let long = round(LEAST * pace.as_secs_f64() / burn.long.1.as_secs_f64()).max(limit);
+        let failures = round(limit * burn.long.1.as_secs_f64() / pace.as_secs_f64()).max(LEAST);
         // More than everything cannot fail: this burn of the budget is not possible.
-        (long < 1.0).then_some(Alert { burn, short, factor, limits: (long, limit) })
+        (long < 1.0).then_some(Alert { burn, short, factor, limits: (long, limit), failures })
     };
     BURNS.iter().filter_map(of).collect()
 }
@@ -278,11 +283,14 @@ fn text(name: &MonitorName, slo: Slo, pace: Duration) -> String {
         record(out, &format!("slo:availability:ratio_{window}"), &expr);
     };
     let alert = |out: &mut String, alert: &Alert| {
-        let Alert { burn: Burn { alert, severity, long: (long, _), .. }, short: (short, _), factor, limits } = alert;
+        let Alert { burn, short: (short, _), factor, limits, failures } = alert;
+        let Burn { alert, severity, long: (long, _), .. } = burn;
         let mut expr = format!("1 - {} > {}", share(long), limits.0);
         if short != long {
             expr.push_str(&format!(" and 1 - {} > {}", share(short), limits.1));
         }
+        let (share, count) = (share(long), format!("count_over_time(probe_success{selector}[{long}])"));
+        expr.push_str(&format!(" and (1 - {share}) * {count} > {failures}"));
         let times = round((factor * 100.0).round() / 100.0);
         let summary = format!(
             "{{{{ $labels.monitor }}}} uses up its error budget {times} times too fast: {slo} over {} are promised",
@@ -352,14 +360,16 @@ mod tests {
         let groups = read("shop", slo(999_000, 30), TEN);
         let found = queries(&groups);
         let of = |name: &str| found.iter().find(|(n, _)| *n == name).unwrap().1;
-        let both = |long: &str, short: &str, limit: &str| {
-            let share = |w: &str| format!("1 - slo:availability:ratio_{w}{{monitor=\"shop\"}} > {limit}");
-            format!("{} and {}", share(long), share(short))
+        let both = |long: &str, short: &str, limit: &str, failures: &str| {
+            let failed = |w: &str| format!("1 - slo:availability:ratio_{w}{{monitor=\"shop\"}}");
+            let count = format!("count_over_time(probe_success{{monitor=\"shop\"}}[{long}])");
+            let floor = format!("({}) * {count} > {failures}", failed(long));
+            format!("{} > {limit} and {} > {limit} and {floor}", failed(long), failed(short))
         };
-        // 14.4, 6 and 1 times the budget of 0.001.
-        assert_eq!(of("SloBurnFast"), both("1h", "5m", "0.0144"));
-        assert_eq!(of("SloBurn"), both("6h", "30m", "0.006"));
-        assert_eq!(of("SloBurnSlow"), both("3d", "6h", "0.001"));
+        // 14.4, 6 and 1 times the budget of 0.001, as shares and of 360, 2,160 and 25,920 probes.
+        assert_eq!(of("SloBurnFast"), both("1h", "5m", "0.0144", "5.184"));
+        assert_eq!(of("SloBurn"), both("6h", "30m", "0.006", "12.96"));
+        assert_eq!(of("SloBurnSlow"), both("3d", "6h", "0.001", "25.92"));
         assert_eq!(of("slo:availability:ratio_5m"), "avg_over_time(probe_success{monitor=\"shop\"}[5m])");
         assert_eq!(
             of("slo:error_budget:remaining_ratio"),
@@ -385,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_with_few_probes_are_left_out_and_one_failure_fires_nothing() {
+    fn windows_with_few_probes_are_left_out() {
         let at = |pace| judged(999_000, 30, pace);
         assert_eq!(at(TEN), [("SloBurnFast", "5m", 0.0144), ("SloBurn", "30m", 0.006), ("SloBurnSlow", "6h", 0.001)]);
         // Sixty probes an hour: two of them must fail.
@@ -397,8 +407,7 @@ mod tests {
         assert_eq!(at(DAY), []);
         for pace in [TEN, MINUTE, MINUTE * 5, MINUTE * 10, HOUR, HOUR * 6] {
             for alert in alerts(slo(999_000, 30), pace) {
-                let one = pace.as_secs_f64() / alert.burn.long.1.as_secs_f64();
-                assert!(one < alert.limits.0, "{pace:?} {}", alert.burn.alert);
+                assert!(alert.failures >= 1.5, "{pace:?} {}", alert.burn.alert);
                 assert!(holds_enough(alert.short.1, pace), "{pace:?} {}", alert.burn.alert);
             }
         }
@@ -407,7 +416,9 @@ mod tests {
         let hour = of(HOUR);
         assert!(!queries(&hour).iter().any(|(_, q)| q.contains("[5m]") || q.contains("[30m]") || q.contains("[1h]")));
         let fast = queries(&hour).into_iter().find(|(name, _)| *name == "SloBurn").unwrap().1;
-        assert_eq!(fast, "1 - slo:availability:ratio_6h{monitor=\"x\"} > 0.25");
+        let ratio = "1 - slo:availability:ratio_6h{monitor=\"x\"}";
+        let count = "count_over_time(probe_success{monitor=\"x\"}[6h])";
+        assert_eq!(fast, format!("{ratio} > 0.25 and ({ratio}) * {count} > 1.5"));
         assert_eq!(of(DAY).iter().map(|g| g.name.as_str()).collect::<Vec<_>>(), ["slo x, long"]);
     }
 

@@ -1,12 +1,17 @@
 //! Whose fault a failure is when one monitor depends on another: what is found below one that is down says
 //! nothing, and becomes `unknown`.
+//!
+//! A monitor that is probed seldom was perhaps down hours ago. So what fails below such a one has it asked at once, out
+//! of its turn, and is judged anew with its next slot.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::sync::Notify;
+use tokio::time::{self, Instant};
 
 use crate::base::name::MonitorName;
 use crate::base::outcome::{Outcome, PARENT_DOWN, Reason, Verdict};
@@ -15,6 +20,8 @@ use crate::engine::gates::patience;
 
 /// What a result may be late by, beside the time its probes take.
 const LATE: Duration = Duration::from_secs(2);
+/// Who is probed less often than this is asked by what fails below it; at most so often, however much does.
+const SELDOM: Duration = Duration::from_secs(60);
 
 /// What is known of the monitors on which others depend. One value, shared by all probes.
 #[derive(Debug, Default)]
@@ -23,11 +30,17 @@ pub struct Lineage {
     any: AtomicBool,
     /// Held for a walk upwards, which ends at the first that is down.
     known: Mutex<Known>,
+    /// Somebody is to be asked.
+    wanted: Notify,
 }
 
-/// Each monitor that depends on another, or on which another depends.
 #[derive(Debug, Default)]
-struct Known(HashMap<MonitorName, Node>);
+struct Known {
+    /// Each monitor that depends on another, or on which another depends.
+    nodes: HashMap<MonitorName, Node>,
+    /// Who is to be asked out of turn, and not before when. Each at most once.
+    wanted: BinaryHeap<Reverse<(Instant, MonitorName)>>,
+}
 
 #[derive(Debug)]
 struct Node {
@@ -39,6 +52,10 @@ struct Node {
     standing: Standing,
     /// Since when it has been unknown for our own reasons.
     unsure: Option<Instant>,
+    /// It is asked by what fails below it.
+    seldom: bool,
+    /// When it was last asked, or is to be asked next.
+    asked: Option<Instant>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,24 +83,64 @@ impl Lineage {
             if monitor.depends_on.is_empty() && !needed.contains(name) {
                 continue;
             }
-            let (standing, unsure) =
-                known.0.remove(name).map_or((Standing::Fine, None), |before| (before.standing, before.unsure));
-            let (parents, paused) = (monitor.depends_on.clone(), monitor.paused);
-            nodes.insert(name.clone(), Node { parents, paused, overdue: overdue(monitor), standing, unsure });
+            let before = known.nodes.remove(name);
+            let node = Node {
+                parents: monitor.depends_on.clone(),
+                paused: monitor.paused,
+                overdue: overdue(monitor),
+                standing: before.as_ref().map_or(Standing::Fine, |b| b.standing.clone()),
+                unsure: before.as_ref().and_then(|b| b.unsure),
+                seldom: is_seldom(monitor),
+                asked: before.and_then(|b| b.asked),
+            };
+            nodes.insert(name.clone(), node);
         }
         self.any.store(!nodes.is_empty(), Ordering::Relaxed);
-        known.0 = nodes;
+        known.wanted.retain(|Reverse((_, name))| nodes.get(name).is_some_and(|node| !node.paused));
+        known.nodes = nodes;
     }
 
-    /// The outcome as it is to be judged: a failure below a monitor that is down is `unknown`.
+    /// The outcome as it is to be judged: a failure below a monitor that is down is `unknown`. Wants those above to be
+    /// asked that are probed seldom.
     pub fn judge(&self, monitor: &Monitor, outcome: Outcome) -> Outcome {
         if outcome.verdict != Verdict::Down || monitor.depends_on.is_empty() {
             return outcome;
         }
-        let culprit = self.known.lock().ok().and_then(|known| known.culprit(&monitor.name, Instant::now()));
-        let Some(parent) = culprit else { return outcome };
+        let Some(parent) = self.blamed(&monitor.name) else { return outcome };
         let message = format!("`{parent}` is down, and this depends on it; found: {}", outcome.headline());
         outcome.with_verdict(Verdict::Unknown, PARENT_DOWN, message)
+    }
+
+    fn blamed(&self, name: &MonitorName) -> Option<MonitorName> {
+        let now = Instant::now();
+        let mut known = self.known.lock().ok()?;
+        let mut seldom = Vec::new();
+        let culprit = known.culprit(name, now, &mut seldom);
+        if known.want(seldom, now) {
+            self.wanted.notify_one();
+        }
+        culprit
+    }
+
+    /// Waits for a monitor that is to be asked now, out of its turn. For one caller. Cancel-safe: nothing is awaited once
+    /// one was taken out.
+    pub async fn wanted(&self) -> MonitorName {
+        loop {
+            let mut first = None;
+            if let Ok(mut known) = self.known.lock() {
+                first = known.wanted.peek().map(|Reverse((at, _))| *at);
+                if first.is_some_and(|at| at <= Instant::now())
+                    && let Some(Reverse((_, name))) = known.wanted.pop()
+                {
+                    return name;
+                }
+            }
+            match first {
+                // Who is wanted sooner comes with a notice.
+                Some(at) => drop(time::timeout_at(at, self.wanted.notified()).await),
+                None => self.wanted.notified().await,
+            }
+        }
     }
 
     /// Remembers the verdict of a slot. One that is unknown for our own reasons changes nothing for a while.
@@ -98,11 +155,11 @@ impl Lineage {
             Verdict::Down => Some(Standing::Down),
             Verdict::Unknown if reason.is_some_and(Reason::blames_parent) => {
                 // It may be back since.
-                known.culprit(name, now).map(Standing::Excused)
+                known.culprit(name, now, &mut Vec::new()).map(Standing::Excused)
             }
             Verdict::Unknown => None,
         };
-        let Some(node) = known.0.get_mut(name) else { return };
+        let Some(node) = known.nodes.get_mut(name) else { return };
         match standing {
             Some(standing) => (node.standing, node.unsure) = (standing, None),
             None => drop(node.unsure.get_or_insert(now)),
@@ -111,17 +168,28 @@ impl Lineage {
 }
 
 impl Known {
-    /// Who above is to blame: the one that is down itself explains more than one that is excused.
-    fn culprit(&self, name: &MonitorName, now: Instant) -> Option<MonitorName> {
-        let mut open: VecDeque<&MonitorName> = self.0.get(name)?.parents.iter().collect();
+    /// Who above is to blame: the one that is down itself explains more than one that is excused. Adds to `seldom` who
+    /// had a say in that and may stand otherwise by now.
+    fn culprit(&self, name: &MonitorName, now: Instant, seldom: &mut Vec<MonitorName>) -> Option<MonitorName> {
+        let mut open: VecDeque<&MonitorName> = self.nodes.get(name)?.parents.iter().collect();
         let mut seen = HashSet::new();
         let mut excused = None;
         while let Some(name) = open.pop_front() {
-            let Some(node) = self.0.get(name).filter(|_| seen.insert(name)) else { continue };
+            let Some(node) = self.nodes.get(name).filter(|_| seen.insert(name)) else { continue };
+            let mut heard = |name: &MonitorName, node: &Node| {
+                if node.seldom && !node.paused {
+                    seldom.push(name.clone());
+                }
+            };
+            heard(name, node);
             match node.stands(now) {
                 Standing::Fine => {}
                 Standing::Down => return Some(name.clone()),
-                Standing::Excused(by) if self.0.get(by).is_some_and(|n| *n.stands(now) == Standing::Down) => {
+                Standing::Excused(by)
+                    if let Some(above) = self.nodes.get(by)
+                        && *above.stands(now) == Standing::Down =>
+                {
+                    heard(by, above);
                     return Some(by.clone());
                 }
                 Standing::Excused(_) => drop(excused.get_or_insert(name)),
@@ -130,19 +198,38 @@ impl Known {
         }
         excused.cloned()
     }
+
+    /// Puts down that these are to be asked; `false` if none is that was not before.
+    fn want(&mut self, names: Vec<MonitorName>, now: Instant) -> bool {
+        let mut news = false;
+        for name in names {
+            let Some(node) = self.nodes.get_mut(&name).filter(|n| n.asked.is_none_or(|at| at <= now)) else { continue };
+            let at = node.asked.map_or(now, |before| now.max(before + SELDOM));
+            node.asked = Some(at);
+            self.wanted.push(Reverse((at, name)));
+            news = true;
+        }
+        news
+    }
 }
 
-/// A result of this monitor is never further away than this.
-pub(crate) fn overdue(monitor: &Monitor) -> Duration {
+/// Whether its last verdict may be from long ago.
+fn is_seldom(monitor: &Monitor) -> bool {
     match &monitor.schedule {
-        Schedule::Every(interval) => {
-            // Who shares a host with others may have to wait for them.
-            let wait = if monitor.probe.host.is_some() { patience(monitor) } else { Duration::ZERO };
-            let probes = monitor.timeout + (monitor.retry_interval + monitor.timeout) * monitor.retries;
-            *interval + wait + probes + LATE
-        }
-        // The next time that a cron expression names may be days away: nobody waits for that.
-        Schedule::Cron { .. } => Duration::ZERO,
+        Schedule::Every(interval) => *interval > SELDOM,
+        Schedule::Cron { .. } => true,
+    }
+}
+
+/// While something below this monitor fails, a result of it is never further away than this.
+pub(crate) fn overdue(monitor: &Monitor) -> Duration {
+    // Who shares a host with others may have to wait for them.
+    let wait = if monitor.probe.host.is_some() { patience(monitor) } else { Duration::ZERO };
+    let run = wait + monitor.timeout + (monitor.retry_interval + monitor.timeout) * monitor.retries;
+    match &monitor.schedule {
+        Schedule::Every(interval) if !is_seldom(monitor) => *interval + run + LATE,
+        // It is asked, and once more if a run was under way.
+        Schedule::Every(_) | Schedule::Cron { .. } => SELDOM + run * 2 + LATE,
     }
 }
 
@@ -240,6 +327,43 @@ mod tests {
         assert_eq!(judged(), Verdict::Unknown);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_probed_seldom_is_asked_when_something_below_it_fails_and_at_most_once_a_minute() {
+        let every = |m: Monitor, secs: u64| Monitor { schedule: Schedule::Every(Duration::from_secs(secs)), ..m };
+        let (gateway, shop) = (every(monitor("gateway", &[]), 86_400), monitor("shop", &["gateway"]));
+        let lineage = Lineage::default();
+        lineage.configure(&config(&[gateway.clone(), shop.clone()]));
+        let began = Instant::now();
+        let fails = || lineage.judge(&shop, Outcome::down("timeout", "no answer")).verdict;
+        let asked = async || {
+            let name = time::timeout(Duration::from_secs(600), lineage.wanted()).await;
+            name.ok().map(|name| (name.to_string(), began.elapsed().as_secs()))
+        };
+        let gateway_at = |secs| Some(("gateway".to_owned(), secs));
+        // Whether it was up or down when it was last asked.
+        assert_eq!(fails(), Verdict::Down);
+        assert_eq!(asked().await, gateway_at(0));
+        lineage.note(&gateway.name, Verdict::Down, None);
+        assert_eq!(fails(), Verdict::Unknown);
+        // While the scheduler waits for a slot.
+        assert!(time::timeout(Duration::from_secs(20), lineage.wanted()).await.is_err());
+        fails();
+        assert_eq!(asked().await, gateway_at(60));
+        assert_eq!(asked().await, None);
+        // A failure ends the wait.
+        let later = async {
+            time::sleep(Duration::from_secs(5)).await;
+            fails();
+        };
+        assert_eq!(tokio::join!(asked(), later).0, gateway_at(665));
+        // Nobody asks who is paused, or has a slot within a minute.
+        fails();
+        lineage.configure(&config(&[Monitor { paused: true, ..gateway.clone() }, shop.clone()]));
+        assert_eq!((fails(), asked().await), (Verdict::Down, None));
+        lineage.configure(&config(&[every(gateway, 60), shop.clone()]));
+        assert_eq!((fails(), asked().await), (Verdict::Unknown, None));
+    }
+
     #[test]
     fn a_long_chain_costs_what_its_links_cost() {
         let name = |i: usize| format!("m{i:05}");
@@ -248,7 +372,7 @@ mod tests {
             .collect();
         let lineage = Lineage::default();
         lineage.configure(&config(&chain));
-        let links: usize = lineage.known.lock().unwrap().0.values().map(|node| node.parents.len()).sum();
+        let links: usize = lineage.known.lock().unwrap().nodes.values().map(|node| node.parents.len()).sum();
         assert_eq!(links, 9_999);
         lineage.note(&chain[0].name, Verdict::Down, None);
         for monitor in &chain[1..] {

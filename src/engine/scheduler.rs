@@ -97,7 +97,7 @@ struct Entry {
     /// For cron schedules: the wall-clock time that `next` stands for.
     cron_at: Option<Timestamp>,
     run: Option<AbortHandle>,
-    /// A report came while a run was going on: judge again when it ends.
+    /// Something came up while a run was going on (a report, a failure below): run again when it ends.
     again: bool,
     gate: Option<Arc<Gate>>,
 }
@@ -137,6 +137,7 @@ impl Scheduler {
 
     /// Works until `stop`, then gives probes under way a few seconds.
     pub async fn run(mut self, mut inbox: mpsc::Receiver<Command>, stop: CancellationToken) {
+        let runner = Arc::clone(&self.runner);
         loop {
             let next = self.due.peek().map(|Reverse(d)| self.wake_for(d.at));
             let wake = async {
@@ -145,7 +146,7 @@ impl Scheduler {
                     None => std::future::pending().await,
                 }
             };
-            // Every arm is cancel-safe: channel receive, join_next, sleep, token.
+            // Every arm is cancel-safe: channel receive, join_next, `wanted`, sleep, token.
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -156,6 +157,10 @@ impl Scheduler {
                 // Waking for every run that ends would cost as much as the slot itself; who needs the
                 // end at once is counted, everybody else learns of it at the next slot or command.
                 Some(ended) = self.runs.join_next(), if self.again > 0 => self.ended(ended),
+                name = runner.lineage.wanted() => {
+                    self.reap();
+                    self.at_once(&name);
+                }
                 () = wake => {
                     self.reap();
                     self.start_due();
@@ -198,14 +203,7 @@ impl Scheduler {
                 // The asker may have gone.
                 let _ = reply.send(beat.clone());
                 self.beats.insert(name.clone(), beat);
-                if let Some(entry) = self.monitors.get_mut(&name) {
-                    if entry.run.is_none() {
-                        self.start(&name, Instant::now(), None);
-                    } else if !entry.again {
-                        entry.again = true;
-                        self.again += 1;
-                    }
-                }
+                self.at_once(&name);
             }
             Command::Next { name, reply } => {
                 let now = (Instant::now(), self.clock.now());
@@ -310,6 +308,17 @@ impl Scheduler {
             runner.run(slot).await;
             Ended { name, generation }
         }));
+    }
+
+    /// Runs it out of its turn: now, or when the run under way ends.
+    fn at_once(&mut self, name: &MonitorName) {
+        let Some(entry) = self.monitors.get_mut(name) else { return };
+        if entry.run.is_none() {
+            self.start(name, Instant::now(), None);
+        } else if !entry.again {
+            entry.again = true;
+            self.again += 1;
+        }
     }
 
     fn run_now(&mut self, name: &MonitorName, reply: oneshot::Sender<Result<Arc<ProbeResult>, EngineError>>) {
@@ -521,6 +530,55 @@ mod tests {
         }
         let hung: Vec<_> = seen.iter().filter(|s| s.1 == "hangs").collect();
         assert!(hung.iter().all(|s| s.2 == Verdict::Down) && hung.len() >= 9, "{hung:?}");
+        rig.end().await;
+    }
+
+    /// Down while it is told to be.
+    #[derive(Debug)]
+    struct Switch(Arc<std::sync::atomic::AtomicBool>);
+
+    impl Collector for Switch {
+        fn probe<'a>(&'a self, _: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
+            Box::pin(async {
+                match self.0.load(std::sync::atomic::Ordering::Relaxed) {
+                    true => Outcome::down("refused", "no"),
+                    false => Outcome::up("fine"),
+                }
+            })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_fails_below_a_monitor_that_is_probed_once_a_year_has_it_asked_now() {
+        let mut rig = rig(100);
+        let down = Arc::new(std::sync::atomic::AtomicBool::new(true));
+        let cron = |text: &str| Schedule::Cron {
+            text: text.to_owned(),
+            cron: Box::new(text.parse().unwrap()),
+            zone: jiff::tz::TimeZone::UTC,
+        };
+        let yearly = monitor("yearly", 10, 1, Script::Panics);
+        let yearly = Arc::new(Monitor {
+            probe: Probe::new("test", "yearly", Switch(Arc::clone(&down))),
+            schedule: cron("0 3 1 1 *"),
+            ..Monitor::clone(&yearly)
+        });
+        let child = monitor("child", 1, 1, Script::Fails);
+        let child = Arc::new(Monitor { depends_on: vec![yearly.name.clone()], ..Monitor::clone(&child) });
+        rig.apply(vec![yearly, child]).await;
+        let of = |seen: &[(f64, String, Verdict, bool)], name: &str| -> Vec<Verdict> {
+            seen.iter().filter(|s| s.1 == name).map(|s| s.2).collect()
+        };
+        // The first failure has it asked; from the second on it is blamed.
+        let seen = rig.until(100).await;
+        assert_eq!(of(&seen, "yearly"), [Verdict::Down; 2]);
+        let child = of(&seen, "child");
+        assert!(child.len() >= 99 && child[1..].iter().all(|v| *v == Verdict::Unknown), "{child:?}");
+        // When it is back, that is seen within a minute, and its child is judged.
+        down.store(false, std::sync::atomic::Ordering::Relaxed);
+        let seen = rig.until(200).await;
+        assert_eq!(of(&seen, "yearly"), [Verdict::Up; 2]);
+        assert!(of(&seen, "child")[25..].iter().all(|v| *v == Verdict::Down), "{seen:?}");
         rig.end().await;
     }
 

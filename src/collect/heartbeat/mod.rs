@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::base::BoxFuture;
 use crate::base::beat::{Beat, Run};
-use crate::base::outcome::{Evidence, Outcome, Sample, Verdict};
+use crate::base::outcome::{Evidence, Outcome, Sample, Verdict, WAITING};
 use crate::base::probe::{Collector, ProbeCx, PushTarget};
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
@@ -132,11 +132,11 @@ impl Heartbeat {
             (None, Lateness::Punctual | Lateness::Unheard(_)) => {
                 let due = self.due.deadline(cx.now, cx.since, self.grace);
                 let due = due.map_or_else(String::new, |at| format!("; one is due within {}", Short(at.since(cx.now))));
-                Outcome::unknown("waiting", running.unwrap_or_else(|| format!("no report yet{due}")))
+                Outcome::unknown(WAITING, running.unwrap_or_else(|| format!("no report yet{due}")))
             }
             (Some((at, _)), Lateness::Unheard(_)) => {
                 let message = format!("the last report came {} ago, before this monitor began to listen", ago(*at));
-                Outcome::unknown("waiting", running.unwrap_or(message))
+                Outcome::unknown(WAITING, running.unwrap_or(message))
             }
             (Some((at, _)), Lateness::Late(due)) => {
                 let message = format!("the last report came {} ago and the next was due {} ago", ago(*at), ago(due));

@@ -291,6 +291,10 @@ mod tests {
         check(&outcome("script", &sh("echo late; exit 1")).await, Verdict::Degraded, "warning", "late");
         check(&outcome("script", &sh("echo broken >&2; exit 2")).await, Verdict::Down, "critical", "broken");
         check(&outcome("script", &sh("exit 3")).await, Verdict::Unknown, "unknown", "exit code 3, no output");
+        let got = outcome("script", &sh("echo refused >&2; exit 7")).await;
+        check(&got, Verdict::Down, "exit_code", "exit code 7: refused");
+        let got = outcome("script", &sh("exec 2>&-; /does/not/exist")).await;
+        check(&got, Verdict::Unknown, "local_exec", "exit code 127: the program could not run something");
         let got = outcome("script", &sh("kill -9 $$")).await;
         check(&got, Verdict::Unknown, "signal", "the program was ended by SIGKILL");
         let got = outcome("script", "{command: [/does/not/exist]}").await;

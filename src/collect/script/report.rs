@@ -129,18 +129,22 @@ fn by_end(end: End, said: &str) -> Outcome {
         }
         End::Refused(_) | End::Crowded => return Outcome::unknown("signal", "the program was stopped"),
     };
-    let class = match code {
-        1 => "warning",
-        2 => "critical",
-        3 => "unknown",
-        _ => "exit_code",
+    let (verdict, class) = match code {
+        1 => (Verdict::Degraded, "warning"),
+        2 => (Verdict::Down, "critical"),
+        3 => (Verdict::Unknown, "unknown"),
+        // A shell's words (POSIX, "Exit Status for Commands") for a program that is missing or may not be run here.
+        // Nagios calls that critical; but nothing was checked.
+        126 | 127 => (Verdict::Unknown, "local_exec"),
+        // Beyond what plugins say: critical for Nagios' core, and the usual word of a program that failed.
+        _ => (Verdict::Down, "exit_code"),
     };
     let text = match code {
         1..=3 => or(format!("exit code {code}, no output")),
         126 | 127 => format!("exit code {code}: the program could not run something: {said}"),
-        _ => format!("exit code {code}, which plugins do not use: {said}"),
+        _ => format!("exit code {code}: {said}"),
     };
-    Outcome::up("").with_verdict(nagios::verdict(code), class, text.trim_end_matches([':', ' ']))
+    Outcome::up("").with_verdict(verdict, class, text.trim_end_matches([':', ' ']))
 }
 
 fn first_line(text: &str) -> String {
@@ -357,6 +361,7 @@ mod tests {
             (Verdict::Unknown, "output", "`a b` is no name that a program may give a metric"),
         );
         check(1, "no json", (Verdict::Degraded, "warning", "exit code 1, no output"));
+        check(7, "no json", (Verdict::Down, "exit_code", "exit code 7"));
         let (verdict, class, _) = seen(Format::Json, 0, "[1]");
         assert_eq!((verdict, class.as_str()), (Verdict::Unknown, "output"));
         let labelled = r#"{"metrics": [{"name": "jobs", "value": 2, "labels": {"queue": "a"}}]}"#;

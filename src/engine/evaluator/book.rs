@@ -34,7 +34,7 @@ pub(crate) struct Book {
     orphans: HashMap<MonitorName, Entry>,
     /// What is wrong with the configuration files, and the alert about it.
     files: Own,
-    /// What stands in the way on this machine, and the alert about it.
+    /// What keeps monitors from being judged, and the alert about it.
     impaired: Own,
     /// Who depends on whom.
     above: Above,
@@ -246,7 +246,7 @@ impl Book {
         self.files.judge(now, out);
     }
 
-    /// Takes over what stands in the way on this machine.
+    /// Takes over what keeps monitors from being judged.
     pub(crate) fn impaired(&mut self, what: Option<&str>, now: Timestamp, out: &mut Decisions) {
         self.impaired.now(what.map(Trouble::impaired));
         self.impaired.judge(now, out);

@@ -62,7 +62,7 @@ pub enum EvalInput {
         /// What is wrong with the files; `None` when nothing is.
         faults: Option<Faults>,
     },
-    /// What stands in the way of our monitors on this machine; `None` when nothing does any more.
+    /// What keeps monitors from being judged; `None` when nothing does any more.
     Impaired(Option<String>),
     /// Something else to remember and show.
     Event(NewEvent),
@@ -221,7 +221,7 @@ pub struct Saved {
 }
 
 impl Saved {
-    /// Whether the alert that this machine stands in the way of its monitors was there.
+    /// Whether the alert that monitors cannot be judged was there.
     pub fn is_impaired(&self) -> bool {
         let begun = |a: &&Instance| matches!(a.phase, Phase::Pending { .. } | Phase::Firing { .. });
         self.alerts.iter().filter(begun).any(|a| a.fingerprint == impaired::fingerprint())

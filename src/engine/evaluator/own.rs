@@ -1,4 +1,4 @@
-//! The alerts about ourselves: that the files are broken, and that this machine stands in the way of its monitors.
+//! The alerts about ourselves: that the files are broken, and that monitors cannot be judged.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +42,7 @@ impl Trouble {
         Self { words: Arc::new(files::words(errors, first)), reason: first.to_owned() }
     }
 
-    /// This machine stands in the way.
+    /// What keeps monitors from being judged.
     pub(crate) fn impaired(what: &str) -> Self {
         let what = capped(what);
         Self { words: Arc::new(impaired::words(what)), reason: what.to_owned() }
@@ -63,7 +63,7 @@ impl Own {
         Self { kind: &FILES, trouble: None, alert: None }
     }
 
-    /// About this machine.
+    /// About what cannot be judged.
     pub(crate) const fn impaired() -> Self {
         Self { kind: &IMPAIRED, trouble: None, alert: None }
     }

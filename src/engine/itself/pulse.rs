@@ -18,7 +18,8 @@ use crate::engine::metrics::Metrics;
 const BEAT: Duration = Duration::from_secs(1);
 /// A beat that is late by this much means that nothing ran meanwhile.
 const STALL: Duration = Duration::from_secs(1);
-/// Other words for the same trouble, another number of monitors above all, are told at most this often.
+/// Other words for what goes on, another number of monitors above all, are told at most this often. So is another
+/// cause: of two that are about as large, now one is the larger and now the other.
 const REWORD: Duration = Duration::from_secs(10);
 /// After a start, an alert that was remembered is not over before everything was looked at.
 const SETTLED: Duration = Duration::from_secs(60);
@@ -50,7 +51,6 @@ impl Pulse {
         let mut next = began + BEAT;
         while stop.run_until_cancelled(time::sleep_until(next)).await.is_some() {
             self.itself.notice_stall(next);
-            next = Instant::now() + BEAT;
             minute.push(self.itself.tally.take());
             let unsettled = self.remembered && said.is_none();
             if unsettled {
@@ -58,16 +58,20 @@ impl Pulse {
             }
             let looks = self.itself.looks();
             let found = looks.trouble().or_else(|| self.itself.standing.trouble()).or_else(|| minute.trouble());
-            let class = |f: &Finding| f.as_ref().map(|(class, _)| class.clone());
             let news = match &said {
                 None => found.is_some() || !unsettled || began.elapsed() >= SETTLED,
-                Some((before, at)) => class(before) != class(&found) || (*before != found && at.elapsed() >= REWORD),
+                Some((before, at)) => {
+                    before.is_some() != found.is_some() || (*before != found && at.elapsed() >= REWORD)
+                }
             };
             if news {
+                let class = |f: &Finding| f.as_ref().map(|(class, _)| class.clone());
                 let before = said.as_ref().and_then(|(before, _)| class(before));
                 self.tell(&found, before != class(&found)).await;
                 said = Some((found, Instant::now()));
             }
+            // Telling may wait for those who are told, and that is no standstill.
+            next = Instant::now() + BEAT;
         }
     }
 
@@ -75,8 +79,8 @@ impl Pulse {
     async fn tell(&self, found: &Finding, changed: bool) {
         let text = found.as_ref().map(|(_, text)| text.clone());
         match &text {
-            Some(what) if changed => tracing::error!(what, "this machine stands in the way of its monitors"),
-            None if changed => tracing::info!("this machine stands in nobody's way any more"),
+            Some(what) if changed => tracing::error!(what, "monitors cannot be judged"),
+            None if changed => tracing::info!("all monitors can be judged again"),
             Some(_) | None => {}
         }
         self.metrics.impaired.set(i64::from(text.is_some()));

@@ -1,10 +1,12 @@
-//! Which monitors cannot be judged now because of this machine, and whether that is to be told.
+//! Which monitors cannot be judged now, and whether that is to be told.
 //!
 //! A monitor that is `unknown` raises no alert of its own. So one that stays so for as many slots as its alert would
-//! wait for is told of here, in the one alert about ourselves; many at once are told of without that wait.
+//! wait for is told of here, in the one alert about ourselves, whatever the reason; many at once that this machine is to
+//! blame for are told of without that wait.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -18,9 +20,6 @@ use crate::engine::itself::tally::{LEAST, SHARE};
 const SLOTS: u32 = 3;
 /// Names that are told; the others are counted.
 const NAMED: usize = 3;
-
-/// The class of a target that our own policy does not let be asked.
-const BLOCKED: &str = "blocked_address";
 
 /// The monitors that cannot be judged.
 #[derive(Debug, Default)]
@@ -49,7 +48,8 @@ struct Stuck {
     slots: u32,
     /// So many are told of.
     after: u32,
-    elsewhere: bool,
+    /// It asks another machine, and this one is to blame.
+    cut_off: bool,
 }
 
 impl Stuck {
@@ -72,31 +72,25 @@ impl Standing {
 
     /// Takes note of the result of a slot.
     pub(crate) fn note(&self, monitor: &Monitor, verdict: Verdict, reason: Option<&Reason>) {
-        let ours = reason.filter(|r| verdict == Verdict::Unknown && (r.blames_us() || r.class == BLOCKED));
-        if ours.is_none() && !self.any.load(Ordering::Relaxed) {
+        let unjudged = reason.filter(|r| verdict == Verdict::Unknown && r.needs_a_voice());
+        if unjudged.is_none() && !self.any.load(Ordering::Relaxed) {
             return;
         }
         let Ok(mut inner) = self.inner.lock() else { return };
-        match ours {
+        match unjudged {
             // A run of one that is gone may end late.
             Some(_) if !inner.known.contains(&monitor.name) => {}
-            Some(reason) => match inner.stuck.get_mut(&monitor.name) {
-                Some(stuck) => {
-                    stuck.slots = stuck.slots.saturating_add(1);
-                    (stuck.class, stuck.message) = (reason.class.clone(), reason.message.clone());
-                    stuck.after = monitor.alert.map_or(SLOTS, |policy| policy.after);
-                }
-                None => {
-                    let stuck = Stuck {
-                        class: reason.class.clone(),
-                        message: reason.message.clone(),
-                        slots: 1,
-                        after: monitor.alert.map_or(SLOTS, |policy| policy.after),
-                        elsewhere: asks_elsewhere(monitor),
-                    };
-                    inner.stuck.insert(monitor.name.clone(), stuck);
-                }
-            },
+            Some(reason) => {
+                let slots = inner.stuck.get(&monitor.name).map_or(0, |before| before.slots);
+                let stuck = Stuck {
+                    class: reason.class.clone(),
+                    message: reason.message.clone(),
+                    slots: slots.saturating_add(1),
+                    after: monitor.alert.map_or(SLOTS, |policy| policy.after),
+                    cut_off: reason.blames_us() && asks_elsewhere(monitor),
+                };
+                inner.stuck.insert(monitor.name.clone(), stuck);
+            }
             None => drop(inner.stuck.remove(&monitor.name)),
         }
         self.any.store(!inner.stuck.is_empty(), Ordering::Relaxed);
@@ -115,32 +109,50 @@ impl Standing {
             return None;
         }
         let inner = self.inner.lock().ok()?;
-        let elsewhere: u64 = inner.stuck.values().filter(|s| s.elsewhere).map(|_| 1).sum();
-        let many = elsewhere >= LEAST && elsewhere * SHARE >= inner.elsewhere;
-        let told = || inner.stuck.iter().filter(|(_, stuck)| many || stuck.is_ripe());
-        // By class: how many, and the first by name, so that the same trouble is told in the same words.
-        let mut classes: BTreeMap<&str, (usize, &MonitorName, &str)> = BTreeMap::new();
-        let mut first: Vec<&MonitorName> = Vec::with_capacity(NAMED + 1);
-        for (name, stuck) in told() {
-            let sum = classes.entry(&stuck.class).or_insert((0, name, &stuck.message));
-            sum.0 += 1;
-            if name < sum.1 {
-                (sum.1, sum.2) = (name, &stuck.message);
-            }
-            let place = first.partition_point(|other| *other < name);
-            if place < NAMED {
-                first.insert(place, name);
-                first.truncate(NAMED);
-            }
+        let cut_off: u64 = inner.stuck.values().filter(|s| s.cut_off).map(|_| 1).sum();
+        let many = cut_off >= LEAST && cut_off * SHARE >= inner.elsewhere;
+        let mut classes: BTreeMap<&str, Alike<'_>> = BTreeMap::new();
+        let mut all = 0;
+        for (name, stuck) in inner.stuck.iter().filter(|(_, stuck)| stuck.is_ripe() || (many && stuck.cut_off)) {
+            classes.entry(&stuck.class).or_default().add(name, &stuck.message);
+            all += 1;
         }
-        let count: usize = classes.values().map(|(n, ..)| n).sum();
-        let (class, (_, _, example)) = classes.into_iter().max_by_key(|(_, (n, ..))| *n)?;
-        let names: Vec<String> = first.iter().map(|name| format!("`{name}`")).collect();
-        let more = match count - names.len() {
+        let (class, most) = classes.into_iter().max_by_key(|(_, alike)| alike.count)?;
+        let others = match all - most.count {
             0 => String::new(),
-            n => format!(" and {n} more"),
+            n => format!("; and {n} for other reasons"),
         };
-        Some((class.to_owned(), format!("{}{more}: {example}", names.join(", "))))
+        Some((class.to_owned(), format!("{most}{others}")))
+    }
+}
+
+/// Monitors with the same class of reason.
+#[derive(Default)]
+struct Alike<'a> {
+    count: usize,
+    /// The first by name with their messages, so that the same trouble is told in the same words.
+    first: Vec<(&'a MonitorName, &'a str)>,
+}
+
+impl<'a> Alike<'a> {
+    fn add(&mut self, name: &'a MonitorName, message: &'a str) {
+        self.count += 1;
+        let place = self.first.partition_point(|(other, _)| *other < name);
+        if place < NAMED {
+            self.first.insert(place, (name, message));
+            self.first.truncate(NAMED);
+        }
+    }
+}
+
+impl fmt::Display for Alike<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<String> = self.first.iter().map(|(name, _)| format!("`{name}`")).collect();
+        f.write_str(&names.join(", "))?;
+        if self.count > names.len() {
+            write!(f, " and {} more", self.count - names.len())?;
+        }
+        write!(f, ": {}", self.first.first().map_or("", |(_, message)| message))
     }
 }
 

@@ -277,14 +277,43 @@ async fn a_few_monitors_that_cannot_be_judged_are_told_of_after_as_many_slots_as
     let denied = Outcome::unknown("local_denied", "reading `a`: permission denied");
     assert_eq!(note(&all[100..], &denied), None);
     assert_eq!(note(&all[100..], &denied).as_deref(), Some("`file`: reading `a`: permission denied"));
+    // Who has another reason is counted beside the most.
+    for _ in 0..2 {
+        all[..2].iter().for_each(|m| drop(note(std::slice::from_ref(m), &ours)));
+    }
+    note(&all[100..], &denied);
+    all[..2].iter().for_each(|m| drop(note(std::slice::from_ref(m), &ours)));
+    let text = "`m00`, `m01`: connecting to 192.0.2.1:80: network is unreachable; and 1 for other reasons";
+    assert_eq!(note(&[], &ours).as_deref(), Some(text));
+    assert_eq!(note(&all[..2], &Outcome::up("fine")).as_deref(), Some("`file`: reading `a`: permission denied"));
     // One that is gone is not told of, and nothing of it comes after.
     itself.configure(&Config::default());
     assert_eq!(note(&all[100..], &denied), None);
     assert_eq!(note(&all[100..], &denied), None);
 }
 
+#[test]
+fn whatever_keeps_a_monitor_from_being_judged_is_told_of_and_what_is_told_elsewhere_is_not() {
+    #[track_caller]
+    fn check(class: &'static str, told: bool) {
+        // Only what this machine is to blame for is told of at once where it hits many.
+        let all: Vec<Monitor> = (0..8).map(|i| named(&format!("m{i}"), "192.0.2.1", 2)).collect();
+        let itself = with(SelfChecks { hash: 1, ..SelfChecks::default() }, &all);
+        for slot in 1..=4 {
+            let found = Outcome::unknown(class, "why");
+            all.iter().for_each(|m| itself.note(m, found.verdict, found.reason.as_ref()));
+            assert_eq!(itself.standing.trouble().is_some(), told && slot >= 2, "{class} {slot}");
+        }
+    }
+    for class in ["unknown", "signal", "output", "registry", "host_busy", "blocked_address", "blocked_program"] {
+        check(class, true);
+    }
+    check("parent_down", false);
+    check("waiting", false);
+}
+
 #[tokio::test(start_paused = true)]
-async fn another_number_of_monitors_is_told_now_and_then_and_another_cause_at_once() {
+async fn other_words_and_another_cause_are_told_now_and_then_and_the_end_at_once() {
     let all: Vec<Monitor> = (0..20).map(|i| named(&format!("m{i:02}"), "192.0.2.1", 1)).collect();
     let settings = SelfChecks { default_route: false, resolver: false, hash: 1, ..SelfChecks::default() };
     let itself = Arc::new(with(settings, &all));
@@ -303,5 +332,33 @@ async fn another_number_of_monitors_is_told_now_and_then_and_another_cause_at_on
     let said = heard.until(40).await;
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].1.as_ref().unwrap().ends_with(" and 17 more: local_ports"), "{said:?}");
+    // Now one cause is the larger, now the other.
+    let mut told = 0;
+    for second in 41..=100 {
+        let class = if second % 2 == 0 { "local_files" } else { "local_ports" };
+        all.iter().for_each(|m| note(m, class));
+        told += heard.until(second).await.len();
+    }
+    assert!((2..=6).contains(&told), "{told}");
+    all.iter().for_each(|m| itself.note(m, Verdict::Up, None));
+    assert!(matches!(heard.until(101).await[..], [(_, None)]));
     heard.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_those_who_are_told_is_no_standstill() {
+    let itself = Arc::new(itself(&[]));
+    let (evaluator, mut inbox) = mpsc::channel(1);
+    let (board, _shown) = mpsc::channel(10);
+    evaluator.send(EvalInput::Impaired(None)).await.unwrap();
+    let metrics = Arc::new(Metrics::default());
+    let pulse = Pulse { itself: Arc::clone(&itself), evaluator, board, metrics, remembered: false };
+    let mut group = Supervisor::new(&CancellationToken::new());
+    group.add("pulse", |stop| pulse.run(stop));
+    time::sleep(Duration::from_secs(10)).await;
+    inbox.recv().await.unwrap();
+    inbox.recv().await.unwrap();
+    time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(*itself.stall.lock().unwrap(), None);
+    assert_eq!(group.stop(Duration::from_secs(1)).await, 0);
 }

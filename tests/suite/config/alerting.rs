@@ -401,6 +401,25 @@ fn monitors_depend_on_monitors_that_exist_and_not_on_each_other() {
 }
 
 #[test]
+fn a_monitor_without_an_alert_above_one_that_has_one_is_a_warning() {
+    #[track_caller]
+    fn check(parent: &str, child: &str, expected: &[&str]) {
+        let site = Site::new();
+        let item = |name: &str, more: &str| format!("- {{name: {name}, type: tcp, host: x, {more}}}\n");
+        let below = item("b", &format!("depends_on: [mute], {child}")) + &item("c", "depends_on: mute, alert: false");
+        site.write("monitors.d/a.yaml", format!("monitors:\n{}{below}", item("mute", parent)));
+        assert_eq!(said(&site.load()), expected, "{parent} {child}");
+    }
+    let one = "monitors.d/a.yaml:3:46 W016 nobody hears of `b` while `mute` is down: it has `alert: false`";
+    check("alert: false", "port: 1", &[one]);
+    check("alert: false", "alert: false", &[]);
+    check("alert: false", "paused: true", &[]);
+    check("alert: false, paused: true", "port: 1", &[]);
+    check("alert: false, slo: 99%", "port: 1", &[]);
+    check("alert: {after: 5}", "port: 1", &[]);
+}
+
+#[test]
 fn a_long_chain_of_dependencies_is_no_burden() {
     let site = Site::new();
     let mut text = "monitors:\n".to_owned();
