@@ -1,5 +1,6 @@
 //! Names that identify things: monitors, receivers.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,6 +11,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Invariant: 1 to 200 bytes, no control or formatting characters, no white space at either end.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MonitorName(Arc<str>);
+
+/// What is kept of each monitor. Its keys are random, as those of the standard library, and cost a third: every probe
+/// looks several times into such a map.
+pub type ByMonitor<V> = HashMap<MonitorName, V, ahash::RandomState>;
 
 /// Why a name was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

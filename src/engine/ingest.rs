@@ -3,7 +3,7 @@
 //! A result goes to the history, to the board, and (a slot's last attempt only) to the evaluator.
 //! Saving never holds results up: what was not saved yet waits in a bounded journal.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::time::{self, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::base::clock::Clock;
-use crate::base::name::MonitorName;
+use crate::base::name::{ByMonitor, MonitorName};
 use crate::base::outcome::{Reason, Verdict};
 use crate::base::scraped::Scraped;
 use crate::base::time::Timestamp;
@@ -111,13 +111,13 @@ pub struct Ingest {
     clock: Clock,
     metrics: Arc<Metrics>,
     out: Outlets,
-    kept: HashMap<MonitorName, Kept>,
+    kept: ByMonitor<Kept>,
     journal: Journal,
     journal_size: usize,
     lag: LagWindow,
     strip_bucket: i64,
     /// Monitors with results that the board has not been told of.
-    news: HashSet<MonitorName>,
+    news: HashSet<MonitorName, ahash::RandomState>,
     /// Results that the recorder has not taken yet.
     unrecorded: Vec<Recorded>,
     /// Results for the recorder were dropped.
@@ -151,7 +151,7 @@ impl Ingest {
         rings: &[(MonitorName, Vec<u8>)],
         journals: &[Vec<u8>],
     ) -> Self {
-        let mut kept: HashMap<MonitorName, Kept> = HashMap::with_capacity(rings.len());
+        let mut kept: ByMonitor<Kept> = ByMonitor::default();
         for (name, blob) in rings {
             match History::decode(blob) {
                 Some(history) => drop(kept.insert(name.clone(), Kept { history, ..Kept::default() })),
@@ -175,7 +175,7 @@ impl Ingest {
             journal_size: 0,
             lag,
             strip_bucket: 0,
-            news: HashSet::new(),
+            news: HashSet::default(),
             unrecorded: Vec::new(),
             behind: false,
         }

@@ -1,9 +1,8 @@
 //! The rows of the board: what changes between two boards is a small part of them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::base::name::MonitorName;
+use crate::base::name::{ByMonitor, MonitorName};
 use crate::engine::headline::Tallies;
 use crate::wire::board::MonitorRow;
 
@@ -14,7 +13,7 @@ use crate::wire::board::MonitorRow;
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     rows: Vec<Arc<MonitorRow>>,
-    places: HashMap<MonitorName, usize, ahash::RandomState>,
+    places: ByMonitor<usize>,
     /// Rows that the newest list does not have as they are.
     changed: Vec<usize>,
     /// Rows in which the newest list differs from the one before.

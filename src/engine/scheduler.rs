@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::beat::{Beat, Report};
 use crate::base::clock::Clock;
-use crate::base::name::MonitorName;
+use crate::base::name::{ByMonitor, MonitorName};
 use crate::base::policy::Policy;
 use crate::base::time::Timestamp;
 use crate::config::model::{Config, Monitor, Schedule};
@@ -74,7 +74,7 @@ pub struct Scheduler {
     clock: Clock,
     runner: Arc<Runner>,
     metrics: Arc<Metrics>,
-    monitors: HashMap<MonitorName, Entry>,
+    monitors: ByMonitor<Entry>,
     due: BinaryHeap<Reverse<Due>>,
     runs: JoinSet<Ended>,
     beats: HashMap<MonitorName, Beat>,
@@ -122,7 +122,7 @@ impl Scheduler {
             clock,
             runner,
             metrics,
-            monitors: HashMap::new(),
+            monitors: ByMonitor::default(),
             due: BinaryHeap::new(),
             runs: JoinSet::new(),
             beats,

@@ -5,7 +5,7 @@
 //! Nobody waits for this actor. While the disk is slow its inbox fills, and what ingest cannot hand over
 //! is dropped there and counted.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::base::clock::Clock;
 use crate::base::failure::Chain;
 use crate::base::labels::Labels;
-use crate::base::name::MonitorName;
+use crate::base::name::{ByMonitor, MonitorName};
 use crate::base::outcome::Verdict;
 use crate::base::sample::STALE_NAN;
 use crate::base::scraped::{ScrapeJob, Scraped};
@@ -95,7 +95,7 @@ pub struct Recorder {
     batch: Batch,
     /// Scraped series, which are stored as they came.
     scraped: Vec<Batch>,
-    monitors: HashMap<MonitorName, Known>,
+    monitors: ByMonitor<Known>,
     alerts: AlertSeries,
     /// The rows that they are of: most boards have the same ones.
     shown: Vec<Arc<AlertRow>>,
@@ -131,7 +131,7 @@ impl Recorder {
             from,
             batch: Batch::default(),
             scraped: Vec::new(),
-            monitors: HashMap::new(),
+            monitors: ByMonitor::default(),
             alerts: AlertSeries::default(),
             shown: Vec::new(),
             failing: false,

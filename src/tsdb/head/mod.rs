@@ -50,7 +50,7 @@ pub(crate) struct Seen {
     rank: u32,
     /// Written first.
     pub(crate) frozen: Option<Arc<Data>>,
-    /// Written after. Its open buffer holds only what may be asked for.
+    /// Written after.
     pub(crate) live: Data,
 }
 
