@@ -46,7 +46,7 @@ pub struct Trace {
     open: Option<(&'static str, Instant)>,
     /// Whether the phase that runs stands for all that begin in it.
     within: bool,
-    /// While a name is looked up: whether any name server has answered anything so far.
+    /// While this machine's name servers look up a name: whether any has answered anything so far.
     pub heard: Option<Arc<AtomicBool>>,
     /// Addresses tried on the current hop, in order.
     pub tried: Vec<SocketAddr>,
