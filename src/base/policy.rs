@@ -137,6 +137,9 @@ pub fn loads_code(name: &str) -> bool {
     NAMES.contains(&name) || BEGINNINGS.iter().any(|start| name.starts_with(start))
 }
 
+/// Bits before the IPv4 address in one of IPv6 that stands for it (`::ffff:0:0/96`, RFC 4291).
+const MAPPED: u8 = 96;
+
 /// Addresses with a common beginning: `192.0.2.0/24`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Network {
@@ -175,16 +178,22 @@ pub struct NoNetwork;
 impl FromStr for Network {
     type Err = NoNetwork;
 
-    /// `192.0.2.0/24`, `2001:db8::/32`, or one address.
+    /// `192.0.2.0/24`, `2001:db8::/32`, or one address. `::ffff:192.0.2.0/120` is the first one in other words:
+    /// addresses are judged as what they stand for, and nothing would ever be in it as it is written.
     fn from_str(text: &str) -> Result<Self, NoNetwork> {
         let (ip, bits) = text.split_once('/').map_or((text, None), |(ip, bits)| (ip, Some(bits)));
         let base: IpAddr = ip.parse().map_err(|_| NoNetwork)?;
         let most = if base.is_ipv4() { 32 } else { 128 };
-        let bits = match bits {
+        let bits: u8 = match bits {
             None => most,
             Some(bits) => bits.parse().ok().filter(|bits| *bits <= most).ok_or(NoNetwork)?,
         };
-        Ok(Self { base, bits })
+        match base.to_canonical() {
+            IpAddr::V4(inner) if base.is_ipv6() => {
+                Ok(Self { base: inner.into(), bits: bits.checked_sub(MAPPED).ok_or(NoNetwork)? })
+            }
+            IpAddr::V4(_) | IpAddr::V6(_) => Ok(Self { base, bits }),
+        }
     }
 }
 
@@ -484,5 +493,22 @@ mod tests {
         let all: Network = "0.0.0.0/0".parse().unwrap();
         assert!(all.contains("255.1.2.3".parse().unwrap()) && !all.contains("::1".parse().unwrap()));
         assert_eq!("192.0.2.1".parse::<Network>().unwrap().to_string(), "192.0.2.1/32");
+    }
+
+    #[test]
+    fn a_network_of_ipv4_in_ipv6_is_that_of_ipv4() {
+        for (text, want) in [
+            ("::ffff:127.0.0.0/104", Ok("127.0.0.0/8")),
+            ("::ffff:192.0.2.1", Ok("192.0.2.1/32")),
+            ("::ffff:0:0/96", Ok("0.0.0.0/0")),
+            ("::ffff:10.0.0.0/95", Err(NoNetwork)),
+            ("::fffe:a00:0/104", Ok("::fffe:a00:0/104")),
+        ] {
+            assert_eq!(text.parse::<Network>().map(|n| n.to_string()), want.map(str::to_owned), "{text}");
+        }
+        let policy = Policy { deny: vec!["::ffff:127.0.0.0/104".parse().unwrap()], ..Policy::default() };
+        for ip in ["127.0.0.1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"] {
+            assert!(policy.refuses_address(ip.parse().unwrap()).is_some(), "{ip}");
+        }
     }
 }
