@@ -93,6 +93,8 @@ struct Attempt {
     waited: Duration,
     /// What it learned of the way.
     way: Arc<Way>,
+    /// It was to say what it saw, be it a success.
+    show: bool,
 }
 
 impl Runner {
@@ -101,12 +103,12 @@ impl Runner {
         let monitor = &slot.monitor;
         let mut attempt = 1;
         loop {
-            let Attempt { mut result, series, lag, waited, way } = self.attempt(&slot, attempt).await;
+            let Attempt { mut result, series, lag, waited, way, show } = self.attempt(&slot, attempt).await;
             let retry = result.verdict == Verdict::Down && attempt <= monitor.retries && slot.fits_another(waited);
             if !retry {
                 self.lineage.note(&monitor.name, result.verdict, result.reason.as_ref());
                 self.itself.note(monitor, result.verdict, result.reason.as_ref());
-                self.captures.note(monitor, &slot.policy, &way, &mut result);
+                self.captures.note(monitor, &slot.policy, &way, show, &mut result);
             }
             let result = Arc::new(result);
             let measured = Measured {
@@ -137,7 +139,8 @@ impl Runner {
                     let outcome = self.left_out(monitor, gate, begun).await;
                     let result = self.finish(monitor, outcome, self.clock.now(), Duration::ZERO, attempt);
                     let lag = begun.saturating_duration_since(asked);
-                    return Attempt { result, series: None, lag, waited: begun.elapsed(), way: Arc::default() };
+                    let waited = begun.elapsed();
+                    return Attempt { result, series: None, lag, waited, way: Arc::default(), show: false };
                 }
             },
             None => None,
@@ -157,7 +160,7 @@ impl Runner {
         if permit.is_none() {
             let why = "no probe could start before the deadline: the engine is overloaded";
             let result = self.starved(monitor, why, attempt);
-            return Attempt { result, series: None, lag, waited, way: Arc::default() };
+            return Attempt { result, series: None, lag, waited, way: Arc::default(), show: false };
         }
         self.metrics.lag.observe(lag.as_secs_f64());
         self.itself.started(lag);
@@ -189,7 +192,7 @@ impl Runner {
         let outcome = self.lineage.judge(monitor, judge_delay(outcome, took, monitor.timeout));
         let outcome = self.itself.judge(monitor, outcome, &cx.way, started).await;
         let result = self.finish(monitor, outcome, at, took, attempt);
-        Attempt { result, series, lag, waited, way: cx.way }
+        Attempt { result, series, lag, waited, way: cx.way, show: cx.show }
     }
 
     /// What is said of a target whose host had no place left. Where everything that was let in meanwhile hung, that is
