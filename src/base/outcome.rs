@@ -110,21 +110,27 @@ pub struct Evidence {
 pub type Item = (Cow<'static, str>, String);
 
 impl Evidence {
-    /// What this says and what another says of the same thing, side by side: by their titles, or else by the first word
-    /// of them (`path to 192.0.2.1`, `path to 192.0.2.2`). In the order of this one, then what only the other one has.
+    /// What this says and what another says of the same thing, side by side: by their titles, or else by what these name
+    /// (`path to 192.0.2.1`, `path to 192.0.2.2`). In the order of this one, then what only the other one has.
     pub fn beside<'a>(&'a self, other: &'a Self) -> Vec<(Option<&'a Item>, Option<&'a Item>)> {
         let mut theirs: Vec<Option<&Item>> = other.items.iter().map(Some).collect();
         let mut take = |same: &dyn Fn(&str) -> bool| {
             theirs.iter_mut().find(|item| item.is_some_and(|(title, _)| same(title))).and_then(Option::take)
         };
         let mut found: Vec<Option<&Item>> = self.items.iter().map(|(title, _)| take(&|t| t == title)).collect();
-        let word = |title: &str| title.split(' ').next().map(str::to_owned);
         for ((title, _), pair) in self.items.iter().zip(&mut found).filter(|(_, pair)| pair.is_none()) {
-            *pair = take(&|t| word(t) == word(title));
+            *pair = take(&|t| subject(t) == subject(title));
         }
         let pairs = self.items.iter().map(Some).zip(found);
         pairs.chain(theirs.into_iter().flatten().map(|item| (None, Some(item)))).collect()
     }
+}
+
+/// What a title names: the step, where it is of one, and the thing: `step 2` and `address` of `step 2: addresses tried`.
+fn subject(title: &str) -> (&str, &str) {
+    let (step, rest) = title.rsplit_once(": ").unwrap_or(("", title));
+    let word = rest.split(' ').next().unwrap_or_default();
+    (step, if word == "addresses" { "address" } else { word })
 }
 
 /// All that one probe returns. Building one cannot fail: a broken target is `Down`, a broken probe `Unknown`.
@@ -279,6 +285,15 @@ mod tests {
         let titles: Vec<_> = pairs.iter().map(|(a, b)| [a, b].map(|i| i.map_or("", |(t, _)| t.as_ref()))).collect();
         let path = ["path to 192.0.2.1", "path to 192.0.2.2"];
         assert_eq!(titles, [["phases", "phases"], path, ["response", ""], ["", "resolver"]]);
+        // Nothing of one step stands beside what is of another.
+        let bad = of(&["log in: request", "log in: addresses tried", "log in: note: body (its first 4 KiB)"]);
+        let good = of(&["log out: request", "log in: response", "log in: address", "log in: note: body"]);
+        let pairs = bad.beside(&good);
+        let pairs = pairs.iter().map(|(a, b)| [a, b].map(Option::is_some));
+        assert_eq!(
+            pairs.collect::<Vec<_>>(),
+            [[true, false], [true, true], [true, true], [false, true], [false, true]]
+        );
     }
 
     #[test]
