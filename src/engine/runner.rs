@@ -133,7 +133,7 @@ impl Runner {
         let asked = if attempt == 1 { slot.due } else { Instant::now() };
         let begun = Instant::now();
         let place = match &slot.gate {
-            Some(gate) => match gate.enter(begun + patience(monitor)).await {
+            Some(gate) => match gate.enter(&monitor.name, begun + patience(monitor)).await {
                 Some(place) => Some(place),
                 None => {
                     let outcome = self.left_out(monitor, gate, begun).await;
@@ -183,7 +183,7 @@ impl Runner {
         let took = started.elapsed();
         // What failed for a reason of ours tells nothing about the host.
         if let Some(gate) = slot.gate.as_ref().filter(|_| outcome.verdict != Verdict::Unknown) {
-            gate.ended(!is_timeout(&outcome));
+            gate.ended(&monitor.name, !is_timeout(&outcome));
         }
         // Looking into a failure may take a while, and is no probe.
         drop((permit, place));
@@ -198,7 +198,7 @@ impl Runner {
     /// What is said of a target whose host had no place left. Where everything that was let in meanwhile hung, that is
     /// the host, and what waited behind it is down as well: `unknown` would hide it for as long as it lasts.
     async fn left_out(&self, monitor: &Monitor, gate: &Gate, since: Instant) -> Outcome {
-        if !gate.hangs_since(since) {
+        if !gate.hangs_since(&monitor.name, since) {
             let why = "other probes of the same host were under way all the time: see `probing.per_host`";
             return Outcome::unknown(HOST_BUSY, why);
         }
@@ -348,10 +348,11 @@ mod tests {
         });
         let gate = gates.of(&monitor).unwrap();
         let mut places = Vec::new();
-        while let Some(place) = gate.enter(Instant::now()).await {
+        while let Some(place) = gate.enter(&monitor.name, Instant::now()).await {
             places.push(place);
         }
         assert_eq!(places.len(), 4);
+        let other = MonitorName::new("other").unwrap();
         let left_out = async |ends: &[bool]| {
             let slot = Slot {
                 monitor: Arc::clone(&monitor),
@@ -364,7 +365,7 @@ mod tests {
             };
             let others = async {
                 time::sleep(Duration::from_secs(1)).await;
-                ends.iter().for_each(|answered| gate.ended(*answered));
+                ends.iter().for_each(|answered| gate.ended(&other, *answered));
             };
             let (result, ()) = tokio::join!(runner.run(slot), others);
             (result.verdict, result.reason.as_ref().map(|r| r.class.to_string()).unwrap_or_default())
