@@ -22,6 +22,18 @@ pub enum Verdict {
     Unknown,
 }
 
+impl Verdict {
+    /// The word for it, as in every output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Degraded => "degraded",
+            Self::Down => "down",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// Why a verdict is not `up`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
@@ -35,6 +47,12 @@ pub struct Reason {
 pub const OURS: &str = "local_";
 /// The class of a verdict that could not be given because a monitor on which this one depends is down.
 pub const PARENT_DOWN: &str = "parent_down";
+/// The class of a target that did not answer in time.
+pub const TIMEOUT: &str = "timeout";
+/// The class of an address, port or socket that the policy does not let be asked.
+pub const BLOCKED_ADDRESS: &str = "blocked_address";
+/// The class of a program that the policy does not let run.
+pub const BLOCKED_PROGRAM: &str = "blocked_program";
 
 impl Reason {
     /// Whether this machine is to blame, and not the target: `unknown(self)`.

@@ -17,9 +17,9 @@ pub struct Policy {
     /// Addresses that are not of the public Internet may not be reached.
     pub public_only: bool,
     /// Programs that may be run; `None` for all.
-    pub programs: Option<Vec<Program>>,
+    pub programs: Option<Vec<PathPattern>>,
     /// Unix sockets that may be connected to; `None` for all, or for none where only the public Internet is allowed.
-    pub sockets: Option<Vec<Program>>,
+    pub sockets: Option<Vec<PathPattern>>,
     /// Variables that may be set for them: names, or patterns of names. `None` for all, or for none where programs are
     /// limited.
     pub environment: Option<Vec<Box<str>>>,
@@ -200,20 +200,20 @@ impl FromStr for Network {
 /// A program or a socket: its path, or a pattern of paths. `*` and `?` stand for any text and any character
 /// between two `/`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Program(String);
+pub struct PathPattern(String);
 
-impl Program {
+impl PathPattern {
     /// From a path or a pattern.
     pub fn new(pattern: impl Into<String>) -> Self {
         Self(pattern.into())
     }
 
-    fn matches(&self, program: &str) -> bool {
+    fn matches(&self, path: &str) -> bool {
         // `/opt/checks/../../bin/sh` begins like something that is allowed.
-        if program.split('/').any(|part| part == ".." || part == ".") {
-            return self.0 == program;
+        if path.split('/').any(|part| part == ".." || part == ".") {
+            return self.0 == path;
         }
-        let (mut patterns, mut parts) = (self.0.split('/'), program.split('/'));
+        let (mut patterns, mut parts) = (self.0.split('/'), path.split('/'));
         loop {
             match (patterns.next(), parts.next()) {
                 (None, None) => return true,
@@ -426,7 +426,7 @@ mod tests {
     fn programs_are_paths_and_patterns_within_one_folder() {
         #[track_caller]
         fn check(pattern: &str, program: &str, allowed: bool) {
-            let policy = Policy { programs: Some(vec![Program::new(pattern)]), ..Policy::default() };
+            let policy = Policy { programs: Some(vec![PathPattern::new(pattern)]), ..Policy::default() };
             assert_eq!(policy.refuses_program(program).is_none(), allowed, "{pattern} {program}");
         }
         check("/usr/bin/true", "/usr/bin/true", true);
@@ -453,7 +453,7 @@ mod tests {
         }
         check(&Policy::default(), "/run/docker.sock", true);
         check(&strict(), "/run/docker.sock", false);
-        let some = Policy { sockets: Some(vec![Program::new("/run/php/*.sock")]), ..Policy::default() };
+        let some = Policy { sockets: Some(vec![PathPattern::new("/run/php/*.sock")]), ..Policy::default() };
         for policy in [&some, &Policy { public_only: true, ..some.clone() }] {
             check(policy, "/run/php/fpm.sock", true);
             check(policy, "/run/docker.sock", false);
@@ -468,7 +468,7 @@ mod tests {
             assert_eq!(policy.refuses_variable(name).is_none(), allowed, "{name}");
         }
         check(&Policy::default(), "LD_PRELOAD", true);
-        let limited = Policy { programs: Some(vec![Program::new("/bin/true")]), ..Policy::default() };
+        let limited = Policy { programs: Some(vec![PathPattern::new("/bin/true")]), ..Policy::default() };
         check(&limited, "TOKEN", false);
         let environment = Some(vec!["TOKEN".into(), "CHECK_*".into(), "*".into()]);
         let listed = Policy { environment: Some(vec!["TOKEN".into(), "CHECK_*".into()]), ..limited.clone() };

@@ -154,7 +154,7 @@ impl Trace {
             Some(phase::QUERY) => format!("the query was not answered{whom}"),
             Some(_) | None => "not finished".to_owned(),
         };
-        Fault::target("timeout", format!("{doing} within {limit}"))
+        Fault::timeout(format!("{doing} within {limit}"))
     }
 
     /// The end of a probe's work: what timed out, or failed because of it, is told as a timeout.

@@ -67,7 +67,9 @@ pub fn adopt(root: &mut Node, cx: &Cx<'_>) {
         take_out(keys, cx);
     }
     if let Some(mut fields) = global.as_ref().and_then(|node| Fields::of(cx, node)) {
-        SHARED.into_iter().for_each(|key| drop(fields.node(key)));
+        for key in SHARED {
+            fields.node(key);
+        }
         fields.finish();
     }
     let given = |key: &str| global.as_ref().and_then(|node| node.get(key)).cloned();

@@ -179,7 +179,8 @@ impl Captures {
         }
         let Some(kept) = all.monitors.get_mut(&monitor.name) else { return };
         let first = std::mem::replace(&mut kept.down, failed) != failed;
-        if failed && !first || !failed && !(asked_to_show && kept.is_due()) {
+        let wanted = if failed { first } else { asked_to_show && kept.is_due() };
+        if !wanted {
             return;
         }
         let capture = Capture { at: result.at, evidence: start(result, saw) };

@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{self, Instant};
 
 use crate::base::clock::Clock;
-use crate::base::outcome::{Outcome, Verdict};
+use crate::base::outcome::{BLOCKED_PROGRAM, Outcome, TIMEOUT, Verdict};
 use crate::base::policy::Policy;
 use crate::base::probe::{Beat, ProbeCx, Way};
 use crate::base::scraped::Scraped;
@@ -32,8 +32,6 @@ use crate::wire::api::ProbeResult;
 const GRACE: Duration = Duration::from_millis(250);
 /// A probe that ends this long after its timeout was held up by this machine, not by its target.
 const STARVED: Duration = Duration::from_secs(1);
-/// The class of a target that did not answer in time.
-const TIMEOUT: &str = "timeout";
 /// The class of a slot that others of the same host left no place. Our limit, but no fault of this machine.
 const HOST_BUSY: &str = "host_busy";
 
@@ -216,7 +214,7 @@ impl Runner {
 
     async fn probe(&self, monitor: &Monitor, cx: &ProbeCx) -> Outcome {
         if let Some((why, _)) = monitor.probe.launch.as_ref().and_then(|launch| refuses(&cx.policy, launch)) {
-            return Outcome::unknown("blocked_program", why);
+            return Outcome::unknown(BLOCKED_PROGRAM, why);
         }
         // Calling `probe` may panic before it returns a future, so the call stands inside the guard.
         let guarded = AssertUnwindSafe(async { monitor.probe.collector.probe(cx).await }).catch_unwind();
@@ -233,13 +231,8 @@ impl Runner {
     }
 
     fn finish(&self, monitor: &Monitor, outcome: Outcome, at: Timestamp, took: Duration, attempt: u32) -> ProbeResult {
-        let verdict = match outcome.verdict {
-            Verdict::Up => "up",
-            Verdict::Degraded => "degraded",
-            Verdict::Down => "down",
-            Verdict::Unknown => "unknown",
-        };
-        self.metrics.probes.get_or_create(&ProbeLabels { r#type: monitor.probe.kind, verdict }).inc();
+        let labels = ProbeLabels { r#type: monitor.probe.kind, verdict: outcome.verdict.as_str() };
+        self.metrics.probes.get_or_create(&labels).inc();
         let kind = KindLabels { r#type: monitor.probe.kind };
         self.metrics.probe_seconds.get_or_create(&kind).observe(took.as_secs_f64());
         ProbeResult {
