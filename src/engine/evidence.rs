@@ -334,37 +334,11 @@ fn safe((title, mut text): (Cow<'static, str>, String)) -> (Cow<'static, str>, S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::BoxFuture;
-    use crate::base::labels::Labels;
-    use crate::base::outcome::Outcome;
-    use crate::base::probe::Collector;
-    use crate::config::catalog::Probe;
-    use crate::config::model::Schedule;
-
-    #[derive(Debug)]
-    struct Never;
-
-    impl Collector for Never {
-        fn probe<'a>(&'a self, _: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
-            Box::pin(std::future::pending())
-        }
-    }
 
     fn monitor(name: &str, host: &str) -> Arc<Monitor> {
-        Arc::new(Monitor {
-            name: MonitorName::new(name).unwrap(),
-            probe: Probe::new("test", String::new(), Never).at(host),
-            schedule: Schedule::Every(Duration::from_secs(10)),
-            timeout: Duration::from_secs(1),
-            retries: 0,
-            retry_interval: Duration::from_secs(1),
-            labels: Labels::default(),
-            paused: false,
-            depends_on: Vec::new(),
-            alert: None,
-            source: String::new(),
-            hash: 0,
-        })
+        let mut monitor = Monitor::sample(name);
+        monitor.probe.host = Some(host.into());
+        Arc::new(monitor)
     }
 
     fn result(at: i64, verdict: Verdict, saw: &str) -> ProbeResult {

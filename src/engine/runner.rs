@@ -290,22 +290,9 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::BoxFuture;
-    use crate::base::labels::Labels;
     use crate::base::name::MonitorName;
-    use crate::base::probe::Collector;
-    use crate::config::catalog::Probe;
-    use crate::config::model::{Config, Schedule};
+    use crate::config::model::Config;
     use crate::engine::gates::Gates;
-
-    #[derive(Debug)]
-    struct Never;
-
-    impl Collector for Never {
-        fn probe<'a>(&'a self, _: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
-            Box::pin(std::future::pending())
-        }
-    }
 
     #[tokio::test(start_paused = true)]
     async fn who_is_left_out_is_down_only_while_everything_that_is_let_in_hangs() {
@@ -320,20 +307,10 @@ mod tests {
             lineage: Lineage::default(),
             ingest,
         };
-        let monitor = Arc::new(Monitor {
-            name: MonitorName::new("shop").unwrap(),
-            probe: Probe::new("test", "shop", Never).at("one.example"),
-            schedule: Schedule::Every(Duration::from_secs(10)),
-            timeout: Duration::from_secs(5),
-            retries: 0,
-            retry_interval: Duration::from_secs(1),
-            labels: Labels::default(),
-            paused: false,
-            depends_on: Vec::new(),
-            alert: None,
-            source: String::new(),
-            hash: 0,
-        });
+        let mut monitor = Monitor::sample("shop");
+        monitor.probe.host = Some("one.example".into());
+        monitor.timeout = Duration::from_secs(5);
+        let monitor = Arc::new(monitor);
         let mut gates = Gates::default();
         gates.configure(&Config {
             monitors: [(monitor.name.clone(), Arc::clone(&monitor))].into(),
