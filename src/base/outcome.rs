@@ -22,6 +22,18 @@ pub enum Verdict {
     Unknown,
 }
 
+impl Verdict {
+    /// The word for it, as in every output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Degraded => "degraded",
+            Self::Down => "down",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// Why a verdict is not `up`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
@@ -37,6 +49,12 @@ pub const OURS: &str = "local_";
 pub const PARENT_DOWN: &str = "parent_down";
 /// The class of a verdict that nobody can have yet: the first report is not due.
 pub const WAITING: &str = "waiting";
+/// The class of a target that did not answer in time.
+pub const TIMEOUT: &str = "timeout";
+/// The class of an address, port or socket that the policy does not let be asked.
+pub const BLOCKED_ADDRESS: &str = "blocked_address";
+/// The class of a program that the policy does not let run.
+pub const BLOCKED_PROGRAM: &str = "blocked_program";
 
 impl Reason {
     /// Whether this machine is to blame, and not the target: `unknown(self)`.
@@ -118,21 +136,27 @@ pub struct Evidence {
 pub type Item = (Cow<'static, str>, String);
 
 impl Evidence {
-    /// What this says and what another says of the same thing, side by side: by their titles, or else by the first word
-    /// of them (`path to 192.0.2.1`, `path to 192.0.2.2`). In the order of this one, then what only the other one has.
+    /// What this says and what another says of the same thing, side by side: by their titles, or else by what these name
+    /// (`path to 192.0.2.1`, `path to 192.0.2.2`). In the order of this one, then what only the other one has.
     pub fn beside<'a>(&'a self, other: &'a Self) -> Vec<(Option<&'a Item>, Option<&'a Item>)> {
         let mut theirs: Vec<Option<&Item>> = other.items.iter().map(Some).collect();
         let mut take = |same: &dyn Fn(&str) -> bool| {
             theirs.iter_mut().find(|item| item.is_some_and(|(title, _)| same(title))).and_then(Option::take)
         };
         let mut found: Vec<Option<&Item>> = self.items.iter().map(|(title, _)| take(&|t| t == title)).collect();
-        let word = |title: &str| title.split(' ').next().map(str::to_owned);
         for ((title, _), pair) in self.items.iter().zip(&mut found).filter(|(_, pair)| pair.is_none()) {
-            *pair = take(&|t| word(t) == word(title));
+            *pair = take(&|t| subject(t) == subject(title));
         }
         let pairs = self.items.iter().map(Some).zip(found);
         pairs.chain(theirs.into_iter().flatten().map(|item| (None, Some(item)))).collect()
     }
+}
+
+/// What a title names: the step, where it is of one, and the thing: `step 2` and `address` of `step 2: addresses tried`.
+fn subject(title: &str) -> (&str, &str) {
+    let (step, rest) = title.rsplit_once(": ").unwrap_or(("", title));
+    let word = rest.split(' ').next().unwrap_or_default();
+    (step, if word == "addresses" { "address" } else { word })
 }
 
 /// All that one probe returns. Building one cannot fail: a broken target is `Down`, a broken probe `Unknown`.
@@ -287,6 +311,15 @@ mod tests {
         let titles: Vec<_> = pairs.iter().map(|(a, b)| [a, b].map(|i| i.map_or("", |(t, _)| t.as_ref()))).collect();
         let path = ["path to 192.0.2.1", "path to 192.0.2.2"];
         assert_eq!(titles, [["phases", "phases"], path, ["response", ""], ["", "resolver"]]);
+        // Nothing of one step stands beside what is of another.
+        let bad = of(&["log in: request", "log in: addresses tried", "log in: note: body (its first 4 KiB)"]);
+        let good = of(&["log out: request", "log in: response", "log in: address", "log in: note: body"]);
+        let pairs = bad.beside(&good);
+        let pairs = pairs.iter().map(|(a, b)| [a, b].map(Option::is_some));
+        assert_eq!(
+            pairs.collect::<Vec<_>>(),
+            [[true, false], [true, true], [true, true], [false, true], [false, true]]
+        );
     }
 
     #[test]

@@ -17,9 +17,9 @@ pub struct Policy {
     /// Addresses that are not of the public Internet may not be reached.
     pub public_only: bool,
     /// Programs that may be run; `None` for all.
-    pub programs: Option<Vec<Program>>,
+    pub programs: Option<Vec<PathPattern>>,
     /// Unix sockets that may be connected to; `None` for all, or for none where only the public Internet is allowed.
-    pub sockets: Option<Vec<Program>>,
+    pub sockets: Option<Vec<PathPattern>>,
     /// Variables that may be set for them: names, or patterns of names. `None` for all, or for none where programs are
     /// limited.
     pub environment: Option<Vec<Box<str>>>,
@@ -137,6 +137,9 @@ pub fn loads_code(name: &str) -> bool {
     NAMES.contains(&name) || BEGINNINGS.iter().any(|start| name.starts_with(start))
 }
 
+/// Bits before the IPv4 address in one of IPv6 that stands for it (`::ffff:0:0/96`, RFC 4291).
+const MAPPED: u8 = 96;
+
 /// Addresses with a common beginning: `192.0.2.0/24`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Network {
@@ -175,36 +178,42 @@ pub struct NoNetwork;
 impl FromStr for Network {
     type Err = NoNetwork;
 
-    /// `192.0.2.0/24`, `2001:db8::/32`, or one address.
+    /// `192.0.2.0/24`, `2001:db8::/32`, or one address. `::ffff:192.0.2.0/120` is the first one in other words:
+    /// addresses are judged as what they stand for, and nothing would ever be in it as it is written.
     fn from_str(text: &str) -> Result<Self, NoNetwork> {
         let (ip, bits) = text.split_once('/').map_or((text, None), |(ip, bits)| (ip, Some(bits)));
         let base: IpAddr = ip.parse().map_err(|_| NoNetwork)?;
         let most = if base.is_ipv4() { 32 } else { 128 };
-        let bits = match bits {
+        let bits: u8 = match bits {
             None => most,
             Some(bits) => bits.parse().ok().filter(|bits| *bits <= most).ok_or(NoNetwork)?,
         };
-        Ok(Self { base, bits })
+        match base.to_canonical() {
+            IpAddr::V4(inner) if base.is_ipv6() => {
+                Ok(Self { base: inner.into(), bits: bits.checked_sub(MAPPED).ok_or(NoNetwork)? })
+            }
+            IpAddr::V4(_) | IpAddr::V6(_) => Ok(Self { base, bits }),
+        }
     }
 }
 
 /// A program or a socket: its path, or a pattern of paths. `*` and `?` stand for any text and any character
 /// between two `/`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Program(String);
+pub struct PathPattern(String);
 
-impl Program {
+impl PathPattern {
     /// From a path or a pattern.
     pub fn new(pattern: impl Into<String>) -> Self {
         Self(pattern.into())
     }
 
-    fn matches(&self, program: &str) -> bool {
+    fn matches(&self, path: &str) -> bool {
         // `/opt/checks/../../bin/sh` begins like something that is allowed.
-        if program.split('/').any(|part| part == ".." || part == ".") {
-            return self.0 == program;
+        if path.split('/').any(|part| part == ".." || part == ".") {
+            return self.0 == path;
         }
-        let (mut patterns, mut parts) = (self.0.split('/'), program.split('/'));
+        let (mut patterns, mut parts) = (self.0.split('/'), path.split('/'));
         loop {
             match (patterns.next(), parts.next()) {
                 (None, None) => return true,
@@ -417,7 +426,7 @@ mod tests {
     fn programs_are_paths_and_patterns_within_one_folder() {
         #[track_caller]
         fn check(pattern: &str, program: &str, allowed: bool) {
-            let policy = Policy { programs: Some(vec![Program::new(pattern)]), ..Policy::default() };
+            let policy = Policy { programs: Some(vec![PathPattern::new(pattern)]), ..Policy::default() };
             assert_eq!(policy.refuses_program(program).is_none(), allowed, "{pattern} {program}");
         }
         check("/usr/bin/true", "/usr/bin/true", true);
@@ -444,7 +453,7 @@ mod tests {
         }
         check(&Policy::default(), "/run/docker.sock", true);
         check(&strict(), "/run/docker.sock", false);
-        let some = Policy { sockets: Some(vec![Program::new("/run/php/*.sock")]), ..Policy::default() };
+        let some = Policy { sockets: Some(vec![PathPattern::new("/run/php/*.sock")]), ..Policy::default() };
         for policy in [&some, &Policy { public_only: true, ..some.clone() }] {
             check(policy, "/run/php/fpm.sock", true);
             check(policy, "/run/docker.sock", false);
@@ -459,7 +468,7 @@ mod tests {
             assert_eq!(policy.refuses_variable(name).is_none(), allowed, "{name}");
         }
         check(&Policy::default(), "LD_PRELOAD", true);
-        let limited = Policy { programs: Some(vec![Program::new("/bin/true")]), ..Policy::default() };
+        let limited = Policy { programs: Some(vec![PathPattern::new("/bin/true")]), ..Policy::default() };
         check(&limited, "TOKEN", false);
         let environment = Some(vec!["TOKEN".into(), "CHECK_*".into(), "*".into()]);
         let listed = Policy { environment: Some(vec!["TOKEN".into(), "CHECK_*".into()]), ..limited.clone() };
@@ -484,5 +493,22 @@ mod tests {
         let all: Network = "0.0.0.0/0".parse().unwrap();
         assert!(all.contains("255.1.2.3".parse().unwrap()) && !all.contains("::1".parse().unwrap()));
         assert_eq!("192.0.2.1".parse::<Network>().unwrap().to_string(), "192.0.2.1/32");
+    }
+
+    #[test]
+    fn a_network_of_ipv4_in_ipv6_is_that_of_ipv4() {
+        for (text, want) in [
+            ("::ffff:127.0.0.0/104", Ok("127.0.0.0/8")),
+            ("::ffff:192.0.2.1", Ok("192.0.2.1/32")),
+            ("::ffff:0:0/96", Ok("0.0.0.0/0")),
+            ("::ffff:10.0.0.0/95", Err(NoNetwork)),
+            ("::fffe:a00:0/104", Ok("::fffe:a00:0/104")),
+        ] {
+            assert_eq!(text.parse::<Network>().map(|n| n.to_string()), want.map(str::to_owned), "{text}");
+        }
+        let policy = Policy { deny: vec!["::ffff:127.0.0.0/104".parse().unwrap()], ..Policy::default() };
+        for ip in ["127.0.0.1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"] {
+            assert!(policy.refuses_address(ip.parse().unwrap()).is_some(), "{ip}");
+        }
     }
 }

@@ -19,19 +19,9 @@ const EVIDENCE_LINES: usize = 20;
 /// Columns of the titles where two pieces of evidence stand side by side.
 const TITLES: usize = 24;
 
-/// The word for a verdict.
-pub const fn verdict_word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Up => "up",
-        Verdict::Degraded => "degraded",
-        Verdict::Down => "down",
-        Verdict::Unknown => "unknown",
-    }
-}
-
 /// Prints a result in full.
 pub fn print(ui: &mut Ui, result: &ProbeResult, now: Timestamp) {
-    let word = ui.paint(result.verdict.into(), verdict_word(result.verdict));
+    let word = ui.paint(result.verdict.into(), result.verdict.as_str());
     let headline = result.reason.as_ref().map_or(&result.summary, |r| &r.message);
     let headline = ui.paint(Role::Plain, headline);
     let tries = if result.attempt > 1 { format!(", attempt {}", result.attempt) } else { String::new() };

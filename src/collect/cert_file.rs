@@ -239,7 +239,7 @@ fn look(pattern: &Pattern, key: Option<&Path>, expect: &Expect, given: &Given) -
         Found { files: 0, facts: Vec::new(), unnamed: vec![Vec::new(); expect.names.len()], broken: None, key: None };
     for path in paths {
         if given.up() {
-            return Err(Fault::target("timeout", "the look was given up"));
+            return Err(Fault::timeout("the look was given up"));
         }
         let sheet = match read_sheet(&path) {
             Ok(sheet) => sheet,

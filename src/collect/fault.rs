@@ -8,12 +8,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use nix::errno::Errno;
 
-use crate::base::outcome::Outcome;
+use crate::base::outcome::{BLOCKED_ADDRESS, Outcome, TIMEOUT};
 use crate::collect::dial::has_way;
 use crate::collect::tls::refusal::late_fault;
 
-/// The class of what the policy does not allow.
-const BLOCKED: &str = "blocked_address";
 /// The class of a network that a router has no way to, or lets nobody into.
 const UNREACHABLE: &str = "network_unreachable";
 
@@ -33,6 +31,11 @@ impl Fault {
         Self { local: false, doubt: false, class, message: message.into() }
     }
 
+    /// The target did not answer in time.
+    pub fn timeout(message: impl Into<String>) -> Self {
+        Self::target(TIMEOUT, message)
+    }
+
     /// The probe is broken, for a reason on this machine. By convention `class` begins with `local_`.
     pub fn local(class: &'static str, message: impl Into<String>) -> Self {
         debug_assert!(class.starts_with("local_"), "{class}");
@@ -41,13 +44,13 @@ impl Fault {
 
     /// The policy of this machine does not let the probe go where its options send it.
     pub fn blocked(why: impl Into<String>) -> Self {
-        Self { local: true, doubt: false, class: BLOCKED, message: why.into() }
+        Self { local: true, doubt: false, class: BLOCKED_ADDRESS, message: why.into() }
     }
 
     /// The same fault where the target chose the way: what it may not lead to is its own fault.
     #[must_use]
     pub fn led_by_target(self) -> Self {
-        Self { local: self.local && self.class != BLOCKED, ..self }
+        Self { local: self.local && self.class != BLOCKED_ADDRESS, ..self }
     }
 
     /// The target's fault, unless this machine's own name servers are broken.
@@ -94,7 +97,7 @@ impl Fault {
                 "connection_reset"
             }
             io::ErrorKind::HostUnreachable => "host_unreachable",
-            io::ErrorKind::TimedOut => "timeout",
+            io::ErrorKind::TimedOut => TIMEOUT,
             io::ErrorKind::UnexpectedEof => "connection_closed",
             _ => "io",
         };
@@ -104,6 +107,16 @@ impl Fault {
     /// Whether the fault is on this machine.
     pub fn is_local(&self) -> bool {
         self.local
+    }
+
+    /// Whether the peer that was to be asked has no part in it: it failed here, or the policy does not let it be asked.
+    pub fn is_before_peer(&self) -> bool {
+        self.local || self.class == BLOCKED_ADDRESS
+    }
+
+    /// Whether the peer did not answer in time.
+    pub fn is_timeout(&self) -> bool {
+        self.class == TIMEOUT
     }
 
     /// The stable word.
@@ -191,7 +204,7 @@ mod tests {
         let blocked = Fault::blocked("`policy.networks.deny` has it");
         assert_eq!(blocked.clone().outcome().verdict, crate::base::outcome::Verdict::Unknown);
         let led = blocked.led_by_target();
-        assert_eq!((led.class(), led.is_local()), (BLOCKED, false));
+        assert_eq!((led.class(), led.is_local()), (BLOCKED_ADDRESS, false));
         assert!(Fault::local("local_files", "none left").led_by_target().is_local());
     }
 

@@ -322,7 +322,7 @@ fn look(pattern: &Pattern, follow: bool, expect: &Expect, given: &Given) -> Resu
     let mut found = Found { files: 0, more: !whole, newest: None, oldest: None };
     for path in paths {
         if given.up() {
-            return Err(Fault::target("timeout", "the look was given up"));
+            return Err(Fault::timeout("the look was given up"));
         }
         let facts = match follow {
             true => std::fs::metadata(&path),
@@ -379,7 +379,7 @@ fn content(newest: &mut Newest, follow: bool, expect: &Expect, given: &Given) ->
         let mut chunk = vec![0; CHUNK];
         loop {
             if given.up() {
-                return Err(Fault::target("timeout", "the look was given up"));
+                return Err(Fault::timeout("the look was given up"));
             }
             match file.read(&mut chunk) {
                 Ok(0) => break,

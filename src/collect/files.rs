@@ -73,7 +73,7 @@ impl Looks {
         // One that was given up ends by itself, if the file system answers.
         let Ok(Ok(own)) = timeout(ENDS, Arc::clone(&self.0).acquire_owned()).await else {
             let message = "an earlier look at this path has not returned: the file system does not answer";
-            return Err(Fault::target("timeout", message));
+            return Err(Fault::timeout(message));
         };
         let Ok(turn) = Arc::clone(&TURNS).try_acquire_owned() else {
             let message = "no turn at the file system: the looks of many monitors have not returned";

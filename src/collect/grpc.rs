@@ -189,7 +189,7 @@ impl Talk for GrpcProbe {
 
     async fn talk(&self, cx: &ProbeCx, trace: &mut Trace, said: &mut Said) -> Result<(), Fault> {
         let ended = self.check(cx, trace, said).await;
-        said.broken = ended.as_ref().is_err_and(|fault| fault.class() != "timeout");
+        said.broken = ended.as_ref().is_err_and(|fault| !fault.is_timeout());
         ended
     }
 

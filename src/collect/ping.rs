@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::base::BoxFuture;
-use crate::base::outcome::{Evidence, Outcome, Sample, Verdict};
+use crate::base::outcome::{Evidence, Outcome, Sample, TIMEOUT, Verdict};
 use crate::base::probe::{Collector, ProbeCx};
 use crate::base::units::{Exact, Short};
 use crate::collect::dial::{self, Peer, Route};
@@ -254,7 +254,7 @@ impl PingProbe {
     fn judge(&self, tally: &Tally) -> Outcome {
         let mut judge = Judge::default();
         let loss = tally.loss() * 100.0;
-        let Some(spread) = tally.spread() else { return Outcome::down("timeout", "nothing came back") };
+        let Some(spread) = tally.spread() else { return Outcome::down(TIMEOUT, "nothing came back") };
         let counted = || format!("{loss:.0} % ({} of {})", tally.sent - tally.received(), tally.sent);
         self.loss.judge("loss", &loss, counted, &mut judge);
         self.rtt.judge("rtt", &spread.avg, || Short(spread.avg).to_string(), &mut judge);

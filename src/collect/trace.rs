@@ -46,7 +46,7 @@ pub struct Trace {
     open: Option<(&'static str, Instant)>,
     /// Whether the phase that runs stands for all that begin in it.
     within: bool,
-    /// While a name is looked up: whether any name server has answered anything so far.
+    /// While this machine's name servers look up a name: whether any has answered anything so far.
     pub heard: Option<Arc<AtomicBool>>,
     /// Addresses tried on the current hop, in order.
     pub tried: Vec<SocketAddr>,
@@ -154,7 +154,7 @@ impl Trace {
             Some(phase::QUERY) => format!("the query was not answered{whom}"),
             Some(_) | None => "not finished".to_owned(),
         };
-        Fault::target("timeout", format!("{doing} within {limit}"))
+        Fault::timeout(format!("{doing} within {limit}"))
     }
 
     /// The end of a probe's work: what timed out, or failed because of it, is told as a timeout.

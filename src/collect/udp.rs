@@ -138,7 +138,7 @@ impl Medium for Datagrams<'_> {
         loop {
             // A peer that floods keeps this loop busy: timers of a busy task fire late.
             if Instant::now() >= self.deadline {
-                return Err(Fault::target("timeout", "no answer"));
+                return Err(Fault::timeout("no answer"));
             }
             let n = self.socket.recv(&mut datagram).await.map_err(|e| self.fault("reading the answer", &e))?;
             if n > 0 {

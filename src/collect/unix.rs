@@ -141,7 +141,7 @@ mod tests {
     use std::time::Duration;
 
     use crate::base::outcome::Verdict;
-    use crate::base::policy::{Policy, Program};
+    use crate::base::policy::{PathPattern, Policy};
     use crate::collect::kinds::testing::{build, context, outcome, problems};
 
     #[tokio::test]
@@ -177,7 +177,8 @@ mod tests {
         let (probe, _) = build("unix", &format!("{{path: {}}}", path.display()));
         let probe = probe.unwrap();
         let mut cx = context(Duration::from_secs(5));
-        for (sockets, class) in [(None, "blocked_address"), (Some(vec![Program::new(path.to_str().unwrap())]), "")] {
+        for (sockets, class) in [(None, "blocked_address"), (Some(vec![PathPattern::new(path.to_str().unwrap())]), "")]
+        {
             cx.policy = Arc::new(Policy { public_only: true, sockets, ..Policy::default() });
             let got = probe.collector.probe(&cx).await;
             assert_eq!(got.reason.map_or(String::new(), |r| r.class.into_owned()), class);

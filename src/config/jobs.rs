@@ -3,6 +3,9 @@
 //! Done on the tree, before anything is read, so that mistakes show where they stand in the file.
 
 use crate::base::units::parse_duration;
+use crate::config::cx::Cx;
+use crate::config::fields::Fields;
+use crate::config::report::Code;
 use crate::config::yaml::{Entry, Node, Span, Value};
 
 /// Prometheus' words, and ours for the same.
@@ -25,24 +28,55 @@ const SHARED: [&str; 12] = [
     "target_limit",
 ];
 
-/// Moves the jobs of `scrape_configs` to the end of `monitors`. `global` gives what a job does not say.
-pub fn adopt(root: &mut Node) {
+/// What Prometheus' files say besides, at their top or in `global`, and what to do about it here.
+const ELSEWHERE: [(&str, &str); 18] = [
+    ("alerting", "say who hears of alerts in watchdog.yaml: `receivers` and `route`"),
+    ("evaluation_interval", "write `interval` in the groups of rules.d"),
+    ("rule_files", "put these files into rules.d, where they work as they are"),
+    ("scrape_config_files", "put these files into monitors.d"),
+    ("convert_classic_histograms_to_nhcb", TAKE_OUT),
+    ("external_labels", TAKE_OUT),
+    ("extra_scrape_metrics", TAKE_OUT),
+    ("keep_dropped_targets", TAKE_OUT),
+    ("otlp", TAKE_OUT),
+    ("query_log_file", TAKE_OUT),
+    ("remote_read", TAKE_OUT),
+    ("remote_write", TAKE_OUT),
+    ("rule_query_offset", "write `query_offset` in the groups of rules.d"),
+    ("runtime", TAKE_OUT),
+    ("scrape_failure_log_file", TAKE_OUT),
+    ("scrape_native_histograms", TAKE_OUT),
+    ("storage", "write `storage` in watchdog.yaml"),
+    ("tracing", TAKE_OUT),
+];
+const TAKE_OUT: &str = "take it out";
+
+/// Moves the jobs of `scrape_configs` to the end of `monitors`. `global` gives what a job does not say. What else
+/// Prometheus knows is taken out, with a warning: the file is meant to be the one that it reads.
+pub fn adopt(root: &mut Node, cx: &Cx<'_>) {
     let Value::Map(entries) = &mut root.value else { return };
     let Some(at) = entries.iter().position(|e| e.key == "scrape_configs") else { return };
     if !matches!(entries[at].value.value, Value::Seq(_)) {
         return;
     }
     let list = entries.remove(at);
-    let global = entries.iter().position(|e| e.key == "global").map(|at| entries.remove(at));
-    let given = |key: &str| global.as_ref().and_then(|g| g.value.get(key)).cloned();
+    let mut global = entries.iter().position(|e| e.key == "global").map(|at| entries.remove(at).value);
+    global = global.filter(|node| !node.is_null());
+    take_out(entries, cx);
+    if let Some(Node { value: Value::Map(keys), .. }) = &mut global {
+        take_out(keys, cx);
+    }
+    if let Some(mut fields) = global.as_ref().and_then(|node| Fields::of(cx, node)) {
+        for key in SHARED {
+            fields.node(key);
+        }
+        fields.finish();
+    }
+    let given = |key: &str| global.as_ref().and_then(|node| node.get(key)).cloned();
     let span = list.key_span;
     let interval = given("scrape_interval").unwrap_or_else(|| plain("scrape_interval", INTERVAL, span));
     let shared = SHARED.into_iter().filter(|key| *key != "scrape_interval").filter_map(given);
     let defaults: Vec<Entry> = std::iter::once(interval).chain(shared).collect();
-    // What else it says is nothing that a job can have: left where it stands, for whoever reports unknown keys.
-    if let Some(Entry { value: Node { value: Value::Map(rest), .. }, .. }) = global.clone() {
-        entries.extend(rest.into_iter().filter(|entry| !SHARED.contains(&entry.key.as_str())));
-    }
     let Node { value: Value::Seq(mut jobs), span: whole } = list.value else { return };
     for job in &mut jobs {
         let Value::Map(keys) = &mut job.value else { continue };
@@ -69,6 +103,18 @@ pub fn adopt(root: &mut Node) {
             merged: false,
         }),
     }
+}
+
+/// Takes out what concerns no job.
+fn take_out(entries: &mut Vec<Entry>, cx: &Cx<'_>) {
+    entries.retain(|entry| {
+        let Some((key, hint)) = ELSEWHERE.iter().find(|(key, _)| *key == entry.key) else { return true };
+        if !entry.value.is_null() {
+            let message = format!("`{key}` of a Prometheus configuration has no effect here");
+            cx.warn(entry.key_span, Code::Unsupported, message, *hint);
+        }
+        false
+    });
 }
 
 /// An inherited timeout that is longer than the job's own interval is as long as that, as Prometheus has it. One of the
@@ -98,7 +144,25 @@ fn plain(key: &str, text: &str, span: Span) -> Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::cx::Resolver;
+    use crate::config::report::Source;
     use crate::config::yaml;
+    use crate::wire::api::{Level, Problem};
+
+    struct NoReferences;
+
+    impl Resolver for NoReferences {
+        fn resolve(&self, _: &str, _: &str) -> Result<String, String> {
+            Err("nothing is referred to".to_owned())
+        }
+    }
+
+    fn adopted(text: &str) -> (Node, Vec<Problem>) {
+        let mut root = yaml::parse(text).0.unwrap();
+        let cx = Cx::new(Source::new("test.yaml", text), &NoReferences);
+        adopt(&mut root, &cx);
+        (root, cx.into_problems())
+    }
 
     fn keys(node: &Node) -> Vec<(&str, &str)> {
         let Value::Map(entries) = &node.value else { panic!("no mapping") };
@@ -109,8 +173,8 @@ mod tests {
     fn jobs_become_monitors_and_global_gives_what_they_do_not_say() {
         let text = "global: {scrape_interval: 15s, scrape_timeout: 5s}\nmonitors: [{name: a, type: tcp}]\n\
                     scrape_configs:\n- {job_name: node, static_configs: []}\n- {job_name: db, scrape_interval: 5s}\n";
-        let mut root = yaml::parse(text).0.unwrap();
-        adopt(&mut root);
+        let (root, problems) = adopted(text);
+        assert!(problems.is_empty(), "{problems:?}");
         assert!(root.get("global").is_none() && root.get("scrape_configs").is_none());
         let Value::Seq(monitors) = &root.get("monitors").unwrap().value.value else { panic!("no list") };
         assert_eq!(monitors.len(), 3);
@@ -118,19 +182,32 @@ mod tests {
             [("name", "node"), ("static_configs", "…"), ("interval", "15s"), ("timeout", "5s"), ("type", "prometheus")];
         assert_eq!(keys(&monitors[1]), node);
         assert_eq!(keys(&monitors[2]), [("name", "db"), ("interval", "5s"), ("timeout", "5s"), ("type", "prometheus")]);
-        let text = "global: {scrape_timeout: 30s, sample_limit: 9, external_labels: {a: b}}\n\
+        let text = "global: {scrape_timeout: 30s, sample_limit: 9}\n\
                     scrape_configs: [{job_name: x, scrape_interval: 5s}, {job_name: y, sample_limit: 1}]\n";
-        let mut root = yaml::parse(text).0.unwrap();
-        adopt(&mut root);
-        // Reported as what it is: a key that nothing here knows.
-        assert!(root.get("external_labels").is_some());
+        let (root, _) = adopted(text);
         let Value::Seq(monitors) = &root.get("monitors").unwrap().value.value else { panic!("no list") };
         let of = |n: usize, key: &str| keys(&monitors[n]).iter().find(|(k, _)| *k == key).map(|(_, v)| (*v).to_owned());
         assert_eq!((of(0, "timeout"), of(0, "sample_limit")), (Some("5s".into()), Some("9".into())));
         assert_eq!((of(1, "timeout"), of(1, "sample_limit")), (Some("30s".into()), Some("1".into())));
-        let mut alone = yaml::parse("scrape_configs: [{job_name: x}]").0.unwrap();
-        adopt(&mut alone);
+        let (alone, _) = adopted("scrape_configs: [{job_name: x}]");
         let Value::Seq(monitors) = &alone.get("monitors").unwrap().value.value else { panic!("no list") };
         assert_eq!(keys(&monitors[0])[1], ("interval", "1m"));
+    }
+
+    #[test]
+    fn what_a_configuration_says_besides_is_a_warning_and_a_mistake_an_error() {
+        // As Debian ships it, `rule_files` with nothing in it.
+        let (root, problems) = adopted(
+            "global:\n  scrape_interval: 15s\n  evaluation_interval: 15s\n  external_labels:\n    monitor: example\n\
+             alerting:\n  alertmanagers:\n  - static_configs: [{targets: [\"localhost:9093\"]}]\n\
+             rule_files:\n  # - first_rules.yml\n\
+             scrape_configs:\n  - {job_name: node, static_configs: [{targets: [\"localhost:9100\"]}]}\n",
+        );
+        assert_eq!(keys(&root), [("monitors", "…")]);
+        let found: Vec<_> = problems.iter().map(|p| (p.line, p.level, p.code.as_str())).collect();
+        assert_eq!(found, [3, 4, 6].map(|line| (line, Level::Warning, "W015")));
+        let (_, problems) = adopted("global: {scrape_intervall: 15s}\nscrape_configs: []\n");
+        let [problem] = problems.as_slice() else { panic!("{problems:?}") };
+        assert_eq!((problem.level, problem.hint.as_str()), (Level::Error, "did you mean `scrape_interval`?"));
     }
 }

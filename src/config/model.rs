@@ -6,10 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::alert::policy::Policy;
+#[cfg(test)]
+use crate::base::BoxFuture;
 use crate::base::labels::Labels;
 use crate::base::name::MonitorName;
 use crate::base::notification::Notifier;
+#[cfg(test)]
+use crate::base::outcome::Outcome;
 use crate::base::policy::Policy as Allowed;
+#[cfg(test)]
+use crate::base::probe::{Collector, ProbeCx};
 use crate::config::catalog::Probe;
 use crate::config::deadman::Deadman;
 use crate::config::itself::SelfChecks;
@@ -132,6 +138,36 @@ pub struct Monitor {
     pub source: String,
     /// Equal for equal definitions, wherever they stand: what reload compares.
     pub hash: u64,
+}
+
+#[cfg(test)]
+impl Monitor {
+    /// One with this name for tests, which change what matters to them. Its probe never ends.
+    pub fn sample(name: &str) -> Self {
+        #[derive(Debug)]
+        struct Never;
+
+        impl Collector for Never {
+            fn probe<'a>(&'a self, _: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
+                Box::pin(std::future::pending())
+            }
+        }
+
+        Self {
+            name: MonitorName::new(name).unwrap(),
+            probe: Probe::new("test", name, Never),
+            schedule: Schedule::Every(Duration::from_secs(10)),
+            timeout: Duration::from_secs(1),
+            retries: 0,
+            retry_interval: Duration::from_secs(1),
+            labels: Labels::default(),
+            paused: false,
+            depends_on: Vec::new(),
+            alert: None,
+            source: String::new(),
+            hash: 0,
+        }
+    }
 }
 
 /// When a monitor runs.

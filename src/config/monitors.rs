@@ -59,7 +59,7 @@ pub fn read(source: &Arc<Source>, catalog: &dyn Catalog, resolver: &dyn Resolver
     let cx = Cx::new(Arc::clone(source), resolver);
     let yaml::Parsed { mut root, errors, broken } = yaml::parse_partly(source.text());
     if let Some(root) = &mut root {
-        jobs::adopt(root);
+        jobs::adopt(root, &cx);
     }
     let mut reader = Reader { cx: &cx, catalog, bad: Vec::new(), sheet: Sheet::default() };
     for error in &errors {
@@ -123,6 +123,14 @@ impl<'a> Reader<'a> {
         let before = cx.error_count();
         let defaults = fields.node("defaults");
         let list = fields.node("monitors");
+        // Still there: no list of jobs.
+        if let Some(other) = fields.node("scrape_configs") {
+            let message = format!("`scrape_configs` takes a list, not {}", other.kind_name());
+            cx.error(other.mark(), Code::WrongType, message, "begin each job with `- job_name: …`");
+        } else if let Some(global) = fields.node("global") {
+            let message = "`global` is for `scrape_configs`, which this file does not have";
+            cx.warn(global.mark(), Code::Suspicious, message, "write `defaults` for `monitors`");
+        }
         fields.unsupported(&["use", "templates", "rules", "groups"]);
         fields.finish();
         // A misspelt or doubled key at the top may be what hides monitors.

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
-use crate::base::policy::{Launch, Network, Policy, Program, loads_code};
+use crate::base::policy::{Launch, Network, PathPattern, Policy, loads_code};
 use crate::config::fields::{Fields, Text};
 use crate::config::model::Monitor;
 use crate::config::monitors::Item;
@@ -23,9 +23,12 @@ pub fn read(parent: &mut Fields<'_>) -> Arc<Policy> {
         _ => Err(format!("`{word}` is neither `allow` nor `deny`")),
     });
     let programs = fields.node("programs").is_some().then(|| fields.texts("programs"));
-    let programs = programs.map(|list| list.iter().filter_map(|text| program(&fields, text)).collect());
+    let programs = programs.map(|list| {
+        list.iter().filter_map(|text| path(&fields, text, "program", "/usr/lib/nagios/plugins/check_*")).collect()
+    });
     let sockets = fields.node("sockets").is_some().then(|| fields.texts("sockets"));
-    let sockets = sockets.map(|list| list.iter().filter_map(|text| socket(&fields, text)).collect());
+    let sockets =
+        sockets.map(|list| list.iter().filter_map(|text| path(&fields, text, "socket", "/run/php/*.sock")).collect());
     let environment = fields.node("environment").is_some().then(|| fields.texts("environment"));
     let environment = environment.map(|list| list.iter().filter_map(|text| variable(&fields, text)).collect());
     let ports = fields.texts("ports").iter().filter_map(|text| ports(&fields, text)).collect();
@@ -40,25 +43,14 @@ pub fn read(parent: &mut Fields<'_>) -> Arc<Policy> {
     Arc::new(Policy { ports, allow, deny, public_only, programs, sockets, environment })
 }
 
-fn program(fields: &Fields<'_>, text: &Text) -> Option<Program> {
-    let value = text.value();
-    let odd = !value.starts_with('/') || value.split('/').any(|part| matches!(part, "." | ".."));
-    if odd {
-        let message = format!("`{}` is no path of a program", text.shown());
-        fields.error(text.span, Code::BadValue, message, "write e.g. `/usr/lib/nagios/plugins/check_*`");
-        return None;
-    }
-    Some(Program::new(value))
-}
-
-fn socket(fields: &Fields<'_>, text: &Text) -> Option<Program> {
+fn path(fields: &Fields<'_>, text: &Text, what: &str, example: &str) -> Option<PathPattern> {
     let value = text.value();
     if !value.starts_with('/') || value.split('/').any(|part| matches!(part, "." | "..")) {
-        let message = format!("`{}` is no path of a socket", text.shown());
-        fields.error(text.span, Code::BadValue, message, "write e.g. `/run/php/*.sock`");
+        let message = format!("`{}` is no path of a {what}", text.shown());
+        fields.error(text.span, Code::BadValue, message, format!("write e.g. `{example}`"));
         return None;
     }
-    Some(Program::new(value))
+    Some(PathPattern::new(value))
 }
 
 fn variable(fields: &Fields<'_>, text: &Text) -> Option<Box<str>> {

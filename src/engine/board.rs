@@ -352,22 +352,9 @@ fn describe(monitor: &Monitor, stale: bool, old: Option<&MonitorRow>) -> Monitor
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::BoxFuture;
     use crate::base::labels::Labels;
     use crate::base::message::{Severity, Status};
-    use crate::base::outcome::Outcome;
-    use crate::base::probe::{Collector, ProbeCx};
-    use crate::config::catalog::Probe;
     use crate::wire::board::DeliveryState;
-
-    #[derive(Debug)]
-    struct Never;
-
-    impl Collector for Never {
-        fn probe<'a>(&'a self, _: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
-            Box::pin(std::future::pending())
-        }
-    }
 
     fn keeper() -> BoardKeeper {
         let clock = Clock::starting_at(Timestamp::from_millis(1_000_000));
@@ -387,20 +374,7 @@ mod tests {
     }
 
     fn config(monitors: usize, paused: bool) -> Arc<Config> {
-        let monitor = |i| Monitor {
-            name: name(i),
-            probe: Probe::new("test", String::new(), Never),
-            schedule: Schedule::Every(Duration::from_secs(10)),
-            timeout: Duration::from_secs(1),
-            retries: 0,
-            retry_interval: Duration::from_secs(1),
-            labels: Labels::default(),
-            paused,
-            depends_on: Vec::new(),
-            alert: None,
-            source: String::new(),
-            hash: 0,
-        };
+        let monitor = |i| Monitor { paused, ..Monitor::sample(name(i).as_str()) };
         let monitors = (0..monitors).map(|i| (name(i), Arc::new(monitor(i)))).collect();
         Arc::new(Config { monitors, ..Config::default() })
     }

@@ -143,19 +143,34 @@ impl Captures {
     pub fn wants(&self, monitor: &Monitor) -> bool {
         monitor.probe.host.is_some()
             && self.successes.capacity() > 0
-            && self.kept().monitors.get(&monitor.name).is_none_or(|k| !k.down && k.is_due())
+            && self.kept().monitors.get(&monitor.name).is_none_or(Kept::is_due)
     }
 
-    /// Takes note of a result that stands. What a success saw goes into its capture, not into the result.
-    pub fn note(&self, monitor: &Arc<Monitor>, policy: &Arc<Policy>, way: &Way, result: &mut ProbeResult) {
+    /// Takes note of a result that stands. What a success saw goes into its capture, not into the result; one that was
+    /// not asked to say it is none to compare with.
+    pub fn note(
+        &self,
+        monitor: &Arc<Monitor>,
+        policy: &Arc<Policy>,
+        way: &Way,
+        asked_to_show: bool,
+        result: &mut ProbeResult,
+    ) {
         if monitor.probe.host.is_none() {
             return;
         }
         let failed = match result.verdict {
             Verdict::Up => false,
             Verdict::Down => true,
-            // Neither says that the target changed.
-            Verdict::Degraded | Verdict::Unknown => return,
+            // Ends an outage, and is not how it works.
+            Verdict::Degraded => {
+                if let Some(kept) = self.kept().monitors.get_mut(&monitor.name) {
+                    kept.down = false;
+                }
+                return;
+            }
+            // Does not say that the target changed.
+            Verdict::Unknown => return,
         };
         let saw = if failed { result.evidence.clone() } else { result.evidence.take() };
         let mut all = self.kept();
@@ -164,7 +179,8 @@ impl Captures {
         }
         let Some(kept) = all.monitors.get_mut(&monitor.name) else { return };
         let first = std::mem::replace(&mut kept.down, failed) != failed;
-        if failed && !first || !failed && !kept.is_due() {
+        let wanted = if failed { first } else { asked_to_show && kept.is_due() };
+        if !wanted {
             return;
         }
         let capture = Capture { at: result.at, evidence: start(result, saw) };
@@ -318,37 +334,11 @@ fn safe((title, mut text): (Cow<'static, str>, String)) -> (Cow<'static, str>, S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::BoxFuture;
-    use crate::base::labels::Labels;
-    use crate::base::outcome::Outcome;
-    use crate::base::probe::Collector;
-    use crate::config::catalog::Probe;
-    use crate::config::model::Schedule;
-
-    #[derive(Debug)]
-    struct Never;
-
-    impl Collector for Never {
-        fn probe<'a>(&'a self, _: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
-            Box::pin(std::future::pending())
-        }
-    }
 
     fn monitor(name: &str, host: &str) -> Arc<Monitor> {
-        Arc::new(Monitor {
-            name: MonitorName::new(name).unwrap(),
-            probe: Probe::new("test", String::new(), Never).at(host),
-            schedule: Schedule::Every(Duration::from_secs(10)),
-            timeout: Duration::from_secs(1),
-            retries: 0,
-            retry_interval: Duration::from_secs(1),
-            labels: Labels::default(),
-            paused: false,
-            depends_on: Vec::new(),
-            alert: None,
-            source: String::new(),
-            hash: 0,
-        })
+        let mut monitor = Monitor::sample(name);
+        monitor.probe.host = Some(host.into());
+        Arc::new(monitor)
     }
 
     fn result(at: i64, verdict: Verdict, saw: &str) -> ProbeResult {
@@ -376,7 +366,7 @@ mod tests {
         let (m, policy) = (monitor("m", "127.0.0.1"), Arc::default());
         let note = |at, verdict, saw: &str| {
             let mut result = result(at, verdict, saw);
-            captures.note(&m, &policy, &Way::default(), &mut result);
+            captures.note(&m, &policy, &Way::default(), true, &mut result);
             (texts(captures.seen(&m.name).failed.as_ref()), result.evidence.is_some())
         };
         assert_eq!(note(1, Verdict::Down, "first"), (vec!["first".to_owned()], true));
@@ -385,11 +375,36 @@ mod tests {
         // A success brings its evidence for the capture alone.
         assert_eq!(note(4, Verdict::Up, "good"), (vec!["first".to_owned()], false));
         assert_eq!(note(5, Verdict::Down, "again"), (vec!["again".to_owned()], true));
-        assert!(inbox.failures.try_recv().is_ok() && inbox.failures.try_recv().is_ok());
+        // What works, be it badly, has ended the outage before.
+        assert_eq!(note(6, Verdict::Degraded, "slow"), (vec!["again".to_owned()], true));
+        assert_eq!(note(7, Verdict::Down, "anew"), (vec!["anew".to_owned()], true));
+        assert!((0..3).all(|_| inbox.failures.try_recv().is_ok()));
         assert!(inbox.failures.try_recv().is_err());
         assert_eq!(inbox.successes.try_recv().unwrap().capture.at, Timestamp::from_millis(4));
         captures.retain(&Config::default());
         assert!(captures.seen(&m.name).failed.is_none());
+    }
+
+    #[tokio::test]
+    async fn the_first_success_that_was_asked_what_it_saw_is_compared_with() {
+        let (captures, mut inbox) = Captures::new(Clock::system());
+        let m = monitor("m", "127.0.0.1");
+        let note = |at, verdict| {
+            let asked = captures.wants(&m);
+            captures.note(&m, &Arc::default(), &Way::default(), asked, &mut result(at, verdict, "seen"));
+            asked
+        };
+        // The place is taken by another monitor: nobody asks, and nothing stands in the way of the next success.
+        let (other, mut good) = (monitor("other", "127.0.0.1"), result(1, Verdict::Up, "other"));
+        captures.note(&other, &Arc::default(), &Way::default(), captures.wants(&other), &mut good);
+        assert!(!note(2, Verdict::Up));
+        assert_eq!(inbox.successes.try_recv().unwrap().monitor.name, other.name);
+        // The one that ends an outage is asked as well.
+        assert!(note(3, Verdict::Down) && note(4, Verdict::Up));
+        let job = inbox.successes.try_recv().unwrap();
+        assert_eq!((job.capture.at, job.capture.evidence.items.len()), (Timestamp::from_millis(4), 1));
+        captures.done(job, Evidence::default());
+        assert!(!captures.wants(&m));
     }
 
     #[tokio::test]
@@ -401,6 +416,7 @@ mod tests {
                 &m,
                 &Arc::default(),
                 &Way::default(),
+                false,
                 &mut result(i as i64, Verdict::Down, &"x".repeat(9_000)),
             );
         }
@@ -452,7 +468,7 @@ mod tests {
         let m = monitor("m", "127.0.0.1");
         captures.remember([&m.name].into_iter());
         let failed = |at, verdict| {
-            captures.note(&m, &Arc::default(), &Way::default(), &mut result(at, verdict, "seen"));
+            captures.note(&m, &Arc::default(), &Way::default(), false, &mut result(at, verdict, "seen"));
             captures.seen(&m.name).failed.map(|c| c.at.millis())
         };
         assert_eq!(failed(1, Verdict::Down), None);
@@ -464,7 +480,7 @@ mod tests {
     async fn the_way_to_what_failed_is_looked_at() {
         let (captures, inbox) = Captures::new(Clock::system());
         let (m, policy) = (monitor("m", "127.0.0.1"), Arc::default());
-        captures.note(&m, &policy, &Way::default(), &mut result(1, Verdict::Down, "first"));
+        captures.note(&m, &policy, &Way::default(), false, &mut result(1, Verdict::Down, "first"));
         let stop = CancellationToken::new();
         let work = Arc::clone(&captures).run(inbox, stop.clone());
         let seen = async {

@@ -240,35 +240,9 @@ mod tests {
     use tokio::time;
 
     use super::*;
-    use crate::base::BoxFuture;
-    use crate::base::labels::Labels;
-    use crate::base::probe::{Collector, ProbeCx};
-    use crate::config::catalog::Probe;
-
-    #[derive(Debug)]
-    struct Never;
-
-    impl Collector for Never {
-        fn probe<'a>(&'a self, _: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
-            Box::pin(std::future::pending())
-        }
-    }
 
     fn monitor(name: &str, on: &[&str]) -> Monitor {
-        Monitor {
-            name: MonitorName::new(name).unwrap(),
-            probe: Probe::new("test", String::new(), Never),
-            schedule: Schedule::Every(Duration::from_secs(10)),
-            timeout: Duration::from_secs(1),
-            retries: 0,
-            retry_interval: Duration::from_secs(1),
-            labels: Labels::default(),
-            paused: false,
-            depends_on: on.iter().map(|n| MonitorName::new(n).unwrap()).collect(),
-            alert: None,
-            source: String::new(),
-            hash: 0,
-        }
+        Monitor { depends_on: on.iter().map(|n| MonitorName::new(n).unwrap()).collect(), ..Monitor::sample(name) }
     }
 
     fn config(monitors: &[Monitor]) -> Config {

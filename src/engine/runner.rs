@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{self, Instant};
 
 use crate::base::clock::Clock;
-use crate::base::outcome::{Outcome, Verdict};
+use crate::base::outcome::{BLOCKED_PROGRAM, Outcome, TIMEOUT, Verdict};
 use crate::base::policy::Policy;
 use crate::base::probe::{Beat, ProbeCx, Way};
 use crate::base::scraped::Scraped;
@@ -32,8 +32,6 @@ use crate::wire::api::ProbeResult;
 const GRACE: Duration = Duration::from_millis(250);
 /// A probe that ends this long after its timeout was held up by this machine, not by its target.
 const STARVED: Duration = Duration::from_secs(1);
-/// The class of a target that did not answer in time.
-const TIMEOUT: &str = "timeout";
 /// The class of a slot that others of the same host left no place. Our limit, but no fault of this machine.
 const HOST_BUSY: &str = "host_busy";
 
@@ -93,6 +91,8 @@ struct Attempt {
     waited: Duration,
     /// What it learned of the way.
     way: Arc<Way>,
+    /// It was to say what it saw, be it a success.
+    show: bool,
 }
 
 impl Runner {
@@ -101,12 +101,12 @@ impl Runner {
         let monitor = &slot.monitor;
         let mut attempt = 1;
         loop {
-            let Attempt { mut result, series, lag, waited, way } = self.attempt(&slot, attempt).await;
+            let Attempt { mut result, series, lag, waited, way, show } = self.attempt(&slot, attempt).await;
             let retry = result.verdict == Verdict::Down && attempt <= monitor.retries && slot.fits_another(waited);
             if !retry {
                 self.lineage.note(&monitor.name, result.verdict, result.reason.as_ref());
                 self.itself.note(monitor, result.verdict, result.reason.as_ref());
-                self.captures.note(monitor, &slot.policy, &way, &mut result);
+                self.captures.note(monitor, &slot.policy, &way, show, &mut result);
             }
             let result = Arc::new(result);
             let measured = Measured {
@@ -131,13 +131,14 @@ impl Runner {
         let asked = if attempt == 1 { slot.due } else { Instant::now() };
         let begun = Instant::now();
         let place = match &slot.gate {
-            Some(gate) => match gate.enter(begun + patience(monitor)).await {
+            Some(gate) => match gate.enter(&monitor.name, begun + patience(monitor)).await {
                 Some(place) => Some(place),
                 None => {
                     let outcome = self.left_out(monitor, gate, begun).await;
                     let result = self.finish(monitor, outcome, self.clock.now(), Duration::ZERO, attempt);
                     let lag = begun.saturating_duration_since(asked);
-                    return Attempt { result, series: None, lag, waited: begun.elapsed(), way: Arc::default() };
+                    let waited = begun.elapsed();
+                    return Attempt { result, series: None, lag, waited, way: Arc::default(), show: false };
                 }
             },
             None => None,
@@ -157,7 +158,7 @@ impl Runner {
         if permit.is_none() {
             let why = "no probe could start before the deadline: the engine is overloaded";
             let result = self.starved(monitor, why, attempt);
-            return Attempt { result, series: None, lag, waited, way: Arc::default() };
+            return Attempt { result, series: None, lag, waited, way: Arc::default(), show: false };
         }
         self.metrics.lag.observe(lag.as_secs_f64());
         self.itself.started(lag);
@@ -180,7 +181,7 @@ impl Runner {
         let took = started.elapsed();
         // What failed for a reason of ours tells nothing about the host.
         if let Some(gate) = slot.gate.as_ref().filter(|_| outcome.verdict != Verdict::Unknown) {
-            gate.ended(!is_timeout(&outcome));
+            gate.ended(&monitor.name, !is_timeout(&outcome));
         }
         // Looking into a failure may take a while, and is no probe.
         drop((permit, place));
@@ -189,13 +190,13 @@ impl Runner {
         let outcome = self.lineage.judge(monitor, judge_delay(outcome, took, monitor.timeout));
         let outcome = self.itself.judge(monitor, outcome, &cx.way, started).await;
         let result = self.finish(monitor, outcome, at, took, attempt);
-        Attempt { result, series, lag, waited, way: cx.way }
+        Attempt { result, series, lag, waited, way: cx.way, show: cx.show }
     }
 
     /// What is said of a target whose host had no place left. Where everything that was let in meanwhile hung, that is
     /// the host, and what waited behind it is down as well: `unknown` would hide it for as long as it lasts.
     async fn left_out(&self, monitor: &Monitor, gate: &Gate, since: Instant) -> Outcome {
-        if !gate.hangs_since(since) {
+        if !gate.hangs_since(&monitor.name, since) {
             let why = "other probes of the same host were under way all the time: see `probing.per_host`";
             return Outcome::unknown(HOST_BUSY, why);
         }
@@ -213,7 +214,7 @@ impl Runner {
 
     async fn probe(&self, monitor: &Monitor, cx: &ProbeCx) -> Outcome {
         if let Some((why, _)) = monitor.probe.launch.as_ref().and_then(|launch| refuses(&cx.policy, launch)) {
-            return Outcome::unknown("blocked_program", why);
+            return Outcome::unknown(BLOCKED_PROGRAM, why);
         }
         // Calling `probe` may panic before it returns a future, so the call stands inside the guard.
         let guarded = AssertUnwindSafe(async { monitor.probe.collector.probe(cx).await }).catch_unwind();
@@ -230,13 +231,8 @@ impl Runner {
     }
 
     fn finish(&self, monitor: &Monitor, outcome: Outcome, at: Timestamp, took: Duration, attempt: u32) -> ProbeResult {
-        let verdict = match outcome.verdict {
-            Verdict::Up => "up",
-            Verdict::Degraded => "degraded",
-            Verdict::Down => "down",
-            Verdict::Unknown => "unknown",
-        };
-        self.metrics.probes.get_or_create(&ProbeLabels { r#type: monitor.probe.kind, verdict }).inc();
+        let labels = ProbeLabels { r#type: monitor.probe.kind, verdict: outcome.verdict.as_str() };
+        self.metrics.probes.get_or_create(&labels).inc();
         let kind = KindLabels { r#type: monitor.probe.kind };
         self.metrics.probe_seconds.get_or_create(&kind).observe(took.as_secs_f64());
         ProbeResult {
@@ -294,22 +290,9 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::BoxFuture;
-    use crate::base::labels::Labels;
     use crate::base::name::MonitorName;
-    use crate::base::probe::Collector;
-    use crate::config::catalog::Probe;
-    use crate::config::model::{Config, Schedule};
+    use crate::config::model::Config;
     use crate::engine::gates::Gates;
-
-    #[derive(Debug)]
-    struct Never;
-
-    impl Collector for Never {
-        fn probe<'a>(&'a self, _: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
-            Box::pin(std::future::pending())
-        }
-    }
 
     #[tokio::test(start_paused = true)]
     async fn who_is_left_out_is_down_only_while_everything_that_is_let_in_hangs() {
@@ -324,20 +307,10 @@ mod tests {
             lineage: Lineage::default(),
             ingest,
         };
-        let monitor = Arc::new(Monitor {
-            name: MonitorName::new("shop").unwrap(),
-            probe: Probe::new("test", "shop", Never).at("one.example"),
-            schedule: Schedule::Every(Duration::from_secs(10)),
-            timeout: Duration::from_secs(5),
-            retries: 0,
-            retry_interval: Duration::from_secs(1),
-            labels: Labels::default(),
-            paused: false,
-            depends_on: Vec::new(),
-            alert: None,
-            source: String::new(),
-            hash: 0,
-        });
+        let mut monitor = Monitor::sample("shop");
+        monitor.probe.host = Some("one.example".into());
+        monitor.timeout = Duration::from_secs(5);
+        let monitor = Arc::new(monitor);
         let mut gates = Gates::default();
         gates.configure(&Config {
             monitors: [(monitor.name.clone(), Arc::clone(&monitor))].into(),
@@ -345,10 +318,11 @@ mod tests {
         });
         let gate = gates.of(&monitor).unwrap();
         let mut places = Vec::new();
-        while let Some(place) = gate.enter(Instant::now()).await {
+        while let Some(place) = gate.enter(&monitor.name, Instant::now()).await {
             places.push(place);
         }
         assert_eq!(places.len(), 4);
+        let other = MonitorName::new("other").unwrap();
         let left_out = async |ends: &[bool]| {
             let slot = Slot {
                 monitor: Arc::clone(&monitor),
@@ -361,7 +335,7 @@ mod tests {
             };
             let others = async {
                 time::sleep(Duration::from_secs(1)).await;
-                ends.iter().for_each(|answered| gate.ended(*answered));
+                ends.iter().for_each(|answered| gate.ended(&other, *answered));
             };
             let (result, ()) = tokio::join!(runner.run(slot), others);
             (result.verdict, result.reason.as_ref().map(|r| r.class.to_string()).unwrap_or_default())

@@ -407,7 +407,6 @@ mod tests {
 
     use super::*;
     use crate::base::BoxFuture;
-    use crate::base::labels::Labels;
     use crate::base::outcome::{Outcome, Verdict};
     use crate::base::probe::{Collector, ProbeCx};
     use crate::config::catalog::Probe;
@@ -440,18 +439,11 @@ mod tests {
 
     fn monitor(name: &str, interval: u64, hash: u64, script: Script) -> Arc<Monitor> {
         Arc::new(Monitor {
-            name: MonitorName::new(name).unwrap(),
             probe: Probe::new("test", name.to_owned(), script),
             schedule: Schedule::Every(Duration::from_secs(interval)),
             timeout: Duration::from_secs(interval.min(5)),
-            retries: 0,
-            retry_interval: Duration::from_secs(1),
-            labels: Labels::default(),
-            paused: false,
-            depends_on: Vec::new(),
-            alert: None,
-            source: String::new(),
             hash,
+            ..Monitor::sample(name)
         })
     }
 

@@ -102,37 +102,9 @@ fn millis(d: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::BoxFuture;
-    use crate::base::labels::Labels;
-    use crate::base::name::MonitorName;
-    use crate::base::outcome::Outcome;
-    use crate::base::probe::{Collector, ProbeCx};
-    use crate::config::catalog::Probe;
-
-    #[derive(Debug)]
-    struct Nothing;
-
-    impl Collector for Nothing {
-        fn probe<'a>(&'a self, _: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
-            Box::pin(async { Outcome::up("") })
-        }
-    }
 
     fn monitor(name: &str, interval: u64) -> Arc<Monitor> {
-        Arc::new(Monitor {
-            name: MonitorName::new(name).unwrap(),
-            probe: Probe::new("test", name, Nothing),
-            schedule: Schedule::Every(Duration::from_secs(interval)),
-            timeout: Duration::from_secs(1),
-            retries: 0,
-            retry_interval: Duration::from_secs(1),
-            labels: Labels::default(),
-            paused: false,
-            depends_on: Vec::new(),
-            alert: None,
-            source: String::new(),
-            hash: 1,
-        })
+        Arc::new(Monitor { schedule: Schedule::Every(Duration::from_secs(interval)), ..Monitor::sample(name) })
     }
 
     /// The most that begin within 10 ms, and the last of each interval.

@@ -10,7 +10,7 @@ use crate::base::time::Timestamp;
 use crate::base::units::{Exact, Short};
 use crate::cli::commands::alert;
 use crate::cli::matching::label;
-use crate::cli::result::{self, verdict_word};
+use crate::cli::result;
 use crate::cli::table::{Cell, Table};
 use crate::cli::ui::{Role, Ui};
 use crate::cli::{Answer, Context, Done, connect};
@@ -303,7 +303,7 @@ fn history(args: &HistoryArgs, ui: &mut Ui, cx: &Context) -> Done {
         table.row(vec![
             Cell::plain(p.at.local("%Y-%m-%d %H:%M:%S")),
             Cell::new(Role::Dim, Short(now.since(p.at)).to_string()),
-            Cell::new(p.verdict.into(), verdict_word(p.verdict)),
+            Cell::new(p.verdict.into(), p.verdict.as_str()),
             Cell::plain(Short(p.took).to_string()),
             Cell::new(p.verdict.into(), "▇".repeat((part * 24.0).round() as usize)),
         ]);

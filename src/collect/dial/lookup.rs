@@ -1,9 +1,10 @@
 //! One lookup: the hosts file, DNS servers, and where the system knows more than these, the system.
 //!
 //! Who is to blame decides the verdict. A name that does not exist, or whose zone is broken, is the
-//! target's fault (`dns`, down). Servers of which none answers anything say nothing about the target
-//! (`local_resolver`, unknown). While an answer is late the servers are asked for something that each
-//! of them knows, so that a broken zone is not taken for a dead server.
+//! target's fault (`dns`, down). This machine's servers of which none answers anything say nothing about
+//! the target (`local_resolver`, unknown); those of a monitor's own are part of what it watches (`dns`).
+//! While an answer is late the servers are asked for something that each of them knows, so that a broken
+//! zone is not taken for a dead server.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -96,6 +97,8 @@ pub(super) struct Dns {
     resolver: TokioResolver,
     search: Vec<Name>,
     ndots: usize,
+    /// They are a monitor's own, and no part of this machine.
+    own: bool,
 }
 
 impl Servers {
@@ -113,7 +116,7 @@ impl Servers {
         });
         let config = ResolverConfig::from_name_servers(configs.collect());
         let dns = Dns::new(&config, ResolverOpts::default());
-        Self::Own(list, dns.map(Box::new))
+        Self::Own(list, dns.map(|dns| Box::new(Dns { own: true, ..dns })))
     }
 
     /// The servers of a monitor's own.
@@ -143,7 +146,7 @@ impl Dns {
         let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
         *builder.options_mut() = opts;
         let resolver = builder.build().inspect_err(|e| tracing::warn!(error = %e, "no resolver can be made")).ok()?;
-        Some(Self { resolver, search, ndots })
+        Some(Self { resolver, search, ndots, own: false })
     }
 
     /// The names that `name` may mean, most likely first.
@@ -264,7 +267,7 @@ async fn over_dns(dns: &Dns, host: &str, name: &Name, families: Families, heard:
         match with_sign_of_life(dns, asking, heard).await {
             Ok((ips, ttl)) => return Ok(Asked { addresses: ordered(ips), ttl }),
             Err(e) => {
-                let fault = fault(host, &e);
+                let fault = fault(host, &e, dns.own);
                 // Servers that are silent about one name are so about the next.
                 if fault.is_local() {
                     return Err(fault);
@@ -363,8 +366,11 @@ fn note<T>(result: Result<T, NetError>, heard: &AtomicBool) -> Result<T, NetErro
     result
 }
 
-fn fault(host: &str, err: &NetError) -> Fault {
-    let dead = |why: &str| Fault::local("local_resolver", format!("`{host}` was not looked up: {why}"));
+fn fault(host: &str, err: &NetError, own: bool) -> Fault {
+    let dead = |why: &str| {
+        let message = format!("`{host}` was not looked up: {why}");
+        if own { Fault::target("dns", message) } else { Fault::local("local_resolver", message) }
+    };
     match err {
         NetError::Dns(DnsError::NoRecordsFound(none)) if none.response_code == ResponseCode::NXDomain => {
             Fault::target("dns", format!("`{host}` does not resolve: there is no such name"))
@@ -488,7 +494,7 @@ mod tests {
             ("none.example", "dns", "there is no such name"),
             ("empty.example", "dns", "has no address"),
             ("broken.example", "dns", "Server Failure"),
-            ("refused.example", "local_resolver", "refuses"),
+            ("refused.example", "dns", "refuses"),
             (&"a".repeat(64), "dns", "not a name"),
         ] {
             let fault = asked(&server, host, &AtomicBool::new(false)).await.err().unwrap();
@@ -500,12 +506,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_is_not_there_is_our_own_fault() {
+    async fn a_server_that_is_not_there_is_our_own_fault_unless_the_monitor_named_it() {
         let gone = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let heard = AtomicBool::new(false);
-        let fault = ask(&Servers::these(vec![gone]), "a.example", Families::V4, &heard).await.err().unwrap();
-        assert_eq!(fault.class(), "local_resolver", "{fault:?}");
-        assert!(!heard.into_inner());
+        let Servers::Own(_, Some(mut dns)) = Servers::these(vec![gone]) else { panic!("no resolver") };
+        for (own, want) in [(true, ("dns", false)), (false, ("local_resolver", true))] {
+            dns.own = own;
+            let (name, heard) = (parse("a.example").unwrap(), AtomicBool::new(false));
+            let fault = over_dns(&dns, "a.example", &name, Families::V4, &heard).await.err().unwrap();
+            assert_eq!((fault.class(), fault.is_local()), want, "{fault:?}");
+            assert!(!heard.into_inner());
+        }
     }
 
     #[tokio::test]

@@ -201,10 +201,11 @@ async fn resolve(peer: &Peer, route: &Route, cx: &ProbeCx, trace: &mut Trace) ->
     let found = match names.known(&peer.host, families) {
         Some(found) => found,
         None => {
-            let found = names.find(&peer.host, families, |heard| trace.heard = Some(heard)).await;
-            trace.heard = None;
             // A monitor's own servers are no part of this machine.
-            if found.as_ref().is_err_and(Fault::is_in_doubt) && names.servers().is_empty() {
+            let ours = names.servers().is_empty();
+            let found = names.find(&peer.host, families, |heard| trace.heard = ours.then_some(heard)).await;
+            trace.heard = None;
+            if ours && found.as_ref().is_err_and(Fault::is_in_doubt) {
                 cx.way.doubt_lookup();
             }
             found?

@@ -205,7 +205,7 @@ async fn over_udp(
                 }
                 *ignored = ignored.saturating_add(1);
                 if cx.remaining().is_zero() {
-                    return Err(Fault::target("timeout", "no answer"));
+                    return Err(Fault::timeout("no answer"));
                 }
             }
         };

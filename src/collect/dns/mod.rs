@@ -250,7 +250,7 @@ impl DnsProbe {
         let in_request = trace.current() == Some(REQUEST);
         let fault = trace.settle(ended, cx.deadline).err().map(|fault| {
             trace.fail();
-            match (in_request && fault.class() == "timeout", trace.peer) {
+            match (in_request && fault.is_timeout(), trace.peer) {
                 (true, Some(peer)) => fault.with_message(format!("no answer from {peer} in time")),
                 _ => fault,
             }

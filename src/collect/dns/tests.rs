@@ -169,7 +169,7 @@ fn a_server_that_this_machine_cannot_ask_leaves_the_agreement_open() {
     }
     let local = Fault::local("local_network", "no way");
     check(&[heard(&servers[0], None), heard(&servers[1], Some(local))], Verdict::Up, None);
-    let target = Fault::target("timeout", "no answer");
+    let target = Fault::timeout("no answer");
     check(&[heard(&servers[0], None), heard(&servers[1], Some(target))], Verdict::Down, Some(false));
 }
 

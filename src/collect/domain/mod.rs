@@ -250,7 +250,7 @@ impl Domain {
         // The deadline must leave time to say what was known before.
         let limit = cx.deadline - MARGIN;
         let Ok(_turn) = timeout_at(limit, place.turn.lock()).await else {
-            return place.stale(Fault::target("timeout", "another monitor still asks the registry"));
+            return place.stale(Fault::timeout("another monitor still asks the registry"));
         };
         // It may have been asked while this one waited.
         if let Some(known) = place.recall(self.used_for) {
@@ -291,7 +291,7 @@ impl Domain {
             Ok(Ok(said)) => return Ok(said),
             Ok(Err(refused)) if refused.fault.is_local() => return Err(refused),
             Ok(Err(refused)) => Err(refused),
-            Err(_) => Err(Fault::target("timeout", "the RDAP server does not answer in time").into()),
+            Err(_) => Err(Fault::timeout("the RDAP server does not answer in time").into()),
         };
         trace.end();
         let second = self.ask_whois(cx, trace).await;
@@ -317,7 +317,7 @@ impl Domain {
 
     /// A registry that does not answer says nothing about the domain.
     fn unanswered(&self, fault: &Fault) -> Outcome {
-        let class = if fault.is_local() || fault.class() == "blocked_address" { fault.class() } else { "registry" };
+        let class = if fault.is_before_peer() { fault.class() } else { "registry" };
         let mut outcome = Outcome::unknown(class, fault.message());
         outcome.checks = unjudged(self.names());
         outcome

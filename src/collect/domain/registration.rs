@@ -155,7 +155,7 @@ impl Place {
     /// time. What this machine did wrong no registry has seen, so it is not remembered.
     pub fn ended(&self, ended: &Ended, after: Option<Duration>) {
         if let Ended::Failed(fault) = ended
-            && (fault.is_local() || fault.class() == "blocked_address")
+            && fault.is_before_peer()
         {
             return;
         }
@@ -277,7 +277,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_registry_that_does_not_answer_is_left_alone_for_a_while() {
         let place = Place::default();
-        let fault = || Ended::Failed(Fault::target("timeout", "no answer"));
+        let fault = || Ended::Failed(Fault::timeout("no answer"));
         let kept = |place: &Place| place.recall(Duration::from_secs(3_600)).is_some();
         let minutes = |n: u64| tokio::time::advance(Duration::from_secs(n * 60));
         for pause in [5, 10, 15, 15] {
@@ -301,7 +301,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn meanwhile_the_last_answer_is_judged_until_it_is_a_week_old() {
         let place = Place::default();
-        let fault = || Fault::target("timeout", "no answer");
+        let fault = || Fault::timeout("no answer");
         place.answered(Registration::default());
         tokio::time::advance(Duration::from_secs(7 * 3_600)).await;
         assert!(place.recall(Duration::from_secs(6 * 3_600)).is_none());

@@ -150,7 +150,7 @@ impl OAuth2 {
         let mut slot = None;
         exchange::ask(&client, &self.ask, cx, trace, &mut slot).await.map_err(|fault| {
             let message = format!("no token from {}: {}", self.ask.shown(), fault.message());
-            match fault.is_local() || fault.class() == "blocked_address" {
+            match fault.is_before_peer() {
                 true => fault.with_message(message),
                 false => Fault::target("oauth2", message),
             }

@@ -105,7 +105,7 @@ impl Proxy {
             return Err(Fault::blocked(why));
         }
         dial::open_by(&self.peer, way, cx, trace).await.map_err(|fault| {
-            if fault.is_local() || fault.class() == "blocked_address" {
+            if fault.is_before_peer() {
                 return fault;
             }
             Fault::target("proxy", format!("the proxy {}: {}", self.peer, fault.message()))

@@ -310,7 +310,7 @@ pub fn silence(to: IpAddr, tally: &Tally, within: &str) -> Fault {
         }
         None => {
             let what = if tally.sent == 1 { "ping".to_owned() } else { format!("any of {} pings", tally.sent) };
-            Fault::target("timeout", format!("{to} does not answer {what} within {within}"))
+            Fault::timeout(format!("{to} does not answer {what} within {within}"))
         }
     }
 }

@@ -10,6 +10,7 @@ use mysql_common::packets::{AuthPlugin, AuthSwitchRequest, HandshakeResponse};
 use mysql_common::proto::MySerialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use crate::base::outcome::TIMEOUT;
 use crate::collect::fault::Fault;
 use crate::collect::judge::found;
 use crate::collect::talk::capped::stream_fault;
@@ -118,7 +119,7 @@ impl Refusal {
             1040 | 1203 | 1226 => "too_many_connections",
             1053 | 1927 => "not_ready",
             // Statement took longer than it may.
-            1969 | 3024 => "timeout",
+            1969 | 3024 => TIMEOUT,
             _ => "query",
         };
         Fault::target(class, format!("{doing}: {} ({})", found(&self.message), self.code))

@@ -17,7 +17,7 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 use crate::base::BoxFuture;
-use crate::base::outcome::{Outcome, Sample};
+use crate::base::outcome::{Outcome, Sample, TIMEOUT};
 use crate::base::probe::{Collector, ProbeCx};
 use crate::collect::fault::Fault;
 use crate::collect::judge::found;
@@ -292,7 +292,7 @@ fn db_fault(doing: &str, err: &tokio_postgres::Error, said: &mut String) -> Faul
         "53300" => "too_many_connections",
         // Shut down by an administrator or by a crash, or not up yet.
         "57P01" | "57P02" | "57P03" => "not_ready",
-        "57014" => "timeout",
+        "57014" => TIMEOUT,
         _ => "query",
     };
     Fault::target(class, format!("{doing}: {} ({})", found(db.message()), found(db.code().code())))

@@ -102,7 +102,7 @@ pub async fn run(order: &Order, cx: &ProbeCx, out: &mut Output, err: &mut Output
             let _ = timeout_at(cx.deadline, job.end()).await;
             // In steps of 10 ms, so that the same failure reads the same every time.
             let limit = Short(Duration::from_secs_f64((limit.as_secs_f64() * 100.0).ceil() / 100.0));
-            Err(Fault::target("timeout", format!("the program did not end within {limit} and was stopped")))
+            Err(Fault::timeout(format!("the program did not end within {limit} and was stopped")))
         }
     }
 }

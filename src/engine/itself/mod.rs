@@ -24,7 +24,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, timeout_at};
 
 use crate::base::clock::Clock;
-use crate::base::outcome::{Outcome, Reason, Verdict};
+use crate::base::outcome::{Outcome, Reason, TIMEOUT, Verdict};
 use crate::base::probe::{ProbeCx, Way};
 use crate::collect::dial::has_way;
 use crate::config::catalog::Probe;
@@ -35,9 +35,6 @@ pub use crate::engine::itself::pulse::{Pulse, rounds};
 use crate::engine::itself::resolver::Resolver;
 use crate::engine::itself::standing::Standing;
 use crate::engine::itself::tally::Tally;
-
-/// What a probe that failed for this reason is looked into for.
-const TIMEOUT: &str = "timeout";
 
 /// How we stand. One value, shared by all probes.
 #[derive(Debug)]

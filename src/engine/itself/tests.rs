@@ -8,13 +8,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::base::BoxFuture;
-use crate::base::labels::Labels;
 use crate::base::message::Severity;
 use crate::base::name::MonitorName;
 use crate::base::outcome::Reason;
 use crate::base::probe::Collector;
 use crate::base::time::Timestamp;
-use crate::config::model::Schedule;
 use crate::engine::evaluator::EvalInput;
 use crate::engine::metrics::Metrics;
 use crate::task::supervisor::Supervisor;
@@ -50,24 +48,9 @@ impl Collector for Switch {
 }
 
 fn monitor(host: Option<&str>) -> Monitor {
-    let probe = Probe::new("tcp", "shop:80", Switch::default());
-    Monitor {
-        name: MonitorName::new("shop").unwrap(),
-        probe: match host {
-            Some(host) => probe.at(host),
-            None => probe,
-        },
-        schedule: Schedule::Every(Duration::from_secs(10)),
-        timeout: Duration::from_secs(1),
-        retries: 0,
-        retry_interval: Duration::from_secs(1),
-        labels: Labels::default(),
-        paused: false,
-        depends_on: Vec::new(),
-        alert: None,
-        source: String::new(),
-        hash: 0,
-    }
+    let mut monitor = Monitor::sample("shop");
+    monitor.probe.host = host.map(Into::into);
+    monitor
 }
 
 fn itself(references: &[&Switch]) -> Itself {

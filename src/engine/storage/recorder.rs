@@ -396,16 +396,12 @@ fn end_key(batch: &mut Batch, key: &str, t: i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::BoxFuture;
     use crate::base::labels::METRIC_NAME;
     use crate::base::matcher::Matcher;
     use crate::base::metadata::{Kind, Meta};
-    use crate::base::outcome::{Outcome, Sample};
-    use crate::base::probe::{Collector, ProbeCx};
+    use crate::base::outcome::Sample;
     use crate::base::sample::{Column, is_stale};
     use crate::base::time::Timestamp;
-    use crate::config::catalog::Probe;
-    use crate::config::model::Schedule;
     use crate::engine::query::Queries;
     use crate::engine::query::metrics::QueryMetrics;
     use crate::promql::source::{Resolution, Select, Source, Want};
@@ -414,29 +410,12 @@ mod tests {
 
     const T: Timestamp = Timestamp::from_millis(1_763_900_000_000);
 
-    #[derive(Debug)]
-    struct Never;
-
-    impl Collector for Never {
-        fn probe<'a>(&'a self, _: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
-            Box::pin(std::future::pending())
-        }
-    }
-
     fn monitor(name: &str, paused: bool) -> Arc<Monitor> {
         Arc::new(Monitor {
-            name: MonitorName::new(name).unwrap(),
-            probe: Probe::new("test", "here".to_owned(), Never),
-            schedule: Schedule::Every(Duration::from_secs(10)),
-            timeout: Duration::from_secs(1),
-            retries: 0,
-            retry_interval: Duration::from_secs(1),
             labels: Labels::new([("team", "web")]),
             paused,
-            depends_on: Vec::new(),
-            alert: None,
-            source: String::new(),
             hash: u64::from(paused),
+            ..Monitor::sample(name)
         })
     }
 
@@ -548,7 +527,7 @@ mod tests {
         assert_eq!(bench.only("a"), ["1", "end", "3"]);
         assert_eq!(bench.only("probe_success"), ["1", "1", "1"]);
         let labels = &bench.values("probe_success")[0].0;
-        let want = r#"{__name__="probe_success", instance="here", monitor="shop", team="web", type="test"}"#;
+        let want = r#"{__name__="probe_success", instance="shop", monitor="shop", team="web", type="test"}"#;
         assert_eq!(labels.to_string(), want);
     }
 

@@ -235,7 +235,7 @@ async fn one_deadline_covers_hops_steps_name_servers_and_proxies() {
             format!("url: \"{}\", steps: [{step}, {step}, {step}, {step}, {step}]", evil.url("")),
             (Verdict::Down, "timeout"),
         ),
-        (format!("url: \"http://a.example/\", resolver: \"{mute}\""), (Verdict::Unknown, "local_resolver")),
+        (format!("url: \"http://a.example/\", resolver: \"{mute}\""), (Verdict::Down, "timeout")),
         (format!("url: \"http://a.example/\", proxy: \"http://{hole}\""), (Verdict::Down, "timeout")),
         (format!("url: \"https://a.example/\", proxy: \"http://{hole}\""), (Verdict::Down, "timeout")),
         (format!("url: \"http://a.example/\", proxy: \"socks5://{hole}\""), (Verdict::Down, "timeout")),

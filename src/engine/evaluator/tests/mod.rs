@@ -15,10 +15,7 @@ use crate::base::BoxFuture;
 use crate::base::labels::Labels;
 use crate::base::message::{DeliveryError, Severity, Status};
 use crate::base::notification::{Delivery, Notification, Notifier, Receipt};
-use crate::base::outcome::Outcome;
-use crate::base::probe::{Collector, ProbeCx};
-use crate::config::catalog::Probe;
-use crate::config::model::{Limits, Receiver, Schedule};
+use crate::config::model::{Limits, Receiver};
 use crate::state::{Loaded, Opened, Owed};
 use crate::task::supervisor::Supervisor;
 use crate::wire::api::AlertPolicy;
@@ -30,12 +27,6 @@ const INTERVAL: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 struct Never;
 
-impl Collector for Never {
-    fn probe<'a>(&'a self, _: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
-        Box::pin(std::future::pending())
-    }
-}
-
 impl Notifier for Never {
     fn deliver<'a>(&'a self, _: Delivery<'a>) -> BoxFuture<'a, Result<Receipt, DeliveryError>> {
         Box::pin(std::future::pending())
@@ -44,18 +35,8 @@ impl Notifier for Never {
 
 fn monitor(name: &str) -> Monitor {
     Monitor {
-        name: MonitorName::new(name).unwrap(),
-        probe: Probe::new("tcp", format!("{name}:80"), Never),
-        schedule: Schedule::Every(Duration::from_secs(10)),
-        timeout: Duration::from_secs(1),
-        retries: 0,
-        retry_interval: Duration::from_secs(1),
-        labels: Labels::default(),
-        paused: false,
-        depends_on: Vec::new(),
         alert: Some(AlertPolicy { after: 2, clear_after: 2, severity: Severity::Critical }),
-        source: String::new(),
-        hash: 0,
+        ..Monitor::sample(name)
     }
 }
 
