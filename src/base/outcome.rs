@@ -82,6 +82,7 @@ pub struct Sample {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<(Cow<'static, str>, String)>,
     /// The value, in base units (seconds, bytes, ratio).
+    #[serde(with = "value")]
     pub value: f64,
 }
 
@@ -240,6 +241,35 @@ fn word(text: &mut Cow<'static, str>) {
     }
 }
 
+/// Values that JSON has no numbers for, as Prometheus' API has them: `"NaN"`, `"+Inf"`, `"-Inf"`; the others as numbers.
+mod value {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(v: &f64, s: S) -> Result<S::Ok, S::Error> {
+        match *v {
+            v if v.is_nan() => s.serialize_str("NaN"),
+            f64::INFINITY => s.serialize_str("+Inf"),
+            f64::NEG_INFINITY => s.serialize_str("-Inf"),
+            v => s.serialize_f64(v),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<f64, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Either<'a> {
+            Number(f64),
+            #[serde(borrow)]
+            Text(std::borrow::Cow<'a, str>),
+        }
+        match Either::deserialize(d)? {
+            Either::Number(v) => Ok(v),
+            // Rust reads all three.
+            Either::Text(text) => text.parse().map_err(serde::de::Error::custom),
+        }
+    }
+}
+
 /// Durations as fractional seconds, the unit of every Prometheus metric.
 pub mod seconds {
     use std::time::Duration;
@@ -279,6 +309,25 @@ mod tests {
         let titles: Vec<_> = pairs.iter().map(|(a, b)| [a, b].map(|i| i.map_or("", |(t, _)| t.as_ref()))).collect();
         let path = ["path to 192.0.2.1", "path to 192.0.2.2"];
         assert_eq!(titles, [["phases", "phases"], path, ["response", ""], ["", "resolver"]]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_value_of_a_sample_survives_json(bits: u64, name in ".*", label in ".*") {
+            for value in [f64::from_bits(bits), f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0] {
+                let sample = Sample { name: name.clone().into(), labels: vec![("l".into(), label.clone())], value };
+                let text = serde_json::to_string(&sample).unwrap();
+                let back: Sample = serde_json::from_str(&text).unwrap();
+                proptest::prop_assert_eq!((&back.name, &back.labels), (&sample.name, &sample.labels));
+                proptest::prop_assert!(back.value == value || back.value.is_nan() && value.is_nan(), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_without_a_number_in_json_are_texts() {
+        let json = |value| serde_json::to_value(Sample::new("a", value)).unwrap()["value"].to_string();
+        assert_eq!([f64::NAN, f64::INFINITY, 1.5].map(json), [r#""NaN""#, r#""+Inf""#, "1.5"]);
     }
 
     #[test]
