@@ -8,6 +8,7 @@ use crate::alert::instance::{Instance, Phase};
 use crate::alert::monitor::MonitorStatus;
 use crate::alert::rule::{Fingerprint, Words};
 use crate::base::beat::{Beat, Report, Run};
+use crate::base::heard::Heard;
 use crate::base::labels::Labels;
 use crate::base::message::{Severity, Status};
 use crate::base::notification::{Notification, NotifiedAlert, Receipt};
@@ -96,7 +97,14 @@ async fn what_was_committed_is_there_after_reopening() {
     assert_eq!(done, Committed { events: vec![event(1).numbered(1)], withheld: Vec::new() });
     let run = Run { ok: true, message: "done".to_owned(), ..Run::default() };
     let beat = Beat::after(None, Report::Ended(run), at(3));
-    let flush = Flush { beats: vec![(name("job"), beat.clone())], journal: vec![1, 2], ..Flush::default() };
+    let mut heard = Heard::default();
+    heard.begin(7, at(2), false);
+    let flush = Flush {
+        beats: vec![(name("job"), beat.clone())],
+        heard: vec![(name("job"), heard.clone())],
+        journal: vec![1, 2],
+        ..Flush::default()
+    };
     db.flush(flush).await.unwrap();
     db.snapshot_history(vec![(name("shop"), vec![9; 3])]).await.unwrap();
     db.flush_history(vec![3]).await.unwrap();
@@ -109,6 +117,7 @@ async fn what_was_committed_is_there_after_reopening() {
     assert_eq!(loaded.alerts, [firing]);
     assert_eq!(loaded.owed, [owed(Status::Firing)]);
     assert_eq!(loaded.beats, [(name("job"), beat)]);
+    assert_eq!(loaded.heard, [(name("job"), heard)]);
     assert_eq!(loaded.events, [event(1).numbered(1)]);
     assert_eq!(loaded.rings, [(name("shop"), vec![9; 3])]);
     assert_eq!(loaded.journal, [vec![3]]);
