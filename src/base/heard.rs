@@ -33,9 +33,9 @@ struct Gap {
 }
 
 impl Heard {
-    /// A monitor of this form listens from now on. `without_gap` says that an earlier form of it has done so until now.
-    pub fn begin(&mut self, form: u64, now: Timestamp, without_gap: bool) {
-        if !without_gap && self.until > Timestamp::EPOCH && self.until < now {
+    /// A monitor of this form listens from now on; since it did last, it has not.
+    pub fn begin(&mut self, form: u64, now: Timestamp) {
+        if self.until > Timestamp::EPOCH && self.until < now {
             self.gaps.push(Gap { from: self.until, to: now, unheard: now.since(self.until) });
         }
         if let [first, second, ..] = self.gaps[..]
@@ -78,21 +78,21 @@ mod tests {
     #[test]
     fn absences_are_summed_up_and_the_form_counts() {
         let mut heard = Heard::default();
-        heard.begin(1, at(100), false);
+        heard.begin(1, at(100));
         heard.listens(at(150));
         assert_eq!((heard.since(), heard.unheard(at(0), at(200))), (at(100), Duration::ZERO));
-        heard.begin(1, at(160), false);
+        heard.begin(1, at(160));
         heard.listens(at(170));
-        heard.begin(1, at(200), false);
+        heard.begin(1, at(200));
         let unheard = |from, to| heard.unheard(at(from), at(to)).as_secs();
         assert_eq!([unheard(0, 300), unheard(155, 180), unheard(160, 170), unheard(155, 157)], [40, 15, 0, 2]);
         assert_eq!(heard.since(), at(100));
         // A new definition, while it listened.
-        heard.listens(at(230));
-        heard.begin(2, at(240), true);
+        heard.listens(at(240));
+        heard.begin(2, at(240));
         assert_eq!((heard.since(), heard.unheard(at(0), at(300)).as_secs()), (at(240), 40));
         // A clock that was set back.
-        heard.begin(2, at(10), false);
+        heard.begin(2, at(10));
         assert_eq!(heard.unheard(at(0), at(300)).as_secs(), 40);
     }
 
@@ -100,7 +100,7 @@ mod tests {
     fn of_many_absences_the_sum_is_kept() {
         let mut heard = Heard::default();
         for n in 0..1_000 {
-            heard.begin(1, at(100 + n * 10), false);
+            heard.begin(1, at(100 + n * 10));
             heard.listens(at(100 + n * 10 + 7));
         }
         assert_eq!(heard.gaps.len(), MAX_GAPS);

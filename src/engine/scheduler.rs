@@ -277,16 +277,18 @@ impl Scheduler {
         let is_fresh = |m: &&Arc<Monitor>| self.monitors.get(&m.name).is_none_or(|e| e.monitor.hash != m.hash);
         let fresh: Vec<&Arc<Monitor>> = config.monitors.values().filter(is_fresh).collect();
         for (monitor, wait) in slots::at_start(&fresh) {
-            let mut listened = false;
             if let Some(old) = self.monitors.remove(&monitor.name) {
-                listened = !old.monitor.paused;
+                if let Some(heard) = self.known.heard.get_mut(&monitor.name).filter(|_| !old.monitor.paused) {
+                    heard.listens(wall);
+                    self.unsaved.insert(monitor.name.clone());
+                }
                 self.again -= usize::from(old.again);
                 if let Some(run) = old.run {
                     run.abort();
                 }
             }
             if is_told(monitor) && !monitor.paused {
-                self.known.heard.entry(monitor.name.clone()).or_default().begin(monitor.hash, wall, listened);
+                self.known.heard.entry(monitor.name.clone()).or_default().begin(monitor.hash, wall);
             }
             self.generation += 1;
             let mut entry = Entry {
@@ -450,7 +452,7 @@ mod tests {
     use crate::base::BoxFuture;
     use crate::base::labels::Labels;
     use crate::base::outcome::{Outcome, Verdict};
-    use crate::base::probe::{Collector, ProbeCx};
+    use crate::base::probe::{Collector, ProbeCx, PushTarget};
     use crate::config::catalog::Probe;
     use crate::config::model::RateLimit;
     use crate::config::probing::Probing;
@@ -847,6 +849,67 @@ mod tests {
         let times: Vec<_> = seen.iter().map(|s| (s.0 as u64, s.1.as_str())).collect();
         assert_eq!(times, [(2_800, "hourly"), (6_400, "hourly")]);
         rig.end().await;
+    }
+
+    /// A kind that others report to.
+    #[derive(Debug)]
+    struct Told;
+
+    impl Collector for Told {
+        fn probe<'a>(&'a self, _: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
+            Box::pin(std::future::ready(Outcome::up("")))
+        }
+
+        fn push(&self) -> Option<&dyn PushTarget> {
+            Some(self)
+        }
+    }
+
+    impl PushTarget for Told {
+        fn accepts(&self, _: &str) -> bool {
+            true
+        }
+
+        fn per_minute(&self) -> u32 {
+            1
+        }
+
+        fn mask(&self, _: &mut String) {}
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_a_monitor_has_listened_is_saved_and_goes_on_after_a_restart() {
+        let clock = Clock::starting_at(Timestamp::from_millis(1_700_000_000_000));
+        let began = clock.now();
+        let probe = Probe::new("test", "told".to_owned(), Told);
+        let told = Arc::new(Monitor { probe, ..Arc::unwrap_or_clone(monitor("told", 10, 1, Script::Fails)) });
+        let paused = Arc::new(Monitor { paused: true, hash: 2, ..Arc::unwrap_or_clone(Arc::clone(&told)) });
+        let mut heard = HashMap::new();
+        for (forms, away) in [(vec![&told], 0), (vec![&told], 60), (vec![&told, &paused, &told], 60 + 60 + 25)] {
+            let (saves, mut saved) = mpsc::channel(64);
+            let known = Known { beats: HashMap::new(), heard: std::mem::take(&mut heard), saves };
+            let scheduler = Scheduler::new(clock, Arc::new(runner(clock).0), known);
+            let (commands, inbox) = mpsc::channel(1);
+            let stop = CancellationToken::new();
+            let drive = async {
+                for form in forms {
+                    let monitors = [(form.name.clone(), Arc::clone(form))].into();
+                    let config = Config { monitors, ..Config::default() };
+                    commands.send(Command::Apply(Arc::new(config))).await.unwrap();
+                    time::sleep(Duration::from_secs(25)).await;
+                }
+                stop.cancel();
+            };
+            tokio::join!(scheduler.run(inbox, stop.clone()), drive);
+            while let Ok(save) = saved.try_recv() {
+                let Save::Heard(all) = save else { panic!("{save:?}") };
+                heard.extend(all);
+            }
+            let heard = &heard[&told.name];
+            let missed = heard.unheard(began, clock.now()).as_secs();
+            assert_eq!((missed, heard.since()), (away, began));
+            time::sleep(Duration::from_secs(60)).await;
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -196,7 +196,7 @@ mod tests {
     fn heard(listened: &[(&str, &str)]) -> Heard {
         let mut heard = Heard::default();
         for (from, to) in listened {
-            heard.begin(1, time(from), false);
+            heard.begin(1, time(from));
             heard.listens(time(to));
         }
         heard
@@ -235,10 +235,12 @@ mod tests {
         }
         // One that is defined anew when it is late begins anew, and otherwise goes on.
         let mut heard = heard(&[("2026-05-01T00:00", "2026-05-10T13:10")]);
-        heard.begin(2, time("2026-05-10T13:20"), true);
+        heard.listens(time("2026-05-10T13:20"));
+        heard.begin(2, time("2026-05-10T13:20"));
         let grace = Duration::from_secs(1_800);
         assert_eq!(every.late(time("2026-05-10T13:31"), &heard, last.map(time), None, grace), late("2026-05-10T13:00"));
-        heard.begin(3, time("2026-05-10T18:00"), true);
+        heard.listens(time("2026-05-10T18:00"));
+        heard.begin(3, time("2026-05-10T18:00"));
         let now = time("2026-05-10T19:00");
         assert_eq!(every.late(now, &heard, last.map(time), None, grace), unheard("2026-05-10T13:00"));
     }
