@@ -80,6 +80,9 @@ pub struct Beat {
     /// What is open, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub open: Vec<Incident>,
+    /// While something is open: the last that ended without being it. Perhaps its sender meant one that is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stray: Option<Incident>,
 }
 
 impl Beat {
@@ -103,11 +106,16 @@ impl Beat {
                 self.last = Some((now, run));
             }
             Report::Event(incident) => {
+                let before = self.open.len();
                 self.open.retain(|open| open.id != incident.id);
                 if !incident.resolved {
                     let room = self.open.len().saturating_sub(MAX_OPEN - 1);
                     self.open.drain(..room);
                     self.open.push(incident);
+                } else if self.open.is_empty() {
+                    self.stray = None;
+                } else if self.open.len() == before {
+                    self.stray = Some(incident);
                 }
             }
         }
@@ -141,16 +149,17 @@ mod tests {
     #[test]
     fn events_open_update_and_close() {
         let mut beat = None;
-        for (report, open) in [
-            (event("a", false), vec!["a"]),
-            (event("b", false), vec!["a", "b"]),
-            (event("a", false), vec!["b", "a"]),
-            (event("b", true), vec!["a"]),
-            (event("c", true), vec!["a"]),
-            (event("a", true), vec![]),
+        for (report, open, stray) in [
+            (event("a", false), vec!["a"], None),
+            (event("b", false), vec!["a", "b"], None),
+            (event("a", false), vec!["b", "a"], None),
+            (event("b", true), vec!["a"], None),
+            (event("c", true), vec!["a"], Some("c")),
+            (event("a", true), vec![], None),
         ] {
             let next = Beat::after(beat.as_ref(), report, at(1));
             assert_eq!(next.open.iter().map(|i| i.id.as_str()).collect::<Vec<_>>(), open);
+            assert_eq!(next.stray.as_ref().map(|i| i.id.as_str()), stray);
             beat = Some(next);
         }
         for i in 0..MAX_OPEN + 20 {

@@ -420,11 +420,12 @@ impl<'a> Cursor<'a> {
 }
 
 /// Whether a program or a job may give a metric this name: it is one, and none of those under which Watchdog says what
-/// it thinks of a monitor (`probe_success`, `watchdog_monitor_state`).
+/// it thinks of a monitor (`probe_success`, `watchdog_monitor_state`), of a scrape (`up`), or of an alert.
 pub fn is_free_name(name: &str) -> bool {
     let first = name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b':'));
     let rest = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b':'));
-    first && rest && !name.starts_with("watchdog_") && !name.starts_with("probe_")
+    let ours = ["watchdog_", "probe_", "scrape_"].iter().any(|own| name.starts_with(own));
+    first && rest && !ours && !matches!(name, "up" | "ALERTS" | "ALERTS_FOR_STATE")
 }
 
 #[cfg(test)]
@@ -455,10 +456,11 @@ mod tests {
 
     #[test]
     fn metrics_of_others_have_names_that_are_not_ours() {
-        for good in ["backup_bytes", "_x", "a:b"] {
+        for good in ["backup_bytes", "_x", "a:b", "up_since", "alerts"] {
             assert!(is_free_name(good), "{good}");
         }
-        for bad in ["", "probe_success", "watchdog_up", "a b", "1a", "ä"] {
+        let reserved = ["up", "scrape_samples_scraped", "ALERTS", "ALERTS_FOR_STATE"];
+        for bad in ["", "probe_success", "watchdog_up", "a b", "1a", "ä"].into_iter().chain(reserved) {
             assert!(!is_free_name(bad), "{bad}");
         }
     }

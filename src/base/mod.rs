@@ -9,6 +9,7 @@ pub mod clock;
 pub mod exposition;
 pub mod failure;
 pub mod fnv;
+pub mod heard;
 pub mod labels;
 pub mod matcher;
 pub mod message;

@@ -108,6 +108,7 @@ pub struct Sample {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<(Cow<'static, str>, String)>,
     /// The value, in base units (seconds, bytes, ratio).
+    #[serde(with = "value")]
     pub value: f64,
 }
 
@@ -272,6 +273,35 @@ fn word(text: &mut Cow<'static, str>) {
     }
 }
 
+/// Values that JSON has no numbers for, as Prometheus' API has them: `"NaN"`, `"+Inf"`, `"-Inf"`; the others as numbers.
+mod value {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(v: &f64, s: S) -> Result<S::Ok, S::Error> {
+        match *v {
+            v if v.is_nan() => s.serialize_str("NaN"),
+            f64::INFINITY => s.serialize_str("+Inf"),
+            f64::NEG_INFINITY => s.serialize_str("-Inf"),
+            v => s.serialize_f64(v),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<f64, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Either<'a> {
+            Number(f64),
+            #[serde(borrow)]
+            Text(std::borrow::Cow<'a, str>),
+        }
+        match Either::deserialize(d)? {
+            Either::Number(v) => Ok(v),
+            // Rust reads all three.
+            Either::Text(text) => text.parse().map_err(serde::de::Error::custom),
+        }
+    }
+}
+
 /// Durations as fractional seconds, the unit of every Prometheus metric.
 pub mod seconds {
     use std::time::Duration;
@@ -320,6 +350,27 @@ mod tests {
             pairs.collect::<Vec<_>>(),
             [[true, false], [true, true], [true, true], [false, true], [false, true]]
         );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_value_of_a_sample_survives_json(bits: u64, name in ".*", label in ".*") {
+            for value in [f64::from_bits(bits), f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0] {
+                let sample = Sample { name: name.clone().into(), labels: vec![("l".into(), label.clone())], value };
+                let text = serde_json::to_string(&sample).unwrap();
+                let back: Sample = serde_json::from_str(&text).unwrap();
+                proptest::prop_assert_eq!((&back.name, &back.labels), (&sample.name, &sample.labels));
+                // The reader of numbers may err in the last place.
+                let same = back.value == value || ((back.value - value) / value).abs() < 1e-14;
+                proptest::prop_assert!(same || back.value.is_nan() && value.is_nan(), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_without_a_number_in_json_are_texts() {
+        let json = |value| serde_json::to_value(Sample::new("a", value)).unwrap()["value"].to_string();
+        assert_eq!([f64::NAN, f64::INFINITY, 1.5].map(json), [r#""NaN""#, r#""+Inf""#, "1.5"]);
     }
 
     #[test]

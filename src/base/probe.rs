@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::base::BoxFuture;
 pub use crate::base::beat::Beat;
 use crate::base::beat::Report;
+use crate::base::heard::Heard;
 use crate::base::outcome::Outcome;
 use crate::base::policy::Policy;
 use crate::base::time::Timestamp;
@@ -43,8 +44,8 @@ pub struct ProbeCx {
     pub deadline: Instant,
     /// Wall-clock time of the slot, for certificate validity and the like.
     pub now: Timestamp,
-    /// Since when the monitor has been running in this form.
-    pub since: Timestamp,
+    /// When others could tell this monitor something, if its kind is one that is told.
+    pub heard: Heard,
     /// What others have told this monitor, if anything.
     pub last_beat: Option<Beat>,
     /// What the probe may do.
@@ -95,7 +96,7 @@ impl ProbeCx {
         Self {
             deadline,
             now,
-            since: Timestamp::EPOCH,
+            heard: Heard::default(),
             last_beat: None,
             policy: Arc::default(),
             show: false,

@@ -232,7 +232,7 @@ fn look(pattern: &Pattern, key: Option<&Path>, expect: &Expect, given: &Given) -
         std::io::ErrorKind::NotFound => Fault::target("absent", "the pattern's directory does not exist"),
         _ => Fault::io("reading the directory", &e),
     })?;
-    if !whole {
+    if !whole || paths.len() > files::MAX_FILES {
         return Err(Fault::target("too_many_files", "the pattern names too many files"));
     }
     let mut found =

@@ -39,7 +39,7 @@ struct FileProbe {
 }
 
 /// What is expected.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Expect {
     /// As written; `None` means `true`.
     exists: Option<bool>,
@@ -89,15 +89,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         "refuse" => Ok(false),
         other => Err(format!("`{other}` is neither follow nor refuse")),
     });
-    let mut expect = Expect {
-        exists: None,
-        newest: Span::default(),
-        oldest: Span::default(),
-        size: [None, None],
-        count: [None, None],
-        sha256: None,
-        content: Vec::new(),
-    };
+    let mut expect = Expect::default();
     if let Some(mut own) = fields.nested_of("expect", "exists") {
         read_expect(&mut own, &mut expect);
         own.finish();
@@ -126,7 +118,7 @@ fn read_expect(own: &mut Fields<'_>, expect: &mut Expect) {
         expect.size = [above, below];
     }
     if let Some(mut count) = own.nested_of("count", "at_least") {
-        let limits = 0..=i64::try_from(files::MAX_FILES).unwrap_or(i64::MAX);
+        let limits = 0..=i64::try_from(files::MAX_ENTRIES).unwrap_or(i64::MAX);
         let mut get = |key, words: &str| {
             let n = count.integer(key, limits.clone()).and_then(|n| u64::try_from(n).ok())?;
             Some((n, format!("{words} {n} files")))
@@ -189,6 +181,12 @@ impl Expect {
         counts > 0 && self.exists.is_none() && self.names().len() == counts
     }
 
+    /// All but those of the number of files.
+    fn beside_count(&self) -> impl Iterator<Item = &str> {
+        let counts = |name: &str| self.count.iter().flatten().any(|(_, count)| count == name);
+        self.names().into_iter().filter(move |name| !counts(name))
+    }
+
     fn names(&self) -> Vec<&str> {
         let numbers = self.size.iter().chain(&self.count).flatten().map(|(_, name)| name.as_str());
         let hash = self.sha256.iter().map(|(name, _)| name.as_str());
@@ -201,7 +199,7 @@ impl Expect {
 #[derive(Debug)]
 struct Found {
     files: u64,
-    /// Not all files were counted.
+    /// There are more entries than are looked at: `files` is the least number, and nothing is known of the rest.
     more: bool,
     newest: Option<Newest>,
     oldest: Option<Timestamp>,
@@ -224,6 +222,7 @@ impl Collector for FileProbe {
         let (pattern, follow, expect) = (self.pattern.clone(), self.follow, self.expect.clone());
         let look = move |given: &Given| look(&pattern, follow, &expect, given);
         let judge = |found: Result<Found, Fault>| match found {
+            Ok(found) if found.more => self.judge_part(&found),
             Ok(found) => self.judge(&found, cx.now),
             Err(fault) => Outcome { checks: unjudged(self.expect.names()), ..fault.outcome() },
         };
@@ -236,7 +235,6 @@ impl FileProbe {
         let mut judge = Judge::default();
         let expect = &self.expect;
         let many = self.pattern.is_pattern();
-        let more = if found.more { " or more" } else { "" };
         match (&found.newest, expect.wanted()) {
             (Some(newest), false) => {
                 judge.hold("exists", "no such file", false, newest.path.display().to_string());
@@ -244,17 +242,16 @@ impl FileProbe {
             (None, true) if !expect.is_count_alone() => {
                 let message = if many { "no file matches" } else { "the file does not exist" };
                 judge.fail("absent", format!("{message}: `{}`", self.shown));
-                let counts = |name: &str| expect.count.iter().flatten().any(|(_, count)| count == name);
-                expect.names().into_iter().filter(|name| !counts(name)).for_each(|name| judge.skip(name));
+                expect.beside_count().for_each(|name| judge.skip(name));
             }
             (Some(_), true) | (None, _) => {}
         }
         let [least, most] = &expect.count;
         if let Some((n, name)) = least {
-            judge.hold("count", name, found.files >= *n, format!("{}{more}", found.files));
+            judge.hold("count", name, found.files >= *n, found.files.to_string());
         }
         if let Some((n, name)) = most {
-            judge.hold("count", name, found.files <= *n && !found.more, format!("{}{more}", found.files));
+            judge.hold("count", name, found.files <= *n, found.files.to_string());
         }
         let mut summary = if expect.wanted() { "no file".to_owned() } else { "not there".to_owned() };
         if let Some(newest) = found.newest.as_ref().filter(|_| expect.wanted()) {
@@ -281,7 +278,7 @@ impl FileProbe {
                 );
             }
             let age = Duration::from_millis(u64::try_from(now.millis() - newest.modified.millis()).unwrap_or(0));
-            let files = if many { format!("{}{more} files, the newest ", found.files) } else { String::new() };
+            let files = if many { format!("{} files, the newest ", found.files) } else { String::new() };
             summary = format!("{files}{} bytes, changed {} ago", newest.size, Short(age));
         }
         let mut outcome = judge.outcome(summary);
@@ -291,6 +288,41 @@ impl FileProbe {
             outcome.evidence =
                 Some(Evidence { items: vec![("newest".into(), text)] }).filter(|_| outcome.verdict != Verdict::Up);
         }
+        outcome
+    }
+
+    /// Judges what is sure although not all files were looked at: the newest of them may be any other.
+    fn judge_part(&self, found: &Found) -> Outcome {
+        let (mut judge, expect) = (Judge::default(), &self.expect);
+        let seen = format!("{} or more", found.files);
+        let mut sure = expect.is_count_alone() || (expect.wanted() && found.files > 0);
+        if !expect.wanted() && found.files > 0 {
+            judge.hold("exists", "no such file", false, format!("{seen} files"));
+        }
+        let [least, most] = &expect.count;
+        let at_least = least.iter().map(|(n, name)| (name, (found.files >= *n).then_some(true)));
+        let at_most = most.iter().map(|(n, name)| (name, (found.files > *n).then_some(false)));
+        for (name, holds) in at_least.chain(at_most) {
+            sure &= holds.is_some();
+            match holds {
+                Some(ok) => judge.hold("count", name, ok, seen.clone()),
+                None => judge.skip(name),
+            }
+        }
+        for name in expect.beside_count() {
+            sure = false;
+            judge.skip(name);
+        }
+        let mut outcome = judge.outcome(format!("{seen} files"));
+        if outcome.verdict == Verdict::Up && !sure {
+            let most = files::MAX_ENTRIES;
+            let message = format!("not all files were looked at: their directories have more than {most} entries");
+            outcome = outcome.with_verdict(Verdict::Unknown, "too_many_files", message);
+        }
+        if found.files > 0 {
+            outcome.samples.push(Sample::new("probe_file_exists", 1.0));
+        }
+        outcome.samples.push(Sample::new("probe_file_count", found.files as f64));
         outcome
     }
 }
@@ -342,9 +374,12 @@ fn look(pattern: &Pattern, follow: bool, expect: &Expect, given: &Given) -> Resu
         if pattern.is_pattern() && !facts.is_file() {
             continue;
         }
+        found.files += 1;
+        if !whole {
+            continue;
+        }
         let modified = facts.modified().map_err(|e| path_fault("looking at", &path, &e))?;
         let modified = stamp(modified);
-        found.files += 1;
         found.oldest = Some(found.oldest.map_or(modified, |o| if modified < o { modified } else { o }));
         if found.newest.as_ref().is_none_or(|n| n.modified <= modified) {
             found.newest =
@@ -484,6 +519,41 @@ mod tests {
         let got = outcome("file", &none("{count: {at_most: 30}, age: {below: 26h}}")).await;
         let checks: Vec<_> = got.checks.iter().map(|c| (c.name.as_str(), c.ok)).collect();
         assert_eq!(checks, [("age below 1d2h", None), ("at most 30 files", Some(true))]);
+    }
+
+    #[test]
+    fn of_files_that_were_not_all_looked_at_only_what_is_sure_is_said() {
+        #[track_caller]
+        fn check(files: u64, lines: impl FnOnce(&mut Expect), want: Verdict, class: &str) {
+            let mut expect = Expect::default();
+            lines(&mut expect);
+            let probe = FileProbe {
+                pattern: Pattern::new("/x/*"),
+                shown: "/x/*".into(),
+                follow: true,
+                expect,
+                looks: Looks::default(),
+                mask: Mask::default(),
+            };
+            let got = probe.judge_part(&Found { files, more: true, newest: None, oldest: None });
+            let seen = got.reason.map_or_else(String::new, |r| r.class.into_owned());
+            assert_eq!((got.verdict, seen.as_str()), (want, class));
+        }
+        let limit = |n: u64| Some((n, format!("{n}")));
+        let age = || Span { below: Some((Duration::from_secs(60), "age".into())), above: None };
+        let unsure = "too_many_files";
+        check(50, |_| {}, Verdict::Up, "");
+        check(0, |_| {}, Verdict::Unknown, unsure);
+        check(50, |e| e.newest = age(), Verdict::Unknown, unsure);
+        check(50, |e| e.oldest = age(), Verdict::Unknown, unsure);
+        check(50, |e| e.count = [limit(50), None], Verdict::Up, "");
+        check(50, |e| e.count = [limit(51), None], Verdict::Unknown, unsure);
+        check(50, |e| e.count = [None, limit(50)], Verdict::Unknown, unsure);
+        check(50, |e| e.count = [None, limit(49)], Verdict::Down, "count");
+        let both = |e: &mut Expect| (e.count, e.newest) = ([None, limit(49)], age());
+        check(50, both, Verdict::Down, "count");
+        check(50, |e| e.exists = Some(false), Verdict::Down, "exists");
+        check(0, |e| e.exists = Some(false), Verdict::Unknown, unsure);
     }
 
     #[tokio::test]

@@ -29,9 +29,9 @@ static TURNS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::ne
 
 /// How long a look that was given up may take to notice.
 const ENDS: Duration = Duration::from_millis(200);
-/// Entries of directories that one pattern may look at.
-const MAX_ENTRIES: usize = 100_000;
-/// Files that one pattern may yield.
+/// Entries of directories that one pattern looks at.
+pub const MAX_ENTRIES: usize = 100_000;
+/// Files of one pattern that are read.
 pub const MAX_FILES: usize = 10_000;
 
 /// The right of one monitor to look: once at a time.
@@ -96,6 +96,8 @@ pub struct Pattern {
     path: PathBuf,
     /// The components that hold a wildcard and all that follow; none for a plain path.
     rest: Vec<String>,
+    /// Entries to look at.
+    limit: usize,
 }
 
 impl std::fmt::Debug for Pattern {
@@ -113,7 +115,8 @@ impl Pattern {
         let plain = parts.iter().position(|p| is_wild(p)).unwrap_or(parts.len());
         let mut path = PathBuf::from("/");
         path.extend(&parts[..plain]);
-        Self { path, rest: parts[plain..].iter().map(|p| (*p).to_owned()).collect() }
+        let rest = parts[plain..].iter().map(|p| (*p).to_owned()).collect();
+        Self { path, rest, limit: MAX_ENTRIES }
     }
 
     /// Reads an option that names one or several files.
@@ -133,18 +136,15 @@ impl Pattern {
         path.starts_with(&self.path)
     }
 
-    /// The paths that exist, sorted; `false` beside them when there are more than are listed.
+    /// The paths that exist, sorted; `false` beside them when not all were looked at: each matches, but others may, too.
     ///
     /// # Errors
     /// A directory above the wildcards cannot be read.
     pub fn expand(&self, given: &Given) -> io::Result<(Vec<PathBuf>, bool)> {
-        if self.rest.is_empty() {
-            return Ok((vec![self.path.clone()], true));
-        }
-        let (mut found, mut seen) = (vec![self.path.clone()], 0);
+        let (mut found, mut whole, mut seen) = (vec![self.path.clone()], true, 0);
         for (depth, part) in self.rest.iter().enumerate() {
             let mut next = Vec::new();
-            for dir in &found {
+            'listing: for dir in &found {
                 if !part.contains(['*', '?']) {
                     next.push(dir.join(part));
                     continue;
@@ -157,8 +157,9 @@ impl Pattern {
                 };
                 for entry in entries {
                     seen += 1;
-                    if seen > MAX_ENTRIES || next.len() >= MAX_FILES || given.up() {
-                        return Ok((sorted(next), false));
+                    if seen > self.limit || given.up() {
+                        whole = false;
+                        break 'listing;
                     }
                     let entry = entry?;
                     let name = entry.file_name();
@@ -173,15 +174,11 @@ impl Pattern {
             found = next;
         }
         if self.rest.last().is_some_and(|part| !part.contains(['*', '?'])) {
-            found.retain(|path| path.symlink_metadata().is_ok());
+            found.retain(|path| !given.up() && path.symlink_metadata().is_ok());
         }
-        Ok((sorted(found), true))
+        found.sort_unstable();
+        Ok((found, whole))
     }
-}
-
-fn sorted(mut paths: Vec<PathBuf>) -> Vec<PathBuf> {
-    paths.sort_unstable();
-    paths
 }
 
 /// Reports a path that depends on where the service was started.
@@ -335,6 +332,24 @@ mod tests {
         assert_eq!(expand("a/.*"), ["a/.hidden.log"]);
         assert!(expand("*/none").is_empty());
         assert!(Pattern::new("/no/such/*").expand(&Given::default()).is_err());
+    }
+
+    #[test]
+    fn beyond_the_limit_nothing_is_named_that_does_not_match_to_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        for i in 0..20 {
+            std::fs::write(dir.path().join(format!("f{i}")), "").unwrap();
+        }
+        let count = |text: &str, limit: usize| {
+            let pattern = Pattern { limit, ..Pattern::new(&format!("{}/{text}", dir.path().display())) };
+            let (found, whole) = pattern.expand(&Given::default()).unwrap();
+            (found.len(), whole)
+        };
+        assert_eq!(count("*", 20), (20, true));
+        assert_eq!(count("*", 10), (10, false));
+        for inner in ["*/done.ok", "*/*", "*/*/x"] {
+            assert_eq!(count(inner, 10), (0, false), "{inner}");
+        }
     }
 
     #[test]

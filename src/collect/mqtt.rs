@@ -32,8 +32,6 @@ use crate::config::catalog::Probe;
 use crate::config::fields::{Fields, Text};
 use crate::config::report::Code;
 
-/// Longest message that is read.
-const MAX_MESSAGE: usize = 64 * 1024;
 /// Longest text that the protocol carries (MQTT 3.1.1, section 1.5.3).
 const MAX_TEXT: usize = 65_535;
 /// How long a retained message may come after the broker has answered everything else. Brokers send it at
@@ -194,7 +192,8 @@ impl Talk for Mqtt {
         let line = Capped::new(self.security.open(&self.endpoint, cx, trace).await?, MAX_ANSWERS);
         trace.begin(phase::AUTH);
         let mut session = Session { line, version: self.version, buffer: BytesMut::new(), greeted: false };
-        let name = format!("watchdog-{:016x}", fastrand::u64(..));
+        // Servers need take no more than 23 characters (MQTT 3.1.1, section 3.1.3.1).
+        let name = format!("watchdog-{:014x}", fastrand::u64(..1 << 56));
         let client_id = self.client_id.as_deref().unwrap_or(&name);
         session.send(&self.connect(client_id)).await?;
         match session.receive().await? {
@@ -286,10 +285,17 @@ fn out_of_turn() -> Fault {
 /// What is sent.
 enum Out<'a> {
     Connect { client_id: &'a str, user: Option<(&'a str, &'a str)> },
-    Subscribe(&'a str),
+    Subscribe(&'a str, Retained),
     Publish(&'a str, &'a [u8]),
     Ping,
     Goodbye,
+}
+
+/// Whether a subscription asks for what is retained. MQTT 3.1.1 knows no way not to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Retained {
+    Wanted,
+    Unwanted,
 }
 
 /// What comes, as far as a probe cares.
@@ -316,7 +322,7 @@ struct Session {
 
 impl Session {
     async fn subscribe(&mut self, topic: &str) -> Result<(), Fault> {
-        self.send(&Out::Subscribe(topic)).await?;
+        self.send(&Out::Subscribe(topic, Retained::Unwanted)).await?;
         loop {
             match self.receive().await? {
                 Event::Subscribed => return Ok(()),
@@ -330,7 +336,7 @@ impl Session {
 
     /// The message that is retained at `topic`, if any.
     async fn retained(&mut self, topic: &str) -> Result<Option<String>, Fault> {
-        self.send(&Out::Subscribe(topic)).await?;
+        self.send(&Out::Subscribe(topic, Retained::Wanted)).await?;
         self.send(&Out::Ping).await?;
         // Since the broker has answered. Live messages do not put it off.
         let mut last_call: Option<Instant> = None;
@@ -386,6 +392,11 @@ impl Session {
                 Err(Unread::Broken(why)) => {
                     return Err(Fault::target("protocol_error", format!("not of MQTT's protocol: {}", found(&why))));
                 }
+                Err(Unread::TooLong(length)) if self.greeted => {
+                    let message = format!("a message of {} KiB; {} are read", length >> 10, MAX_ANSWERS >> 10);
+                    return Err(Fault::target("too_much", message));
+                }
+                Err(Unread::TooLong(_)) => return Err(out_of_turn()),
                 // Another protocol's first bytes announce a message that never ends.
                 Err(Unread::More) if !self.greeted && self.buffer.first().is_some_and(|b| !FIRST.contains(b)) => {
                     return Err(out_of_turn());
@@ -404,6 +415,8 @@ impl Session {
 /// Why no message could be taken from what came.
 enum Unread {
     More,
+    /// A message of so many bytes is announced.
+    TooLong(usize),
     Broken(String),
 }
 
@@ -416,7 +429,7 @@ fn write4(out: &Out<'_>, bytes: &mut BytesMut) -> Result<usize, mqttbytes::Error
             }
             connect.write(bytes)
         }
-        Out::Subscribe(topic) => {
+        Out::Subscribe(topic, _) => {
             let mut subscribe = v4::Subscribe::new(*topic, mqttbytes::QoS::AtMostOnce);
             subscribe.pkid = PACKET;
             subscribe.write(bytes)
@@ -428,8 +441,9 @@ fn write4(out: &Out<'_>, bytes: &mut BytesMut) -> Result<usize, mqttbytes::Error
 }
 
 fn read4(buffer: &mut BytesMut) -> Result<Event, Unread> {
-    let packet = v4::Packet::read(buffer, MAX_MESSAGE).map_err(|e| match e {
+    let packet = v4::Packet::read(buffer, MAX_ANSWERS).map_err(|e| match e {
         mqttbytes::Error::InsufficientBytes(_) => Unread::More,
+        mqttbytes::Error::PayloadSizeLimitExceeded(length) => Unread::TooLong(length),
         other => Unread::Broken(other.to_string()),
     })?;
     Ok(match packet {
@@ -462,8 +476,11 @@ fn write5(out: &Out<'_>, bytes: &mut BytesMut) -> Result<usize, mqttbytes5::Erro
                 v5::Connect { keep_alive: 10, client_id: (*client_id).to_owned(), clean_start: true, properties: None };
             v5::Packet::Connect(connect, None, login)
         }
-        Out::Subscribe(topic) => {
-            let filter = v5::Filter::new(*topic, mqttbytes5::QoS::AtMostOnce);
+        Out::Subscribe(topic, retained) => {
+            let mut filter = v5::Filter::new(*topic, mqttbytes5::QoS::AtMostOnce);
+            if *retained == Retained::Unwanted {
+                filter.retain_forward_rule = v5::RetainForwardRule::Never;
+            }
             let mut subscribe = v5::Subscribe::new(filter, None);
             subscribe.pkid = PACKET;
             v5::Packet::Subscribe(subscribe)
@@ -478,9 +495,10 @@ fn write5(out: &Out<'_>, bytes: &mut BytesMut) -> Result<usize, mqttbytes5::Erro
 }
 
 fn read5(buffer: &mut BytesMut) -> Result<Event, Unread> {
-    let limit = u32::try_from(MAX_MESSAGE).ok();
+    let limit = u32::try_from(MAX_ANSWERS).ok();
     let packet = v5::Packet::read(buffer, limit).map_err(|e| match e {
         mqttbytes5::Error::InsufficientBytes(_) => Unread::More,
+        mqttbytes5::Error::PayloadSizeLimitExceeded { pkt_size, .. } => Unread::TooLong(pkt_size),
         other => Unread::Broken(other.to_string()),
     })?;
     Ok(match packet {
@@ -574,6 +592,20 @@ mod tests {
             let (at, _tasks) = peer(says.into_iter().map(<[u8]>::to_vec).collect(), Then::Flood).await;
             let got = outcome("mqtt", &format!("{{host: \"{at}\"{more}}}")).await;
             assert_eq!((got.verdict, &*got.reason.as_ref().unwrap().class), (Verdict::Down, "too_much"), "{got:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_message_that_is_too_long_is_no_other_protocol() {
+        // 3 MiB are announced.
+        const LONG: &[u8] = b"\x31\x80\x80\xc0\x01\0\x01a";
+        let accepted = [("3.1.1", &b"\x20\x02\0\0"[..]), ("5", b"\x20\x03\0\0\0")];
+        for (version, accepted) in accepted {
+            let says = vec![Vec::new(), accepted.to_vec(), LONG.to_vec()];
+            let (at, _tasks) = peer(says, Then::Close).await;
+            let got = outcome("mqtt", &format!("{{host: \"{at}\", version: \"{version}\", retained: a}}")).await;
+            let reason = got.reason.unwrap();
+            assert_eq!((&*reason.class, reason.message.contains("3072 KiB")), ("too_much", true), "{reason:?}");
         }
     }
 

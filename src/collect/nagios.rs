@@ -111,8 +111,11 @@ impl Report {
             let end = after.find(char::is_whitespace).unwrap_or(after.len());
             let (value, next) = after.split_at(end);
             match parse_value(label, value) {
-                Some(perf) => self.values.push(perf),
-                None => self.reject(&rest[..rest.len() - next.len()]),
+                // A second value of the same label would be the same series again.
+                Some(perf) if !self.values.iter().any(|v| v.label == perf.label && v.unit == perf.unit) => {
+                    self.values.push(perf);
+                }
+                Some(_) | None => self.reject(&rest[..rest.len() - next.len()]),
             }
             rest = next.trim_start();
         }

@@ -96,12 +96,12 @@ impl ValueChecks {
     }
 }
 
-/// A value as a number, with SQL's truths. `NaN` is none: nothing could be said of it.
+/// A value as a number, with SQL's truths. `NaN` and infinities are none: nothing could be said of them.
 pub fn number(text: &str) -> Option<f64> {
     match text.trim() {
         "t" | "true" => Some(1.0),
         "f" | "false" => Some(0.0),
-        other => other.parse().ok().filter(|n: &f64| !n.is_nan()),
+        other => other.parse().ok().filter(|n: &f64| n.is_finite()),
     }
 }
 
@@ -172,6 +172,7 @@ mod tests {
         check(0.0, Some("f"), Verdict::Down);
         check(1.0, Some("1"), Verdict::Down);
         check(1.0, Some("NaN"), Verdict::Down);
+        check(1.0, Some("Infinity"), Verdict::Down);
         check(1.0, Some("many"), Verdict::Down);
         check(1.0, None, Verdict::Down);
     }

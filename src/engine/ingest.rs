@@ -12,6 +12,7 @@ use tokio::time::{self, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::base::clock::Clock;
+use crate::base::heard::Heard;
 use crate::base::name::{ByMonitor, MonitorName};
 use crate::base::outcome::{Reason, Verdict};
 use crate::base::scraped::Scraped;
@@ -91,6 +92,8 @@ pub enum Save {
     Journal(Vec<u8>),
     /// Whole histories; they replace everything saved before.
     Rings(Vec<(MonitorName, Vec<u8>)>),
+    /// When monitors have listened.
+    Heard(Vec<(MonitorName, Heard)>),
 }
 
 /// Where ingest passes things on to.

@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{self, Instant};
 
 use crate::base::clock::Clock;
+use crate::base::heard::Heard;
 use crate::base::outcome::{BLOCKED_PROGRAM, Outcome, TIMEOUT, Verdict};
 use crate::base::policy::Policy;
 use crate::base::probe::{Beat, ProbeCx, Way};
@@ -63,8 +64,8 @@ pub struct Slot {
     pub due: Instant,
     /// No retry may end after this: the next slot begins.
     pub until: Option<Instant>,
-    /// Since when the monitor has run in this form.
-    pub since: Timestamp,
+    /// When it has listened.
+    pub heard: Heard,
     /// The last report pushed for it.
     pub beat: Option<Beat>,
     /// Where probes of its host wait for each other.
@@ -169,7 +170,7 @@ impl Runner {
         let cx = ProbeCx {
             deadline: started + monitor.timeout,
             now: at,
-            since: slot.since,
+            heard: slot.heard.clone(),
             last_beat: slot.beat.clone(),
             policy: Arc::clone(&slot.policy),
             show: self.captures.wants(monitor),
@@ -328,7 +329,7 @@ mod tests {
                 monitor: Arc::clone(&monitor),
                 due: Instant::now(),
                 until: None,
-                since: Timestamp::EPOCH,
+                heard: Heard::default(),
                 beat: None,
                 gate: Some(Arc::clone(&gate)),
                 policy: Arc::default(),

@@ -6,7 +6,7 @@
 //! are is `slots`' part. Cost: O(log monitors) per slot.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,12 +17,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::beat::{Beat, Report};
 use crate::base::clock::Clock;
+use crate::base::heard::Heard;
 use crate::base::name::{ByMonitor, MonitorName};
 use crate::base::policy::Policy;
 use crate::base::time::Timestamp;
 use crate::config::model::{Config, Monitor, Schedule};
 use crate::engine::gates::{Gate, Gates};
 use crate::engine::handle::EngineError;
+use crate::engine::ingest::Save;
 use crate::engine::metrics::Metrics;
 use crate::engine::runner::{Runner, Slot};
 use crate::engine::slots::{self, rate};
@@ -77,7 +79,9 @@ pub struct Scheduler {
     monitors: ByMonitor<Entry>,
     due: BinaryHeap<Reverse<Due>>,
     runs: JoinSet<Ended>,
-    beats: HashMap<MonitorName, Beat>,
+    known: Known,
+    /// What is to be saved of when monitors have listened.
+    unsaved: HashSet<MonitorName>,
     /// Monitors that are to be judged again when their run ends.
     again: usize,
     generation: u64,
@@ -88,11 +92,21 @@ pub struct Scheduler {
     began: Instant,
 }
 
+/// What is known from before of monitors that others report to.
+#[derive(Debug)]
+pub struct Known {
+    /// What they were told.
+    pub beats: HashMap<MonitorName, Beat>,
+    /// When they have listened.
+    pub heard: HashMap<MonitorName, Heard>,
+    /// Where the latter is saved. Full: it is tried again with the next slot.
+    pub saves: mpsc::Sender<Save>,
+}
+
 struct Entry {
     monitor: Arc<Monitor>,
     /// Distinguishes this form of the monitor from earlier ones in the heap and among runs.
     generation: u64,
-    since: Timestamp,
     next: Instant,
     /// For cron schedules: the wall-clock time that `next` stands for.
     cron_at: Option<Timestamp>,
@@ -115,8 +129,8 @@ struct Ended {
 }
 
 impl Scheduler {
-    /// A scheduler without monitors. `beats` are the reports known from before.
-    pub fn new(clock: Clock, runner: Arc<Runner>, beats: HashMap<MonitorName, Beat>) -> Self {
+    /// A scheduler without monitors.
+    pub fn new(clock: Clock, runner: Arc<Runner>, known: Known) -> Self {
         let metrics = Arc::clone(&runner.metrics);
         Self {
             clock,
@@ -125,7 +139,8 @@ impl Scheduler {
             monitors: ByMonitor::default(),
             due: BinaryHeap::new(),
             runs: JoinSet::new(),
-            beats,
+            known,
+            unsaved: HashSet::new(),
             again: 0,
             generation: 0,
             gates: Gates::default(),
@@ -164,14 +179,33 @@ impl Scheduler {
                 () = wake => {
                     self.reap();
                     self.start_due();
+                    self.save();
                 }
             }
         }
+        let now = self.clock.now();
+        for (name, _) in self.monitors.iter().filter(|(_, e)| !e.monitor.paused) {
+            if let Some(heard) = self.known.heard.get_mut(name) {
+                heard.listens(now);
+                self.unsaved.insert(name.clone());
+            }
+        }
+        self.save();
         let drain = async { while self.runs.join_next().await.is_some() {} };
         if time::timeout(STOP_GRACE, drain).await.is_err() {
             tracing::info!(probes = self.runs.len(), "probes under way were dropped");
         }
         self.runs.shutdown().await;
+    }
+
+    /// Passes on when monitors have listened.
+    fn save(&mut self) {
+        if !self.unsaved.is_empty()
+            && let Ok(place) = self.known.saves.try_reserve()
+        {
+            let heard = self.unsaved.drain().filter_map(|name| self.known.heard.get_key_value(&name));
+            place.send(Save::Heard(heard.map(|(name, heard)| (name.clone(), heard.clone())).collect()));
+        }
     }
 
     /// When to wake for a slot that is due at `at`: then, or with others shortly after.
@@ -196,13 +230,13 @@ impl Scheduler {
             Command::Apply(config) => self.apply(&config),
             Command::RunNow { name, reply } => self.run_now(&name, reply),
             Command::Beat { name, reports, at, reply } => {
-                let mut beat = self.beats.remove(&name).unwrap_or_default();
+                let mut beat = self.known.beats.remove(&name).unwrap_or_default();
                 for report in reports {
                     beat.take(report, at);
                 }
                 // The asker may have gone.
                 let _ = reply.send(beat.clone());
-                self.beats.insert(name.clone(), beat);
+                self.known.beats.insert(name.clone(), beat);
                 self.at_once(&name);
             }
             Command::Next { name, reply } => {
@@ -236,21 +270,28 @@ impl Scheduler {
             stays
         });
         self.again = self.monitors.values().filter(|e| e.again).count();
-        self.beats.retain(|name, _| config.monitors.contains_key(name));
+        self.known.beats.retain(|name, _| config.monitors.contains_key(name));
+        self.known.heard.retain(|name, _| config.monitors.contains_key(name));
         let is_fresh = |m: &&Arc<Monitor>| self.monitors.get(&m.name).is_none_or(|e| e.monitor.hash != m.hash);
         let fresh: Vec<&Arc<Monitor>> = config.monitors.values().filter(is_fresh).collect();
         for (monitor, wait) in slots::at_start(&fresh) {
             if let Some(old) = self.monitors.remove(&monitor.name) {
+                if let Some(heard) = self.known.heard.get_mut(&monitor.name).filter(|_| !old.monitor.paused) {
+                    heard.listens(wall);
+                    self.unsaved.insert(monitor.name.clone());
+                }
                 self.again -= usize::from(old.again);
                 if let Some(run) = old.run {
                     run.abort();
                 }
             }
+            if is_told(monitor) && !monitor.paused {
+                self.known.heard.entry(monitor.name.clone()).or_default().begin(monitor.hash, wall);
+            }
             self.generation += 1;
             let mut entry = Entry {
                 monitor: Arc::clone(monitor),
                 generation: self.generation,
-                since: wall,
                 next: now + wait,
                 cron_at: None,
                 run: None,
@@ -302,7 +343,13 @@ impl Scheduler {
 
     fn start(&mut self, name: &MonitorName, due: Instant, until: Option<Instant>) {
         let Some(entry) = self.monitors.get_mut(name) else { return };
-        let slot = entry.slot(due, until, self.beats.get(name), &self.policy);
+        if is_told(&entry.monitor)
+            && let Some(heard) = self.known.heard.get_mut(name)
+        {
+            heard.listens(self.clock.now());
+            self.unsaved.insert(name.clone());
+        }
+        let slot = entry.slot(due, until, &self.known, &self.policy);
         let (runner, generation, name) = (Arc::clone(&self.runner), entry.generation, name.clone());
         entry.run = Some(self.runs.spawn(async move {
             runner.run(slot).await;
@@ -336,7 +383,7 @@ impl Scheduler {
                 return;
             }
         };
-        let slot = entry.slot(Instant::now(), None, self.beats.get(name), &self.policy);
+        let slot = entry.slot(Instant::now(), None, &self.known, &self.policy);
         let (runner, generation, name) = (Arc::clone(&self.runner), entry.generation, name.clone());
         entry.run = Some(self.runs.spawn(async move {
             let result = runner.run(slot).await;
@@ -376,6 +423,11 @@ impl Scheduler {
     }
 }
 
+/// Whether others report to it.
+fn is_told(monitor: &Monitor) -> bool {
+    monitor.probe.collector.push().is_some()
+}
+
 impl Entry {
     fn due(&self) -> Due {
         Due { at: self.next, generation: self.generation, name: self.monitor.name.clone() }
@@ -388,13 +440,13 @@ impl Entry {
         next.missed
     }
 
-    fn slot(&self, due: Instant, until: Option<Instant>, beat: Option<&Beat>, policy: &Arc<Policy>) -> Slot {
+    fn slot(&self, due: Instant, until: Option<Instant>, known: &Known, policy: &Arc<Policy>) -> Slot {
         Slot {
             monitor: Arc::clone(&self.monitor),
             due,
             until,
-            since: self.since,
-            beat: beat.cloned(),
+            heard: known.heard.get(&self.monitor.name).cloned().unwrap_or_default(),
+            beat: known.beats.get(&self.monitor.name).cloned(),
             gate: self.gate.clone(),
             policy: Arc::clone(policy),
         }
@@ -408,7 +460,7 @@ mod tests {
     use super::*;
     use crate::base::BoxFuture;
     use crate::base::outcome::{Outcome, Verdict};
-    use crate::base::probe::{Collector, ProbeCx};
+    use crate::base::probe::{Collector, ProbeCx, PushTarget};
     use crate::config::catalog::Probe;
     use crate::config::model::RateLimit;
     use crate::config::probing::Probing;
@@ -471,6 +523,10 @@ mod tests {
         (runner, results)
     }
 
+    fn unknown() -> Known {
+        Known { beats: HashMap::new(), heard: HashMap::new(), saves: mpsc::channel(1).0 }
+    }
+
     fn rig(permits: usize) -> Rig {
         let clock = Clock::starting_at(Timestamp::from_millis(1_700_000_000_000));
         let (mut runner, results) = runner(clock);
@@ -479,7 +535,7 @@ mod tests {
         let (commands, inbox) = mpsc::channel(16);
         let stop = CancellationToken::new();
         let mut group = crate::task::supervisor::Supervisor::new(&stop);
-        let scheduler = Scheduler::new(clock, Arc::new(runner), HashMap::new());
+        let scheduler = Scheduler::new(clock, Arc::new(runner), unknown());
         group.add("scheduler", |stop| scheduler.run(inbox, stop));
         Rig { commands, results, metrics, stop, group, began: Instant::now() }
     }
@@ -745,7 +801,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_slot_that_panics_outside_of_its_collector_does_not_stop_its_monitor() {
         let clock = Clock::starting_at(Timestamp::from_millis(1_700_000_000_000));
-        let mut scheduler = Scheduler::new(clock, Arc::new(runner(clock).0), HashMap::new());
+        let mut scheduler = Scheduler::new(clock, Arc::new(runner(clock).0), unknown());
         let m = monitor("m", 10, 1, Script::Takes(Duration::ZERO));
         scheduler.apply(&Config { monitors: [(m.name.clone(), Arc::clone(&m))].into(), ..Config::default() });
         let run = scheduler.runs.spawn(async { panic!("a bug in the runner") });
@@ -845,10 +901,71 @@ mod tests {
         rig.end().await;
     }
 
+    /// A kind that others report to.
+    #[derive(Debug)]
+    struct Told;
+
+    impl Collector for Told {
+        fn probe<'a>(&'a self, _: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
+            Box::pin(std::future::ready(Outcome::up("")))
+        }
+
+        fn push(&self) -> Option<&dyn PushTarget> {
+            Some(self)
+        }
+    }
+
+    impl PushTarget for Told {
+        fn accepts(&self, _: &str) -> bool {
+            true
+        }
+
+        fn per_minute(&self) -> u32 {
+            1
+        }
+
+        fn mask(&self, _: &mut String) {}
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_a_monitor_has_listened_is_saved_and_goes_on_after_a_restart() {
+        let clock = Clock::starting_at(Timestamp::from_millis(1_700_000_000_000));
+        let began = clock.now();
+        let probe = Probe::new("test", "told".to_owned(), Told);
+        let told = Arc::new(Monitor { probe, ..Arc::unwrap_or_clone(monitor("told", 10, 1, Script::Fails)) });
+        let paused = Arc::new(Monitor { paused: true, hash: 2, ..Arc::unwrap_or_clone(Arc::clone(&told)) });
+        let mut heard = HashMap::new();
+        for (forms, away) in [(vec![&told], 0), (vec![&told], 60), (vec![&told, &paused, &told], 60 + 60 + 25)] {
+            let (saves, mut saved) = mpsc::channel(64);
+            let known = Known { beats: HashMap::new(), heard: std::mem::take(&mut heard), saves };
+            let scheduler = Scheduler::new(clock, Arc::new(runner(clock).0), known);
+            let (commands, inbox) = mpsc::channel(1);
+            let stop = CancellationToken::new();
+            let drive = async {
+                for form in forms {
+                    let monitors = [(form.name.clone(), Arc::clone(form))].into();
+                    let config = Config { monitors, ..Config::default() };
+                    commands.send(Command::Apply(Arc::new(config))).await.unwrap();
+                    time::sleep(Duration::from_secs(25)).await;
+                }
+                stop.cancel();
+            };
+            tokio::join!(scheduler.run(inbox, stop.clone()), drive);
+            while let Ok(save) = saved.try_recv() {
+                let Save::Heard(all) = save else { panic!("{save:?}") };
+                heard.extend(all);
+            }
+            let heard = &heard[&told.name];
+            let missed = heard.unheard(began, clock.now()).as_secs();
+            assert_eq!((missed, heard.since()), (away, began));
+            time::sleep(Duration::from_secs(60)).await;
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_clock_that_is_set_back_brings_a_cron_slot_nearer() {
         let clock = Clock::starting_at(Timestamp::from_millis(1_700_000_000_000));
-        let mut scheduler = Scheduler::new(clock, Arc::new(runner(clock).0), HashMap::new());
+        let mut scheduler = Scheduler::new(clock, Arc::new(runner(clock).0), unknown());
         let config = Config {
             monitors: [cron_monitor("hourly", "0 * * * *")].into_iter().map(|m| (m.name.clone(), m)).collect(),
             ..Config::default()

@@ -30,7 +30,7 @@ use crate::engine::reports::{Pace, Reports};
 use crate::engine::ruler::report::RuleAlert;
 use crate::engine::ruler::{self, RuleBook, Ruler};
 use crate::engine::runner::Runner;
-use crate::engine::scheduler::{Command, Scheduler};
+use crate::engine::scheduler::{Command, Known, Scheduler};
 use crate::engine::storage;
 use crate::engine::storage::disk::DiskWatch;
 use crate::engine::storage::jobs::ScrapeJobs;
@@ -177,7 +177,12 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         lineage: Lineage::default(),
         ingest: to_results,
     };
-    let scheduler = Scheduler::new(clock, Arc::new(runner), saved.beats.into_iter().collect());
+    let known = Known {
+        beats: saved.beats.into_iter().collect(),
+        heard: saved.heard.into_iter().collect(),
+        saves: to_saves.clone(),
+    };
+    let scheduler = Scheduler::new(clock, Arc::new(runner), known);
     let outlets =
         Outlets { board: to_board.clone(), evaluator: to_evaluator.clone(), saves: to_saves, recorder: to_recorder };
     let ingest = Ingest::new(clock, Arc::clone(&metrics), outlets, &saved.rings, &saved.journal);

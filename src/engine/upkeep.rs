@@ -66,6 +66,7 @@ impl Upkeep {
     async fn save(&self, save: Save) -> Result<(), StateError> {
         match save {
             Save::Journal(journal) => self.db.flush(Flush { journal, ..Flush::default() }).await,
+            Save::Heard(heard) => self.db.flush(Flush { heard, ..Flush::default() }).await,
             Save::Rings(rings) => self.db.snapshot_history(rings).await,
         }
     }

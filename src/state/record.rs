@@ -7,6 +7,7 @@ use crate::alert::dispatch;
 use crate::alert::instance::Instance;
 use crate::alert::monitor::MonitorStatus;
 use crate::alert::rule::Fingerprint;
+use crate::base::heard::Heard;
 use crate::base::name::MonitorName;
 use crate::base::notification::{Notification, Receipt};
 use crate::base::probe::Beat;
@@ -147,6 +148,8 @@ pub struct Flush {
     pub monitors: Vec<(MonitorName, MonitorStatus)>,
     /// The last report of each heartbeat monitor.
     pub beats: Vec<(MonitorName, Beat)>,
+    /// When each heartbeat monitor has listened.
+    pub heard: Vec<(MonitorName, Heard)>,
     /// One opaque piece of history; empty for none.
     pub journal: Vec<u8>,
 }
@@ -224,6 +227,8 @@ pub struct Loaded {
     pub deliveries: Vec<PastDelivery>,
     /// The last report of each heartbeat monitor.
     pub beats: Vec<(MonitorName, Beat)>,
+    /// When each heartbeat monitor has listened.
+    pub heard: Vec<(MonitorName, Heard)>,
     /// The newest 50 events, newest first.
     pub events: Vec<Event>,
     /// The history rings as last replaced.

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::alert::instance::{Instance, Phase};
 use crate::alert::monitor::MonitorStatus;
 use crate::alert::rule::{Fingerprint, Words};
+use crate::base::heard::Heard;
 use crate::base::labels::Labels;
 use crate::base::message::{Severity, Status};
 use crate::base::name::MonitorName;
@@ -43,6 +44,7 @@ pub(crate) fn commit(db: &Connection, changes: &[Change]) -> rusqlite::Result<Co
             Change::MonitorGone(name) => {
                 delete_monitor(db, name)?;
                 db.prepare_cached("DELETE FROM beat WHERE monitor = ?1")?.execute([name.as_str()])?;
+                db.prepare_cached("DELETE FROM heard WHERE monitor = ?1")?.execute([name.as_str()])?;
             }
             Change::Alert(alert) => put_alert(db, alert)?,
             Change::Event(event) => out.events.push(put_event(db, event)?),
@@ -68,6 +70,10 @@ pub(crate) fn flush(db: &Connection, flush: &Flush) -> rusqlite::Result<()> {
              ON CONFLICT (monitor) DO UPDATE SET at = excluded.at, data = excluded.data",
         )?
         .execute(params![monitor.as_str(), beat.at.millis(), json(beat)?])?;
+    }
+    for (monitor, heard) in &flush.heard {
+        db.prepare_cached("INSERT OR REPLACE INTO heard (monitor, data) VALUES (?1, ?2)")?
+            .execute(params![monitor.as_str(), json(heard)?])?;
     }
     if !flush.journal.is_empty() {
         db.prepare_cached("INSERT INTO history_journal (data) VALUES (?1)")?.execute([&flush.journal])?;
@@ -204,6 +210,11 @@ pub(crate) fn load(db: &Connection) -> rusqlite::Result<Loaded> {
         let beat = serde_json::from_str::<Beat>(&r.get::<_, String>(1)?).ok();
         Ok(name(r, 0)?.zip(beat))
     })?;
+    let mut statement = db.prepare("SELECT monitor, data FROM heard")?;
+    let heard = collect(statement.query([])?, &mut skipped, |r| {
+        let heard = serde_json::from_str::<Heard>(&r.get::<_, String>(1)?).ok();
+        Ok(name(r, 0)?.zip(heard))
+    })?;
     let mut statement = db.prepare("SELECT monitor, data FROM history_ring")?;
     let rings = collect(statement.query([])?, &mut skipped, |r| {
         let data = r.get(1)?;
@@ -218,7 +229,20 @@ pub(crate) fn load(db: &Connection) -> rusqlite::Result<Loaded> {
     let (owed, total) = (owed(db)?, count(db, "SELECT count(*) FROM outbox WHERE state = 'owed'")?);
     skipped += total.saturating_sub(owed.len());
     let events = events(db, &EventFilter { limit: EVENTS_LOADED, ..EventFilter::default() })?;
-    Ok(Loaded { monitors, alerts, alerting, owed, unsettled, deliveries, beats, events, rings, journal, skipped })
+    Ok(Loaded {
+        monitors,
+        alerts,
+        alerting,
+        owed,
+        unsettled,
+        deliveries,
+        beats,
+        heard,
+        events,
+        rings,
+        journal,
+        skipped,
+    })
 }
 
 fn put_monitor(db: &Connection, name: &MonitorName, status: &MonitorStatus) -> rusqlite::Result<()> {

@@ -160,6 +160,13 @@ UPDATE beat SET data = json_object(
 ALTER TABLE beat DROP COLUMN ok;
 ALTER TABLE beat DROP COLUMN message;
 ",
+    "
+-- When a monitor could be told something.
+CREATE TABLE heard (
+  monitor TEXT PRIMARY KEY,
+  data    TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// The version a database has.

@@ -8,6 +8,7 @@ use crate::alert::instance::{Instance, Phase};
 use crate::alert::monitor::MonitorStatus;
 use crate::alert::rule::{Fingerprint, Words};
 use crate::base::beat::{Beat, Report, Run};
+use crate::base::heard::Heard;
 use crate::base::labels::Labels;
 use crate::base::message::{Severity, Status};
 use crate::base::notification::{Notification, NotifiedAlert, Receipt};
@@ -96,7 +97,14 @@ async fn what_was_committed_is_there_after_reopening() {
     assert_eq!(done, Committed { events: vec![event(1).numbered(1)], withheld: Vec::new() });
     let run = Run { ok: true, message: "done".to_owned(), ..Run::default() };
     let beat = Beat::after(None, Report::Ended(run), at(3));
-    let flush = Flush { beats: vec![(name("job"), beat.clone())], journal: vec![1, 2], ..Flush::default() };
+    let mut heard = Heard::default();
+    heard.begin(7, at(2));
+    let flush = Flush {
+        beats: vec![(name("job"), beat.clone())],
+        heard: vec![(name("job"), heard.clone())],
+        journal: vec![1, 2],
+        ..Flush::default()
+    };
     db.flush(flush).await.unwrap();
     db.snapshot_history(vec![(name("shop"), vec![9; 3])]).await.unwrap();
     db.flush_history(vec![3]).await.unwrap();
@@ -109,6 +117,7 @@ async fn what_was_committed_is_there_after_reopening() {
     assert_eq!(loaded.alerts, [firing]);
     assert_eq!(loaded.owed, [owed(Status::Firing)]);
     assert_eq!(loaded.beats, [(name("job"), beat)]);
+    assert_eq!(loaded.heard, [(name("job"), heard)]);
     assert_eq!(loaded.events, [event(1).numbered(1)]);
     assert_eq!(loaded.rings, [(name("shop"), vec![9; 3])]);
     assert_eq!(loaded.journal, [vec![3]]);
@@ -300,8 +309,8 @@ async fn a_newer_database_is_refused_untouched() {
     rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let before = std::fs::read(&path).unwrap();
     let error = StateDb::open(dir.path(), Clock::system()).unwrap_err();
-    assert!(matches!(error, StateError::Newer { found: 99, known: 5, .. }), "{error}");
-    assert!(error.to_string().contains("version 99") && error.to_string().contains("up to 5"), "{error}");
+    assert!(matches!(error, StateError::Newer { found: 99, known: 6, .. }), "{error}");
+    assert!(error.to_string().contains("version 99") && error.to_string().contains("up to 6"), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
 
@@ -312,16 +321,16 @@ async fn an_upgrade_keeps_a_copy_that_the_older_binary_can_use() {
     db.commit(Arc::new([Change::Event(event(1))])).await.unwrap();
     db.close().await;
     let newer = [schema::MIGRATIONS, &["CREATE TABLE later (x)"]].concat();
-    let copy = dir.path().join("db/watchdog.db.v5");
+    let copy = dir.path().join("db/watchdog.db.v6");
     // Left by an upgrade that was killed.
     std::fs::write(&copy, "half a copy").unwrap();
     let disk = open::open_with(&dir.path().join("db"), at(0), &newer).unwrap();
     assert_eq!(disk.degraded, None);
     assert_eq!(disk.loaded.events.len(), 1);
-    assert_eq!(schema::version(&disk.writer).unwrap(), 6);
+    assert_eq!(schema::version(&disk.writer).unwrap(), 7);
     drop(disk);
     let error = StateDb::open(dir.path(), Clock::system()).unwrap_err();
-    assert!(error.to_string().contains("`watchdog.db.v5`"), "{error}");
+    assert!(error.to_string().contains("`watchdog.db.v6`"), "{error}");
     assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
     std::fs::rename(&copy, dir.path().join("db/watchdog.db")).unwrap();
     let Opened { db, loaded, degraded } = reopen(dir.path());

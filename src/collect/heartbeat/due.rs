@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::base::heard::Heard;
 use crate::base::time::Timestamp;
 use crate::base::units::Exact;
 
@@ -44,8 +45,7 @@ pub enum Lateness {
     Punctual,
     /// One has been due since then, and the grace is over.
     Late(Timestamp),
-    /// The same, but the grace was over before the monitor began: it was paused, or Watchdog was not there, and
-    /// whoever reported was not heard.
+    /// The same, but it may have come when nobody listened: the monitor was paused, or Watchdog was not there.
     Unheard(Timestamp),
 }
 
@@ -58,7 +58,7 @@ impl Due {
         }
     }
 
-    /// Whether a report is late by more than `grace`, for a monitor that runs since `since`.
+    /// Whether a report is late by more than `grace`, for a monitor that has listened like this.
     ///
     /// A report serves the time that it was due by, or, when it comes too late for that one and nothing served
     /// that one, the one it missed: a backup that reports at noon instead of 3:30 says nothing about the next
@@ -66,24 +66,35 @@ impl Due {
     pub fn late(
         &self,
         now: Timestamp,
-        since: Timestamp,
+        heard: &Heard,
         last: Option<Timestamp>,
         previous: Option<Timestamp>,
         grace: Duration,
     ) -> Lateness {
-        let Some(due) = self.unserved(now, since, last, previous, grace) else { return Lateness::Punctual };
-        // A short absence, within whose end the grace was not over, changes nothing.
-        if due.plus(grace) >= since {
-            return Lateness::Late(due);
-        }
+        let since = heard.since();
         match self {
-            // Reports are due again from the beginning on.
-            Self::Every(interval) if now.since(since) > *interval + grace => Lateness::Late(since.plus(*interval)),
-            Self::Every(_) | Self::At { .. } => Lateness::Unheard(due),
+            Self::Every(interval) => {
+                let (from, allowed) = (last.unwrap_or(since), *interval + grace);
+                if now.since(from) <= allowed {
+                    return Lateness::Punctual;
+                }
+                // What was late before the monitor had this form begins anew.
+                let from_here = if from.plus(allowed) >= since { from } else { since };
+                let unheard = heard.unheard(from_here, now);
+                match now.since(from_here) > allowed + unheard {
+                    true => Lateness::Late(from_here.plus(*interval + unheard)),
+                    false => Lateness::Unheard(from.plus(*interval)),
+                }
+            }
+            Self::At { .. } => match self.unserved(now, since, last, previous, grace) {
+                None => Lateness::Punctual,
+                Some(due) if due.plus(grace) < since || is_unheard(heard, due, grace) => Lateness::Unheard(due),
+                Some(due) => Lateness::Late(due),
+            },
         }
     }
 
-    /// The time that no report serves, and whose grace is over.
+    /// The last time of a schedule that no report serves, and whose grace is over.
     fn unserved(
         &self,
         now: Timestamp,
@@ -92,27 +103,20 @@ impl Due {
         previous: Option<Timestamp>,
         grace: Duration,
     ) -> Option<Timestamp> {
-        match self {
-            Self::Every(interval) => {
-                let from = last.unwrap_or(since);
-                (now.since(from) > *interval + grace).then(|| from.plus(*interval))
-            }
-            Self::At { .. } => {
-                // Strictly: at the very end of the grace it is not late yet.
-                let due = self.before(now.minus(grace))?;
-                let served = match last {
-                    Some(last) => due <= self.served(last, previous, grace)?,
-                    None => due <= since,
-                };
-                (!served).then_some(due)
-            }
-        }
+        // Strictly: at the very end of the grace it is not late yet.
+        let due = self.before(now.minus(grace))?;
+        let served = match last {
+            Some(last) => due <= self.served(last, previous, grace)?,
+            None => due <= since,
+        };
+        (!served).then_some(due)
     }
 
     /// By when the first report must come.
-    pub fn deadline(&self, now: Timestamp, since: Timestamp, grace: Duration) -> Option<Timestamp> {
+    pub fn deadline(&self, now: Timestamp, heard: &Heard, grace: Duration) -> Option<Timestamp> {
+        let since = heard.since();
         match self {
-            Self::Every(interval) => Some(since.plus(*interval + grace)),
+            Self::Every(interval) => Some(since.plus(*interval + grace + heard.unheard(since, now))),
             Self::At { .. } => Some(self.after(now.minus(grace).max(since))?.plus(grace)),
         }
     }
@@ -141,6 +145,13 @@ impl Due {
     }
 }
 
+/// Whether most of the time in which a report was to come was not heard.
+fn is_unheard(heard: &Heard, due: Timestamp, grace: Duration) -> bool {
+    // Without grace it is the moment itself.
+    let grace = grace.max(Duration::from_millis(1));
+    heard.unheard(due, due.plus(grace)) * 2 > grace
+}
+
 fn zoned(at: Timestamp, zone: &jiff::tz::TimeZone) -> Option<jiff::Zoned> {
     Some(jiff::Timestamp::from_millisecond(at.millis()).ok()?.to_zoned(zone.clone()))
 }
@@ -167,8 +178,13 @@ mod tests {
     /// Whether the nightly backup is late, given its last two reports.
     #[track_caller]
     fn check(zone: &str, now: &str, last: Option<&str>, previous: Option<&str>, late: Option<&str>) {
-        let since = time("2026-01-01T00:00");
-        let got = nightly(zone).late(time(now), since, last.map(time), previous.map(time), Duration::from_secs(1_800));
+        let got = nightly(zone).late(
+            time(now),
+            &heard(&[("2026-01-01T00:00", now)]),
+            last.map(time),
+            previous.map(time),
+            Duration::from_secs(1_800),
+        );
         assert_eq!(
             got,
             late.map_or(Lateness::Punctual, |at| Lateness::Late(time(at))),
@@ -176,29 +192,75 @@ mod tests {
         );
     }
 
-    /// The same for a monitor that has run only since `since`.
+    /// What a monitor has heard that listened at these times.
+    fn heard(listened: &[(&str, &str)]) -> Heard {
+        let mut heard = Heard::default();
+        for (from, to) in listened {
+            heard.begin(1, time(from));
+            heard.listens(time(to));
+        }
+        heard
+    }
+
     #[track_caller]
-    fn check_since(due: &Due, since: &str, now: &str, last: &str, want: Lateness) {
-        let got = due.late(time(now), time(since), Some(time(last)), None, Duration::from_secs(1_800));
-        assert_eq!(got, want, "{since} {now}");
+    fn check_heard(due: &Due, listened: &[(&str, &str)], last: Option<&str>, now: &str, want: Lateness) {
+        let got = due.late(time(now), &heard(listened), last.map(time), None, Duration::from_secs(1_800));
+        assert_eq!(got, want, "{listened:?} {now}");
     }
 
     #[test]
-    fn what_was_due_while_nobody_listened_is_not_late_until_it_is_due_again() {
+    fn of_a_period_only_what_could_be_heard_counts() {
         let every = Due::Every(Duration::from_secs(3_600));
-        let (last, late) = ("2026-05-10T12:00", |at| Lateness::Late(time(at)));
-        let unheard = |at| Lateness::Unheard(time(at));
-        // Resumed, or started again, after a day.
-        check_since(&every, "2026-05-11T12:00", "2026-05-11T12:01", last, unheard("2026-05-10T13:00"));
-        check_since(&every, "2026-05-11T12:00", "2026-05-11T13:30", last, unheard("2026-05-10T13:00"));
-        check_since(&every, "2026-05-11T12:00", "2026-05-11T13:31", last, late("2026-05-11T13:00"));
-        // A restart before the grace was over forgives nothing.
-        check_since(&every, "2026-05-10T13:29", "2026-05-10T13:31", last, late("2026-05-10T13:00"));
+        let (late, unheard) = (|at| Lateness::Late(time(at)), |at| Lateness::Unheard(time(at)));
+        let last = Some("2026-05-10T12:00");
+        // Away for a day, half an hour after the report.
+        let day = [("2026-05-01T00:00", "2026-05-10T12:30"), ("2026-05-11T12:30", "2026-05-12T00:00")];
+        check_heard(&every, &day, last, "2026-05-10T13:30", Lateness::Punctual);
+        check_heard(&every, &day, last, "2026-05-11T13:30", unheard("2026-05-10T13:00"));
+        check_heard(&every, &day, last, "2026-05-11T13:31", late("2026-05-11T13:00"));
+        // There for five minutes of ten: late after three hours instead of one and a half.
+        let times: Vec<(String, String)> = (12..18)
+            .flat_map(|hour| (0..6).map(move |ten| (hour, ten)))
+            .map(|(hour, ten)| (format!("2026-05-10T{hour}:{ten}0"), format!("2026-05-10T{hour}:{ten}5")))
+            .collect();
+        let flapping = |until: &str| -> Vec<(&str, &str)> {
+            let times = times.iter().map(|(from, to)| (from.as_str(), to.as_str()));
+            times.filter(|(from, _)| *from <= until).collect()
+        };
+        for last in [last, None] {
+            let now = "2026-05-10T14:44";
+            check_heard(&every, &flapping(now), last, now, unheard("2026-05-10T13:00"));
+            let now = "2026-05-10T15:01";
+            check_heard(&every, &flapping(now), last, now, late("2026-05-10T14:30"));
+        }
+        // One that is defined anew when it is late begins anew, and otherwise goes on.
+        let mut heard = heard(&[("2026-05-01T00:00", "2026-05-10T13:10")]);
+        heard.listens(time("2026-05-10T13:20"));
+        heard.begin(2, time("2026-05-10T13:20"));
+        let grace = Duration::from_secs(1_800);
+        assert_eq!(every.late(time("2026-05-10T13:31"), &heard, last.map(time), None, grace), late("2026-05-10T13:00"));
+        heard.listens(time("2026-05-10T18:00"));
+        heard.begin(3, time("2026-05-10T18:00"));
+        let now = time("2026-05-10T19:00");
+        assert_eq!(every.late(now, &heard, last.map(time), None, grace), unheard("2026-05-10T13:00"));
+    }
+
+    #[test]
+    fn a_time_of_a_schedule_is_forgiven_if_most_of_its_grace_was_not_heard() {
         let night = nightly("UTC");
-        let last = "2026-05-10T02:50";
-        check_since(&night, "2026-05-11T03:59", "2026-05-11T04:01", last, late("2026-05-11T03:30"));
-        check_since(&night, "2026-05-11T12:00", "2026-05-11T12:01", last, unheard("2026-05-11T03:30"));
-        check_since(&night, "2026-05-11T12:00", "2026-05-12T04:01", last, late("2026-05-12T03:30"));
+        let last = Some("2026-05-10T02:50");
+        let check = |away: (&str, &str), now: &str, want| {
+            let [from, to] = [away.0, away.1].map(|t| format!("2026-05-11T{t}"));
+            check_heard(&night, &[("2026-05-01T00:00", &from), (&to, "2026-05-13T00:00")], last, now, want);
+        };
+        let (late, unheard) = (Lateness::Late(time("2026-05-11T03:30")), Lateness::Unheard(time("2026-05-11T03:30")));
+        check(("03:58", "03:59"), "2026-05-11T04:01", late);
+        check(("03:59", "04:02"), "2026-05-11T04:03", late);
+        check(("11:59", "12:00"), "2026-05-11T12:01", late);
+        check(("03:31", "07:00"), "2026-05-11T07:01", unheard);
+        check(("01:00", "12:00"), "2026-05-11T12:01", unheard);
+        // Until it is due again.
+        check(("01:00", "12:00"), "2026-05-12T04:01", Lateness::Late(time("2026-05-12T03:30")));
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl Heartbeat {
         let beat = cx.last_beat.as_ref().unwrap_or(&none);
         let ago = |at: Timestamp| Short(cx.now.since(at));
         let last = beat.last.as_ref();
-        let late = self.due.late(cx.now, cx.since, last.map(|(at, _)| *at), beat.previous, self.grace);
+        let late = self.due.late(cx.now, &cx.heard, last.map(|(at, _)| *at), beat.previous, self.grace);
         let overrun = beat.started.filter(|at| self.max_runtime.is_some_and(|most| cx.now.since(*at) > most));
         let running = beat.started.map(|at| format!("running for {}", ago(at)));
         let mut outcome = match (last, late) {
@@ -126,16 +126,16 @@ impl Heartbeat {
                 Outcome::down("overrun", message)
             }
             (None, Lateness::Late(_)) => {
-                let message = format!("no report since the monitor started {} ago", ago(cx.since));
+                let message = format!("no report since the monitor started {} ago", ago(cx.heard.since()));
                 Outcome::down("late", message)
             }
             (None, Lateness::Punctual | Lateness::Unheard(_)) => {
-                let due = self.due.deadline(cx.now, cx.since, self.grace);
+                let due = self.due.deadline(cx.now, &cx.heard, self.grace);
                 let due = due.map_or_else(String::new, |at| format!("; one is due within {}", Short(at.since(cx.now))));
                 Outcome::unknown(WAITING, running.unwrap_or_else(|| format!("no report yet{due}")))
             }
             (Some((at, _)), Lateness::Unheard(_)) => {
-                let message = format!("the last report came {} ago, before this monitor began to listen", ago(*at));
+                let message = format!("the last report came {} ago; the next may have come unheard", ago(*at));
                 Outcome::unknown(WAITING, running.unwrap_or(message))
             }
             (Some((at, _)), Lateness::Late(due)) => {

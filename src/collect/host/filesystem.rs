@@ -49,13 +49,13 @@ const MAX_THREADS: usize = 4;
 /// The part of the time that one thread has before what it asks is taken for stuck.
 const PATIENCE: u32 = 3;
 
-/// The right to ask, within few threads, so that a hanging mount costs one and not one per probe; and the mounts in
-/// which threads hang, which nobody else asks.
+/// The right to ask, within few threads, so that a hanging mount costs one and not one per probe; and what hangs in
+/// mounts, which nobody else asks.
 #[derive(Debug)]
 pub struct Filesystems {
     turns: Arc<Semaphore>,
-    /// Mount points. Leaf data, locked for a look or a change.
-    stuck: Mutex<BTreeSet<String>>,
+    /// The work of threads that were given up. Leaf data, locked for a look or a change, and never with one of them.
+    stuck: Mutex<Vec<Arc<Mutex<Asking>>>>,
 }
 
 impl Default for Filesystems {
@@ -100,8 +100,6 @@ struct Asking {
     left: Vec<Mount>,
     /// The one that it asks now.
     now: Option<Mount>,
-    /// Nobody waits for it any longer.
-    given_up: bool,
 }
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -120,30 +118,31 @@ impl Filesystems {
 
     async fn ask_these(this: &Arc<Self>, all: Vec<Mount>, ask: Ask, deadline: Instant) -> Usage {
         let mut usage = Usage::default();
-        let (stuck, mut left): (Vec<_>, Vec<_>) = {
-            let stuck = lock(&this.stuck);
-            all.into_iter().rev().partition(|mount| stuck.contains(&mount.point))
-        };
-        usage.hanging.extend(stuck);
+        let stuck = this.still_stuck();
+        let (hanging, mut left): (Vec<_>, Vec<_>) =
+            all.into_iter().rev().partition(|mount| stuck.contains(&mount.point));
+        usage.hanging.extend(hanging);
         while !left.is_empty() && Instant::now() < deadline {
             let Ok(turn) = Arc::clone(&this.turns).try_acquire_owned() else { break };
             let shared = Arc::new(Mutex::new(Asking { left: std::mem::take(&mut left), ..Asking::default() }));
-            let (all, asking) = (Arc::clone(this), Arc::clone(&shared));
+            let asking = Arc::clone(&shared);
             let work = tokio::task::spawn_blocking(move || {
                 // Held by the thread, not by the probe.
                 let _turn = turn;
-                all.run(&asking, ask);
+                run(&asking, ask);
             });
             let patience = deadline.saturating_duration_since(Instant::now()) / PATIENCE;
             // Late or failed: what is there is there.
             let _ = timeout_at(Instant::now() + patience, work).await;
-            let mut asking = lock(&shared);
-            asking.given_up = true;
-            usage.done.append(&mut asking.usage.done);
-            usage.failed.append(&mut asking.usage.failed);
-            left = std::mem::take(&mut asking.left);
-            if let Some(mount) = asking.now.clone() {
-                lock(&this.stuck).insert(mount.point.clone());
+            let now = {
+                let mut asking = lock(&shared);
+                usage.done.append(&mut asking.usage.done);
+                usage.failed.append(&mut asking.usage.failed);
+                left = std::mem::take(&mut asking.left);
+                asking.now.clone()
+            };
+            if let Some(mount) = now {
+                lock(&this.stuck).push(shared);
                 usage.hanging.push(mount);
             }
         }
@@ -152,28 +151,37 @@ impl Filesystems {
         usage
     }
 
-    fn run(&self, shared: &Mutex<Asking>, ask: Ask) {
-        loop {
-            let mount = {
-                let mut asking = lock(shared);
-                let next = asking.left.pop();
-                asking.now.clone_from(&next);
-                next
-            };
-            let Some(mount) = mount else { return };
-            let point = mount.point.clone();
-            let answered = ask(mount);
+    /// The mount points that threads hang on. Those that answer again are forgotten: they are to be asked.
+    fn still_stuck(&self) -> BTreeSet<String> {
+        let given_up = lock(&self.stuck).clone();
+        let (stuck, back): (Vec<_>, Vec<_>) =
+            given_up.into_iter().map(|asking| (point(&asking), asking)).partition(|(point, _)| point.is_some());
+        lock(&self.stuck).retain(|asking| !back.iter().any(|(_, other)| Arc::ptr_eq(asking, other)));
+        stuck.into_iter().filter_map(|(point, _)| point).collect()
+    }
+}
+
+/// Where a thread is.
+fn point(asking: &Mutex<Asking>) -> Option<String> {
+    lock(asking).now.as_ref().map(|mount| mount.point.clone())
+}
+
+/// The work of one thread: until nothing is left, be it that somebody else has taken it over.
+fn run(shared: &Mutex<Asking>, ask: Ask) {
+    loop {
+        let mount = {
             let mut asking = lock(shared);
-            asking.now = None;
-            if asking.given_up {
-                // It answers again: the next probe asks it.
-                lock(&self.stuck).remove(&point);
-                return;
-            }
-            match answered {
-                Ok(answered) => asking.usage.done.extend(answered),
-                Err(mount) => asking.usage.failed.push(mount),
-            }
+            let next = asking.left.pop();
+            asking.now.clone_from(&next);
+            next
+        };
+        let Some(mount) = mount else { return };
+        let answered = ask(mount);
+        let mut asking = lock(shared);
+        asking.now = None;
+        match answered {
+            Ok(answered) => asking.usage.done.extend(answered),
+            Err(mount) => asking.usage.failed.push(mount),
         }
     }
 }

@@ -85,6 +85,8 @@ struct Seen {
 struct Channel {
     /// Empty for the only one, unless somebody gave it a name.
     name: String,
+    /// mysqld_exporter's label for it: MariaDB calls channels connections.
+    label: &'static str,
     io: String,
     sql: String,
     behind: Option<f64>,
@@ -194,8 +196,13 @@ impl Mysql {
                     let at = names.iter().position(|n| wanted.iter().any(|w| n.eq_ignore_ascii_case(w)));
                     at.and_then(|i| values.get(i).copied().flatten()).map(|v| String::from_utf8_lossy(v).into_owned())
                 };
+                let get_one = |name: &'static str| get([name, name]);
+                let connection = get_one("Connection_name").map(|name| ("connection_name", name));
+                let channel = || get_one("Channel_Name").map(|name| ("channel_name", name));
+                let (label, name) = connection.or_else(channel).unwrap_or_default();
                 channels.push(Channel {
-                    name: get(["Connection_name", "Channel_Name"]).unwrap_or_default(),
+                    name,
+                    label,
                     io: get(["Slave_IO_Running", "Replica_IO_Running"]).unwrap_or_default(),
                     sql: get(["Slave_SQL_Running", "Replica_SQL_Running"]).unwrap_or_default(),
                     behind: get(["Seconds_Behind_Master", "Seconds_Behind_Source"]).as_deref().and_then(number),
@@ -236,7 +243,7 @@ impl Talk for Mysql {
                 let sample = Sample::new(name, value);
                 out.push(match channel.name.as_str() {
                     "" => sample,
-                    name => sample.label("channel_name", found(name)),
+                    name => sample.label(channel.label, found(name)),
                 });
             };
             let runs = |state: &str| f64::from(u8::from(state == "Yes"));
@@ -272,10 +279,11 @@ impl Seen {
         Standing { role, detached: halted.map(Channel::told), lag: self.behind() }
     }
 
-    /// How far behind it is, which is the channel that is the furthest. Unknown when it is of any.
+    /// How far behind it is, which is the channel that is the furthest. Unknown when it is of any; whoever follows
+    /// nobody is not behind.
     fn behind(&self) -> Option<Duration> {
         let each: Option<Vec<f64>> = self.channels.as_ref()?.iter().map(|c| c.behind).collect();
-        Duration::try_from_secs_f64(each?.into_iter().reduce(f64::max)?).ok()
+        Duration::try_from_secs_f64(each?.into_iter().fold(0.0, f64::max)).ok()
     }
 }
 
@@ -392,7 +400,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_channel_of_replication_counts() {
-        const COLUMNS: [&str; 4] = ["Channel_Name", "Slave_IO_Running", "Slave_SQL_Running", "Seconds_Behind_Master"];
+        const STATE: [&str; 3] = ["Slave_IO_Running", "Slave_SQL_Running", "Seconds_Behind_Master"];
         let halted: &[&[&str]] = &[&["a", "No", "Yes", "2"], &["b", "Yes", "Yes", "1"]];
         let late: &[&[&str]] = &[&["a", "Yes", "Yes", "90"], &["b", "Yes", "Yes", "1"]];
         for (version, question, channels, want) in [
@@ -403,12 +411,25 @@ mod tests {
             ("10.11.6-MariaDB", "SHOW ALL SLAVES STATUS", &late[1..], ""),
             ("10.11.6-MariaDB", "SHOW ALL SLAVES STATUS", &[], "role"),
         ] {
-            let (at, _tasks) = knowing(version, question, rows(&COLUMNS, channels)).await;
+            let label = if version.contains("MariaDB") { "Connection_name" } else { "Channel_Name" };
+            let columns = [&[label], &STATE[..]].concat();
+            let (at, _tasks) = knowing(version, question, rows(&columns, channels)).await;
             let text = format!("{{host: \"{at}\", user: u, expect: {{role: replica, lag_below: 30s}}}}");
             let got = outcome("mysql", &text).await;
             assert_eq!(got.reason.as_ref().map_or("", |r| &r.class), want, "{channels:?}: {got:?}");
             let series = got.samples.iter().filter(|s| s.name == "mysql_slave_status_slave_io_running");
+            assert!(series.clone().all(|s| s.labels[0].0 == label.to_lowercase()), "{got:?}");
             assert_eq!(series.count(), channels.len());
         }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_follows_nobody_is_not_behind() {
+        let answer = rows(&["Connection_name", "Seconds_Behind_Master"], &[]);
+        let (at, _tasks) = knowing("5.5.5-10.11.6-MariaDB", "SHOW ALL SLAVES STATUS", answer).await;
+        let got = outcome("mysql", &format!("{{host: \"{at}\", user: u, expect: {{lag_below: 30s}}}}")).await;
+        assert_eq!(got.verdict, Verdict::Up, "{got:?}");
+        let version = got.samples.iter().find(|s| s.name == "mysql_version_info").unwrap();
+        assert_eq!(version.labels[0].1, "10.11.6-MariaDB");
     }
 }

@@ -58,7 +58,10 @@ impl Greeting {
         nonce.extend_from_slice(more.strip_suffix(&[0]).unwrap_or(more));
         let plugin = buf.eat_all();
         let plugin = plugin.split(|b| *b == 0).next().unwrap_or_default();
-        Some(Self { version: String::from_utf8_lossy(version).into_owned(), nonce, plugin: plugin.to_vec() })
+        let version = String::from_utf8_lossy(version);
+        // Old replicas did not follow a primary with two digits: MariaDB hides its version from them.
+        let hidden = version.strip_prefix("5.5.5-").filter(|own| own.contains("MariaDB"));
+        Some(Self { version: hidden.unwrap_or(&version).to_owned(), nonce, plugin: plugin.to_vec() })
     }
 }
 
@@ -135,12 +138,13 @@ fn malformed() -> Fault {
 pub struct Connection<S> {
     stream: S,
     sequence: u8,
+    logged_in: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Goes on after the greeting, and after the request for TLS where the stream speaks it: messages are counted.
     pub fn new(stream: S, secure: bool) -> Self {
-        Self { stream, sequence: if secure { 2 } else { 1 } }
+        Self { stream, sequence: if secure { 2 } else { 1 }, logged_in: false }
     }
 
     fn capabilities() -> CapabilityFlags {
@@ -184,7 +188,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         for _ in 0..MAX_STEPS {
             let body = self.receive().await?;
             match (body.first(), body.get(1)) {
-                (Some(0x00), _) => return Ok(()),
+                (Some(0x00), _) => {
+                    self.logged_in = true;
+                    return Ok(());
+                }
                 (Some(0xff), _) => return Err(Failed::Refused(Refusal::parse(&body[1..]))),
                 (Some(0xfe), Some(_)) => {
                     let request: AuthSwitchRequest<'_> = ParseBuf(&body).parse(()).map_err(|_| malformed())?;
@@ -263,8 +270,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.stream.read_exact(&mut head).await.map_err(|e| stream_fault(doing, &e))?;
         let length = u32::from_le_bytes([head[0], head[1], head[2], 0]) as usize;
         if length > MAX_MESSAGE {
-            // The first bytes of another protocol look like a long message.
-            return Err(Fault::target("protocol_error", format!("{doing}: a message of {length} bytes")));
+            // Before the login, the first bytes of another protocol look like a long message.
+            let class = if self.logged_in { "too_much" } else { "protocol_error" };
+            let most = MAX_MESSAGE >> 20;
+            let message = format!("{doing}: a message of {length} bytes; {most} MiB are read");
+            return Err(Fault::target(class, message));
         }
         self.sequence = head[3].wrapping_add(1);
         // Grows with what comes, not with what is announced.

@@ -2,6 +2,7 @@
 //! program prints is what it sees now.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use crate::base::exposition::{Format, Line, Parser, is_free_name};
 use crate::base::labels::{LabelsBuf, METRIC_NAME};
@@ -15,6 +16,7 @@ pub fn read(text: &str, most: usize) -> (Vec<Sample>, Option<(usize, String)>) {
     let mut parser = Parser::new(if open { Format::OpenMetrics } else { Format::Text });
     let mut labels = LabelsBuf::default();
     let mut samples = Vec::new();
+    let mut known = HashSet::new();
     let mut wrong = None;
     for (i, line) in text.lines().enumerate() {
         match parser.line(line, &mut labels) {
@@ -24,12 +26,15 @@ pub fn read(text: &str, most: usize) -> (Vec<Sample>, Option<(usize, String)>) {
             }
             Ok(Line::Sample(value, _)) => {
                 let sample = sample(&labels, value);
-                match is_free_name(&sample.name) {
-                    true => samples.push(sample),
-                    false => {
-                        let why = || format!("`{}` is no name that a program may give a metric", found(&sample.name));
-                        wrong.get_or_insert_with(|| (i + 1, why()));
-                    }
+                let name = &sample.name;
+                if !is_free_name(name) {
+                    let why = || format!("`{}` is no name that a program may give a metric", found(name));
+                    wrong.get_or_insert_with(|| (i + 1, why()));
+                } else if !known.insert(labels.labels()) {
+                    // The store would keep one of them, silently.
+                    wrong.get_or_insert_with(|| (i + 1, format!("`{}` with these labels comes twice", found(name))));
+                } else {
+                    samples.push(sample);
                 }
             }
             Ok(Line::Type(..) | Line::Help(..) | Line::Unit(..) | Line::End | Line::Nothing) => {}
@@ -67,6 +72,8 @@ mod tests {
         assert_eq!((samples.len(), wrong.map(|w| w.0)), (2, Some(2)));
         let (samples, wrong) = read("a 1\nprobe_success 1\nwatchdog_monitor_state{monitor=\"x\"} 1\n", 9);
         assert_eq!((samples.len(), wrong.map(|w| w.0)), (1, Some(2)));
+        let (samples, wrong) = read("a{b=\"1\",c=\"2\"} 1\na{b=\"2\"} 1\na{c=\"2\",b=\"1\"} 2\n", 9);
+        assert_eq!((samples.len(), wrong), (2, Some((3, "`a` with these labels comes twice".to_owned()))));
         let (samples, wrong) = read("a 1\nb 2\n", 1);
         assert_eq!((samples.len(), wrong), (1, Some((2, "more than 1 samples".to_owned()))));
     }

@@ -17,7 +17,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{self, Command, ExitCode, Stdio};
+use std::process::{self, Child, Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -27,7 +27,7 @@ use nix::sys::prctl::set_child_subreaper;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, getpgrp, getpid, setsid};
+use nix::unistd::{Pid, getgid, getpgrp, getpid, setsid};
 use serde::{Deserialize, Serialize};
 
 /// What the command line says to make this executable a keeper.
@@ -39,6 +39,8 @@ const COUNTED: Duration = Duration::from_millis(20);
 /// What the program may have open before it asks for more. Watchdog's own limit may be a million, and some
 /// programs close every possible file first.
 const FILES: u64 = 1_024;
+/// Bytes of heap that spawning takes at most: the arguments and the environment are in it twice.
+const ROOM: usize = 4 << 20;
 /// Rounds of killing before processes that do not die (waiting for a dead disk) are left to the kernel.
 const ROUNDS: usize = 2_000;
 
@@ -84,6 +86,10 @@ impl Order {
         if let Some((user, group)) = self.ids {
             // Supplementary groups are dropped with it.
             command.uid(user).gid(group);
+        } else if self.max_memory.is_some() {
+            // The standard library forks for whom a group is set, and else has `posix_spawn` map a stack, for which
+            // the limit may leave no room.
+            command.gid(getgid().as_raw());
         }
         command.stdin(Stdio::null()).process_group(0);
         Some(command)
@@ -144,7 +150,7 @@ fn run(order: &Order, control: BufReader<UnixStream>) -> End {
     }
     limit(order);
     let Some(mut command) = order.command() else { return End::Refused(Errno::ENOENT as i32) };
-    let leader = match command.spawn() {
+    let leader = match spawn(&mut command, order.max_memory) {
         Ok(child) => Pid::from_raw(child.id().cast_signed()),
         Err(e) => return refused(&e),
     };
@@ -162,6 +168,19 @@ fn run(order: &Order, control: BufReader<UnixStream>) -> End {
     // What it left behind in the background would pile up with every probe.
     end_all();
     if CROWDED.load(Ordering::Relaxed) { End::Crowded } else { end }
+}
+
+/// Starts the program with so much address space. The keeper may have more itself: while it starts, it only must not
+/// ask for any. So nothing is allocated that the heap has no room for, and the other thread allocates nothing.
+fn spawn(command: &mut Command, max_memory: Option<u64>) -> io::Result<Child> {
+    let Some(bytes) = max_memory else { return command.spawn() };
+    let (soft, hard) = getrlimit(Resource::RLIMIT_AS)?;
+    // The allocator keeps what is freed here, for spawning to take.
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(ROOM)));
+    setrlimit(Resource::RLIMIT_AS, bytes.min(hard), hard)?;
+    let child = command.spawn();
+    let _ = setrlimit(Resource::RLIMIT_AS, soft, hard);
+    child
 }
 
 fn refused(err: &io::Error) -> End {
@@ -183,7 +202,8 @@ fn listen(mut control: BufReader<UnixStream>, most: usize) {
                 leader => drop(killpg(Pid::from_raw(leader), Signal::SIGTERM)),
             },
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {
-                if descendants(most).len() > most {
+                // Nothing runs before; see `spawn`.
+                if LEADER.load(Ordering::Relaxed) != 0 && descendants(most).len() > most {
                     CROWDED.store(true, Ordering::Relaxed);
                     end_all();
                 }
@@ -193,14 +213,11 @@ fn listen(mut control: BufReader<UnixStream>, most: usize) {
     }
 }
 
-/// Limits that the program inherits. One that cannot be set is one that is stricter already.
+/// Limits that the program inherits and that the keeper can live with. One that cannot be set is one that is stricter already.
 fn limit(order: &Order) {
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         let _ = setrlimit(Resource::RLIMIT_NOFILE, FILES.min(hard), hard);
-    }
-    if let Some(bytes) = order.max_memory {
-        let _ = setrlimit(Resource::RLIMIT_AS, bytes, bytes);
     }
     // The kernel counts all tasks of a user, ours among them, and does not bind root.
     let user = order.ids.map_or_else(|| nix::unistd::getuid().as_raw(), |(user, _)| user);

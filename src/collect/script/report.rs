@@ -3,7 +3,7 @@
 //! Whatever the output, the exit code is judged as Nagios judges it; JSON may make the verdict worse.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nix::sys::signal::Signal;
 use serde::Deserialize;
@@ -262,20 +262,28 @@ impl Said {
         }
         let own = |c: OwnCheck| Check { name: cut(&c.name), ok: Some(c.ok), found: found(&c.found) };
         outcome.checks = checks.into_iter().take(MAX_CHECKS).map(own).collect();
-        let bad = metrics.iter().find(|m| !is_free_name(&m.name)).map(|m| found(&m.name));
-        let metrics = metrics.into_iter().filter(|m| is_free_name(&m.name)).take(MAX_SAMPLES);
-        outcome.samples = metrics.map(Metric::sample).collect();
-        match bad {
-            Some(name) => spoil(outcome, format!("`{name}` is no name that a program may give a metric")),
+        let (mut known, mut wrong) = (BTreeSet::new(), None);
+        for metric in &metrics {
+            let name = || found(&metric.name);
+            if !is_free_name(&metric.name) {
+                wrong.get_or_insert_with(|| format!("`{}` is no name that a program may give a metric", name()));
+            } else if !known.insert((&metric.name, &metric.labels)) {
+                wrong.get_or_insert_with(|| format!("`{}` with these labels comes twice", name()));
+            } else if outcome.samples.len() < MAX_SAMPLES {
+                outcome.samples.push(metric.sample());
+            }
+        }
+        match wrong {
+            Some(why) => spoil(outcome, why),
             None => outcome,
         }
     }
 }
 
 impl Metric {
-    fn sample(self) -> Sample {
-        let labels = self.labels.into_iter().map(|(name, value)| (Cow::Owned(name), value)).collect();
-        Sample { name: Cow::Owned(self.name), labels, value: self.value }
+    fn sample(&self) -> Sample {
+        let labels = self.labels.iter().map(|(name, value)| (Cow::Owned(name.clone()), value.clone())).collect();
+        Sample { name: Cow::Owned(self.name.clone()), labels, value: self.value }
     }
 }
 
@@ -359,6 +367,11 @@ mod tests {
             0,
             r#"{"metrics": {"a b": 1}}"#,
             (Verdict::Unknown, "output", "`a b` is no name that a program may give a metric"),
+        );
+        check(
+            0,
+            r#"{"metrics": [{"name": "a", "value": 1}, {"name": "a", "value": 2}]}"#,
+            (Verdict::Unknown, "output", "`a` with these labels comes twice"),
         );
         check(1, "no json", (Verdict::Degraded, "warning", "exit code 1, no output"));
         check(7, "no json", (Verdict::Down, "exit_code", "exit code 7"));

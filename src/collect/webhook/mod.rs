@@ -208,6 +208,7 @@ impl WebhookTarget for Webhook {
         let mut reports = self.mapping.reports(call.body, now).map_err(|e| Refusal::NotUnderstood(e.to_string()))?;
         for report in &mut reports {
             if let Report::Event(incident) = report {
+                self.mask.hide(&mut incident.id);
                 self.mask.hide(&mut incident.title);
                 incident.labels.values_mut().for_each(|value| self.mask.hide(value));
             }
@@ -230,7 +231,7 @@ impl Webhook {
                 let more = if open.len() > 1 { format!(" (and {} more)", open.len() - 1) } else { String::new() };
                 let verdict = if severe > 0 { Verdict::Down } else { Verdict::Degraded };
                 let mut outcome = Outcome::up("").with_verdict(verdict, "event", format!("{}{more}", incident.title));
-                outcome.evidence = Some(evidence(&open));
+                outcome.evidence = Some(evidence(&open, beat.stray.as_ref()));
                 outcome
             }
         };
@@ -243,8 +244,8 @@ impl Webhook {
     }
 }
 
-/// Everything that is open, newest first.
-fn evidence(open: &[&Incident]) -> Evidence {
+/// Everything that is open, newest first; then what ended without having begun, which may mean one of them.
+fn evidence(open: &[&Incident], stray: Option<&Incident>) -> Evidence {
     let of = |incident: &&Incident| {
         let mut text = format!("{} {}", incident.at, incident.title);
         for (name, value) in &incident.labels {
@@ -253,7 +254,12 @@ fn evidence(open: &[&Incident]) -> Evidence {
         let id = if incident.id.is_empty() { "event".to_owned() } else { incident.id.clone() };
         (id.into(), text)
     };
-    Evidence { items: open.iter().rev().take(20).map(of).collect() }
+    let mut items: Vec<_> = open.iter().rev().take(20).map(of).collect();
+    items.extend(stray.map(|stray| {
+        let text = format!("{} {}\nno event with the id `{}` is open", stray.at, stray.title, stray.id);
+        ("ended, but had not begun".into(), text)
+    }));
+    Evidence { items }
 }
 
 #[cfg(test)]
@@ -300,6 +306,24 @@ mod tests {
         let later = now.plus(Duration::from_secs(3_601));
         let got = collector.probe(&ProbeCx { last_beat: beat, ..ProbeCx::new(Instant::now(), later) }).await;
         assert_eq!(got.verdict, Verdict::Up, "nobody said that it is over, but it has expired");
+    }
+
+    #[tokio::test]
+    async fn an_end_that_ends_nothing_is_told_with_what_is_open() {
+        let text = "{token: 0123456789, event: {id: [$.host, $.check], status: $.state, title: $.m}}";
+        let collector = build("webhook", text).0.unwrap().collector;
+        let mut beat = None;
+        // Without an id the title stands for it, and this one holds a value.
+        for body in [r#"{"state": "down", "m": "disk 92%"}"#, r#"{"state": "ok", "m": "disk 50%"}"#] {
+            for report in collector.webhook().unwrap().take(&call(body, &[]), Timestamp::EPOCH).unwrap() {
+                beat = Some(Beat::after(beat.as_ref(), report, Timestamp::EPOCH));
+            }
+        }
+        let cx = ProbeCx { last_beat: beat, ..ProbeCx::new(Instant::now(), Timestamp::EPOCH) };
+        let got = collector.probe(&cx).await;
+        assert_eq!((got.verdict, got.headline()), (Verdict::Down, "disk 92%"));
+        let told = got.evidence.unwrap().items.pop().unwrap();
+        assert!(told.0.contains("had not begun") && told.1.contains("`disk 50%`"), "{told:?}");
     }
 
     #[test]

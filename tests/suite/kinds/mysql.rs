@@ -72,6 +72,10 @@ async fn a_real_mariadb_is_logged_in_to_and_judged() {
     for name in ["mysql_global_status_uptime", "mysql_global_variables_max_connections", "mysql_version_info"] {
         assert!(good.samples.iter().any(|s| s.name == name), "{name}: {:?}", good.samples);
     }
+    let version = good.samples.iter().find(|s| s.name == "mysql_version_info").unwrap();
+    let asked = format!("{{{login}, query: SELECT version(), expect: {{value: \"{}\"}}}}", version.labels[0].1);
+    let same = probe("mysql", &asked, LIMIT).await;
+    assert_eq!(same.verdict, Verdict::Up, "{same:?}");
     let phases: Vec<&str> = good.phases.iter().map(|p| &*p.name).collect();
     assert_eq!(phases, ["resolve", "connect", "auth", "query"]);
     let cert = server.dir().join("cert.pem").display().to_string();
@@ -85,7 +89,7 @@ async fn a_real_mariadb_is_logged_in_to_and_judged() {
         (format!("{login}, query: SELECT id FROM orders WHERE id IS NULL, expect: {{value: {{above: 0}}}}"), "value"),
         (format!("{login}, query: SELECT id FROM orders, expect: {{rows: {{at_least: 4}}}}"), "rows"),
         (format!("{login}, query: \"SELECT repeat('x', 1040000)\""), ""),
-        (format!("{login}, query: \"SELECT repeat('x', 3000000)\""), "protocol_error"),
+        (format!("{login}, query: \"SELECT repeat('x', 3000000)\""), "too_much"),
         (format!("{login}, query: DO 1, expect: {{rows: {{at_most: 0}}}}"), ""),
         (format!("{login}, expect: {{role: replica}}"), "role"),
         (format!("{secure}, tls: {{ca_file: {cert}}}, query: SELECT 1"), ""),
@@ -125,11 +129,13 @@ async fn a_real_replica_is_up_as_long_as_its_primary_is_there() {
     let good = until("mysql", &text, "").await;
     assert_eq!((good.verdict, class(&good)), (Verdict::Up, ""), "{good:?}\n{}", replica.log());
     let series = good.samples.iter().find(|s| s.name == "mysql_slave_status_slave_io_running").unwrap();
-    assert_eq!((series.value, series.labels[0].1.as_str()), (1.0, "shop"));
+    assert_eq!((series.value, &series.labels[..]), (1.0, &[("connection_name".into(), "shop".to_owned())][..]));
     let other = text.replace(&ports[1].to_string(), &ports[0].to_string());
     assert_eq!(class(&probe("mysql", &other, LIMIT).await), "role");
     let primary_too = probe("mysql", &other.replace("replica, lag_below: 30s", "primary"), LIMIT).await;
     assert_eq!(primary_too.verdict, Verdict::Up, "{primary_too:?}");
+    let not_behind = probe("mysql", &other.replace("role: replica, ", ""), LIMIT).await;
+    assert_eq!(not_behind.verdict, Verdict::Up, "{not_behind:?}");
     drop(primary);
     let detached = until("mysql", &text, "role").await;
     assert_eq!((detached.verdict, class(&detached)), (Verdict::Down, "role"), "{detached:?}");

@@ -1,6 +1,7 @@
 //! `ping` in network namespaces: a machine that answers, loses, delays, refuses, and is silent.
 
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use watchdog::base::outcome::{Outcome, Verdict};
@@ -18,13 +19,16 @@ struct Machine {
 }
 
 impl Machine {
-    /// `number` tells the machines of one test process apart.
-    fn plug_in(number: u32) -> Option<Self> {
+    fn plug_in() -> Option<Self> {
+        /// Tells the machines of one test process apart.
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
         if !needs::allowed(nix::unistd::geteuid().is_root(), "root, for network namespaces")
             || !needs::commands(&["ip"])
         {
             return None;
         }
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        assert!(number < 63, "the addresses of one process are used up");
         let id = std::process::id() % 10_000;
         let name = format!("wd{id}n{number}");
         // Of the block for tests of network devices (RFC 2544): nobody's.
@@ -33,9 +37,12 @@ impl Machine {
             format!("{}{}", &net[..=net.rfind('.')?], number * 4 + 1),
             format!("{}{}", &net[..=net.rfind('.')?], number * 4 + 2),
         );
+        if !needs::allowed(run(&format!("ip netns add {name}")), "network namespaces") {
+            return None;
+        }
+        // Its end takes the namespace away: not before there is one of its own.
         let machine = Self { at: theirs.clone(), ours: ours.clone(), name: name.clone() };
-        let made = run(&format!("ip netns add {name}"))
-            && run(&format!("ip link add {name}a type veth peer name {name}b netns {name}"))
+        let made = run(&format!("ip link add {name}a type veth peer name {name}b netns {name}"))
             && run(&format!("ip addr add {ours}/30 dev {name}a"))
             && run(&format!("ip link set {name}a up"))
             && machine.inside(&format!("ip addr add {theirs}/30 dev {name}b"))
@@ -77,7 +84,7 @@ fn value(outcome: &Outcome, name: &str) -> Option<f64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_that_answers_is_up_and_one_that_drops_is_down() {
-    let Some(machine) = Machine::plug_in(1) else { return };
+    let Some(machine) = Machine::plug_in() else { return };
     let good = machine.ping("count: 3, spacing: 10ms", Duration::from_secs(5)).await;
     assert_eq!((good.verdict, value(&good, "probe_icmp_replies")), (Verdict::Up, Some(3.0)), "{good:?}");
     assert!(machine.inside("sysctl -qw net.ipv4.icmp_echo_ignore_all=1"));
@@ -89,7 +96,7 @@ async fn a_machine_that_answers_is_up_and_one_that_drops_is_down() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_that_refuses_says_so() {
-    let Some(machine) = Machine::plug_in(2) else { return };
+    let Some(machine) = Machine::plug_in() else { return };
     let rules = machine.inside("nft add table ip t")
         && machine.inside("nft add chain ip t c { type filter hook input priority 0 ; }")
         && machine.inside("nft add rule ip t c icmp type echo-request reject with icmp type host-unreachable");
@@ -103,7 +110,7 @@ async fn a_machine_that_refuses_says_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn loss_is_measured() {
-    let Some(machine) = Machine::plug_in(3) else { return };
+    let Some(machine) = Machine::plug_in() else { return };
     let rules = machine.inside("nft add table ip t")
         && machine.inside("nft add chain ip t c { type filter hook input priority 0 ; }")
         && machine.inside("nft add rule ip t c icmp type echo-request numgen inc mod 2 == 0 drop");
@@ -119,7 +126,7 @@ async fn loss_is_measured() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn replies_that_are_late_are_no_loss() {
-    let Some(machine) = Machine::plug_in(5) else { return };
+    let Some(machine) = Machine::plug_in() else { return };
     // 8,000 bytes a second: the first reply passes at once, each of the others waits for those before it.
     let shaped =
         machine.inside(&format!("tc qdisc add dev {}b root tbf rate 64kbit burst 1600 limit 20000", machine.name));
@@ -134,7 +141,7 @@ async fn replies_that_are_late_are_no_loss() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn replies_that_come_twice_are_counted_as_such() {
-    let Some(machine) = Machine::plug_in(6) else { return };
+    let Some(machine) = Machine::plug_in() else { return };
     let rules = machine.inside("nft add table ip t")
         && machine.inside("nft add chain ip t c { type filter hook output priority 0 ; }")
         && machine.inside(&format!("nft add rule ip t c icmp type echo-reply dup to {}", machine.ours));
@@ -149,7 +156,7 @@ async fn replies_that_come_twice_are_counted_as_such() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_does_not_leave_is_no_loss() {
-    let Some(machine) = Machine::plug_in(7) else { return };
+    let Some(machine) = Machine::plug_in() else { return };
     // No packet of this size fits into the queue of our own end.
     let full = run(&format!("tc qdisc add dev {}a root tbf rate 8kbit burst 100 limit 200", machine.name));
     if !needs::allowed(full, "tc with tbf") {
@@ -161,7 +168,7 @@ async fn a_request_that_does_not_leave_is_no_loss() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_burst_ends_in_time_for_the_last_reply() {
-    let Some(machine) = Machine::plug_in(8) else { return };
+    let Some(machine) = Machine::plug_in() else { return };
     let got = machine.ping("count: 100, spacing: 100ms", Duration::from_secs(1)).await;
     assert_eq!((got.verdict, value(&got, "probe_icmp_loss_ratio")), (Verdict::Up, Some(0.0)), "{got:?}");
     assert!(value(&got, "probe_icmp_requests").is_some_and(|n| n < 12.0), "{got:?}");
@@ -181,7 +188,7 @@ fn unprivileged(machine: &Machine, host: &str) -> serde_json::Value {
 
 #[test]
 fn without_privilege_datagrams_are_used_or_what_is_missing_is_named() {
-    let Some(machine) = Machine::plug_in(9) else { return };
+    let Some(machine) = Machine::plug_in() else { return };
     if !needs::commands(&["setpriv"]) {
         return;
     }
@@ -208,7 +215,7 @@ fn without_privilege_datagrams_are_used_or_what_is_missing_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_packet_that_may_not_be_broken_up_must_fit() {
-    let Some(machine) = Machine::plug_in(4) else { return };
+    let Some(machine) = Machine::plug_in() else { return };
     for (size, want) in [(1_472, Verdict::Up), (1_473, Verdict::Down)] {
         let got = machine.ping(&format!("size: {size}, dont_fragment: true"), Duration::from_secs(2)).await;
         assert_eq!(got.verdict, want, "{size}: {got:?}");
@@ -220,7 +227,7 @@ async fn a_packet_that_may_not_be_broken_up_must_fit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_firewall_does_has_its_class_whatever_the_kind() {
-    let Some(machine) = Machine::plug_in(5) else { return };
+    let Some(machine) = Machine::plug_in() else { return };
     let rules = machine.inside("nft add table ip t")
         && machine.inside("nft add chain ip t c { type filter hook input priority 0 ; }")
         && machine.inside("nft add rule ip t c tcp dport 1001 drop")

@@ -167,6 +167,13 @@ fn a_program_has_limits_a_group_of_its_own_and_no_terminal() {
 }
 
 #[test]
+fn the_least_memory_is_the_programs_and_not_the_keepers() {
+    let words = ["--nagios", "script", "--set", "max_memory=16MiB", "--", "/bin/sh", "-c", "ulimit -v"];
+    let out = watchdog(&words);
+    assert!(String::from_utf8_lossy(&out.stdout).starts_with("SCRIPT OK - 16384"), "{out:?}");
+}
+
+#[test]
 fn no_daemon_outlives_its_monitor_or_the_server() {
     let place = Place::new();
     let mark = format!("WATCHDOG_TEST_MARK=served-{}", std::process::id());

@@ -103,8 +103,9 @@ fn look(patterns: &[Pattern], known: &mut BTreeMap<PathBuf, Known>, again: bool,
     let mut trouble = None;
     for pattern in patterns {
         let paths = match pattern.expand(given) {
-            Ok((paths, whole)) => {
-                if !whole {
+            Ok((mut paths, whole)) => {
+                if !whole || paths.len() > files::MAX_FILES {
+                    paths.truncate(files::MAX_FILES);
                     trouble.get_or_insert_with(|| "there are more files of targets than are looked at".to_owned());
                 }
                 paths
