@@ -50,5 +50,6 @@ pub mod trace;
 pub mod udp;
 pub mod unix;
 pub mod value;
+pub mod want;
 pub mod webhook;
 pub mod websocket;
