@@ -138,7 +138,9 @@ pub(crate) fn overdue(monitor: &Monitor) -> Duration {
         Schedule::Every(interval) => {
             // Who shares a host with others may have to wait for them.
             let wait = if monitor.probe.host.is_some() { patience(monitor) } else { Duration::ZERO };
-            let probes = monitor.timeout + (monitor.retry_interval + monitor.timeout) * monitor.retries;
+            // A round may take until the next one.
+            let first = if monitor.probe.rounds { monitor.timeout.max(*interval) } else { monitor.timeout };
+            let probes = first + (monitor.retry_interval + monitor.timeout) * monitor.retries;
             *interval + wait + probes + LATE
         }
         // The next time that a cron expression names may be days away: nobody waits for that.

@@ -264,7 +264,7 @@ async fn over_dns(dns: &Dns, host: &str, name: &Name, families: Families, heard:
         match with_sign_of_life(dns, asking, heard).await {
             Ok((ips, ttl)) => return Ok(Asked { addresses: ordered(ips), ttl }),
             Err(e) => {
-                let fault = fault(host, &e);
+                let fault = name_fault(host, &e);
                 // Servers that are silent about one name are so about the next.
                 if fault.is_local() {
                     return Err(fault);
@@ -363,7 +363,8 @@ fn note<T>(result: Result<T, NetError>, heard: &AtomicBool) -> Result<T, NetErro
     result
 }
 
-fn fault(host: &str, err: &NetError) -> Fault {
+/// What an error of looking a name up means, and whose fault it is.
+pub fn name_fault(host: &str, err: &NetError) -> Fault {
     let dead = |why: &str| Fault::local("local_resolver", format!("`{host}` was not looked up: {why}"));
     match err {
         NetError::Dns(DnsError::NoRecordsFound(none)) if none.response_code == ResponseCode::NXDomain => {
