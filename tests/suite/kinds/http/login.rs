@@ -194,6 +194,21 @@ async fn a_token_that_was_revoked_is_replaced_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_server_that_hangs_is_named_and_nobody_else() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = silent.local_addr().unwrap();
+    let text = format!(
+        "{{url: \"http://127.0.0.1:9/api\", auth: {{oauth2: {{token_url: \"http://{at}/t\", client_id: a, client_secret: secret}}}}}}",
+    );
+    let cx = ProbeCx::new(tokio::time::Instant::now() + std::time::Duration::from_millis(500), Clock::system().now());
+    let got = build("http", &text).collector.probe(&cx).await;
+    let reason = got.reason.as_ref().unwrap();
+    assert_eq!((got.verdict, reason.class.as_ref()), (Verdict::Down, "oauth2"), "{got:?}");
+    assert!(reason.message.starts_with(&format!("no token from http://{at}/t ({at}) within ")), "{}", reason.message);
+    assert!(!format!("{:?}", got.evidence).contains("/api"), "{got:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_name_server_that_is_dead_is_our_own_fault_for_a_token_too() {
     let mute = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let text = format!(
