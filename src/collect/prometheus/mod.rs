@@ -76,7 +76,7 @@ impl Collector for PrometheusProbe {
                 }
             };
             let (scrapes, troubles) = join(round::run(&self.scraping.job, &targets, cx, began), late).await;
-            self.judge(&targets, scrapes, ended, &refused, troubles)
+            self.judge(&targets, scrapes, ended, &refused, &troubles)
         })
     }
 }
@@ -102,7 +102,7 @@ impl PrometheusProbe {
         scrapes: Vec<Scrape>,
         ended: Batch,
         refused: &[String],
-        troubles: Vec<Fault>,
+        troubles: &[Fault],
     ) -> Outcome {
         let job = &self.scraping.job;
         let all = targets.len();

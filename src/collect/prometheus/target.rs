@@ -55,6 +55,9 @@ pub struct Target {
     reports: [Labels; 5],
     /// Held while an answer is read, on one thread at a time; nobody else but the API's reader waits for it.
     memory: Mutex<Memory>,
+    /// What was not handed over yet: a probe that is dropped, or does not wait for its reading, leaves it to the next.
+    /// Held for a push or a take.
+    ready: Mutex<Ready>,
     /// Held by the scrape under way, on whatever thread: what it has not read yet must not be reported as missing.
     turn: Arc<Semaphore>,
     /// Held for a copy.
@@ -64,11 +67,16 @@ pub struct Target {
 #[derive(Debug)]
 struct Memory {
     cache: Cache,
-    /// Samples that were not handed over yet: a probe that is dropped leaves them to the next.
-    batch: Batch,
-    described: Vec<(String, Meta)>,
     /// Scraped at least once, so that its reports are alive.
     reported: bool,
+}
+
+#[derive(Debug, Default)]
+struct Ready {
+    batch: Batch,
+    described: Vec<(String, Meta)>,
+    /// Series that are alive.
+    live: usize,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -129,15 +137,9 @@ impl Target {
             buf.set(METRIC_NAME, name);
             buf.labels()
         };
-        let memory = Memory {
-            cache: Cache::new(place.labels.clone()),
-            batch: Batch::default(),
-            described: Vec::new(),
-            reported: false,
-        };
-        let turn = Arc::new(Semaphore::new(1));
-        let (reports, memory, shown) = (REPORTS.map(report), Mutex::new(memory), Mutex::default());
-        Self { discovered, reports, memory, turn, shown, place }
+        let memory = Mutex::new(Memory { cache: Cache::new(place.labels.clone()), reported: false });
+        let (reports, turn) = (REPORTS.map(report), Arc::new(Semaphore::new(1)));
+        Self { discovered, reports, memory, ready: Mutex::default(), turn, shown: Mutex::default(), place }
     }
 
     /// The same target, found with other labels: what it remembers stays. Nothing while an answer is being read.
@@ -145,6 +147,7 @@ impl Target {
         let _turn = self.turn.try_acquire().ok()?;
         let renewed = Self::new(discovered.clone(), place);
         std::mem::swap(&mut *renewed.memory(), &mut *self.memory());
+        std::mem::swap(&mut *renewed.ready(), &mut *self.ready());
         let health = self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
         *renewed.shown.lock().unwrap_or_else(PoisonError::into_inner) = health;
         Some(Arc::new(renewed))
@@ -152,6 +155,10 @@ impl Target {
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ready(&self) -> MutexGuard<'_, Ready> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Encoded labels of every series that is alive.
@@ -201,7 +208,7 @@ impl Target {
         // Times a moment apart would cost space, and say nothing.
         let late = started.saturating_duration_since(span.began);
         let at = if late < SAME_MOMENT { cx.now } else { cx.now.plus(late) };
-        let Ok(turn) = Arc::clone(&self.turn).try_acquire_owned() else { return Scrape::busy() };
+        let Ok(turn) = Arc::clone(&self.turn).try_acquire_owned() else { return self.handed_over() };
         let deadline = limit.at;
         let mut trace = Trace::start();
         let mut answer = None;
@@ -257,10 +264,9 @@ impl Target {
 
     /// A scrape with what there is to hand over.
     fn handed_over(&self) -> Scrape {
-        // Busy only while an answer is still being read, which then hands over more later.
-        let Ok(mut memory) = self.memory.try_lock() else { return Scrape::busy() };
-        let (batch, described) = (std::mem::take(&mut memory.batch), std::mem::take(&mut memory.described));
-        Scrape { batch, described, live: memory.cache.live_count(), ..Scrape::busy() }
+        let mut ready = self.ready();
+        let (batch, described) = (std::mem::take(&mut ready.batch), std::mem::take(&mut ready.described));
+        Scrape { batch, described, live: ready.live, ..Scrape::busy() }
     }
 
     async fn fetch(
@@ -301,7 +307,8 @@ impl Target {
     ) -> (Option<Fault>, Option<Vec<u8>>) {
         let t = at.millis();
         let mut memory = self.memory();
-        let Memory { cache, batch, described, reported } = &mut *memory;
+        let Memory { cache, reported } = &mut *memory;
+        let mut described = Vec::new();
         let mut counts = Counts::default();
         let mut seen = None;
         let mut stored = Batch::default();
@@ -340,7 +347,7 @@ impl Target {
                 took = started.elapsed();
                 match result {
                     Ok(news) => {
-                        described.extend(news);
+                        described = news;
                         None
                     }
                     Err(fault) => {
@@ -368,11 +375,16 @@ impl Target {
             stored.push(t, value);
         }
         *reported = true;
-        match batch.is_empty() {
-            true => *batch = stored,
-            false => batch.extend(&stored),
-        }
+        let live = cache.live_count();
         drop(memory);
+        let mut ready = self.ready();
+        match ready.batch.is_empty() {
+            true => ready.batch = stored,
+            false => ready.batch.extend(&stored),
+        }
+        ready.described.extend(described);
+        ready.live = live;
+        drop(ready);
         let error = fault.as_ref().map_or_else(String::new, |f| {
             let mut text = f.message().to_owned();
             mask.hide(&mut text);

@@ -152,7 +152,7 @@ async fn a_token_is_fetched_once_and_shown_nowhere() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let text = text("secret&1", "/").replace(&login.at, &silent.local_addr().unwrap().to_string());
     let slow = probe("http", &text, Duration::from_millis(300)).await;
-    assert_eq!(class(&slow), "timeout");
+    assert_eq!(class(&slow), "oauth2");
     assert!(slow.phases.iter().any(|p| p.name == "token" && p.failed), "{:?}", slow.phases);
 }
 
