@@ -2,10 +2,6 @@
 //!
 //! The connection is driven by the probe itself: dropping the probe closes it.
 
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
-use std::task::Poll;
-
 use bytes::Bytes;
 use http::header::{self, HeaderMap};
 use http::{Request, StatusCode};
@@ -18,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::base::probe::ProbeCx;
 use crate::collect::dial::{self, Peer, Route};
 use crate::collect::fault::Fault;
-use crate::collect::http::connection::{MAX_HEAD, MAX_HEADERS, fault};
+use crate::collect::http::connection::{Driver, MAX_HEAD, MAX_HEADERS, fault};
 use crate::collect::http::content::USER_AGENT;
 use crate::collect::tls::TlsSpec;
 use crate::collect::trace::{Trace, phase};
@@ -39,8 +35,7 @@ type Connection<S> = http1::Connection<TokioIo<S>, Empty<Bytes>>;
 /// A connection on which one request after another is asked.
 pub struct Http<S: AsyncRead + AsyncWrite + Unpin> {
     sender: http1::SendRequest<Empty<Bytes>>,
-    /// `None` when it has ended.
-    conn: Option<Pin<Box<Connection<S>>>>,
+    conn: Driver<Box<Connection<S>>>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Http<S> {
@@ -52,7 +47,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http<S> {
         let mut builder = http1::Builder::new();
         builder.max_headers(MAX_HEADERS).max_buf_size(MAX_HEAD);
         let (sender, conn) = builder.handshake(TokioIo::new(stream)).await.map_err(|e| fault(&e))?;
-        Ok(Self { sender, conn: Some(Box::pin(conn)) })
+        Ok(Self { sender, conn: Driver::new(Box::pin(conn)) })
     }
 
     /// Asks, and reads the whole answer. One of more than `max_body` bytes is refused: half of it could not be
@@ -68,7 +63,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http<S> {
     ) -> Result<Page, Fault> {
         trace.begin(phase::PROCESSING);
         let Self { sender, conn } = self;
-        let mut work = pin!(async move {
+        let work = async move {
             sender.ready().await.map_err(|e| fault(&e))?;
             let answer = sender.send_request(request).await.map_err(|e| fault(&e))?;
             trace.begin(phase::TRANSFER);
@@ -83,18 +78,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http<S> {
             }
             trace.end();
             Ok(Page { status: head.status, headers: head.headers, body: bytes })
-        });
-        poll_fn(|cx| {
-            if let Poll::Ready(page) = work.as_mut().poll(cx) {
-                return Poll::Ready(page);
-            }
-            // The connection's own error reaches `work` through hyper's channel.
-            if conn.as_mut().is_some_and(|conn| conn.as_mut().poll(cx).is_ready()) {
-                *conn = None;
-            }
-            work.as_mut().poll(cx)
-        })
-        .await
+        };
+        conn.drive(work).await
     }
 }
 

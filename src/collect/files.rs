@@ -2,7 +2,7 @@
 //!
 //! A system call on a mount whose server is gone returns when it likes. So each look happens on a
 //! thread of the blocking pool; a monitor has one look at a time, all monitors together have a bounded
-//! number, and whoever does not get its turn says so instead of waiting with another thread.
+//! number, and whoever does not get its turn soon says so instead of waiting with another thread.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -26,7 +26,11 @@ use crate::config::report::Code;
 
 /// Looks at a time, of all monitors. Each occupies a thread while a mount hangs.
 static TURNS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(32)));
+/// Those at what other monitors need to ask at all: files that are watched take no turn from them.
+static TURNS_AT_CREDENTIALS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(32)));
 
+/// How long a look waits for others to end: on a file system that answers, many do within that.
+const WAITS: Duration = Duration::from_millis(500);
 /// How long a look that was given up may take to notice.
 const ENDS: Duration = Duration::from_millis(200);
 /// Entries of directories that one pattern looks at.
@@ -36,11 +40,14 @@ pub const MAX_FILES: usize = 10_000;
 
 /// The right of one monitor to look: once at a time.
 #[derive(Clone, Debug)]
-pub struct Looks(Arc<Semaphore>);
+pub struct Looks {
+    own: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
+}
 
 impl Default for Looks {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(1)))
+        Self { own: Arc::new(Semaphore::new(1)), turns: Arc::clone(&TURNS) }
     }
 }
 
@@ -65,17 +72,22 @@ impl Drop for OnDrop {
 }
 
 impl Looks {
+    /// At what a request needs before it can be sent.
+    pub fn at_credentials() -> Self {
+        Self { turns: Arc::clone(&TURNS_AT_CREDENTIALS), ..Self::default() }
+    }
+
     /// Runs `look` off the async threads.
     ///
     /// # Errors
     /// The look before this one still hangs, or too many others do.
     pub async fn run<T: Send + 'static>(&self, look: impl FnOnce(&Given) -> T + Send + 'static) -> Result<T, Fault> {
         // One that was given up ends by itself, if the file system answers.
-        let Ok(Ok(own)) = timeout(ENDS, Arc::clone(&self.0).acquire_owned()).await else {
+        let Ok(Ok(own)) = timeout(ENDS, Arc::clone(&self.own).acquire_owned()).await else {
             let message = "an earlier look at this path has not returned: the file system does not answer";
             return Err(Fault::timeout(message));
         };
-        let Ok(turn) = Arc::clone(&TURNS).try_acquire_owned() else {
+        let Ok(Ok(turn)) = timeout(WAITS, Arc::clone(&self.turns).acquire_owned()).await else {
             let message = "no turn at the file system: the looks of many monitors have not returned";
             return Err(Fault::local("local_files", message));
         };

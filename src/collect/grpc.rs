@@ -26,6 +26,8 @@ use crate::config::report::Code;
 
 /// Bytes of an answer: a message of two bytes, and what may be added to it.
 const MAX_ANSWER: usize = 64 * 1024;
+/// Headers that make the call, beside `grpc-…`.
+const RESERVED: [&str; 3] = ["content-type", "te", "user-agent"];
 
 /// `ServingStatus` of the protocol, by number.
 const SERVING: [&str; 4] = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"];
@@ -102,8 +104,9 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let mut metadata = HeaderMap::new();
     for (entry, text) in fields.pairs("metadata") {
         mask.add_text(&text);
-        let name = HeaderName::try_from(entry.key.to_ascii_lowercase());
-        let reserved = entry.key.starts_with("grpc-");
+        let key = entry.key.to_ascii_lowercase();
+        let reserved = key.starts_with("grpc-") || RESERVED.contains(&key.as_str());
+        let name = HeaderName::try_from(key);
         match (name, HeaderValue::try_from(text.value())) {
             (Ok(name), Ok(mut value)) if !reserved => {
                 value.set_sensitive(true);

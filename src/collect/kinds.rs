@@ -1,9 +1,7 @@
 //! The table of monitor kinds. A further kind is one file and one row.
 
-use std::sync::Arc;
-
 use crate::collect::kind::Kind;
-use crate::collect::mask::{Mask, Masked};
+use crate::collect::mask::Masked;
 use crate::config::catalog::Probe;
 use crate::config::fields::Fields;
 
@@ -45,13 +43,7 @@ pub fn read(kind: &str, fields: &mut Fields<'_>) -> Option<Probe> {
     let cx = fields.cx();
     drop(cx.take_referring());
     let mut probe = (found.read)(fields)?;
-    let mut mask = Mask::default();
-    for text in cx.take_referring() {
-        mask.add_text(&text);
-    }
-    if !mask.is_empty() {
-        probe.collector = Arc::new(Masked::new(probe.collector, mask));
-    }
+    probe.collector = Masked::of(probe.collector, &cx.take_referring());
     Some(probe)
 }
 

@@ -1,20 +1,39 @@
 //! Replaces secrets by `***` in whatever a probe shows: a target may echo what it was sent.
+//!
+//! Servers write what they echo in many ways: JSON with `\/` or `\u0026`, HTML with names or numbers, addresses with
+//! percent signs in either case, one within the other. So a text is searched as it is, and as it reads without any of
+//! that ([`Plain`]).
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::base::BoxFuture;
 use crate::base::outcome::Outcome;
 use crate::base::probe::{Collector, ProbeCx, PushTarget, WebhookTarget};
-use crate::collect::http::oauth::urlencoded;
-use crate::collect::http::template::Escape;
+use crate::collect::plain::Plain;
 use crate::config::fields::Text;
 
 /// Shorter values are not masked: replacing every `1` of a page would hide the page, not a secret.
 const MIN_SECRET: usize = 4;
+/// What stands in a secret's place.
+const STARS: &str = "***";
 
 /// The secrets of one monitor, longest first. Its `Debug` form shows how many, not which.
 #[derive(Clone, Default)]
-pub struct Mask(Vec<String>);
+pub struct Mask(Vec<Hidden>);
+
+/// A secret.
+#[derive(Clone)]
+struct Hidden {
+    text: String,
+    /// Without escapes; empty when that is too short to be told from other text.
+    plain: Vec<u8>,
+    /// Tells it from the others where a name must stay one.
+    number: usize,
+    /// It may be no part of a label. A variable's value may: it is a host's name as often as a secret, and which series
+    /// one is must not depend on what else is called so.
+    in_labels: bool,
+}
 
 impl std::fmt::Debug for Mask {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -28,43 +47,40 @@ impl Mask {
         let found = resolved_parts(text.shown(), text.value());
         let any = !found.is_empty();
         for part in found {
-            self.add(part);
+            self.push(part, text.shown().contains("${file:"));
         }
         any
     }
 
-    /// The same for an address, in which a secret may travel encoded.
+    /// The same for an address, in which a secret may travel otherwise.
     pub fn add_url(&mut self, text: &Text) {
         self.add_text(text);
         for part in resolved_parts(text.shown(), text.value()) {
-            let Ok(mut url) = reqwest::Url::parse(&format!("http://host/{part}?{part}")) else { continue };
-            self.add(url.path().trim_start_matches('/'));
-            self.add(url.query().unwrap_or(""));
-            // As a parameter of a form.
-            url.query_pairs_mut().clear().append_key_only(part);
-            self.add(url.query().unwrap_or(""));
+            let Ok(url) = reqwest::Url::parse(&format!("http://host/{part}?{part}")) else { continue };
+            self.push(url.path().trim_start_matches('/'), false);
+            self.push(url.query().unwrap_or(""), false);
         }
     }
 
-    /// Adds one secret, and the forms in which it may be echoed: within JSON, HTML, an address or a form.
+    /// Adds one secret.
     pub fn add(&mut self, secret: &str) {
+        self.push(secret, true);
+    }
+
+    fn push(&mut self, secret: &str, in_labels: bool) {
         for line in secret.lines().map(str::trim).filter(|l| l.len() >= MIN_SECRET) {
-            self.push(line);
-            for escape in [Escape::Percent, Escape::Json, Escape::Xml] {
-                if let Ok(written) = escape.write("", line) {
-                    self.push(&written);
-                }
+            if let Some(known) = self.0.iter_mut().find(|known| known.text == line) {
+                known.in_labels |= in_labels;
+                continue;
             }
-            self.push(urlencoded(&[("", line.to_owned())]).trim_start_matches('='));
+            let mut plain = Plain::of(line).into_bytes();
+            if plain.len() < MIN_SECRET {
+                plain.clear();
+            }
+            self.0.push(Hidden { text: line.to_owned(), plain, number: self.0.len() + 1, in_labels });
         }
         // A secret that contains another one must go first, or its rest would stay.
-        self.0.sort_by_key(|s| std::cmp::Reverse(s.len()));
-    }
-
-    fn push(&mut self, form: &str) {
-        if !self.0.iter().any(|s| s == form) {
-            self.0.push(form.to_owned());
-        }
+        self.0.sort_by_key(|s| std::cmp::Reverse(s.text.len()));
     }
 
     /// Adds the value of a header that carries credentials, and the credentials in it.
@@ -91,12 +107,7 @@ impl Mask {
 
     /// Hides every secret in `text`.
     pub fn hide(&self, text: &mut String) {
-        for secret in &self.0 {
-            if text.contains(secret.as_str()) {
-                *text = text.replace(secret.as_str(), "***");
-            }
-            hide_cut(text, secret);
-        }
+        replace(&self.0.iter().collect::<Vec<_>>(), text, |_| STARS.to_owned());
     }
 
     /// Hides every secret in every text of an outcome.
@@ -113,8 +124,17 @@ impl Mask {
         for check in &mut outcome.checks {
             self.hide(&mut check.name);
         }
+        self.hide_in_labels(outcome);
+    }
+
+    /// The same in what tells series apart: two of them do not become one.
+    fn hide_in_labels(&self, outcome: &mut Outcome) {
+        let secrets: Vec<&Hidden> = self.0.iter().filter(|secret| secret.in_labels).collect();
+        if secrets.is_empty() {
+            return;
+        }
         for (_, value) in outcome.samples.iter_mut().flat_map(|s| &mut s.labels) {
-            self.hide(value);
+            replace(&secrets, value, |secret| format!("{STARS}{}", secret.number));
         }
     }
 
@@ -136,6 +156,34 @@ impl Mask {
     }
 }
 
+/// Puts stars in the place of secrets, the longest first.
+fn replace(secrets: &[&Hidden], text: &mut String, stars: impl Fn(&Hidden) -> String) {
+    for secret in secrets {
+        if text.contains(secret.text.as_str()) {
+            *text = text.replace(secret.text.as_str(), &stars(secret));
+        }
+    }
+    if Plain::differs(text) {
+        let plain = Plain::of(text);
+        let mut found: Vec<(Range<usize>, &Hidden)> = Vec::new();
+        for secret in secrets.iter().filter(|secret| !secret.plain.is_empty()) {
+            for range in plain.find(&secret.plain) {
+                if found.iter().all(|(other, _)| range.end <= other.start || other.end <= range.start) {
+                    found.push((range, secret));
+                }
+            }
+        }
+        // Later ones first, so that those before keep their places.
+        found.sort_unstable_by_key(|(range, _)| std::cmp::Reverse(range.start));
+        for (range, secret) in found {
+            text.replace_range(range, &stars(secret));
+        }
+    }
+    for secret in secrets {
+        hide_cut(text, secret, &stars(secret));
+    }
+}
+
 /// A collector whose outcomes hold no secret of its options.
 pub struct Masked {
     inner: Arc<dyn Collector>,
@@ -149,9 +197,16 @@ impl std::fmt::Debug for Masked {
 }
 
 impl Masked {
-    /// Hides these.
-    pub fn new(inner: Arc<dyn Collector>, mask: Mask) -> Self {
-        Self { inner, mask }
+    /// Hides what the references in these resolved to; the collector itself, where there are none.
+    pub fn of(inner: Arc<dyn Collector>, texts: &[Text]) -> Arc<dyn Collector> {
+        let mut mask = Mask::default();
+        for text in texts {
+            mask.add_text(text);
+        }
+        match mask.is_empty() {
+            true => inner,
+            false => Arc::new(Self { inner, mask }),
+        }
     }
 }
 
@@ -175,17 +230,23 @@ impl Collector for Masked {
 
 /// Texts are cut to their limits before they are masked: a cut may have left the secret's beginning. It leaves an
 /// ellipsis, wherever in a sentence that then stands, or a text of at least a certain length, perhaps with half a
-/// character at its end.
-fn hide_cut(text: &mut String, secret: &str) {
+/// character or half an escape at its end.
+fn hide_cut(text: &mut String, secret: &Hidden, stars: &str) {
     const LEAST_CUT: usize = 500;
     let mut ends: Vec<usize> = text.match_indices('…').map(|(at, _)| at).collect();
     if text.len() >= LEAST_CUT {
         ends.push(text.trim_end_matches(char::REPLACEMENT_CHARACTER).len());
     }
     for end in ends.into_iter().rev() {
-        let is_left = |len: &usize| secret.get(..*len).is_some_and(|start| text[..end].ends_with(start));
-        if let Some(len) = (MIN_SECRET..secret.len()).rev().find(is_left) {
-            text.replace_range(end - len..end, "***");
+        // A secret may hold an ellipsis itself.
+        let Some(before) = text.get(..end) else { continue };
+        let is_left = |len: &usize| secret.text.get(..*len).is_some_and(|start| before.ends_with(start));
+        let start = match (MIN_SECRET..secret.text.len()).rev().find(is_left) {
+            Some(len) => Some(end - len),
+            None => Plain::start_at_end(before, &secret.plain, MIN_SECRET),
+        };
+        if let Some(start) = start {
+            text.replace_range(start..end, stars);
         }
     }
 }
@@ -222,6 +283,7 @@ fn resolved_parts<'v>(shown: &str, value: &'v str) -> Vec<&'v str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::outcome::Sample;
 
     #[test]
     fn only_what_came_through_a_reference_is_secret() {
@@ -300,19 +362,88 @@ mod tests {
 
     #[test]
     fn a_secret_is_hidden_however_it_is_echoed() {
-        let mut mask = Mask::default();
-        mask.add("p\"ss w<rd&/é");
-        for echo in [
-            "p\"ss w<rd&/é",
-            "p\\\"ss w<rd&/é",
-            "p&quot;ss w&lt;rd&amp;/é",
-            "p%22ss%20w%3Crd%26%2F%C3%A9",
-            "p%22ss+w%3Crd%26%2F%C3%A9",
-        ] {
+        #[track_caller]
+        fn check(secret: &str, echo: &str) {
+            let mut mask = Mask::default();
+            mask.add(secret);
             let mut text = format!("[{echo}]");
             mask.hide(&mut text);
             assert_eq!(text, "[***]", "{echo}");
         }
+        let key = "wJalr/K7MDENG+bPxRfi=";
+        for echo in [
+            key,
+            // PHP's json_encode, and the same within HTML.
+            r"wJalr\/K7MDENG+bPxRfi=",
+            r"wJalr\u002fK7MDENG\u002BbPxRfi\u003d",
+            // Addresses in either case, and one within another.
+            "wJalr%2FK7MDENG%2BbPxRfi%3D",
+            "wJalr%2fK7MDENG%2bbPxRfi%3d",
+            "wJalr%252FK7MDENG%252BbPxRfi%253D",
+            // Python's html.escape leaves it, JavaScript's libraries do not.
+            "wJalr&#x2F;K7MDENG&#x2B;bPxRfi&#x3D;",
+            "wJalr&#47;K7MDENG&#43;bPxRfi&#61;",
+        ] {
+            check(key, echo);
+        }
+        let words = "pass&w<\"é'x y";
+        for echo in [
+            words,
+            // Go's encoding/json and html/template, Python's json, Ruby's CGI, browsers' forms.
+            r#"pass\u0026w\u003c\"é'x y"#,
+            "pass&amp;w&lt;&#34;é&#39;x y",
+            r#"pass&w<\"\u00e9'x y"#,
+            "pass&amp;w&lt;&quot;é&apos;x y",
+            "pass%26w%3C%22%C3%A9%27x+y",
+            "pass%26w%3c%22%c3%a9%27x%20y",
+        ] {
+            check(words, echo);
+        }
+        // Beside what only looks like an escape, and one that has such things itself.
+        check(r"corp\new%41", r"corp\new%41");
+        check(r"corp\new%41", r"corp\\new%41");
+        check(r"corp\new%41", r"corp%5Cnew%2541");
+    }
+
+    #[test]
+    fn of_a_secret_that_was_cut_within_an_escape_nothing_stays() {
+        let mut mask = Mask::default();
+        mask.add("abcd/efgh/ijkl");
+        for (raw, want) in [
+            ("x abcd%2Fefg…", "x ***…"),
+            ("x abcd%2Fefgh%2…", "x ***…"),
+            (r"x abcd\u002fefgh\u00…", "x ***…"),
+            ("x abcd&#x2F;efgh&#x…", "x ***…"),
+            ("x 100%…", "x 100%…"),
+        ] {
+            let mut text = raw.to_owned();
+            mask.hide(&mut text);
+            assert_eq!(text, want);
+        }
+    }
+
+    #[test]
+    fn series_that_differ_by_their_secrets_alone_stay_different() {
+        let mut mask = Mask::default();
+        mask.add("web1");
+        mask.add("web2");
+        let mut outcome = Outcome::up("");
+        outcome.samples = ["web1", "web2", "db-web2"]
+            .map(|name| Sample { labels: vec![("label".into(), name.to_owned())], ..Sample::new("x", 1.0) })
+            .into();
+        mask.hide_in(&mut outcome);
+        let labels: Vec<&str> = outcome.samples.iter().map(|s| s.labels[0].1.as_str()).collect();
+        assert_eq!(labels, ["***1", "***2", "db-***2"]);
+    }
+
+    #[tokio::test]
+    async fn a_variable_in_a_label_leaves_series_what_they_are() {
+        use crate::collect::kinds::testing::outcome;
+        let text = "{command: [/bin/echo, 'OK ${env:TOKEN} | resolved-TOKEN=1 resolved-TOKEN2=2']}";
+        let got = outcome("script", text).await;
+        assert!(!got.summary.contains("resolved"), "{}", got.summary);
+        let labels: Vec<&str> = got.samples.iter().flat_map(|s| &s.labels).map(|(_, v)| v.as_str()).collect();
+        assert!(labels.contains(&"resolved-TOKEN") && labels.contains(&"resolved-TOKEN2"), "{labels:?}");
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 //! [`kinds`] is the table of all of them: a further kind is one file here and one row there; [`kind`] is
 //! what it says about itself. What kinds share: [`dial`] (names and connections), [`tls`], [`talk`]
 //! (conversations), [`sql`] (databases), [`replica`] (who follows whom), [`judge`] (expectations), [`trace`] (what is known when
-//! the deadline strikes) and [`mask`] (secrets in what a target sent back).
+//! the deadline strikes) and [`mask`] (secrets in what a target sent back, however [`plain`] finds them written).
 //!
 //! Nothing here retries, schedules or stores: that is the engine's.
 
@@ -34,6 +34,7 @@ pub mod mysql;
 pub mod nagios;
 pub mod ntp;
 pub mod ping;
+pub mod plain;
 pub mod postgres;
 pub mod prometheus;
 pub mod redis;
@@ -50,5 +51,6 @@ pub mod trace;
 pub mod udp;
 pub mod unix;
 pub mod value;
+pub mod want;
 pub mod webhook;
 pub mod websocket;

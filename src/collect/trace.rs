@@ -31,6 +31,8 @@ pub mod phase {
     pub const TRANSFER: &str = "transfer";
     /// Proving to the peer who we are.
     pub const AUTH: &str = "auth";
+    /// Asking somebody else for a word that the target wants to be told.
+    pub const TOKEN: &str = "token";
     /// From a query's first byte to the end of its answer.
     pub const QUERY: &str = "query";
 
@@ -44,8 +46,8 @@ pub struct Trace {
     started: Instant,
     phases: Vec<Phase>,
     open: Option<(&'static str, Instant)>,
-    /// Whether the phase that runs stands for all that begin in it.
-    within: bool,
+    /// Who else is asked, while the phase that runs stands for all that begin in it.
+    within: Option<String>,
     /// While this machine's name servers look up a name: whether any has answered anything so far.
     pub heard: Option<Arc<AtomicBool>>,
     /// Addresses tried on the current hop, in order.
@@ -63,7 +65,7 @@ impl Trace {
             started: Instant::now(),
             phases: Vec::with_capacity(phase::ALL.len()),
             open: None,
-            within: false,
+            within: None,
             heard: None,
             tried: Vec::new(),
             peer: None,
@@ -73,7 +75,7 @@ impl Trace {
 
     /// Ends the phase that runs and begins another.
     pub fn begin(&mut self, name: &'static str) {
-        if self.within {
+        if self.within.is_some() {
             return;
         }
         let now = Instant::now();
@@ -83,7 +85,7 @@ impl Trace {
 
     /// Ends the phase that runs.
     pub fn end(&mut self) {
-        if self.within {
+        if self.within.is_some() {
             return;
         }
         self.close(Instant::now(), false);
@@ -108,15 +110,15 @@ impl Trace {
     }
 
     /// Begins a phase in which other phases do not count by themselves: what is fetched on the way to a target is not
-    /// the target's own time.
-    pub fn enter(&mut self, name: &'static str) {
+    /// the target's own time. `whom` is asked.
+    pub fn enter(&mut self, name: &'static str, whom: String) {
         self.begin(name);
-        self.within = true;
+        self.within = Some(whom);
     }
 
     /// Ends such a phase.
     pub fn leave(&mut self) {
-        self.within = false;
+        self.within = None;
         self.end();
     }
 
@@ -144,6 +146,9 @@ impl Trace {
             return Fault::local("local_resolver", format!("no name server answered anything within {limit}"));
         }
         let whom = self.peer.or(self.tried.last().copied()).map_or_else(String::new, |a| format!(" ({a})"));
+        if let (Some(name), Some(from)) = (at, &self.within) {
+            return Fault::target("oauth2", format!("no {name} from {from}{whom} within {limit}"));
+        }
         let doing = match at {
             Some(phase::RESOLVE) => "the name was not resolved".to_owned(),
             Some(phase::CONNECT) => format!("no connection{whom}"),
@@ -233,13 +238,14 @@ mod tests {
             trace.end();
         };
         pass(&mut trace, phase::CONNECT, 1).await;
-        trace.enter("token");
+        trace.enter(phase::TOKEN, "http://login.example/".to_owned());
         pass(&mut trace, phase::CONNECT, 10).await;
         pass(&mut trace, phase::TRANSFER, 5).await;
         trace.leave();
-        trace.enter("token");
+        trace.enter(phase::TOKEN, "http://login.example/".to_owned());
         pass(&mut trace, phase::RESOLVE, 3).await;
-        trace.fail();
+        let fault = trace.timed_out(Instant::now());
+        assert_eq!((fault.class(), fault.message()), ("oauth2", "no token from http://login.example/ within 19ms"));
         let phases = trace.take_phases().into_iter().map(|p| (p.name, p.took.as_millis(), p.failed));
         assert_eq!(phases.collect::<Vec<_>>(), [("connect".into(), 1, false), ("token".into(), 18, true)]);
     }

@@ -40,6 +40,8 @@ pub struct Probe {
     /// For kinds that are told rather than probing: how often what they were told is judged by the clock,
     /// whatever `interval` or `schedule` say about when it is due.
     pub judged: Option<Duration>,
+    /// For kinds of many requests, each with the whole of `timeout`: a probe may take until the next slot.
+    pub rounds: bool,
     /// The probe itself.
     pub collector: Arc<dyn Collector>,
 }
@@ -47,7 +49,8 @@ pub struct Probe {
 impl Probe {
     /// A probe of something that is no other machine.
     pub fn new(kind: &'static str, target: impl Into<String>, collector: impl Collector + 'static) -> Self {
-        Self { kind, target: target.into(), host: None, launch: None, judged: None, collector: Arc::new(collector) }
+        let collector = Arc::new(collector);
+        Self { kind, target: target.into(), host: None, launch: None, judged: None, rounds: false, collector }
     }
 
     /// The same, of something on this machine of the network.
@@ -61,6 +64,13 @@ impl Probe {
     #[must_use]
     pub fn runs(mut self, launch: Launch) -> Self {
         self.launch = Some(launch);
+        self
+    }
+
+    /// The same, of many requests.
+    #[must_use]
+    pub fn in_rounds(mut self) -> Self {
+        self.rounds = true;
         self
     }
 

@@ -225,7 +225,12 @@ fn is_seldom(monitor: &Monitor) -> bool {
 pub(crate) fn overdue(monitor: &Monitor) -> Duration {
     // Who shares a host with others may have to wait for them.
     let wait = if monitor.probe.host.is_some() { patience(monitor) } else { Duration::ZERO };
-    let run = wait + monitor.timeout + (monitor.retry_interval + monitor.timeout) * monitor.retries;
+    // A round may take until the next one.
+    let first = match &monitor.schedule {
+        Schedule::Every(interval) if monitor.probe.rounds => monitor.timeout.max(*interval),
+        Schedule::Every(_) | Schedule::Cron { .. } => monitor.timeout,
+    };
+    let run = wait + first + (monitor.retry_interval + monitor.timeout) * monitor.retries;
     match &monitor.schedule {
         Schedule::Every(interval) if !is_seldom(monitor) => *interval + run + LATE,
         // It is asked, and once more if a run was under way.

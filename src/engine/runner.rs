@@ -33,6 +33,8 @@ use crate::wire::api::ProbeResult;
 const GRACE: Duration = Duration::from_millis(250);
 /// A probe that ends this long after its timeout was held up by this machine, not by its target.
 const STARVED: Duration = Duration::from_secs(1);
+/// So long before the next slot a round must have ended: one that is under way then costs that slot.
+const ROUND_ENDS: Duration = Duration::from_millis(500);
 /// The class of a slot that others of the same host left no place. Our limit, but no fault of this machine.
 const HOST_BUSY: &str = "host_busy";
 
@@ -79,6 +81,15 @@ impl Slot {
     fn fits_another(&self, waited: Duration) -> bool {
         let end = Instant::now() + self.monitor.retry_interval + waited + self.monitor.timeout;
         self.until.is_none_or(|until| end <= until)
+    }
+
+    /// How long a probe that begins now may take.
+    fn limit(&self, now: Instant) -> Duration {
+        let timeout = self.monitor.timeout;
+        match self.until.and_then(|until| until.checked_sub(ROUND_ENDS)) {
+            Some(end) if self.monitor.probe.rounds => timeout.max(end.saturating_duration_since(now)),
+            Some(_) | None => timeout,
+        }
     }
 }
 
@@ -167,8 +178,9 @@ impl Runner {
             self.metrics.host_wait.observe(waited.as_secs_f64());
         }
         let under_way = InFlight::begin(&self.metrics);
+        let limit = slot.limit(started);
         let cx = ProbeCx {
-            deadline: started + monitor.timeout,
+            deadline: started + limit,
             now: at,
             heard: slot.heard.clone(),
             last_beat: slot.beat.clone(),
@@ -188,7 +200,7 @@ impl Runner {
         drop((permit, place));
         // The only door for what targets say: behind it every text is plain.
         let outcome = outcome.made_safe();
-        let outcome = self.lineage.judge(monitor, judge_delay(outcome, took, monitor.timeout));
+        let outcome = self.lineage.judge(monitor, judge_delay(outcome, took, limit));
         let outcome = self.itself.judge(monitor, outcome, &cx.way, started).await;
         let result = self.finish(monitor, outcome, at, took, attempt);
         Attempt { result, series, lag, waited, way: cx.way, show: cx.show }
@@ -227,6 +239,8 @@ impl Runner {
                 tracing::error!(monitor = %monitor.name, panic = what, "a collector panicked");
                 Outcome::unknown("local_panic", format!("the probe crashed: {what}"))
             }
+            // It would have to say which of its requests that was.
+            Err(_) if monitor.probe.rounds => Outcome::unknown("local_busy", "the round did not end in time"),
             Err(_) => Outcome::down(TIMEOUT, format!("no answer within {:?}", monitor.timeout)),
         }
     }
@@ -272,9 +286,9 @@ fn is_timeout(outcome: &Outcome) -> bool {
 }
 
 /// A failure that took much longer than the timeout allows says nothing about the target.
-fn judge_delay(outcome: Outcome, took: Duration, timeout: Duration) -> Outcome {
-    if outcome.verdict == Verdict::Down && took > timeout + STARVED {
-        let message = format!("the probe was held up on this machine: {took:.1?} for a timeout of {timeout:?}");
+fn judge_delay(outcome: Outcome, took: Duration, limit: Duration) -> Outcome {
+    if outcome.verdict == Verdict::Down && took > limit + STARVED {
+        let message = format!("the probe was held up on this machine: {took:.1?} for a timeout of {limit:?}");
         return outcome.with_verdict(Verdict::Unknown, "local_starved", message);
     }
     outcome
@@ -290,15 +304,30 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
+    use crate::base::BoxFuture;
     use crate::base::name::MonitorName;
+    use crate::base::probe::Collector;
+    use crate::config::catalog::Probe;
     use crate::config::model::Config;
     use crate::engine::gates::Gates;
 
-    #[tokio::test(start_paused = true)]
-    async fn who_is_left_out_is_down_only_while_everything_that_is_let_in_hangs() {
+    /// How much time it is given.
+    #[derive(Debug, Default)]
+    struct Asks(Arc<Mutex<Duration>>);
+
+    impl Collector for Asks {
+        fn probe<'a>(&'a self, cx: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
+            *self.0.lock().unwrap() = cx.remaining();
+            Box::pin(async { Outcome::up("") })
+        }
+    }
+
+    fn runner() -> (Runner, mpsc::Receiver<Measured>) {
         let clock = Clock::starting_at(Timestamp::from_millis(1_700_000_000_000));
-        let (ingest, _results) = mpsc::channel(100);
+        let (ingest, results) = mpsc::channel(100);
         let runner = Runner {
             clock,
             permits: Arc::new(Semaphore::new(10)),
@@ -308,6 +337,38 @@ mod tests {
             lineage: Lineage::default(),
             ingest,
         };
+        (runner, results)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_round_has_until_shortly_before_the_next_slot_and_never_less_than_its_timeout() {
+        let (runner, _results) = runner();
+        for (rounds, until, want) in
+            [(false, Some(10), 5_000), (true, Some(10), 9_500), (true, Some(5), 5_000), (true, None, 5_000)]
+        {
+            let asks = Asks::default();
+            let given = Arc::clone(&asks.0);
+            let probe = Probe::new("test", "shop", asks);
+            let mut monitor = Monitor::sample("shop");
+            monitor.probe = if rounds { probe.in_rounds() } else { probe };
+            monitor.timeout = Duration::from_secs(5);
+            let slot = Slot {
+                monitor: Arc::new(monitor),
+                due: Instant::now(),
+                until: until.map(|seconds| Instant::now() + Duration::from_secs(seconds)),
+                heard: Heard::default(),
+                beat: None,
+                gate: None,
+                policy: Arc::default(),
+            };
+            runner.run(slot).await;
+            assert_eq!(given.lock().unwrap().as_millis(), want, "{rounds} {until:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_left_out_is_down_only_while_everything_that_is_let_in_hangs() {
+        let (runner, _results) = runner();
         let mut monitor = Monitor::sample("shop");
         monitor.probe.host = Some("one.example".into());
         monitor.timeout = Duration::from_secs(5);

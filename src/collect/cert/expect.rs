@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::collect::cert::{Cert, Name};
-use crate::collect::http::want::Want;
 use crate::collect::judge::found;
+use crate::collect::want::Want;
 
 /// Whether `left` seconds are enough, and what that is in words.
 pub fn lasts(left: Option<i64>, least: Duration) -> (bool, String) {

@@ -5,6 +5,7 @@ pub mod name;
 
 use rustls::pki_types::CertificateDer;
 use x509_parser::certificate::X509Certificate;
+use x509_parser::error::X509Error;
 use x509_parser::extensions::GeneralName;
 use x509_parser::public_key::PublicKey;
 
@@ -107,11 +108,17 @@ impl Cert {
         &self.der
     }
 
-    /// Whether this one's key has signed the other.
-    pub fn signed(&self, other: &Self) -> bool {
-        let key = x509_parser::parse_x509_certificate(&self.der);
-        let other = x509_parser::parse_x509_certificate(&other.der);
-        matches!((key, other), (Ok((_, key)), Ok((_, other))) if other.verify_signature(Some(key.public_key())).is_ok())
+    /// Whether this one's key has signed the other; nothing where the algorithm is none that can be checked here.
+    pub fn signed(&self, other: &Self) -> Option<bool> {
+        let (_, key) = x509_parser::parse_x509_certificate(&self.der).ok()?;
+        let (_, other) = x509_parser::parse_x509_certificate(&other.der).ok()?;
+        // The library takes no shorter ones, and says of them that the signature is wrong.
+        let is_short = matches!(key.public_key().parsed(), Ok(PublicKey::RSA(rsa)) if rsa.key_size() < 2_048);
+        match other.verify_signature(Some(key.public_key())) {
+            Ok(()) => Some(true),
+            Err(X509Error::SignatureVerificationError) if !is_short => Some(false),
+            Err(_) => None,
+        }
     }
 
     /// Whether the other names this one as its issuer.
@@ -400,6 +407,48 @@ mod tests {
         let gone = CertFacts::of(&chain("x", &[2021]), now);
         assert!(gone.seconds_left().is_some_and(|s| s < 0));
         assert!(CertFacts::of(&chain("x", &[9999]), now).describe().contains("9999-03-29"));
+    }
+
+    /// Two of P-521, which no library here checks: an authority, and what it signed.
+    const P521: [&str; 2] = [
+        "-----BEGIN CERTIFICATE-----
+MIIB9jCCAVigAwIBAgIUUIwwfWBL8QtO/s3+ThpewTWLWjIwCgYIKoZIzj0EAwQw
+DDEKMAgGA1UEAwwBUjAgFw0yNjExMjcwNzM1NDZaGA8yMTI2MTEwMzA3MzU0Nlow
+DDEKMAgGA1UEAwwBUjCBmzAQBgcqhkjOPQIBBgUrgQQAIwOBhgAEAMdOh5hir8gb
+uYcrw/qp49LEBXEHxKdzmVI221RAS5lWBz6o/07dp4u9MR/I0ZzDrQP5/T757HrA
+RkRksfvtNjyCAQArH1WTgK6SCMvW7d8Q2hJDUElc6H0IdhBz5nE72OJ4MV6qPx7/
+ERYnIdFG87zVAuVg+N2/M0drUDa+JajuzNTVo1MwUTAdBgNVHQ4EFgQUR4sO+SWW
+MTWwX8dBARyvtgFLqVswHwYDVR0jBBgwFoAUR4sO+SWWMTWwX8dBARyvtgFLqVsw
+DwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDBAOBiwAwgYcCQXQz/fUhIx+bklsg
+9iSbxRev6+GeNqR9W7s7zQGs2HuEVw0DMmzEF6YUUXYNjnG5AN4mkKqL26HuboGb
+XxeGn+CkAkIBYVjDWiinhyxlXZZR+9dnMyhnAKIr8lVCd4oG0iR9/M+n1dPN2gnk
+ZsC4GrhQDX4pnh86XkXwrQ/oWgyUNI5MFes=
+-----END CERTIFICATE-----",
+        "-----BEGIN CERTIFICATE-----
+MIIBmzCB/gIUcxVz8j8jPUi5kVBjkU2VJIiltO4wCgYIKoZIzj0EAwQwDDEKMAgG
+A1UEAwwBUjAgFw0yNjExMjcwNzM1NDZaGA8yMTI2MTEwMzA3MzU0NlowDDEKMAgG
+A1UEAwwBSTCBmzAQBgcqhkjOPQIBBgUrgQQAIwOBhgAEAco4Lvd7Uc42Y0CEzwJn
+YgRJagIFm81lOsymq9SE7gMsuLGC4NEwoZ4NlCH6GACVCBmb3hkyyLih5GsLkj7P
+X+MLAawXvKyVomk6GdgdH3bf4Jv9GJxi1GiSHkdqOTuDC0Y6ZdPLNY5GQuPG5OaW
+MRdikSxtBWXasIEQM/17mtlpUxsiMAoGCCqGSM49BAMEA4GLADCBhwJCAf3Entx5
+JzRe7SzenPvmt+jOaHbRy9FcF41vvJYtJwKkeCXjEw8aryE9shGmuFkV4SUghbfv
+b1ZlIZL0emWOGkRaAkFoNFnBx4eZ0bv0JXRVVxIbE/iDn9Kt3710/Zk61MmeGKw4
+J3iknT2qpR0yQFgjDma2CKqvQiXUc9o5HLcxExIN6A==
+-----END CERTIFICATE-----",
+    ];
+
+    #[test]
+    fn a_signature_of_an_unknown_algorithm_is_neither_right_nor_wrong() {
+        let read = |pem: &str| {
+            let body: String = pem.lines().filter(|line| !line.starts_with("---")).collect();
+            let der = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, body).unwrap();
+            CertFacts::of(&[CertificateDer::from(der)], Timestamp::EPOCH).chain.remove(0)
+        };
+        let [authority, signed] = P521.map(read);
+        assert!(authority.issued(&signed));
+        assert_eq!(authority.signed(&signed), None);
+        let known = CertFacts::of(&chain("x", &[2030, 2031]), Timestamp::EPOCH).chain;
+        assert_eq!((known[0].signed(&known[0]), known[0].signed(&known[1])), (Some(true), Some(false)));
     }
 
     #[test]

@@ -267,7 +267,7 @@ async fn over_dns(dns: &Dns, host: &str, name: &Name, families: Families, heard:
         match with_sign_of_life(dns, asking, heard).await {
             Ok((ips, ttl)) => return Ok(Asked { addresses: ordered(ips), ttl }),
             Err(e) => {
-                let fault = fault(host, &e, dns.own);
+                let fault = name_fault(host, &e, dns.own);
                 // Servers that are silent about one name are so about the next.
                 if fault.is_local() {
                     return Err(fault);
@@ -366,7 +366,9 @@ fn note<T>(result: Result<T, NetError>, heard: &AtomicBool) -> Result<T, NetErro
     result
 }
 
-fn fault(host: &str, err: &NetError, own: bool) -> Fault {
+/// What an error of looking a name up means, and whose fault it is: servers of the monitor's `own` are no part of this
+/// machine.
+pub fn name_fault(host: &str, err: &NetError, own: bool) -> Fault {
     let dead = |why: &str| {
         let message = format!("`{host}` was not looked up: {why}");
         if own { Fault::target("dns", message) } else { Fault::local("local_resolver", message) }

@@ -26,7 +26,7 @@ use crate::collect::dial::cache::Names;
 use crate::collect::fault::{Fault, describe};
 use crate::collect::trace::{Trace, phase};
 
-pub use self::lookup::has_way;
+pub use self::lookup::{has_way, name_fault};
 pub use self::route::{Route, servers};
 
 /// How long one address has before the next is tried beside it (RFC 8305, section 8).

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query};
+use hickory_proto::rr::Name;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
@@ -109,21 +110,13 @@ impl Question {
     fn repeats(&self, query: &Query) -> bool {
         query.query_type() == self.query.query_type()
             && query.query_class() == self.query.query_class()
-            && query.name().eq_ignore_root_and_case(self.query.name())
+            && same_name(query.name(), self.query.name())
     }
 }
 
-/// `Name`'s comparison without case, by the letters that DNS knows.
-trait SameName {
-    fn eq_ignore_root_and_case(&self, other: &Self) -> bool;
-}
-
-impl SameName for hickory_proto::rr::Name {
-    fn eq_ignore_root_and_case(&self, other: &Self) -> bool {
-        // `Name` compares labels without regard to case.
-        self.iter().count() == other.iter().count()
-            && self.iter().zip(other.iter()).all(|(a, b)| a.eq_ignore_ascii_case(b))
-    }
+/// Whether two names are one, whatever case they are written in and whether they end in the root's dot.
+fn same_name(a: &Name, b: &Name) -> bool {
+    a.iter().count() == b.iter().count() && a.iter().zip(b.iter()).all(|(a, b)| a.eq_ignore_ascii_case(b))
 }
 
 /// Asks one server.

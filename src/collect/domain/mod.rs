@@ -459,7 +459,9 @@ mod tests {
             "/v1/domain/moved.example" => {
                 "HTTP/1.1 302 Found\r\nLocation: /v1/domain/good.example\r\nContent-Length: 0\r\n\r\n".to_owned()
             }
-            _ => page("404 Not Found", ""),
+            "/v1/domain/none.example" => page("404 Not Found", ""),
+            "/v1/domain/free.example" => page("404 Not Found", "{\"errorCode\": 404}"),
+            _ => page("404 Not Found", "<html>nginx</html>"),
         })
         .await;
         for (name, expect, want) in [
@@ -474,6 +476,8 @@ mod tests {
             ("held", "{}", (Verdict::Down, "status")),
             ("held", "{not_status: []}", (Verdict::Up, "")),
             ("none", "{}", (Verdict::Down, "not_registered")),
+            ("free", "{}", (Verdict::Down, "not_registered")),
+            ("misled", "{}", (Verdict::Unknown, "registry")),
             ("slow", "{}", (Verdict::Unknown, "registry")),
             ("junk", "{}", (Verdict::Unknown, "registry")),
             ("large", "{}", (Verdict::Unknown, "registry")),

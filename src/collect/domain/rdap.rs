@@ -77,10 +77,12 @@ pub async fn ask(
     cx: &ProbeCx,
     trace: &mut Trace,
 ) -> Result<Said, Refused> {
+    // Who we are, and whom to expect, is for the monitor's own server: whom a registry names gets neither.
+    let (strangers, home) = (tls.for_strangers(), server.and_then(Url::host_str));
     let base = match server {
         Some(server) => server.clone(),
         None => {
-            let services = list(bootstrap, tls, route, cx, trace).await?;
+            let services = list(bootstrap, &strangers, route, cx, trace).await?;
             match find(&services, domain) {
                 Some(base) => base,
                 None => return Ok(Said::NoServer),
@@ -90,11 +92,16 @@ pub async fn ask(
     let mut url = base.clone();
     url.set_path(&format!("{}/domain/{domain}", base.path().trim_end_matches('/')));
     for _ in 0..=MAX_HOPS {
+        let tls = if url.host_str() == home { tls } else { &strangers };
         let page = fetch::get(&url, "application/rdap+json", MAX_ANSWER, tls, route, cx, trace).await?;
         let who = url.host_str().unwrap_or_default().to_owned();
         match page.status.as_u16() {
             200 => return Ok(Said::Registered(read(&page, &who)?)),
-            404 => return Ok(Said::NotRegistered(format!("RDAP {who}"))),
+            404 if is_registry(&page) => return Ok(Said::NotRegistered(format!("RDAP {who}"))),
+            404 => {
+                let message = format!("{who} answers with status 404, and not as a registry does");
+                return Err(Fault::target("registry", message).into());
+            }
             301 | 302 | 303 | 307 | 308 => url = next(&url, &page)?,
             status => {
                 let after = page.headers.get(header::RETRY_AFTER).and_then(|v| v.to_str().ok());
@@ -148,10 +155,12 @@ fn services(body: &[u8]) -> Option<Vec<(Vec<String>, Vec<String>)>> {
     let root: Value = serde_json::from_slice(body).ok()?;
     let texts = |v: &Value| {
         let items = v.as_array().into_iter().flatten().filter_map(Value::as_str);
-        items.map(str::to_ascii_lowercase).collect::<Vec<_>>()
+        items.map(str::to_owned).collect::<Vec<_>>()
     };
+    // Of endings case says nothing, of paths it does.
+    let endings = |v: &Value| texts(v).into_iter().map(|ending| ending.to_ascii_lowercase()).collect();
     let rows = root.get("services")?.as_array()?;
-    Some(rows.iter().filter_map(|row| Some((texts(row.get(0)?), texts(row.get(1)?)))).collect())
+    Some(rows.iter().filter_map(|row| Some((endings(row.get(0)?), texts(row.get(1)?)))).collect())
 }
 
 /// The address for the longest ending of `domain` that is listed; https is preferred.
@@ -166,6 +175,15 @@ fn find(services: &[(Vec<String>, Vec<String>)], domain: &str) -> Option<Url> {
         }
     }
     None
+}
+
+/// Whether it is a registry that knows nothing of a name: any server says 404 of a path that it does not have. The body
+/// may be left out (RFC 7480, section 5.3).
+fn is_registry(page: &Page) -> bool {
+    let content = page.headers.get(header::CONTENT_TYPE).map_or("", |v| v.to_str().unwrap_or_default());
+    let media = content.split(';').next().unwrap_or_default().trim();
+    let code = || serde_json::from_slice::<Value>(&page.body).ok()?.get("errorCode")?.as_u64();
+    page.body.is_empty() || media.eq_ignore_ascii_case("application/rdap+json") || code() == Some(404)
 }
 
 fn read(page: &Page, who: &str) -> Result<Registration, Fault> {
@@ -206,9 +224,9 @@ mod tests {
     #[test]
     fn the_longest_ending_names_the_server() {
         let list =
-            br#"{"services": [[["com"], ["http://a/", "https://b/v1/"]], [["co.uk"], ["https://c/"]], [[], []], 7]}"#;
+            br#"{"services": [[["Com"], ["http://a/", "https://b/RDAP/v1/"]], [["co.uk"], ["https://c/"]], [[], []], 7]}"#;
         let services = services(list).unwrap();
-        assert_eq!(find(&services, "example.com").unwrap().as_str(), "https://b/v1/");
+        assert_eq!(find(&services, "example.com").unwrap().as_str(), "https://b/RDAP/v1/");
         assert_eq!(find(&services, "example.co.uk").unwrap().as_str(), "https://c/");
         assert!(find(&services, "example.org").is_none());
         assert!(find(&services, "com").is_none());

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::base::units::Exact;
 use crate::collect::cert::CertFacts;
 use crate::collect::cert::expect::{is_for, is_like, lasts, names, verb};
-use crate::collect::http::want::Want;
 use crate::collect::judge::{Judge, found};
+use crate::collect::want::Want;
 use crate::config::fields::Fields;
 
 /// One line of `expect.cert`.

@@ -3,6 +3,7 @@
 //! HTTP/2 gives parts of its work to an executor. Here they are kept beside the connection and polled with it.
 
 use std::future::poll_fn;
+use std::ops::DerefMut;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
@@ -83,14 +84,14 @@ where
 }
 
 /// hyper's connection, polled beside whatever waits for it.
-pub struct Driver<'a, C> {
-    conn: Pin<&'a mut C>,
+pub struct Driver<P> {
+    conn: Pin<P>,
     done: bool,
 }
 
-impl<'a, C: Future> Driver<'a, C> {
+impl<P: DerefMut<Target: Future>> Driver<P> {
     /// Of a connection.
-    pub fn new(conn: Pin<&'a mut C>) -> Self {
+    pub fn new(conn: Pin<P>) -> Self {
         Self { conn, done: false }
     }
 

@@ -7,7 +7,7 @@ use http::header;
 use crate::base::outcome::Evidence;
 use crate::collect::http::exchange::{Answer, Client, Spoken};
 use crate::collect::http::hop::Hop;
-use crate::collect::trace::Trace;
+use crate::collect::trace::{Trace, phase};
 
 /// Bytes kept of an answer's head.
 const MAX_HEAD: usize = 8 * 1024;
@@ -23,7 +23,10 @@ pub fn of(hop: &Hop, trace: &Trace, answer: Option<&Answer>, redirects: usize, c
         n => Cow::Owned(format!("request (after {n} redirects)")),
     };
     let tried = if client.spoken == Spoken::Two { "HTTP/2" } else { "HTTP/1.1" };
-    items.push((title, hop.describe(answer.map_or(tried, Answer::version_name))));
+    // Who has no token has not asked yet, and what follows is seen of whom it was asked for.
+    if !trace.phases().iter().any(|p| p.name == phase::TOKEN && p.failed) {
+        items.push((title, hop.describe(answer.map_or(tried, Answer::version_name))));
+    }
     if let Some(proxy) = &client.proxy {
         items.push(("proxy".into(), proxy.to_string()));
     }

@@ -277,7 +277,7 @@ where
 /// The body does not come to its end.
 async fn receive<C: Future>(
     response: Response<Incoming>,
-    conn: &mut Driver<'_, C>,
+    conn: &mut Driver<&mut C>,
     max_body: usize,
     trace: &mut Trace,
     slot: &mut Option<Answer>,

@@ -12,8 +12,8 @@ use crate::collect::http::header::HeaderCheck;
 use crate::collect::http::json::{JsonCheck, parse_json};
 use crate::collect::http::request::Seen;
 use crate::collect::http::title::title;
-use crate::collect::http::want::Want;
 use crate::collect::judge::{Judge, Latency, TextCheck, found};
+use crate::collect::want::Want;
 use crate::config::fields::Fields;
 use crate::config::report::Code;
 

@@ -6,8 +6,8 @@ use http::HeaderName;
 use regex::Regex;
 
 use crate::collect::http::expect::Judgement;
-use crate::collect::http::want::Want;
 use crate::collect::judge::{found, regex_field};
+use crate::collect::want::Want;
 use crate::config::fields::Fields;
 use crate::config::report::Code;
 use crate::config::yaml::Value;

@@ -345,8 +345,7 @@ pub fn parse_json(body: &[u8], truncated: bool) -> Result<Value, String> {
     if truncated {
         return Err(format!("the body is longer than the {} bytes that were read; raise `max_body`", body.len()));
     }
-    let values = body.iter().filter(|b| matches!(b, b',' | b'[' | b'{')).count();
-    if values > MAX_JSON_VALUES {
+    if values(body) > MAX_JSON_VALUES {
         return Err(format!("the body has more than {MAX_JSON_VALUES} JSON values, which is not parsed"));
     }
     // serde_json stops at 128 levels of nesting.
@@ -355,8 +354,32 @@ pub fn parse_json(body: &[u8], truncated: bool) -> Result<Value, String> {
     serde_json::from_slice(body).map_err(|e| format!("the body is not JSON: {e}"))
 }
 
+/// At least as many as a document has values, and no more than one for each beginning of a list or an object.
+fn values(body: &[u8]) -> usize {
+    let (mut count, mut in_text, mut escaped) = (0, false, false);
+    for byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b',' | b'[' | b'{' if !in_text => count += 1,
+            _ => {}
+        }
+    }
+    count
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn only_values_are_counted() {
+        let text = ",[{\\\"".repeat(50_000);
+        let body = serde_json::json!({"text": text, "ok": true}).to_string();
+        assert_eq!(parse_json(body.as_bytes(), false).unwrap()["ok"], true);
+        let many = format!("[{}0]", "0,".repeat(MAX_JSON_VALUES));
+        assert!(parse_json(many.as_bytes(), false).unwrap_err().contains("more than"));
+    }
+
     use super::*;
 
     #[test]

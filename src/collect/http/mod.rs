@@ -29,7 +29,6 @@ pub mod spec;
 pub mod steps;
 pub mod template;
 pub mod title;
-pub mod want;
 
 use std::borrow::Cow;
 

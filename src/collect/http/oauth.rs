@@ -20,7 +20,7 @@ use crate::collect::http::hop::Hop;
 use crate::collect::judge::found;
 use crate::collect::mask::Mask;
 use crate::collect::tls::TlsSpec;
-use crate::collect::trace::Trace;
+use crate::collect::trace::{Trace, phase};
 use crate::config::fields::{Fields, Text};
 use crate::config::report::Code;
 
@@ -32,9 +32,6 @@ const MARGIN: Duration = Duration::from_secs(30);
 const UNSAID: Duration = Duration::from_secs(300);
 /// The longest that any is kept.
 const LONGEST: Duration = Duration::from_secs(86_400);
-
-/// The phase in which one is asked for.
-const TOKEN: &str = "token";
 
 /// Where tokens come from.
 #[derive(Debug)]
@@ -131,7 +128,7 @@ impl OAuth2 {
     /// # Errors
     /// None is to be had.
     pub async fn token(&self, client: &Client, cx: &ProbeCx, trace: &mut Trace) -> Result<Word, Fault> {
-        trace.enter(TOKEN);
+        trace.enter(phase::TOKEN, self.ask.shown());
         let mut kept = self.token.lock().await;
         if let Some(token) = &*kept
             && Instant::now() < token.until

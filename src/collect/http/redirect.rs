@@ -5,11 +5,41 @@
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
 
+use crate::base::probe::ProbeCx;
 use crate::collect::fault::Fault;
-use crate::collect::http::exchange::Answer;
+use crate::collect::http::exchange::{self, Answer, Client};
 use crate::collect::http::hop::Hop;
 use crate::collect::judge::found;
 use crate::collect::mask::Mask;
+use crate::collect::trace::Trace;
+
+/// Redirects that Go's client follows, and so whoever is asked in Prometheus' way.
+const GO_FOLLOWS: usize = 10;
+
+/// Asks `hop`, and whom it redirects to where `redirects` are followed, until an answer stands in `slot`.
+///
+/// # Errors
+/// No answer, or a redirect that is not followed.
+pub async fn follow(
+    client: &Client,
+    mut hop: Hop,
+    redirects: bool,
+    mask: &Mask,
+    cx: &ProbeCx,
+    trace: &mut Trace,
+    slot: &mut Option<Answer>,
+) -> Result<(), Fault> {
+    for passed in 0..=GO_FOLLOWS {
+        *slot = None;
+        let asked = exchange::ask(client, &hop, cx, trace, slot).await;
+        asked.map_err(|fault| if passed > 0 { fault.led_by_target() } else { fault })?;
+        match slot.as_ref().filter(|_| redirects).map(|answer| next(&hop, answer, mask)).transpose()?.flatten() {
+            Some(next) => hop = next,
+            None => return Ok(()),
+        }
+    }
+    Err(Fault::target("redirect_limit", format!("more than {GO_FOLLOWS} redirects")))
+}
 
 /// The next hop, when `answer` is a redirect.
 ///

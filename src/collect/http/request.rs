@@ -15,6 +15,7 @@ use crate::base::outcome::{Evidence, Outcome, Sample, Verdict};
 use crate::base::probe::ProbeCx;
 use crate::collect::cert::CertFacts;
 use crate::collect::fault::{Fault, describe};
+use crate::collect::files::{self, Looks};
 use crate::collect::http::auth::Auth;
 use crate::collect::http::exchange::{self, Answer, Client};
 use crate::collect::http::expect::{Expect, Judgement};
@@ -37,13 +38,20 @@ pub struct Request {
     /// The first hop. Headers and body are complete, but for what is only known during the probe.
     pub first: Hop,
     /// A file that holds the body, read in every probe.
-    pub body_file: Option<PathBuf>,
+    pub body_file: Option<BodyFile>,
     /// What is answered to a challenge, or fetched first.
     pub auth: Option<Arc<Auth>>,
     /// Redirects that are followed.
     pub max_redirects: usize,
     /// What the answer must be.
     pub expect: Arc<Expect>,
+}
+
+/// A file that holds a body. One that hangs costs one thread.
+#[derive(Debug)]
+pub struct BodyFile {
+    path: PathBuf,
+    looks: Looks,
 }
 
 /// What the requests of one probe share.
@@ -166,8 +174,8 @@ impl Request {
 
     /// What must be fetched before the first request can be sent.
     async fn prepare(&self, run: &mut Run, session: &mut Session<'_>, cx: &ProbeCx) -> Result<(), Fault> {
-        if let Some(path) = &self.body_file {
-            let body = read_body(path.clone()).await?;
+        if let Some(file) = &self.body_file {
+            let body = file.read().await?;
             let hop = run.hop.get_or_insert_with(|| self.first.clone());
             hop.set_body(body, true);
         }
@@ -257,21 +265,21 @@ async fn bearer(oauth: &OAuth2, run: &mut Run, session: &mut Session<'_>, cx: &P
     Ok(value)
 }
 
-/// Reads a body off the async threads.
-async fn read_body(path: PathBuf) -> Result<Bytes, Fault> {
-    let shown = path.display().to_string();
-    let refuse = |why: String| Fault::local("local_body_file", format!("`{shown}`: {why}"));
-    let read = tokio::task::spawn_blocking(move || {
-        let meta = std::fs::metadata(&path)?;
-        if !meta.is_file() || meta.len() > MAX_BODY_FILE {
-            return Err(std::io::Error::other("not a file of at most 16 MiB"));
+impl BodyFile {
+    /// Of this path.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, looks: Looks::at_credentials() }
+    }
+
+    async fn read(&self) -> Result<Bytes, Fault> {
+        let refuse = |why: &str| Fault::local("local_body_file", format!("`{}`: {why}", self.path.display()));
+        let path = self.path.clone();
+        match self.looks.run(move |_| files::read(&path, MAX_BODY_FILE)).await {
+            Ok(Ok(body)) => Ok(Bytes::from(body)),
+            Ok(Err(e)) if e.kind() == std::io::ErrorKind::FileTooLarge => Err(refuse("not a file of at most 16 MiB")),
+            Ok(Err(e)) => Err(refuse(&describe(&e))),
+            Err(fault) => Err(refuse(fault.message())),
         }
-        std::fs::read(&path)
-    });
-    match read.await {
-        Ok(Ok(body)) => Ok(Bytes::from(body)),
-        Ok(Err(e)) => Err(refuse(describe(&e))),
-        Err(e) => Err(refuse(e.to_string())),
     }
 }
 

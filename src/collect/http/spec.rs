@@ -14,7 +14,7 @@ use crate::collect::http::expect::Expect;
 use crate::collect::http::flags;
 use crate::collect::http::hop::{Hop, UrlError};
 use crate::collect::http::proxy::Proxy;
-use crate::collect::http::request::Request;
+use crate::collect::http::request::{BodyFile, Request};
 use crate::collect::http::steps::{self, StepsProbe};
 use crate::collect::judge::Latency;
 use crate::collect::kind::{EXPECT_LATENCY, Kind, Operand, ROUTE, TLS};
@@ -172,6 +172,7 @@ impl Draft {
         }
         // What is known beforehand needs nothing more during the probe.
         let auth = self.auth.filter(|auth| !matches!(**auth, Auth::Header(_)));
+        let body_file = body_file.map(BodyFile::new);
         Request { first, body_file, auth, max_redirects: self.max_redirects, expect: Arc::new(self.expect) }
     }
 }

@@ -3,26 +3,28 @@
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use http::header::{self, HeaderValue};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
-use crate::base::secret::Secret;
 use crate::collect::fault::{Fault, describe};
 use crate::collect::files::{self, Given, Looks};
+use crate::collect::http::auth::basic;
 use crate::collect::http::exchange::{Client, Spoken, Ways};
 use crate::collect::http::hop::Hop;
 use crate::collect::http::proxy::Proxy;
 use crate::collect::mask::Mask;
 use crate::collect::tls::TlsSpec;
-use crate::config::fields::Fields;
+use crate::config::fields::{Fields, Text};
 use crate::config::report::Code;
 use crate::config::yaml::{Entry, Value};
 
 /// A file of credentials larger than this is none, in bytes.
 const MAX_CREDENTIALS: u64 = 64 << 10;
+/// How long what a file said stands, so that a round's scrapes share it.
+const STANDS: Duration = Duration::from_secs(1);
 
 /// How a request says who asks.
 #[derive(Clone, Debug, Default)]
@@ -31,48 +33,53 @@ pub enum Access {
     #[default]
     None,
     /// The value of `Authorization`.
-    Header(Secret<String>),
+    Header(HeaderValue),
     /// A scheme, and a file with the credentials, read for every request.
     File(String, Arc<SecretFile>),
     /// A user, and a file with the password.
     PasswordFile(String, Arc<SecretFile>),
 }
 
-/// A file with a secret, read by one request after the other.
-#[derive(Debug)]
+/// A file with a secret.
 pub struct SecretFile {
     path: PathBuf,
     looks: Looks,
-    turn: Mutex<()>,
+    /// What it said last, and when. Held by the request that reads it; others wait for that.
+    said: Mutex<Option<(Instant, Result<String, Fault>)>>,
 }
 
-/// Sets the header `Authorization`.
-pub fn authorize(hop: &mut Hop, value: &str) {
-    if let Ok(mut value) = HeaderValue::try_from(value) {
-        value.set_sensitive(true);
-        hop.set_header(header::AUTHORIZATION, value, true);
+impl std::fmt::Debug for SecretFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SecretFile").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
-/// `Basic …`, which no message shows.
-pub fn basic(user: &str, password: &str, mask: &mut Mask) -> Secret<String> {
-    let token = BASE64.encode(format!("{user}:{password}"));
-    mask.add(password);
-    mask.add(&token);
-    Secret::new(format!("Basic {token}"))
+/// Sets the header `Authorization`.
+pub fn authorize(hop: &mut Hop, value: HeaderValue) {
+    hop.set_header(header::AUTHORIZATION, value, true);
+}
+
+/// `Bearer …`, or with another scheme; nothing where no header may say so.
+fn credentials(scheme: &str, secret: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::try_from(format!("{scheme} {secret}")).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 /// The value of `Authorization` where it stands in a file. What no message may show of it goes into `mask`.
 ///
 /// # Errors
 /// The file cannot be read, which is a fault of this machine.
-pub async fn from_file(access: &Access, mask: &mut Mask) -> Result<Option<Secret<String>>, Fault> {
+pub async fn from_file(access: &Access, mask: &mut Mask) -> Result<Option<HeaderValue>, Fault> {
     match access {
         Access::None | Access::Header(_) => Ok(None),
         Access::File(scheme, file) => {
             let secret = file.read().await?;
             mask.add(&secret);
-            Ok(Some(Secret::new(format!("{scheme} {secret}"))))
+            match credentials(scheme, &secret) {
+                Some(value) => Ok(Some(value)),
+                None => Err(file.fault("is not one line of text")),
+            }
         }
         Access::PasswordFile(user, file) => {
             let secret = file.read().await?;
@@ -83,12 +90,25 @@ pub async fn from_file(access: &Access, mask: &mut Mask) -> Result<Option<Secret
 
 impl SecretFile {
     fn new(path: PathBuf) -> Arc<Self> {
-        Arc::new(Self { path, looks: Looks::default(), turn: Mutex::default() })
+        Arc::new(Self { path, looks: Looks::at_credentials(), said: Mutex::default() })
+    }
+
+    fn fault(&self, why: &str) -> Fault {
+        Fault::local("local_credentials", format!("`{}` {why}", self.path.display()))
     }
 
     async fn read(&self) -> Result<String, Fault> {
+        let mut said = self.said.lock().await;
+        if let Some((_, last)) = said.as_ref().filter(|(at, _)| at.elapsed() < STANDS) {
+            return last.clone();
+        }
         // A look that hangs is left behind, and the next one is told so.
-        let _turn = self.turn.lock().await;
+        let now = self.look().await;
+        *said = Some((Instant::now(), now.clone()));
+        now
+    }
+
+    async fn look(&self) -> Result<String, Fault> {
         let path = self.path.clone();
         let look = move |_: &Given| {
             let mut text = String::new();
@@ -96,8 +116,7 @@ impl SecretFile {
             file.take(MAX_CREDENTIALS).read_to_string(&mut text)?;
             Ok::<_, std::io::Error>(text.trim().to_owned())
         };
-        let refused =
-            |why: &str| Fault::local("local_credentials", format!("`{}` cannot be read: {why}", self.path.display()));
+        let refused = |why: &str| self.fault(&format!("cannot be read: {why}"));
         match self.looks.run(look).await {
             Ok(read) => read.map_err(|e| refused(&describe(&e))),
             Err(fault) => Err(refused(fault.message())),
@@ -134,12 +153,19 @@ pub fn read(fields: &mut Fields<'_>, mask: &mut Mask) -> Access {
         own.finish();
     }
     if let Some(mut own) = fields.nested("authorization") {
-        let scheme = own.text("type").map_or_else(|| "Bearer".to_owned(), |t| t.value().trim().to_owned());
+        let scheme = own.text("type");
+        if let Some(text) = scheme.as_ref().filter(|text| HeaderValue::from_str(text.value().trim()).is_err()) {
+            refuse(&own, "type", text);
+        }
+        let scheme = scheme.map_or_else(|| "Bearer".to_owned(), |t| t.value().trim().to_owned());
         let given = own.text("credentials");
         match (given, file(&mut own, "credentials_file")) {
             (Some(given), None) => {
                 mask.add(given.value());
-                ways.push(Access::Header(Secret::new(format!("{scheme} {}", given.value()))));
+                match credentials(&scheme, given.value().trim()) {
+                    Some(value) => ways.push(Access::Header(value)),
+                    None => refuse(&own, "credentials", &given),
+                }
             }
             (None, Some(path)) => ways.push(Access::File(scheme, SecretFile::new(path))),
             (None, None) => own.missing("credentials", "write `credentials: ${file:token}`"),
@@ -152,7 +178,10 @@ pub fn read(fields: &mut Fields<'_>, mask: &mut Mask) -> Access {
     }
     if let Some(token) = fields.text("bearer_token") {
         mask.add(token.value());
-        ways.push(Access::Header(Secret::new(format!("Bearer {}", token.value()))));
+        match credentials("Bearer", token.value().trim()) {
+            Some(value) => ways.push(Access::Header(value)),
+            None => refuse(fields, "bearer_token", &token),
+        }
     }
     if let Some(path) = file(fields, "bearer_token_file") {
         ways.push(Access::File("Bearer".to_owned(), SecretFile::new(path)));
@@ -163,6 +192,11 @@ pub fn read(fields: &mut Fields<'_>, mask: &mut Mask) -> Access {
         fields.error(fields.head(), Code::Conflict, message, hint);
     }
     ways.into_iter().next().unwrap_or_default()
+}
+
+fn refuse(fields: &Fields<'_>, key: &str, text: &Text) {
+    let message = format!("`{key}` has characters that no header may have");
+    fields.error(text.span, Code::BadValue, message, "remove line breaks and control characters");
 }
 
 /// The name of a file that is read for every request.
@@ -248,7 +282,6 @@ mod tests {
     #[tokio::test]
     async fn a_file_of_credentials_that_hangs_costs_one_thread() {
         let file = SecretFile::new("/proc/self/comm".into());
-        assert!(!file.read().await.unwrap().is_empty());
         let (release, wait) = std::sync::mpsc::channel::<()>();
         let mut hangs = Box::pin(file.looks.run(move |_| wait.recv().is_err()));
         assert!(futures_util::poll!(&mut hangs).is_pending());

@@ -193,16 +193,23 @@ impl Job {
             (header::ACCEPT_ENCODING, if self.compression { "gzip" } else { "identity" }),
             (header::USER_AGENT, USER_AGENT),
             (header::CONNECTION, "close"),
-            (TIMEOUT_HEADER, &timeout.as_secs_f64().to_string()),
         ];
         for (name, value) in fixed {
             if let Ok(value) = HeaderValue::try_from(value) {
                 hop.set_header(name, value, false);
             }
         }
+        tell_timeout(&mut hop, timeout);
         if let Access::Header(value) = &self.access {
-            authorize(&mut hop, value.reveal());
+            authorize(&mut hop, value.clone());
         }
         Ok(hop)
+    }
+}
+
+/// Says in a request how long its answer is waited for.
+pub fn tell_timeout(hop: &mut Hop, timeout: Duration) {
+    if let Ok(value) = HeaderValue::try_from(timeout.as_secs_f64().to_string()) {
+        hop.set_header(TIMEOUT_HEADER, value, false);
     }
 }

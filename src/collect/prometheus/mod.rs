@@ -59,8 +59,14 @@ impl Collector for PrometheusProbe {
         Box::pin(async move {
             let began = Instant::now();
             let mut refresh = pin!(self.discovery.refresh(cx));
-            let early = timeout_at(self.discovery.patience(cx), &mut refresh).await.ok();
-            let ended = targets::update(&self.scraping, &self.discovery, cx.now).await;
+            let patience = self.discovery.patience(cx, self.scraping.job.timeout);
+            let mut early = timeout_at(patience, &mut refresh).await.ok();
+            let mut ended = targets::update(&self.scraping, &self.discovery, cx.now).await;
+            if early.is_none() && self.scraping.is_empty() {
+                // There is nothing to do but to wait for them.
+                early = Some((&mut refresh).await);
+                ended.extend(&targets::update(&self.scraping, &self.discovery, cx.now).await);
+            }
             let (targets, refused) = self.scraping.now();
             // What a slow source says counts from the next round on.
             let late = async {
@@ -70,7 +76,7 @@ impl Collector for PrometheusProbe {
                 }
             };
             let (scrapes, troubles) = join(round::run(&self.scraping.job, &targets, cx, began), late).await;
-            self.judge(&targets, scrapes, ended, &refused, troubles)
+            self.judge(&targets, scrapes, ended, &refused, &troubles)
         })
     }
 }
@@ -81,19 +87,29 @@ impl PrometheusProbe {
         Self { scraping: Arc::new(Scraping::new(job)), discovery: Arc::new(discovery) }
     }
 
+    /// Why there are no targets, where nothing else is `amiss`.
+    fn why_none(&self, amiss: Option<&str>) -> String {
+        match (amiss, self.scraping.dropped()) {
+            (Some(why), _) => why.to_owned(),
+            (None, 0) => "no targets were found".to_owned(),
+            (None, n) => format!("relabelling dropped all {n} targets"),
+        }
+    }
+
     fn judge(
         &self,
         targets: &[Arc<Target>],
         scrapes: Vec<Scrape>,
         ended: Batch,
         refused: &[String],
-        troubles: Vec<String>,
+        troubles: &[Fault],
     ) -> Outcome {
         let job = &self.scraping.job;
         let all = targets.len();
         let (mut batches, mut described, mut checks) = (vec![ended], Vec::new(), Vec::new());
-        let (mut up, mut live, mut local) = (0, 0, 0);
-        let mut faults: Vec<(&Target, Fault)> = Vec::new();
+        let (mut up, mut live) = (0, 0);
+        // Those that are down, and those that could not be asked for a reason on this machine.
+        let (mut faults, mut unasked): (Vec<Failed<'_>>, Vec<Failed<'_>>) = (Vec::new(), Vec::new());
         let mut evidence = Evidence::default();
         let mut phases = Vec::new();
         for (target, scrape) in targets.iter().zip(scrapes) {
@@ -111,8 +127,7 @@ impl PrometheusProbe {
                     let mut message = fault.message().to_owned();
                     mask.hide(&mut message);
                     let fault = fault.with_message(message);
-                    local += usize::from(fault.is_local());
-                    if faults.len() < SHOWN {
+                    if faults.len() + unasked.len() < SHOWN {
                         let mut items = target::evidence(target, &trace, answer.as_ref(), &fault);
                         items.iter_mut().for_each(|(_, text)| mask.hide(text));
                         evidence.items.extend(items);
@@ -122,51 +137,48 @@ impl PrometheusProbe {
                         let name = format!("{} is up", target.place.url);
                         checks.push(Check { name, ok: Some(false), found: fault.message().to_owned() });
                     }
-                    faults.push((target, fault));
+                    if fault.is_local() { &mut unasked } else { &mut faults }.push((target, fault));
                 }
             }
         }
-        for trouble in troubles {
-            checks.push(Check { name: "targets can be looked up".to_owned(), ok: Some(false), found: trouble });
-        }
-        for why in refused {
-            checks.push(Check {
-                name: "what was found can be scraped".to_owned(),
-                ok: Some(false),
-                found: why.clone(),
-            });
-        }
+        let amiss = troubles.first().map(Fault::message).or_else(|| refused.first().map(String::as_str));
+        let failed =
+            |name: &str, found: &str| Check { name: name.to_owned(), ok: Some(false), found: found.to_owned() };
+        checks.extend(troubles.iter().map(|fault| failed("targets can be looked up", fault.message())));
+        checks.extend(refused.iter().map(|why| failed("what was found can be scraped", why)));
         let summary = format!("{} of {} targets up, {} series", thousands(up), thousands(all), thousands(live));
-        let enough = up > 0 && up as f64 >= all as f64 * job.expect_up / 100.0;
-        let mut outcome = match faults.first() {
-            _ if all == 0 => {
-                let dropped = self.scraping.dropped();
-                let why = match (checks.first(), dropped) {
-                    (Some(check), _) => check.found.clone(),
-                    (None, 0) => "no targets were found".to_owned(),
-                    (None, n) => format!("relabelling dropped all {n} targets"),
-                };
-                Outcome::down("no_targets", why)
-            }
-            Some((_, fault)) if all == 1 => fault.clone().outcome(),
-            Some((target, fault)) if up == 0 && local == all => {
+        // Of those that were asked, with `of`.
+        let enough = |of: usize| up > 0 && up as f64 >= of as f64 * job.expect_up / 100.0;
+        let mut outcome = match (faults.first(), unasked.first()) {
+            _ if all == 0 => match troubles.first() {
+                Some(fault) if fault.is_local() => fault.clone().outcome(),
+                _ => Outcome::down("no_targets", self.why_none(amiss)),
+            },
+            (Some((_, fault)), _) | (None, Some((_, fault))) if all == 1 => fault.clone().outcome(),
+            (None, Some((target, fault))) if up == 0 => {
                 Outcome::unknown(fault.class(), format!("{}: {}", target.place.url, fault.message()))
             }
-            Some((target, fault)) if up == 0 => {
-                let message = format!("all {all} targets are down; {}: {}", target.place.url, fault.message());
+            (Some((target, fault)), _) if up == 0 => {
+                let n = faults.len();
+                let message = format!("all {n} targets are down; {}: {}", target.place.url, fault.message());
                 Outcome::down("targets_down", message)
             }
-            Some((target, fault)) if !enough => {
+            (Some((target, fault)), _) if !enough(all - unasked.len()) => {
                 let message = format!("{summary}; {}: {}", target.place.url, fault.message());
                 Outcome::up("").with_verdict(Verdict::Degraded, "targets_down", message)
             }
-            _ => match checks.iter().find(|check| check.ok == Some(false)).filter(|_| faults.is_empty()) {
-                Some(check) => Outcome::up("").with_verdict(Verdict::Degraded, "discovery", check.found.clone()),
+            (_, Some((target, fault))) if !enough(all) => {
+                let message = format!("{summary}; {}: {}", target.place.url, fault.message());
+                Outcome::up("").with_verdict(Verdict::Degraded, fault.class(), message)
+            }
+            _ => match amiss {
+                Some(why) => Outcome::up("").with_verdict(Verdict::Degraded, "discovery", why),
                 None => Outcome::up(""),
             },
         };
         // One of this machine that is down, too, would say that it is not the way.
-        outcome.host = faults.first().map(|(target, _)| target.place.host.clone()).filter(|host| !host.is_empty());
+        let blamed = faults.first().or(unasked.first());
+        outcome.host = blamed.map(|(target, _)| target.place.host.clone()).filter(|host| !host.is_empty());
         outcome.summary = summary;
         outcome.checks = checks;
         outcome.phases = phases;
@@ -184,6 +196,9 @@ impl PrometheusProbe {
         outcome
     }
 }
+
+/// A target that was not scraped, and why.
+type Failed<'a> = (&'a Target, Fault);
 
 /// `3,456`
 fn thousands(n: usize) -> String {
@@ -209,6 +224,7 @@ mod tests {
 
     use super::*;
     use crate::base::labels::Labels;
+    use crate::base::policy::Policy;
     use crate::base::sample::is_stale;
     use crate::base::time::Timestamp;
     use crate::collect::kinds::testing::{build, context, outcome, problems};
@@ -268,7 +284,7 @@ mod tests {
 
         async fn round(&mut self) -> Outcome {
             self.now = self.now.plus(Duration::from_secs(1));
-            let cx = ProbeCx { now: self.now, ..context(Duration::from_secs(5)) };
+            let cx = ProbeCx { now: self.now, ..context(Duration::from_secs(15)) };
             self.probe.collector.probe(&cx).await
         }
     }
@@ -382,6 +398,12 @@ mod tests {
         one.says(Some("a 1\n"));
         let mut rounds = Rounds::of(&format!("{{name: n, {list}, expect: {{up: 50%}}}}"));
         assert_eq!(rounds.round().await.verdict, Verdict::Up, "half is enough");
+        let closed = Exporter::start("").await;
+        closed.says(None);
+        let sources = format!("http_sd_configs: [{{url: \"http://{}/\"}}]", closed.at);
+        let mut rounds = Rounds::of(&format!("{{name: n, {list}, expect: {{up: 50%}}, {sources}}}"));
+        let got = rounds.round().await;
+        assert_eq!((got.verdict, got.reason.unwrap().class.as_ref()), (Verdict::Degraded, "discovery"));
         let mut rounds = Rounds::of(&format!("{{name: n, {list}, target_limit: 1}}"));
         let got = rounds.round().await;
         assert!(got.reason.unwrap().message.contains("target_limit exceeded (targets: 2, limit: 1)"));
@@ -441,6 +463,69 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_lists_password_is_shown_nowhere() {
+        let one = Exporter::start("a 1\n").await;
+        let list = Exporter::start(&format!("[{{\"targets\": [\"{}\"]}}]", one.at)).await;
+        let text = format!("{{name: n, http_sd_configs: [{{url: \"http://u:p-secret-pw@{}/\"}}]}}", list.at);
+        let probe = build("prometheus", &text).0.unwrap();
+        assert_eq!(probe.target, format!("http://{}/", list.at));
+        let got = probe.collector.probe(&context(Duration::from_secs(15))).await;
+        assert_eq!(got.verdict, Verdict::Up, "{got:?}");
+        let shown = got.series.as_ref().unwrap().job.targets();
+        let all = format!("{got:?} {:?} {probe:?}", shown.active[0].discovered);
+        assert!(!all.contains("p-secret-pw"), "{all}");
+        list.says(Some("HTTP/1.1 401 Not u:p-secret-pw\r\nContent-Length: 0\r\n\r\n"));
+        let got = outcome("prometheus", &text).await;
+        assert!(got.verdict == Verdict::Down && !format!("{got:?}").contains("p-secret-pw"), "{got:?}");
+    }
+
+    #[tokio::test]
+    async fn without_targets_a_fault_of_this_machine_blames_no_target() {
+        let list = Exporter::start("[]").await;
+        let of = |more: &str| format!("{{name: n, http_sd_configs: [{{url: \"http://{}/\", {more}}}]}}", list.at);
+        let got = outcome("prometheus", &of("authorization: {credentials_file: /does/not/exist}")).await;
+        assert_eq!((got.verdict, got.reason.unwrap().class.as_ref()), (Verdict::Unknown, "local_credentials"));
+        // Where nothing can be said, nobody is asked without.
+        let dir = tempfile::tempdir().unwrap();
+        let token = dir.path().join("token");
+        std::fs::write(&token, "one\ntwo").unwrap();
+        let got = outcome("prometheus", &of(&format!("bearer_token_file: '{}'", token.display()))).await;
+        assert_eq!((got.verdict, got.reason.unwrap().class.as_ref()), (Verdict::Unknown, "local_credentials"));
+        assert!(list.asked.lock().unwrap().is_empty());
+        let policy = Policy { deny: vec!["127.0.0.0/8".parse().unwrap()], ..Policy::default() };
+        let cx = ProbeCx { policy: Arc::new(policy), ..context(Duration::from_secs(5)) };
+        let got = build("prometheus", &of("bearer_token: abc")).0.unwrap().collector.probe(&cx).await;
+        assert_eq!((got.verdict, got.reason.unwrap().class.as_ref()), (Verdict::Unknown, "blocked_address"));
+    }
+
+    #[tokio::test]
+    async fn where_a_target_leads_past_the_policy_is_its_own_fault() {
+        let led =
+            Exporter::start("HTTP/1.1 302 Oh\r\nLocation: http://127.0.0.9:1/\r\nContent-Length: 0\r\n\r\n").await;
+        let policy = Arc::new(Policy { deny: vec!["127.0.0.9/32".parse().unwrap()], ..Policy::default() });
+        for text in [
+            format!("{{name: n, url: \"http://{}/\"}}", led.at),
+            format!("{{name: n, http_sd_configs: [{{url: \"http://{}/\"}}]}}", led.at),
+        ] {
+            let cx = ProbeCx { policy: Arc::clone(&policy), ..context(Duration::from_secs(5)) };
+            let got = build("prometheus", &text).0.unwrap().collector.probe(&cx).await;
+            assert_eq!(got.verdict, Verdict::Down, "{got:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_list_has_the_whole_round_to_answer() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let text = format!("{{name: n, http_sd_configs: [{{url: \"http://{}/\"}}]}}", silent.local_addr().unwrap());
+        let probe = build("prometheus", &text).0.unwrap();
+        let got = probe.collector.probe(&context(Duration::from_millis(900))).await;
+        let message = got.reason.unwrap().message;
+        let (_, limit) = message.rsplit_once("within ").unwrap();
+        let limit: u32 = limit.strip_suffix("ms").unwrap().parse().unwrap();
+        assert!((450..900).contains(&limit), "{message}");
+    }
+
+    #[tokio::test]
     async fn a_job_that_finds_nothing_is_down() {
         let got = outcome("prometheus", "{name: n, file_sd_configs: [{files: [/does/not/exist/*.yaml]}]}").await;
         assert_eq!(got.reason.unwrap().message, "no targets were found");
@@ -470,6 +555,9 @@ mod tests {
         check("{dns_sd_configs: [{names: [a], type: A}]}", "needs a `port`");
         check("{url: 'http://x', basic_auth: {username: a, password: b}, bearer_token: c}", "only once who asks");
         check("{url: 'http://x', tls_config: {insecure_skip_verify: true, ca_file: /x}}", "`ca_file` has no effect");
+        check("{url: 'http://x', bearer_token: \"a\\nb\"}", "characters that no header may have");
+        check("{url: 'http://x', authorization: {credentials: \"a\\nb\"}}", "characters that no header may have");
+        check("{url: 'http://x', authorization: {type: \"a\\nb\", credentials: c}}", "`type` has characters");
         check("{url: 'http://x', metric_relabel_configs: [{action: what}]}", "no relabelling action `what`");
     }
 

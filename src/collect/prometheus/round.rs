@@ -1,9 +1,9 @@
-//! One round of a job: every target once, each at its own moment, in whatever time the round has.
+//! One round of a job: every target once, each at its own moment and with the whole of its timeout.
 //!
-//! No target waits for another, but for a turn: so many scrapes are under way at once. Who gets none until the round
-//! ends is `up 0`, and so is who has not answered by then; what the others gave is handed over in any case.
+//! A round has the time until the next slot, of which scrapes need the timeout; over the rest their beginnings are
+//! spread. No target waits for another, but for a turn: so many scrapes are under way at once. Who gets none, or is cut
+//! short because it came too late, was not scraped: that is this machine's fault, and nothing is written about it.
 
-use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,17 +18,58 @@ use crate::collect::fault::Fault;
 use crate::collect::prometheus::job::Job;
 use crate::collect::prometheus::target::{Scrape, Target};
 
-/// Scrapes of one job that are under way at once: each is a connection. More targets than that would have to hang
-/// before one that is well misses its turn.
+/// Scrapes of one job that are under way at once: each is a connection.
 const AT_ONCE: usize = 2_048;
-/// Of one host: an exporter that asks in our name is one host for many targets.
-const AT_HOST: usize = 128;
 /// Up to so many targets are scraped at once; more begin at distances of their own.
 const TOGETHER: usize = 8;
-/// The part of the timeout over which beginnings are spread, and how much each target adds to it.
-const SPREAD: (u32, Duration) = (4, Duration::from_millis(10));
+/// How much each target adds to the time over which beginnings are spread.
+const APART: Duration = Duration::from_millis(10);
+/// What is left of the interval beside the spread and the timeout: rounds begin late, and take a while to judge.
+const SPARE: Duration = Duration::from_secs(1);
 /// How long after the deadline answers that were there by then are still read.
 const LATE: Duration = Duration::from_millis(100);
+
+/// When a round began, and until when it may go on.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// Its first moment.
+    pub began: Instant,
+    /// Its last.
+    pub ends: Instant,
+}
+
+/// The time of one scrape.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit {
+    /// Its last moment.
+    pub at: Instant,
+    /// How far away that was.
+    pub time: Duration,
+    /// It is less than the target has a right to: whether it would have answered is not known.
+    pub is_short: bool,
+}
+
+impl Span {
+    /// What a scrape has that begins now and may take `timeout`; nothing when that is too little to begin.
+    pub fn limit(self, timeout: Duration) -> Option<Limit> {
+        let now = Instant::now();
+        let whole = timeout.min(self.ends.saturating_duration_since(self.began));
+        let time = timeout.min(self.ends.saturating_duration_since(now));
+        // Every round has looked at its list of targets before.
+        (time > whole / 2).then_some(Limit { at: now + time, time, is_short: time < whole * 9 / 10 })
+    }
+}
+
+/// Over how long the beginnings of `n` scrapes are spread: as much as the interval has room for, and always the same.
+fn spread(n: usize, interval: Duration, timeout: Duration, remaining: Duration) -> Duration {
+    if n <= TOGETHER {
+        return Duration::ZERO;
+    }
+    let planned = APART * u32::try_from(n).unwrap_or(u32::MAX);
+    let room = interval.saturating_sub(timeout + SPARE);
+    // The first round, and one that somebody asks for, may have less.
+    planned.min(if interval.is_zero() { planned } else { room }).min(remaining.saturating_sub(timeout))
+}
 
 /// Scrapes all `targets` of a round that `began`; one scrape for each, in their order.
 pub async fn run(job: &Arc<Job>, targets: &[Arc<Target>], cx: &ProbeCx, began: Instant) -> Vec<Scrape> {
@@ -36,30 +77,18 @@ pub async fn run(job: &Arc<Job>, targets: &[Arc<Target>], cx: &ProbeCx, began: I
         let (found, most) = (targets.len(), job.target_limit);
         Fault::target("target_limit", format!("target_limit exceeded (targets: {found}, limit: {most})"))
     });
-    let (forced, start) = (over.as_ref(), Instant::now());
-    let spread = match targets.len() {
-        0..=TOGETHER => Duration::ZERO,
-        n => (cx.remaining() / SPREAD.0).min(SPREAD.1 * u32::try_from(n).unwrap_or(u32::MAX)),
-    };
-    let begins = |target: &Target| start + spread.mul_f64(place(&target.place.url));
+    let (forced, start, span) = (over.as_ref(), Instant::now(), Span { began, ends: cx.deadline });
+    let spread = spread(targets.len(), job.interval, job.timeout, cx.remaining());
     let turns = Semaphore::new(AT_ONCE);
-    let mut hosts: HashMap<&str, Semaphore> = HashMap::new();
-    for target in targets {
-        hosts.entry(&target.place.host).or_insert_with(|| Semaphore::new(AT_HOST));
-    }
     let scrape = async |index: usize, target: &Arc<Target>| {
-        sleep_until(begins(target)).await;
-        // Neither is ever closed.
-        let _host = match hosts.get(&*target.place.host) {
-            Some(host) => host.acquire().await.ok(),
-            None => None,
-        };
+        sleep_until(start + spread.mul_f64(place(&target.place.url))).await;
+        // Never closed.
         let _turn = turns.acquire().await.ok();
-        if Instant::now() >= cx.deadline {
-            return (index, target.missed(job, cx, began, begins(target)));
+        match span.limit(target.place.timeout) {
+            // In a box, so that those who wait are small.
+            Some(limit) => (index, Box::pin(target.scrape(job, cx, (span, limit), forced)).await),
+            None => (index, Scrape::missed()),
         }
-        // In a box, so that those who wait are small.
-        (index, Box::pin(target.scrape(job, cx, began, forced)).await)
     };
     let mut work: FuturesUnordered<_> = targets.iter().enumerate().map(|(n, target)| scrape(n, target)).collect();
     let mut done: Vec<Option<Scrape>> = targets.iter().map(|_| None).collect();
@@ -73,10 +102,7 @@ pub async fn run(job: &Arc<Job>, targets: &[Arc<Target>], cx: &ProbeCx, began: I
         }
     }
     drop(work);
-    let scraped = |(target, scrape): (&Arc<Target>, Option<Scrape>)| {
-        scrape.unwrap_or_else(|| target.missed(job, cx, began, begins(target)))
-    };
-    targets.iter().zip(done).map(scraped).collect()
+    done.into_iter().map(|scrape| scrape.unwrap_or_else(Scrape::missed)).collect()
 }
 
 /// Where in a round a target stands, from 0 to 1: always the same.
@@ -109,8 +135,8 @@ mod tests {
     }
 
     impl Everywhere {
-        /// `waits` says for how many answers to others a connection to this address waits; `None` for ever.
-        async fn start(waits: fn(IpAddr) -> Option<usize>) -> Self {
+        /// `waits` says for how many answers to others a request to this address waits; `None` for ever.
+        async fn start(waits: fn(IpAddr, &str) -> Option<usize>) -> Self {
             let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).await.unwrap();
             let port = listener.local_addr().unwrap().port();
             let (opened, let_in) = watch::channel(0);
@@ -135,10 +161,13 @@ mod tests {
         }
     }
 
-    async fn answer(mut stream: TcpStream, waits: fn(IpAddr) -> Option<usize>, answered: watch::Sender<usize>) {
+    async fn answer(mut stream: TcpStream, waits: fn(IpAddr, &str) -> Option<usize>, answered: watch::Sender<usize>) {
         let mut head = [0; 4096];
-        let _ = stream.read(&mut head).await;
-        let Some(others) = waits(stream.local_addr().unwrap().ip()) else { return std::future::pending().await };
+        let n = stream.read(&mut head).await.unwrap_or(0);
+        let head = String::from_utf8_lossy(&head[..n]);
+        let Some(others) = waits(stream.local_addr().unwrap().ip(), &head) else {
+            return std::future::pending().await;
+        };
         answered.subscribe().wait_for(|n| *n >= others).await.unwrap();
         let _ =
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\na 1\n").await;
@@ -155,7 +184,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_target_that_hangs_keeps_no_other_from_its_turn() {
-        let of_first = |ip: IpAddr| Some(if ip.to_string() == FIRST { 1_499 } else { 0 });
+        let of_first = |ip: IpAddr, _: &str| Some(if ip.to_string() == FIRST { 1_499 } else { 0 });
         let exporter = Everywhere::start(of_first).await;
         let hosts = (0..1_500).map(|n| format!("127.1.{}.{}", n / 250, n % 250));
         // The first answers when all others have.
@@ -165,11 +194,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_host_is_asked_within_a_bound_and_who_gets_no_turn_is_not_up() {
-        let exporter = Everywhere::start(|_| None).await;
-        // Targets of one machine that differ by a parameter.
-        let list = (0..AT_HOST + 2)
-            .map(|n| format!("{{targets: ['127.0.0.1:{}'], labels: {{__param_n: '{n}'}}}}", exporter.port));
+    async fn targets_that_hang_behind_one_host_keep_no_other_of_it_from_its_turn() {
+        const HANG: usize = 150;
+        let exporter = Everywhere::start(|_, head| (!head.contains("n=hangs")).then_some(0)).await;
+        // Targets of one machine that differ by a parameter; those that hang come first.
+        let list = (0..HANG + 20).map(|n| {
+            let of = if n < HANG { "hangs" } else { "well" };
+            format!("{{targets: ['127.0.0.1:{}'], labels: {{__param_n: '{of}-{n}'}}}}", exporter.port)
+        });
         let text = format!(
             "{{name: n, static_configs: [{}], relabel_configs: [{{source_labels: [__param_n], target_label: n}}]}}",
             list.collect::<Vec<_>>().join(", ")
@@ -177,14 +209,55 @@ mod tests {
         let (probe, problems) = build("prometheus", &text);
         assert!(problems.is_empty(), "{problems:?}");
         let got = probe.unwrap().collector.probe(&context(Duration::from_secs(2))).await;
-        assert_eq!(ups(&got), vec![0.0; AT_HOST + 2]);
-        assert!(*exporter.let_in.borrow() <= AT_HOST, "{:?}", exporter.let_in);
+        assert_eq!(ups(&got).iter().sum::<f64>(), 20.0);
+        assert_eq!(*exporter.let_in.borrow(), HANG + 20);
     }
 
     #[tokio::test]
-    async fn a_round_that_has_no_time_says_so_of_every_target() {
-        let exporter = Everywhere::start(|_| None).await;
+    async fn a_round_that_has_no_time_writes_nothing_and_blames_no_target() {
+        let exporter = Everywhere::start(|_, _| None).await;
         let got = exporter.round((0..20).map(|n| format!("127.1.0.{n}")), Duration::ZERO).await;
-        assert_eq!(ups(&got), vec![0.0; 20]);
+        assert_eq!(ups(&got), Vec::<f64>::new());
+        assert_eq!((got.verdict, got.reason.unwrap().class.as_ref()), (Verdict::Unknown, "local_busy"));
+    }
+
+    const fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn beginnings_are_spread_over_what_the_interval_has_beside_the_timeout() {
+        for (n, interval, timeout, remaining, want) in [
+            (100, s(15), s(5), s(14), s(1)),
+            (100_000, s(15), s(5), s(15), s(9)),
+            // None: all at once.
+            (100, s(5), s(5), s(5), s(0)),
+            (TOGETHER, s(15), s(5), s(14), s(0)),
+            // The first round has less, one by times of day has until the next.
+            (1_000, s(15), s(5), s(7), s(2)),
+            (1_000, s(0), s(5), s(3_600), s(10)),
+        ] {
+            assert_eq!(spread(n, interval, timeout, remaining), want, "{n} {interval:?} {timeout:?} {remaining:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_scrape_has_its_whole_timeout_or_is_known_to_have_less_or_does_not_begin() {
+        let began = Instant::now();
+        for (ends, late, want) in [
+            (s(14), s(0), Some((s(5), false))),
+            (s(14), s(9), Some((s(5), false))),
+            (s(14), s(10), Some((s(4), true))),
+            (s(14), s(12), None),
+            // What a round has in all is enough.
+            (s(3), s(0), Some((s(3), false))),
+            (s(0), s(0), None),
+        ] {
+            let span = Span { began: Instant::now(), ends: Instant::now() + ends };
+            tokio::time::advance(late).await;
+            let limit = span.limit(s(5));
+            assert_eq!(limit.map(|l| (l.time, l.is_short)), want, "{ends:?} {late:?}");
+            assert!(limit.is_none_or(|l| l.at == Instant::now() + l.time && l.at >= began));
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::collect::http::spec::shown_url;
 use crate::collect::kind::{Flag, Form, Kind, Operand, TLS};
 use crate::collect::mask::Mask;
 use crate::collect::prometheus::PrometheusProbe;
@@ -166,7 +167,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         return None;
     }
     let target = match &url {
-        Some(url) => shown_address(url),
+        Some(url) => shown_url(url),
         // Of many, the job's name: how many they are may change, and the monitor stays the same.
         None => {
             let mut one = discovery.describe().unwrap_or_else(|| name.clone());
@@ -195,7 +196,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         expect_up,
         mask,
     };
-    let probe = Probe::new("prometheus", target, PrometheusProbe::new(job, discovery));
+    let probe = Probe::new("prometheus", target, PrometheusProbe::new(job, discovery)).in_rounds();
     Some(match host {
         Some(host) => probe.at(&host),
         None => probe,
@@ -296,15 +297,4 @@ fn address(
     draft.set(SCHEME, parsed.scheme());
     draft.set(PATH, &decode(parsed.path()));
     Some(draft)
-}
-
-/// The address as written, without a literal `user:password@`.
-fn shown_address(url: &Text) -> String {
-    let shown = url.shown().trim();
-    let Some((scheme, rest)) = shown.split_once("://") else { return shown.to_owned() };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest[..end].rfind('@') {
-        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
-        None => shown.to_owned(),
-    }
 }

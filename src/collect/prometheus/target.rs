@@ -16,13 +16,14 @@ use crate::base::sample::STALE_NAN;
 use crate::base::scraped::Target as Shown;
 use crate::base::time::Timestamp;
 use crate::collect::fault::Fault;
-use crate::collect::http::exchange::{self, Answer};
+use crate::collect::http::exchange::Answer;
 use crate::collect::http::{decode, redirect};
 use crate::collect::mask::Mask;
 use crate::collect::prometheus::access::{authorize, from_file};
 use crate::collect::prometheus::cache::{Cache, Counts};
 use crate::collect::prometheus::format;
-use crate::collect::prometheus::job::{Job, Place};
+use crate::collect::prometheus::job::{Job, Place, tell_timeout};
+use crate::collect::prometheus::round::{Limit, Span};
 use crate::collect::trace::Trace;
 
 /// What is written about every scrape, in Prometheus' order.
@@ -35,8 +36,6 @@ const REPORTS: [&str; 5] = [
 ];
 /// Answers up to this size are read in place (0.1 ms); larger or compressed ones off the async threads.
 const READ_IN_PLACE: usize = 32 << 10;
-/// Redirects followed, as Go's client does.
-pub const MAX_REDIRECTS: usize = 10;
 /// What is kept of an answer that was not understood, in bytes and headers.
 const SHOWN_BYTES: usize = 4 << 10;
 const SHOWN_HEADERS: usize = 50;
@@ -56,6 +55,9 @@ pub struct Target {
     reports: [Labels; 5],
     /// Held while an answer is read, on one thread at a time; nobody else but the API's reader waits for it.
     memory: Mutex<Memory>,
+    /// What was not handed over yet: a probe that is dropped, or does not wait for its reading, leaves it to the next.
+    /// Held for a push or a take.
+    ready: Mutex<Ready>,
     /// Held by the scrape under way, on whatever thread: what it has not read yet must not be reported as missing.
     turn: Arc<Semaphore>,
     /// Held for a copy.
@@ -65,11 +67,16 @@ pub struct Target {
 #[derive(Debug)]
 struct Memory {
     cache: Cache,
-    /// Samples that were not handed over yet: a probe that is dropped leaves them to the next.
-    batch: Batch,
-    described: Vec<(String, Meta)>,
     /// Scraped at least once, so that its reports are alive.
     reported: bool,
+}
+
+#[derive(Debug, Default)]
+struct Ready {
+    batch: Batch,
+    described: Vec<(String, Meta)>,
+    /// Series that are alive.
+    live: usize,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -85,8 +92,6 @@ struct Health {
 pub struct Scrape {
     /// Why it failed.
     pub fault: Option<Fault>,
-    /// How much there was.
-    pub counts: Counts,
     /// Series that are alive now.
     pub live: usize,
     /// Samples to be stored.
@@ -103,10 +108,17 @@ pub struct Scrape {
 
 impl Scrape {
     fn busy() -> Self {
-        let message = "the answer before is still being read on this machine";
+        Self::none("the answer before is still being read on this machine")
+    }
+
+    /// Of a target that was not scraped: nothing is written about it.
+    pub fn missed() -> Self {
+        Self::none("this machine had no turn or no time for this target")
+    }
+
+    fn none(message: &str) -> Self {
         Self {
             fault: Some(Fault::local("local_busy", message)),
-            counts: Counts::default(),
             live: 0,
             batch: Batch::default(),
             described: Vec::new(),
@@ -125,15 +137,9 @@ impl Target {
             buf.set(METRIC_NAME, name);
             buf.labels()
         };
-        let memory = Memory {
-            cache: Cache::new(place.labels.clone()),
-            batch: Batch::default(),
-            described: Vec::new(),
-            reported: false,
-        };
-        let turn = Arc::new(Semaphore::new(1));
-        let (reports, memory, shown) = (REPORTS.map(report), Mutex::new(memory), Mutex::default());
-        Self { discovered, reports, memory, turn, shown, place }
+        let memory = Mutex::new(Memory { cache: Cache::new(place.labels.clone()), reported: false });
+        let (reports, turn) = (REPORTS.map(report), Arc::new(Semaphore::new(1)));
+        Self { discovered, reports, memory, ready: Mutex::default(), turn, shown: Mutex::default(), place }
     }
 
     /// The same target, found with other labels: what it remembers stays. Nothing while an answer is being read.
@@ -141,6 +147,7 @@ impl Target {
         let _turn = self.turn.try_acquire().ok()?;
         let renewed = Self::new(discovered.clone(), place);
         std::mem::swap(&mut *renewed.memory(), &mut *self.memory());
+        std::mem::swap(&mut *renewed.ready(), &mut *self.ready());
         let health = self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
         *renewed.shown.lock().unwrap_or_else(PoisonError::into_inner) = health;
         Some(Arc::new(renewed))
@@ -148,6 +155,10 @@ impl Target {
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ready(&self) -> MutexGuard<'_, Ready> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Encoded labels of every series that is alive.
@@ -185,30 +196,34 @@ impl Target {
         }
     }
 
-    /// Scrapes once, at a moment of the round that `began`. Whatever happens, the reports say so.
+    /// Scrapes once, at a moment of a round. Whatever happens, the reports say so, unless it had too little time to tell.
     pub async fn scrape(
         self: &Arc<Self>,
         job: &Arc<Job>,
         cx: &ProbeCx,
-        began: Instant,
+        (span, limit): (Span, Limit),
         forced: Option<&Fault>,
     ) -> Scrape {
         let started = Instant::now();
         // Times a moment apart would cost space, and say nothing.
-        let late = started.saturating_duration_since(began);
+        let late = started.saturating_duration_since(span.began);
         let at = if late < SAME_MOMENT { cx.now } else { cx.now.plus(late) };
-        let Ok(turn) = Arc::clone(&self.turn).try_acquire_owned() else { return Scrape::busy() };
-        let deadline = (started + self.place.timeout).min(cx.deadline);
+        let Ok(turn) = Arc::clone(&self.turn).try_acquire_owned() else { return self.handed_over() };
+        let deadline = limit.at;
         let mut trace = Trace::start();
         let mut answer = None;
         let mut mask = job.mask.clone();
         let fetched = match forced {
             Some(fault) => Err(fault.clone()),
             None => {
-                let ended = timeout_at(deadline, self.fetch(job, cx, &mut trace, &mut answer, &mut mask)).await;
+                let fetched = self.fetch(job, cx, limit, &mut trace, (&mut answer, &mut mask));
+                let ended = timeout_at(deadline, fetched).await;
                 trace.settle(ended, deadline)
             }
         };
+        if limit.is_short && fetched.is_err() && Instant::now() >= deadline {
+            return Scrape { trace, mask, ..Scrape::missed() };
+        }
         let body = match (fetched, &mut answer) {
             (Ok(()), Some(answer)) => Ok((std::mem::take(&mut answer.body), answer.is_encoded())),
             (Ok(()), None) => Err(Fault::local("local_bug", "the scrape ended without an answer")),
@@ -220,7 +235,7 @@ impl Target {
         let small = body.as_ref().is_ok_and(|(body, encoded)| body.len() <= READ_IN_PLACE && !encoded);
         let head = answer.as_ref().map(without_body);
         let (target, job) = (Arc::clone(self), Arc::clone(job));
-        let (fault, counts, seen) = if small || body.is_err() {
+        let (fault, seen) = if small || body.is_err() {
             target.take(&job, &mask, body.map(|(body, _)| (body, head)), at, started)
         } else {
             let mask = mask.clone();
@@ -228,13 +243,13 @@ impl Target {
                 let _held = turn;
                 target.take(&job, &mask, body.map(|(body, _)| (body, head)), at, started)
             });
-            match timeout_at(cx.deadline + READ_GRACE, work).await {
+            match timeout_at(span.ends + READ_GRACE, work).await {
                 Ok(Ok(done)) => done,
-                Ok(Err(_)) => (Some(Fault::local("local_bug", "reading the answer crashed")), Counts::default(), None),
+                Ok(Err(_)) => (Some(Fault::local("local_bug", "reading the answer crashed")), None),
                 // It goes on, and the next scrape hands its samples over.
                 Err(_) => {
                     let message = "this machine had no time to read the answer";
-                    (Some(Fault::local("local_busy", message)), Counts::default(), None)
+                    (Some(Fault::local("local_busy", message)), None)
                 }
             }
         };
@@ -244,54 +259,40 @@ impl Target {
             (None, _) => {}
         }
         let answer = answer.filter(|_| fault.is_some());
-        Scrape { fault, counts, trace, answer, mask, ..self.handed_over() }
-    }
-
-    /// The round ended before this target was scraped, or had answered: its reports say so, as those of a scrape that
-    /// was to begin at `begins`.
-    pub fn missed(&self, job: &Job, cx: &ProbeCx, began: Instant, begins: Instant) -> Scrape {
-        let Ok(_turn) = self.turn.try_acquire() else { return Scrape::busy() };
-        let fault = Fault::local("local_busy", "this machine had no turn or no time for this target");
-        let at = cx.now.plus(begins.saturating_duration_since(began));
-        let (fault, counts, _) = self.take(job, &job.mask, Err(fault), at, begins.max(began));
-        Scrape { fault, counts, mask: job.mask.clone(), ..self.handed_over() }
+        Scrape { fault, trace, answer, mask, ..self.handed_over() }
     }
 
     /// A scrape with what there is to hand over.
     fn handed_over(&self) -> Scrape {
-        // Busy only while an answer is still being read, which then hands over more later.
-        let Ok(mut memory) = self.memory.try_lock() else { return Scrape::busy() };
-        let (batch, described) = (std::mem::take(&mut memory.batch), std::mem::take(&mut memory.described));
-        Scrape { batch, described, live: memory.cache.live_count(), ..Scrape::busy() }
+        let mut ready = self.ready();
+        let (batch, described) = (std::mem::take(&mut ready.batch), std::mem::take(&mut ready.described));
+        Scrape { batch, described, live: ready.live, ..Scrape::busy() }
     }
 
     async fn fetch(
         &self,
         job: &Job,
         cx: &ProbeCx,
+        limit: Limit,
         trace: &mut Trace,
-        slot: &mut Option<Answer>,
-        mask: &mut Mask,
+        (slot, mask): (&mut Option<Answer>, &mut Mask),
     ) -> Result<(), Fault> {
         let mut hop = self.place.hop.clone().map_err(|why| Fault::target("target", why))?;
         if let Some(value) = from_file(&job.access, mask).await? {
-            authorize(&mut hop, value.reveal());
+            authorize(&mut hop, value);
         }
-        for _ in 0..=MAX_REDIRECTS {
-            *slot = None;
-            exchange::ask(&job.client, &hop, cx, trace, slot).await?;
-            let Some(answer) = slot else { return Ok(()) };
-            let next = if job.redirects { redirect::next(&hop, answer, mask)? } else { None };
-            match next {
-                Some(next) => hop = next,
-                None if answer.status == StatusCode::OK => return Ok(()),
-                None => {
-                    let status = answer.status_text();
-                    return Err(Fault::target("status", format!("server returned HTTP status {status}")));
-                }
+        // An exporter that asks in our name divides its time by what it is told.
+        if limit.time < self.place.timeout {
+            tell_timeout(&mut hop, limit.time);
+        }
+        redirect::follow(&job.client, hop, job.redirects, mask, cx, trace, slot).await?;
+        match slot {
+            Some(answer) if answer.status != StatusCode::OK => {
+                let status = answer.status_text();
+                Err(Fault::target("status", format!("server returned HTTP status {status}")))
             }
+            Some(_) | None => Ok(()),
         }
-        Err(Fault::target("redirect_limit", format!("more than {MAX_REDIRECTS} redirects")))
     }
 
     /// Takes an answer in, or that there is none, and writes the reports. Returns the start of what was not
@@ -303,10 +304,11 @@ impl Target {
         answer: Result<(Vec<u8>, Option<Answer>), Fault>,
         at: Timestamp,
         started: Instant,
-    ) -> (Option<Fault>, Counts, Option<Vec<u8>>) {
+    ) -> (Option<Fault>, Option<Vec<u8>>) {
         let t = at.millis();
         let mut memory = self.memory();
-        let Memory { cache, batch, described, reported } = &mut *memory;
+        let Memory { cache, reported } = &mut *memory;
+        let mut described = Vec::new();
         let mut counts = Counts::default();
         let mut seen = None;
         let mut stored = Batch::default();
@@ -345,7 +347,7 @@ impl Target {
                 took = started.elapsed();
                 match result {
                     Ok(news) => {
-                        described.extend(news);
+                        described = news;
                         None
                     }
                     Err(fault) => {
@@ -373,11 +375,16 @@ impl Target {
             stored.push(t, value);
         }
         *reported = true;
-        match batch.is_empty() {
-            true => *batch = stored,
-            false => batch.extend(&stored),
-        }
+        let live = cache.live_count();
         drop(memory);
+        let mut ready = self.ready();
+        match ready.batch.is_empty() {
+            true => ready.batch = stored,
+            false => ready.batch.extend(&stored),
+        }
+        ready.described.extend(described);
+        ready.live = live;
+        drop(ready);
         let error = fault.as_ref().map_or_else(String::new, |f| {
             let mut text = f.message().to_owned();
             mask.hide(&mut text);
@@ -385,7 +392,7 @@ impl Target {
         });
         let health = Health { healthy: Some(fault.is_none()), error, last: Some(at), took };
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = health;
-        (fault, counts, seen)
+        (fault, seen)
     }
 }
 

@@ -66,6 +66,11 @@ impl Scraping {
         (known.targets.clone(), known.refused.clone())
     }
 
+    /// Whether there is none to scrape.
+    pub fn is_empty(&self) -> bool {
+        self.known().targets.is_empty()
+    }
+
     /// How many targets relabelling dropped.
     pub fn dropped(&self) -> usize {
         self.known().dropped_count

@@ -9,6 +9,7 @@ use arc_swap::ArcSwapOption;
 use tokio::time::Instant;
 
 use crate::collect::fault::Fault;
+use crate::collect::files::Looks;
 
 /// Files are read again after this long.
 const MAX_AGE: Duration = Duration::from_secs(300);
@@ -19,6 +20,7 @@ pub struct Fresh<K, T> {
     key: K,
     load: fn(&K) -> Result<T, Fault>,
     loaded: ArcSwapOption<(T, Instant)>,
+    looks: Looks,
     /// Held while loading: when that failed last.
     loading: tokio::sync::Mutex<Option<Instant>>,
 }
@@ -28,7 +30,8 @@ pub type Loaded<T> = Arc<(T, Instant)>;
 
 impl<K: Clone + Send + 'static, T: Send + Sync + 'static> Fresh<K, T> {
     fn new(key: K, load: fn(&K) -> Result<T, Fault>) -> Self {
-        Self { key, load, loaded: ArcSwapOption::empty(), loading: tokio::sync::Mutex::default() }
+        let loading = tokio::sync::Mutex::default();
+        Self { key, load, loaded: ArcSwapOption::empty(), looks: Looks::at_credentials(), loading }
     }
 
     /// The value, loaded now if need be.
@@ -51,14 +54,14 @@ impl<K: Clone + Send + 'static, T: Send + Sync + 'static> Fresh<K, T> {
             return Ok(Arc::clone(loaded));
         }
         let (key, load) = (self.key.clone(), self.load);
-        let fault = match tokio::task::spawn_blocking(move || load(&key)).await {
+        let fault = match self.looks.run(move |_| load(&key)).await {
             Ok(Ok(value)) => {
                 let loaded = Arc::new((value, Instant::now()));
                 self.loaded.store(Some(Arc::clone(&loaded)));
                 return Ok(loaded);
             }
             Ok(Err(fault)) => fault,
-            Err(e) => Fault::local("local_files", format!("reading files failed: {e}")),
+            Err(fault) => Fault::local("local_files", fault.message()),
         };
         // A file that is being replaced must not blind anybody: what was loaded once goes on.
         let Some(old) = old else { return Err(fault) };

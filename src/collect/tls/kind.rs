@@ -14,7 +14,6 @@ use crate::base::units::Exact;
 use crate::collect::cert::expect::{is_for, is_like, lasts, names, verb};
 use crate::collect::cert::{Cert, CertFacts};
 use crate::collect::fault::Fault;
-use crate::collect::http::want::Want;
 use crate::collect::judge::{Judge, Latency, found};
 use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, TLS};
 use crate::collect::mask::Mask;
@@ -25,6 +24,7 @@ use crate::collect::talk::{self, Items, Talk};
 use crate::collect::tls::ocsp::{self, Response, Status};
 use crate::collect::tls::{TlsSpec, Version, alpn};
 use crate::collect::trace::{Trace, phase};
+use crate::collect::want::Want;
 use crate::config::catalog::Probe;
 use crate::config::fields::{Fields, Text};
 use crate::config::report::Code;
@@ -254,7 +254,7 @@ fn disorder(facts: &CertFacts) -> Option<String> {
         return Some(format!("{} of the {} certificates are not usable", facts.sent - facts.chain.len(), facts.sent));
     }
     for (i, pair) in facts.chain.windows(2).enumerate() {
-        if !(pair[1].issued(&pair[0]) && pair[1].signed(&pair[0])) {
+        if !pair[1].issued(&pair[0]) || pair[1].signed(&pair[0]) == Some(false) {
             return Some(format!("certificate {} ({}) did not sign the one before it", i + 1, pair[1].subject));
         }
     }

@@ -12,6 +12,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 use watchdog::base::protobuf::{Reader, put_bytes, put_int};
@@ -451,6 +452,61 @@ fn an_exporter_that_hangs_and_one_that_is_gone_are_what_they_are_to_prometheus()
     };
     let (ours, theirs) = (later(&here, &ours), later(&there, &theirs));
     assert_eq!((up(&ours), up(&theirs), same(&ours, &theirs)), (Some(0.0), Some(0.0), ends));
+    assert_eq!(server.stop(), 0);
+}
+
+/// Answers each request when 17 of 20 parts of the time are over that its header names, as exporters do that ask in our
+/// name.
+fn slow() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            thread::spawn(move || {
+                let mut head = [0; 4096];
+                let n = stream.read(&mut head).unwrap_or(0);
+                let head = String::from_utf8_lossy(&head[..n]).to_lowercase();
+                let told = head.split("x-prometheus-scrape-timeout-seconds: ").nth(1).unwrap_or("0");
+                let limit: f64 = told.split('\r').next().unwrap().parse().unwrap();
+                thread::sleep(Duration::from_secs_f64(limit * 0.85));
+                let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: {TEXT}\r\nContent-Length: 4\r\n\r\na 1\n");
+            });
+        }
+    });
+    port
+}
+
+#[test]
+fn of_many_targets_each_has_its_whole_timeout_as_with_prometheus() {
+    const TARGETS: usize = 100;
+    if program("prometheus", "prometheus").is_none() {
+        return;
+    }
+    let port = slow();
+    let place = Place::new();
+    place.write("watchdog.yaml", "server: {listen: \"127.0.0.1:0\"}\n");
+    let list: Vec<String> = (0..TARGETS).map(|n| format!("'switch-{n}'")).collect();
+    let shared = format!(
+        "  static_configs: [{{targets: [{}]}}]\n\x20 relabel_configs:\n\
+         \x20 - {{source_labels: [__address__], target_label: __param_target}}\n\
+         \x20 - {{source_labels: [__param_target], target_label: instance}}\n\
+         \x20 - {{target_label: __address__, replacement: '127.0.0.1:{port}'}}\n",
+        list.join(", ")
+    );
+    let ours = format!("monitors:\n- name: many\n  type: prometheus\n  interval: 7s\n  timeout: 4s\n{shared}");
+    place.write("monitors.d/jobs.yaml", &ours);
+    let server = place.serve();
+    let here = server.http().to_owned();
+    let (_peer, there) = peer(&format!("- job_name: many\n  scrape_timeout: 4s\n{shared}"), "7s").unwrap();
+    for address in [&here, &there] {
+        let ups = wait_for("two scrapes of each target", || {
+            let mut all = stored(address, "many");
+            all.retain(|labels, _| labels.iter().any(|(k, v)| k == "__name__" && v == "up"));
+            (all.len() == TARGETS && all.values().all(|samples| samples.len() > 1)).then_some(all)
+        });
+        let down = ups.values().filter(|samples| samples.iter().any(|(_, v)| f64::from_bits(*v) != 1.0)).count();
+        assert_eq!(down, 0, "{address}");
+    }
     assert_eq!(server.stop(), 0);
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::collect::fault::describe;
+use crate::collect::fault::Fault;
 use crate::collect::files::{self, Given, Looks, Pattern};
 use crate::collect::prometheus::discover::Found;
 use crate::collect::prometheus::job::ADDRESS;
@@ -40,7 +40,7 @@ struct Known {
     /// Device, inode, size and time of the last change.
     stamp: Option<(u64, u64, u64, i64, i64)>,
     found: Vec<Draft>,
-    trouble: Option<String>,
+    trouble: Option<Fault>,
 }
 
 impl Files {
@@ -72,7 +72,7 @@ impl Files {
         (fields.cx().error_count() == errors).then(|| Self {
             patterns,
             shown,
-            looks: Looks::default(),
+            looks: Looks::at_credentials(),
             known: Arc::default(),
         })
     }
@@ -85,14 +85,15 @@ impl Files {
     /// What the files say; nothing when none of them has changed. All are read when it is time to look `again`.
     ///
     /// # Errors
-    /// Looking failed; a sentence.
-    pub async fn ask(&self, again: bool) -> Result<Option<Found>, String> {
+    /// Looking failed, which is a fault of this machine.
+    pub async fn ask(&self, again: bool) -> Result<Option<Found>, Fault> {
         let (patterns, known) = (self.patterns.clone(), Arc::clone(&self.known));
         let look = move |given: &Given| {
             let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
             look(&patterns, &mut known, again, given)
         };
-        self.looks.run(look).await.map_err(|fault| format!("{}: {}", self.shown, fault.message()))
+        let failed = |fault: Fault| Fault::local("local_files", format!("{}: {}", self.shown, fault.message()));
+        self.looks.run(look).await.map_err(failed)
     }
 }
 
@@ -106,7 +107,8 @@ fn look(patterns: &[Pattern], known: &mut BTreeMap<PathBuf, Known>, again: bool,
             Ok((mut paths, whole)) => {
                 if !whole || paths.len() > files::MAX_FILES {
                     paths.truncate(files::MAX_FILES);
-                    trouble.get_or_insert_with(|| "there are more files of targets than are looked at".to_owned());
+                    let message = "there are more files of targets than are looked at";
+                    trouble.get_or_insert_with(|| Fault::target("discovery", message));
                 }
                 paths
             }
@@ -114,13 +116,16 @@ fn look(patterns: &[Pattern], known: &mut BTreeMap<PathBuf, Known>, again: bool,
             Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
             // What its files said last stands until they can be read again.
             Err(e) => {
-                trouble.get_or_insert_with(|| format!("a directory of files of targets: {}", describe(&e)));
+                trouble.get_or_insert_with(|| Fault::io("a directory of files of targets", &e));
                 known.keys().filter(|path| pattern.is_above(path)).cloned().collect()
             }
         };
         for path in paths {
             let before = known.get(&path).cloned().unwrap_or_default();
-            let stamp = std::fs::metadata(&path).ok().map(|m| (m.dev(), m.ino(), m.size(), m.ctime(), m.ctime_nsec()));
+            let stamp = std::fs::metadata(&path).map(|m| (m.dev(), m.ino(), m.size(), m.ctime(), m.ctime_nsec()));
+            // It is gone, and so are its targets. What cannot be looked at is not.
+            let is_gone = stamp.as_ref().is_err_and(|e| e.kind() == ErrorKind::NotFound);
+            let stamp = stamp.ok();
             if stamp.is_some() && stamp == before.stamp && !again {
                 there.insert(path, before);
                 continue;
@@ -128,15 +133,9 @@ fn look(patterns: &[Pattern], known: &mut BTreeMap<PathBuf, Known>, again: bool,
             changed = true;
             let now = match read(&path) {
                 Ok(found) => Known { stamp, found, trouble: None },
-                Err(why) => {
-                    let trouble = Some(format!("{}: {why}", path.display()));
-                    match stamp {
-                        // What it said last stands until it can be read again.
-                        Some(_) => Known { stamp, trouble, ..before },
-                        // It is gone, and so are its targets.
-                        None => Known { stamp, trouble, found: Vec::new() },
-                    }
-                }
+                Err(fault) if is_gone => Known { stamp, trouble: Some(fault), found: Vec::new() },
+                // What it said last stands until it can be read again.
+                Err(fault) => Known { stamp, trouble: Some(fault), ..before },
             };
             there.insert(path, now);
         }
@@ -149,14 +148,16 @@ fn look(patterns: &[Pattern], known: &mut BTreeMap<PathBuf, Known>, again: bool,
     })
 }
 
-fn read(path: &Path) -> Result<Vec<Draft>, String> {
-    let (file, _) = files::open(path, true).map_err(|e| describe(&e))?;
+fn read(path: &Path) -> Result<Vec<Draft>, Fault> {
+    let shown = path.display().to_string();
+    let wrong = |why: String| Fault::target("discovery", format!("{shown}: {why}"));
+    let (file, _) = files::open(path, true).map_err(|e| Fault::io(&shown, &e))?;
     let mut text = String::new();
-    file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(|e| e.to_string())?;
+    file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(|e| Fault::io(&shown, &e))?;
     if text.len() as u64 > MAX_FILE {
-        return Err(format!("it is larger than {} MiB", MAX_FILE >> 20));
+        return Err(wrong(format!("it is larger than {} MiB", MAX_FILE >> 20)));
     }
-    let mut found = groups(&text)?;
+    let mut found = groups(&text).map_err(wrong)?;
     found.iter_mut().for_each(|draft| draft.set(FILE_LABEL, &path.to_string_lossy()));
     Ok(found)
 }
@@ -264,7 +265,16 @@ mod tests {
         write("t-1.yaml", "[{targets: [a");
         let found = look(&patterns, &mut known, false).unwrap();
         assert_eq!(addresses(&found.targets), ["a", "c", "b"]);
-        assert!(found.trouble.unwrap().contains("t-1.yaml"));
+        assert!(found.trouble.unwrap().message().contains("t-1.yaml"));
+        // A directory that cannot be looked at has what it had: this link leads to itself.
+        let (aside, shown) = (dir.path().with_extension("aside"), dir.path());
+        std::fs::rename(shown, &aside).unwrap();
+        std::os::unix::fs::symlink(shown, shown).unwrap();
+        let found = look(&patterns, &mut known, false).unwrap();
+        assert_eq!(addresses(&found.targets), ["a", "c", "b"]);
+        assert!(found.trouble.is_some());
+        std::fs::remove_file(shown).unwrap();
+        std::fs::rename(&aside, shown).unwrap();
         std::fs::remove_file(dir.path().join("t-1.yaml")).unwrap();
         let found = look(&patterns, &mut known, false).unwrap();
         assert_eq!((addresses(&found.targets), found.trouble), (vec!["b"], None));
@@ -274,9 +284,9 @@ mod tests {
         assert_eq!(addresses(&look(&patterns, &mut known, false).unwrap().targets), ["a"]);
         std::fs::remove_file(dir.path().join("one.json")).unwrap();
         let found = look(&patterns, &mut known, false).unwrap();
-        assert!(found.targets.is_empty() && found.trouble.unwrap().contains("one.json"));
+        assert!(found.targets.is_empty() && found.trouble.unwrap().message().contains("one.json"));
         // What is no file is not waited for.
         nix::unistd::mkfifo(&dir.path().join("one.json"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-        assert!(look(&patterns, &mut known, false).unwrap().trouble.unwrap().contains("not a regular file"));
+        assert!(look(&patterns, &mut known, false).unwrap().trouble.unwrap().message().contains("not a regular file"));
     }
 }

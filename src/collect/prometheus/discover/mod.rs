@@ -15,6 +15,8 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
 use crate::base::probe::ProbeCx;
+use crate::base::units::Short;
+use crate::collect::fault::Fault;
 use crate::collect::mask::Mask;
 use crate::collect::prometheus::discover::file::Files;
 use crate::collect::prometheus::discover::names::Names;
@@ -27,9 +29,8 @@ use crate::config::yaml::{Node, Value};
 
 /// Targets that one source may tell of.
 pub const MOST_TARGETS: usize = 100_000;
-/// The part of a probe's time that looking for targets may take.
-const SHARE: u32 = 3;
-/// The part of a probe's time, and the longest time, that scraping waits for sources which have answered before.
+/// The part of a round's time, and the longest time, that scraping waits for sources which have been asked before, and
+/// that is left of a round when they must have answered.
 const MOMENT: (u32, Duration) = (20, Duration::from_millis(250));
 /// Shortest and longest `refresh_interval`.
 const REFRESH: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(86_400));
@@ -64,7 +65,7 @@ struct State {
     asked: Option<Instant>,
     /// It could not be asked last time.
     failed: bool,
-    trouble: Option<String>,
+    trouble: Option<Fault>,
 }
 
 impl Discovery {
@@ -93,7 +94,7 @@ impl Discovery {
         });
         each_of(fields, "http_sd_configs", &mut |own| {
             let every = refresh(own, Duration::from_secs(60));
-            add(Web::read(own, every).map(|web| Kind::Web(Box::new(web))), every);
+            add(Web::read(own, every, mask).map(|web| Kind::Web(Box::new(web))), every);
         });
         Self { fixed, sources, version: AtomicU64::new(0) }
     }
@@ -117,17 +118,21 @@ impl Discovery {
         self.version.load(Ordering::Acquire)
     }
 
-    /// Until when a round that begins now waits for sources before it scrapes what is known: for those that have never
-    /// answered as long as it takes, for others a moment.
-    pub fn patience(&self, cx: &ProbeCx) -> Instant {
-        let known = self.sources.iter().all(|source| source.state().asked.is_some());
+    /// Until when a round that begins now waits for sources before it scrapes what is known: for those that were never
+    /// asked as long as its scrapes still have their `timeout`, or half of it, for others a moment.
+    pub fn patience(&self, cx: &ProbeCx, timeout: Duration) -> Instant {
         let left = cx.remaining();
-        Instant::now() + if known { (left / MOMENT.0).min(MOMENT.1) } else { left }
+        let known = self.sources.iter().all(|source| {
+            let state = source.state();
+            state.asked.is_some() || state.failed
+        });
+        Instant::now() + if known { moment(left) } else { left.saturating_sub(timeout).max(left / 2) }
     }
 
-    /// Asks the sources that are due, and says what is wrong with any.
-    pub async fn refresh(&self, cx: &ProbeCx) -> Vec<String> {
-        let deadline = Instant::now() + cx.remaining() / SHARE;
+    /// Asks the sources that are due, which have the whole round to answer, and says what is wrong with any.
+    pub async fn refresh(&self, cx: &ProbeCx) -> Vec<Fault> {
+        let left = cx.remaining();
+        let deadline = Instant::now() + left.saturating_sub(moment(left));
         let changed = join_all(self.sources.iter().map(|source| source.refresh(cx, deadline))).await;
         if changed.contains(&true) {
             self.version.fetch_add(1, Ordering::AcqRel);
@@ -177,12 +182,21 @@ impl Source {
                 Kind::Files(files) => files.ask(again).await,
                 _ if !again => Ok(None),
                 Kind::Names(names) => names.ask().await.map(Some),
-                Kind::Web(web) => web.ask(cx).await.map(Some),
+                Kind::Web(web) => web.ask(cx, deadline).await.map(Some),
             }
         };
+        let began = Instant::now();
         let answer = match timeout_at(deadline, asked).await {
             Ok(answer) => answer,
-            Err(_) => Err(format!("{}: no answer in time", self.kind.describe())),
+            Err(_) => {
+                let limit = Short(deadline.saturating_duration_since(began));
+                let message = format!("{}: no answer within {limit}", self.kind.describe());
+                Err(match &self.kind {
+                    Kind::Files(_) => Fault::local("local_files", message),
+                    Kind::Names(_) => Fault::local("local_resolver", message),
+                    Kind::Web(_) => Fault::target("timeout", message),
+                })
+            }
         };
         let mut state = self.state();
         match answer {
@@ -213,7 +227,12 @@ pub struct Found {
     /// Sets of labels, one for each target.
     pub targets: Vec<Draft>,
     /// What is wrong with a part of it.
-    pub trouble: Option<String>,
+    pub trouble: Option<Fault>,
+}
+
+/// A small part of a time.
+fn moment(of: Duration) -> Duration {
+    (of / MOMENT.0).min(MOMENT.1)
 }
 
 fn refresh(fields: &mut Fields<'_>, default: Duration) -> Duration {

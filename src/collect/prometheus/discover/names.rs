@@ -7,6 +7,8 @@ use futures_util::future::join_all;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::proto::rr::{RData, RecordType};
 
+use crate::collect::dial::name_fault;
+use crate::collect::fault::Fault;
 use crate::collect::prometheus::discover::{Found, MOST_TARGETS};
 use crate::collect::prometheus::job::ADDRESS;
 use crate::collect::prometheus::relabel::Draft;
@@ -71,18 +73,19 @@ impl Names {
     /// Looks the names up. One that cannot be looked up stays as it was.
     ///
     /// # Errors
-    /// A name could not be looked up and nothing is known of any; a sentence.
-    pub async fn ask(&self) -> Result<Found, String> {
+    /// A name could not be looked up and nothing is known of any.
+    pub async fn ask(&self) -> Result<Found, Fault> {
         // Made anew each time: the system's configuration may be another one by now.
         let built = TokioResolver::builder_tokio().and_then(|mut builder| {
             // A target that is gone must not stay because it was remembered.
             builder.options_mut().cache_size = 0;
             builder.build()
         });
-        self.ask_by(&built.map_err(|e| format!("the system's resolver cannot be used: {e}"))?).await
+        let unusable = |e| Fault::local("local_resolver", format!("the system's resolver cannot be used: {e}"));
+        self.ask_by(&built.map_err(unusable)?).await
     }
 
-    async fn ask_by(&self, resolver: &TokioResolver) -> Result<Found, String> {
+    async fn ask_by(&self, resolver: &TokioResolver) -> Result<Found, Fault> {
         let look = async |name: &String| match resolver.lookup(name.as_str(), self.record).await {
             Ok(found) => {
                 let records = found.answers().iter().filter_map(|r| self.target(name, &r.data));
@@ -90,9 +93,9 @@ impl Names {
             }
             // A name without records is a list without entries.
             Err(e) if e.is_no_records_found() || e.is_nx_domain() => Ok(Vec::new()),
-            Err(e) => Err(format!("`{name}` could not be looked up: {e}")),
+            Err(e) => Err(name_fault(name, &e, false)),
         };
-        let answers: Vec<Result<Vec<Draft>, String>> = join_all(self.names.iter().map(look)).await;
+        let answers: Vec<Result<Vec<Draft>, Fault>> = join_all(self.names.iter().map(look)).await;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let mut trouble = None;
         for (name, answer) in self.names.iter().zip(answers) {
@@ -102,7 +105,7 @@ impl Names {
             }
         }
         if known.is_empty() {
-            return Err(trouble.unwrap_or_default());
+            return Err(trouble.unwrap_or_else(|| Fault::target("discovery", "no name is looked up")));
         }
         let mut targets: Vec<Draft> = known.values().flatten().take(MOST_TARGETS).cloned().collect();
         targets.sort_by(|a, b| a.iter().cmp(b.iter()));
@@ -171,17 +174,18 @@ mod tests {
         let ask = async |names: &Names| {
             let found = names.ask_by(&resolver).await?;
             let targets: Vec<String> = found.targets.iter().map(|t| t.get(ADDRESS).to_owned()).collect();
-            Ok::<_, String>((targets, found.trouble))
+            Ok::<_, Fault>((targets, found.trouble))
         };
         let many = vec!["127.0.0.2:9100".to_owned(), "127.0.0.3:9100".to_owned()];
         assert_eq!(ask(&of(&["many.test."])).await.unwrap(), (many.clone(), None));
         assert_eq!(ask(&of(&["gone.test."])).await.unwrap(), (Vec::new(), None));
-        assert!(ask(&of(&["other.test."])).await.unwrap_err().starts_with("`other.test.` could not be looked up"));
+        let refused = ask(&of(&["other.test."])).await.unwrap_err();
+        assert!(refused.is_local() && refused.message().starts_with("`other.test.` was not looked up"), "{refused:?}");
         // One that fails leaves the others, and what it said itself before.
         let both = of(&["other.test.", "many.test."]);
         let (targets, trouble) = ask(&both).await.unwrap();
         assert_eq!(targets, many);
-        assert!(trouble.unwrap().starts_with("`other.test.` could not"));
+        assert!(trouble.unwrap().message().starts_with("`other.test.` was not"));
         let mut before = Draft::default();
         before.set(ADDRESS, "127.0.0.1:9100");
         both.known.lock().unwrap().insert("other.test.".to_owned(), vec![before]);

@@ -7,20 +7,21 @@ use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 use serde::Deserialize;
+use tokio::time::{Instant, timeout_at};
 
 use crate::base::probe::ProbeCx;
 use crate::collect::fault::Fault;
 use crate::collect::http::content::USER_AGENT;
 use crate::collect::http::exchange::Client;
 use crate::collect::http::hop::Hop;
-use crate::collect::http::{decode, exchange, redirect};
+use crate::collect::http::spec::shown_url;
+use crate::collect::http::{decode, redirect};
 use crate::collect::judge::found as short;
 use crate::collect::mask::Mask;
 use crate::collect::prometheus::access::{self, Access, authorize};
 use crate::collect::prometheus::discover::{Found, MOST_TARGETS};
 use crate::collect::prometheus::job::ADDRESS;
 use crate::collect::prometheus::relabel::Draft;
-use crate::collect::prometheus::target::MAX_REDIRECTS;
 use crate::collect::trace::Trace;
 use crate::config::fields::Fields;
 use crate::config::report::Code;
@@ -36,7 +37,7 @@ const MAX_BODY: usize = 16 << 20;
 #[derive(Debug)]
 pub struct Web {
     hop: Hop,
-    /// As written, without what references resolved to.
+    /// As written, without credentials and what references resolved to.
     shown: String,
     access: Access,
     client: Client,
@@ -54,19 +55,16 @@ struct Group {
 }
 
 impl Web {
-    /// Reads `url` and what says who asks.
-    pub fn read(fields: &mut Fields<'_>, every: Duration) -> Option<Self> {
+    /// Reads `url` and what says who asks, of which nothing is shown by the whole job.
+    pub fn read(fields: &mut Fields<'_>, every: Duration, mask: &mut Mask) -> Option<Self> {
         let errors = fields.cx().error_count();
-        let mut mask = Mask::default();
         let url = fields.need_text("url", "write e.g. `url: https://inventory.example.com/targets`");
-        let mut access = access::read(fields, &mut mask);
+        let mut access = access::read(fields, mask);
         let redirects = fields.bool("follow_redirects").unwrap_or(true);
-        let client = access::read_client(fields, MAX_BODY, &mut mask);
+        let client = access::read_client(fields, MAX_BODY, mask);
         let url = url?;
         mask.add_url(&url);
-        if let Some(given) =
-            reqwest::Url::parse(url.value().trim()).ok().and_then(|url| access::of_url(&url, &mut mask))
-        {
+        if let Some(given) = reqwest::Url::parse(url.value().trim()).ok().and_then(|url| access::of_url(&url, mask)) {
             access = given;
         }
         let mut hop = match Hop::new(url.value().trim(), Method::GET, Bytes::new()) {
@@ -91,9 +89,9 @@ impl Web {
             }
         }
         if let Access::Header(value) = &access {
-            authorize(&mut hop, value.reveal());
+            authorize(&mut hop, value.clone());
         }
-        let shown = url.shown().trim().to_owned();
+        let (shown, mask) = (shown_url(&url), mask.clone());
         (fields.cx().error_count() == errors).then_some(Self { hop, shown, access, client: client?, redirects, mask })
     }
 
@@ -105,53 +103,46 @@ impl Web {
     /// Asks the address.
     ///
     /// # Errors
-    /// There is no list; a sentence.
-    pub async fn ask(&self, cx: &ProbeCx) -> Result<Found, String> {
+    /// There is no list by then.
+    pub async fn ask(&self, cx: &ProbeCx, deadline: Instant) -> Result<Found, Fault> {
         // With what files say now.
-        let mut mask = self.mask.clone();
-        let targets = self.fetch(cx, &mut mask).await.map_err(|why| {
-            let mut text = format!("{}: {why}", self.shown);
+        let (mut mask, mut trace) = (self.mask.clone(), Trace::start());
+        let ended = timeout_at(deadline, self.fetch(cx, &mut trace, &mut mask)).await;
+        let targets = trace.settle(ended, deadline).map_err(|fault| {
+            let mut text = format!("{}: {}", self.shown, fault.message());
             mask.hide(&mut text);
-            text
+            fault.with_message(text)
         })?;
         Ok(Found { targets, trouble: None })
     }
 
-    async fn fetch(&self, cx: &ProbeCx, mask: &mut Mask) -> Result<Vec<Draft>, String> {
-        let told = |fault: Fault| fault.message().to_owned();
+    async fn fetch(&self, cx: &ProbeCx, trace: &mut Trace, mask: &mut Mask) -> Result<Vec<Draft>, Fault> {
+        let wrong = |why: String| Fault::target("discovery", why);
         let mut hop = self.hop.clone();
-        if let Some(value) = access::from_file(&self.access, mask).await.map_err(told)? {
-            authorize(&mut hop, value.reveal());
+        if let Some(value) = access::from_file(&self.access, mask).await? {
+            authorize(&mut hop, value);
         }
-        let (mut trace, mut slot) = (Trace::start(), None);
-        let mut left = MAX_REDIRECTS;
-        let mut answer = loop {
-            exchange::ask(&self.client, &hop, cx, &mut trace, &mut slot).await.map_err(told)?;
-            let answer = slot.take().ok_or("no answer")?;
-            let next = if self.redirects { redirect::next(&hop, &answer, mask).map_err(told)? } else { None };
-            match next {
-                None => break answer,
-                Some(_) if left == 0 => return Err(format!("more than {MAX_REDIRECTS} redirects")),
-                Some(next) => (hop, left) = (next, left - 1),
-            }
-        };
+        let mut slot = None;
+        redirect::follow(&self.client, hop, self.redirects, mask, cx, trace, &mut slot).await?;
+        let mut answer = slot.ok_or_else(|| wrong("no answer".to_owned()))?;
         if answer.status != StatusCode::OK {
-            return Err(format!("server returned HTTP status {}", answer.status_text()));
+            return Err(wrong(format!("server returned HTTP status {}", answer.status_text())));
         }
         let content = answer.headers.get(header::CONTENT_TYPE);
         let content = content.map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned()).unwrap_or_default();
         let media = content.split(';').next().unwrap_or_default().trim();
         if !media.eq_ignore_ascii_case("application/json") {
-            return Err(format!("the answer is `{}`, not `application/json`", short(&content)));
+            return Err(wrong(format!("the answer is `{}`, not `application/json`", short(&content))));
         }
         let work = tokio::task::spawn_blocking(move || {
-            decode::decode(&mut answer, MAX_BODY).map_err(told)?;
+            decode::decode(&mut answer, MAX_BODY)?;
             if answer.truncated {
-                return Err(format!("the list is larger than {} MiB", MAX_BODY >> 20));
+                return Err(wrong(format!("the list is larger than {} MiB", MAX_BODY >> 20)));
             }
-            serde_json::from_slice::<Vec<Group>>(&answer.body).map_err(|e| format!("the list is not understood: {e}"))
+            serde_json::from_slice::<Vec<Group>>(&answer.body)
+                .map_err(|e| wrong(format!("the list is not understood: {e}")))
         });
-        let groups = work.await.map_err(|e| format!("reading the list crashed: {e}"))??;
+        let groups = work.await.map_err(|e| Fault::local("local_bug", format!("reading the list crashed: {e}")))??;
         let mut targets = Vec::new();
         for group in groups {
             let mut labels = Draft::default();

@@ -152,7 +152,7 @@ async fn a_token_is_fetched_once_and_shown_nowhere() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let text = text("secret&1", "/").replace(&login.at, &silent.local_addr().unwrap().to_string());
     let slow = probe("http", &text, Duration::from_millis(300)).await;
-    assert_eq!(class(&slow), "timeout");
+    assert_eq!(class(&slow), "oauth2");
     assert!(slow.phases.iter().any(|p| p.name == "token" && p.failed), "{:?}", slow.phases);
 }
 
@@ -191,6 +191,21 @@ async fn a_token_that_was_revoked_is_replaced_once() {
         let got = monitor.collector.probe(&cx).await;
         assert_eq!((got.verdict, login.count(), target.count()), want, "{got:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_server_that_hangs_is_named_and_nobody_else() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = silent.local_addr().unwrap();
+    let text = format!(
+        "{{url: \"http://127.0.0.1:9/api\", auth: {{oauth2: {{token_url: \"http://{at}/t\", client_id: a, client_secret: secret}}}}}}",
+    );
+    let cx = ProbeCx::new(tokio::time::Instant::now() + std::time::Duration::from_millis(500), Clock::system().now());
+    let got = build("http", &text).collector.probe(&cx).await;
+    let reason = got.reason.as_ref().unwrap();
+    assert_eq!((got.verdict, reason.class.as_ref()), (Verdict::Down, "oauth2"), "{got:?}");
+    assert!(reason.message.starts_with(&format!("no token from http://{at}/t ({at}) within ")), "{}", reason.message);
+    assert!(!format!("{:?}", got.evidence).contains("/api"), "{got:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

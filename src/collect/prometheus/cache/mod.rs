@@ -5,34 +5,24 @@
 //! out once per text; a series that the scrape before had and this one lacks gets a staleness marker; samples with a
 //! time of their own are not followed; a scrape that fails half-way stores nothing and marks what it has not come to.
 //!
-//! A known series costs a hash of its text, a comparison, and a copy of its labels into the batch.
+//! [`appender`] takes samples in, [`refused`] says why none are. A known series costs a hash of its text, a comparison,
+//! and a copy of its labels into the batch.
 
-use std::borrow::Cow;
+mod appender;
+mod refused;
+
 use std::collections::{HashMap, HashSet};
 
 use crate::base::batch::Batch;
-use crate::base::exposition::{LineError, Pair};
-use crate::base::labels::{Labels, LabelsBuf, METRIC_NAME};
-use crate::base::metadata::{Kind, Meta};
-use crate::base::protobuf::WireError;
+use crate::base::labels::Labels;
+use crate::base::metadata::Meta;
 use crate::base::sample::STALE_NAN;
-use crate::collect::prometheus::float;
-use crate::collect::prometheus::relabel::{self, Draft, Rule};
+pub use crate::collect::prometheus::cache::appender::{Appender, Said};
+pub use crate::collect::prometheus::cache::refused::Refused;
+use crate::collect::prometheus::relabel::Rule;
 
-/// Samples further ahead of our clock are not taken, in milliseconds.
-const AHEAD_MS: i64 = 600_000;
-/// Samples further behind it are not taken, either: Prometheus' store is closed to them by then.
-const BEHIND_MS: i64 = 3_600_000;
 /// Series that are gone whose newest time is remembered, for those with times of their own.
 const MOST_TIMED: usize = 10_000;
-/// Longest encoded label set that the store takes, in bytes.
-const LONGEST_LABELS: usize = 64 << 10;
-/// The label that every scraped series has, unless somebody takes it away.
-const JOB: &str = "job";
-/// Descriptions that are remembered of one target.
-const MOST_DESCRIBED: usize = 10_000;
-/// Longest help or unit that is remembered, in bytes.
-const LONGEST_HELP: usize = 1 << 10;
 /// Texts beyond twice as many as there were that are remembered while scrapes fail; see `finish`.
 const GROWTH: usize = 1_000;
 
@@ -55,38 +45,6 @@ pub struct Intake {
     pub name_length: usize,
     /// Length of a label's value.
     pub value_length: usize,
-}
-
-/// Why nothing of a scrape is stored.
-#[derive(Debug, thiserror::Error)]
-pub enum Refused {
-    /// A line that is not understood.
-    #[error("line {0}: {1}")]
-    Line(usize, LineError),
-    /// A message that is not understood.
-    #[error("the answer is not protobuf as it should be: {0}")]
-    Wire(#[from] WireError),
-    /// OpenMetrics ends with `# EOF`.
-    #[error("the answer does not end with `# EOF`: it may have been cut off")]
-    NoEnd,
-    /// Relabelling took the name.
-    #[error("a series has no metric name after relabelling")]
-    NoName,
-    /// `sample_limit`.
-    #[error("sample_limit exceeded: more than {0} samples")]
-    Samples(usize),
-    /// Another limit, and whose series it was.
-    #[error("{limit} exceeded: {found} of `{metric}` (limit: {most})")]
-    Label {
-        /// The option's name.
-        limit: &'static str,
-        /// What was found: `12 labels`.
-        found: String,
-        /// The metric's name, shortened.
-        metric: String,
-        /// The limit.
-        most: usize,
-    },
 }
 
 /// What the target's exposition was worth.
@@ -165,20 +123,9 @@ impl Cache {
         read: impl FnOnce(&mut Appender<'_>) -> Result<(), Refused>,
     ) -> (Counts, Result<Vec<(String, Meta)>, Refused>) {
         let mut samples = Batch::with_room_of(self.room.0, self.room.1);
-        let mut appender = Appender {
-            intake,
-            cache: self,
-            batch: &mut samples,
-            now,
-            counts: Counts::default(),
-            taken: 0,
-            news: Vec::new(),
-            kind: Kind::Unknown,
-            draft: Draft::default(),
-            labels: LabelsBuf::default(),
-        };
+        let mut appender = Appender::new(intake, self, &mut samples, now);
         let mut done = read(&mut appender);
-        let Appender { counts, taken, news, .. } = appender;
+        let (counts, taken, news) = appender.done();
         if done.is_ok() && intake.sample_limit > 0 && taken > intake.sample_limit {
             done = Err(Refused::Samples(intake.sample_limit));
         }
@@ -249,278 +196,13 @@ impl Cache {
     }
 }
 
-/// One thing that is said of a metric.
-#[derive(Clone, Copy, Debug)]
-pub enum Said<'a> {
-    /// Its type.
-    Kind(Kind),
-    /// What it means.
-    Help(&'a str),
-    /// Its unit.
-    Unit(&'a str),
-}
-
-impl Said<'_> {
-    fn is_in(self, meta: &Meta) -> bool {
-        match self {
-            Self::Kind(kind) => meta.kind == kind,
-            Self::Help(help) => meta.help == short(help),
-            Self::Unit(unit) => meta.unit == short(unit),
-        }
-    }
-}
-
-/// As much of a description as is remembered.
-fn short(text: &str) -> &str {
-    &text[..text.floor_char_boundary(LONGEST_HELP)]
-}
-
-/// Takes the samples of one answer.
-pub struct Appender<'a> {
-    intake: &'a Intake,
-    cache: &'a mut Cache,
-    batch: &'a mut Batch,
-    now: i64,
-    counts: Counts,
-    /// Samples that count against the limit.
-    taken: usize,
-    news: Vec<(String, Meta)>,
-    /// The type of the metrics that come now.
-    kind: Kind,
-    draft: Draft,
-    labels: LabelsBuf,
-}
-
-impl Appender<'_> {
-    /// Takes what is said of a metric. Mostly it is what was said before, which costs a look.
-    pub fn describe(&mut self, metric: &str, said: Said<'_>) {
-        let described = &mut self.cache.described;
-        match described.get(metric) {
-            Some(meta) if said.is_in(meta) => return,
-            None if described.len() >= MOST_DESCRIBED => return,
-            Some(_) | None => {}
-        }
-        let meta = described.entry(metric.into()).or_default();
-        match said {
-            Said::Kind(kind) => meta.kind = kind,
-            Said::Help(help) => short(help).clone_into(&mut meta.help),
-            Said::Unit(unit) => short(unit).clone_into(&mut meta.unit),
-        }
-        let meta = meta.clone();
-        match self.news.iter_mut().rev().take(4).find(|(name, _)| name == metric) {
-            Some((_, last)) => *last = meta,
-            None => self.news.push((metric.to_owned(), meta)),
-        }
-    }
-
-    /// The metrics that come now are of this type.
-    pub fn kind(&mut self, kind: Kind) {
-        self.kind = kind;
-    }
-
-    /// Takes one sample. `text` is the series as the target wrote it; for one that is new, `labels` reads them.
-    ///
-    /// # Errors
-    /// The whole answer is refused.
-    #[inline]
-    pub fn sample<'t, 'p>(
-        &mut self,
-        text: &str,
-        value: f64,
-        time: Option<i64>,
-        labels: impl FnOnce() -> Result<&'p [Pair<'t>], LineError>,
-    ) -> Result<(), Fault>
-    where
-        't: 'p,
-    {
-        self.counts.scraped += 1;
-        let time = time.filter(|_| self.intake.honor_timestamps);
-        let (t, this) = (time.unwrap_or(self.now), self.cache.scrape);
-        // A marker of ours is nothing that a target may send.
-        let value = if value.is_nan() { f64::NAN } else { value };
-        let limit = self.intake.sample_limit;
-        let follow = time.is_none() || self.intake.track_timestamps;
-        if let Some(entry) = self.cache.series.get_mut(text) {
-            let again = std::mem::replace(&mut entry.seen, this) == this;
-            let Some(labels) = &entry.labels else { return Ok(()) };
-            self.counts.kept += 1;
-            if again && time.is_none() {
-                self.counts.not_taken += 1;
-                return Ok(());
-            }
-            self.taken += 1;
-            if limit > 0 && self.taken > limit {
-                return Ok(());
-            }
-            if t < entry.newest || !(self.now - BEHIND_MS..=self.now + AHEAD_MS).contains(&t) {
-                self.counts.not_taken += 1;
-                return Ok(());
-            }
-            (entry.newest, entry.timed) = (t, time.is_some());
-            if follow {
-                entry.followed = this;
-            }
-            self.batch.series_of(labels.as_key());
-            self.batch.push(t, value);
-            return Ok(());
-        }
-        self.new_series(text, value, time, labels()?)
-    }
-
-    #[cold]
-    fn new_series(&mut self, text: &str, value: f64, time: Option<i64>, pairs: &[Pair<'_>]) -> Result<(), Fault> {
-        let (t, this) = (time.unwrap_or(self.now), self.cache.scrape);
-        let limit = self.intake.sample_limit;
-        let follow = time.is_none() || self.intake.track_timestamps;
-        let entry = |labels, followed| Entry { labels, seen: this, followed, newest: t, timed: time.is_some() };
-        if !self.relabelled(pairs) {
-            self.cache.series.insert(text.into(), entry(None, 0));
-            return Ok(());
-        }
-        self.check_limits()?;
-        self.draft.write(&mut self.labels);
-        if self.labels.as_key().len() > LONGEST_LABELS {
-            let found = format!("{} bytes of labels", self.labels.as_key().len());
-            return Err(self.limit("the store's limit of labels", found, LONGEST_LABELS).into());
-        }
-        self.counts.kept += 1;
-        self.taken += 1;
-        if limit > 0 && self.taken > limit {
-            return Ok(());
-        }
-        let known = self.cache.timed.get(self.labels.as_key()).copied().unwrap_or(i64::MIN);
-        if t < known || !(self.now - BEHIND_MS..=self.now + AHEAD_MS).contains(&t) {
-            self.counts.not_taken += 1;
-            return Ok(());
-        }
-        let labels = self.labels.labels();
-        self.cache.timed.remove(&labels);
-        self.batch.series_of(labels.as_key());
-        self.batch.push(t, value);
-        self.cache.series.insert(text.into(), entry(Some(labels), if follow { this } else { 0 }));
-        self.counts.added += 1;
-        Ok(())
-    }
-
-    /// Works the stored labels out of those the target wrote; `false` when relabelling drops the series.
-    fn relabelled(&mut self, pairs: &[Pair<'_>]) -> bool {
-        let draft = &mut self.draft;
-        draft.clear();
-        let bound = match self.kind {
-            Kind::Histogram => "le",
-            Kind::Summary => "quantile",
-            // Prometheus leaves the bounds of a histogram of gauges as they are.
-            Kind::GaugeHistogram | Kind::Unknown | Kind::Counter | Kind::Gauge | Kind::Info | Kind::StateSet => "",
-        };
-        for (name, value) in pairs {
-            let value = match name == bound {
-                true => float::normalized(value).map_or(Cow::Borrowed(&**value), Cow::Owned),
-                false => Cow::Borrowed(&**value),
-            };
-            draft.set(name, &value);
-        }
-        let target = &self.cache.target;
-        if self.intake.honor_labels {
-            // An empty label of the target's counts: it says that there shall be none.
-            for (name, value) in target.iter().filter(|(name, _)| !pairs.iter().any(|(n, _)| n == name)) {
-                draft.set(name, value);
-            }
-        } else {
-            let mut conflicts: Vec<(String, String)> = Vec::new();
-            for (name, value) in target.iter() {
-                let exposed = draft.get(name);
-                if !exposed.is_empty() {
-                    conflicts.push((name.to_owned(), exposed.to_owned()));
-                }
-                draft.set(name, value);
-            }
-            conflicts.sort_by_key(|(name, _)| name.len());
-            for (name, value) in conflicts {
-                let mut free = format!("exported_{name}");
-                while !draft.get(&free).is_empty() {
-                    free.insert_str(0, "exported_");
-                }
-                draft.set(&free, &value);
-            }
-        }
-        // One that has no label left is dropped; one without a name alone is a mistake.
-        if !relabel::apply(&self.intake.rules, draft) || draft.iter().next().is_none() {
-            return false;
-        }
-        // A monitor's own series have these labels and no job: no target may add to them, whatever it is allowed.
-        if ["monitor", "type"].iter().all(|own| !draft.get(own).is_empty()) && draft.get(JOB).is_empty() {
-            draft.set(JOB, target.get(JOB).filter(|job| !job.is_empty()).unwrap_or("scraped"));
-        }
-        true
-    }
-
-    fn check_limits(&self) -> Result<(), Refused> {
-        if self.draft.get(METRIC_NAME).is_empty() {
-            return Err(Refused::NoName);
-        }
-        let Intake { label_limit, name_length, value_length, .. } = *self.intake;
-        let count = self.draft.iter().count();
-        if label_limit > 0 && count > label_limit {
-            return Err(self.limit("label_limit", format!("{count} labels"), label_limit));
-        }
-        for (name, value) in self.draft.iter() {
-            if name_length > 0 && name.len() > name_length {
-                let found = format!("a label's name of {} bytes", name.len());
-                return Err(self.limit("label_name_length_limit", found, name_length));
-            }
-            if value_length > 0 && value.len() > value_length {
-                let found = format!("a value of {} bytes for `{}`", value.len(), cut(name));
-                return Err(self.limit("label_value_length_limit", found, value_length));
-            }
-        }
-        Ok(())
-    }
-
-    fn limit(&self, limit: &'static str, found: String, most: usize) -> Refused {
-        Refused::Label { limit, found, metric: cut(self.draft.get(METRIC_NAME)), most }
-    }
-}
-
-/// Why a sample ends the reading of an answer.
-#[derive(Debug)]
-pub enum Fault {
-    /// Its labels are not understood.
-    Text(LineError),
-    /// It is understood and refused.
-    Refused(Refused),
-}
-
-impl From<LineError> for Fault {
-    fn from(e: LineError) -> Self {
-        Self::Text(e)
-    }
-}
-
-impl From<Refused> for Fault {
-    fn from(e: Refused) -> Self {
-        Self::Refused(e)
-    }
-}
-
-impl Fault {
-    /// The refusal, of what stands in this line.
-    pub fn in_line(self, n: usize) -> Refused {
-        match self {
-            Self::Text(e) => Refused::Line(n, e),
-            Self::Refused(why) => why,
-        }
-    }
-}
-
-/// As much of a text as a message shows.
-fn cut(text: &str) -> String {
-    text[..text.floor_char_boundary(50)].to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::exposition::LineError;
+    use crate::base::metadata::Kind;
     use crate::base::sample::is_stale;
+    use crate::collect::prometheus::cache::appender::BEHIND_MS;
     use crate::collect::prometheus::format::{self, Protocol};
     use crate::collect::prometheus::relabel::tests::rules;
 
