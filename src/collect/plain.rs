@@ -8,7 +8,7 @@ use std::ops::Range;
 
 /// Escapes within escapes are undone this often.
 const MOST_LAYERS: usize = 4;
-/// Bytes of the longest escape that is known: `&#x10FFFF;`, and a pair of `\uXXXX`.
+/// Bytes of the longest escape that is known: `&#x10FFFF;`, and a pair of code units of UTF-16.
 const LONGEST: usize = 12;
 
 /// A text as bytes, each with the place it had.
