@@ -200,6 +200,8 @@ impl<'b> Sender<'b> {
             }
             let until = if more { due } else { self.overdue(tally).unwrap_or(deadline) };
             match timeout_at(until.min(deadline), self.exit.hear()).await {
+                // What was read too late is no answer in time, however short its way was.
+                Ok(Ok(Heard::Reply { at, .. })) if at > deadline => {}
                 Ok(Ok(heard)) => take(&heard, &self.payload, &self.sent_at, tally),
                 Ok(Err(e)) => return Err(Fault::io("listening for replies", &e)),
                 Err(_) if more => {}
