@@ -182,10 +182,11 @@ pub async fn ask(
     if hop.is_tls() {
         // Who we are, and whom to expect, is for the monitor's own host: others get neither.
         let tls = if hop.is_tls_home() { Cow::Borrowed(&client.tls) } else { Cow::Owned(client.tls.for_strangers()) };
-        let stream = tls.handshake(stream, &hop.peer, cx.now, trace).await?;
+        // On the heap, as all that most probes do not come to: a thousand that hang hold room for the largest branch.
+        let stream = Box::pin(tls.handshake(stream, &hop.peer, cx.now, trace)).await?;
         match client.spoken.on(stream.get_ref().1.alpn_protocol())? {
             Version::HTTP_2 => Box::pin(talk2(stream, hop, max_body, trace, slot)).await,
-            _ => talk(stream, hop.request(), max_body, trace, slot).await,
+            _ => Box::pin(talk(stream, hop.request(), max_body, trace, slot)).await,
         }
     } else if client.spoken == Spoken::Two {
         Box::pin(talk2(stream, hop, max_body, trace, slot)).await
