@@ -39,8 +39,8 @@ const MAX_METRICS: usize = 1 << 20;
 const MAX_EVIDENCE: usize = 4 * 1024;
 /// What is passed on of our own environment.
 const INHERITED: [&str; 3] = ["PATH", "HOME", "LANG"];
-/// The keeper, which starts the program under its limit, has some 100 MiB of addresses itself in a debug build.
-const LEAST_MEMORY: u64 = 128 << 20;
+/// A program with the C library has some 3 MiB of addresses, a shell with another below it not twice as much.
+const LEAST_MEMORY: u64 = 16 << 20;
 /// Processes that a program may have at a time.
 const MAX_PROCESSES: u64 = 256;
 

@@ -167,10 +167,10 @@ fn a_program_has_limits_a_group_of_its_own_and_no_terminal() {
 }
 
 #[test]
-fn a_program_runs_with_the_least_memory_that_is_allowed() {
-    let words = ["--nagios", "script", "--set", "max_memory=128MiB", "--", "/bin/sh", "-c", "ulimit -v"];
+fn the_least_memory_is_the_programs_and_not_the_keepers() {
+    let words = ["--nagios", "script", "--set", "max_memory=16MiB", "--", "/bin/sh", "-c", "ulimit -v"];
     let out = watchdog(&words);
-    assert!(String::from_utf8_lossy(&out.stdout).starts_with("SCRIPT OK - 131072"), "{out:?}");
+    assert!(String::from_utf8_lossy(&out.stdout).starts_with("SCRIPT OK - 16384"), "{out:?}");
 }
 
 #[test]
