@@ -19,6 +19,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{self, Child, Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
@@ -139,7 +140,10 @@ static CROWDED: AtomicBool = AtomicBool::new(false);
 fn run(order: &Order, control: BufReader<UnixStream>) -> End {
     let most = usize::try_from(order.max_processes).unwrap_or(usize::MAX);
     // Before the limits hold: a program that forks without end would leave no room for this thread.
+    let begun = Arc::new(Barrier::new(2));
+    let waiting = Arc::clone(&begun);
     let listening = thread::Builder::new().spawn(move || {
+        waiting.wait();
         listen(control, most);
         // Watchdog is gone, or wants no answer any more.
         end_all();
@@ -148,6 +152,8 @@ fn run(order: &Order, control: BufReader<UnixStream>) -> End {
     if let Err(e) = listening {
         return refused(&e);
     }
+    // A thread that begins asks for memory, too.
+    begun.wait();
     limit(order);
     let Some(mut command) = order.command() else { return End::Refused(Errno::ENOENT as i32) };
     let leader = match spawn(&mut command, order.max_memory) {
