@@ -183,7 +183,13 @@ impl Notes<'_> {
         name: &str,
     ) -> Result<(), Fault> {
         wire.send(format!("EHLO {name}\r\n").as_bytes()).await?;
-        let offers = self.reply(wire, "EHLO", &[250], "answer").await?;
+        // Servers from before extensions know the older greeting only (RFC 5321, section 3.2).
+        let offers = self.reply(wire, "EHLO", &[250, 500, 502, 504], "answer").await?;
+        if offers.code != 250 {
+            wire.send(format!("HELO {name}\r\n").as_bytes()).await?;
+            self.extensions.clear();
+            return self.reply(wire, "HELO", &[250], "answer").await.map(drop);
+        }
         let lines = offers.lines.iter().skip(1).take(MAX_EXTENSIONS);
         *self.extensions = lines.map(|l| l.trim().to_ascii_uppercase()).collect();
         Ok(())
@@ -360,6 +366,21 @@ mod tests {
             let (at, _tasks) = peer(says.into_iter().map(<[u8]>::to_vec).collect(), then).await;
             let got = outcome("smtp", &format!("{{host: \"{at}\"{more}}}")).await;
             assert_eq!((got.verdict, &*got.reason.as_ref().unwrap().class), (Verdict::Down, class), "{shown}: {got:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_from_before_extensions_is_greeted_the_older_way() {
+        for (helo, tls, want) in [
+            (&b"250 mail\r\n"[..], "", (Verdict::Up, "")),
+            (b"550 no\r\n", "", (Verdict::Down, "answer")),
+            (b"250 mail\r\n", ", starttls: true", (Verdict::Down, "starttls")),
+        ] {
+            let says = [&b"220 mail\r\n"[..], b"502 what?\r\n", helo, b"221 bye\r\n"];
+            let (at, _tasks) = peer(says.map(<[u8]>::to_vec).to_vec(), Then::Close).await;
+            let got = outcome("smtp", &format!("{{host: \"{at}\"{tls}}}")).await;
+            let class = got.reason.as_ref().map_or("", |r| &r.class);
+            assert_eq!((got.verdict, class), want, "{got:?}");
         }
     }
 
