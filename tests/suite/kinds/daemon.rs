@@ -1,9 +1,11 @@
 //! A real server for a test: in a directory of its own, on a port of its own, gone with the test.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -116,9 +118,16 @@ impl Daemon {
     }
 }
 
-/// A port of loopback that was free a moment ago: servers that cannot be asked which they took get one.
+/// A port of loopback that was free a moment ago, and that nobody else here is given: servers that cannot be asked which
+/// they took get one.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        if GIVEN.lock().unwrap().insert(port) {
+            return port;
+        }
+    }
 }
 
 /// A program's path when it is installed, where services are too; says so when it is not.

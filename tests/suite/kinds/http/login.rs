@@ -217,7 +217,7 @@ async fn a_name_server_of_the_monitors_own_that_is_dead_is_no_fault_of_ours_for_
         mute.local_addr().unwrap()
     );
     let got = probe("http", &text, Duration::from_millis(300)).await;
-    assert_eq!((got.verdict, class(&got)), (Verdict::Down, "timeout"), "{got:?}");
+    assert_eq!((got.verdict, class(&got)), (Verdict::Down, "oauth2"), "{got:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
