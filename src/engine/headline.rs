@@ -45,7 +45,8 @@ impl Tallies {
     }
 }
 
-/// The headline over `rows`, which `monitors` are the tallies of. Worst first: what is down, then what is slow, then what cannot be judged, then the engine itself.
+/// The headline over `rows`, which `monitors` are the tallies of. Worst first: what is down, then what is slow, then what
+/// cannot be judged, then the engine itself.
 pub fn headline(
     monitors: &Tallies,
     rows: &[Arc<MonitorRow>],
