@@ -170,15 +170,16 @@ impl Waiting {
         }
         None
     }
+}
 
-    /// Hands a message to whom it is for. Who is flooded gets what it can look at.
-    fn deliver(&self, from: IpAddr, number: u16, message: impl FnOnce(u16) -> Message) {
-        let Some(place) = self.by.get(&(from, number)) else { return };
-        let mut messages = lock(&place.inbox.messages);
+impl Inbox {
+    /// Who is flooded gets what it can look at.
+    fn put(&self, message: Message) {
+        let mut messages = lock(&self.messages);
         if messages.len() < UNREAD {
-            messages.push_back(message(place.seq));
+            messages.push_back(message);
             drop(messages);
-            place.inbox.arrived.notify_one();
+            self.arrived.notify_one();
         }
     }
 }
@@ -238,6 +239,14 @@ impl Shared {
         sent.map(drop)
     }
 
+    /// Hands a message to whom it is for.
+    fn deliver(&self, from: IpAddr, number: u16, message: impl FnOnce(u16) -> Message) {
+        let whose = self.waiting().by.get(&(from, number)).map(|place| (Arc::clone(&place.inbox), place.seq));
+        if let Some((inbox, seq)) = whose {
+            inbox.put(message(seq));
+        }
+    }
+
     /// Hands over what is in the error queue: the packet that an error is about comes along. Whether there is more.
     fn errors(&self) -> bool {
         let mut buffer = [0; HEADER];
@@ -250,8 +259,7 @@ impl Shared {
             let ident = u16::from_be_bytes([buffer[4], buffer[5]]);
             let number = u16::from_be_bytes([buffer[6], buffer[7]]);
             if !self.raw || ident == self.ident {
-                let message = |_| Message::Refused { by: refused.by, errno: refused.errno };
-                self.waiting().deliver(to, number, message);
+                self.deliver(to, number, |_| Message::Refused { by: refused.by, errno: refused.errno });
             }
         }
         true
@@ -280,7 +288,7 @@ impl Shared {
             let Some((hops, reply)) = received.reply(self.raw, self.v6, buffer) else { continue };
             if !self.raw || reply.ident == self.ident {
                 let message = |seq| Message::Reply { seq, payload: reply.payload.into(), hops, at: now };
-                self.waiting().deliver(from, reply.seq, message);
+                self.deliver(from, reply.seq, message);
             }
         }
     }
