@@ -106,11 +106,14 @@ pub struct Sample {
     pub name: Cow<'static, str>,
     /// Labels beyond the monitor's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub labels: Vec<(Cow<'static, str>, String)>,
+    pub labels: Vec<Label>,
     /// The value, in base units (seconds, bytes, ratio).
     #[serde(with = "value")]
     pub value: f64,
 }
+
+/// Name and value of a label.
+pub type Label = (Cow<'static, str>, Cow<'static, str>);
 
 impl Sample {
     /// A sample without labels of its own.
@@ -120,7 +123,13 @@ impl Sample {
 
     /// Adds a label.
     #[must_use]
-    pub fn label(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub fn label(self, name: &'static str, value: impl Into<String>) -> Self {
+        self.word(name, value.into())
+    }
+
+    /// Adds a label whose value is mostly one of a few that are known beforehand: those cost nothing.
+    #[must_use]
+    pub fn word(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         self.labels.push((Cow::Borrowed(name), value.into()));
         self
     }
@@ -243,7 +252,7 @@ impl Outcome {
             word(&mut sample.name);
             for (name, value) in &mut sample.labels {
                 word(name);
-                line(value);
+                word(value);
             }
         }
         for (title, text) in self.evidence.iter_mut().flat_map(|e| &mut e.items) {
@@ -356,7 +365,7 @@ mod tests {
         #[test]
         fn every_value_of_a_sample_survives_json(bits: u64, name in ".*", label in ".*") {
             for value in [f64::from_bits(bits), f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0] {
-                let sample = Sample { name: name.clone().into(), labels: vec![("l".into(), label.clone())], value };
+                let sample = Sample { name: name.clone().into(), labels: vec![("l".into(), label.clone().into())], value };
                 let text = serde_json::to_string(&sample).unwrap();
                 let back: Sample = serde_json::from_str(&text).unwrap();
                 proptest::prop_assert_eq!((&back.name, &back.labels), (&sample.name, &sample.labels));
@@ -383,7 +392,7 @@ mod tests {
             summary: bad.clone(),
             phases: vec![Phase { name: word(), took: Duration::ZERO, failed: true }],
             checks: vec![Check { name: bad.clone(), ok: None, found: bad.clone() }],
-            samples: vec![Sample { name: word(), labels: vec![(word(), bad.clone())], value: 1.0 }],
+            samples: vec![Sample { name: word(), labels: vec![(word(), word())], value: 1.0 }],
             evidence: Some(Evidence { items: vec![(word(), bad.clone())] }),
             series: None,
             host: None,
@@ -398,7 +407,7 @@ mod tests {
         lines.extend(checks.into_iter().flat_map(|Check { name, ok: _, found }| [name, found]));
         for Sample { name, labels, value: _ } in samples {
             lines.push(name.into_owned());
-            lines.extend(labels.into_iter().flat_map(|(name, value)| [name.into_owned(), value]));
+            lines.extend(labels.into_iter().flat_map(|(name, value)| [name.into_owned(), value.into_owned()]));
         }
         let Evidence { items } = evidence.unwrap();
         for (title, text) in items {

@@ -223,13 +223,13 @@ impl Talk for GrpcProbe {
         let resolve = trace.phases().iter().find(|p| p.name == phase::RESOLVE).map_or(0.0, |p| p.took.as_secs_f64());
         let all = trace.elapsed().as_secs_f64();
         for (name, took) in [("resolve", resolve), ("check", (all - resolve).max(0.0))] {
-            out.push(Sample::new("probe_grpc_duration_seconds", took).label("phase", name));
+            out.push(Sample::new("probe_grpc_duration_seconds", took).word("phase", name));
         }
         out.push(Sample::new("probe_grpc_ssl", f64::from(u8::from(self.tls.is_some()))));
         for (i, name) in SERVING.iter().enumerate() {
             let is = said.serving == Some(i);
             let sample = Sample::new("probe_grpc_healthcheck_response", f64::from(u8::from(is)));
-            out.push(sample.label("serving_status", *name));
+            out.push(sample.word("serving_status", *name));
         }
         let none = if said.broken { UNAVAILABLE } else { DEADLINE_EXCEEDED };
         let code = said.code.as_ref().map_or(none, |(code, _)| *code);

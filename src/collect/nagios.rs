@@ -4,8 +4,6 @@
 //! `text | 'label'=value[UOM];[warn];[crit];[min];[max] …`, further text on further lines, and more
 //! performance data behind a second `|`.
 
-use std::borrow::Cow;
-
 use crate::base::outcome::Sample;
 
 /// Values read of one output; a plugin that checks every port of a switch has a few hundred.
@@ -140,9 +138,7 @@ impl Report {
                 ("nagios_perf_max", perf.max),
             ] {
                 let Some(value) = value else { continue };
-                let labels =
-                    vec![(Cow::Borrowed("label"), perf.label.clone()), (Cow::Borrowed("uom"), perf.unit.clone())];
-                out.push(Sample { name: Cow::Borrowed(name), labels, value });
+                out.push(Sample::new(name, value).label("label", &perf.label).label("uom", &perf.unit));
             }
         }
     }

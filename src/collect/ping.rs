@@ -299,7 +299,7 @@ fn samples(trace: &Trace, tally: &Tally, out: &mut Vec<Sample>) {
             (RTT, Some(spread)) => spread.avg.as_secs_f64(),
             _ => continue,
         };
-        out.push(Sample::new("probe_icmp_duration_seconds", seconds).label("phase", part.name.clone()));
+        out.push(Sample::new("probe_icmp_duration_seconds", seconds).word("phase", part.name.clone()));
     }
     if let Some(hops) = tally.hops {
         out.push(Sample::new("probe_icmp_reply_hop_limit", f64::from(hops)));
@@ -315,7 +315,7 @@ fn samples(trace: &Trace, tally: &Tally, out: &mut Vec<Sample>) {
         if let Some(s) = spread {
             let stats = [("min", s.min.as_secs_f64()), ("max", s.max.as_secs_f64()), ("stddev", s.stddev)];
             for (stat, value) in stats {
-                out.push(Sample::new("probe_icmp_rtt_seconds", value).label("stat", stat));
+                out.push(Sample::new("probe_icmp_rtt_seconds", value).word("stat", stat));
             }
             if let Some(jitter) = s.jitter {
                 out.push(Sample::new("probe_icmp_jitter_seconds", jitter));

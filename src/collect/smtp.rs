@@ -309,7 +309,7 @@ impl Talk for SmtpProbe {
 
     fn samples(&self, _: &Trace, said: &Said, out: &mut Vec<Sample>) {
         for (name, took) in &said.parts {
-            out.push(Sample::new("probe_smtp_duration_seconds", took.as_secs_f64()).label("phase", *name));
+            out.push(Sample::new("probe_smtp_duration_seconds", took.as_secs_f64()).word("phase", *name));
         }
         if said.code > 0 {
             out.push(Sample::new("probe_smtp_status_code", f64::from(said.code)));

@@ -161,7 +161,7 @@ mod tests {
         let good = outcome("unix", &format!("{{path: {}, {steps}}}", path.display())).await;
         assert_eq!((good.verdict, good.summary.as_str()), (Verdict::Up, "OK 7"), "{good:?}");
         let info = good.samples.iter().find(|s| s.name == "probe_expect_info").unwrap();
-        assert_eq!(info.labels, [("queue".into(), "7".to_owned())]);
+        assert_eq!(info.labels, [("queue".into(), "7".into())]);
         tasks.shutdown().await;
         let refused = outcome("unix", &format!("{{path: {}}}", path.display())).await;
         assert_eq!(refused.reason.unwrap().class, "connection_refused");

@@ -323,7 +323,7 @@ impl CertFacts {
             );
         }
         if !self.handshake.version.is_empty() {
-            out.push(Sample::new("probe_tls_version_info", 1.0).label("version", self.handshake.version));
+            out.push(Sample::new("probe_tls_version_info", 1.0).word("version", self.handshake.version));
             out.push(Sample::new("probe_tls_cipher_info", 1.0).label("cipher", self.handshake.cipher.as_str()));
         }
     }

@@ -303,7 +303,7 @@ impl DnsProbe {
         }
         for part in phases {
             let sample = Sample::new("probe_dns_duration_seconds", part.took.as_secs_f64());
-            out.push(sample.label("phase", part.name.clone()));
+            out.push(sample.word("phase", part.name.clone()));
         }
         if let Some(peer) = heard.trace.peer.or(heard.trace.tried.last().copied()) {
             out.push(Sample::new("probe_ip_protocol", if peer.is_ipv4() { 4.0 } else { 6.0 }));
@@ -324,7 +324,7 @@ impl DnsProbe {
         }
         if several {
             for sample in &mut out[first..] {
-                sample.labels.push(("server".into(), heard.server.shown.clone()));
+                sample.labels.push(("server".into(), heard.server.shown.clone().into()));
             }
         }
     }

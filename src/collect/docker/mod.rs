@@ -494,8 +494,7 @@ mod tests {
             let all = got.samples.iter().filter(|s| s.name == "engine_daemon_container_states_containers");
             all.map(|s| (s.labels[0].1.clone(), s.value)).collect::<Vec<_>>()
         };
-        let own =
-            |n: [f64; 3]| [("running".to_owned(), n[0]), ("paused".to_owned(), n[1]), ("stopped".to_owned(), n[2])];
+        let own = |n: [f64; 3]| [("running".into(), n[0]), ("paused".into(), n[1]), ("stopped".into(), n[2])];
         assert_eq!(states(&got), own([2.0, 0.0, 1.0]));
         let (empty, _dir, _tasks) = docker("[]");
         assert_eq!(states(&outcome("docker", &format!("{{host: '{empty}'}}")).await), own([0.0; 3]));

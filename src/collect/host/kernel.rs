@@ -201,7 +201,7 @@ mod tests {
     fn processors_schedules_are_seconds() {
         let mut out = Vec::new();
         schedule("version 15\ncpu0 0 0 0 0 0 0 2000000000 1000000000 7\ndomain0 3\ncpu1 0 0", &mut out);
-        let seen: Vec<_> = out.iter().map(|s| (s.labels[0].1.as_str(), s.value)).collect();
+        let seen: Vec<_> = out.iter().map(|s| (s.labels[0].1.as_ref(), s.value)).collect();
         assert_eq!(seen, [("0", 2.0), ("0", 1.0), ("0", 7.0)]);
     }
 }

@@ -180,7 +180,7 @@ mod tests {
     fn processors_of_softnet_are_the_kernels() {
         let mut out = Vec::new();
         softnet("0000000a 1 2 0 0 0 0 0 0 0 0 0 00000003 0 0\n0000000b 0 0\nx", &mut out);
-        let seen: Vec<_> = out.iter().map(|s| (s.labels[0].1.as_str(), s.value)).collect();
+        let seen: Vec<_> = out.iter().map(|s| (s.labels[0].1.as_ref(), s.value)).collect();
         assert_eq!(seen, [("3", 10.0), ("3", 1.0), ("3", 2.0), ("1", 11.0), ("1", 0.0), ("1", 0.0)]);
     }
 

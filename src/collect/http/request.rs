@@ -312,11 +312,7 @@ fn samples(run: &Run, hop: &Hop, out: &mut Vec<Sample>) {
     run.trace.network_samples(out);
     for name in phase::ALL {
         let took = run.trace.phases().iter().find(|p| p.name == name).map_or(0.0, |p| p.took.as_secs_f64());
-        out.push(Sample {
-            name: Cow::Borrowed("probe_http_duration_seconds"),
-            labels: vec![(Cow::Borrowed("phase"), name.to_owned())],
-            value: took,
-        });
+        out.push(Sample::new("probe_http_duration_seconds", took).word("phase", name));
     }
     out.push(Sample::new("probe_http_redirects", run.redirects as f64));
     out.push(Sample::new("probe_http_ssl", if hop.is_tls() && run.answer.is_some() { 1.0 } else { 0.0 }));

@@ -374,7 +374,7 @@ fn join(whole: &mut Outcome, step: &Step, mut outcome: Outcome) {
         phase.name = format!("{name} {}", phase.name).into();
     }
     for sample in &mut outcome.samples {
-        sample.labels.push((Cow::Borrowed("step"), name.clone()));
+        sample.labels.push((Cow::Borrowed("step"), name.clone().into()));
     }
     whole.phases.append(&mut outcome.phases);
     whole.samples.append(&mut outcome.samples);

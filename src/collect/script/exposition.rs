@@ -50,8 +50,8 @@ fn sample(labels: &LabelsBuf, value: f64) -> Sample {
     let mut sample = Sample { name: Cow::Borrowed(""), labels: Vec::new(), value };
     for (name, own) in labels.iter() {
         match name {
-            METRIC_NAME => sample.name = Cow::Owned(own.to_owned()),
-            label => sample.labels.push((Cow::Owned(label.to_owned()), own.to_owned())),
+            METRIC_NAME => sample.name = Cow::Owned(own.to_owned().into()),
+            label => sample.labels.push((Cow::Owned(label.to_owned()), own.to_owned().into())),
         }
     }
     sample

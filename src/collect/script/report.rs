@@ -282,7 +282,8 @@ impl Said {
 
 impl Metric {
     fn sample(&self) -> Sample {
-        let labels = self.labels.iter().map(|(name, value)| (Cow::Owned(name.clone()), value.clone())).collect();
+        let labels =
+            self.labels.iter().map(|(name, value)| (Cow::Owned(name.clone()), Cow::Owned(value.clone()))).collect();
         Sample { name: Cow::Owned(self.name.clone()), labels, value: self.value }
     }
 }

@@ -339,7 +339,7 @@ impl Script {
         if !spoken.labels.is_empty() {
             let mut info = Sample::new("probe_expect_info", 1.0);
             for (name, value) in &spoken.labels {
-                info.labels.push((name.clone().into(), value.clone()));
+                info.labels.push((name.clone().into(), value.clone().into()));
             }
             out.push(info);
         }

@@ -3,10 +3,8 @@
 //! Every sample bears `monitor`, `type`, `instance` and the monitor's own labels. Where a measured value
 //! has a label of the same name, it becomes `exported_…`, as Prometheus does.
 
-use std::borrow::Cow;
-
 use crate::base::labels::{Labels, LabelsBuf, METRIC_NAME};
-use crate::base::outcome::{Reason, Verdict};
+use crate::base::outcome::{Label, Reason, Verdict};
 use crate::config::model::Monitor;
 use crate::wire::api::ProbeResult;
 
@@ -27,7 +25,7 @@ pub fn labels_of(monitor: &Monitor) -> Labels {
 }
 
 /// One sample: its metric, its own labels, its value.
-pub type Said<'a> = (&'a str, &'a [(Cow<'static, str>, String)], f64);
+pub type Said<'a> = (&'a str, &'a [Label], f64);
 
 /// The samples of a result. One that is unknown says nothing of the target, neither success nor duration.
 pub fn samples(result: &ProbeResult) -> impl Iterator<Item = Said<'_>> {
@@ -46,7 +44,7 @@ pub fn samples(result: &ProbeResult) -> impl Iterator<Item = Said<'_>> {
 }
 
 /// The labels of the series that a sample belongs to.
-pub fn labels(base: &Labels, name: &str, own: &[(Cow<'static, str>, String)]) -> LabelsBuf {
+pub fn labels(base: &Labels, name: &str, own: &[Label]) -> LabelsBuf {
     let mut buf = series(base, name);
     for (name, value) in own.iter().filter(|(name, _)| !name.is_empty() && name != METRIC_NAME) {
         match base.get(name) {

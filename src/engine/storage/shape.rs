@@ -1,10 +1,10 @@
 //! A monitor's series, resolved once: one result is mostly like the one before, and building a label set of each
 //! sample anew costs more than storing it.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::base::labels::Labels;
+use crate::base::outcome::Label;
 use crate::engine::storage::outcome;
 use crate::wire::api::ProbeResult;
 
@@ -84,7 +84,7 @@ impl Shape {
         }
     }
 
-    fn hash(&self, name: &str, labels: &[(Cow<'static, str>, String)]) -> u64 {
+    fn hash(&self, name: &str, labels: &[Label]) -> u64 {
         if labels.is_empty() { self.hasher.hash_one(name) } else { self.hasher.hash_one((name, labels)) }
     }
 }

@@ -21,7 +21,7 @@ fn class(outcome: &Outcome) -> &str {
 
 fn states(outcome: &Outcome) -> Vec<(String, f64)> {
     let all = outcome.samples.iter().filter(|s| s.name == "engine_daemon_container_states_containers");
-    all.map(|s| (s.labels[0].1.clone(), s.value)).collect()
+    all.map(|s| (s.labels[0].1.to_string(), s.value)).collect()
 }
 
 /// Options by which all that Podman writes is in this directory.

@@ -40,7 +40,7 @@ fn texts(outcome: &Outcome) -> String {
     let mut all = vec![outcome.summary.clone()];
     all.extend(outcome.reason.iter().map(|r| r.message.clone()));
     all.extend(outcome.checks.iter().flat_map(|c| [c.name.clone(), c.found.clone()]));
-    all.extend(outcome.samples.iter().flat_map(|s| &s.labels).map(|(_, v)| v.clone()));
+    all.extend(outcome.samples.iter().flat_map(|s| &s.labels).map(|(_, v)| v.to_string()));
     all.extend(outcome.evidence.iter().flat_map(|e| &e.items).map(|(_, text)| text.clone()));
     all.join("\n")
 }

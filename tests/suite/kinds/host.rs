@@ -69,7 +69,7 @@ fn key(name: &str, labels: &[(String, String)]) -> String {
 
 fn own(outcome: &Outcome) -> Series {
     let one = |s: &Sample| {
-        let labels: Vec<(String, String)> = s.labels.iter().map(|(n, v)| (n.to_string(), v.clone())).collect();
+        let labels: Vec<(String, String)> = s.labels.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
         (key(&s.name, &labels), s.value)
     };
     outcome.samples.iter().map(one).collect()

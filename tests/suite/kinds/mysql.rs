@@ -129,7 +129,7 @@ async fn a_real_replica_is_up_as_long_as_its_primary_is_there() {
     let good = until("mysql", &text, "").await;
     assert_eq!((good.verdict, class(&good)), (Verdict::Up, ""), "{good:?}\n{}", replica.log());
     let series = good.samples.iter().find(|s| s.name == "mysql_slave_status_slave_io_running").unwrap();
-    assert_eq!((series.value, &series.labels[..]), (1.0, &[("connection_name".into(), "shop".to_owned())][..]));
+    assert_eq!((series.value, &series.labels[..]), (1.0, &[("connection_name".into(), "shop".into())][..]));
     let other = text.replace(&ports[1].to_string(), &ports[0].to_string());
     assert_eq!(class(&probe("mysql", &other, LIMIT).await), "role");
     let primary_too = probe("mysql", &other.replace("replica, lag_below: 30s", "primary"), LIMIT).await;

@@ -20,7 +20,7 @@ async fn plugin(name: &str, args: &str) -> Outcome {
 }
 
 fn perf(outcome: &Outcome, name: &str, label: &str) -> Option<f64> {
-    let of = |l: &(std::borrow::Cow<'_, str>, String)| l.0 == "label" && l.1 == label;
+    let of = |l: &watchdog::base::outcome::Label| l.0 == "label" && l.1 == label;
     outcome.samples.iter().find(|s| s.name == name && s.labels.iter().any(of)).map(|s| s.value)
 }
 

@@ -295,7 +295,7 @@ async fn the_series_are_those_of_a_real_blackbox_exporter() {
         assert_eq!(value.parse::<f64>().unwrap(), own.value, "{line}");
         for label in labels.trim_end_matches('}').split("\",").filter(|l| !l.is_empty()) {
             let (key, text) = label.split_once("=\"").unwrap();
-            let known = own.labels.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str());
+            let known = own.labels.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_ref());
             assert_eq!(known, Some(text.trim_end_matches('"')), "{line}");
         }
         compared += 1;
