@@ -197,9 +197,8 @@ impl Ingest {
                 () = stop.cancelled() => break,
                 _ = second.tick() => {
                     self.every_second().await;
-                    if time::Instant::now() >= rings_due {
+                    if time::Instant::now() >= rings_due && self.save_rings() {
                         rings_due += RINGS_EVERY;
-                        self.save_rings();
                     }
                 }
                 _ = round.tick() => self.drain(&mut from.results).await,
@@ -359,13 +358,13 @@ impl Ingest {
         self.kept.iter().map(|(name, kept)| (name.clone(), kept.history.encode())).collect()
     }
 
-    fn save_rings(&mut self) {
-        let rings = self.rings();
-        if let Ok(place) = self.out.saves.try_reserve() {
-            self.journal.take();
-            self.journal_size = 0;
-            place.send(Save::Rings(rings));
-        }
+    /// Whether there was a place for them; else it is tried again a second later.
+    fn save_rings(&mut self) -> bool {
+        let Ok(place) = self.out.saves.try_reserve() else { return false };
+        self.journal.take();
+        self.journal_size = 0;
+        place.send(Save::Rings(self.rings()));
+        true
     }
 }
 

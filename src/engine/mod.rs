@@ -21,7 +21,7 @@ pub mod outbox;
 pub mod query;
 pub mod reload;
 pub mod reports;
-pub mod rows;
+mod rows;
 pub mod ruler;
 mod runner;
 pub mod scheduler;
