@@ -196,11 +196,10 @@ impl Ingest {
                 biased;
                 () = stop.cancelled() => break,
                 _ = second.tick() => {
-                    self.every_second().await;
-                    if time::Instant::now() >= rings_due {
+                    if time::Instant::now() >= rings_due && self.save_rings() {
                         rings_due += RINGS_EVERY;
-                        self.save_rings();
                     }
+                    self.every_second().await;
                 }
                 _ = round.tick() => self.drain(&mut from.results).await,
                 Some(input) = from.inputs.recv() => {
@@ -327,8 +326,15 @@ impl Ingest {
         }
         if last {
             let headline = result.reason.as_ref().map_or_else(|| result.summary.clone(), |r| r.message.clone());
-            let parent_down = result.reason.as_ref().is_some_and(Reason::blames_parent);
-            let slot = SlotResult { monitor, at: result.at, verdict: result.verdict, parent_down, headline };
+            let reason = result.reason.as_ref();
+            let slot = SlotResult {
+                monitor,
+                at: result.at,
+                verdict: result.verdict,
+                parent_down: reason.is_some_and(Reason::blames_parent),
+                cannot_judge: result.verdict == Verdict::Unknown && reason.is_some_and(Reason::speaks_for_itself),
+                headline,
+            };
             let _ = self.out.evaluator.send(EvalInput::Result(slot)).await;
         }
     }
@@ -359,13 +365,13 @@ impl Ingest {
         self.kept.iter().map(|(name, kept)| (name.clone(), kept.history.encode())).collect()
     }
 
-    fn save_rings(&mut self) {
-        let rings = self.rings();
-        if let Ok(place) = self.out.saves.try_reserve() {
-            self.journal.take();
-            self.journal_size = 0;
-            place.send(Save::Rings(rings));
-        }
+    /// Whether they could be handed over.
+    fn save_rings(&mut self) -> bool {
+        let Ok(place) = self.out.saves.clone().try_reserve_owned() else { return false };
+        self.journal.take();
+        self.journal_size = 0;
+        place.send(Save::Rings(self.rings()));
+        true
     }
 }
 

@@ -5,6 +5,8 @@
 //! while the run before still goes on is skipped and counted, never replayed. Which moments the slots
 //! are is `slots`' part. Cost: O(log monitors) per slot.
 
+mod attention;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
@@ -27,6 +29,7 @@ use crate::engine::handle::EngineError;
 use crate::engine::ingest::Save;
 use crate::engine::metrics::Metrics;
 use crate::engine::runner::{Runner, Slot};
+use crate::engine::scheduler::attention::Attention;
 use crate::engine::slots::{self, rate};
 use crate::wire::api::ProbeResult;
 
@@ -35,6 +38,8 @@ const MANY: f64 = 200.0;
 /// … those that come due within this time begin together. Waking for each alone, and for each answer, costs more than
 /// the probe itself.
 const TOGETHER: Duration = Duration::from_millis(10);
+/// How often it is saved when monitors have listened: each save is a transaction.
+const SAVE_EVERY: Duration = Duration::from_secs(10);
 /// How long probes under way may finish at shutdown. With the outbox's grace it stays below the 10 s
 /// that container runtimes give a process.
 const STOP_GRACE: Duration = Duration::from_secs(3);
@@ -82,6 +87,9 @@ pub struct Scheduler {
     known: Known,
     /// What is to be saved of when monitors have listened.
     unsaved: HashSet<MonitorName>,
+    /// It is not saved again before.
+    save_at: Instant,
+    attention: Attention,
     /// Monitors that are to be judged again when their run ends.
     again: usize,
     generation: u64,
@@ -99,7 +107,7 @@ pub struct Known {
     pub beats: HashMap<MonitorName, Beat>,
     /// When they have listened.
     pub heard: HashMap<MonitorName, Heard>,
-    /// Where the latter is saved. Full: it is tried again with the next slot.
+    /// Where the latter is saved. Full: it is tried again with the next slot; at the end it is waited for.
     pub saves: mpsc::Sender<Save>,
 }
 
@@ -141,6 +149,8 @@ impl Scheduler {
             runs: JoinSet::new(),
             known,
             unsaved: HashSet::new(),
+            save_at: Instant::now(),
+            attention: Attention::new(Instant::now(), clock.now()),
             again: 0,
             generation: 0,
             gates: Gates::default(),
@@ -155,6 +165,7 @@ impl Scheduler {
         let runner = Arc::clone(&self.runner);
         loop {
             let next = self.due.peek().map(|Reverse(d)| self.wake_for(d.at));
+            self.attention.awaits(next);
             let wake = async {
                 match next {
                     Some(at) => time::sleep_until(at).await,
@@ -166,23 +177,30 @@ impl Scheduler {
                 biased;
                 () = stop.cancelled() => break,
                 Some(command) = inbox.recv() => {
+                    self.look_at_clocks();
                     self.reap();
                     self.command(command);
                 }
                 // Waking for every run that ends would cost as much as the slot itself; who needs the
                 // end at once is counted, everybody else learns of it at the next slot or command.
-                Some(ended) = self.runs.join_next(), if self.again > 0 => self.ended(ended),
+                Some(ended) = self.runs.join_next(), if self.again > 0 => {
+                    self.look_at_clocks();
+                    self.ended(ended);
+                }
                 name = runner.lineage.wanted() => {
+                    self.look_at_clocks();
                     self.reap();
                     self.at_once(&name);
                 }
                 () = wake => {
+                    self.look_at_clocks();
                     self.reap();
                     self.start_due();
                     self.save();
                 }
             }
         }
+        self.look_at_clocks();
         let now = self.clock.now();
         for (name, _) in self.monitors.iter().filter(|(_, e)| !e.monitor.paused) {
             if let Some(heard) = self.known.heard.get_mut(name) {
@@ -190,21 +208,53 @@ impl Scheduler {
                 self.unsaved.insert(name.clone());
             }
         }
-        self.save();
+        // The saver outlives this actor, so waiting for a place in its inbox ends, unless the disk stalls.
+        let (heard, saves) = (self.unsaved(), self.known.saves.clone());
+        let save = async {
+            if !heard.is_empty() {
+                let _ = saves.send(Save::Heard(heard)).await;
+            }
+        };
         let drain = async { while self.runs.join_next().await.is_some() {} };
-        if time::timeout(STOP_GRACE, drain).await.is_err() {
+        let (saved, drained) = tokio::join!(time::timeout(STOP_GRACE, save), time::timeout(STOP_GRACE, drain));
+        if saved.is_err() {
+            tracing::warn!("when monitors have listened was not saved: reports may seem to be missed");
+        }
+        if drained.is_err() {
             tracing::info!(probes = self.runs.len(), "probes under way were dropped");
         }
         self.runs.shutdown().await;
     }
 
-    /// Passes on when monitors have listened.
+    /// Passes on when monitors have listened, now and then.
     fn save(&mut self) {
-        if !self.unsaved.is_empty()
-            && let Ok(place) = self.known.saves.try_reserve()
+        let now = Instant::now();
+        if now >= self.save_at
+            && !self.unsaved.is_empty()
+            && let Ok(place) = self.known.saves.clone().try_reserve_owned()
         {
-            let heard = self.unsaved.drain().filter_map(|name| self.known.heard.get_key_value(&name));
-            place.send(Save::Heard(heard.map(|(name, heard)| (name.clone(), heard.clone())).collect()));
+            self.save_at = now + SAVE_EVERY;
+            place.send(Save::Heard(self.unsaved()));
+        }
+    }
+
+    fn unsaved(&mut self) -> Vec<(MonitorName, Heard)> {
+        let heard = self.unsaved.drain().filter_map(|name| self.known.heard.get_key_value(&name));
+        heard.map(|(name, heard)| (name.clone(), heard.clone())).collect()
+    }
+
+    /// While this machine stood still, nobody could report; nor is a time over that the clock leapt over.
+    fn look_at_clocks(&mut self) {
+        let Some((from, to)) = self.attention.absence(Instant::now(), self.clock.now()) else { return };
+        let told = self.monitors.iter().filter(|(_, e)| is_told(&e.monitor) && !e.monitor.paused);
+        for (name, _) in told {
+            if let Some(heard) = self.known.heard.get_mut(name) {
+                heard.absent(from, to);
+                self.unsaved.insert(name.clone());
+            }
+        }
+        if to < from {
+            self.known.beats.values_mut().for_each(|beat| beat.not_after(to));
         }
     }
 
@@ -285,8 +335,11 @@ impl Scheduler {
                     run.abort();
                 }
             }
-            if is_told(monitor) && !monitor.paused {
-                self.known.heard.entry(monitor.name.clone()).or_default().begin(monitor.hash, wall);
+            if let Some(target) = monitor.probe.collector.push().filter(|_| !monitor.paused) {
+                self.known.heard.entry(monitor.name.clone()).or_default().begin(target.form(), wall);
+                if let Some(beat) = self.known.beats.get_mut(&monitor.name) {
+                    beat.not_after(wall);
+                }
             }
             self.generation += 1;
             let mut entry = Entry {
