@@ -147,7 +147,7 @@ impl Alerting {
                     true => StepOutcome::Pass,
                     false => StepOutcome::Waiting,
                 };
-                let text = format!("fires when {} results in a row cannot be judged for a reason of its own", p.after);
+                let text = format!("{} in a row for a reason of its own are needed", p.after);
                 step("hold", outcome, text)
             }
             Some(_) if row.state == State::Unknown => {
