@@ -329,7 +329,7 @@ impl Scheduler {
                 self.again -= usize::from(old.again);
             }
             let target = monitor.probe.collector.push();
-            let told = target.is_some();
+            let told = target.is_some() || monitor.probe.collector.webhook().is_some();
             if let Some(target) = target.filter(|_| !monitor.paused) {
                 self.known.heard.entry(monitor.name.clone()).or_default().begin(target.form(), wall);
                 if let Some(beat) = self.known.beats.get_mut(&monitor.name) {
