@@ -9,6 +9,8 @@ use crate::base::name::MonitorName;
 
 /// Name of the rule that every monitor has unless it says `alert: false`.
 pub const MONITOR_DOWN: &str = "MonitorDown";
+/// Name of what the same block stands for where the monitor's own check cannot judge.
+pub const MONITOR_UNKNOWN: &str = "MonitorUnknown";
 
 /// Identity of an alert across restarts, reloads and label changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,6 +124,15 @@ impl Rule {
         self.thresholds
     }
 
+    /// What is said while the monitor's own check cannot judge; `reason` is why. It is no outage: a warning at most.
+    pub fn words_unknown(&self, reason: &str) -> Words {
+        let severity = self.thresholds.severity.min(Severity::Warning);
+        let own = Labels::new([("alertname", MONITOR_UNKNOWN), ("severity", severity.as_str())]);
+        let summary = format!("{} cannot be judged", self.monitor);
+        let annotations = Labels::new([("summary", summary.as_str()), ("description", reason)]);
+        Words { severity, labels: self.labels.with(&own), annotations }
+    }
+
     /// What the alert says while it holds; `reason` is why the monitor is down.
     pub fn words(&self, reason: &str) -> Words {
         let summary = format!("{} is down", self.monitor);
@@ -157,6 +168,9 @@ impl Words {
     #[must_use]
     pub fn over(&self, monitor: &MonitorName, why: Over, detail: &str) -> Self {
         let (summary, description) = match why {
+            Over::Recovered if self.labels.get("alertname") == Some(MONITOR_UNKNOWN) => {
+                (format!("{monitor} can be judged again"), detail)
+            }
             Over::Recovered => (format!("{monitor} is up again"), detail),
             Over::Removed => (format!("{monitor} no longer raises alerts"), "removed from the configuration"),
             Over::Paused => (format!("{monitor} is no longer probed"), "paused in the configuration"),

@@ -86,6 +86,15 @@ pub struct Beat {
 }
 
 impl Beat {
+    /// The clock was ahead when it was told something: that was no later than `now`.
+    pub fn not_after(&mut self, now: Timestamp) {
+        let Self { at, started, last, previous, open: _, stray: _ } = self;
+        let last = last.as_mut().map(|(at, _)| at);
+        for at in [Some(at), started.as_mut(), last, previous.as_mut()].into_iter().flatten() {
+            *at = now.min(*at);
+        }
+    }
+
     /// What is remembered after one more report.
     #[must_use]
     pub fn after(before: Option<&Self>, report: Report, now: Timestamp) -> Self {

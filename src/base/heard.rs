@@ -13,7 +13,7 @@ const MAX_GAPS: usize = 32;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Heard {
-    /// The monitor's definition; another one expects something else.
+    /// What says when a report is due; another one expects something else.
     form: u64,
     /// Since when it has had this form.
     since: Timestamp,
@@ -35,8 +35,27 @@ struct Gap {
 impl Heard {
     /// A monitor of this form listens from now on; since it did last, it has not.
     pub fn begin(&mut self, form: u64, now: Timestamp) {
-        if self.until > Timestamp::EPOCH && self.until < now {
-            self.gaps.push(Gap { from: self.until, to: now, unheard: now.since(self.until) });
+        let is_new = self.until == Timestamp::EPOCH;
+        if !is_new {
+            self.absent(self.until, now);
+        }
+        if self.form != form || is_new {
+            (self.form, self.since) = (form, now);
+        }
+        self.listens(now);
+    }
+
+    /// It has not listened from one time to another, which is now. When that is earlier, the clock was ahead: what it
+    /// said is not believed any more.
+    pub fn absent(&mut self, from: Timestamp, now: Timestamp) {
+        (self.since, self.until) = (self.since.min(now), now);
+        self.gaps.retain(|gap| gap.from < now);
+        for gap in &mut self.gaps {
+            gap.to = gap.to.min(now);
+            gap.unheard = gap.unheard.min(gap.to.since(gap.from));
+        }
+        if from < now {
+            self.gaps.push(Gap { from, to: now, unheard: now.since(from) });
         }
         if let [first, second, ..] = self.gaps[..]
             && self.gaps.len() > MAX_GAPS
@@ -44,15 +63,16 @@ impl Heard {
             self.gaps.remove(0);
             self.gaps[0] = Gap { from: first.from, to: second.to, unheard: first.unheard + second.unheard };
         }
-        if self.form != form || self.until == Timestamp::EPOCH {
-            (self.form, self.since) = (form, now);
-        }
-        self.listens(now);
     }
 
     /// It still listens.
     pub fn listens(&mut self, now: Timestamp) {
         self.until = self.until.max(now);
+    }
+
+    /// The last moment at which it is known to have listened.
+    pub fn until(&self) -> Timestamp {
+        self.until
     }
 
     /// Since when the monitor has had its form.
@@ -91,9 +111,33 @@ mod tests {
         heard.listens(at(240));
         heard.begin(2, at(240));
         assert_eq!((heard.since(), heard.unheard(at(0), at(300)).as_secs()), (at(240), 40));
-        // A clock that was set back.
-        heard.begin(2, at(10));
-        assert_eq!(heard.unheard(at(0), at(300)).as_secs(), 40);
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_is_believed_no_longer_than_until_it_is_right() {
+        // Ahead by two hours since the monitor began, with an absence; right from a restart on.
+        let ahead = || {
+            let mut heard = Heard::default();
+            heard.begin(1, at(7_200));
+            heard.listens(at(7_230));
+            heard.begin(1, at(7_290));
+            heard
+        };
+        let mut heard = ahead();
+        heard.begin(1, at(100));
+        assert_eq!((heard.since(), heard.until()), (at(100), at(100)));
+        assert_eq!(heard.unheard(at(0), at(8_000)), Duration::ZERO);
+        // What is missed from then on is known.
+        heard.listens(at(150));
+        heard.begin(1, at(200));
+        assert_eq!((heard.since(), heard.unheard(at(100), at(300)).as_secs()), (at(100), 50));
+        // The same while it runs.
+        let mut heard = ahead();
+        heard.absent(at(7_300), at(110));
+        assert_eq!((heard.since(), heard.until(), heard.unheard(at(0), at(8_000))), (at(110), at(110), Duration::ZERO));
+        // One that was behind has heard nothing of what it leapt over.
+        heard.absent(at(120), at(3_720));
+        assert_eq!((heard.since(), heard.unheard(at(0), at(8_000)).as_secs()), (at(110), 3_600));
     }
 
     #[test]

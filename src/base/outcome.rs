@@ -47,8 +47,11 @@ pub struct Reason {
 pub const OURS: &str = "local_";
 /// The class of a verdict that could not be given because a monitor on which this one depends is down.
 pub const PARENT_DOWN: &str = "parent_down";
-/// The class of a verdict that nobody can have yet: the first report is not due.
+/// The class of a verdict that nobody can have yet: a report is awaited, and without it the next verdict is `down`.
 pub const WAITING: &str = "waiting";
+/// The class of a report that may have come when nobody listened, of a job that reports by a schedule: until the next
+/// time nobody can know.
+pub const UNHEARD: &str = "unheard";
 /// The class of a target that did not answer in time.
 pub const TIMEOUT: &str = "timeout";
 /// The class of an address, port or socket that the policy does not let be asked.
@@ -62,10 +65,10 @@ impl Reason {
         self.class.starts_with(OURS)
     }
 
-    /// Whether a verdict that stays `unknown` for this reason is heard of nowhere else: a monitor above has its own
-    /// alert, and a first report that does not come is `down`.
-    pub fn needs_a_voice(&self) -> bool {
-        !self.blames_parent() && self.class != WAITING
+    /// Whether the monitor's own check cannot judge, so that nobody else speaks of it: a monitor above has its own alert,
+    /// as has this machine, and a report that is awaited and does not come is `down`.
+    pub fn speaks_for_itself(&self) -> bool {
+        !self.blames_us() && !self.blames_parent() && self.class != WAITING
     }
 
     /// Whether a monitor above is to blame: `unknown(parent)`.

@@ -120,6 +120,9 @@ pub trait PushTarget: Send + Sync {
 
     /// Takes secrets out of a text that is to be kept.
     fn mask(&self, text: &mut String);
+
+    /// A number for who reports and when that is due: what was missed before it became another one is of no account.
+    fn form(&self) -> u64;
 }
 
 /// A monitor that takes other systems' events (`/api/v1/webhook/{name}`).

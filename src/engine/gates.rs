@@ -3,13 +3,14 @@
 //! Ten thousand monitors of one host are a denial of service if all come at once. Who waits here has not begun: its
 //! deadline runs from when it is let in. A host that answers nobody lets few in, and those wait out their timeouts: what
 //! they find goes for the others, too. Monitors that had no answer when they were last asked never hold all places: what
-//! works beside them is asked.
+//! works beside them is asked. Who waited in vain keeps its turn for the next time, so that each is asked before any that
+//! came after it is asked twice.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::oneshot;
 use tokio::time::{self, Instant};
 
 use crate::base::name::MonitorName;
@@ -26,24 +27,41 @@ pub struct Gates {
 /// The gate of one host.
 #[derive(Debug)]
 pub struct Gate {
-    places: Semaphore,
-    /// Of these, those that monitors may hold which had no answer last.
-    places_of_silent: Semaphore,
-    /// Time between two probes, and when the next may begin. Held while it is moved on.
-    pace: Option<(Duration, Mutex<Instant>)>,
-    /// How probes ended. Held while it is looked at.
-    ends: Mutex<Ends>,
+    /// Time between two probes.
+    pace: Option<Duration>,
+    /// So many probes without an answer speak for the host.
+    enough: usize,
+    /// Held for a few look-ups.
+    inner: Mutex<Inner>,
 }
 
 /// A place at a host, until it is dropped.
 #[derive(Debug)]
-pub struct Place<'a> {
-    _one: SemaphorePermit<'a>,
-    _of_silent: Option<SemaphorePermit<'a>>,
+pub struct Place {
+    gate: Arc<Gate>,
+    of_silent: bool,
+}
+
+#[derive(Debug)]
+struct Inner {
+    /// Places that nobody holds. While there is one, nobody waits who may have it.
+    free: usize,
+    /// How many of all more monitors may hold that had no answer last.
+    free_of_silent: usize,
+    /// Who waits, by turn: those that had an answer last, and the silent. Who has gone is passed over when it is its turn.
+    waiting: [BTreeMap<u64, oneshot::Sender<Place>>; 2],
+    /// The next turn that is given out.
+    turn: u64,
+    /// Monitors that waited in vain, and their turns.
+    left_out: HashMap<MonitorName, u64>,
+    /// When the next probe may begin, where there is a pace.
+    next: Instant,
+    /// How probes ended.
+    ends: Ends,
 }
 
 /// How the probes of one host ended lately.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Ends {
     /// When the last one had an answer, be it an error.
     answered: Option<Instant>,
@@ -53,8 +71,6 @@ struct Ends {
     unanswered: VecDeque<Instant>,
     /// The monitors that had none when they were last asked.
     silent: HashSet<MonitorName>,
-    /// So many without an answer speak for the host.
-    enough: usize,
 }
 
 /// How long a probe of this monitor may wait for others of the same host.
@@ -74,9 +90,9 @@ impl Gates {
         let same = self.limits == config.probing;
         self.limits = config.probing;
         for gate in old.values() {
-            if let Ok(mut ends) = gate.ends.lock() {
-                ends.silent.retain(|name| config.monitors.contains_key(name));
-            }
+            let mut inner = gate.inner();
+            inner.ends.silent.retain(|name| config.monitors.contains_key(name));
+            inner.left_out.retain(|name, _| config.monitors.contains_key(name));
         }
         for host in hosts {
             if !self.hosts.contains_key(host) {
@@ -94,23 +110,30 @@ impl Gates {
 
 impl Gate {
     fn new(limits: Probing) -> Self {
-        let pace = limits.per_host_rate.map(|rate| (rate.per / rate.messages.max(1), Mutex::new(Instant::now())));
-        let enough = limits.per_host.clamp(2, 8);
-        let unanswered = VecDeque::with_capacity(enough);
-        let ends = Ends { answered: None, recovered: None, unanswered, silent: HashSet::new(), enough };
         // A quarter is kept for what answers, where there is more than one.
         let of_silent = limits.per_host - (limits.per_host / 4).max(1).min(limits.per_host - 1);
         Self {
-            places: Semaphore::new(limits.per_host),
-            places_of_silent: Semaphore::new(of_silent),
-            pace,
-            ends: Mutex::new(ends),
+            pace: limits.per_host_rate.map(|rate| rate.per / rate.messages.max(1)),
+            enough: limits.per_host.clamp(2, 8),
+            inner: Mutex::new(Inner {
+                free: limits.per_host,
+                free_of_silent: of_silent,
+                waiting: Default::default(),
+                turn: 0,
+                left_out: HashMap::new(),
+                next: Instant::now(),
+                ends: Ends::default(),
+            }),
         }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A probe of this monitor ended, with an answer or without.
     pub fn ended(&self, name: &MonitorName, answered: bool) {
-        let Ok(mut ends) = self.ends.lock() else { return };
+        let ends = &mut self.inner().ends;
         let now = Instant::now();
         if answered {
             ends.answered = Some(now);
@@ -120,7 +143,7 @@ impl Gate {
             return;
         }
         ends.silent.insert(name.clone());
-        if ends.unanswered.len() == ends.enough {
+        if ends.unanswered.len() == self.enough {
             ends.unanswered.pop_front();
         }
         ends.unanswered.push_back(now);
@@ -130,8 +153,8 @@ impl Gate {
     /// say so. For one that had none itself, those count that had none before: what always answered does not speak for
     /// it.
     pub fn hangs_since(&self, name: &MonitorName, since: Instant) -> bool {
-        let Ok(ends) = self.ends.lock() else { return false };
-        let full = ends.unanswered.len() == ends.enough;
+        let ends = &self.inner().ends;
+        let full = ends.unanswered.len() == self.enough;
         let enough = full && ends.unanswered.front().is_some_and(|first| *first >= since);
         let answered = if ends.silent.contains(name) { ends.recovered } else { ends.answered };
         enough && answered.is_none_or(|at| at < since)
@@ -139,33 +162,97 @@ impl Gate {
 
     /// Waits to be let in; `None` when that is not before `bound`. What comes back is the place, to be given up at
     /// the end of the probe.
-    pub async fn enter(&self, name: &MonitorName, bound: Instant) -> Option<Place<'_>> {
-        let is_silent = self.ends.lock().is_ok_and(|ends| ends.silent.contains(name));
-        // First what is scarcer: who waits for it must not stand in the way of others.
-        let of_silent = match is_silent {
-            true => Some(one_of(&self.places_of_silent, bound).await?),
-            false => None,
+    pub async fn enter(self: &Arc<Self>, name: &MonitorName, bound: Instant) -> Option<Place> {
+        let (turn, place) = match self.come(name) {
+            Ok(entered) => entered,
+            // A place that comes at the very end goes back by being dropped.
+            Err((turn, told)) => (turn, time::timeout_at(bound, told).await.ok().and_then(Result::ok)),
         };
-        let place = Place { _one: one_of(&self.places, bound).await?, _of_silent: of_silent };
-        let Some((step, next)) = &self.pace else { return Some(place) };
-        let at = {
-            let mut next = next.lock().ok()?;
-            let at = (*next).max(Instant::now());
-            if at > bound {
-                return None;
-            }
-            *next = at + *step;
-            at
+        let begin = place.as_ref().and_then(|_| self.begin(bound));
+        let (Some(place), Some(begin)) = (place, begin) else {
+            self.inner().left_out.insert(name.clone(), turn);
+            return None;
         };
-        time::sleep_until(at).await;
+        if self.pace.is_some() {
+            time::sleep_until(begin).await;
+        }
         Some(place)
+    }
+
+    /// Takes a place, or a turn in the queue.
+    fn come(self: &Arc<Self>, name: &MonitorName) -> Result<(u64, Option<Place>), (u64, oneshot::Receiver<Place>)> {
+        let mut inner = self.inner();
+        let of_silent = inner.ends.silent.contains(name);
+        let turn = inner.left_out.remove(name).unwrap_or(inner.turn);
+        inner.turn += 1;
+        if inner.has_room(of_silent) {
+            inner.take(of_silent);
+            return Ok((turn, Some(Place { gate: Arc::clone(self), of_silent })));
+        }
+        let (tell, told) = oneshot::channel();
+        inner.waiting[usize::from(of_silent)].insert(turn, tell);
+        Err((turn, told))
+    }
+
+    /// When a probe that has a place may begin; `None` when that is not before `bound`: the turn is left to others.
+    fn begin(&self, bound: Instant) -> Option<Instant> {
+        let Some(step) = self.pace else { return Some(bound) };
+        let mut inner = self.inner();
+        let at = inner.next.max(Instant::now());
+        if at > bound {
+            return None;
+        }
+        inner.next = at + step;
+        Some(at)
+    }
+
+    /// Takes a place back and gives what is free to those that have waited longest.
+    fn leave(self: &Arc<Self>, of_silent: bool) {
+        let mut inner = self.inner();
+        inner.free += 1;
+        inner.free_of_silent += usize::from(of_silent);
+        let mut missed = None;
+        while missed.is_none()
+            && let Some((of_silent, tell)) = inner.next_waiter()
+        {
+            inner.take(of_silent);
+            // Whoever is gone by now is not there to drop it: that is done below, without the lock.
+            missed = tell.send(Place { gate: Arc::clone(self), of_silent }).err();
+        }
+        drop(inner);
+        drop(missed);
     }
 }
 
-async fn one_of(places: &Semaphore, bound: Instant) -> Option<SemaphorePermit<'_>> {
-    match places.try_acquire() {
-        Ok(place) => Some(place),
-        Err(_) => time::timeout_at(bound, places.acquire()).await.ok()?.ok(),
+impl Inner {
+    fn has_room(&self, of_silent: bool) -> bool {
+        self.free > 0 && (!of_silent || self.free_of_silent > 0)
+    }
+
+    fn take(&mut self, of_silent: bool) {
+        self.free -= 1;
+        self.free_of_silent -= usize::from(of_silent);
+    }
+
+    /// Who is next of those that still wait and may have a place: whether it is silent, and how it is told.
+    fn next_waiter(&mut self) -> Option<(bool, oneshot::Sender<Place>)> {
+        loop {
+            let first = |of_silent: bool| {
+                let turn = self.waiting[usize::from(of_silent)].first_key_value().map(|(turn, _)| *turn);
+                turn.filter(|_| self.has_room(of_silent)).map(|turn| (turn, of_silent))
+            };
+            let (_, of_silent) = [first(false), first(true)].into_iter().flatten().min()?;
+            let (_, tell) = self.waiting[usize::from(of_silent)].pop_first()?;
+            if !tell.is_closed() {
+                return Some((of_silent, tell));
+            }
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.gate.leave(self.of_silent);
     }
 }
 
@@ -177,9 +264,13 @@ mod tests {
         MonitorName::new(text).unwrap()
     }
 
+    fn gate(limits: Probing) -> Arc<Gate> {
+        Arc::new(Gate::new(limits))
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_full_gate_lets_in_as_places_come_free_and_not_after_the_bound() {
-        let gate = Gate::new(Probing { per_host: 2, per_host_rate: None });
+        let gate = gate(Probing { per_host: 2, per_host_rate: None });
         let second = Duration::from_secs(1);
         let start = Instant::now();
         let a = name("a");
@@ -191,9 +282,60 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn who_waited_in_vain_is_let_in_before_all_that_came_later() {
+        let gate = gate(Probing { per_host: 1, per_host_rate: None });
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        let [a, b, c, d] = ["a", "b", "c", "d"].map(name);
+        let held = gate.enter(&a, start).await.unwrap();
+        assert!(gate.enter(&b, start + second).await.is_none());
+        let far = start + second * 100;
+        let mut waits = [&c, &b, &d].map(|name| Box::pin(gate.enter(name, far)));
+        for wait in &mut waits {
+            assert!(futures_util::poll!(wait.as_mut()).is_pending());
+        }
+        drop(held);
+        let mut order = Vec::new();
+        while order.len() < waits.len() {
+            for (i, wait) in waits.iter_mut().enumerate() {
+                if !order.contains(&i)
+                    && let std::task::Poll::Ready(place) = futures_util::poll!(wait.as_mut())
+                {
+                    assert!(place.is_some());
+                    order.push(i);
+                }
+            }
+        }
+        assert_eq!(order, [1, 0, 2]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_goes_while_it_waits_takes_no_place_with_it() {
+        let gate = gate(Probing { per_host: 2, per_host_rate: None });
+        let far = Instant::now() + Duration::from_secs(100);
+        let a = name("a");
+        for polled_again in [false, true] {
+            let held = (gate.enter(&a, far).await.unwrap(), gate.enter(&a, far).await.unwrap());
+            let mut waits: Vec<_> = (0..10_000).map(|_| Box::pin(gate.enter(&a, far))).collect();
+            for wait in &mut waits {
+                assert!(futures_util::poll!(wait.as_mut()).is_pending());
+            }
+            // Gone before a place comes free, or with a place that was just given to it.
+            if polled_again {
+                drop(held);
+                drop(waits);
+            } else {
+                drop(waits);
+                drop(held);
+            }
+            let inner = gate.inner();
+            assert_eq!((inner.free, inner.waiting[0].len()), (2, 0));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_answers_is_asked_however_much_hangs_beside_it() {
         for (per_host, of_silent) in [(1, 1), (2, 1), (4, 3), (16, 12)] {
-            let gate = Gate::new(Probing { per_host, per_host_rate: None });
+            let gate = gate(Probing { per_host, per_host_rate: None });
             let now = Instant::now();
             let (bad, good) = (name("bad"), name("good"));
             gate.ended(&bad, false);
@@ -216,7 +358,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_always_answers_does_not_speak_for_what_hangs() {
-        let gate = Gate::new(Probing { per_host: 2, per_host_rate: None });
+        let gate = gate(Probing { per_host: 2, per_host_rate: None });
         let (bad, worse, good) = (name("bad"), name("worse"), name("good"));
         let since = Instant::now();
         for hanging in [&bad, &worse] {
@@ -230,7 +372,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_host_hangs_when_enough_probes_had_no_answer_and_none_had_one() {
-        let gate = Gate::new(Probing { per_host: 2, per_host_rate: None });
+        let gate = gate(Probing { per_host: 2, per_host_rate: None });
         let (start, a, b) = (Instant::now(), name("a"), name("b"));
         gate.ended(&a, false);
         assert!(!gate.hangs_since(&b, start));
@@ -249,7 +391,7 @@ mod tests {
     async fn a_rate_spreads_the_beginnings_evenly() {
         use crate::config::model::RateLimit;
         let rate = RateLimit { messages: 10, per: Duration::from_secs(1) };
-        let gate = Gate::new(Probing { per_host: 4, per_host_rate: Some(rate) });
+        let gate = gate(Probing { per_host: 4, per_host_rate: Some(rate) });
         let (start, a) = (Instant::now(), name("a"));
         for i in 0..5u32 {
             assert!(gate.enter(&a, start + Duration::from_secs(1)).await.is_some());

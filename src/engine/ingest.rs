@@ -196,10 +196,11 @@ impl Ingest {
                 biased;
                 () = stop.cancelled() => break,
                 _ = second.tick() => {
-                    self.every_second().await;
+                    // First: a place in the inbox is better used for the whole than for a second of it.
                     if time::Instant::now() >= rings_due && self.save_rings() {
                         rings_due += RINGS_EVERY;
                     }
+                    self.every_second().await;
                 }
                 _ = round.tick() => self.drain(&mut from.results).await,
                 Some(input) = from.inputs.recv() => {
@@ -326,8 +327,15 @@ impl Ingest {
         }
         if last {
             let headline = result.reason.as_ref().map_or_else(|| result.summary.clone(), |r| r.message.clone());
-            let parent_down = result.reason.as_ref().is_some_and(Reason::blames_parent);
-            let slot = SlotResult { monitor, at: result.at, verdict: result.verdict, parent_down, headline };
+            let reason = result.reason.as_ref();
+            let slot = SlotResult {
+                monitor,
+                at: result.at,
+                verdict: result.verdict,
+                parent_down: reason.is_some_and(Reason::blames_parent),
+                cannot_judge: result.verdict == Verdict::Unknown && reason.is_some_and(Reason::speaks_for_itself),
+                headline,
+            };
             let _ = self.out.evaluator.send(EvalInput::Result(slot)).await;
         }
     }

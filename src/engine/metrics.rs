@@ -92,7 +92,7 @@ pub struct Metrics {
     pub rules: RuleMetrics,
     /// The series store, whose own numbers are shown, too.
     pub store: Arc<Store>,
-    /// 1 while monitors cannot be judged.
+    /// 1 while this machine is in the way of its monitors.
     pub impaired: Gauge,
     /// How long probes wait for others of the same host.
     pub host_wait: Histogram,
@@ -192,7 +192,7 @@ impl Metrics {
         self.intake.register(r);
         self.rules.register(r);
         storage::metrics::register(r, Arc::clone(&self.store));
-        r.register("self_impaired", "1 while monitors cannot be judged", self.impaired.clone());
+        r.register("self_impaired", "1 while this machine is in the way of its monitors", self.impaired.clone());
         let wait = "How long probes wait because enough others of the same host are under way";
         r.register_with_unit("host_wait", wait, s.clone(), self.host_wait.clone());
         r.register("outbox_messages", "Messages owed to receivers", self.outbox.clone());

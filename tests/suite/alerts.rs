@@ -295,6 +295,7 @@ fn result(monitor: &Arc<Monitor>, clock: &mut i64, verdict: Verdict) -> EvalInpu
         at,
         verdict,
         parent_down: false,
+        cannot_judge: false,
         headline: "flapping".to_owned(),
     })
 }

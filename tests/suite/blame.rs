@@ -15,9 +15,14 @@ fn rows(server: &Server) -> Vec<(String, String, String)> {
     rows.map(|m| (text(m, "name"), text(m, "state"), text(m, "headline"))).collect()
 }
 
+/// Name and monitor of each alert, in order.
 fn alerts(server: &Server) -> Vec<String> {
     let board = server.get("/api/v1/board");
-    board["alerts"].as_array().unwrap().iter().map(|a| a["name"].as_str().unwrap().to_owned()).collect()
+    let text = |a: &Value, key: &str| a[key].as_str().unwrap_or_default().to_owned();
+    let of = |a: &Value| format!("{} {}", text(a, "name"), text(a, "monitor"));
+    let mut all: Vec<String> = board["alerts"].as_array().unwrap().iter().map(of).collect();
+    all.sort();
+    all
 }
 
 /// A name server that knows no name.
@@ -58,25 +63,38 @@ fn while_no_reference_answers_nothing_is_down_and_one_alert_speaks_for_all() {
     }
     // What runs on this machine is judged all the same.
     monitors.push_str("  - {name: here, type: script, command: [sh, -c, \"exit 2\"], alert: false}\n");
+    // What cannot judge by itself has an alert of its own, which hides nothing; or none.
+    monitors.push_str("  - {name: odd, type: script, command: [sh, -c, \"echo odd; exit 3\"]}\n");
+    monitors.push_str("  - {name: quiet, type: script, command: [sh, -c, \"exit 3\"], alert: false}\n");
     place.write("monitors.d/a.yaml", &monitors);
     let server = place.serve();
+    let probed = |server: &Server| {
+        let mut rows = rows(server);
+        rows.retain(|r| r.0 != "odd" && r.0 != "quiet");
+        rows
+    };
     wait_for("verdicts", || {
-        let rows = rows(&server);
+        let rows = probed(&server);
         let ours = |r: &(String, String, String)| {
             r.1 == "unknown" && r.2.starts_with("none of our references answers (`127.0.0.1:")
         };
         let judged = rows.iter().all(|r| if r.0 == "here" { r.1 == "down" } else { ours(r) });
         (rows.len() == 11 && judged).then_some(())
     });
-    wait_for("the alert about ourselves", || (alerts(&server) == ["WatchdogSelfImpaired"]).then_some(()));
+    wait_for("the alert about ourselves", || {
+        (alerts(&server) == ["MonitorUnknown odd", "WatchdogSelfImpaired watchdog"]).then_some(())
+    });
+    let why = server.get("/api/v1/why?about=odd").to_string();
+    assert!(why.contains("1 in a row for a reason of its own are needed"), "{why}");
     let metrics = server.text("/metrics");
     assert!(metrics.contains("watchdog_self_impaired 1"), "{metrics}");
 
     let _answers = TcpListener::bind(reference).unwrap();
-    wait_for("down", || rows(&server).iter().all(|r| r.1 == "down").then_some(()));
+    wait_for("down", || probed(&server).iter().all(|r| r.1 == "down").then_some(()));
     wait_for("alerts of the monitors alone", || {
         let found = alerts(&server);
-        (found.len() == 10 && found.iter().all(|a| a == "MonitorDown")).then_some(())
+        let down = found.iter().filter(|a| a.starts_with("MonitorDown m")).count();
+        (down == 10 && found[10..] == ["MonitorUnknown odd"]).then_some(())
     });
     assert_eq!(server.stop(), 0);
 }

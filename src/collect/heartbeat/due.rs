@@ -89,6 +89,13 @@ impl Due {
             Self::At { .. } => match self.unserved(now, since, last, previous, grace) {
                 None => Lateness::Punctual,
                 Some(due) if due.plus(grace) < since || is_unheard(heard, due, grace) => Lateness::Unheard(due),
+                Some(due)
+                    if [(last, previous), (previous, None)].into_iter().any(|(report, before)| {
+                        report.is_some_and(|report| self.is_away(heard, due, report, before, grace))
+                    }) =>
+                {
+                    Lateness::Unheard(due)
+                }
                 Some(due) => Lateness::Late(due),
             },
         }
@@ -130,6 +137,25 @@ impl Due {
         // One that is nearer to the next is early, not a day late.
         let is_early = next.since(report) < report.since(missed);
         Some(if was_served || is_early { next } else { missed })
+    }
+
+    /// Whether nobody listened when the report for `due` was likely to come: as long before or after its time as this one
+    /// came, give or take half of that.
+    fn is_away(
+        &self,
+        heard: &Heard,
+        due: Timestamp,
+        report: Timestamp,
+        before: Option<Timestamp>,
+        grace: Duration,
+    ) -> bool {
+        let Some(served) = self.served(report, before, grace) else { return false };
+        let (early, late) = (served.since(report), report.since(served));
+        let around = (early + late) / 2;
+        let expected = due.minus(early).plus(late);
+        // What it slept through before that report cannot have been the next.
+        let from = expected.minus(around).max(report);
+        !heard.unheard(from, expected.plus(around).min(due.plus(grace))).is_zero()
     }
 
     /// The last time before `at`.
@@ -261,6 +287,42 @@ mod tests {
         check(("01:00", "12:00"), "2026-05-11T12:01", unheard);
         // Until it is due again.
         check(("01:00", "12:00"), "2026-05-12T04:01", Lateness::Late(time("2026-05-12T03:30")));
+    }
+
+    #[test]
+    fn a_time_is_forgiven_when_nobody_listened_when_the_report_came_the_last_times() {
+        let night = nightly("UTC");
+        let grace = Duration::from_secs(1_800);
+        let check = |last: &str, previous: Option<&str>, away: (&str, &str), forgiven: bool| {
+            let [from, to] = [away.0, away.1].map(|t| format!("2026-05-11T{t}"));
+            let heard = heard(&[("2026-05-01T00:00", &from), (&to, "2026-05-13T00:00")]);
+            let [last, previous] = [Some(last), previous].map(|t| t.map(time));
+            let got = night.late(time("2026-05-11T04:01"), &heard, last, previous, grace);
+            let due = time("2026-05-11T03:30");
+            let want = if forgiven { Lateness::Unheard(due) } else { Lateness::Late(due) };
+            assert_eq!(got, want, "{last:?} {previous:?} {away:?}");
+        };
+        // It reports at 2:50 for 3:30, or at 3:45, and last night otherwise.
+        let early = "2026-05-10T02:50";
+        check(early, None, ("02:40", "03:20"), true);
+        check(early, None, ("02:45", "02:55"), true);
+        check(early, None, ("00:10", "01:40"), false);
+        check(early, None, ("03:20", "03:25"), false);
+        check("2026-05-10T03:45", None, ("03:40", "03:50"), true);
+        check("2026-05-10T03:45", None, ("02:45", "02:55"), false);
+        check("2026-05-10T03:20", Some("2026-05-09T02:50"), ("02:45", "02:55"), true);
+        check("2026-05-10T03:20", Some("2026-05-09T03:20"), ("02:45", "02:55"), false);
+        // Every two minutes: a minute away shortly before it is due.
+        let cron = Box::new(croner::Cron::from_str("*/2 * * * *").unwrap());
+        let often = Due::At { text: "*/2 * * * *".into(), cron, zone: jiff::tz::TimeZone::UTC };
+        let at = |text: &str| Timestamp::parse(&format!("2026-05-11T{text}Z")).unwrap();
+        let mut heard = Heard::default();
+        heard.begin(1, at("09:00:00"));
+        heard.listens(at("09:50:20"));
+        heard.begin(1, at("09:51:20"));
+        heard.listens(at("09:52:30"));
+        let got = often.late(at("09:52:30"), &heard, Some(at("09:49:29")), None, Duration::from_secs(5));
+        assert_eq!(got, Lateness::Unheard(at("09:52:00")));
     }
 
     #[test]

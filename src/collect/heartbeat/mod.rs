@@ -5,11 +5,13 @@
 
 mod due;
 
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use crate::base::BoxFuture;
 use crate::base::beat::{Beat, Run};
-use crate::base::outcome::{Evidence, Outcome, Sample, Verdict, WAITING};
+use crate::base::fnv::Fnv;
+use crate::base::outcome::{Evidence, Outcome, Sample, UNHEARD, Verdict, WAITING};
 use crate::base::probe::{Collector, ProbeCx, PushTarget};
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
@@ -109,6 +111,12 @@ impl PushTarget for Heartbeat {
     fn mask(&self, text: &mut String) {
         self.mask.hide(text);
     }
+
+    fn form(&self) -> u64 {
+        let mut hash = Fnv::default();
+        (self.token.reveal(), self.due.to_string(), self.grace).hash(&mut hash);
+        hash.finish()
+    }
 }
 
 impl Heartbeat {
@@ -129,14 +137,22 @@ impl Heartbeat {
                 let message = format!("no report since the monitor started {} ago", ago(cx.heard.since()));
                 Outcome::down("late", message)
             }
-            (None, Lateness::Punctual | Lateness::Unheard(_)) => {
+            (None, Lateness::Punctual) => {
                 let due = self.due.deadline(cx.now, &cx.heard, self.grace);
                 let due = due.map_or_else(String::new, |at| format!("; one is due within {}", Short(at.since(cx.now))));
                 Outcome::unknown(WAITING, running.unwrap_or_else(|| format!("no report yet{due}")))
             }
-            (Some((at, _)), Lateness::Unheard(_)) => {
-                let message = format!("the last report came {} ago; the next may have come unheard", ago(*at));
-                Outcome::unknown(WAITING, running.unwrap_or(message))
+            (_, Lateness::Unheard(_)) => {
+                let message = match last {
+                    Some((at, _)) => {
+                        format!("the last report came {} ago; the next may have come unheard", ago(*at))
+                    }
+                    None => "no report yet; one may have come unheard".to_owned(),
+                };
+                // One that is due after some time of listening is `down` when it does not come; one that is due at its
+                // times is not known of until the next.
+                let class = if self.due.interval().is_some() { WAITING } else { UNHEARD };
+                Outcome::unknown(class, running.unwrap_or(message))
             }
             (Some((at, _)), Lateness::Late(due)) => {
                 let message = format!("the last report came {} ago and the next was due {} ago", ago(*at), ago(due));

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::alert::ack::Ack as Acked;
 use crate::alert::dispatch::{AlertUpdate, Dispatcher, Event as AlertEvent, Origin, Setup, Verdict};
 use crate::alert::route::{DRILL, DRILL_ID};
-use crate::alert::rule::Fingerprint;
+use crate::alert::rule::{Fingerprint, MONITOR_DOWN, MONITOR_UNKNOWN};
 use crate::base::clock::Clock;
 use crate::base::labels::Labels;
 use crate::base::message::{DeliveryError, Status};
@@ -222,11 +222,15 @@ impl Alerting {
     fn origin(&self, row: &AlertRow, generator: Option<&str>) -> (String, String) {
         let config = Arc::clone(&self.config.borrow().config);
         let monitor = row.monitor.as_ref().and_then(|m| config.monitors.get(m));
-        if let Some((monitor, policy)) = monitor.and_then(|m| Some((m, m.alert?)))
-            && row.name == crate::alert::rule::MONITOR_DOWN
-        {
-            let text = format!("{} fails {} times in a row", monitor.name, policy.after);
-            return (text, monitor.source.clone());
+        if let Some((monitor, policy)) = monitor.and_then(|m| Some((m, m.alert?))) {
+            let what = match row.name.as_str() {
+                MONITOR_DOWN => Some("fails"),
+                MONITOR_UNKNOWN => Some("cannot be judged"),
+                _ => None,
+            };
+            if let Some(what) = what {
+                return (format!("{} {what} {} times in a row", monitor.name, policy.after), monitor.source.clone());
+            }
         }
         if let Some(rule) = self.rules.alerting(&row.name) {
             return (rule.query, rule.source);

@@ -6,7 +6,7 @@ use crate::alert::dispatch::{self, Alert, Dispatcher, MuteKind as Mute, Origin, 
 use crate::alert::maintenance::{FOREVER, MaintenanceWindow, Occurrence, Schedule};
 use crate::alert::matchers::Matchers;
 use crate::alert::route::{GroupBy, Route};
-use crate::alert::rule::Fingerprint;
+use crate::alert::rule::{Fingerprint, MONITOR_DOWN};
 use crate::alert::silence::{Silence, SilenceState as State};
 use crate::base::labels::Labels;
 use crate::base::matcher::{MatchOp, Matcher};
@@ -277,6 +277,11 @@ pub(crate) fn find(dispatcher: &Dispatcher, text: &str) -> Result<Fingerprint, U
     // A monitor's name means its own alert, whatever rules say about it besides.
     if found.iter().any(|a| a.origin() == Origin::Monitor && a.monitor() == Some(text)) {
         found.retain(|a| a.origin() == Origin::Monitor);
+        // That it is down says more than that it cannot be judged since.
+        let is_down = |a: &&Alert| a.labels().get("alertname") == Some(MONITOR_DOWN);
+        if found.iter().any(is_down) {
+            found.retain(is_down);
+        }
     }
     match found.as_slice() {
         [] => Err(Unfound::None),

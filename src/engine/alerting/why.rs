@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::alert::dispatch::{Alert, Dispatcher, Explained, Explanation, Verdict};
-use crate::alert::rule::{Fingerprint, MONITOR_DOWN};
+use crate::alert::rule::{Fingerprint, MONITOR_DOWN, MONITOR_UNKNOWN};
 use crate::base::labels::Labels;
 use crate::base::name::MonitorName;
 use crate::base::nearest::nearest;
@@ -57,9 +57,9 @@ impl Alerting {
             .ok_or_else(|| EngineError::NoSuchAlert { id: about.to_owned() })?;
         let (explanation, labels, now) = found;
         let monitor = labels.get("monitor").and_then(|m| config.monitors.iter().find(|(n, _)| n.as_str() == m));
-        let of_monitor = labels.get("alertname") == Some(MONITOR_DOWN);
-        let mut steps = match monitor.filter(|_| of_monitor) {
-            Some((_, monitor)) => self.monitor_steps(monitor, now),
+        let rule = [MONITOR_DOWN, MONITOR_UNKNOWN].into_iter().find(|rule| labels.get("alertname") == Some(rule));
+        let mut steps = match monitor.zip(rule) {
+            Some(((_, monitor), rule)) => self.monitor_steps(monitor, rule, now),
             None => match labels.get("alertname").and_then(|name| self.rules.alerting(name)) {
                 Some(rule) => rule_steps(&rule, now),
                 None => vec![step("loaded", StepOutcome::Pass, "another server sent it".to_owned())],
@@ -69,14 +69,22 @@ impl Alerting {
     }
 
     async fn why_monitor(&self, monitor: &Arc<Monitor>) -> Result<Why, EngineError> {
-        let fingerprint = Fingerprint::of(MONITOR_DOWN, &monitor.name);
+        // Which alert it has, or would have.
+        let cannot_be_judged = self.board.borrow().alerts.iter().any(|a| {
+            let stands = matches!(a.state, AlertState::Pending | AlertState::Firing);
+            stands && a.name == MONITOR_UNKNOWN && a.monitor.as_ref() == Some(&monitor.name)
+        });
+        let down = Fingerprint::of(MONITOR_DOWN, &monitor.name);
+        let fires = self.look(move |d, _| d.alert(down).is_some_and(Alert::fires)).await?;
+        let rule = if cannot_be_judged && !fires { MONITOR_UNKNOWN } else { MONITOR_DOWN };
+        let fingerprint = Fingerprint::of(rule, &monitor.name);
         let labels = preview::labels_of(monitor);
         let look = move |d: &Dispatcher, now| {
             let known = d.explain(fingerprint);
             (known.unwrap_or_else(|| d.explain_labels(&labels)), now)
         };
         let (explanation, now) = self.look(look).await?;
-        let mut steps = self.monitor_steps(monitor, now);
+        let mut steps = self.monitor_steps(monitor, rule, now);
         self.finish("monitor", monitor.name.as_str(), fingerprint, explanation, &mut steps, now).await
     }
 
@@ -96,8 +104,8 @@ impl Alerting {
         self.finish("rule", &rule.name, fingerprint, explanation, &mut steps, now).await
     }
 
-    /// Loaded, series, value, hold: what comes before the alert.
-    fn monitor_steps(&self, monitor: &Monitor, now: Timestamp) -> Vec<WhyStep> {
+    /// Loaded, series, value, hold: what comes before the alert `rule` of this monitor.
+    fn monitor_steps(&self, monitor: &Monitor, rule: &str, now: Timestamp) -> Vec<WhyStep> {
         let mut steps = Vec::new();
         let loaded = match (monitor.paused, monitor.alert) {
             (true, _) => step("loaded", StepOutcome::Stop, "the monitor is paused in its file".to_owned()),
@@ -124,12 +132,24 @@ impl Alerting {
         series.facts.push(("target".to_owned(), row.target.clone()));
         series.facts.extend(row.interval.map(|i| ("interval".to_owned(), Exact(i).to_string())));
         steps.push(series);
-        let bad = row.state == State::Down || row.failures > 0;
+        let unknown = rule == MONITOR_UNKNOWN;
+        let bad = if unknown { row.state == State::Unknown } else { row.state == State::Down || row.failures > 0 };
         let outcome = if bad { StepOutcome::Pass } else { StepOutcome::Stop };
         let text = format!("{}: {}", row.state.as_str(), row.headline);
         steps.push(step("value", outcome, text));
         let hold = match monitor.alert {
             None => step("hold", StepOutcome::Skipped, "it raises no alert".to_owned()),
+            Some(p) if unknown => {
+                let fires = |a: &&Arc<AlertRow>| {
+                    a.monitor.as_ref() == Some(&monitor.name) && a.name == rule && a.state == AlertState::Firing
+                };
+                let outcome = match board.alerts.iter().any(|a| fires(&a)) {
+                    true => StepOutcome::Pass,
+                    false => StepOutcome::Waiting,
+                };
+                let text = format!("{} in a row for a reason of its own are needed", p.after);
+                step("hold", outcome, text)
+            }
             Some(_) if row.state == State::Unknown => {
                 step("hold", StepOutcome::Skipped, "nothing is counted while it cannot be judged".to_owned())
             }
@@ -187,7 +207,9 @@ impl Alerting {
 
 /// The monitor above that was not found up since this one began to fail: its alert does not fire before.
 fn waits_for(config: &Config, monitor: &Monitor, board: &Board, row: &MonitorRow) -> Option<MonitorName> {
-    let fires = |a: &&Arc<AlertRow>| a.monitor.as_ref() == Some(&monitor.name) && a.state == AlertState::Firing;
+    let fires = |a: &&Arc<AlertRow>| {
+        a.monitor.as_ref() == Some(&monitor.name) && a.name == MONITOR_DOWN && a.state == AlertState::Firing
+    };
     if board.alerts.iter().any(|a| fires(&a)) {
         return None;
     }

@@ -1,14 +1,15 @@
 //! Where every monitor stands, and the alerts that its `alert:` block and the files raise: no I/O, no
 //! clock, no waiting. Who is told of them is the dispatcher's to decide.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::alert::dispatch::{AlertUpdate, Origin};
 use crate::alert::instance::{self, Instance, Phase, Transition};
 use crate::alert::monitor::{self, MonitorStatus, StateChange};
-use crate::alert::rule::{Fingerprint, MONITOR_DOWN, Over, Rule, Subject, Thresholds, Words};
+use crate::alert::rule::{Fingerprint, MONITOR_DOWN, MONITOR_UNKNOWN, Over, Rule, Subject, Thresholds, Words};
+use crate::alert::{files, impaired};
 use crate::base::name::MonitorName;
 use crate::base::outcome::Verdict;
 use crate::base::term_safe::term_safe;
@@ -19,7 +20,8 @@ use crate::engine::evaluator::above::{Above, Parent};
 use crate::engine::evaluator::decisions::Decisions;
 use crate::engine::evaluator::own::{Own, Trouble};
 use crate::engine::evaluator::shown::Shown;
-use crate::engine::evaluator::{BoardInput, SlotResult};
+use crate::engine::evaluator::unknown::Unknown;
+use crate::engine::evaluator::{BoardInput, Impaired, SlotResult};
 use crate::engine::reload::Faults;
 use crate::state::{Change, NewEvent};
 use crate::wire::board::{AlertRow, AlertState, EventKind, State};
@@ -32,10 +34,8 @@ pub(crate) struct Book {
     entries: HashMap<MonitorName, Entry>,
     /// Remembered from before the start, and not in any configuration yet.
     orphans: HashMap<MonitorName, Entry>,
-    /// What is wrong with the configuration files, and the alert about it.
-    files: Own,
-    /// What keeps monitors from being judged, and the alert about it.
-    impaired: Own,
+    /// What is wrong with ourselves, and the alerts about it.
+    own: BTreeMap<Fingerprint, Own>,
     /// Who depends on whom.
     above: Above,
     /// Monitors whose counters differ from those on disk; each at most once, see `Entry::dirty`.
@@ -48,6 +48,8 @@ struct Entry {
     paused: bool,
     status: MonitorStatus,
     alert: Option<Instance>,
+    /// That it cannot be judged, and the alert about it.
+    unknown: Unknown,
     /// The dispatcher was told that it is down.
     broken: bool,
     dirty: bool,
@@ -77,16 +79,25 @@ impl Book {
     ) -> Self {
         let mut orphans: HashMap<MonitorName, Entry> =
             monitors.into_iter().map(|(name, status)| (name, Entry { status, ..Entry::default() })).collect();
-        let (mut files, mut impaired) = (Own::files(), Own::impaired());
+        let mut own = BTreeMap::new();
         for alert in alerts {
             if let Some(row) = row(&alert) {
                 shown.restore(row, now);
             }
-            let Some(alert) = files.remember(alert).and_then(|other| impaired.remember(other)) else { continue };
-            let monitor = alert.monitor.clone();
-            orphans.entry(monitor).or_default().alert = Some(alert);
+            match alert.rule.as_str() {
+                files::CONFIG_INVALID | impaired::SELF_IMPAIRED => {
+                    own.insert(alert.fingerprint, Own::remembered(alert));
+                }
+                of_monitor => {
+                    let entry: &mut Entry = orphans.entry(alert.monitor.clone()).or_default();
+                    match of_monitor {
+                        MONITOR_UNKNOWN => entry.unknown.remember(alert),
+                        _ => entry.alert = Some(alert),
+                    }
+                }
+            }
         }
-        Self { entries: HashMap::new(), orphans, files, impaired, above: Above::default(), dirty: Vec::new() }
+        Self { entries: HashMap::new(), orphans, own, above: Above::default(), dirty: Vec::new() }
     }
 
     /// Folds one result. Costs one look-up and no allocation when nothing changes.
@@ -100,6 +111,9 @@ impl Book {
             false => monitor::step(before, result.verdict, result.at),
         };
         entry.status = status;
+        if let Some(rule) = &entry.rule {
+            entry.unknown.result(rule, result, out);
+        }
         let reason = capped(&result.headline);
         // What was found before nothing could be found any more is not believed for ever.
         let unsure = status.since.filter(|_| status.verdict == Some(Verdict::Unknown));
@@ -188,7 +202,9 @@ impl Book {
             let past = matches!(entry.phase(), Phase::Resolved { .. }).then(|| entry.alert.clone()).flatten();
             self.entries.insert(name.clone(), entry);
             self.end(&name, Over::Removed, now, out);
-            self.entries.remove(&name);
+            if let Some(mut entry) = self.entries.remove(&name) {
+                entry.unknown.forget(out);
+            }
             if let Some(alert) = past {
                 out.changes.push(Change::Alert(Instance { phase: Phase::Inactive, ..alert }));
             }
@@ -222,7 +238,8 @@ impl Book {
             entry.broken = entry.status.failures > 0;
             out.monitors.push((name.to_string(), entry.broken));
             // What fired before the start fires still, whatever the dispatcher remembers.
-            if let Some(alert) = entry.alert.as_ref().filter(|a| matches!(a.phase, Phase::Firing { .. })) {
+            let down = entry.alert.as_ref().filter(|a| matches!(a.phase, Phase::Firing { .. }));
+            for alert in down.into_iter().chain(entry.unknown.firing()) {
                 out.updates.extend(update(alert, &alert.words));
             }
         }
@@ -233,7 +250,8 @@ impl Book {
     }
 
     fn end(&mut self, name: &MonitorName, why: Over, now: Timestamp, out: &mut Decisions) {
-        let Some(entry) = self.entries.get(name) else { return };
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        entry.unknown.end(name, why, now, out);
         let (phase, transition) = instance::end(entry.phase(), why, now);
         if let Some(transition) = transition {
             self.transit(name, phase, transition, now, "", out);
@@ -242,31 +260,41 @@ impl Book {
 
     /// Takes over what is wrong with the configuration files.
     pub(crate) fn files(&mut self, faults: Option<Faults>, now: Timestamp, out: &mut Decisions) {
-        self.files.now(faults.map(|f| Trouble::files(f.errors, &f.first)));
-        self.files.judge(now, out);
+        let files = self.own.entry(files::fingerprint()).or_insert_with(Own::files);
+        files.now(faults.map(|f| Trouble::files(f.errors, &f.first)));
+        files.judge(now, out);
     }
 
-    /// Takes over what keeps monitors from being judged.
-    pub(crate) fn impaired(&mut self, what: Option<&str>, now: Timestamp, out: &mut Decisions) {
-        self.impaired.now(what.map(Trouble::impaired));
-        self.impaired.judge(now, out);
+    /// Takes over what is in the way of the monitors. What is not named is over, if everything has been looked at.
+    pub(crate) fn impaired(&mut self, what: &Impaired, now: Timestamp, out: &mut Decisions) {
+        let named: Vec<_> = what.classes.keys().map(|class| impaired::fingerprint(class)).collect();
+        for (fingerprint, own) in &mut self.own {
+            if what.settled && *fingerprint != files::fingerprint() && !named.contains(fingerprint) {
+                own.now(None);
+                own.judge(now, out);
+            }
+        }
+        for (fingerprint, (class, text)) in named.into_iter().zip(&what.classes) {
+            let own = self.own.entry(fingerprint).or_insert_with(|| Own::impaired(class));
+            own.now(Some(Trouble::impaired(class, text)));
+            own.judge(now, out);
+        }
+        self.own.retain(|_, own| !own.is_idle());
     }
 
     /// Time until what is wrong with ourselves has lasted long enough for an alert.
     pub(crate) fn own_due(&self, now: Timestamp) -> Option<Duration> {
-        self.files.due(now).into_iter().chain(self.impaired.due(now)).min()
+        self.own.values().filter_map(|own| own.due(now)).min()
     }
 
     /// The wall clock was set by so many milliseconds: what is held is held no longer and no shorter.
     pub(crate) fn shift(&mut self, by: i64) {
-        self.files.shift(by);
-        self.impaired.shift(by);
+        self.own.values_mut().for_each(|own| own.shift(by));
     }
 
     /// Steps the alerts about ourselves.
     pub(crate) fn judge_own(&mut self, now: Timestamp, out: &mut Decisions) {
-        self.files.judge(now, out);
-        self.impaired.judge(now, out);
+        self.own.values_mut().for_each(|own| own.judge(now, out));
     }
 
     /// Carries out a transition of a monitor's alert.

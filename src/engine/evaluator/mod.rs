@@ -13,8 +13,10 @@ mod ledger;
 mod own;
 mod rules;
 mod shown;
+mod unknown;
 mod wall;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,8 +64,8 @@ pub enum EvalInput {
         /// What is wrong with the files; `None` when nothing is.
         faults: Option<Faults>,
     },
-    /// What keeps monitors from being judged; `None` when nothing does any more.
-    Impaired(Option<String>),
+    /// What is in the way of the monitors now.
+    Impaired(Impaired),
     /// Something else to remember and show.
     Event(NewEvent),
     /// Alerts of rules, as they now stand.
@@ -72,6 +74,15 @@ pub enum EvalInput {
     GivenUp(Arc<Notification>),
     /// A question or a wish of a person or another program.
     Job(Job),
+}
+
+/// What this machine has that keeps it from judging monitors, or from judging them in time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Impaired {
+    /// Classes of reasons, each in words.
+    pub classes: BTreeMap<String, String>,
+    /// Everything has been looked at: other reasons there are none.
+    pub settled: bool,
 }
 
 /// Work on the alerts, done between two inputs: nothing changes while it looks.
@@ -152,6 +163,8 @@ pub struct SlotResult {
     pub verdict: Verdict,
     /// It is unknown because a monitor above is down.
     pub parent_down: bool,
+    /// It is unknown for a reason of its own that nobody else speaks of.
+    pub cannot_judge: bool,
     /// Its reason, or the summary of a success. Untrusted.
     pub headline: String,
 }
@@ -221,10 +234,10 @@ pub struct Saved {
 }
 
 impl Saved {
-    /// Whether the alert that monitors cannot be judged was there.
+    /// Whether something was in the way of the monitors.
     pub fn is_impaired(&self) -> bool {
         let begun = |a: &&Instance| matches!(a.phase, Phase::Pending { .. } | Phase::Firing { .. });
-        self.alerts.iter().filter(begun).any(|a| a.fingerprint == impaired::fingerprint())
+        self.alerts.iter().filter(begun).any(|a| a.rule == impaired::SELF_IMPAIRED)
     }
 }
 
@@ -432,7 +445,7 @@ impl Evaluator {
                 self.tell_outbox(receivers).await;
             }
             EvalInput::Impaired(what) => {
-                self.book.impaired(what.as_deref(), self.clock.now(), decisions);
+                self.book.impaired(&what, self.clock.now(), decisions);
                 self.dispatch(decisions);
             }
             EvalInput::Event(event) => decisions.event(event),

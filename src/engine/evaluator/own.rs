@@ -15,18 +15,11 @@ use crate::engine::evaluator::decisions::Decisions;
 struct Kind {
     name: &'static str,
     hold: Duration,
-    fingerprint: fn() -> Fingerprint,
     over: fn(&Words) -> Words,
 }
 
-const FILES: Kind =
-    Kind { name: files::CONFIG_INVALID, hold: files::HOLD, fingerprint: files::fingerprint, over: files::over };
-const IMPAIRED: Kind = Kind {
-    name: impaired::SELF_IMPAIRED,
-    hold: impaired::HOLD,
-    fingerprint: impaired::fingerprint,
-    over: impaired::over,
-};
+const FILES: Kind = Kind { name: files::CONFIG_INVALID, hold: files::HOLD, over: files::over };
+const IMPAIRED: Kind = Kind { name: impaired::SELF_IMPAIRED, hold: impaired::HOLD, over: impaired::over };
 
 /// What is wrong, as the alert says it and in one line.
 #[derive(Debug)]
@@ -42,10 +35,10 @@ impl Trouble {
         Self { words: Arc::new(files::words(errors, first)), reason: first.to_owned() }
     }
 
-    /// What keeps monitors from being judged.
-    pub(crate) fn impaired(what: &str) -> Self {
+    /// What is in the way of the monitors.
+    pub(crate) fn impaired(class: &str, what: &str) -> Self {
         let what = capped(what);
-        Self { words: Arc::new(impaired::words(what)), reason: what.to_owned() }
+        Self { words: Arc::new(impaired::words(class, what)), reason: what.to_owned() }
     }
 }
 
@@ -53,28 +46,31 @@ impl Trouble {
 #[derive(Debug)]
 pub(crate) struct Own {
     kind: &'static Kind,
+    fingerprint: Fingerprint,
     trouble: Option<Trouble>,
     alert: Option<Instance>,
 }
 
 impl Own {
     /// About the files.
-    pub(crate) const fn files() -> Self {
-        Self { kind: &FILES, trouble: None, alert: None }
+    pub(crate) fn files() -> Self {
+        Self { kind: &FILES, fingerprint: files::fingerprint(), trouble: None, alert: None }
     }
 
-    /// About what cannot be judged.
-    pub(crate) const fn impaired() -> Self {
-        Self { kind: &IMPAIRED, trouble: None, alert: None }
+    /// About a class of what is in the way of the monitors.
+    pub(crate) fn impaired(class: &str) -> Self {
+        Self { kind: &IMPAIRED, fingerprint: impaired::fingerprint(class), trouble: None, alert: None }
     }
 
-    /// Takes the alert over when it is the one remembered; gives it back when it is another.
-    pub(crate) fn remember(&mut self, alert: Instance) -> Option<Instance> {
-        if alert.fingerprint != (self.kind.fingerprint)() {
-            return Some(alert);
-        }
-        self.alert = Some(alert);
-        None
+    /// The one that an alert from before the start is of, whatever it is about.
+    pub(crate) fn remembered(alert: Instance) -> Self {
+        let kind = if alert.rule == FILES.name { &FILES } else { &IMPAIRED };
+        Self { kind, fingerprint: alert.fingerprint, trouble: None, alert: Some(alert) }
+    }
+
+    /// Nothing is wrong and nothing was.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.trouble.is_none() && self.alert.is_none()
     }
 
     /// Takes over what is wrong now.
@@ -108,7 +104,7 @@ impl Own {
         let words = self.trouble.as_ref().map(|t| Arc::clone(&t.words));
         let Some(alert) = self.alert.take().or_else(|| {
             Some(Instance {
-                fingerprint: (kind.fingerprint)(),
+                fingerprint: self.fingerprint,
                 rule: kind.name.to_owned(),
                 monitor: own::subject(),
                 phase: Phase::Inactive,

@@ -2,8 +2,8 @@
 //!
 //! A failure of a network monitor is looked into before it counts: the route to the address that was dialled, the name
 //! servers of this machine if they failed at a name, and the references of `self:`, asked after the probe failed. Many
-//! failures share one look. What is ours becomes `unknown` with a class that begins with `local_`, and one alert speaks
-//! for all of them.
+//! failures share one look. What is ours becomes `unknown` with a class that begins with `local_`, and one alert for
+//! each class speaks for all of them.
 
 mod fresh;
 mod pulse;
@@ -35,6 +35,11 @@ pub use crate::engine::itself::pulse::{Pulse, rounds};
 use crate::engine::itself::resolver::Resolver;
 use crate::engine::itself::standing::Standing;
 use crate::engine::itself::tally::Tally;
+
+/// The classes of what this machine's way to others is to blame for.
+const ROUTE: &str = "local_route";
+const RESOLVER: &str = "local_resolver";
+const UPLINK: &str = "local_uplink";
 
 /// How we stand. One value, shared by all probes.
 #[derive(Debug)]
@@ -129,7 +134,7 @@ impl Itself {
         if looks.settings.default_route
             && let Some(to) = cut_off(&way.dialled())
         {
-            return Some(("local_route", format!("this machine has no route to {to}")));
+            return Some((ROUTE, format!("this machine has no route to {to}")));
         }
         let names = async {
             match way.is_lookup_in_doubt() {
@@ -138,7 +143,7 @@ impl Itself {
             }
         };
         let (names, uplink) = tokio::join!(names, looks.uplink(self.clock, started));
-        names.map(|why| ("local_resolver", why)).or_else(|| uplink.map(|why| ("local_uplink", why)))
+        names.map(|why| (RESOLVER, why)).or_else(|| uplink.map(|why| (UPLINK, why)))
     }
 
     fn looks(&self) -> Arc<Looks> {
@@ -186,10 +191,10 @@ impl Looks {
         self.uplink.trouble(since, || ask(&self.settings, clock)).await
     }
 
-    /// What the newest looks found: its class, and in words.
-    fn trouble(&self) -> Option<(String, String)> {
-        let all = [("route", &self.route), ("uplink", &self.uplink), ("names", &self.names)];
-        all.into_iter().find_map(|(class, look)| Some((class.to_owned(), look.known()?)))
+    /// What the newest looks found: the classes of what fails for it, each in words.
+    fn trouble(&self) -> impl Iterator<Item = (String, String)> {
+        let all = [(ROUTE, &self.route), (UPLINK, &self.uplink), (RESOLVER, &self.names)];
+        all.into_iter().filter_map(|(class, look)| Some((class.to_owned(), look.known()?)))
     }
 }
 

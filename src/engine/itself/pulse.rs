@@ -8,8 +8,9 @@ use tokio::sync::mpsc;
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 
+use crate::alert::impaired::LATE;
 use crate::engine::board::Report;
-use crate::engine::evaluator::EvalInput;
+use crate::engine::evaluator::{EvalInput, Impaired};
 use crate::engine::itself::tally::Minute;
 use crate::engine::itself::{Itself, Looks};
 use crate::engine::metrics::Metrics;
@@ -18,26 +19,22 @@ use crate::engine::metrics::Metrics;
 const BEAT: Duration = Duration::from_secs(1);
 /// A beat that is late by this much means that nothing ran meanwhile.
 const STALL: Duration = Duration::from_secs(1);
-/// Other words for what goes on, another number of monitors above all, are told at most this often. So is another
-/// cause: of two that are about as large, now one is the larger and now the other.
+/// Other words for what goes on, another number of monitors above all, are told at most this often.
 const REWORD: Duration = Duration::from_secs(10);
 /// After a start, an alert that was remembered is not over before everything was looked at.
 const SETTLED: Duration = Duration::from_secs(60);
-
-/// What is wrong with us: its class, and in words; `None` when nothing is.
-type Finding = Option<(String, String)>;
 
 /// The actor that says whether we are impaired.
 pub struct Pulse {
     /// How we stand.
     pub itself: Arc<Itself>,
-    /// Raises and ends the alert about ourselves.
+    /// Raises and ends the alerts about ourselves.
     pub evaluator: mpsc::Sender<EvalInput>,
-    /// Shows it.
+    /// Shows them.
     pub board: mpsc::Sender<Report>,
-    /// Counts it.
+    /// Counts them.
     pub metrics: Arc<Metrics>,
-    /// The alert was there before the start.
+    /// One was there before the start.
     pub remembered: bool,
 }
 
@@ -46,28 +43,31 @@ impl Pulse {
     pub async fn run(self, stop: CancellationToken) {
         let mut minute = Minute::default();
         // The first finding is told whatever it is: an alert may be remembered that it ends.
-        let mut said: Option<(Finding, Instant)> = None;
+        let mut said: Option<(Impaired, Instant)> = None;
         let began = Instant::now();
         let mut next = began + BEAT;
         while stop.run_until_cancelled(time::sleep_until(next)).await.is_some() {
             self.itself.notice_stall(next);
             minute.push(self.itself.tally.take());
-            let unsettled = self.remembered && said.is_none();
-            if unsettled {
+            let settled = !self.remembered || began.elapsed() >= SETTLED;
+            if !settled {
                 self.itself.standing.believe();
             }
-            let looks = self.itself.looks();
-            let found = looks.trouble().or_else(|| self.itself.standing.trouble()).or_else(|| minute.trouble());
+            let mut classes = self.itself.standing.trouble();
+            // What a look found says it better than what failed for it.
+            classes.extend(self.itself.looks().trouble());
+            classes.extend(minute.trouble().map(|text| (LATE.to_owned(), text.to_owned())));
+            let found = Impaired { classes, settled };
             let news = match &said {
-                None => found.is_some() || !unsettled || began.elapsed() >= SETTLED,
+                None => settled || !found.classes.is_empty(),
                 Some((before, at)) => {
-                    before.is_some() != found.is_some() || (*before != found && at.elapsed() >= REWORD)
+                    before.settled != settled
+                        || !before.classes.keys().eq(found.classes.keys())
+                        || (*before != found && at.elapsed() >= REWORD)
                 }
             };
             if news {
-                let class = |f: &Finding| f.as_ref().map(|(class, _)| class.clone());
-                let before = said.as_ref().and_then(|(before, _)| class(before));
-                self.tell(&found, before != class(&found)).await;
+                self.tell(said.as_ref().map(|(before, _)| before), &found).await;
                 said = Some((found, Instant::now()));
             }
             // Telling may wait for those who are told, and that is no standstill.
@@ -75,19 +75,26 @@ impl Pulse {
         }
     }
 
-    /// `changed`: it is no longer the same cause.
-    async fn tell(&self, found: &Finding, changed: bool) {
-        let text = found.as_ref().map(|(_, text)| text.clone());
-        match &text {
-            Some(what) if changed => tracing::error!(what, "monitors cannot be judged"),
-            None if changed => tracing::info!("all monitors can be judged again"),
-            Some(_) | None => {}
+    async fn tell(&self, before: Option<&Impaired>, found: &Impaired) {
+        let is_new = |class: &String| before.is_none_or(|before| !before.classes.contains_key(class));
+        for (class, what) in found.classes.iter().filter(|(class, _)| is_new(class)) {
+            tracing::error!(class, what, "this machine is in the way of its monitors");
         }
-        self.metrics.impaired.set(i64::from(text.is_some()));
+        for class in before.iter().flat_map(|before| before.classes.keys()) {
+            if !found.classes.contains_key(class) {
+                tracing::info!(class, "this reason is no longer in the way of monitors");
+            }
+        }
+        self.metrics.impaired.set(i64::from(!found.classes.is_empty()));
+        let (late, unjudged): (Vec<_>, Vec<_>) = found.classes.iter().partition(|(class, _)| *class == LATE);
+        let unjudged: Vec<&str> = unjudged.into_iter().map(|(_, what)| what.as_str()).collect();
+        let unjudged = (!unjudged.is_empty()).then(|| format!("monitors cannot be judged: {}", unjudged.join("; ")));
+        let late = late.first().map(|(_, what)| format!("this machine is overloaded: {what}"));
+        let what: Vec<String> = unjudged.into_iter().chain(late).collect();
         // Both outlive this actor.
-        let what = text.as_ref().map(|text| format!("monitors cannot be judged: {text}"));
+        let what = (!what.is_empty()).then(|| what.join("; "));
         let _ = self.board.send(Report::Complaint { part: "self", what }).await;
-        let _ = self.evaluator.send(EvalInput::Impaired(text)).await;
+        let _ = self.evaluator.send(EvalInput::Impaired(found.clone())).await;
     }
 }
 

@@ -1,8 +1,7 @@
-//! Which monitors cannot be judged now, and whether that is to be told.
+//! Which monitors this machine keeps from being judged now, and whether that is to be told.
 //!
-//! A monitor that is `unknown` raises no alert of its own. So one that stays so for as many slots as its alert would
-//! wait for is told of here, in the one alert about ourselves, whatever the reason; many at once that this machine is to
-//! blame for are told of without that wait.
+//! A monitor that is `unknown` for such a reason raises no alert of its own. So one that stays so for as many slots as its
+//! alert would wait for is told of here, by the class of its reason; many at once are told of without that wait.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -39,16 +38,19 @@ struct Inner {
     stuck: HashMap<MonitorName, Stuck>,
 }
 
-/// A monitor that stands in `unknown`, and why.
+/// A monitor that cannot be judged, and why.
 #[derive(Debug)]
 struct Stuck {
+    /// Of the last results; of two reasons that take turns, the first.
     class: Cow<'static, str>,
+    /// Of the last result.
+    newest: Cow<'static, str>,
     message: String,
     /// Results in a row.
     slots: u32,
     /// So many are told of.
     after: u32,
-    /// It asks another machine, and this one is to blame.
+    /// It asks another machine.
     cut_off: bool,
 }
 
@@ -72,7 +74,7 @@ impl Standing {
 
     /// Takes note of the result of a slot.
     pub(crate) fn note(&self, monitor: &Monitor, verdict: Verdict, reason: Option<&Reason>) {
-        let unjudged = reason.filter(|r| verdict == Verdict::Unknown && r.needs_a_voice());
+        let unjudged = reason.filter(|r| verdict == Verdict::Unknown && r.blames_us());
         if unjudged.is_none() && !self.any.load(Ordering::Relaxed) {
             return;
         }
@@ -81,13 +83,16 @@ impl Standing {
             // A run of one that is gone may end late.
             Some(_) if !inner.known.contains(&monitor.name) => {}
             Some(reason) => {
-                let slots = inner.stuck.get(&monitor.name).map_or(0, |before| before.slots);
+                let before = inner.stuck.remove(&monitor.name);
+                let stays = before.as_ref().is_some_and(|before| before.newest != reason.class);
+                let slots = before.as_ref().map_or(0, |before| before.slots);
                 let stuck = Stuck {
-                    class: reason.class.clone(),
+                    class: before.filter(|_| stays).map_or_else(|| reason.class.clone(), |before| before.class),
+                    newest: reason.class.clone(),
                     message: reason.message.clone(),
                     slots: slots.saturating_add(1),
                     after: monitor.alert.map_or(SLOTS, |policy| policy.after),
-                    cut_off: reason.blames_us() && asks_elsewhere(monitor),
+                    cut_off: asks_elsewhere(monitor),
                 };
                 inner.stuck.insert(monitor.name.clone(), stuck);
             }
@@ -103,26 +108,19 @@ impl Standing {
         }
     }
 
-    /// What keeps monitors from being judged: its class, and which.
-    pub(crate) fn trouble(&self) -> Option<(String, String)> {
+    /// What keeps monitors from being judged: its classes, and which monitors.
+    pub(crate) fn trouble(&self) -> BTreeMap<String, String> {
         if !self.any.load(Ordering::Relaxed) {
-            return None;
+            return BTreeMap::new();
         }
-        let inner = self.inner.lock().ok()?;
+        let Ok(inner) = self.inner.lock() else { return BTreeMap::new() };
         let cut_off: u64 = inner.stuck.values().filter(|s| s.cut_off).map(|_| 1).sum();
         let many = cut_off >= LEAST && cut_off * SHARE >= inner.elsewhere;
         let mut classes: BTreeMap<&str, Alike<'_>> = BTreeMap::new();
-        let mut all = 0;
         for (name, stuck) in inner.stuck.iter().filter(|(_, stuck)| stuck.is_ripe() || (many && stuck.cut_off)) {
             classes.entry(&stuck.class).or_default().add(name, &stuck.message);
-            all += 1;
         }
-        let (class, most) = classes.into_iter().max_by_key(|(_, alike)| alike.count)?;
-        let others = match all - most.count {
-            0 => String::new(),
-            n => format!("; and {n} for other reasons"),
-        };
-        Some((class.to_owned(), format!("{most}{others}")))
+        classes.into_iter().map(|(class, alike)| (class.to_owned(), alike.to_string())).collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! References that answer or not, and what becomes of failures meanwhile.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicUsize;
 
 use tokio::sync::mpsc;
@@ -13,7 +14,7 @@ use crate::base::name::MonitorName;
 use crate::base::outcome::Reason;
 use crate::base::probe::Collector;
 use crate::base::time::Timestamp;
-use crate::engine::evaluator::EvalInput;
+use crate::engine::evaluator::{EvalInput, Impaired};
 use crate::engine::metrics::Metrics;
 use crate::task::supervisor::Supervisor;
 use crate::wire::api::AlertPolicy;
@@ -167,7 +168,7 @@ impl Collector for Drops {
     }
 }
 
-/// What the pulse says: seconds after the start, and whether something is wrong.
+/// What the pulse says: seconds after the start, and what is wrong.
 struct Heard {
     inbox: mpsc::Receiver<EvalInput>,
     began: Instant,
@@ -188,11 +189,11 @@ impl Heard {
         Self { inbox, began: Instant::now(), group }
     }
 
-    async fn until(&mut self, second: u64) -> Vec<(u64, Option<String>)> {
+    async fn until(&mut self, second: u64) -> Vec<(u64, BTreeMap<String, String>)> {
         let mut all = Vec::new();
         let end = self.began + Duration::from_secs(second);
         while let Ok(Some(EvalInput::Impaired(what))) = time::timeout_at(end, self.inbox.recv()).await {
-            all.push((self.began.elapsed().as_secs(), what));
+            all.push((self.began.elapsed().as_secs(), what.classes));
         }
         all
     }
@@ -216,8 +217,8 @@ async fn while_the_uplink_is_dead_the_alert_neither_ends_nor_begins_again() {
         assert_eq!(class(&found), (Verdict::Unknown, "local_uplink"));
         itself.note(&shop, found.verdict, found.reason.as_ref());
     }
-    let bad: Vec<bool> = said.iter().map(|(_, what)| what.is_some()).collect();
-    assert_eq!(bad, [false, true], "{said:?}");
+    let bad: Vec<Vec<&String>> = said.iter().map(|(_, what)| what.keys().collect()).collect();
+    assert_eq!(bad, [vec![], vec!["local_uplink"]], "{said:?}");
     heard.end().await;
 }
 
@@ -225,7 +226,7 @@ async fn while_the_uplink_is_dead_the_alert_neither_ends_nor_begins_again() {
 async fn the_first_finding_is_told_even_if_all_is_well_and_ends_a_remembered_alert_after_a_look_at_everything() {
     for (remembered, second) in [(false, 1), (true, 60)] {
         let mut heard = Heard::of(&Arc::new(itself(&[])), remembered);
-        assert_eq!(heard.until(600).await, [(second, None)]);
+        assert_eq!(heard.until(600).await, [(second, BTreeMap::new())]);
         heard.end().await;
     }
 }
@@ -243,60 +244,75 @@ async fn a_few_monitors_that_cannot_be_judged_are_told_of_after_as_many_slots_as
     let ours = Outcome::unknown("local_network", "connecting to 192.0.2.1:80: network is unreachable");
     let note = |of: &[Monitor], found: &Outcome| {
         of.iter().for_each(|m| itself.note(m, found.verdict, found.reason.as_ref()));
-        itself.standing.trouble().map(|(_, text)| text)
+        itself.standing.trouble()
     };
-    assert_eq!(note(&all[..10], &ours), None);
-    assert_eq!(note(&all[..10], &ours), None);
+    let one = |class: &str, text: &str| BTreeMap::from([(class.to_owned(), text.to_owned())]);
+    let none = BTreeMap::new();
+    assert_eq!(note(&all[..10], &ours), none);
+    assert_eq!(note(&all[..10], &ours), none);
     let text = "`m00`, `m01`, `m02` and 7 more: connecting to 192.0.2.1:80: network is unreachable";
-    assert_eq!(note(&all[..10], &ours).as_deref(), Some(text));
+    assert_eq!(note(&all[..10], &ours), one("local_network", text));
     // A failure is a judgement, too; so is the fault of a parent no fault of ours.
-    assert_eq!(note(&all[..9], &Outcome::down(TIMEOUT, "no")).unwrap().split(':').next(), Some("`m09`"));
-    assert_eq!(note(&all[9..10], &Outcome::unknown("parent_down", "no")), None);
+    let text = "`m09`: connecting to 192.0.2.1:80: network is unreachable";
+    assert_eq!(note(&all[..9], &Outcome::down(TIMEOUT, "no")), one("local_network", text));
+    assert_eq!(note(&all[9..10], &Outcome::unknown("parent_down", "no")), none);
     // A quarter of those that ask other machines is many, at once.
-    assert_eq!(note(&all[..24], &ours), None);
-    assert!(note(&all[24..25], &ours).unwrap().starts_with("`m00`, `m01`, `m02` and 22 more: "));
-    assert_eq!(note(&all[..25], &Outcome::up("fine")), None);
-    // What concerns one monitor alone is told just as well.
+    assert_eq!(note(&all[..24], &ours), none);
+    assert!(note(&all[24..25], &ours)["local_network"].starts_with("`m00`, `m01`, `m02` and 22 more: "));
+    assert_eq!(note(&all[..25], &Outcome::up("fine")), none);
+    // What concerns one monitor alone is told just as well, and neither hides nor is hidden.
     let denied = Outcome::unknown("local_denied", "reading `a`: permission denied");
-    assert_eq!(note(&all[100..], &denied), None);
-    assert_eq!(note(&all[100..], &denied).as_deref(), Some("`file`: reading `a`: permission denied"));
-    // Who has another reason is counted beside the most.
+    assert_eq!(note(&all[100..], &denied), none);
+    let of_file = one("local_denied", "`file`: reading `a`: permission denied");
+    assert_eq!(note(&all[100..], &denied), of_file);
     for _ in 0..2 {
-        all[..2].iter().for_each(|m| drop(note(std::slice::from_ref(m), &ours)));
+        assert_eq!(note(&all[..2], &ours), of_file);
     }
-    note(&all[100..], &denied);
-    all[..2].iter().for_each(|m| drop(note(std::slice::from_ref(m), &ours)));
-    let text = "`m00`, `m01`: connecting to 192.0.2.1:80: network is unreachable; and 1 for other reasons";
-    assert_eq!(note(&[], &ours).as_deref(), Some(text));
-    assert_eq!(note(&all[..2], &Outcome::up("fine")).as_deref(), Some("`file`: reading `a`: permission denied"));
+    let both = note(&all[..2], &ours);
+    assert_eq!(both.keys().collect::<Vec<_>>(), ["local_denied", "local_network"]);
+    assert_eq!(note(&all[..2], &Outcome::up("fine")), of_file);
+    // Reasons that take turns are one.
+    let starved = Outcome::unknown("local_starved", "no time");
+    for found in [&ours, &starved, &ours, &starved] {
+        note(&all[..1], found);
+    }
+    assert_eq!(note(&[], &ours)["local_network"], "`m00`: no time");
+    assert_eq!(note(&all[..1], &starved)["local_starved"], "`m00`: no time");
+    assert_eq!(note(&all[..1], &Outcome::up("fine")), of_file);
     // One that is gone is not told of, and nothing of it comes after.
     itself.configure(&Config::default());
-    assert_eq!(note(&all[100..], &denied), None);
-    assert_eq!(note(&all[100..], &denied), None);
+    assert_eq!(note(&all[100..], &denied), none);
+    assert_eq!(note(&all[100..], &denied), none);
 }
 
 #[test]
-fn whatever_keeps_a_monitor_from_being_judged_is_told_of_and_what_is_told_elsewhere_is_not() {
-    #[track_caller]
-    fn check(class: &'static str, told: bool) {
-        // Only what this machine is to blame for is told of at once where it hits many.
+fn what_this_machine_is_not_to_blame_for_is_told_elsewhere() {
+    for class in [
+        "unknown",
+        "signal",
+        "output",
+        "registry",
+        "host_busy",
+        "blocked_address",
+        "blocked_program",
+        "unheard",
+        "parent_down",
+        "waiting",
+    ] {
         let all: Vec<Monitor> = (0..8).map(|i| named(&format!("m{i}"), "192.0.2.1", 2)).collect();
         let itself = with(SelfChecks { hash: 1, ..SelfChecks::default() }, &all);
-        for slot in 1..=4 {
-            let found = Outcome::unknown(class, "why");
+        let found = Outcome::unknown(class, "why");
+        for _ in 0..4 {
             all.iter().for_each(|m| itself.note(m, found.verdict, found.reason.as_ref()));
-            assert_eq!(itself.standing.trouble().is_some(), told && slot >= 2, "{class} {slot}");
         }
+        assert!(itself.standing.trouble().is_empty(), "{class}");
+        let speaks = !["parent_down", "waiting"].contains(&class);
+        assert_eq!(found.reason.unwrap().speaks_for_itself(), speaks, "{class}");
     }
-    for class in ["unknown", "signal", "output", "registry", "host_busy", "blocked_address", "blocked_program"] {
-        check(class, true);
-    }
-    check("parent_down", false);
-    check("waiting", false);
 }
 
 #[tokio::test(start_paused = true)]
-async fn other_words_and_another_cause_are_told_now_and_then_and_the_end_at_once() {
+async fn another_cause_and_its_end_are_told_at_once_and_other_words_now_and_then() {
     let all: Vec<Monitor> = (0..20).map(|i| named(&format!("m{i:02}"), "192.0.2.1", 1)).collect();
     let settings = SelfChecks { default_route: false, resolver: false, hash: 1, ..SelfChecks::default() };
     let itself = Arc::new(with(settings, &all));
@@ -305,26 +321,19 @@ async fn other_words_and_another_cause_are_told_now_and_then_and_the_end_at_once
         let found = Outcome::unknown(class, class);
         itself.note(m, found.verdict, found.reason.as_ref());
     };
-    for second in 1..=20 {
-        note(&all[second as usize - 1], if second < 18 { "local_files" } else { "local_ports" });
-        if second == 18 {
-            all[..17].iter().for_each(|m| note(m, "local_ports"));
-        }
+    for second in 1..=18 {
+        note(&all[second as usize - 1], "local_files");
         heard.until(second).await;
     }
     let said = heard.until(40).await;
     assert_eq!(said.len(), 1, "{said:?}");
-    assert!(said[0].1.as_ref().unwrap().ends_with(" and 17 more: local_ports"), "{said:?}");
-    // Now one cause is the larger, now the other.
-    let mut told = 0;
-    for second in 41..=100 {
-        let class = if second % 2 == 0 { "local_files" } else { "local_ports" };
-        all.iter().for_each(|m| note(m, class));
-        told += heard.until(second).await.len();
-    }
-    assert!((2..=6).contains(&told), "{told}");
+    assert!(said[0].1["local_files"].ends_with(" and 15 more: local_files"), "{said:?}");
+    note(&all[19], "local_ports");
+    let said = heard.until(42).await;
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert_eq!(said[0].1.keys().collect::<Vec<_>>(), ["local_files", "local_ports"]);
     all.iter().for_each(|m| itself.note(m, Verdict::Up, None));
-    assert!(matches!(heard.until(101).await[..], [(_, None)]));
+    assert!(matches!(&heard.until(44).await[..], [(_, what)] if what.is_empty()));
     heard.end().await;
 }
 
@@ -333,7 +342,7 @@ async fn waiting_for_those_who_are_told_is_no_standstill() {
     let itself = Arc::new(itself(&[]));
     let (evaluator, mut inbox) = mpsc::channel(1);
     let (board, _shown) = mpsc::channel(10);
-    evaluator.send(EvalInput::Impaired(None)).await.unwrap();
+    evaluator.send(EvalInput::Impaired(Impaired::default())).await.unwrap();
     let metrics = Arc::new(Metrics::default());
     let pulse = Pulse { itself: Arc::clone(&itself), evaluator, board, metrics, remembered: false };
     let mut group = Supervisor::new(&CancellationToken::new());

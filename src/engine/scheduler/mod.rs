@@ -5,6 +5,7 @@
 //! while the run before still goes on is skipped and counted, never replayed. Which moments the slots
 //! are is `slots`' part. Cost: O(log monitors) per slot.
 
+mod attention;
 mod entries;
 mod runs;
 
@@ -30,6 +31,7 @@ use crate::engine::handle::EngineError;
 use crate::engine::ingest::Save;
 use crate::engine::metrics::Metrics;
 use crate::engine::runner::{Runner, Slot};
+use crate::engine::scheduler::attention::Attention;
 use crate::engine::scheduler::entries::{Due, Entries, Place};
 use crate::engine::scheduler::runs::{Ended, Run, Runs};
 use crate::engine::slots::{self, rate};
@@ -40,6 +42,8 @@ const MANY: f64 = 200.0;
 /// … those that come due within this time begin together. Waking for each alone, and for each answer, costs more than
 /// the probe itself.
 const TOGETHER: Duration = Duration::from_millis(10);
+/// How often it is saved when monitors have listened: each save is a transaction.
+const SAVE_EVERY: Duration = Duration::from_secs(10);
 /// How long probes under way may finish at shutdown. With the outbox's grace it stays below the 10 s
 /// that container runtimes give a process.
 const STOP_GRACE: Duration = Duration::from_secs(3);
@@ -89,6 +93,9 @@ pub struct Scheduler {
     known: Known,
     /// What is to be saved of when monitors have listened.
     unsaved: HashSet<MonitorName>,
+    /// It is not saved again before.
+    save_at: Instant,
+    attention: Attention,
     /// Monitors that are to be judged again when their run ends.
     again: usize,
     gates: Gates,
@@ -105,7 +112,7 @@ pub struct Known {
     pub beats: HashMap<MonitorName, Beat>,
     /// When they have listened.
     pub heard: HashMap<MonitorName, Heard>,
-    /// Where the latter is saved. Full: it is tried again with the next slot.
+    /// Where the latter is saved. Full: it is tried again with the next slot; at the end it is waited for.
     pub saves: mpsc::Sender<Save>,
 }
 
@@ -136,6 +143,8 @@ impl Scheduler {
             ended: Vec::new(),
             known,
             unsaved: HashSet::new(),
+            save_at: Instant::now(),
+            attention: Attention::new(Instant::now(), clock.now()),
             again: 0,
             gates: Gates::default(),
             policy: Arc::default(),
@@ -149,6 +158,7 @@ impl Scheduler {
         let runner = Arc::clone(&self.runner);
         loop {
             let next = self.due.peek().map(|Reverse(d)| self.wake_for(d.at));
+            self.attention.awaits(next);
             let wake = async {
                 match next {
                     Some(at) => time::sleep_until(at).await,
@@ -160,23 +170,30 @@ impl Scheduler {
                 biased;
                 () = stop.cancelled() => break,
                 Some(command) = inbox.recv() => {
+                    self.look_at_clocks();
                     self.reap();
                     self.command(command);
                 }
                 // Waking for every run that ends would cost as much as the slot itself; who needs the
                 // end at once is counted, everybody else learns of it at the next slot or command.
-                () = self.runs.ended(), if self.again > 0 => self.reap(),
+                () = self.runs.ended(), if self.again > 0 => {
+                    self.look_at_clocks();
+                    self.reap();
+                }
                 name = runner.lineage.wanted() => {
+                    self.look_at_clocks();
                     self.reap();
                     self.at_once(&name);
                 }
                 () = wake => {
+                    self.look_at_clocks();
                     self.reap();
                     self.start_due();
                     self.save();
                 }
             }
         }
+        self.look_at_clocks();
         let now = self.clock.now();
         for entry in self.monitors.iter().filter(|e| e.told && !e.monitor.paused) {
             let name = &entry.monitor.name;
@@ -185,21 +202,54 @@ impl Scheduler {
                 self.unsaved.insert(name.clone());
             }
         }
-        self.save();
-        if time::timeout(STOP_GRACE, self.runs.drain()).await.is_err() {
+        // The saver outlives this actor, so waiting for a place in its inbox ends, unless the disk stalls.
+        let (heard, saves) = (self.unsaved(), self.known.saves.clone());
+        let save = async {
+            if !heard.is_empty() {
+                let _ = saves.send(Save::Heard(heard)).await;
+            }
+        };
+        let drain = self.runs.drain();
+        let (saved, drained) = tokio::join!(time::timeout(STOP_GRACE, save), time::timeout(STOP_GRACE, drain));
+        if saved.is_err() {
+            tracing::warn!("when monitors have listened was not saved: reports may seem to be missed");
+        }
+        if drained.is_err() {
             tracing::info!(probes = self.runs.len(), "probes under way were dropped");
         }
         self.monitors = Entries::default();
         self.runs.drain().await;
     }
 
-    /// Passes on when monitors have listened.
+    /// Passes on when monitors have listened, now and then.
     fn save(&mut self) {
-        if !self.unsaved.is_empty()
-            && let Ok(place) = self.known.saves.try_reserve()
+        let now = Instant::now();
+        if now >= self.save_at
+            && !self.unsaved.is_empty()
+            && let Ok(place) = self.known.saves.clone().try_reserve_owned()
         {
-            let heard = self.unsaved.drain().filter_map(|name| self.known.heard.get_key_value(&name));
-            place.send(Save::Heard(heard.map(|(name, heard)| (name.clone(), heard.clone())).collect()));
+            self.save_at = now + SAVE_EVERY;
+            place.send(Save::Heard(self.unsaved()));
+        }
+    }
+
+    fn unsaved(&mut self) -> Vec<(MonitorName, Heard)> {
+        let heard = self.unsaved.drain().filter_map(|name| self.known.heard.get_key_value(&name));
+        heard.map(|(name, heard)| (name.clone(), heard.clone())).collect()
+    }
+
+    /// While this machine stood still, nobody could report; nor is a time over that the clock leapt over.
+    fn look_at_clocks(&mut self) {
+        let Some((from, to)) = self.attention.absence(Instant::now(), self.clock.now()) else { return };
+        for entry in self.monitors.iter().filter(|e| e.told && !e.monitor.paused) {
+            let name = &entry.monitor.name;
+            if let Some(heard) = self.known.heard.get_mut(name) {
+                heard.absent(from, to);
+                self.unsaved.insert(name.clone());
+            }
+        }
+        if to < from {
+            self.known.beats.values_mut().for_each(|beat| beat.not_after(to));
         }
     }
 
@@ -278,9 +328,13 @@ impl Scheduler {
                 }
                 self.again -= usize::from(old.again);
             }
-            let told = monitor.probe.collector.push().is_some();
-            if told && !monitor.paused {
-                self.known.heard.entry(monitor.name.clone()).or_default().begin(monitor.hash, wall);
+            let target = monitor.probe.collector.push();
+            let told = target.is_some() || monitor.probe.collector.webhook().is_some();
+            if let Some(target) = target.filter(|_| !monitor.paused) {
+                self.known.heard.entry(monitor.name.clone()).or_default().begin(target.form(), wall);
+                if let Some(beat) = self.known.beats.get_mut(&monitor.name) {
+                    beat.not_after(wall);
+                }
             }
             let mut entry = Entry {
                 monitor: Arc::clone(monitor),

@@ -1,6 +1,7 @@
 //! Results and configurations in, messages and board out, over a real database.
 
 mod files;
+mod impaired;
 mod others;
 mod parents;
 
@@ -138,7 +139,8 @@ impl Rig {
         self.inbox.send(EvalInput::Config { config: Arc::new(config), complete: true, faults }).await.unwrap();
     }
 
-    /// One result per character: `u`p, `d`own, de`g`raded, un`k`nown, unknown for a `p`arent.
+    /// One result per character: `u`p, `d`own, de`g`raded, un`k`nown, unknown for a `p`arent, unknown for a reason of its
+    /// `o`wn.
     async fn results(&mut self, monitor: &Monitor, script: &str) {
         let monitor = Arc::new(monitor.clone());
         for c in script.chars() {
@@ -147,6 +149,7 @@ impl Rig {
                 'd' => (Verdict::Down, "connection refused"),
                 'g' => (Verdict::Degraded, "slow"),
                 'p' => (Verdict::Unknown, "`gateway` is down"),
+                'o' => (Verdict::Unknown, "the plugin says UNKNOWN"),
                 _ => (Verdict::Unknown, "no file descriptors"),
             };
             self.clock += 1;
@@ -156,6 +159,7 @@ impl Rig {
                 at,
                 verdict,
                 parent_down: c == 'p',
+                cannot_judge: c == 'o',
                 headline: headline.to_owned(),
             };
             self.inbox.send(EvalInput::Result(result)).await.unwrap();
@@ -503,7 +507,8 @@ async fn a_database_that_fails_stops_neither_evaluation_nor_paging() {
 
 fn result(monitor: &Monitor, at: i64, verdict: Verdict) -> SlotResult {
     let at = Timestamp::from_millis(at);
-    SlotResult { monitor: Arc::new(monitor.clone()), at, verdict, parent_down: false, headline: "200 OK".to_owned() }
+    let headline = "200 OK".to_owned();
+    SlotResult { monitor: Arc::new(monitor.clone()), at, verdict, parent_down: false, cannot_judge: false, headline }
 }
 
 #[test]

@@ -1,7 +1,6 @@
-//! Monitors that depend on others, and the alert about this machine.
+//! Monitors that depend on others.
 
 use super::*;
-use crate::engine::itself::{Itself, Pulse};
 
 fn family() -> (Monitor, Monitor, Config) {
     let gateway = monitor("gateway");
@@ -108,61 +107,4 @@ async fn what_fires_neither_ends_nor_is_told_again_while_nothing_can_be_judged()
     let said = rig.stop().await;
     assert_eq!(told(&said), [("shop".to_owned(), Status::Firing)]);
     assert_eq!(said.alerts(), [(AlertState::Firing, "shop".to_owned())]);
-}
-
-#[tokio::test]
-async fn trouble_of_our_own_is_one_alert_and_its_end_another_message() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut rig = Rig::start(dir.path());
-    rig.config(config(&[], &["ops"])).await;
-    let what = "this machine has lost its default route".to_owned();
-    rig.inbox.send(EvalInput::Impaired(Some(what))).await.unwrap();
-    rig.pass().await;
-    let owed = loop {
-        if let OutboxInput::Owed(owed) = rig.outbox.recv().await.unwrap() {
-            break owed;
-        }
-    };
-    let alert = &owed[0].notification.alerts[0];
-    assert_eq!(
-        alert.labels.to_string(),
-        r#"{alertname="WatchdogSelfImpaired", monitor="watchdog", severity="critical"}"#
-    );
-    assert!(alert.annotations.get("description").unwrap().starts_with("this machine has lost its default route;"));
-    rig.inbox.send(EvalInput::Impaired(None)).await.unwrap();
-    rig.pass().await;
-    let said = rig.stop().await;
-    assert_eq!(said.messages[0].notification.alerts[0].status, Status::Resolved);
-}
-
-#[tokio::test]
-async fn trouble_that_is_over_after_a_restart_ends_its_alert() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut rig = Rig::start(dir.path());
-    rig.config(config(&[], &["ops"])).await;
-    rig.inbox.send(EvalInput::Impaired(Some("no file is left".to_owned()))).await.unwrap();
-    rig.pass().await;
-    while !matches!(rig.outbox.recv().await.unwrap(), OutboxInput::Owed(_)) {}
-    rig.stop().await;
-
-    let Opened { db, loaded, .. } = StateDb::open(dir.path(), Clock::system()).unwrap();
-    let saved = Saved { alerts: loaded.alerts.clone(), ..Saved::default() };
-    assert!(saved.is_impaired());
-    let mut rig = Rig::with(db, loaded);
-    rig.config(config(&[], &["ops"])).await;
-    rig.act(|turn| assert_eq!(turn.dispatcher().alerts().count(), 1)).await;
-    let (board, _shown) = mpsc::channel(100);
-    let itself = Arc::new(Itself::new(Clock::system()));
-    let pulse =
-        Pulse { itself, evaluator: rig.inbox.clone(), board, metrics: Arc::default(), remembered: saved.is_impaired() };
-    rig.tasks.add("pulse", |stop| pulse.run(stop));
-    rig.act(|_| {}).await;
-    time::pause();
-    time::advance(Duration::from_secs(61)).await;
-    loop {
-        let OutboxInput::Owed(owed) = rig.outbox.recv().await.unwrap() else { continue };
-        assert_eq!(owed[0].notification.alerts[0].status, Status::Resolved);
-        break;
-    }
-    assert_eq!(rig.stop().await.alerts(), [(AlertState::Resolved, "watchdog".to_owned())]);
 }
