@@ -177,7 +177,7 @@ async fn absent_machines_are_down_and_take_no_room_from_others() {
     let limit = Duration::from_secs(2);
     let absent = (2..602).map(|i| {
         let host = format!("198.19.{}.{}", net + i / 256, i % 256);
-        async move { probe("ping", &format!("{{host: {host}, count: 24, spacing: 10ms}}"), limit).await }
+        async move { probe("ping", &format!("{{host: {host}, count: 45, spacing: 10ms}}"), limit).await }
     });
     let present = (0..20).map(|_| machine.ping("count: 12, spacing: 100ms", limit));
     let all = futures_util::future::join(join_all(absent), join_all(present));
