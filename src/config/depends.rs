@@ -54,9 +54,8 @@ pub fn check<'a>(
                 true => format!("`{from}` depends on itself"),
                 false => format!("`{from}` depends on `{to}`, which depends on `{from}`"),
             };
-            let hint = "let only one of them depend on the other".to_owned();
-            let code = Code::Conflict.as_str().to_owned();
-            problems.push(Problem { code, message, hint, ..mention.problem.clone() });
+            let hint = "let only one of them depend on the other";
+            problems.push(mention.at.problem(Level::Error, Code::Conflict, message, hint));
         }
     }
     problems.extend(mute(monitors, items));
@@ -85,8 +84,7 @@ fn mute(monitors: &BTreeMap<MonitorName, Arc<Monitor>>, items: &[&Item]) -> Vec<
         let more = if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
         let message = format!("nobody hears of `{child}`{more} while `{parent}` is down: it has `alert: false`");
         let hint = format!("let `{parent}` have an alert, or take it out of `depends_on`");
-        let code = Code::Suspicious.as_str().to_owned();
-        Problem { level: Level::Warning, code, message, hint, ..mention.problem.clone() }
+        mention.at.problem(Level::Warning, Code::Suspicious, message, hint)
     };
     found.into_iter().map(warning).collect()
 }

@@ -24,7 +24,7 @@ use crate::config::messages::{Messages, Named};
 use crate::config::model::Config;
 use crate::config::monitors::{self, Item, Sheet};
 use crate::config::policy;
-use crate::config::report::{self, Code, Source, whole_file};
+use crate::config::report::{self, Code, Mark, Source, whole_file};
 use crate::config::rules::{self, RuleGroup};
 use crate::config::slo;
 use crate::wire::api::{Level, Problem};
@@ -312,16 +312,16 @@ fn join(
     problems: &mut Vec<Problem>,
 ) -> (Monitors, Vec<MonitorName>) {
     let mut monitors = Monitors::new();
-    let mut owners: HashMap<MonitorName, (&str, usize, usize)> = HashMap::new();
+    let mut owners: HashMap<&MonitorName, &Mark> = HashMap::new();
     let mut running: Vec<(Vec<MonitorName>, Vec<MonitorName>)> = Vec::with_capacity(kept.len());
-    for (path, file) in kept.iter() {
+    for file in kept.values() {
         let (mut mine, mut broken) = (Vec::with_capacity(file.sheet.items.len()), Vec::new());
         for item in &file.sheet.items {
-            if let Some((path, line, column)) = owners.get(&item.name) {
-                problems.push(clash(item, path, *line, *column));
+            if let Some(owner) = owners.get(&item.name) {
+                problems.push(clash(item, owner));
                 continue;
             }
-            owners.insert(item.name.clone(), (path, item.clash.line, item.clash.column));
+            owners.insert(&item.name, &item.name_at);
             match &item.monitor {
                 Some(monitor) => {
                     monitors.insert(item.name.clone(), Arc::clone(monitor));
@@ -355,7 +355,8 @@ fn join(
     (monitors, stale)
 }
 
-fn clash(item: &Item, path: &str, line: usize, column: usize) -> Problem {
-    let message = format!("the name `{}` is taken by the monitor at {path}:{line}:{column}", item.name);
-    Problem { message, ..item.clash.clone() }
+fn clash(item: &Item, owner: &Mark) -> Problem {
+    let (path, at) = (owner.path(), owner.position());
+    let message = format!("the name `{}` is taken by the monitor at {path}:{}:{}", item.name, at.line, at.column);
+    item.name_at.problem(Level::Error, Code::DuplicateName, message, "give one of the two another name")
 }

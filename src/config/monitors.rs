@@ -14,11 +14,11 @@ use crate::config::general::General;
 use crate::config::jobs;
 use crate::config::messages::Named;
 use crate::config::model::{Monitor, Schedule};
-use crate::config::report::{Code, Source};
+use crate::config::report::{Code, Mark, Source};
 use crate::config::rules::RuleGroup;
 use crate::config::slo::Slo;
 use crate::config::yaml::{self, Entry, Node, Span, SyntaxKind, Value};
-use crate::wire::api::{Level, Problem};
+use crate::wire::api::Problem;
 
 /// What one file says.
 #[derive(Debug, Default)]
@@ -42,14 +42,14 @@ pub struct Sheet {
 pub struct Item {
     /// Its name.
     pub name: MonitorName,
-    /// The error to report when another monitor has the name already: complete but for its message.
-    pub clash: Problem,
+    /// Where it stands.
+    pub name_at: Mark,
     /// The monitor, unless something is wrong with it.
     pub monitor: Option<Arc<Monitor>>,
-    /// The error to report when it may not do what it says: complete but for code, message and hint.
-    pub target: Problem,
-    /// Its objective, and the warning about it: complete but for message and hint.
-    pub slo: Option<(Slo, Problem)>,
+    /// Where it says what it does to whom.
+    pub target_at: Mark,
+    /// Its objective, and where that stands.
+    pub slo: Option<(Slo, Mark)>,
     /// The monitors it depends on, where it says so.
     pub depends_on: Vec<Mention>,
 }
@@ -185,7 +185,7 @@ impl<'a> Reader<'a> {
             cx.error(head, Code::BadValue, "the options of this monitor do not stand", "compare them with the guide");
         }
         let sound = cx.error_count() == before && !self.bad.iter().any(|span| within(*span, node.span));
-        let Some((name, clash)) = name else {
+        let Some((name, name_at)) = name else {
             self.sheet.lossy = true;
             return;
         };
@@ -206,22 +206,15 @@ impl<'a> Reader<'a> {
             monitor.depends_on = depends_on.iter().filter_map(|on| MonitorName::new(&on.name).ok()).collect();
             Arc::new(monitor)
         });
-        let none = String::new();
-        let target = cx.source().problem(Level::Error, target, Code::Forbidden, none.clone(), none);
-        let slo = slo.map(|(slo, span)| {
-            (slo, cx.source().problem(Level::Warning, span, Code::Suspicious, String::new(), String::new()))
-        });
-        self.sheet.items.push(Item { name, clash, monitor, target, slo, depends_on });
+        let target_at = Mark::new(cx.source(), target);
+        let slo = slo.map(|(slo, span)| (slo, Mark::new(cx.source(), span)));
+        self.sheet.items.push(Item { name, name_at, monitor, target_at, slo, depends_on });
     }
 
-    fn name(&self, fields: &mut Fields<'a>) -> Option<(MonitorName, Problem)> {
+    fn name(&self, fields: &mut Fields<'a>) -> Option<(MonitorName, Mark)> {
         let text = fields.need_text("name", "write a name that no other monitor has: `name: shop`")?;
         match MonitorName::new(text.value()) {
-            Ok(name) => {
-                let hint = "give one of the two another name".to_owned();
-                let source = self.cx.source();
-                Some((name, source.problem(Level::Error, text.span, Code::DuplicateName, String::new(), hint)))
-            }
+            Ok(name) => Some((name, Mark::new(self.cx.source(), text.span))),
             Err(e) => {
                 let hint = "use 1 to 200 visible bytes, without blanks at the ends";
                 self.cx.error(text.span, Code::BadValue, e.to_string(), hint);

@@ -11,7 +11,7 @@ use crate::config::fields::{Fields, Text};
 use crate::config::model::Monitor;
 use crate::config::monitors::Item;
 use crate::config::report::Code;
-use crate::wire::api::Problem;
+use crate::wire::api::{Level, Problem};
 
 /// Reads the mapping under `policy`.
 pub fn read(parent: &mut Fields<'_>) -> Arc<Policy> {
@@ -136,8 +136,7 @@ pub fn check<'a>(policy: &Policy, items: impl Iterator<Item = &'a Item>) -> Vec<
     };
     let found = items.filter_map(|item| {
         let (message, hint) = refused(item.monitor.as_deref()?)?;
-        let code = Code::Forbidden.as_str().to_owned();
-        Some(Problem { code, message, hint: hint.to_owned(), ..item.target.clone() })
+        Some(item.target_at.problem(Level::Error, Code::Forbidden, message, hint))
     });
     found.collect()
 }

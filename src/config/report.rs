@@ -81,8 +81,42 @@ pub struct Source {
     chars: Vec<usize>,
 }
 
+/// A place in a file, for a problem that shows when all files are read. A problem itself would be ten times as large, and
+/// every monitor has three such places.
+#[derive(Clone, Debug)]
+pub struct Mark {
+    source: Arc<Source>,
+    start: u32,
+    end: u32,
+}
+
+impl Mark {
+    /// This span of the file.
+    pub fn new(source: &Arc<Source>, span: Span) -> Self {
+        // Files have at most `MAX_FILE` bytes.
+        let byte = |at| u32::try_from(at).unwrap_or(u32::MAX);
+        Self { source: Arc::clone(source), start: byte(span.start), end: byte(span.end) }
+    }
+
+    /// A problem here.
+    pub fn problem(&self, level: Level, code: Code, message: impl Into<String>, hint: impl Into<String>) -> Problem {
+        let span = Span { start: self.start as usize, end: self.end as usize };
+        self.source.problem(level, span, code, message.into(), hint.into())
+    }
+
+    /// Where it is.
+    pub fn position(&self) -> Position {
+        self.source.position(self.start as usize)
+    }
+
+    /// The file's path relative to the configuration directory.
+    pub fn path(&self) -> &str {
+        self.source.path()
+    }
+}
+
 /// A 1-based line and column (in characters).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// Line.
     pub line: usize,

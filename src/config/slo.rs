@@ -19,7 +19,7 @@ use crate::base::units::Exact;
 use crate::config::cx::Resolver;
 use crate::config::fields::Fields;
 use crate::config::model::{Monitor, Schedule};
-use crate::config::report::{Code, Source};
+use crate::config::report::{Code, Mark, Source};
 use crate::config::rules::{self, RuleGroup};
 use crate::config::yaml::{Span, Value};
 use crate::wire::api::{Level, Problem};
@@ -131,17 +131,15 @@ pub fn objectives<'a>(
 }
 
 /// Reports objectives that cannot be watched as they are meant. `said` has the place of each.
-pub fn check<'a>(said: impl Iterator<Item = (&'a Monitor, Slo, &'a Problem)>, retention: Duration) -> Vec<Problem> {
+pub fn check<'a>(said: impl Iterator<Item = (&'a Monitor, Slo, &'a Mark)>, retention: Duration) -> Vec<Problem> {
     let mut problems = Vec::new();
     // An objective of a file's `defaults` is said once.
     let mut told = BTreeSet::new();
     for (monitor, slo, place) in said {
         let pace = pace(&monitor.schedule);
         let mut warn = |message: String, hint: &str| {
-            if told.insert((place.file.clone(), place.line, place.column, message.clone())) {
-                let code = Code::Suspicious.as_str().to_owned();
-                let (level, hint) = (Level::Warning, hint.to_owned());
-                problems.push(Problem { level, code, message, hint, ..place.clone() });
+            if told.insert((place.path(), place.position(), message.clone())) {
+                problems.push(place.problem(Level::Warning, Code::Suspicious, message, hint));
             }
         };
         if slo.window > retention {

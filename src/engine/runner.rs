@@ -146,7 +146,7 @@ impl Runner {
             Some(gate) => match gate.enter(&monitor.name, begun + patience(monitor)).await {
                 Some(place) => Some(place),
                 None => {
-                    let outcome = self.left_out(monitor, gate, begun).await;
+                    let outcome = Box::pin(self.left_out(monitor, gate, begun)).await;
                     let result = self.finish(monitor, outcome, self.clock.now(), Duration::ZERO, attempt);
                     let lag = begun.saturating_duration_since(asked);
                     let waited = begun.elapsed();
@@ -201,7 +201,11 @@ impl Runner {
         // The only door for what targets say: behind it every text is plain.
         let outcome = outcome.made_safe();
         let outcome = self.lineage.judge(monitor, judge_delay(outcome, took, limit));
-        let outcome = self.itself.judge(monitor, outcome, &cx.way, started).await;
+        let outcome = match outcome.verdict {
+            // On the heap, as all that most probes do not come to: each that is under way holds room for it.
+            Verdict::Down => Box::pin(self.itself.judge(monitor, outcome, &cx.way, started)).await,
+            Verdict::Up | Verdict::Degraded | Verdict::Unknown => outcome,
+        };
         let result = self.finish(monitor, outcome, at, took, attempt);
         Attempt { result, series, lag, waited, way: cx.way, show: cx.show }
     }

@@ -308,7 +308,7 @@ fn judge(expect: &Expect, answer: &mut Answer, seen: &Seen<'_>, max_body: usize)
 }
 
 fn samples(run: &Run, hop: &Hop, out: &mut Vec<Sample>) {
-    out.reserve(20);
+    out.reserve(15);
     run.trace.network_samples(out);
     for name in phase::ALL {
         let took = run.trace.phases().iter().find(|p| p.name == name).map_or(0.0, |p| p.took.as_secs_f64());

@@ -19,7 +19,7 @@ use crate::base::fnv::Fnv;
 use crate::base::nearest::nearest;
 use crate::config::cx::{Cx, Text};
 use crate::config::fields::Fields;
-use crate::config::report::Code;
+use crate::config::report::{Code, Mark};
 use crate::config::yaml::{Node, Span, Value};
 use crate::wire::api::{Level, Problem};
 
@@ -43,16 +43,14 @@ const KEYS: [&str; 11] = [
 pub struct Mention {
     /// The name.
     pub name: String,
-    /// The error if there is none: complete but for message and hint.
-    pub problem: Problem,
+    /// Where it is.
+    pub at: Mark,
 }
 
 impl Mention {
     /// The name in this text.
     pub fn of(cx: &Cx<'_>, text: &Text) -> Self {
-        let none = String::new();
-        let problem = cx.source().problem(Level::Error, text.span, Code::UnknownReference, none.clone(), none);
-        Self { name: text.value().to_owned(), problem }
+        Self { name: text.value().to_owned(), at: Mark::new(cx.source(), text.span) }
     }
 
     /// The error that no monitor has the name; `nearest` is one that nearly has.
@@ -61,7 +59,8 @@ impl Mention {
             || "write the `name` of a monitor of `monitors.d`".to_owned(),
             |near| format!("did you mean `{near}`?"),
         );
-        Problem { message: format!("no monitor is named `{}`", self.name), hint, ..self.problem.clone() }
+        let message = format!("no monitor is named `{}`", self.name);
+        self.at.problem(Level::Error, Code::UnknownReference, message, hint)
     }
 }
 

@@ -89,8 +89,8 @@ impl Head {
         let hash = self.hash(labels.as_key());
         let slot = self.series.len() as u32;
         if self.series.len() == self.series.capacity() {
-            // By a quarter, not by as much again: half of a large head would stand empty.
-            self.series.reserve_exact((self.series.len() / 4).max(1_024));
+            // By an eighth, not by as much again: half of a large head would stand empty.
+            self.series.reserve_exact((self.series.len() / 8).max(1_024));
         }
         self.series.push(Series::new(labels, id, self.generation));
         self.table.insert(hash, slot);

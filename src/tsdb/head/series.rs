@@ -58,7 +58,7 @@ impl Chunk {
 pub(crate) struct Data {
     /// In order of time, one after the other.
     pub(crate) sealed: Option<Arc<Vec<Chunk>>>,
-    /// Later than all sealed ones.
+    /// Later than all sealed ones. Remembers the newest sample in order also when it is empty.
     pub(crate) open: Open,
     /// What came after a later sample.
     pub(crate) late: Option<Box<Late>>,
@@ -92,8 +92,6 @@ pub(crate) struct Series {
     pub(crate) labels: Labels,
     /// Its number in the logs.
     pub(crate) id: u64,
-    /// Time and value of the newest sample in order.
-    last: Sample,
     /// The flush generation that `live` belongs to.
     generation: u32,
     pub(crate) live: Data,
@@ -101,7 +99,7 @@ pub(crate) struct Series {
     pub(crate) frozen: Option<Arc<Data>>,
     /// Whether nothing came since the flush before.
     idle: bool,
-    /// Whether the sample of `last` was deleted.
+    /// Whether the newest sample in order was deleted.
     deleted: bool,
 }
 
@@ -189,10 +187,15 @@ impl Data {
     /// Removes samples from one time to another.
     fn delete(&mut self, from: i64, to: i64) -> Result<(), Corrupt> {
         let outside = |s: &Sample| s.0 < from || s.0 > to;
-        self.open.retain(outside);
         if let Some(sealed) = self.sealed.take() {
             let left = without(&sealed, from, to)?;
             self.sealed = (!left.is_empty()).then(|| Arc::new(left));
+        }
+        if self.open.overlaps(from, to) {
+            let left: Vec<Sample> = self.open.drain().into_iter().filter(outside).collect();
+            if !left.is_empty() {
+                Arc::make_mut(self.sealed.get_or_insert_default()).push(Chunk::of(&left));
+            }
         }
         if let Some(late) = &mut self.late {
             late.recent.retain(outside);
@@ -228,16 +231,7 @@ fn without(chunks: &[Chunk], from: i64, to: i64) -> Result<Vec<Chunk>, Corrupt> 
 
 impl Series {
     pub(crate) fn new(labels: Labels, id: u64, generation: u32) -> Self {
-        Self {
-            labels,
-            id,
-            last: (i64::MIN, 0.0),
-            generation,
-            live: Data::default(),
-            frozen: None,
-            idle: false,
-            deleted: false,
-        }
+        Self { labels, id, generation, live: Data::default(), frozen: None, idle: false, deleted: false }
     }
 
     /// Takes a sample in.
@@ -245,13 +239,13 @@ impl Series {
         if self.generation != generation {
             self.freeze(generation);
         }
-        if t > self.last.0 {
-            self.last = (t, v);
+        let last = self.live.open.newest();
+        if t > last.0 {
             self.deleted = false;
             self.live.push(t, v);
             return Stored::InOrder;
         }
-        let known = if t == self.last.0 && !self.deleted { Some(self.last.1) } else { self.live.find(t) };
+        let known = if t == last.0 && !self.deleted { Some(last.1) } else { self.live.find(t) };
         match known {
             Some(old) if old.to_bits() == v.to_bits() => Stored::Same,
             Some(_) => Stored::Conflict,
@@ -272,23 +266,23 @@ impl Series {
         if self.idle {
             return;
         }
+        let mut newest = self.live.open.newest();
         // A clock that ran ahead must not make everything after it late for ever: when nothing but late
         // samples came since the last flush, the line moves back to the newest of them.
         if self.live.open.is_empty()
             && self.live.sealed.is_none()
             && let Some(late) = &self.live.late
         {
-            let newest = late.sealed.iter().map(|c| c.max).chain(late.recent.last().map(|s| s.0)).max();
-            if let Some(t) = newest {
-                self.deleted = false;
-                match self.live.find(t) {
-                    Some(v) => self.last = (t, v),
-                    // Its value is not known, so what comes for that time is late, too.
-                    None => (self.last, self.deleted) = ((t, 0.0), true),
-                }
+            let last = late.sealed.iter().map(|c| c.max).chain(late.recent.last().map(|s| s.0)).max();
+            if let Some(t) = last {
+                let value = self.live.find(t);
+                // Where its value is not known, what comes for that time is late, too.
+                self.deleted = value.is_none();
+                newest = (t, value.unwrap_or(0.0));
             }
         }
-        self.frozen = Some(Arc::new(std::mem::take(&mut self.live)));
+        let next = Data { open: Open::after(newest), ..Data::default() };
+        self.frozen = Some(Arc::new(std::mem::replace(&mut self.live, next)));
     }
 
     /// Whether it may leave memory: all is flushed, and nothing came for a whole flush.
@@ -302,7 +296,7 @@ impl Series {
     /// A chunk does not decode.
     pub(crate) fn delete(&mut self, from: i64, to: i64) -> Result<(), Corrupt> {
         self.live.delete(from, to)?;
-        self.deleted |= (from..=to).contains(&self.last.0);
+        self.deleted |= (from..=to).contains(&self.live.open.newest().0);
         Ok(())
     }
 }
