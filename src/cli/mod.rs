@@ -62,9 +62,12 @@ pub struct Context {
 
 /// Runs the program with the process's arguments and environment.
 pub fn main() -> ExitCode {
-    // Before anything else: one of these is started for every run of a script.
-    if std::env::args_os().nth(1).is_some_and(|first| first == keeper::ARGUMENT) {
-        return keeper::keep();
+    // Before anything else: these are started for every run of a script.
+    let mut arguments = std::env::args_os().skip(1);
+    match arguments.next() {
+        Some(first) if first == keeper::ARGUMENT => return keeper::keep(),
+        Some(first) if first == keeper::LIMITED => return keeper::become_limited(arguments),
+        Some(_) | None => {}
     }
     // By this name it is found even when the file has been replaced since.
     arrange(Path::new("/proc/self/exe"));

@@ -31,6 +31,8 @@ static TURNS_AT_CREDENTIALS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::ne
 
 /// How long a look waits for others to end: on a file system that answers, many do within that.
 const WAITS: Duration = Duration::from_millis(500);
+/// How long others wait for what a file says: one that answers at all does within that.
+const SOON: Duration = Duration::from_secs(1);
 /// How long a look that was given up may take to notice.
 const ENDS: Duration = Duration::from_millis(200);
 /// Entries of directories that one pattern looks at.
@@ -75,6 +77,19 @@ impl Looks {
     /// At what a request needs before it can be sent.
     pub fn at_credentials() -> Self {
         Self { turns: Arc::clone(&TURNS_AT_CREDENTIALS), ..Self::default() }
+    }
+
+    /// Runs `look` off the async threads, and gives it up soon: for files of ours, without which nobody can be asked. A
+    /// probe that waited for one to its deadline would blame its target.
+    ///
+    /// # Errors
+    /// The file system does not answer, or does not take one more look.
+    pub async fn run_soon<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Given) -> T + Send + 'static,
+    ) -> Result<T, Fault> {
+        let given_up = |_| Fault::local("local_files", "the file system does not answer");
+        timeout(SOON, self.run(look)).await.map_err(given_up)?
     }
 
     /// Runs `look` off the async threads.
@@ -384,6 +399,16 @@ mod tests {
         let pipe = dir.path().join("p");
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
         assert!(read(&pipe, 10).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_look_that_others_wait_for_is_given_up_soon() {
+        let (release, wait) = std::sync::mpsc::channel::<()>();
+        let looks = Looks::at_credentials();
+        let given_up = looks.run_soon(move |_| wait.recv().is_err()).await.unwrap_err();
+        assert_eq!(given_up.class(), "local_files");
+        drop(release);
+        assert_eq!(looks.run_soon(|_| 1).await, Ok(1));
     }
 
     #[tokio::test]

@@ -17,6 +17,7 @@ use crate::base::outcome::{Outcome, Sample};
 use crate::base::probe::{Collector, ProbeCx};
 use crate::base::secret::Secret;
 use crate::collect::fault::Fault;
+use crate::collect::files::Looks;
 use crate::collect::judge::{Judge, Latency, TextCheck, found};
 use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE};
 use crate::collect::mask::Mask;
@@ -63,7 +64,7 @@ struct Login {
 #[derive(Debug)]
 enum Proof {
     Password(Secret<String>),
-    Key(PathBuf),
+    Key(PathBuf, Looks),
 }
 
 #[derive(Debug, Default)]
@@ -185,7 +186,7 @@ fn read_login(fields: &mut Fields<'_>, mask: &mut Mask) -> Option<Login> {
             return None;
         }
         (Some(password), None) => Some(Proof::Password(password.secret())),
-        (None, Some(key)) => Some(Proof::Key(PathBuf::from(key.value()))),
+        (None, Some(key)) => Some(Proof::Key(PathBuf::from(key.value()), Looks::at_credentials())),
         (None, None) => None,
     };
     match (user, proof) {
@@ -261,8 +262,8 @@ impl SshProbe {
             Proof::Password(password) => {
                 session.authenticate_password(login.user.reveal(), password.reveal()).await.map_err(|e| fault(&e))?
             }
-            Proof::Key(path) => {
-                let key = load_key(path).await?;
+            Proof::Key(path, looks) => {
+                let key = load_key(path, looks).await?;
                 let key = PrivateKeyWithHashAlg::new(Arc::new(key), None);
                 session.authenticate_publickey(login.user.reveal(), key).await.map_err(|e| fault(&e))?
             }
@@ -327,16 +328,16 @@ fn is_rsa(text: &str) -> bool {
     bytes.windows(RSA_ENCRYPTION.len()).any(|w| w == RSA_ENCRYPTION)
 }
 
-async fn load_key(path: &std::path::Path) -> Result<PrivateKey, Fault> {
+async fn load_key(path: &std::path::Path, looks: &Looks) -> Result<PrivateKey, Fault> {
     const CLASS: &str = "local_identity";
-    let path = path.to_owned();
-    let read = tokio::task::spawn_blocking(move || {
-        let refuse = |why: &str| Fault::local(CLASS, format!("`{}`: {why}", path.display()));
-        let bytes = read_file(&path, MAX_KEY, CLASS)?;
-        let text = String::from_utf8(bytes).map_err(|_| refuse("not a private key"))?;
-        read_key(&text).map_err(refuse)
+    let refuse = |path: &std::path::Path, why: &str| Fault::local(CLASS, format!("`{}`: {why}", path.display()));
+    let own = path.to_owned();
+    let read = looks.run_soon(move |_| {
+        let bytes = read_file(&own, MAX_KEY, CLASS)?;
+        let text = String::from_utf8(bytes).map_err(|_| refuse(&own, "not a private key"))?;
+        read_key(&text).map_err(|why| refuse(&own, why))
     });
-    read.await.map_err(|e| Fault::local(CLASS, format!("reading the key failed: {e}")))?
+    read.await.map_err(|fault| refuse(path, fault.message()))?
 }
 
 impl Talk for SshProbe {

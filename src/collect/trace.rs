@@ -162,13 +162,14 @@ impl Trace {
         Fault::timeout(format!("{doing} within {limit}"))
     }
 
-    /// The end of a probe's work: what timed out, or failed because of it, is told as a timeout.
+    /// The end of a probe's work: what timed out, or failed because of it, is told as a timeout. What failed on this
+    /// machine is none, however late.
     ///
     /// # Errors
     /// The fault of the probe.
     pub fn settle<T>(&mut self, ended: Result<Result<T, Fault>, Elapsed>, deadline: Instant) -> Result<T, Fault> {
         match ended {
-            Ok(Err(_)) if Instant::now() >= deadline => Err(self.timed_out(deadline)),
+            Ok(Err(fault)) if !fault.is_local() && Instant::now() >= deadline => Err(self.timed_out(deadline)),
             Ok(result) => result,
             Err(Elapsed { .. }) => Err(self.timed_out(deadline)),
         }
@@ -253,6 +254,14 @@ mod tests {
     #[test]
     fn addresses_hash_as_in_blackbox_exporter() {
         assert_eq!(address_hash([127, 0, 0, 1].into()), 3_668_918_509);
+    }
+
+    #[test]
+    fn a_fault_of_this_machine_stays_one_at_the_deadline() {
+        let settled = |fault| Trace::start().settle::<()>(Ok(Err(fault)), Instant::now()).unwrap_err();
+        let local = Fault::local("local_files", "none left");
+        assert_eq!(settled(local.clone()), local);
+        assert_eq!(settled(Fault::target("connection_reset", "reset")).class(), "timeout");
     }
 
     #[tokio::test]

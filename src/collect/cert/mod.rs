@@ -3,10 +3,13 @@
 pub mod expect;
 pub mod name;
 
+use std::ops::RangeInclusive;
+
 use rustls::pki_types::CertificateDer;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::error::X509Error;
 use x509_parser::extensions::GeneralName;
+use x509_parser::oid_registry::{OID_PKCS1_RSASSAPSS, Oid};
 use x509_parser::public_key::PublicKey;
 
 use crate::base::outcome::Sample;
@@ -20,6 +23,8 @@ const MAX_NAME: usize = 256;
 const MAX_NAMES: usize = 100;
 /// Names that are shown.
 const SHOWN_NAMES: usize = 20;
+/// Bits of the RSA keys whose signatures can be checked.
+const RSA_BITS: RangeInclusive<usize> = 2_048..=8_192;
 /// RFC 5280, section 4.1.2.5: `99991231235959Z` stands for "no expiry".
 const NEVER: i64 = 253_402_300_799;
 
@@ -112,11 +117,13 @@ impl Cert {
     pub fn signed(&self, other: &Self) -> Option<bool> {
         let (_, key) = x509_parser::parse_x509_certificate(&self.der).ok()?;
         let (_, other) = x509_parser::parse_x509_certificate(&other.der).ok()?;
-        // The library takes no shorter ones, and says of them that the signature is wrong.
-        let is_short = matches!(key.public_key().parsed(), Ok(PublicKey::RSA(rsa)) if rsa.key_size() < 2_048);
+        let certain = || {
+            let key = key.public_key().parsed().ok();
+            key.is_some_and(|key| is_checked(&key, &other.signature_algorithm.algorithm))
+        };
         match other.verify_signature(Some(key.public_key())) {
             Ok(()) => Some(true),
-            Err(X509Error::SignatureVerificationError) if !is_short => Some(false),
+            Err(X509Error::SignatureVerificationError) if certain() => Some(false),
             Err(_) => None,
         }
     }
@@ -376,6 +383,13 @@ fn capped(mut text: String) -> String {
     text
 }
 
+/// Whether a signature that does not verify is wrong: the library says the same of RSA keys that it does not take, and of
+/// RSASSA-PSS with any salt that is not as long as the hash.
+fn is_checked(key: &PublicKey<'_>, algorithm: &Oid<'_>) -> bool {
+    let is_taken = !matches!(key, PublicKey::RSA(rsa) if !RSA_BITS.contains(&rsa.key_size()));
+    is_taken && *algorithm != OID_PKCS1_RSASSAPSS
+}
+
 #[cfg(test)]
 mod tests {
     use rcgen::{CertificateParams, DnType, KeyPair, date_time_ymd};
@@ -437,6 +451,53 @@ J3iknT2qpR0yQFgjDma2CKqvQiXUc9o5HLcxExIN6A==
 -----END CERTIFICATE-----",
     ];
 
+    /// An authority of RSA, and what it signed with RSASSA-PSS and the longest salt, which `openssl verify` takes.
+    const PSS: [&str; 2] = [
+        "-----BEGIN CERTIFICATE-----
+MIIC+zCCAeOgAwIBAgIUVoUbG6IDzihz7Aadnda/gEGcADQwDQYJKoZIhvcNAQEL
+BQAwDDEKMAgGA1UEAwwBUjAgFw0yNjExMjcxMDE1MjJaGA8yMTI2MTEwMzEwMTUy
+MlowDDEKMAgGA1UEAwwBUjCCASIwDQYJKoZIhvcNAQEBBQADggEPADCCAQoCggEB
+AIMW6tIv5wj/2EvGVULIXDGwPaM8oJaHbQlP8ctnuohbdoGBr8w78fl3P1j40TAB
+C0vpsFh7jrNmyqnwbuf2ZT+Zawm8n+Pp+RW9zbO06sI5PG+YzRU+lfmVkZFODtf/
+3fCCKeNh/rpfvhNFqm6PcFhn2hQsvifofRytznvs7z5xC0xWEI6P/GaOAiikNEBp
+4IrhaXG/SZ/uqOKn7u1ry2ofzKsNoCJK5EQ5pyOku28wYdPuZ/snoZQt8DtVk8u2
+X7OqdQ0BRer/tQdMfCZdU0wI3TrOdi6tpN8YTZrj147haHdLxwKt92bvbyjutQ+v
+U0QLbdurs06LuktiJJk5DBcCAwEAAaNTMFEwHQYDVR0OBBYEFDxkhqqWMg+73s8/
+BquPrrn3VbNsMB8GA1UdIwQYMBaAFDxkhqqWMg+73s8/BquPrrn3VbNsMA8GA1Ud
+EwEB/wQFMAMBAf8wDQYJKoZIhvcNAQELBQADggEBAGYEt9G06Ws1KjaDk6GfLck+
+mg/DrL/2xDkZPyVFh0agZqG9xlzQFMR4RF6FAxp3tPVZhTRlBcH9N8ZRt1I8ylYX
+SZgbCsCBdEqrX89+5ggx1JSeM20fie3DM47Xv+mOfdIQCSRv1I6kYSDx47Rtrilo
+9Np5VNkD3auMyrPMujdh7khRKvKUjL5UghTOM2LJOj28T884HzgTQcByB5ydEg95
+GSyxg/yA+wrfOY6ELxXX5hEhTE4HW4hlkOpLuZne20VuDUxXECghfWhv/ZsuvVeM
+H+6fZl2rdfOLpXCPQoAOGewx8MFLPfmB1Crtlg5S0hWDvhFXwBgmJeJoLPgj6ZM=
+-----END CERTIFICATE-----",
+        "-----BEGIN CERTIFICATE-----
+MIICEDCBxAIUVtKBs7/VEfF3KBASQfPU1DrMwlAwQgYJKoZIhvcNAQEKMDWgDzAN
+BglghkgBZQMEAgEFAKEcMBoGCSqGSIb3DQEBCDANBglghkgBZQMEAgEFAKIEAgIA
+3jAMMQowCAYDVQQDDAFSMCAXDTI2MTEyNzEwMTUyMloYDzIxMjYxMTAzMTAxNTIy
+WjAMMQowCAYDVQQDDAFMMCowBQYDK2VwAyEAuXYTwLke4ndqdC1Gfi5B46fVHYDf
+TziT2TrFyJUYtkwwQgYJKoZIhvcNAQEKMDWgDzANBglghkgBZQMEAgEFAKEcMBoG
+CSqGSIb3DQEBCDANBglghkgBZQMEAgEFAKIEAgIA3gOCAQEARPH0q2rmXgKiNCjB
+z2M4NsOKfSxgqAi42jN295J/hxoIiQNcCNZR6gI5dI27OEVe6BcYok+/+zysFOmD
+oo9cMXlVo2tzmSGoXKGN45fxyt0ZwoLFQiBbcDA108jV8gGh2x6LF/QZWwoDm0BN
+BRKGwEwaNZ7/j7IaAhSDllNIIpIOdyR+ir7u5W5p2IBUDbI3crm95HLx9gbTyOid
+//M8yWMxFMOuH9ukHnAH9USzqF/2Ed9m3f/aEuGkfw4WCmdffJGUMqxzIAirzeUk
+K5JvvNkRy5SU4dR4ePQ5xsyvBCS12MrCXK56tW2/0QIoeZzkhTQhr+iBjNCQQM7N
+MScYwA==
+-----END CERTIFICATE-----",
+    ];
+
+    #[test]
+    fn rsa_is_checked_within_the_librarys_sizes() {
+        let exponent: &[u8] = &[1, 0, 1];
+        for (bits, want) in [(1_024, false), (2_048, true), (8_192, true), (8_200, false)] {
+            // With the zero in front that an integer above half of its range has.
+            let modulus = [&[0][..], &vec![0xff; bits / 8]].concat();
+            let key = PublicKey::RSA(x509_parser::public_key::RSAPublicKey { modulus: &modulus, exponent });
+            assert_eq!(is_checked(&key, &x509_parser::oid_registry::OID_PKCS1_SHA256WITHRSA), want, "{bits}");
+        }
+    }
+
     #[test]
     fn a_signature_of_an_unknown_algorithm_is_neither_right_nor_wrong() {
         let read = |pem: &str| {
@@ -444,9 +505,12 @@ J3iknT2qpR0yQFgjDma2CKqvQiXUc9o5HLcxExIN6A==
             let der = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, body).unwrap();
             CertFacts::of(&[CertificateDer::from(der)], Timestamp::EPOCH).chain.remove(0)
         };
-        let [authority, signed] = P521.map(read);
-        assert!(authority.issued(&signed));
-        assert_eq!(authority.signed(&signed), None);
+        for pair in [P521, PSS] {
+            let [authority, signed] = pair.map(read);
+            assert!(authority.issued(&signed));
+            assert_eq!(authority.signed(&signed), None, "{}", signed.signature);
+        }
+        assert_eq!(read(PSS[0]).signed(&read(PSS[0])), Some(true));
         let known = CertFacts::of(&chain("x", &[2030, 2031]), Timestamp::EPOCH).chain;
         assert_eq!((known[0].signed(&known[0]), known[0].signed(&known[1])), (Some(true), Some(false)));
     }

@@ -262,7 +262,7 @@ impl Domain {
         };
         let (ended, after) = match said {
             Ok(Said::Registered(registration)) => return Ok(place.answered(registration)),
-            Ok(Said::NotRegistered(source)) => (Ended::NotRegistered(source), None),
+            Ok(Said::NotRegistered(source) | Said::Bare(source)) => (Ended::NotRegistered(source), None),
             Ok(Said::NoServer) => {
                 let message = format!("nobody is known to ask about `{}`", self.name);
                 (Ended::Failed(Fault::target("no_server", message)), None)
@@ -287,7 +287,7 @@ impl Domain {
             Method::Auto => timeout(cx.remaining() / 2, self.ask_rdap(cx, trace)).await,
         };
         let first = match first {
-            Ok(Ok(Said::NoServer)) => Ok(Said::NoServer),
+            Ok(Ok(said @ (Said::NoServer | Said::Bare(_)))) => Ok(said),
             Ok(Ok(said)) => return Ok(said),
             Ok(Err(refused)) if refused.fault.is_local() => return Err(refused),
             Ok(Err(refused)) => Err(refused),
@@ -297,8 +297,14 @@ impl Domain {
         let second = self.ask_whois(cx, trace).await;
         match (first, second) {
             (_, Ok(said @ (Said::Registered(_) | Said::NotRegistered(_)))) => Ok(said),
+            // There is nobody else to ask.
+            (Ok(bare @ Said::Bare(_)), Ok(_)) => Ok(bare),
+            (Ok(Said::Bare(source)), Err(second)) if !second.is_local() => {
+                let message = format!("{source} says 404 and nothing more; {}", second.message());
+                Err(Fault::target("registry", message).into())
+            }
             (Ok(_), second) => Ok(second?),
-            (Err(first), Ok(Said::NoServer)) => Err(first),
+            (Err(first), Ok(Said::NoServer | Said::Bare(_))) => Err(first),
             (Err(Refused { fault, after }), Err(second)) => {
                 let message = format!("{}; {}", fault.message(), second.message());
                 Err(Refused { fault: fault.with_message(message), after })
@@ -561,6 +567,33 @@ mod tests {
         let got = probe.collector.probe(&context(Duration::from_millis(300))).await;
         assert_eq!(got.verdict, Verdict::Up, "{got:?}");
         assert!(got.headline().contains("another monitor still asks"), "{got:?}");
+    }
+
+    #[tokio::test]
+    async fn of_a_404_that_says_nothing_more_whois_is_asked() {
+        let (bare, _, _one) = server(|_| page("404 Not Found", "")).await;
+        let typed = "HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n";
+        let (typed, _, _two) = server(move |_| typed.to_owned()).await;
+        let (whois, _, _three) = server(|q| match q {
+            "taken.example" => "expires: 2999-01-01\nnserver: ns1.example\n".to_owned(),
+            "free.example" => "No match for domain\n".to_owned(),
+            _ => String::new(),
+        })
+        .await;
+        for (server, name, method, want) in [
+            (&bare, "taken", "auto", (Verdict::Up, "")),
+            (&bare, "free", "auto", (Verdict::Down, "not_registered")),
+            (&bare, "silent", "auto", (Verdict::Unknown, "registry")),
+            (&bare, "taken", "rdap", (Verdict::Down, "not_registered")),
+            (&typed, "free", "auto", (Verdict::Down, "not_registered")),
+            (&typed, "free", "rdap", (Verdict::Unknown, "registry")),
+        ] {
+            let text = format!(
+                "{{domain: {name}.example, method: {method}, server: \"http://{server}/\", whois_server: \"{whois}\"}}"
+            );
+            let got = outcome("domain", &text).await;
+            assert_eq!(class(&got), want, "{text}: {got:?}");
+        }
     }
 
     #[tokio::test]

@@ -45,6 +45,9 @@ pub enum Said {
     Registered(Registration),
     /// It is not.
     NotRegistered(String),
+    /// It is not, or there was no registry: a 404 that says nothing more. Registries may say so little (RFC 7480,
+    /// section 5.3), and so may any server in front of one.
+    Bare(String),
     /// There is no server for such domains.
     NoServer,
 }
@@ -98,6 +101,9 @@ pub async fn ask(
         match page.status.as_u16() {
             200 => return Ok(Said::Registered(read(&page, &who)?)),
             404 if is_registry(&page) => return Ok(Said::NotRegistered(format!("RDAP {who}"))),
+            404 if page.body.is_empty() && !page.headers.contains_key(header::CONTENT_TYPE) => {
+                return Ok(Said::Bare(format!("RDAP {who}")));
+            }
             404 => {
                 let message = format!("{who} answers with status 404, and not as a registry does");
                 return Err(Fault::target("registry", message).into());
@@ -177,13 +183,12 @@ fn find(services: &[(Vec<String>, Vec<String>)], domain: &str) -> Option<Url> {
     None
 }
 
-/// Whether it is a registry that knows nothing of a name: any server says 404 of a path that it does not have. The body
-/// may be left out (RFC 7480, section 5.3).
+/// Whether it is a registry that knows nothing of a name: any server says 404 of a path that it does not have.
 fn is_registry(page: &Page) -> bool {
     let content = page.headers.get(header::CONTENT_TYPE).map_or("", |v| v.to_str().unwrap_or_default());
     let media = content.split(';').next().unwrap_or_default().trim();
     let code = || serde_json::from_slice::<Value>(&page.body).ok()?.get("errorCode")?.as_u64();
-    page.body.is_empty() || media.eq_ignore_ascii_case("application/rdap+json") || code() == Some(404)
+    media.eq_ignore_ascii_case("application/rdap+json") || code() == Some(404)
 }
 
 fn read(page: &Page, who: &str) -> Result<Registration, Fault> {

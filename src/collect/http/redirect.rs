@@ -1,4 +1,4 @@
-//! The next hop, from `Location`.
+//! Redirects: the next hop, from `Location`, and following them to the end.
 //!
 //! Credentials stay with the origin they were meant for. Only http and https are followed.
 
@@ -13,8 +13,8 @@ use crate::collect::judge::found;
 use crate::collect::mask::Mask;
 use crate::collect::trace::Trace;
 
-/// Redirects that Go's client follows, and so whoever is asked in Prometheus' way.
-const GO_FOLLOWS: usize = 10;
+/// Requests that Go's client makes before it gives up, and so whoever is asked in Prometheus' way.
+const GO_ASKS: usize = 10;
 
 /// Asks `hop`, and whom it redirects to where `redirects` are followed, until an answer stands in `slot`.
 ///
@@ -29,7 +29,7 @@ pub async fn follow(
     trace: &mut Trace,
     slot: &mut Option<Answer>,
 ) -> Result<(), Fault> {
-    for passed in 0..=GO_FOLLOWS {
+    for passed in 0..GO_ASKS {
         *slot = None;
         let asked = exchange::ask(client, &hop, cx, trace, slot).await;
         asked.map_err(|fault| if passed > 0 { fault.led_by_target() } else { fault })?;
@@ -38,7 +38,7 @@ pub async fn follow(
             None => return Ok(()),
         }
     }
-    Err(Fault::target("redirect_limit", format!("more than {GO_FOLLOWS} redirects")))
+    Err(Fault::target("redirect_limit", format!("redirected again after {GO_ASKS} requests")))
 }
 
 /// The next hop, when `answer` is a redirect.

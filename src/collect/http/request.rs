@@ -274,7 +274,7 @@ impl BodyFile {
     async fn read(&self) -> Result<Bytes, Fault> {
         let refuse = |why: &str| Fault::local("local_body_file", format!("`{}`: {why}", self.path.display()));
         let path = self.path.clone();
-        match self.looks.run(move |_| files::read(&path, MAX_BODY_FILE)).await {
+        match self.looks.run_soon(move |_| files::read(&path, MAX_BODY_FILE)).await {
             Ok(Ok(body)) => Ok(Bytes::from(body)),
             Ok(Err(e)) if e.kind() == std::io::ErrorKind::FileTooLarge => Err(refuse("not a file of at most 16 MiB")),
             Ok(Err(e)) => Err(refuse(&describe(&e))),

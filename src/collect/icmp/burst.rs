@@ -1,4 +1,8 @@
 //! A burst of echo requests and what it says of the way to an address.
+//!
+//! Bursts share a socket, and so what one target does could be told of another: silent neighbours fill its send buffer,
+//! a flood its receive buffer. A request that it does not take leaves by a socket of the burst's own, and so do the
+//! unanswered ones again when replies were lost.
 
 use std::io;
 use std::net::IpAddr;
@@ -9,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::base::units::Short;
 use crate::collect::fault::Fault;
-use crate::collect::icmp::shared::{MAX_SHARED, Share};
+use crate::collect::icmp::shared::{MAX_SHARED, Share, UNREAD};
 use crate::collect::icmp::socket::{Echo, Heard};
 
 /// How long a burst of which some came back waits for the rest, at least.
@@ -47,21 +51,6 @@ pub struct Tally {
     pub hops: Option<u8>,
     /// Who gave a packet up, and why, last.
     pub refused: Option<(Option<IpAddr>, Errno)>,
-}
-
-impl Burst {
-    fn own(&self, to: IpAddr) -> Result<Echo, Fault> {
-        Echo::open(to, self.ttl, self.dont_fragment, self.size)
-    }
-}
-
-impl Exit {
-    async fn hear(&mut self) -> io::Result<Heard<'_>> {
-        match self {
-            Self::Shared(share) => Ok(share.hear().await),
-            Self::Own(echo) => echo.hear().await,
-        }
-    }
 }
 
 impl Tally {
@@ -136,12 +125,48 @@ pub struct Spread {
 
 /// Where a burst leaves.
 #[derive(Debug)]
-enum Exit {
-    /// Together with others.
-    Shared(Share),
-    /// By a socket of its own: where the options are the socket's, a reply could not be told from others', or the
-    /// shared one does not send.
-    Own(Echo),
+struct Exits {
+    /// Together with others; not where the options are the socket's, or a reply could not be told from others'.
+    share: Option<Share>,
+    /// Alone. Opened when it is needed.
+    own: Option<Echo>,
+}
+
+impl Exits {
+    async fn hear(&mut self) -> io::Result<Heard<'_>> {
+        let Self { share, own } = self;
+        match (share, own) {
+            (Some(share), None) => Ok(share.hear().await),
+            (None, Some(own)) => own.hear().await,
+            // Neither may starve the other. What is not taken stays where it is.
+            (Some(share), Some(own)) => tokio::select! {
+                heard = share.hear() => Ok(heard),
+                heard = own.hear() => heard,
+            },
+            (None, None) => std::future::pending().await,
+        }
+    }
+
+    /// Opens the burst's own.
+    fn own(&mut self, to: IpAddr, burst: &Burst) -> Result<&mut Echo, Fault> {
+        match &mut self.own {
+            Some(echo) => Ok(echo),
+            none => Ok(none.insert(Echo::open(to, burst.ttl, burst.dont_fragment, burst.size)?)),
+        }
+    }
+
+    fn has_lost(&self) -> bool {
+        self.share.as_ref().is_some_and(Share::has_lost)
+    }
+}
+
+/// A request on its way. What is sent back bears its place among those of the burst.
+#[derive(Debug)]
+struct Asked {
+    /// Which of [`Tally::times`] it is for.
+    slot: u16,
+    at: Instant,
+    answered: bool,
 }
 
 /// A burst on its way. What comes in after it is dropped goes nowhere.
@@ -149,9 +174,18 @@ enum Exit {
 pub struct Sender<'b> {
     burst: &'b Burst,
     to: IpAddr,
-    exit: Exit,
+    exits: Exits,
     payload: Vec<u8>,
-    sent_at: Vec<Instant>,
+    asked: Vec<Asked>,
+}
+
+/// How a round of requests ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Round {
+    /// All came back, or time is up.
+    Over,
+    /// Replies were lost on this machine, and there is time to ask again.
+    Lost,
 }
 
 impl<'b> Sender<'b> {
@@ -161,12 +195,16 @@ impl<'b> Sender<'b> {
     /// No privilege, no way, no file descriptor.
     pub fn open(to: IpAddr, burst: &'b Burst) -> Result<Self, Fault> {
         let plain = burst.ttl.is_none() && !burst.dont_fragment && (COOKIE..=MAX_SHARED).contains(&burst.size);
-        let exit = if plain { Exit::Shared(Share::open(to)?) } else { Exit::Own(burst.own(to)?) };
+        let mut exits = Exits { share: None, own: None };
+        match plain {
+            true => exits.share = Some(Share::open(to)?),
+            false => drop(exits.own(to, burst)?),
+        }
         let mut payload: Vec<u8> = (0..burst.size).map(|i| i as u8).collect();
         let cookie = fastrand::u64(..).to_be_bytes();
         let marked = payload.len().min(COOKIE);
         payload[..marked].copy_from_slice(&cookie[..marked]);
-        Ok(Self { burst, to, exit, payload, sent_at: Vec::with_capacity(usize::from(burst.count)) })
+        Ok(Self { burst, to, exits, payload, asked: Vec::with_capacity(usize::from(burst.count)) })
     }
 
     /// Sends and listens until all came back, the rest is overdue, or `deadline` has passed.
@@ -174,51 +212,88 @@ impl<'b> Sender<'b> {
     /// # Errors
     /// This machine does not send, or lost replies.
     pub async fn run(&mut self, deadline: Instant, tally: &mut Tally) -> Result<(), Fault> {
-        self.exchange(deadline, tally).await?;
-        match &self.exit {
-            Exit::Shared(share) if tally.received() < tally.sent && share.has_lost() => {
-                Err(Fault::local("local_network", "replies came faster than this machine could read them"))
-            }
-            Exit::Shared(_) | Exit::Own(_) => Ok(()),
+        tally.times = vec![None; usize::from(self.burst.count)];
+        if self.round(0..self.burst.count, true, deadline, tally).await? == Round::Lost {
+            self.exits.own(self.to, self.burst)?;
+            let missing: Vec<u16> = (0..tally.sent).filter(|slot| tally.times[usize::from(*slot)].is_none()).collect();
+            self.round(missing.into_iter(), false, deadline, tally).await?;
+        } else if tally.received() < tally.sent && self.exits.has_lost() {
+            return Err(Fault::local("local_network", "replies came faster than this machine could read them"));
         }
+        Ok(())
     }
 
-    async fn exchange(&mut self, deadline: Instant, tally: &mut Tally) -> Result<(), Fault> {
+    /// Asks for these slots, one after the other. `again` says that there may be a round after this one.
+    async fn round(
+        &mut self,
+        mut slots: impl ExactSizeIterator<Item = u16>,
+        mut again: bool,
+        deadline: Instant,
+        tally: &mut Tally,
+    ) -> Result<Round, Fault> {
         let start = Instant::now();
-        tally.times = vec![None; usize::from(self.burst.count)];
+        let mut begun = 0;
         loop {
-            let due = start + self.burst.interval * u32::from(tally.sent);
+            let due = start + self.burst.interval * begun;
             // A request whose reply could not be back in time would count as lost.
             let slowest = tally.rtts().max().unwrap_or_default();
-            let more = tally.sent < self.burst.count && (tally.sent == 0 || due + slowest < deadline);
-            if more && Instant::now() >= due {
-                self.send(tally)?;
+            let more = slots.len() > 0 && (begun == 0 || due + slowest < deadline);
+            if more
+                && Instant::now() >= due
+                && let Some(slot) = slots.next()
+            {
+                begun += 1;
+                self.send(slot, tally)?;
                 continue;
             }
             if !more && tally.received() == tally.sent {
-                return Ok(());
+                return Ok(Round::Over);
             }
-            let until = if more { due } else { self.overdue(tally).unwrap_or(deadline) };
-            match timeout_at(until.min(deadline), self.exit.hear()).await {
-                // What was read too late is no answer in time, however short its way was.
-                Ok(Ok(Heard::Reply { at, .. })) if at > deadline => {}
-                Ok(Ok(heard)) => take(&heard, &self.payload, &self.sent_at, tally),
+            let until = match self.asked.last() {
+                Some(last) if !more && again => look_at(last.at, deadline),
+                Some(last) if !more => overdue(last.at, tally).unwrap_or(deadline),
+                Some(_) | None => due,
+            };
+            match timeout_at(until.min(deadline), self.exits.hear()).await {
+                Ok(Ok(heard)) => take(&heard, deadline, &self.payload, &mut self.asked, tally),
                 Ok(Err(e)) => return Err(Fault::io("listening for replies", &e)),
                 Err(_) if more => {}
-                Err(_) => return Ok(()),
+                Err(_) if again => {
+                    again = false;
+                    if self.has_time(deadline) && self.exits.has_lost() {
+                        return Ok(Round::Lost);
+                    }
+                }
+                Err(_) => return Ok(Round::Over),
             }
             // A peer that floods keeps this loop busy: timers of a busy task do not fire.
             if Instant::now() >= deadline {
-                return Ok(());
+                self.take_at_hand(deadline, tally);
+                return Ok(Round::Over);
             }
         }
     }
 
-    fn send(&mut self, tally: &mut Tally) -> Result<(), Fault> {
-        let seq = tally.sent;
-        self.sent_at.push(Instant::now());
-        tally.sent += 1;
-        let Err(e) = self.leave(seq)? else { return Ok(()) };
+    /// Whether requests that leave now have about as long as those before.
+    fn has_time(&self, deadline: Instant) -> bool {
+        let now = Instant::now();
+        self.asked.last().is_some_and(|last| now < deadline && deadline - now >= (deadline - last.at) / 3)
+    }
+
+    /// What was read in time is an answer in time, however late this task has its turn.
+    fn take_at_hand(&mut self, deadline: Instant, tally: &mut Tally) {
+        let Some(share) = &mut self.exits.share else { return };
+        for _ in 0..UNREAD {
+            let Some(heard) = share.at_hand() else { return };
+            take(&heard, deadline, &self.payload, &mut self.asked, tally);
+        }
+    }
+
+    fn send(&mut self, slot: u16, tally: &mut Tally) -> Result<(), Fault> {
+        let place = self.asked.len() as u16;
+        self.asked.push(Asked { slot, at: Instant::now(), answered: false });
+        tally.sent = tally.sent.max(slot + 1);
+        let Err(e) = self.leave(place)? else { return Ok(()) };
         match e.raw_os_error().map(Errno::from_raw) {
             // What routers said of an earlier packet comes back at the next one; whether it is one of this machine is told at the
             // end.
@@ -241,34 +316,36 @@ impl<'b> Sender<'b> {
         }
     }
 
-    /// Sends by the shared socket, and by one's own when that fails: what it says may be about another's packet.
-    fn leave(&mut self, seq: u16) -> Result<io::Result<()>, Fault> {
-        match &mut self.exit {
-            Exit::Own(echo) => Ok(echo.send(seq, &self.payload)),
-            Exit::Shared(share) => match share.send(seq, &self.payload) {
-                Err(_) if seq == 0 => {
-                    let echo = self.burst.own(self.to)?;
-                    let sent = echo.send(seq, &self.payload);
-                    self.exit = Exit::Own(echo);
-                    Ok(sent)
-                }
-                // The replies to earlier ones come in there.
-                sent => Ok(sent),
-            },
+    /// Sends by the shared socket, and from where that fails on by one's own: its buffer may be full of others'
+    /// requests, and what it says about another's.
+    fn leave(&mut self, place: u16) -> Result<io::Result<()>, Fault> {
+        if self.exits.own.is_none()
+            && let Some(share) = &mut self.exits.share
+            && share.send(place, &self.payload).is_ok()
+        {
+            return Ok(Ok(()));
         }
-    }
-
-    /// When the missing replies are given up: long after those that came.
-    fn overdue(&self, tally: &Tally) -> Option<Instant> {
-        let slowest = tally.rtts().max()?;
-        Some(*self.sent_at.last()? + (slowest * 3).max(PATIENCE))
+        Ok(self.exits.own(self.to, self.burst)?.send(place, &self.payload))
     }
 }
 
-fn take(heard: &Heard<'_>, payload: &[u8], sent_at: &[Instant], tally: &mut Tally) {
+/// When it is looked whether missing replies were lost here: when most are back, with time left to ask again.
+fn look_at(sent: Instant, deadline: Instant) -> Instant {
+    sent + PATIENCE.min(deadline.saturating_duration_since(sent) / 2)
+}
+
+/// When the missing replies are given up: long after those that came.
+fn overdue(sent: Instant, tally: &Tally) -> Option<Instant> {
+    let slowest = tally.rtts().max()?;
+    Some(sent + (slowest * 3).max(PATIENCE))
+}
+
+fn take(heard: &Heard<'_>, deadline: Instant, payload: &[u8], asked: &mut [Asked], tally: &mut Tally) {
     match *heard {
+        // What was read too late is no answer in time, however short its way was.
+        Heard::Reply { at, .. } if at > deadline => {}
         Heard::Reply { seq, payload: back, hops, at } => {
-            let Some(sent) = sent_at.get(usize::from(seq)) else { return };
+            let Some(asked) = asked.get_mut(usize::from(seq)) else { return };
             if back != payload {
                 // Another burst's reply differs from the first byte on; one of ours was damaged on the way.
                 let marked = back.len().min(payload.len()).min(COOKIE);
@@ -277,13 +354,12 @@ fn take(heard: &Heard<'_>, payload: &[u8], sent_at: &[Instant], tally: &mut Tall
                 }
                 return;
             }
-            match &mut tally.times[usize::from(seq)] {
-                Some(_) => tally.duplicates += 1,
-                time => {
-                    *time = Some(at.saturating_duration_since(*sent));
-                    tally.hops = hops.or(tally.hops);
-                }
+            if std::mem::replace(&mut asked.answered, true) {
+                tally.duplicates += 1;
+                return;
             }
+            tally.hops = hops.or(tally.hops);
+            tally.times[usize::from(asked.slot)].get_or_insert(at.saturating_duration_since(asked.at));
         }
         Heard::Refused { by, errno } => tally.refused = Some((by, errno)),
         Heard::Foreign => {}
@@ -340,19 +416,24 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_first_whole_reply_to_a_request_counts() {
-        let sent = [Instant::now(); 2];
+        let now = Instant::now();
+        let mut asked = [0, 1, 1].map(|slot| Asked { slot, at: now, answered: false });
         let payload = b"cookie..and more";
         let mut tally = ms(&[None, None]);
-        let mut hear = |seq, payload: &'static [u8]| {
-            take(&Heard::Reply { seq, payload, hops: Some(60), at: sent[0] }, b"cookie..and more", &sent, &mut tally);
+        let mut hear_at = |at, seq, back: &'static [u8]| {
+            take(&Heard::Reply { seq, payload: back, hops: Some(60), at }, now, payload, &mut asked, &mut tally);
             (tally.received(), tally.duplicates, tally.damaged)
         };
+        assert_eq!(hear_at(now + Duration::from_nanos(1), 0, payload), (0, 0, 0), "too late");
+        let mut hear = |seq, back| hear_at(now, seq, back);
         assert_eq!(hear(0, b"cookie..and mor"), (0, 0, 1));
         assert_eq!(hear(0, b"another's cookie"), (0, 0, 1));
         assert_eq!(hear(9, payload), (0, 0, 1));
         assert_eq!(hear(0, payload), (1, 0, 1));
         assert_eq!(hear(0, payload), (1, 1, 1));
         assert_eq!(hear(1, b""), (1, 1, 1));
+        assert_eq!(hear(2, payload), (2, 1, 1), "asked again");
+        assert_eq!(hear(1, payload), (2, 1, 1), "the first answer, late");
         assert_eq!(tally.hops, Some(60));
     }
 

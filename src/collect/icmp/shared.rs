@@ -2,20 +2,25 @@
 //!
 //! To open and close a socket costs more than a request and its reply, and of raw sockets each gets whatever comes in
 //! for any. What belongs to whom is told by address and number; a filter in the kernel keeps out what is
-//! not for this socket, and what its buffer could not hold is counted, so that nobody is blamed for it.
+//! not for this socket. Its buffers are everybody's: what they cannot hold, for whatever one target does, is sent or
+//! asked for again by a socket of the burst's own ([`burst`](super::burst)).
 //! Cost per request: one entry while it waits; per reply one lookup and a copy.
+//!
+//! The listener is the one task of a collector that no supervisor owns: a probe is not told of any. It belongs to the
+//! runtime that polls the socket, holds nothing but that, and ends when nobody has waited for a while; should it end
+//! otherwise, the next burst opens another socket, and those under way send by their own.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::socket::sockopt::{RcvBuf, RcvBufForce, RxqOvfl};
-use nix::sys::socket::{MsgFlags, setsockopt};
+use nix::sys::socket::sockopt::{GetStruct, RcvBuf, RcvBufForce, SndBuf, SndBufForce};
+use nix::sys::socket::{MsgFlags, getsockopt, setsockopt};
 use socket2::{SockFilter, SockRef, Socket};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
@@ -32,7 +37,8 @@ use crate::collect::icmp::socket::{self, Heard, Received};
 pub(super) const MAX_SHARED: usize = 1_400;
 /// Room for a reply with its IP header, and for more than can be right.
 const ROOM: usize = 2_048;
-/// Bytes of replies that may wait to be read: those of some thousand bursts that begin at once.
+/// Bytes of replies that may wait to be read: those of some thousand bursts that begin at once. As many of requests: those
+/// to neighbours that do not say where they are wait for three seconds.
 const BACKLOG: usize = 4 << 20;
 /// A socket that nobody waits at stays open for this long.
 const LINGER: Duration = Duration::from_secs(30);
@@ -41,7 +47,16 @@ const AT_ONCE: usize = 64;
 /// What others' packets met on their way is told to whoever sends next; so often it is not taken for the truth.
 const TRIES: usize = 4;
 /// Messages that one burst has not looked at.
-const UNREAD: usize = 256;
+pub(super) const UNREAD: usize = 256;
+
+/// The kernel's account of a socket: `SK_MEMINFO_VARS` numbers.
+type Account = [u32; 9];
+
+nix::getsockopt_impl!(MemInfo, libc::SOL_SOCKET, libc::SO_MEMINFO, Account, GetStruct<Account>);
+
+/// `SO_MEMINFO`.
+#[derive(Clone, Copy, Debug)]
+struct MemInfo;
 
 /// The open sockets. Each belongs to the runtime that watches it.
 static OPEN: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
@@ -57,14 +72,16 @@ struct Entry {
 /// A socket that sends to any address of its family.
 #[derive(Debug)]
 struct Shared {
-    /// See [`socket::Echo`].
+    /// No UDP is spoken here: it is the type with which tokio watches any socket of datagrams.
     fd: UdpSocket,
     raw: bool,
     v6: bool,
     ident: u16,
     waiting: Mutex<Waiting>,
-    /// Replies that the buffer could not hold, ever.
-    overflowed: AtomicU32,
+    /// Replies that the buffer could not hold, ever, as far as it is known.
+    dropped: AtomicU32,
+    /// Nobody reads any more.
+    deaf: AtomicBool,
 }
 
 /// The requests on their way.
@@ -101,7 +118,8 @@ pub(super) struct Share {
     to: IpAddr,
     inbox: Arc<Inbox>,
     sent: Vec<u16>,
-    overflowed: u32,
+    /// [`Shared::dropped`] when it began.
+    dropped: u32,
     current: Option<Message>,
 }
 
@@ -112,39 +130,50 @@ impl Share {
     /// No privilege, or no file descriptor left.
     pub(super) fn open(to: IpAddr) -> Result<Self, Fault> {
         let socket = Shared::get(to)?;
-        let overflowed = socket.overflowed.load(Ordering::Relaxed);
-        Ok(Self { socket, to, inbox: Arc::default(), sent: Vec::new(), overflowed, current: None })
+        Ok(Self::of(socket, to))
+    }
+
+    fn of(socket: Arc<Shared>, to: IpAddr) -> Self {
+        let dropped = socket.dropped.load(Ordering::Relaxed);
+        Self { socket, to, inbox: Arc::default(), sent: Vec::new(), dropped, current: None }
     }
 
     /// Sends a request.
     ///
     /// # Errors
-    /// The system's, which may be about another's packet, however unlikely.
+    /// The system's, which may be about others' packets.
     pub(super) fn send(&mut self, seq: u16, payload: &[u8]) -> io::Result<()> {
         let number = self.socket.waiting().add(self.to, Place { inbox: Arc::clone(&self.inbox), seq });
         let number = number.ok_or(Errno::ENOBUFS)?;
-        self.sent.push(number);
         let bytes = request(self.socket.v6, self.socket.ident, number, payload);
-        self.socket.send(self.to, &bytes)
+        let sent = self.socket.send(self.to, &bytes);
+        match sent {
+            Ok(()) => self.sent.push(number),
+            Err(_) => drop(self.socket.waiting().by.remove(&(self.to, number))),
+        }
+        sent
     }
 
     /// Waits for what comes in. May be dropped while it waits: nothing is lost.
     pub(super) async fn hear(&mut self) -> Heard<'_> {
         let message = loop {
-            if let Some(message) = lock(&self.inbox.messages).pop_front() {
+            if let Some(message) = self.inbox.take() {
                 break message;
             }
             self.inbox.arrived.notified().await;
         };
-        match &*self.current.insert(message) {
-            Message::Reply { seq, payload, hops, at } => Heard::Reply { seq: *seq, payload, hops: *hops, at: *at },
-            Message::Refused { by, errno } => Heard::Refused { by: *by, errno: *errno },
-        }
+        self.current.insert(message).heard()
     }
 
-    /// Whether replies were lost on this machine since the burst began: its own may be among them.
+    /// What has come in already.
+    pub(super) fn at_hand(&mut self) -> Option<Heard<'_>> {
+        Some(self.current.insert(self.inbox.take()?).heard())
+    }
+
+    /// Whether replies were lost on this machine since the burst began: its own may be among them. Asks the kernel.
     pub(super) fn has_lost(&self) -> bool {
-        self.socket.overflowed.load(Ordering::Relaxed) != self.overflowed
+        !self.sent.is_empty()
+            && (self.socket.deaf.load(Ordering::Relaxed) || self.socket.count_dropped() != self.dropped)
     }
 }
 
@@ -172,7 +201,20 @@ impl Waiting {
     }
 }
 
+impl Message {
+    fn heard(&self) -> Heard<'_> {
+        match self {
+            Self::Reply { seq, payload, hops, at } => Heard::Reply { seq: *seq, payload, hops: *hops, at: *at },
+            Self::Refused { by, errno } => Heard::Refused { by: *by, errno: *errno },
+        }
+    }
+}
+
 impl Inbox {
+    fn take(&self) -> Option<Message> {
+        lock(&self.messages).pop_front()
+    }
+
     /// Who is flooded gets what it can look at.
     fn put(&self, message: Message) {
         let mut messages = lock(&self.messages);
@@ -196,7 +238,7 @@ impl Shared {
         let (socket, raw) = socket::open(to)?;
         let shared = Arc::new(Self::new(socket, raw, v6).map_err(|e| Fault::io("preparing to ping", &e))?);
         // Ends when nobody waits any more, or with its runtime.
-        let listener = Handle::current().spawn(listen(Arc::clone(&shared))).abort_handle();
+        let listener = Handle::current().spawn(listen(Listener(Arc::clone(&shared)))).abort_handle();
         open.push(Entry { runtime, v6, socket: Arc::downgrade(&shared), listener });
         Ok(shared)
     }
@@ -204,18 +246,28 @@ impl Shared {
     fn new(socket: Socket, raw: bool, v6: bool) -> io::Result<Self> {
         let ident = fastrand::u16(..);
         socket::listen_for_errors(&socket, v6)?;
-        setsockopt(&socket, RxqOvfl, &1)?;
         // Without the privilege the system's limit holds.
         if setsockopt(&socket, RcvBufForce, &BACKLOG).is_err() {
             setsockopt(&socket, RcvBuf, &BACKLOG)?;
+        }
+        if setsockopt(&socket, SndBufForce, &BACKLOG).is_err() {
+            setsockopt(&socket, SndBuf, &BACKLOG)?;
         }
         if raw {
             // The kernel of a datagram socket does the same by itself.
             socket.attach_filter(&only_replies(v6, ident))?;
         }
         let fd = socket::watched(socket)?;
-        let (waiting, overflowed) = (Mutex::default(), AtomicU32::new(0));
-        Ok(Self { fd, raw, v6, ident, waiting, overflowed })
+        let (waiting, dropped, deaf) = (Mutex::default(), AtomicU32::new(0), AtomicBool::new(false));
+        Ok(Self { fd, raw, v6, ident, waiting, dropped, deaf })
+    }
+
+    /// Replies that the buffer could not hold, ever. A kernel that does not say (before Linux 4.12) counts none.
+    fn count_dropped(&self) -> u32 {
+        if let Ok([.., dropped]) = getsockopt(&self.fd, MemInfo) {
+            self.dropped.store(dropped, Ordering::Relaxed);
+        }
+        self.dropped.load(Ordering::Relaxed)
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -281,9 +333,6 @@ impl Shared {
                     continue;
                 }
             };
-            if let Some(lost) = received.overflowed {
-                self.overflowed.store(lost, Ordering::Relaxed);
-            }
             let Some(from) = received.from else { continue };
             let Some((hops, reply)) = received.reply(self.raw, self.v6, buffer) else { continue };
             if !self.raw || reply.ident == self.ident {
@@ -291,6 +340,8 @@ impl Shared {
                 self.deliver(from, reply.seq, message);
             }
         }
+        // So many wait only where some may have had no place: bursts to come are to know of those before them.
+        self.count_dropped();
     }
 
     /// Whether the socket was closed to newcomers, because nobody waits at it.
@@ -305,8 +356,18 @@ impl Shared {
     }
 }
 
+/// Who reads a socket.
+struct Listener(Arc<Shared>);
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.0.deaf.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Hands over whatever comes in, for as long as anybody waits.
-async fn listen(shared: Arc<Shared>) {
+async fn listen(listener: Listener) {
+    let shared = &listener.0;
     let mut buffer = vec![0; ROOM];
     loop {
         let ready = match timeout(LINGER, shared.fd.ready(Interest::READABLE.add(Interest::ERROR))).await {
@@ -358,7 +419,9 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
+    use crate::base::outcome::Verdict;
     use crate::collect::icmp::burst::{Burst, Sender, Tally};
+    use crate::collect::kinds::testing::{build, context};
 
     const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -368,7 +431,11 @@ mod tests {
     }
 
     async fn ping(to: IpAddr, count: u16) -> Tally {
-        let burst = Burst { count, interval: Duration::ZERO, size: 56, ttl: None, dont_fragment: false };
+        ping_every(Duration::ZERO, to, count).await
+    }
+
+    async fn ping_every(interval: Duration, to: IpAddr, count: u16) -> Tally {
+        let burst = Burst { count, interval, size: 56, ttl: None, dont_fragment: false };
         let mut tally = Tally::default();
         let deadline = Instant::now() + Duration::from_secs(10);
         Sender::open(to, &burst).unwrap().run(deadline, &mut tally).await.unwrap();
@@ -378,6 +445,11 @@ mod tests {
     fn sockets() -> usize {
         let runtime = Handle::current().id();
         lock(&OPEN).iter().filter(|entry| entry.runtime == runtime).count()
+    }
+
+    fn open_here() -> Option<Arc<Shared>> {
+        let runtime = Handle::current().id();
+        lock(&OPEN).iter().find(|entry| entry.runtime == runtime)?.socket.upgrade()
     }
 
     #[tokio::test]
@@ -391,8 +463,7 @@ mod tests {
         }
         assert_eq!(sockets(), 1);
         assert_eq!(ping(Ipv4Addr::LOCALHOST.into(), 1).await.received(), 1);
-        let shared = lock(&OPEN).iter().find(|e| e.runtime == Handle::current().id()).unwrap().socket.upgrade();
-        assert!(shared.unwrap().waiting().by.is_empty(), "nothing is left of what is over");
+        assert!(open_here().unwrap().waiting().by.is_empty(), "nothing is left of what is over");
     }
 
     #[tokio::test]
@@ -401,11 +472,14 @@ mod tests {
             return;
         }
         let old = Share::open(LOCAL).unwrap();
+        let mut under_way = Box::pin(ping(LOCAL, 2));
+        assert!(futures_util::poll!(&mut under_way).is_pending());
         let runtime = Handle::current().id();
         lock(&OPEN).iter().filter(|e| e.runtime == runtime).for_each(|e| e.listener.abort());
         tokio::task::yield_now().await;
         assert_eq!(ping(LOCAL, 1).await.received(), 1);
         assert!(!Arc::ptr_eq(&old.socket, &Share::open(LOCAL).unwrap().socket));
+        assert_eq!(under_way.await.received(), 2, "who was not heard asks again");
     }
 
     #[tokio::test(start_paused = true)]
@@ -422,29 +496,77 @@ mod tests {
         assert_eq!((sockets(), shared.strong_count()), (0, 0));
     }
 
-    #[tokio::test]
-    async fn replies_that_the_buffer_cannot_hold_are_noticed() {
-        let Ok((socket, raw)) = socket::open(LOCAL) else { return };
-        let shared = Arc::new(Shared::new(socket, raw, false).unwrap());
-        setsockopt(&shared.fd, RcvBuf, &1).unwrap();
-        let inbox = Arc::default();
-        let mut share =
-            Share { socket: Arc::clone(&shared), to: LOCAL, inbox, sent: vec![], overflowed: 0, current: None };
-        let mut buffer = vec![0; ROOM];
-        // Nobody reads while they come in; what comes after those that had no place tells of them.
+    /// A shared socket with room for hardly any reply, which are many, and unread until the caller waits.
+    fn crowded() -> Share {
+        let mut share = Share::open(LOCAL).unwrap();
+        setsockopt(&share.socket.fd, RcvBuf, &1).unwrap();
         for seq in 0..100 {
             share.send(seq, &[7; 64]).unwrap();
         }
-        assert!(!share.has_lost());
-        for seq in 100..200 {
-            shared.fd.readable().await.unwrap();
-            shared.replies(&mut buffer);
-            share.send(seq, &[7; 64]).unwrap();
-            if share.has_lost() {
-                return;
-            }
+        share
+    }
+
+    #[tokio::test]
+    async fn a_reply_that_had_no_room_is_asked_for_again() {
+        if !allowed() {
+            return;
         }
-        panic!("{} messages came in", lock(&share.inbox.messages).len());
+        let others = crowded();
+        let tally = ping(LOCAL, 3).await;
+        assert_eq!((tally.sent, tally.received(), tally.duplicates), (3, 3, 0));
+        assert!(others.has_lost());
+        let later = Share::open(LOCAL).unwrap();
+        assert!(!later.has_lost(), "it was before");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reply_that_had_no_room_and_cannot_be_asked_for_again_is_our_own_fault() {
+        if !allowed() {
+            return;
+        }
+        let _others = crowded();
+        let (limit, probe) = (Duration::from_secs(4), build("ping", "{host: 127.0.0.1}").0.unwrap());
+        let cx = context(limit);
+        let mut probing = probe.collector.probe(&cx);
+        assert!(futures_util::poll!(&mut probing).is_pending());
+        // As where this process was stopped.
+        tokio::time::advance(2 * limit).await;
+        let got = probing.await;
+        let class = got.reason.as_ref().map(|r| r.class.as_ref());
+        assert_eq!((got.verdict, class), (Verdict::Unknown, Some("local_network")), "{got:?}");
+    }
+
+    #[tokio::test]
+    async fn what_was_read_in_time_counts_however_late_the_task_has_its_turn() {
+        if !allowed() {
+            return;
+        }
+        let limit = Duration::from_secs(60);
+        let burst = Burst { count: 5, interval: Duration::ZERO, size: 56, ttl: None, dont_fragment: false };
+        let (mut tally, mut sender) = (Tally::default(), Sender::open(LOCAL, &burst).unwrap());
+        let mut run = Box::pin(sender.run(Instant::now() + limit, &mut tally));
+        assert!(futures_util::poll!(&mut run).is_pending());
+        let shared = open_here().unwrap();
+        let inbox = shared.waiting().by.values().next().map(|place| Arc::clone(&place.inbox)).unwrap();
+        while lock(&inbox.messages).len() < 5 {
+            tokio::task::yield_now().await;
+        }
+        tokio::time::pause();
+        tokio::time::advance(2 * limit).await;
+        run.await.unwrap();
+        assert_eq!((tally.sent, tally.received()), (5, 5));
+    }
+
+    #[tokio::test]
+    async fn what_the_shared_socket_does_not_send_leaves_by_another() {
+        if !allowed() {
+            return;
+        }
+        let mut pinging = Box::pin(ping_every(Duration::from_millis(10), LOCAL, 2));
+        assert!(futures_util::poll!(&mut pinging).is_pending());
+        let shared = open_here().unwrap();
+        while shared.waiting().add(LOCAL, Place { inbox: Arc::default(), seq: 0 }).is_some() {}
+        assert_eq!(pinging.await.received(), 2);
     }
 
     #[test]

@@ -211,8 +211,6 @@ pub(super) struct Received {
     /// Who sent it; in an error queue, to whom the packet was sent.
     pub(super) from: Option<IpAddr>,
     pub(super) refused: Option<Refusal>,
-    /// How many messages the socket could not hold before this one, ever.
-    pub(super) overflowed: Option<u32>,
     hops: Option<u8>,
 }
 
@@ -250,7 +248,6 @@ pub(super) fn receive(socket: &impl AsRawFd, buffer: &mut [u8], flags: MsgFlags)
             ControlMessageOwned::Ipv4Ttl(n) | ControlMessageOwned::Ipv6HopLimit(n) => {
                 received.hops = u8::try_from(n).ok();
             }
-            ControlMessageOwned::RxqOvfl(n) => received.overflowed = Some(n),
             ControlMessageOwned::Ipv4RecvErr(e, by) => {
                 let by = by.map(|a| IpAddr::V4(u32::from_be(a.sin_addr.s_addr).into()));
                 let expired = e.ee_origin == libc::SO_EE_ORIGIN_ICMP && e.ee_type == 11;

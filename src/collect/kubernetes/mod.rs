@@ -273,7 +273,7 @@ impl Kubernetes {
             }
         }
         let source = self.source.clone();
-        let access = Arc::new(self.looks.run(move |_| Access::load(&source)).await??);
+        let access = Arc::new(self.looks.run_soon(move |_| Access::load(&source)).await??);
         let mut known = self.access.lock().unwrap_or_else(PoisonError::into_inner);
         *known = Some((Instant::now(), Arc::clone(&access)));
         Ok(access)

@@ -117,7 +117,7 @@ impl SecretFile {
             Ok::<_, std::io::Error>(text.trim().to_owned())
         };
         let refused = |why: &str| self.fault(&format!("cannot be read: {why}"));
-        match self.looks.run(look).await {
+        match self.looks.run_soon(look).await {
             Ok(read) => read.map_err(|e| refused(&describe(&e))),
             Err(fault) => Err(refused(fault.message())),
         }

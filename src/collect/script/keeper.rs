@@ -9,17 +9,20 @@
 //!
 //! It is this very executable with [`ARGUMENT`]: one `exec` more per run, some 3 ms. On standard input it
 //! gets an [`Order`] as one line of JSON, later perhaps `t` (end politely), and answers with an [`End`].
+//!
+//! How much address space the program may have would bind the keeper, too, while it starts one. So with `max_memory` it
+//! starts this executable once more, with [`LIMITED`], which binds itself and becomes the program.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{self, Child, Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
@@ -28,11 +31,13 @@ use nix::sys::prctl::set_child_subreaper;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, getgid, getpgrp, getpid, setsid};
+use nix::unistd::{Pid, getpgrp, getpid, setsid};
 use serde::{Deserialize, Serialize};
 
 /// What the command line says to make this executable a keeper.
 pub const ARGUMENT: &str = "__keep-script";
+/// What it says to make it become a program of limited memory.
+pub const LIMITED: &str = "__limit-script";
 
 /// How often the keeper counts the program's processes: root is not bound by `RLIMIT_NPROC`. Two processors
 /// can fork some hundred times in between; counting three processes takes 30 µs.
@@ -40,8 +45,6 @@ const COUNTED: Duration = Duration::from_millis(20);
 /// What the program may have open before it asks for more. Watchdog's own limit may be a million, and some
 /// programs close every possible file first.
 const FILES: u64 = 1_024;
-/// Bytes of heap that spawning takes at most: the arguments and the environment are in it twice.
-const ROOM: usize = 4 << 20;
 /// Rounds of killing before processes that do not die (waiting for a dead disk) are left to the kernel.
 const ROUNDS: usize = 2_000;
 
@@ -76,25 +79,81 @@ pub enum End {
 }
 
 impl Order {
-    /// The command, in a process group of its own, without standard input.
+    /// The command, in a process group of its own, without standard input. Its memory is not limited.
     pub fn command(&self) -> Option<Command> {
         let (program, args) = self.argv.split_first()?;
         let mut command = Command::new(program);
-        command.args(args).env_clear().envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.args(args).stdin(Stdio::null());
+        self.place(&mut command);
+        Some(command)
+    }
+
+    /// Where a command runs, and as whom.
+    fn place(&self, command: &mut Command) {
+        command.env_clear().envs(self.env.iter().map(|(name, value)| (name, value))).process_group(0);
         if let Some(cwd) = &self.cwd {
             command.current_dir(cwd);
         }
         if let Some((user, group)) = self.ids {
             // Supplementary groups are dropped with it.
             command.uid(user).gid(group);
-        } else if self.max_memory.is_some() {
-            // The standard library forks for whom a group is set, and else has `posix_spawn` map a stack, for which
-            // the limit may leave no room.
-            command.gid(getgid().as_raw());
         }
-        command.stdin(Stdio::null()).process_group(0);
-        Some(command)
     }
+
+    fn spawn(&self) -> io::Result<Child> {
+        match self.max_memory {
+            Some(bytes) => self.spawn_limited(bytes),
+            None => self.command().ok_or(Errno::ENOENT)?.spawn(),
+        }
+    }
+
+    /// Spawns what becomes the program, and waits until it has.
+    fn spawn_limited(&self, bytes: u64) -> io::Result<Child> {
+        let (mut told, theirs) = UnixStream::pair()?;
+        // By this name whoever may run us can, whatever folder we are in.
+        let mut command = Command::new("/proc/self/exe");
+        command.args([LIMITED, &bytes.to_string()]).args(&self.argv).stdin(OwnedFd::from(theirs));
+        self.place(&mut command);
+        let mut child = command.spawn()?;
+        // Its copy of the other end: what is left of that is closed by `exec`.
+        drop(command);
+        let mut errno = [0; 4];
+        match told.read_exact(&mut errno) {
+            Ok(()) => {
+                child.wait()?;
+                Err(io::Error::from_raw_os_error(i32::from_ne_bytes(errno)))
+            }
+            Err(_) => Ok(child),
+        }
+    }
+}
+
+/// Binds this process, and becomes a program: `args` are the bytes of address space, the program and its arguments. Who
+/// started it has set up all the rest.
+///
+/// Under the limit nothing may be allocated: there may be no room. Before it holds, the arguments are ready, and the
+/// environment stays as it is; of such a command `exec` makes only system calls, as it must between `fork` and `exec`.
+pub fn become_limited(mut args: impl Iterator<Item = OsString>) -> ExitCode {
+    let bytes: Option<u64> = args.next().and_then(|bytes| bytes.to_str()?.parse().ok());
+    let (Some(bytes), Some(program), Ok(told)) = (bytes, args.next(), io::stdin().as_fd().try_clone_to_owned()) else {
+        return ExitCode::FAILURE;
+    };
+    let mut told = UnixStream::from(told);
+    let mut command = Command::new(program);
+    command.args(args).stdin(Stdio::null());
+    let failed = match limit_memory(bytes) {
+        Ok(()) => command.exec(),
+        Err(e) => e.into(),
+    };
+    let _ = told.write_all(&errno(&failed).to_ne_bytes());
+    ExitCode::FAILURE
+}
+
+/// The hard limit, too: the program cannot lift it.
+fn limit_memory(bytes: u64) -> nix::Result<()> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_AS)?;
+    let most = bytes.min(hard);
+    setrlimit(Resource::RLIMIT_AS, most, most)
 }
 
 /// The whole life of a keeper.
@@ -140,10 +199,7 @@ static CROWDED: AtomicBool = AtomicBool::new(false);
 fn run(order: &Order, control: BufReader<UnixStream>) -> End {
     let most = usize::try_from(order.max_processes).unwrap_or(usize::MAX);
     // Before the limits hold: a program that forks without end would leave no room for this thread.
-    let begun = Arc::new(Barrier::new(2));
-    let waiting = Arc::clone(&begun);
     let listening = thread::Builder::new().spawn(move || {
-        waiting.wait();
         listen(control, most);
         // Watchdog is gone, or wants no answer any more.
         end_all();
@@ -152,11 +208,8 @@ fn run(order: &Order, control: BufReader<UnixStream>) -> End {
     if let Err(e) = listening {
         return refused(&e);
     }
-    // A thread that begins asks for memory, too.
-    begun.wait();
     limit(order);
-    let Some(mut command) = order.command() else { return End::Refused(Errno::ENOENT as i32) };
-    let leader = match spawn(&mut command, order.max_memory) {
+    let leader = match order.spawn() {
         Ok(child) => Pid::from_raw(child.id().cast_signed()),
         Err(e) => return refused(&e),
     };
@@ -176,21 +229,12 @@ fn run(order: &Order, control: BufReader<UnixStream>) -> End {
     if CROWDED.load(Ordering::Relaxed) { End::Crowded } else { end }
 }
 
-/// Starts the program with so much address space. The keeper may have more itself: while it starts, it only must not
-/// ask for any. So nothing is allocated that the heap has no room for, and the other thread allocates nothing.
-fn spawn(command: &mut Command, max_memory: Option<u64>) -> io::Result<Child> {
-    let Some(bytes) = max_memory else { return command.spawn() };
-    let (soft, hard) = getrlimit(Resource::RLIMIT_AS)?;
-    // The allocator keeps what is freed here, for spawning to take.
-    drop(std::hint::black_box(Vec::<u8>::with_capacity(ROOM)));
-    setrlimit(Resource::RLIMIT_AS, bytes.min(hard), hard)?;
-    let child = command.spawn();
-    let _ = setrlimit(Resource::RLIMIT_AS, soft, hard);
-    child
+fn refused(err: &io::Error) -> End {
+    End::Refused(errno(err))
 }
 
-fn refused(err: &io::Error) -> End {
-    End::Refused(err.raw_os_error().unwrap_or(Errno::EIO as i32))
+fn errno(err: &io::Error) -> i32 {
+    err.raw_os_error().unwrap_or(Errno::EIO as i32)
 }
 
 /// Follows orders until there is nobody to give any; now and then counts the program's processes.
@@ -208,8 +252,7 @@ fn listen(mut control: BufReader<UnixStream>, most: usize) {
                 leader => drop(killpg(Pid::from_raw(leader), Signal::SIGTERM)),
             },
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {
-                // Nothing runs before; see `spawn`.
-                if LEADER.load(Ordering::Relaxed) != 0 && descendants(most).len() > most {
+                if descendants(most).len() > most {
                     CROWDED.store(true, Ordering::Relaxed);
                     end_all();
                 }

@@ -154,8 +154,7 @@ impl Job {
         let theirs = theirs.into_std()?;
         theirs.set_nonblocking(false)?;
         let mut command = Command::new(keeper);
-        // The allocator would reserve a GiB of addresses, more than a program may have by `max_memory`.
-        command.arg0("watchdog").arg(ARGUMENT).env_clear().env("MIMALLOC_DISALLOW_ARENA_ALLOC", "1");
+        command.arg0("watchdog").arg(ARGUMENT).env_clear();
         command.stdin(OwnedFd::from(theirs)).stdout(Stdio::piped()).stderr(Stdio::piped());
         let keeper = command.spawn()?;
         // Its copy of the keeper's end must be closed here, or the keeper's death would go unnoticed.

@@ -13,6 +13,8 @@ use crate::collect::files::Looks;
 
 /// Files are read again after this long.
 const MAX_AGE: Duration = Duration::from_secs(300);
+/// How long a failure stands where nothing was ever loaded, so that whoever waited for it is told the same.
+const STANDS: Duration = Duration::from_secs(1);
 
 /// A value that is loaded when first needed, off the async threads, and again when it has grown old.
 #[derive(Debug)]
@@ -21,8 +23,8 @@ pub struct Fresh<K, T> {
     load: fn(&K) -> Result<T, Fault>,
     loaded: ArcSwapOption<(T, Instant)>,
     looks: Looks,
-    /// Held while loading: when that failed last.
-    loading: tokio::sync::Mutex<Option<Instant>>,
+    /// Held while loading: when that failed last, and why.
+    loading: tokio::sync::Mutex<Option<(Instant, Fault)>>,
 }
 
 /// What was loaded, and when.
@@ -48,13 +50,18 @@ impl<K: Clone + Send + 'static, T: Send + Sync + 'static> Fresh<K, T> {
         // One probe loads, the others wait for it.
         let mut failed = self.loading.lock().await;
         let old = self.loaded.load_full();
-        if let Some(loaded) = &old
-            && (fresh(loaded) || failed.is_some_and(|at| at.elapsed() < MAX_AGE))
-        {
-            return Ok(Arc::clone(loaded));
+        let failed_within = |limit| failed.as_ref().filter(|(at, _)| at.elapsed() < limit);
+        match &old {
+            Some(loaded) if fresh(loaded) || failed_within(MAX_AGE).is_some() => return Ok(Arc::clone(loaded)),
+            Some(_) => {}
+            None => {
+                if let Some((_, fault)) = failed_within(STANDS) {
+                    return Err(fault.clone());
+                }
+            }
         }
         let (key, load) = (self.key.clone(), self.load);
-        let fault = match self.looks.run(move |_| load(&key)).await {
+        let fault = match self.looks.run_soon(move |_| load(&key)).await {
             Ok(Ok(value)) => {
                 let loaded = Arc::new((value, Instant::now()));
                 self.loaded.store(Some(Arc::clone(&loaded)));
@@ -63,9 +70,9 @@ impl<K: Clone + Send + 'static, T: Send + Sync + 'static> Fresh<K, T> {
             Ok(Err(fault)) => fault,
             Err(fault) => Fault::local("local_files", fault.message()),
         };
+        *failed = Some((Instant::now(), fault.clone()));
         // A file that is being replaced must not blind anybody: what was loaded once goes on.
         let Some(old) = old else { return Err(fault) };
-        *failed = Some(Instant::now());
         tracing::warn!(error = fault.message(), "files cannot be read again; what they held before goes on");
         Ok(old)
     }
@@ -141,5 +148,34 @@ mod tests {
         tokio::time::advance(MAX_AGE).await;
         assert_eq!(fresh.get().await.unwrap().0, b"new");
         std::fs::remove_file(&path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_file_that_hangs_keeps_nobody_to_the_deadline() {
+        let place = tempfile::tempdir().unwrap();
+        let pipe = |name: &str| {
+            let path = place.path().join(name);
+            nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+            path
+        };
+        // Opening a pipe waits for whoever writes to it.
+        let load = |path: &PathBuf| std::fs::read(path).map_err(|e| Fault::io("reading", &e));
+        let (never, once) = (Fresh::new(pipe("never"), load), Fresh::new(pipe("once"), load));
+        let (limit, old) = (Duration::from_secs(10), Instant::now() - MAX_AGE);
+        once.loaded.store(Some(Arc::new((b"one".to_vec(), old))));
+        let many = |fresh| {
+            futures_util::future::join_all((0..100).map(move |_| tokio::time::timeout(limit, Fresh::get(fresh))))
+        };
+        let (never, once) = tokio::join!(many(&never), many(&once));
+        for told in never {
+            assert_eq!(told.unwrap().unwrap_err().class(), "local_files");
+        }
+        for loaded in once {
+            assert_eq!(loaded.unwrap().unwrap().0, b"one");
+        }
+        for name in ["never", "once"] {
+            // The threads that hang end.
+            std::fs::write(place.path().join(name), "").unwrap();
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use watchdog::base::outcome::{Outcome, Verdict};
 
 use crate::kinds::daemon::{class, probe};
@@ -164,6 +165,29 @@ async fn a_request_that_does_not_leave_is_no_loss() {
     }
     let got = machine.ping("count: 2, spacing: 10ms, size: 1000", Duration::from_secs(5)).await;
     assert_eq!((got.verdict, class(&got)), (Verdict::Unknown, "local_network"), "{got:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn absent_machines_are_down_and_take_no_room_from_others() {
+    let Some(machine) = Machine::plug_in() else { return };
+    let net = std::process::id() % 64 * 4;
+    let attached = run(&format!("ip addr add 198.19.{net}.1/22 dev {}a", machine.name));
+    assert!(attached);
+    // What is for a machine that does not say where it is waits in the sender's buffer: more than one socket holds.
+    let limit = Duration::from_secs(2);
+    let absent = (2..602).map(|i| {
+        let host = format!("198.19.{}.{}", net + i / 256, i % 256);
+        async move { probe("ping", &format!("{{host: {host}, count: 45, spacing: 10ms}}"), limit).await }
+    });
+    let present = (0..20).map(|_| machine.ping("count: 12, spacing: 100ms", limit));
+    let all = futures_util::future::join(join_all(absent), join_all(present));
+    let (absent, present) = all.await;
+    for got in absent {
+        assert_eq!(got.verdict, Verdict::Down, "{got:?}");
+    }
+    for got in present {
+        assert_eq!((got.verdict, value(&got, "probe_icmp_loss_ratio")), (Verdict::Up, Some(0.0)), "{got:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

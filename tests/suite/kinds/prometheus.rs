@@ -403,6 +403,59 @@ fn series_of_a_target_that_is_not_found_any_more_end_as_in_prometheus() {
     assert_eq!(server.stop(), 0);
 }
 
+/// The last value of `up`.
+fn up(series: &Series) -> Option<f64> {
+    let of_up = series.iter().find(|(labels, _)| labels.iter().any(|(k, v)| k == "__name__" && v == "up"));
+    of_up.and_then(|(_, samples)| samples.last()).map(|(_, v)| f64::from_bits(*v))
+}
+
+/// Of the path `/N` it redirects `N` times before it says something.
+fn redirects() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut head = [0; 4096];
+            let n = stream.read(&mut head).unwrap_or(0);
+            let head = String::from_utf8_lossy(&head[..n]).into_owned();
+            let left: usize = head["GET /".len()..].split(' ').next().unwrap().parse().unwrap();
+            let says = match left {
+                0 => format!("200 OK\r\nContent-Type: {TEXT}\r\nContent-Length: 4\r\n\r\na 1\n"),
+                _ => format!("302 Found\r\nLocation: /{}\r\nContent-Length: 0\r\n\r\n", left - 1),
+            };
+            let _ = write!(stream, "HTTP/1.1 {}", says.replacen("\r\n", "\r\nConnection: close\r\n", 1));
+        }
+    });
+    port
+}
+
+#[test]
+fn redirects_are_followed_as_far_as_prometheus_does() {
+    if program("prometheus", "prometheus").is_none() {
+        return;
+    }
+    let port = redirects();
+    let place = Place::new();
+    place.write("watchdog.yaml", "server: {listen: \"127.0.0.1:0\"}\n");
+    let (mut ours, mut theirs) = ("monitors:\n".to_owned(), String::new());
+    for hops in [9, 10] {
+        let target = format!("metrics_path: /{hops}, static_configs: [{{targets: ['127.0.0.1:{port}']}}]");
+        writeln!(ours, "- {{name: hops{hops}, type: prometheus, interval: 1s, timeout: 1s, {target}}}").unwrap();
+        writeln!(theirs, "- {{job_name: hops{hops}, {target}}}").unwrap();
+    }
+    place.write("monitors.d/jobs.yaml", &ours);
+    let server = place.serve();
+    let here = server.http().to_owned();
+    let (_peer, there) = peer(&theirs, "1s").unwrap();
+    version(&there);
+    for address in [&here, &there] {
+        for (job, want) in [("hops9", 1.0), ("hops10", 0.0)] {
+            assert_eq!(wait_for("a scrape", || up(&stored(address, job))), want, "{job} of {address}");
+        }
+    }
+    assert_eq!(server.stop(), 0);
+}
+
 #[test]
 fn an_exporter_that_hangs_and_one_that_is_gone_are_what_they_are_to_prometheus() {
     let (Some(_), Some((node, port))) = (program("prometheus", "prometheus"), exporter()) else { return };
@@ -416,10 +469,6 @@ fn an_exporter_that_hangs_and_one_that_is_gone_are_what_they_are_to_prometheus()
     let (_peer, there) = peer(&format!("- job_name: node\n  {target}\n"), "1s").unwrap();
     version(&there);
     let is_end = |samples: &[(i64, u64)]| samples.last().is_some_and(|(_, v)| is_stale(f64::from_bits(*v)));
-    let up = |series: &Series| {
-        let of_up = series.iter().find(|(labels, _)| labels.iter().any(|(k, v)| k == "__name__" && v == "up"));
-        of_up.and_then(|(_, samples)| samples.last()).map(|(_, v)| f64::from_bits(*v))
-    };
     for address in [&here, &there] {
         wait_for("a scrape", || Some(stored(address, "node")).filter(|all| all.len() > 400 && up(all) == Some(1.0)));
     }

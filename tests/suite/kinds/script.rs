@@ -166,11 +166,46 @@ fn a_program_has_limits_a_group_of_its_own_and_no_terminal() {
     }
 }
 
+/// What `watchdog probe script` prints of a shell's command, with such a path and nothing else to pass on.
+fn shell_with(path: &str, more: &[&str], command: &str) -> String {
+    let mut probe = Command::new(env!("CARGO_BIN_EXE_watchdog"));
+    probe.env_clear().env("PATH", path).args(["probe", "--nagios", "script"]).args(more);
+    let out = probe.args(["--", "/bin/sh", "-c", command]).output().unwrap();
+    String::from_utf8_lossy(&out.stdout).into_owned()
+}
+
 #[test]
-fn the_least_memory_is_the_programs_and_not_the_keepers() {
-    let words = ["--nagios", "script", "--set", "max_memory=16MiB", "--", "/bin/sh", "-c", "ulimit -v"];
-    let out = watchdog(&words);
-    assert!(String::from_utf8_lossy(&out.stdout).starts_with("SCRIPT OK - 16384"), "{out:?}");
+fn the_least_memory_is_the_programs_whatever_its_environment() {
+    let own = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    for length in [0, 16, 48, 52, 64, 96, 112, 128, 176, 192, 240, 256, 320, 384, 576, 4_096, 100_000] {
+        let path = format!("{own}:{}", "x".repeat(length));
+        let look = "(ulimit -S -v unlimited) 2>&- && lifted=yes; echo $(ulimit -S -v) $(ulimit -H -v) $lifted";
+        let got = shell_with(&path, &["--set", "max_memory=16MiB"], look);
+        assert!(got.starts_with("SCRIPT OK - 16384 16384 | "), "{length}: {got}");
+    }
+}
+
+#[test]
+fn a_limit_of_memory_changes_nothing_else() {
+    // The environment in its order, the arguments, what is open, whom it belongs to, and which signals are blocked or ignored.
+    let look = "tr '\\0' ' ' </proc/$$/environ; tr '\\0' ' ' </proc/$$/cmdline; ls /proc/self/fd | tr '\\n' ' '; \
+                sed 's/.*) //' /proc/$$/stat | cut -d' ' -f5; grep -h ^Sig[BI] /proc/$$/status; umask; ulimit -n -c";
+    let (own, more) = ("/usr/bin:/bin", ["--set", "env={A: 1, B_C.D: 'x y'}", "--cwd", "/"]);
+    let plain = shell_with(own, &more, &format!("({look}) | tr '\\n' ' '"));
+    let limited =
+        shell_with(own, &[&more[..], &["--set", "max_memory=16MiB"]].concat(), &format!("({look}) | tr '\\n' ' '"));
+    let shown = |text: &str| text.split(" | 'time'").next().unwrap().to_owned();
+    assert!(plain.contains("A=1 B_C.D=x y PATH=/usr/bin:/bin"), "{plain}");
+    assert_eq!(shown(&limited), shown(&plain));
+}
+
+#[test]
+fn a_program_of_limited_memory_that_cannot_be_run_is_told_as_any() {
+    for (program, why) in [("/does/not/exist", "no such file or directory"), ("/etc/passwd", "permission denied")] {
+        let out = watchdog(&["--nagios", "script", "--set", "max_memory=16MiB", "--", program]);
+        let text = String::from_utf8_lossy(&out.stdout);
+        assert!(text.starts_with(&format!("SCRIPT UNKNOWN - cannot run `{program}`: {why}")), "{text}");
+    }
 }
 
 #[test]
