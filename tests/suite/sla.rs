@@ -134,6 +134,10 @@ fn objectives_alert_on_as_many_failures_after_a_start_as_with_full_windows() {
     check(10, 7, |n| Some(n > 2), &[]);
     check(60, 7, |n| Some(n != 0), &[]);
     check(600, 80, |n| Some(n != 0), &[]);
+    // Nor does one that comes late: whatever the pace, it is one.
+    check(300, 7, |n| Some(n != 40), &[]);
+    check(3_600, 80, |n| Some(n != 40), &[]);
+    check(21_600, 80, |n| Some(n != 7), &[]);
     // One after a long stop does.
     check(10, 9, |n| (!(360..2_880).contains(&n)).then_some(n != 2_880), &[]);
     // What stays down uses up the budget at once, whether nothing was before …
@@ -142,4 +146,5 @@ fn objectives_alert_on_as_many_failures_after_a_start_as_with_full_windows() {
     check(10, 7, |n| Some(n < 2_160), &[("SloBurn", 362), ("SloBurnFast", 361), ("SloBurnSlow", 365)]);
     // Two of sixty in an hour are 33 times what is promised.
     check(60, 3, |n| Some(n != 90 && n != 91), &[("SloBurnFast", 91)]);
+    check(3_600, 60, |n| Some(n != 40 && n != 41), &[("SloBurn", 2_461), ("SloBurnSlow", 2_461)]);
 }
