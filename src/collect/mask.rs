@@ -75,8 +75,8 @@ impl Mask {
                 continue;
             }
             let plain = Plain::of(line).into_bytes();
-            let plain = (plain.len() >= MIN_SECRET).then(|| Pattern::new(plain));
-            let (written, number) = (Pattern::new(line.into()), self.0.len() + 1);
+            let plain = (plain.len() >= MIN_SECRET).then(|| Pattern::new(&plain));
+            let (written, number) = (Pattern::new(line.as_bytes()), self.0.len() + 1);
             self.0.push(Arc::new(Hidden { written, plain, number, in_labels }));
         }
         // Where a secret contains another one, its number is shown.

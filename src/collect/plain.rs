@@ -104,10 +104,10 @@ pub struct Pattern {
 
 impl Pattern {
     /// Whatever is to be found; of nothing, nothing is.
-    pub fn new(bytes: Vec<u8>) -> Self {
+    pub fn new(bytes: &[u8]) -> Self {
         let mut made = Self { borders: Vec::with_capacity(bytes.len()), bytes: Vec::new() };
         let mut border = 0;
-        for byte in &bytes {
+        for byte in bytes {
             // The first byte has nothing before it.
             if !made.borders.is_empty() {
                 border = made.step(border, *byte);
@@ -221,7 +221,7 @@ mod tests {
     /// What of the text is found, whole or before one of the cuts.
     fn found<'t>(text: &'t str, what: &str, cuts: &[usize]) -> Vec<&'t str> {
         let mut all = Vec::new();
-        Plain::of(text).find(&Pattern::new(what.into()), cuts, 1, |range| all.push(&text[range]));
+        Plain::of(text).find(&Pattern::new(what.as_bytes()), cuts, 1, |range| all.push(&text[range]));
         all
     }
 
@@ -268,14 +268,14 @@ mod tests {
         fn what_is_found_is_what_a_slow_search_finds(text in "[ab]{0,40}", what in "[ab]{1,6}") {
             let slow: Vec<usize> = (0..text.len()).filter(|n| text[*n..].starts_with(&what)).collect();
             let mut fast = Vec::new();
-            Plain::written(&text).find(&Pattern::new(what.into()), &[], 1, |range| fast.push(range.start));
+            Plain::written(&text).find(&Pattern::new(what.as_bytes()), &[], 1, |range| fast.push(range.start));
             proptest::prop_assert_eq!(fast, slow);
         }
 
         #[test]
         fn every_range_lies_in_the_text(text in "[\\\\u%&#x;0-9a-fé+lt/…]{0,60}", what in "[a-f0-9é/]{1,4}") {
             let cuts: Vec<usize> = text.match_indices('…').map(|(at, _)| at).chain([text.len()]).collect();
-            Plain::of(&text).find(&Pattern::new(what.into()), &cuts, 1, |range| {
+            Plain::of(&text).find(&Pattern::new(what.as_bytes()), &cuts, 1, |range| {
                 assert!(range.start < range.end && text.get(range).is_some());
             });
         }

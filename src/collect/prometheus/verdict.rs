@@ -61,7 +61,7 @@ impl Tally<'_> {
     pub fn outcome(self) -> Outcome {
         let summary = self.summary();
         let (mut outcome, blamed) = self.judged(&summary);
-        outcome.host = blamed.map(|one| one.host.into()).filter(|host: &Box<str>| !host.is_empty());
+        outcome.host = blamed.map(|one| one.host).filter(|host| !host.is_empty()).map(Into::into);
         outcome.checks = self.checks();
         outcome.samples = vec![
             Sample::new("probe_prometheus_targets", self.all as f64),

@@ -50,7 +50,7 @@ fn sample(labels: &LabelsBuf, value: f64) -> Sample {
     let mut sample = Sample { name: Cow::Borrowed(""), labels: Vec::new(), value };
     for (name, own) in labels.iter() {
         match name {
-            METRIC_NAME => sample.name = Cow::Owned(own.to_owned().into()),
+            METRIC_NAME => sample.name = Cow::Owned(own.to_owned()),
             label => sample.labels.push((Cow::Owned(label.to_owned()), own.to_owned().into())),
         }
     }
