@@ -5,20 +5,23 @@
 //! while the run before still goes on is skipped and counted, never replayed. Which moments the slots
 //! are is `slots`' part. Cost: O(log monitors) per slot.
 
+mod entries;
+mod runs;
+
 use std::cmp::Reverse;
+use std::collections::binary_heap::PeekMut;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::base::beat::{Beat, Report};
 use crate::base::clock::Clock;
 use crate::base::heard::Heard;
-use crate::base::name::{ByMonitor, MonitorName};
+use crate::base::name::MonitorName;
 use crate::base::policy::Policy;
 use crate::base::time::Timestamp;
 use crate::config::model::{Config, Monitor, Schedule};
@@ -27,6 +30,8 @@ use crate::engine::handle::EngineError;
 use crate::engine::ingest::Save;
 use crate::engine::metrics::Metrics;
 use crate::engine::runner::{Runner, Slot};
+use crate::engine::scheduler::entries::{Due, Entries, Place};
+use crate::engine::scheduler::runs::{Ended, Run, Runs};
 use crate::engine::slots::{self, rate};
 use crate::wire::api::ProbeResult;
 
@@ -76,15 +81,16 @@ pub struct Scheduler {
     clock: Clock,
     runner: Arc<Runner>,
     metrics: Arc<Metrics>,
-    monitors: ByMonitor<Entry>,
+    monitors: Entries,
     due: BinaryHeap<Reverse<Due>>,
-    runs: JoinSet<Ended>,
+    runs: Runs,
+    /// Empty; lends its memory.
+    ended: Vec<Ended>,
     known: Known,
     /// What is to be saved of when monitors have listened.
     unsaved: HashSet<MonitorName>,
     /// Monitors that are to be judged again when their run ends.
     again: usize,
-    generation: u64,
     gates: Gates,
     policy: Arc<Policy>,
     /// Slots within so much time begin together; zero where each begins alone. Counted from `began`.
@@ -105,27 +111,15 @@ pub struct Known {
 
 struct Entry {
     monitor: Arc<Monitor>,
-    /// Distinguishes this form of the monitor from earlier ones in the heap and among runs.
-    generation: u64,
     next: Instant,
     /// For cron schedules: the wall-clock time that `next` stands for.
     cron_at: Option<Timestamp>,
-    run: Option<AbortHandle>,
+    run: Option<Run>,
     /// Something came up while a run was going on (a report, a failure below): run again when it ends.
     again: bool,
     gate: Option<Arc<Gate>>,
-}
-
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Due {
-    at: Instant,
-    generation: u64,
-    name: MonitorName,
-}
-
-struct Ended {
-    name: MonitorName,
-    generation: u64,
+    /// Whether others report to it.
+    told: bool,
 }
 
 impl Scheduler {
@@ -136,13 +130,13 @@ impl Scheduler {
             clock,
             runner,
             metrics,
-            monitors: ByMonitor::default(),
+            monitors: Entries::default(),
             due: BinaryHeap::new(),
-            runs: JoinSet::new(),
+            runs: Runs::default(),
+            ended: Vec::new(),
             known,
             unsaved: HashSet::new(),
             again: 0,
-            generation: 0,
             gates: Gates::default(),
             policy: Arc::default(),
             together: Duration::ZERO,
@@ -161,7 +155,7 @@ impl Scheduler {
                     None => std::future::pending().await,
                 }
             };
-            // Every arm is cancel-safe: channel receive, join_next, `wanted`, sleep, token.
+            // Every arm is cancel-safe: channel receive, `ended`, `wanted`, sleep, token.
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -171,7 +165,7 @@ impl Scheduler {
                 }
                 // Waking for every run that ends would cost as much as the slot itself; who needs the
                 // end at once is counted, everybody else learns of it at the next slot or command.
-                Some(ended) = self.runs.join_next(), if self.again > 0 => self.ended(ended),
+                () = self.runs.ended(), if self.again > 0 => self.reap(),
                 name = runner.lineage.wanted() => {
                     self.reap();
                     self.at_once(&name);
@@ -184,18 +178,19 @@ impl Scheduler {
             }
         }
         let now = self.clock.now();
-        for (name, _) in self.monitors.iter().filter(|(_, e)| !e.monitor.paused) {
+        for entry in self.monitors.iter().filter(|e| e.told && !e.monitor.paused) {
+            let name = &entry.monitor.name;
             if let Some(heard) = self.known.heard.get_mut(name) {
                 heard.listens(now);
                 self.unsaved.insert(name.clone());
             }
         }
         self.save();
-        let drain = async { while self.runs.join_next().await.is_some() {} };
-        if time::timeout(STOP_GRACE, drain).await.is_err() {
+        if time::timeout(STOP_GRACE, self.runs.drain()).await.is_err() {
             tracing::info!(probes = self.runs.len(), "probes under way were dropped");
         }
-        self.runs.shutdown().await;
+        self.monitors = Entries::default();
+        self.runs.drain().await;
     }
 
     /// Passes on when monitors have listened.
@@ -220,9 +215,12 @@ impl Scheduler {
     }
 
     fn reap(&mut self) {
-        while let Some(ended) = self.runs.try_join_next() {
-            self.ended(ended);
+        let mut ended = std::mem::take(&mut self.ended);
+        self.runs.take(&mut ended, self.again > 0);
+        for one in ended.drain(..) {
+            self.over(one);
         }
+        self.ended = ended;
     }
 
     fn command(&mut self, command: Command) {
@@ -259,17 +257,15 @@ impl Scheduler {
         self.runner.lineage.configure(config);
         self.runner.captures.retain(config);
         self.gates.configure(config);
-        for entry in self.monitors.values_mut() {
+        let is_gone = |e: &&Entry| !config.monitors.contains_key(&e.monitor.name);
+        let gone: Vec<MonitorName> = self.monitors.iter().filter(is_gone).map(|e| e.monitor.name.clone()).collect();
+        for name in gone {
+            self.monitors.remove(&name);
+        }
+        for entry in self.monitors.iter_mut() {
             entry.gate = self.gates.of(&entry.monitor);
         }
-        self.monitors.retain(|name, entry| {
-            let stays = config.monitors.contains_key(name);
-            if !stays && let Some(run) = entry.run.take() {
-                run.abort();
-            }
-            stays
-        });
-        self.again = self.monitors.values().filter(|e| e.again).count();
+        self.again = self.monitors.iter().filter(|e| e.again).count();
         self.known.beats.retain(|name, _| config.monitors.contains_key(name));
         self.known.heard.retain(|name, _| config.monitors.contains_key(name));
         let is_fresh = |m: &&Arc<Monitor>| self.monitors.get(&m.name).is_none_or(|e| e.monitor.hash != m.hash);
@@ -281,158 +277,133 @@ impl Scheduler {
                     self.unsaved.insert(monitor.name.clone());
                 }
                 self.again -= usize::from(old.again);
-                if let Some(run) = old.run {
-                    run.abort();
-                }
             }
-            if is_told(monitor) && !monitor.paused {
+            let told = monitor.probe.collector.push().is_some();
+            if told && !monitor.paused {
                 self.known.heard.entry(monitor.name.clone()).or_default().begin(monitor.hash, wall);
             }
-            self.generation += 1;
             let mut entry = Entry {
                 monitor: Arc::clone(monitor),
-                generation: self.generation,
                 next: now + wait,
                 cron_at: None,
                 run: None,
                 again: false,
                 gate: self.gates.of(monitor),
+                told,
             };
             if let Schedule::Cron { .. } = &monitor.schedule {
                 entry.advance(now, wall);
             }
+            let at = entry.next;
+            let place = self.monitors.insert(entry);
             if !monitor.paused {
-                self.due.push(Reverse(entry.due()));
+                self.due.push(Reverse(Due { at, place }));
             }
-            self.monitors.insert(monitor.name.clone(), entry);
         }
-        let rate: f64 = self.monitors.values().filter(|e| !e.monitor.paused).map(|e| rate(&e.monitor)).sum();
+        let rate: f64 = self.monitors.iter().filter(|e| !e.monitor.paused).map(|e| rate(&e.monitor)).sum();
         self.together = if rate >= MANY { TOGETHER } else { Duration::ZERO };
         // Slots of forms that are gone stay in the heap until they come due; rebuild when they are many.
         if self.due.len() > 2 * self.monitors.len() + 1_000 {
-            self.due = self.monitors.values().filter(|e| !e.monitor.paused).map(|e| Reverse(e.due())).collect();
+            self.due = self.monitors.due().map(Reverse).collect();
         }
     }
 
     fn start_due(&mut self) {
         let (now, wall) = (Instant::now(), self.clock.now());
-        while self.due.peek().is_some_and(|Reverse(d)| d.at <= now) {
-            let Some(Reverse(due)) = self.due.pop() else { break };
-            let Some(entry) = self.monitors.get_mut(&due.name).filter(|e| e.generation == due.generation) else {
+        loop {
+            let Some(mut top) = self.due.peek_mut() else { break };
+            let Due { at, place } = top.0;
+            if at > now {
+                break;
+            }
+            let Some(entry) = self.monitors.at(place) else {
+                PeekMut::pop(top);
                 continue;
             };
             let cron = matches!(entry.monitor.schedule, Schedule::Cron { .. });
-            if cron && entry.cron_at.is_none_or(|at| at > wall) {
-                // Woken to look at the clock again. The slot is computed anew: a clock that was set back
-                // has an earlier one.
-                entry.advance(now, wall);
-                self.due.push(Reverse(entry.due()));
+            // Woken to look at the clock again: the slot is computed anew, since a clock that was set back has an
+            // earlier one.
+            let early = cron && entry.cron_at.is_none_or(|at| at > wall);
+            let missed = entry.advance(now, wall);
+            let until = entry.next;
+            top.0.at = until;
+            drop(top);
+            if early {
                 continue;
             }
-            let missed = entry.advance(now, wall);
             self.metrics.missed_late.inc_by(missed);
-            let until = entry.next;
-            self.due.push(Reverse(entry.due()));
             if entry.run.is_some() {
                 self.metrics.missed_running.inc();
             } else {
-                self.start(&due.name, due.at, Some(until));
+                self.start(place, at, Some(until));
             }
         }
     }
 
-    fn start(&mut self, name: &MonitorName, due: Instant, until: Option<Instant>) {
-        let Some(entry) = self.monitors.get_mut(name) else { return };
-        if is_told(&entry.monitor)
-            && let Some(heard) = self.known.heard.get_mut(name)
+    fn start(&mut self, place: Place, due: Instant, until: Option<Instant>) {
+        let Some(entry) = self.monitors.at(place) else { return };
+        if entry.told
+            && let Some(heard) = self.known.heard.get_mut(&entry.monitor.name)
         {
             heard.listens(self.clock.now());
-            self.unsaved.insert(name.clone());
+            self.unsaved.insert(entry.monitor.name.clone());
         }
         let slot = entry.slot(due, until, &self.known, &self.policy);
-        let (runner, generation, name) = (Arc::clone(&self.runner), entry.generation, name.clone());
-        entry.run = Some(self.runs.spawn(async move {
-            runner.run(slot).await;
-            Ended { name, generation }
-        }));
+        let runner = Arc::clone(&self.runner);
+        entry.run = Some(self.runs.start(place, async move { drop(runner.run(slot).await) }));
     }
 
     /// Runs it out of its turn: now, or when the run under way ends.
     fn at_once(&mut self, name: &MonitorName) {
-        let Some(entry) = self.monitors.get_mut(name) else { return };
+        let Some(place) = self.monitors.place(name) else { return };
+        let Some(entry) = self.monitors.at(place) else { return };
         if entry.run.is_none() {
-            self.start(name, Instant::now(), None);
+            self.start(place, Instant::now(), None);
         } else if !entry.again {
             entry.again = true;
             self.again += 1;
+            self.runs.wait();
         }
     }
 
     fn run_now(&mut self, name: &MonitorName, reply: oneshot::Sender<Result<Arc<ProbeResult>, EngineError>>) {
-        let entry = match self.monitors.get_mut(name) {
-            None => Err(EngineError::NoSuchMonitor { name: name.to_string(), nearest: None }),
-            Some(e) if e.monitor.paused => Err(EngineError::Paused(name.to_string())),
-            Some(e) if e.run.is_some() => Err(EngineError::AlreadyRunning(name.to_string())),
-            Some(e) => Ok(e),
-        };
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => {
-                // The asker may have gone.
-                let _ = reply.send(Err(error));
+        let place = self.monitors.place(name);
+        let error = match place.and_then(|place| self.monitors.at(place)) {
+            None => EngineError::NoSuchMonitor { name: name.to_string(), nearest: None },
+            Some(e) if e.monitor.paused => EngineError::Paused(name.to_string()),
+            Some(e) if e.run.is_some() => EngineError::AlreadyRunning(name.to_string()),
+            Some(entry) => {
+                let slot = entry.slot(Instant::now(), None, &self.known, &self.policy);
+                let runner = Arc::clone(&self.runner);
+                let work = async move {
+                    let result = runner.run(slot).await;
+                    // The asker may have gone.
+                    let _ = reply.send(Ok(result));
+                };
+                entry.run = place.map(|place| self.runs.start(place, work));
                 return;
             }
         };
-        let slot = entry.slot(Instant::now(), None, &self.known, &self.policy);
-        let (runner, generation, name) = (Arc::clone(&self.runner), entry.generation, name.clone());
-        entry.run = Some(self.runs.spawn(async move {
-            let result = runner.run(slot).await;
-            let _ = reply.send(Ok(result));
-            Ended { name, generation }
-        }));
+        // The asker may have gone.
+        let _ = reply.send(Err(error));
     }
 
-    fn ended(&mut self, ended: Result<Ended, JoinError>) {
-        let ended = match ended {
-            Ok(ended) => ended,
-            Err(error) if error.is_panic() => match self.crashed(&error) {
-                Some(ended) => ended,
-                None => return,
-            },
-            // Aborted because its monitor changed or is gone.
-            Err(_) => return,
-        };
-        let Some(entry) = self.monitors.get_mut(&ended.name).filter(|e| e.generation == ended.generation) else {
-            return;
-        };
+    /// A run is over. One that was aborted finds its monitor gone or changed.
+    fn over(&mut self, Ended { place, panicked }: Ended) {
+        let Some(entry) = self.monitors.at(place) else { return };
         entry.run = None;
+        if panicked {
+            self.metrics.panics.inc();
+            tracing::error!(monitor = %entry.monitor.name, "a slot panicked; its monitor has no result of it");
+        }
         if std::mem::take(&mut entry.again) {
             self.again -= 1;
-            self.start(&ended.name, Instant::now(), None);
+            self.start(place, Instant::now(), None);
         }
     }
-
-    /// Whose run panicked outside of its collector: the next slot runs all the same.
-    fn crashed(&self, error: &JoinError) -> Option<Ended> {
-        self.metrics.panics.inc();
-        let mut all = self.monitors.iter();
-        let found = all.find(|(_, e)| e.run.as_ref().is_some_and(|run| run.id() == error.id()));
-        let monitor = found.map(|(name, _)| name.as_str());
-        tracing::error!(monitor, %error, "a slot panicked; its monitor has no result of it");
-        found.map(|(name, entry)| Ended { name: name.clone(), generation: entry.generation })
-    }
-}
-
-/// Whether others report to it.
-fn is_told(monitor: &Monitor) -> bool {
-    monitor.probe.collector.push().is_some()
 }
 
 impl Entry {
-    fn due(&self) -> Due {
-        Due { at: self.next, generation: self.generation, name: self.monitor.name.clone() }
-    }
-
     /// Moves `next` to the first slot after `now` and returns how many slots were passed over.
     fn advance(&mut self, now: Instant, wall: Timestamp) -> u64 {
         let next = slots::after(&self.monitor, self.next, now, wall);
@@ -441,12 +412,13 @@ impl Entry {
     }
 
     fn slot(&self, due: Instant, until: Option<Instant>, known: &Known, policy: &Arc<Policy>) -> Slot {
+        let told = self.told.then_some(&self.monitor.name);
         Slot {
             monitor: Arc::clone(&self.monitor),
             due,
             until,
-            heard: known.heard.get(&self.monitor.name).cloned().unwrap_or_default(),
-            beat: known.beats.get(&self.monitor.name).cloned(),
+            heard: told.and_then(|name| known.heard.get(name)).cloned().unwrap_or_default(),
+            beat: told.and_then(|name| known.beats.get(name)).cloned(),
             gate: self.gate.clone(),
             policy: Arc::clone(policy),
         }

@@ -347,15 +347,61 @@ async fn a_slot_that_panics_outside_of_its_collector_does_not_stop_its_monitor()
     let mut scheduler = Scheduler::new(clock, Arc::new(runner(clock).0), unknown());
     let m = monitor("m", 10, 1, Script::Takes(Duration::ZERO));
     scheduler.apply(&Config { monitors: [(m.name.clone(), Arc::clone(&m))].into(), ..Config::default() });
-    let run = scheduler.runs.spawn(async { panic!("a bug in the runner") });
-    scheduler.monitors.get_mut(&m.name).unwrap().run = Some(run);
-    while scheduler.monitors[&m.name].run.is_some() {
-        let ended = scheduler.runs.join_next().await.expect("the run ends");
-        scheduler.ended(ended);
-    }
+    let place = scheduler.monitors.place(&m.name).unwrap();
+    let run = scheduler.runs.start(place, async { panic!("a bug in the runner") });
+    scheduler.monitors.at(place).unwrap().run = Some(run);
+    scheduler.runs.wait();
+    scheduler.runs.ended().await;
+    scheduler.reap();
+    assert!(scheduler.monitors.get(&m.name).unwrap().run.is_none());
     assert_eq!(scheduler.metrics.panics.get(), 1);
     scheduler.start_due();
-    assert!(scheduler.monitors[&m.name].run.is_some());
+    assert!(scheduler.monitors.get(&m.name).unwrap().run.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_is_told_whether_it_came_before_it_was_awaited_or_after() {
+    let clock = Clock::starting_at(Timestamp::from_millis(1_700_000_000_000));
+    let mut scheduler = Scheduler::new(clock, Arc::new(runner(clock).0), unknown());
+    let m = monitor("m", 10, 1, Script::Takes(Duration::ZERO));
+    scheduler.apply(&Config { monitors: [(m.name.clone(), Arc::clone(&m))].into(), ..Config::default() });
+    let place = scheduler.monitors.place(&m.name).unwrap();
+    let (runs, mut ended) = (Runs::default(), Vec::new());
+    let over = [Ended { place, panicked: false }];
+    let first = runs.start(place, async {});
+    while runs.len() > 0 {
+        tokio::task::yield_now().await;
+    }
+    runs.wait();
+    runs.ended().await;
+    runs.take(&mut ended, false);
+    assert_eq!(std::mem::take(&mut ended), over);
+    runs.wait();
+    let second = runs.start(place, time::sleep(Duration::from_secs(1)));
+    runs.ended().await;
+    runs.take(&mut ended, false);
+    assert_eq!(ended, over);
+    drop((first, second));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_of_a_form_that_is_gone_is_aborted_and_does_not_count_for_the_next() {
+    let clock = Clock::starting_at(Timestamp::from_millis(1_700_000_000_000));
+    let mut scheduler = Scheduler::new(clock, Arc::new(runner(clock).0), unknown());
+    let apply = |scheduler: &mut Scheduler, hash| {
+        let m = monitor("m", 10, hash, Script::Takes(Duration::from_secs(60)));
+        scheduler.apply(&Config { monitors: [(m.name.clone(), m)].into(), ..Config::default() });
+        scheduler.start_due();
+        scheduler.monitors.place(&MonitorName::new("m").unwrap()).unwrap()
+    };
+    let old = apply(&mut scheduler, 1);
+    let new = apply(&mut scheduler, 2);
+    assert!(old != new && scheduler.monitors.at(old).is_none());
+    scheduler.runs.wait();
+    scheduler.runs.ended().await;
+    scheduler.reap();
+    assert!(scheduler.monitors.at(new).unwrap().run.is_some());
+    assert_eq!(scheduler.runs.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -518,6 +564,6 @@ async fn a_clock_that_is_set_back_brings_a_cron_slot_nearer() {
     scheduler.clock = Clock::starting_at(Timestamp::from_millis(1_600_000_000_000));
     time::advance(slots::CRON_RECHECK).await;
     scheduler.start_due();
-    let (next, now) = (scheduler.monitors[&name].cron_at.unwrap(), scheduler.clock.now());
+    let (next, now) = (scheduler.monitors.get(&name).unwrap().cron_at.unwrap(), scheduler.clock.now());
     assert!(next.since(now) <= Duration::from_secs(3_600) && next > now, "{next:?}");
 }
