@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::base::BoxFuture;
 use crate::base::outcome::Outcome;
 use crate::base::probe::{Collector, ProbeCx, PushTarget, WebhookTarget};
-use crate::collect::plain::Plain;
+use crate::collect::plain::{Pattern, Plain};
 use crate::config::fields::Text;
 
 /// Shorter values are not masked: replacing every `1` of a page would hide the page, not a secret.
@@ -21,14 +21,14 @@ const STARS: &str = "***";
 
 /// The secrets of one monitor, longest first. Its `Debug` form shows how many, not which.
 #[derive(Clone, Default)]
-pub struct Mask(Vec<Hidden>);
+pub struct Mask(Vec<Arc<Hidden>>);
 
 /// A secret.
 #[derive(Clone)]
 struct Hidden {
-    text: String,
-    /// Without escapes; empty when that is too short to be told from other text.
-    plain: Vec<u8>,
+    written: Pattern,
+    /// Without escapes; nothing when that is too short to be told from other text.
+    plain: Option<Pattern>,
     /// Tells it from the others where a name must stay one.
     number: usize,
     /// It may be no part of a label. A variable's value may: it is a host's name as often as a secret, and which series
@@ -70,18 +70,17 @@ impl Mask {
 
     fn push(&mut self, secret: &str, in_labels: bool) {
         for line in secret.lines().map(str::trim).filter(|l| l.len() >= MIN_SECRET) {
-            if let Some(known) = self.0.iter_mut().find(|known| known.text == line) {
-                known.in_labels |= in_labels;
+            if let Some(known) = self.0.iter_mut().find(|known| known.written.bytes() == line.as_bytes()) {
+                Arc::make_mut(known).in_labels |= in_labels;
                 continue;
             }
-            let mut plain = Plain::of(line).into_bytes();
-            if plain.len() < MIN_SECRET {
-                plain.clear();
-            }
-            self.0.push(Hidden { text: line.to_owned(), plain, number: self.0.len() + 1, in_labels });
+            let plain = Plain::of(line).into_bytes();
+            let plain = (plain.len() >= MIN_SECRET).then(|| Pattern::new(&plain));
+            let (written, number) = (Pattern::new(line.as_bytes()), self.0.len() + 1);
+            self.0.push(Arc::new(Hidden { written, plain, number, in_labels }));
         }
-        // A secret that contains another one must go first, or its rest would stay.
-        self.0.sort_by_key(|s| std::cmp::Reverse(s.text.len()));
+        // Where a secret contains another one, its number is shown.
+        self.0.sort_by_key(|s| std::cmp::Reverse(s.written.bytes().len()));
     }
 
     /// Adds the value of a header that carries credentials, and the credentials in it.
@@ -108,7 +107,7 @@ impl Mask {
 
     /// Hides every secret in `text`.
     pub fn hide(&self, text: &mut String) {
-        replace(&self.0.iter().collect::<Vec<_>>(), text, |_| STARS.to_owned());
+        self.replace(text, false);
     }
 
     /// Hides every secret in every text of an outcome.
@@ -130,14 +129,13 @@ impl Mask {
 
     /// The same in what tells series apart: two of them do not become one.
     fn hide_in_labels(&self, outcome: &mut Outcome) {
-        let secrets: Vec<&Hidden> = self.0.iter().filter(|secret| secret.in_labels).collect();
-        if secrets.is_empty() {
+        if !self.0.iter().any(|secret| secret.in_labels) {
             return;
         }
         for (_, value) in outcome.samples.iter_mut().flat_map(|s| &mut s.labels) {
             // A borrowed one is a word of this program.
             if let Cow::Owned(value) = value {
-                replace(&secrets, value, |secret| format!("{STARS}{}", secret.number));
+                self.replace(value, true);
             }
         }
     }
@@ -158,33 +156,40 @@ impl Mask {
             self.hide(text);
         }
     }
-}
 
-/// Puts stars in the place of secrets, the longest first.
-fn replace(secrets: &[&Hidden], text: &mut String, stars: impl Fn(&Hidden) -> String) {
-    for secret in secrets {
-        if text.contains(secret.text.as_str()) {
-            *text = text.replace(secret.text.as_str(), &stars(secret));
+    /// Puts stars in the place of secrets: where one stands as it is written, as it reads, or cut off.
+    fn replace(&self, text: &mut String, in_label: bool) {
+        if self.0.is_empty() {
+            return;
         }
-    }
-    if Plain::differs(text) {
-        let plain = Plain::of(text);
+        let (written, plain, cuts) = (Plain::written(text), Plain::of(text), cuts(text));
         let mut found: Vec<(Range<usize>, &Hidden)> = Vec::new();
-        for secret in secrets.iter().filter(|secret| !secret.plain.is_empty()) {
-            for range in plain.find(&secret.plain) {
-                if found.iter().all(|(other, _)| range.end <= other.start || other.end <= range.start) {
-                    found.push((range, secret));
-                }
+        for secret in self.0.iter().filter(|secret| secret.in_labels || !in_label) {
+            written.find(&secret.written, &cuts, MIN_SECRET, |range| found.push((range, secret)));
+            let is_new = |read: &&Pattern| !plain.is_written() || read.bytes() != secret.written.bytes();
+            if let Some(read) = secret.plain.as_ref().filter(is_new) {
+                plain.find(read, &cuts, MIN_SECRET, |range| found.push((range, secret)));
             }
         }
-        // Later ones first, so that those before keep their places.
-        found.sort_unstable_by_key(|(range, _)| std::cmp::Reverse(range.start));
-        for (range, secret) in found {
-            text.replace_range(range, &stars(secret));
+        if found.is_empty() {
+            return;
         }
-    }
-    for secret in secrets {
-        hide_cut(text, secret, &stars(secret));
+        // In the order of the text; of those that begin together the longest secret first.
+        found.sort_by_key(|(range, _)| range.start);
+        let (mut hidden, mut shown_to) = (String::with_capacity(text.len()), 0);
+        for (range, secret) in found {
+            // What overlaps another one is hidden with it.
+            if range.start >= shown_to {
+                hidden.push_str(&text[shown_to..range.start]);
+                hidden.push_str(STARS);
+                if in_label {
+                    hidden.push_str(&secret.number.to_string());
+                }
+            }
+            shown_to = shown_to.max(range.end);
+        }
+        hidden.push_str(&text[shown_to..]);
+        *text = hidden;
     }
 }
 
@@ -232,27 +237,13 @@ impl Collector for Masked {
     }
 }
 
-/// Texts are cut to their limits before they are masked: a cut may have left the secret's beginning. It leaves an
-/// ellipsis, wherever in a sentence that then stands, or a text of at least a certain length, perhaps with half a
-/// character or half an escape at its end.
-fn hide_cut(text: &mut String, secret: &Hidden, stars: &str) {
+/// Where `text` may have been cut. Texts are cut to their limits before they are masked, perhaps within a secret. That
+/// leaves an ellipsis, wherever in a sentence that then stands, or a text of at least a certain length, perhaps with half
+/// a character at its end.
+fn cuts(text: &str) -> Vec<usize> {
     const LEAST_CUT: usize = 500;
-    let mut ends: Vec<usize> = text.match_indices('…').map(|(at, _)| at).collect();
-    if text.len() >= LEAST_CUT {
-        ends.push(text.trim_end_matches(char::REPLACEMENT_CHARACTER).len());
-    }
-    for end in ends.into_iter().rev() {
-        // A secret may hold an ellipsis itself.
-        let Some(before) = text.get(..end) else { continue };
-        let is_left = |len: &usize| secret.text.get(..*len).is_some_and(|start| before.ends_with(start));
-        let start = match (MIN_SECRET..secret.text.len()).rev().find(is_left) {
-            Some(len) => Some(end - len),
-            None => Plain::start_at_end(before, &secret.plain, MIN_SECRET),
-        };
-        if let Some(start) = start {
-            text.replace_range(start..end, stars);
-        }
-    }
+    let end = (text.len() >= LEAST_CUT).then(|| text.trim_end_matches(char::REPLACEMENT_CHARACTER).len());
+    text.match_indices('…').map(|(at, _)| at).chain(end).collect()
 }
 
 /// The parts of `value` that stand where `shown` has `${…}`.
@@ -407,6 +398,10 @@ mod tests {
         check(r"corp\new%41", r"corp\new%41");
         check(r"corp\new%41", r"corp\\new%41");
         check(r"corp\new%41", r"corp%5Cnew%2541");
+        // A secret that is written with escapes, echoed without or with others.
+        check("abcd%2Fefgh%3D", "abcd/efgh=");
+        check("abcd%2Fefgh%3D", r"abcd\/efgh\u003d");
+        check("pass+word", "pass word");
     }
 
     #[test]
@@ -423,6 +418,31 @@ mod tests {
             let mut text = raw.to_owned();
             mask.hide(&mut text);
             assert_eq!(text, want);
+        }
+    }
+
+    #[test]
+    fn secrets_that_overlap_leave_nothing_of_each_other() {
+        let mut mask = Mask::default();
+        mask.add("abcdef");
+        mask.add("defghi");
+        let mut text = "x abcdefghi y".to_owned();
+        mask.hide(&mut text);
+        assert_eq!(text, "x *** y");
+    }
+
+    #[test]
+    fn what_a_peer_writes_is_hidden_in_time_in_proportion_to_it() {
+        let mut mask = Mask::default();
+        // A secret and a text that are a slow search's worst case, and as many escapes and cuts as a text can have: with
+        // a look back at each, this would take hours.
+        mask.add(&format!("{}b", "a".repeat(1_200)));
+        mask.add(&format!("{}%2F", "%".repeat(1_200)));
+        for (unit, is_hidden) in [("a", true), ("%61", true), ("aaaa…", true), ("%…", false), ("&…\\", false)] {
+            let text = unit.repeat((256 << 10) / unit.len());
+            let mut hidden = text.clone();
+            mask.hide(&mut hidden);
+            assert_eq!(hidden != text, is_hidden, "{unit}");
         }
     }
 

@@ -30,7 +30,7 @@ const SHARED: [&str; 12] = [
 
 /// What Prometheus' files say besides, at their top or in `global`, and what to do about it here.
 const ELSEWHERE: [(&str, &str); 18] = [
-    ("alerting", "say who hears of alerts in watchdog.yaml: `receivers` and `route`"),
+    ("alerting", "say who hears of alerts in watchdog.yaml: `notifiers` and `route`"),
     ("evaluation_interval", "write `interval` in the groups of rules.d"),
     ("rule_files", "put these files into rules.d, where they work as they are"),
     ("scrape_config_files", "put these files into monitors.d"),
@@ -55,14 +55,16 @@ const TAKE_OUT: &str = "take it out";
 /// Prometheus knows is taken out, with a warning: the file is meant to be the one that it reads.
 pub fn adopt(root: &mut Node, cx: &Cx<'_>) {
     let Value::Map(entries) = &mut root.value else { return };
-    let Some(at) = entries.iter().position(|e| e.key == "scrape_configs") else { return };
-    if !matches!(entries[at].value.value, Value::Seq(_)) {
+    if !entries.iter().any(|e| matches!(e.key.as_str(), "scrape_configs" | "global")) {
         return;
     }
+    take_out(entries, cx);
+    // Nothing is an empty list. What is of another type is reported with the file's other keys.
+    let is_list = |node: &Node| node.is_null() || matches!(node.value, Value::Seq(_));
+    let Some(at) = entries.iter().position(|e| e.key == "scrape_configs" && is_list(&e.value)) else { return };
     let list = entries.remove(at);
     let mut global = entries.iter().position(|e| e.key == "global").map(|at| entries.remove(at).value);
     global = global.filter(|node| !node.is_null());
-    take_out(entries, cx);
     if let Some(Node { value: Value::Map(keys), .. }) = &mut global {
         take_out(keys, cx);
     }
@@ -77,7 +79,11 @@ pub fn adopt(root: &mut Node, cx: &Cx<'_>) {
     let interval = given("scrape_interval").unwrap_or_else(|| plain("scrape_interval", INTERVAL, span));
     let shared = SHARED.into_iter().filter(|key| *key != "scrape_interval").filter_map(given);
     let defaults: Vec<Entry> = std::iter::once(interval).chain(shared).collect();
-    let Node { value: Value::Seq(mut jobs), span: whole } = list.value else { return };
+    let whole = list.value.span;
+    let mut jobs = match list.value.value {
+        Value::Seq(jobs) => jobs,
+        Value::Scalar { .. } | Value::Map(_) => Vec::new(),
+    };
     for job in &mut jobs {
         let Value::Map(keys) = &mut job.value else { continue };
         for default in &defaults {
@@ -206,8 +212,21 @@ mod tests {
         assert_eq!(keys(&root), [("monitors", "…")]);
         let found: Vec<_> = problems.iter().map(|p| (p.line, p.level, p.code.as_str())).collect();
         assert_eq!(found, [3, 4, 6].map(|line| (line, Level::Warning, "W015")));
+        let hint = "say who hears of alerts in watchdog.yaml: `notifiers` and `route`";
+        assert!(problems.iter().any(|p| p.hint == hint), "{problems:?}");
         let (_, problems) = adopted("global: {scrape_intervall: 15s}\nscrape_configs: []\n");
         let [problem] = problems.as_slice() else { panic!("{problems:?}") };
         assert_eq!((problem.level, problem.hint.as_str()), (Level::Error, "did you mean `scrape_interval`?"));
+    }
+    #[test]
+    fn a_configuration_without_jobs_is_taken_as_it_is() {
+        let besides = "global: {scrape_interval: 15s}\nrule_files: [a.yml]\n";
+        for list in ["scrape_configs:\n", "scrape_configs:\n  # - job_name: node\n", "scrape_configs: []\n"] {
+            let (root, problems) = adopted(&format!("{besides}{list}"));
+            assert_eq!(keys(&root), [("monitors", "…")], "{list}");
+            assert_eq!(problems.iter().map(|p| (p.line, p.level)).collect::<Vec<_>>(), [(2, Level::Warning)], "{list}");
+        }
+        let (root, problems) = adopted(besides);
+        assert_eq!((keys(&root), problems.len()), (vec![("global", "…")], 1), "{problems:?}");
     }
 }

@@ -124,10 +124,11 @@ impl<'a> Reader<'a> {
         let defaults = fields.node("defaults");
         let list = fields.node("monitors");
         // Still there: no list of jobs.
-        if let Some(other) = fields.node("scrape_configs") {
+        let (jobs, global) = (fields.node("scrape_configs"), fields.node("global"));
+        if let Some(other) = jobs {
             let message = format!("`scrape_configs` takes a list, not {}", other.kind_name());
             cx.error(other.mark(), Code::WrongType, message, "begin each job with `- job_name: …`");
-        } else if let Some(global) = fields.node("global") {
+        } else if let Some(global) = global {
             let message = "`global` is for `scrape_configs`, which this file does not have";
             cx.warn(global.mark(), Code::Suspicious, message, "write `defaults` for `monitors`");
         }

@@ -226,8 +226,8 @@ struct Alert {
     /// How many times too fast the budget goes.
     factor: f64,
     /// The part that failed, above which each window agrees.
-    limits: (f64, f64),
-    /// The same of the long one as a number of probes, when it is full.
+    limit: f64,
+    /// The same of the long one as a number of probes, when it is full; enough of them.
     failures: f64,
 }
 
@@ -237,10 +237,9 @@ fn alerts(slo: Slo, pace: Duration) -> Vec<Alert> {
         let short = windows.find(|(_, over)| holds_enough(*over, pace)).filter(|(_, over)| *over <= burn.long.1)?;
         let factor = burn.part * slo.window.as_secs_f64() / burn.long.1.as_secs_f64();
         let limit = round(factor * slo.budget());
-        let long = round(LEAST * pace.as_secs_f64() / burn.long.1.as_secs_f64()).max(limit);
         let failures = round(limit * burn.long.1.as_secs_f64() / pace.as_secs_f64()).max(LEAST);
         // More than everything cannot fail: this burn of the budget is not possible.
-        (long < 1.0).then_some(Alert { burn, short, factor, limits: (long, limit), failures })
+        (limit < 1.0).then_some(Alert { burn, short, factor, limit, failures })
     };
     BURNS.iter().filter_map(of).collect()
 }
@@ -281,11 +280,11 @@ fn text(name: &MonitorName, slo: Slo, pace: Duration) -> String {
         record(out, &format!("slo:availability:ratio_{window}"), &expr);
     };
     let alert = |out: &mut String, alert: &Alert| {
-        let Alert { burn, short: (short, _), factor, limits, failures } = alert;
+        let Alert { burn, short: (short, _), factor, limit, failures } = alert;
         let Burn { alert, severity, long: (long, _), .. } = burn;
-        let mut expr = format!("1 - {} > {}", share(long), limits.0);
+        let mut expr = format!("1 - {} > {}", share(long), limit);
         if short != long {
-            expr.push_str(&format!(" and 1 - {} > {}", share(short), limits.1));
+            expr.push_str(&format!(" and 1 - {} > {}", share(short), limit));
         }
         let (share, count) = (share(long), format!("count_over_time(probe_success{selector}[{long}])"));
         expr.push_str(&format!(" and (1 - {share}) * {count} > {failures}"));
@@ -387,25 +386,24 @@ mod tests {
         assert!(!queries(&names).iter().any(|(n, _)| *n == "SloBurnFast" || *n == "SloBurn"));
     }
 
-    /// The alerts with the window that must agree, and the part of the long one above which they fire.
+    /// The alerts with the window that must agree, and how many probes of the long one must have failed, and more.
     fn judged(target: u32, days: u32, pace: Duration) -> Vec<(&'static str, &'static str, f64)> {
-        alerts(slo(target, days), pace).iter().map(|a| (a.burn.alert, a.short.0, a.limits.0)).collect()
+        alerts(slo(target, days), pace).iter().map(|a| (a.burn.alert, a.short.0, a.failures)).collect()
     }
 
     #[test]
     fn windows_with_few_probes_are_left_out() {
         let at = |pace| judged(999_000, 30, pace);
-        assert_eq!(at(TEN), [("SloBurnFast", "5m", 0.0144), ("SloBurn", "30m", 0.006), ("SloBurnSlow", "6h", 0.001)]);
+        assert_eq!(at(TEN), [("SloBurnFast", "5m", 5.184), ("SloBurn", "30m", 12.96), ("SloBurnSlow", "6h", 25.92)]);
         // Sixty probes an hour: two of them must fail.
-        assert_eq!(at(MINUTE)[0], ("SloBurnFast", "5m", 0.025));
-        assert_eq!(at(MINUTE * 5)[..2], [("SloBurnFast", "30m", 0.125), ("SloBurn", "30m", 0.020_833_333)]);
-        assert_eq!(at(MINUTE * 10)[..2], [("SloBurnFast", "1h", 0.25), ("SloBurn", "1h", 0.041_666_667)]);
+        assert_eq!(at(MINUTE)[0], ("SloBurnFast", "5m", LEAST));
+        assert_eq!(at(MINUTE * 5)[..2], [("SloBurnFast", "30m", LEAST), ("SloBurn", "30m", LEAST)]);
+        assert_eq!(at(MINUTE * 10)[..2], [("SloBurnFast", "1h", LEAST), ("SloBurn", "1h", LEAST)]);
         let hourly: Vec<_> = at(HOUR).iter().map(|a| (a.0, a.1)).collect();
         assert_eq!(hourly, [("SloBurn", "6h"), ("SloBurnSlow", "6h")]);
         assert_eq!(at(DAY), []);
         for pace in [TEN, MINUTE, MINUTE * 5, MINUTE * 10, HOUR, HOUR * 6] {
             for alert in alerts(slo(999_000, 30), pace) {
-                assert!(alert.failures >= 1.5, "{pace:?} {}", alert.burn.alert);
                 assert!(holds_enough(alert.short.1, pace), "{pace:?} {}", alert.burn.alert);
             }
         }
@@ -416,7 +414,7 @@ mod tests {
         let fast = queries(&hour).into_iter().find(|(name, _)| *name == "SloBurn").unwrap().1;
         let ratio = "1 - slo:availability:ratio_6h{monitor=\"x\"}";
         let count = "count_over_time(probe_success{monitor=\"x\"}[6h])";
-        assert_eq!(fast, format!("{ratio} > 0.25 and ({ratio}) * {count} > 1.5"));
+        assert_eq!(fast, format!("{ratio} > 0.06 and ({ratio}) * {count} > 1.5"));
         assert_eq!(of(DAY).iter().map(|g| g.name.as_str()).collect::<Vec<_>>(), ["slo x, long"]);
     }
 

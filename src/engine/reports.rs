@@ -161,13 +161,22 @@ fn report(target: &dyn PushTarget, push: Push) -> Result<Report, EngineError> {
     let mut message = push.message;
     target.mask(&mut message);
     message.truncate(message.floor_char_boundary(MAX_MESSAGE));
-    let mut log = push.log;
-    target.mask(&mut log);
-    if log.len() > MAX_LOG {
-        log = format!("…{}", &log[log.ceil_char_boundary(log.len() - MAX_LOG)..]);
-    }
+    let log = kept(push.log, |log| target.mask(log));
     let ok = push.status == PushStatus::Up && push.exit_code.is_none_or(|code| code == 0);
     Ok(Report::Ended(Run { ok, message, code: push.exit_code, log, took, metrics: push.metrics }))
+}
+
+/// The end of a log, masked.
+fn kept(mut log: String, mask: impl Fn(&mut String)) -> String {
+    // What is far from the end is dropped before it is searched, in whole lines: no secret goes beyond its line.
+    let far = log.floor_char_boundary(log.len().saturating_sub(4 * MAX_LOG));
+    let is_cut = log[..far].rfind('\n').map(|end| log.drain(..=end)).is_some();
+    mask(&mut log);
+    match log.len() > MAX_LOG {
+        true => format!("…{}", &log[log.ceil_char_boundary(log.len() - MAX_LOG)..]),
+        false if is_cut => format!("…{log}"),
+        false => log,
+    }
 }
 
 /// A monitor that does not exist is refused as one with a wrong token: the sender learns nothing.
@@ -192,6 +201,21 @@ mod tests {
         let later = start + Duration::from_secs(11);
         assert_eq!(pace.take(&a, 6, later), Ok(()));
         assert!(pace.take(&a, 6, later).is_err());
+    }
+
+    #[test]
+    fn of_a_log_the_end_is_kept_and_only_what_is_near_it_is_masked() {
+        let mask = |log: &mut String| {
+            assert!(log.len() < 5 * MAX_LOG);
+            *log = log.replace("secret", "***");
+        };
+        let line = "a line with its secret\n";
+        let got = kept(line.repeat(100_000), mask);
+        assert!(got.starts_with('…') && got.len() <= MAX_LOG + '…'.len_utf8() && got.ends_with("with its ***\n"));
+        assert_eq!(kept(line.into(), mask), "a line with its ***\n");
+        // What masking leaves is shorter than what is kept, and says that there was more.
+        let got = kept(format!("first\n{}", "secret".repeat(MAX_LOG)), |log| *log = "***".into());
+        assert_eq!(got, "…***");
     }
 
     #[test]

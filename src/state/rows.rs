@@ -253,14 +253,7 @@ fn put_monitor(db: &Connection, name: &MonitorName, status: &MonitorStatus) -> r
          ON CONFLICT (name) DO UPDATE SET verdict = excluded.verdict, since = excluded.since,
          failures = excluded.failures, successes = excluded.successes, last = excluded.last",
     )?
-    .execute(params![
-        name.as_str(),
-        verdict_word(verdict),
-        since.millis(),
-        status.failures,
-        status.successes,
-        last.millis()
-    ])
+    .execute(params![name.as_str(), verdict.as_str(), since.millis(), status.failures, status.successes, last.millis()])
     .map(drop)
 }
 
@@ -435,17 +428,8 @@ fn capped(text: &str) -> &str {
     &text[..text.floor_char_boundary(TEXT_KEPT)]
 }
 
-const fn verdict_word(v: Verdict) -> &'static str {
-    match v {
-        Verdict::Up => "up",
-        Verdict::Degraded => "degraded",
-        Verdict::Down => "down",
-        Verdict::Unknown => "unknown",
-    }
-}
-
 fn verdict(word: &str) -> Option<Verdict> {
-    [Verdict::Up, Verdict::Degraded, Verdict::Down, Verdict::Unknown].into_iter().find(|v| verdict_word(*v) == word)
+    [Verdict::Up, Verdict::Degraded, Verdict::Down, Verdict::Unknown].into_iter().find(|v| v.as_str() == word)
 }
 
 pub(super) const fn delivery_word(s: DeliveryState) -> &'static str {

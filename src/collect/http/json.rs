@@ -354,7 +354,7 @@ pub fn parse_json(body: &[u8], truncated: bool) -> Result<Value, String> {
     serde_json::from_slice(body).map_err(|e| format!("the body is not JSON: {e}"))
 }
 
-/// At least as many as a document has values, and no more than one for each beginning of a list or an object.
+/// As many as a document has values but for the outermost, and one more for each empty list or object.
 fn values(body: &[u8]) -> usize {
     let (mut count, mut in_text, mut escaped) = (0, false, false);
     for byte in body {
@@ -371,6 +371,8 @@ fn values(body: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn only_values_are_counted() {
         let text = ",[{\\\"".repeat(50_000);
@@ -379,8 +381,6 @@ mod tests {
         let many = format!("[{}0]", "0,".repeat(MAX_JSON_VALUES));
         assert!(parse_json(many.as_bytes(), false).unwrap_err().contains("more than"));
     }
-
-    use super::*;
 
     #[test]
     fn no_document_makes_a_path_endless() {

@@ -2,7 +2,7 @@
 //!
 //! [`spec`] reads the options, [`discover`] finds targets, [`job`] makes them of what was found, [`relabel`] changes
 //! labels, [`targets`] is the list of them, [`round`] scrapes all and [`target`] one, [`format`] and [`families`] read
-//! what it says, [`cache`] remembers its series. The series bear the target's labels and nothing of the monitor's; the
+//! what it says, [`cache`] remembers its series, [`verdict`] judges the round. The series bear the target's labels and nothing of the monitor's; the
 //! monitor's own verdict is about the job. One probe is one round.
 
 pub mod access;
@@ -17,6 +17,7 @@ pub mod round;
 pub mod spec;
 pub mod target;
 pub mod targets;
+pub mod verdict;
 
 use std::fmt;
 use std::pin::pin;
@@ -27,7 +28,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::base::BoxFuture;
 use crate::base::batch::Batch;
-use crate::base::outcome::{Check, Evidence, Outcome, Sample, Verdict};
+use crate::base::outcome::Outcome;
 use crate::base::probe::{Collector, ProbeCx};
 use crate::base::scraped::Scraped;
 use crate::collect::fault::Fault;
@@ -35,11 +36,7 @@ use crate::collect::prometheus::discover::Discovery;
 use crate::collect::prometheus::job::Job;
 use crate::collect::prometheus::target::{Scrape, Target};
 use crate::collect::prometheus::targets::Scraping;
-
-/// Targets that are down, named one by one in checks and evidence.
-const NAMED: usize = 50;
-/// Those whose evidence is kept.
-const SHOWN: usize = 3;
+use crate::collect::prometheus::verdict::{Failed, Tally};
 
 /// A checked `prometheus` monitor.
 pub struct PrometheusProbe {
@@ -87,15 +84,6 @@ impl PrometheusProbe {
         Self { scraping: Arc::new(Scraping::new(job)), discovery: Arc::new(discovery) }
     }
 
-    /// Why there are no targets, where nothing else is `amiss`.
-    fn why_none(&self, amiss: Option<&str>) -> String {
-        match (amiss, self.scraping.dropped()) {
-            (Some(why), _) => why.to_owned(),
-            (None, 0) => "no targets were found".to_owned(),
-            (None, n) => format!("relabelling dropped all {n} targets"),
-        }
-    }
-
     fn judge(
         &self,
         targets: &[Arc<Target>],
@@ -105,112 +93,49 @@ impl PrometheusProbe {
         troubles: &[Fault],
     ) -> Outcome {
         let job = &self.scraping.job;
-        let all = targets.len();
-        let (mut batches, mut described, mut checks) = (vec![ended], Vec::new(), Vec::new());
-        let (mut up, mut live) = (0, 0);
-        // Those that are down, and those that could not be asked for a reason on this machine.
-        let (mut faults, mut unasked): (Vec<Failed<'_>>, Vec<Failed<'_>>) = (Vec::new(), Vec::new());
-        let mut evidence = Evidence::default();
-        let mut phases = Vec::new();
+        let (mut batches, mut described, mut phases) = (vec![ended], Vec::new(), Vec::new());
+        let mut tally = Tally {
+            all: targets.len(),
+            up: 0,
+            series: 0,
+            expect_up: job.expect_up,
+            down: Vec::new(),
+            unasked: Vec::new(),
+            troubles,
+            refused,
+            dropped: self.scraping.dropped(),
+        };
         for (target, scrape) in targets.iter().zip(scrapes) {
-            let Scrape { fault, live: series, batch, described: news, mut trace, answer, mask, .. } = scrape;
+            let Scrape { fault, live, batch, described: news, mut trace, answer, mask } = scrape;
             batches.push(batch);
             described.extend(news);
-            live += series;
-            if all == 1 {
+            tally.series += live;
+            if targets.len() == 1 {
                 phases = trace.take_phases();
             }
-            match fault {
-                None => up += 1,
-                Some(fault) => {
-                    // Files may say something else for the next target: what this one was told is hidden at once.
-                    let mut message = fault.message().to_owned();
-                    mask.hide(&mut message);
-                    let fault = fault.with_message(message);
-                    if faults.len() + unasked.len() < SHOWN {
-                        let mut items = target::evidence(target, &trace, answer.as_ref(), &fault);
-                        items.iter_mut().for_each(|(_, text)| mask.hide(text));
-                        evidence.items.extend(items);
-                    }
-                    // The only one's reason is the monitor's.
-                    if all > 1 && checks.len() < NAMED {
-                        let name = format!("{} is up", target.place.url);
-                        checks.push(Check { name, ok: Some(false), found: fault.message().to_owned() });
-                    }
-                    if fault.is_local() { &mut unasked } else { &mut faults }.push((target, fault));
-                }
+            let Some(fault) = fault else {
+                tally.up += 1;
+                continue;
+            };
+            // Files may say something else for the next target: what this one was told is hidden at once.
+            let mut message = fault.message().to_owned();
+            mask.hide(&mut message);
+            let fault = fault.with_message(message);
+            let list = if fault.is_local() { &mut tally.unasked } else { &mut tally.down };
+            let mut evidence = Vec::new();
+            if list.len() < verdict::SHOWN {
+                evidence = target::evidence(target, &trace, answer.as_ref(), &fault);
+                evidence.iter_mut().for_each(|(_, text)| mask.hide(text));
             }
+            list.push(Failed { url: &target.place.url, host: &target.place.host, fault, evidence });
         }
-        let amiss = troubles.first().map(Fault::message).or_else(|| refused.first().map(String::as_str));
-        let failed =
-            |name: &str, found: &str| Check { name: name.to_owned(), ok: Some(false), found: found.to_owned() };
-        checks.extend(troubles.iter().map(|fault| failed("targets can be looked up", fault.message())));
-        checks.extend(refused.iter().map(|why| failed("what was found can be scraped", why)));
-        let summary = format!("{} of {} targets up, {} series", thousands(up), thousands(all), thousands(live));
-        // Of those that were asked, with `of`.
-        let enough = |of: usize| up > 0 && up as f64 >= of as f64 * job.expect_up / 100.0;
-        let mut outcome = match (faults.first(), unasked.first()) {
-            _ if all == 0 => match troubles.first() {
-                Some(fault) if fault.is_local() => fault.clone().outcome(),
-                _ => Outcome::down("no_targets", self.why_none(amiss)),
-            },
-            (Some((_, fault)), _) | (None, Some((_, fault))) if all == 1 => fault.clone().outcome(),
-            (None, Some((target, fault))) if up == 0 => {
-                Outcome::unknown(fault.class(), format!("{}: {}", target.place.url, fault.message()))
-            }
-            (Some((target, fault)), _) if up == 0 => {
-                let n = faults.len();
-                let message = format!("all {n} targets are down; {}: {}", target.place.url, fault.message());
-                Outcome::down("targets_down", message)
-            }
-            (Some((target, fault)), _) if !enough(all - unasked.len()) => {
-                let message = format!("{summary}; {}: {}", target.place.url, fault.message());
-                Outcome::up("").with_verdict(Verdict::Degraded, "targets_down", message)
-            }
-            (_, Some((target, fault))) if !enough(all) => {
-                let message = format!("{summary}; {}: {}", target.place.url, fault.message());
-                Outcome::up("").with_verdict(Verdict::Degraded, fault.class(), message)
-            }
-            _ => match amiss {
-                Some(why) => Outcome::up("").with_verdict(Verdict::Degraded, "discovery", why),
-                None => Outcome::up(""),
-            },
-        };
-        // One of this machine that is down, too, would say that it is not the way.
-        let blamed = faults.first().or(unasked.first());
-        outcome.host = blamed.map(|(target, _)| target.place.host.clone()).filter(|host| !host.is_empty());
-        outcome.summary = summary;
-        outcome.checks = checks;
+        let mut outcome = tally.outcome();
         outcome.phases = phases;
-        outcome.samples = vec![
-            Sample::new("probe_prometheus_targets", all as f64),
-            Sample::new("probe_prometheus_targets_up", up as f64),
-            Sample::new("probe_prometheus_series", live as f64),
-        ];
-        if outcome.verdict != Verdict::Up {
-            outcome.evidence = Some(evidence);
-        }
         job.mask.hide_in(&mut outcome);
         let scraping = Arc::clone(&self.scraping);
         outcome.series = Some(Scraped { batches, described, job: scraping });
         outcome
     }
-}
-
-/// A target that was not scraped, and why.
-type Failed<'a> = (&'a Target, Fault);
-
-/// `3,456`
-fn thousands(n: usize) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 #[cfg(test)]
@@ -224,6 +149,7 @@ mod tests {
 
     use super::*;
     use crate::base::labels::Labels;
+    use crate::base::outcome::Verdict;
     use crate::base::policy::Policy;
     use crate::base::sample::is_stale;
     use crate::base::time::Timestamp;
@@ -559,12 +485,5 @@ mod tests {
         check("{url: 'http://x', authorization: {credentials: \"a\\nb\"}}", "characters that no header may have");
         check("{url: 'http://x', authorization: {type: \"a\\nb\", credentials: c}}", "`type` has characters");
         check("{url: 'http://x', metric_relabel_configs: [{action: what}]}", "no relabelling action `what`");
-    }
-
-    #[test]
-    fn numbers_are_grouped() {
-        for (n, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(thousands(n), text);
-        }
     }
 }

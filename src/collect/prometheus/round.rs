@@ -1,8 +1,8 @@
 //! One round of a job: every target once, each at its own moment and with the whole of its timeout.
 //!
 //! A round has the time until the next slot, of which scrapes need the timeout; over the rest their beginnings are
-//! spread. No target waits for another, but for a turn: so many scrapes are under way at once. Who gets none, or is cut
-//! short because it came too late, was not scraped: that is this machine's fault, and nothing is written about it.
+//! spread. No target waits for another while this process may open files. Who gets no turn then, or is cut short because
+//! it came too late, was not scraped: that is this machine's fault, and nothing is written about it.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use nix::sys::resource::{Resource, getrlimit};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -18,8 +19,8 @@ use crate::collect::fault::Fault;
 use crate::collect::prometheus::job::Job;
 use crate::collect::prometheus::target::{Scrape, Target};
 
-/// Scrapes of one job that are under way at once: each is a connection.
-const AT_ONCE: usize = 2_048;
+/// Scrapes of one job take no more of the files that this process may open.
+const SHARE_OF_FILES: u64 = 4;
 /// Up to so many targets are scraped at once; more begin at distances of their own.
 const TOGETHER: usize = 8;
 /// How much each target adds to the time over which beginnings are spread.
@@ -71,6 +72,12 @@ fn spread(n: usize, interval: Duration, timeout: Duration, remaining: Duration) 
     planned.min(if interval.is_zero() { planned } else { room }).min(remaining.saturating_sub(timeout))
 }
 
+/// How many scrapes are under way at once where so many files may be open: each is a connection.
+fn turns(files: u64) -> usize {
+    let most = u64::try_from(Semaphore::MAX_PERMITS).unwrap_or(u64::MAX);
+    usize::try_from((files / SHARE_OF_FILES).clamp(16, most)).unwrap_or(Semaphore::MAX_PERMITS)
+}
+
 /// Scrapes all `targets` of a round that `began`; one scrape for each, in their order.
 pub async fn run(job: &Arc<Job>, targets: &[Arc<Target>], cx: &ProbeCx, began: Instant) -> Vec<Scrape> {
     let over = (job.target_limit > 0 && targets.len() > job.target_limit).then(|| {
@@ -79,7 +86,7 @@ pub async fn run(job: &Arc<Job>, targets: &[Arc<Target>], cx: &ProbeCx, began: I
     });
     let (forced, start, span) = (over.as_ref(), Instant::now(), Span { began, ends: cx.deadline });
     let spread = spread(targets.len(), job.interval, job.timeout, cx.remaining());
-    let turns = Semaphore::new(AT_ONCE);
+    let turns = Semaphore::new(turns(getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft)));
     let scrape = async |index: usize, target: &Arc<Target>| {
         sleep_until(start + spread.mul_f64(place(&target.place.url))).await;
         // Never closed.
@@ -211,6 +218,48 @@ mod tests {
         let got = probe.unwrap().collector.probe(&context(Duration::from_secs(2))).await;
         assert_eq!(ups(&got).iter().sum::<f64>(), 20.0);
         assert_eq!(*exporter.let_in.borrow(), HANG + 20);
+    }
+
+    /// Prometheus scrapes all, and so do we, where this process may have so many connections.
+    #[tokio::test]
+    async fn however_many_targets_hang_the_others_get_their_turn() {
+        const HANG: usize = 2_300;
+        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        if turns(hard) < 2 * HANG {
+            eprintln!("skipped: this machine lets a process open {hard} files");
+            return;
+        }
+        nix::sys::resource::setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
+        let mut exporter = Everywhere::start(|_, _| Some(0)).await;
+        // Accepts nobody, so that there is no file for it.
+        let deaf = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).await.unwrap();
+        let hang = deaf.local_addr().unwrap().port();
+        let hosts = (0..HANG).map(|n| format!("127.2.{}.{}:{hang}", n / 250, n % 250));
+        let all: Vec<String> = hosts.chain((0..20).map(|n| format!("127.1.0.{n}:{}", exporter.port))).collect();
+        // As much time as the round has: all begin at once.
+        let (probe, problems) = build(
+            "prometheus",
+            &format!("{{name: n, interval: 60s, timeout: 30s, static_configs: [{{targets: {all:?}}}]}}"),
+        );
+        assert!(problems.is_empty(), "{problems:?}");
+        let probe = probe.unwrap();
+        let others = async {
+            exporter.let_in.wait_for(|n| *n == 20).await.unwrap();
+            // Whoever hangs is let go.
+            drop(deaf);
+        };
+        let cx = context(Duration::from_secs(30));
+        let (got, ()) = tokio::join!(probe.collector.probe(&cx), others);
+        assert_eq!(got.summary, "20 of 2,320 targets up, 20 series");
+        let ups = ups(&got);
+        assert_eq!((ups.len(), ups.iter().sum::<f64>()), (HANG + 20, 20.0));
+    }
+
+    #[test]
+    fn turns_are_a_share_of_the_files_that_may_be_open() {
+        for (files, want) in [(0, 16), (1_024, 256), (524_288, 131_072), (u64::MAX, Semaphore::MAX_PERMITS)] {
+            assert_eq!(turns(files), want);
+        }
     }
 
     #[tokio::test]

@@ -234,7 +234,7 @@ impl Said {
             }
             Checks::Listed(all) => all,
         };
-        let metrics = match self.metrics {
+        let mut metrics = match self.metrics {
             Metrics::Named(all) => {
                 all.into_iter().map(|(name, value)| Metric { name, value, labels: BTreeMap::new() }).collect()
             }
@@ -262,6 +262,8 @@ impl Said {
         }
         let own = |c: OwnCheck| Check { name: cut(&c.name), ok: Some(c.ok), found: found(&c.found) };
         outcome.checks = checks.into_iter().take(MAX_CHECKS).map(own).collect();
+        // In the store, an empty label is none.
+        metrics.iter_mut().for_each(|metric| metric.labels.retain(|_, value| !value.is_empty()));
         let (mut known, mut wrong) = (BTreeSet::new(), None);
         for metric in &metrics {
             let name = || found(&metric.name);
@@ -372,6 +374,11 @@ mod tests {
         check(
             0,
             r#"{"metrics": [{"name": "a", "value": 1}, {"name": "a", "value": 2}]}"#,
+            (Verdict::Unknown, "output", "`a` with these labels comes twice"),
+        );
+        check(
+            0,
+            r#"{"metrics": [{"name": "a", "value": 1}, {"name": "a", "value": 2, "labels": {"x": ""}}]}"#,
             (Verdict::Unknown, "output", "`a` with these labels comes twice"),
         );
         check(1, "no json", (Verdict::Degraded, "warning", "exit code 1, no output"));

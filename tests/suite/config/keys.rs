@@ -141,3 +141,18 @@ fn a_misspelt_key_is_one_problem_and_a_missing_one_is_another() {
     check("name: a, type: tcp, port: 1", &["W004"]);
     check("name: a, type: tcp, colour: red", &["W004", "W003"]);
 }
+
+#[test]
+fn jobs_of_the_wrong_form_are_one_mistake_and_none_are_none() {
+    let found = |text: &str| {
+        let site = Site::new();
+        site.write("monitors.d/a.yaml", text);
+        said(&site.load())
+    };
+    let besides = "global: {scrape_interval: 15s}\nrule_files: [a.yml]\n";
+    let warning = "monitors.d/a.yaml:2:1 W015 `rule_files` of a Prometheus configuration has no effect here";
+    assert_eq!(found(&format!("{besides}scrape_configs:\n  # - job_name: node\n")), [warning]);
+    let mut wrong = found(&format!("{besides}scrape_configs: {{job_name: node}}\n"));
+    wrong.sort();
+    assert_eq!(wrong, [warning, "monitors.d/a.yaml:3:17 W005 `scrape_configs` takes a list, not a mapping"]);
+}
