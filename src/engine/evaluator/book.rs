@@ -47,7 +47,8 @@ struct Entry {
     rule: Option<Rule>,
     paused: bool,
     status: MonitorStatus,
-    alert: Option<Instance>,
+    /// On the heap: most monitors have none.
+    alert: Option<Box<Instance>>,
     /// That it cannot be judged, and the alert about it.
     unknown: Unknown,
     /// The dispatcher was told that it is down.
@@ -92,7 +93,7 @@ impl Book {
                     let entry: &mut Entry = orphans.entry(alert.monitor.clone()).or_default();
                     match of_monitor {
                         MONITOR_UNKNOWN => entry.unknown.remember(alert),
-                        _ => entry.alert = Some(alert),
+                        _ => entry.alert = Some(Box::new(alert)),
                     }
                 }
             }
@@ -206,7 +207,7 @@ impl Book {
                 entry.unknown.forget(out);
             }
             if let Some(alert) = past {
-                out.changes.push(Change::Alert(Instance { phase: Phase::Inactive, ..alert }));
+                out.changes.push(Change::Alert(Instance { phase: Phase::Inactive, ..*alert }));
             }
             out.changes.push(Change::MonitorGone(name));
         }
@@ -238,7 +239,7 @@ impl Book {
             entry.broken = entry.status.failures > 0;
             out.monitors.push((name.to_string(), entry.broken));
             // What fired before the start fires still, whatever the dispatcher remembers.
-            let down = entry.alert.as_ref().filter(|a| matches!(a.phase, Phase::Firing { .. }));
+            let down = entry.alert.as_deref().filter(|a| matches!(a.phase, Phase::Firing { .. }));
             for alert in down.into_iter().chain(entry.unknown.firing()) {
                 out.updates.extend(update(alert, &alert.words));
             }
@@ -309,7 +310,7 @@ impl Book {
     ) {
         let Some(entry) = self.entries.get_mut(name) else { return };
         let words = entry.rule.as_ref().map(|rule| Arc::new(rule.words(reason)));
-        let Some(alert) = entry.alert.take().or_else(|| {
+        let Some(alert) = entry.alert.take().map(|alert| *alert).or_else(|| {
             Some(Instance {
                 fingerprint: Fingerprint::of(MONITOR_DOWN, name),
                 rule: MONITOR_DOWN.to_owned(),
@@ -326,7 +327,7 @@ impl Book {
         };
         let alert = Self::carry_out(alert, Stepped { phase, transition, now, reason, words }, out);
         if let Some(entry) = self.entries.get_mut(name) {
-            entry.alert = alert;
+            entry.alert = alert.map(Box::new);
         }
     }
 
