@@ -23,6 +23,10 @@ use crate::tsdb::rollup;
 const LARGE: u64 = 64 << 20;
 /// A log whose oldest sample is older than this is flushed, if it is worth a block.
 const AGE: Duration = Duration::from_secs(5 * 60);
+/// With more series than this it is flushed sooner, in proportion but not before [`YOUNG`]: the newest samples of each
+/// are what memory grows by.
+const MANY: usize = 100_000;
+const YOUNG: Duration = Duration::from_secs(2 * 60);
 /// A log of fewer bytes is not worth a block, until it is [`OLD`]: many small blocks make queries slow, and
 /// short chunks large.
 const WORTH: u64 = 8 << 20;
@@ -117,6 +121,11 @@ impl Upkeep {
     }
 }
 
+/// How old a log may become that is worth a block, with so many series in memory.
+fn oldest(series: usize) -> Duration {
+    AGE.mul_f64(MANY as f64 / series.max(MANY) as f64).max(YOUNG)
+}
+
 impl Tsdb {
     /// Does what is due: flush, merge, roll up, retire. Returns early when `stop` says so, which is asked
     /// between steps.
@@ -204,8 +213,9 @@ impl Shared {
             return false;
         }
         let age = since.map_or(Duration::ZERO, |since| now.since(since));
+        let old = oldest(self.head().len());
         let asked = self.flush_due.load(Relaxed) || self.syncer.is_broken();
-        let due = asked || bytes > LARGE || (bytes > WORTH && age >= AGE) || age >= OLD;
+        let due = asked || bytes > LARGE || (bytes > WORTH && age >= old) || age >= OLD;
         // A block is smaller than its log: a flush makes room.
         due || (bytes > WORTH_WHEN_SCARCE && self.fs.space(&self.dir).is_ok_and(|s| s.above_floor() / 2 <= bytes))
     }
@@ -445,5 +455,16 @@ impl Shared {
         self.counters.retired.fetch_add(gone.len() as u64, Relaxed);
         self.discard(upkeep, gone, Fate::Removed);
         marked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_more_series_the_sooner_memory_is_flushed() {
+        let minutes = |series| oldest(series).as_secs_f64() / 60.0;
+        assert_eq!([0, 10_000, 100_000, 200_000, 250_000, 10_000_000].map(minutes), [5.0, 5.0, 5.0, 2.5, 2.0, 2.0]);
     }
 }
