@@ -240,7 +240,8 @@ mod tests {
             (got.checks.len(), got.checks[1].name.as_str(), got.checks[2].name.as_str()),
             (50, "gone is up", "far is up")
         );
-        assert_eq!(got.host.as_deref(), Some("gone"));
+        // Whom the reason is about.
+        assert_eq!(got.host.as_deref(), Some("far"));
     }
 
     #[test]

@@ -230,6 +230,7 @@ fn a_user_who_may_not_run_watchdog_is_told_so_and_no_programs_fault() {
     // One that it may run, in a folder of root's.
     fs::set_permissions(&own, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     assert!(said(&limited).starts_with("SCRIPT OK - hi"));
+    fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
     let text = said(&[&limited[..], &nowhere].concat());
     assert!(text.starts_with("SCRIPT UNKNOWN - cannot run `/bin/echo`: permission denied"), "{text}");
 }
