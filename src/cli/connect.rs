@@ -1,6 +1,9 @@
 //! How commands talk to the server, and what a person is told when nobody answers.
 
 use std::io;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
 
 use crate::base::failure::{Failure, Kind};
 use crate::cli::settings::Settings;
@@ -20,7 +23,7 @@ pub fn client(settings: &Settings) -> Result<Client, Failure> {
 /// Those of `work`; or the operating system gives no event loop.
 pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|e| Failure::text(Kind::Internal, format!("cannot start an event loop: {e}")))?.block_on(work)
+    run(runtime, work)
 }
 
 /// The same on threads of its own: for the engine and the screens. One for every two processors, four
@@ -33,10 +36,14 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, 
 pub fn block_on_threads<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let threads = std::thread::available_parallelism().map_or(1, |n| (n.get() / 2).clamp(1, 4));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    run(runtime, work)
+}
+
+fn run<T>(runtime: io::Result<Runtime>, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = runtime.map_err(|e| Failure::text(Kind::Internal, format!("cannot start an event loop: {e}")))?;
     let done = runtime.block_on(work);
     // A name lookup or file read that hangs must not keep the process.
-    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    runtime.shutdown_timeout(Duration::from_millis(200));
     done
 }
 
@@ -70,5 +77,28 @@ fn plain(err: &io::Error) -> String {
         io::ErrorKind::NotFound => "there is no such socket".to_owned(),
         io::ErrorKind::ConnectionRefused => "the server that made it is gone".to_owned(),
         _ => err.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn a_look_that_hangs_does_not_keep_a_command_that_is_done() {
+        let (release, wait) = channel::<()>();
+        let done = block_on(async {
+            let (begins, begun) = tokio::sync::oneshot::channel();
+            tokio::task::spawn_blocking(move || {
+                let _ = begins.send(());
+                wait.recv_timeout(Duration::from_secs(10))
+            });
+            begun.await.map_err(|e| Failure::text(Kind::Internal, e.to_string()))
+        });
+        assert!(done.is_ok());
+        // It still waits.
+        assert!(release.send(()).is_ok());
     }
 }

@@ -83,13 +83,15 @@ impl Looks {
     /// probe that waited for one to its deadline would blame its target.
     ///
     /// # Errors
-    /// The file system does not answer, or does not take one more look.
+    /// The file system does not answer, or does not take one more look. Always a fault of this machine: the file is not
+    /// what is watched.
     pub async fn run_soon<T: Send + 'static>(
         &self,
         look: impl FnOnce(&Given) -> T + Send + 'static,
     ) -> Result<T, Fault> {
-        let given_up = |_| Fault::local("local_files", "the file system does not answer");
-        timeout(SOON, self.run(look)).await.map_err(given_up)?
+        let local = |why: &str| Fault::local("local_files", why);
+        let ended = timeout(SOON, self.run(look)).await.map_err(|_| local("the file system does not answer"))?;
+        ended.map_err(|fault| local(fault.message()))
     }
 
     /// Runs `look` off the async threads.
@@ -407,6 +409,9 @@ mod tests {
         let looks = Looks::at_credentials();
         let given_up = looks.run_soon(move |_| wait.recv().is_err()).await.unwrap_err();
         assert_eq!(given_up.class(), "local_files");
+        // The next one finds it hanging: no fault of the target either.
+        let refused = looks.run_soon(|_| 1).await.unwrap_err();
+        assert_eq!((refused.class(), refused.is_local()), ("local_files", true));
         drop(release);
         assert_eq!(looks.run_soon(|_| 1).await, Ok(1));
     }

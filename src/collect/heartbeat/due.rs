@@ -7,6 +7,10 @@ use crate::base::heard::Heard;
 use crate::base::time::Timestamp;
 use crate::base::units::Exact;
 
+/// What a report may be earlier or later than the last ones, however near to its time those came; with a short grace an
+/// eighth of that.
+const AROUND: Duration = Duration::from_secs(60);
+
 /// When reports are due.
 #[derive(Clone)]
 pub enum Due {
@@ -140,7 +144,7 @@ impl Due {
     }
 
     /// Whether nobody listened when the report for `due` was likely to come: as long before or after its time as this one
-    /// came, give or take half of that.
+    /// came, give or take half of that, and no less than [`AROUND`].
     fn is_away(
         &self,
         heard: &Heard,
@@ -151,7 +155,7 @@ impl Due {
     ) -> bool {
         let Some(served) = self.served(report, before, grace) else { return false };
         let (early, late) = (served.since(report), report.since(served));
-        let around = (early + late) / 2;
+        let around = ((early + late) / 2).max(AROUND.min(grace / 8));
         let expected = due.minus(early).plus(late);
         // What it slept through before that report cannot have been the next.
         let from = expected.minus(around).max(report);
@@ -323,6 +327,29 @@ mod tests {
         heard.listens(at("09:52:30"));
         let got = often.late(at("09:52:30"), &heard, Some(at("09:49:29")), None, Duration::from_secs(5));
         assert_eq!(got, Lateness::Unheard(at("09:52:00")));
+    }
+
+    #[test]
+    fn a_job_that_reports_on_time_may_take_a_few_seconds_more_while_nobody_listens() {
+        let at = |text: &str| Timestamp::parse(&format!("2026-05-{text}Z")).unwrap();
+        let check = |last: &str, grace: u64, away: (&str, &str), forgiven: bool| {
+            let mut heard = Heard::default();
+            heard.begin(1, at("01T00:00:00"));
+            heard.listens(at(&format!("11T{}", away.0)));
+            heard.begin(1, at(&format!("11T{}", away.1)));
+            heard.listens(at("11T05:00:00"));
+            let (last, grace) = (at(&format!("10T{last}")), Duration::from_secs(grace));
+            let got = nightly("UTC").late(at("11T05:00:00"), &heard, Some(last), None, grace);
+            let due = at("11T03:30:00");
+            let want = if forgiven { Lateness::Unheard(due) } else { Lateness::Late(due) };
+            assert_eq!(got, want, "{last:?} {grace:?} {away:?}");
+        };
+        check("03:30:02", 1_800, ("03:30:04", "03:30:14"), true);
+        check("03:30:00", 1_800, ("03:30:04", "03:30:14"), true);
+        check("03:29:59", 1_800, ("03:29:50", "03:29:55"), true);
+        check("03:30:02", 1_800, ("03:31:04", "03:31:14"), false);
+        check("03:30:02", 80, ("03:30:11", "03:30:15"), true);
+        check("03:30:02", 80, ("03:30:13", "03:30:15"), false);
     }
 
     #[test]

@@ -211,7 +211,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         context: context.map(|t| t.value().to_owned()),
     };
     let labels = labels.map_or_else(String::new, |t| t.value().to_owned());
-    let (looks, access, short_since) = (Looks::default(), Mutex::default(), Mutex::default());
+    let (looks, access, short_since) = (Looks::at_credentials(), Mutex::default(), Mutex::default());
     let probe =
         Kubernetes { source, namespaces, labels, subjects, grace, valid_for, route, looks, access, short_since, mask };
     Some(Probe::new("kubernetes", shown, probe))
@@ -423,12 +423,30 @@ fn evidence(trace: &Trace, seen: &Seen) -> Evidence {
 
 #[cfg(test)]
 mod tests {
-    use crate::collect::kinds::testing::{outcome, problems};
+    use std::time::Duration;
+
+    use crate::base::outcome::Verdict;
+    use crate::collect::kinds::testing::{build, context, outcome, problems};
 
     #[tokio::test]
     async fn a_kubeconfig_that_is_not_there_is_our_own_fault() {
         let got = outcome("kubernetes", "{kubeconfig: /no/such/file}").await;
         assert_eq!(got.reason.unwrap().class, "local_kubeconfig");
+    }
+
+    #[tokio::test]
+    async fn a_kubeconfig_whose_file_system_hangs_says_nothing_of_the_cluster() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("config");
+        nix::unistd::mkfifo(&file, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let probe = build("kubernetes", &format!("{{kubeconfig: {}}}", file.display())).0.unwrap();
+        let cx = context(Duration::from_secs(30));
+        let (first, second) = (probe.collector.probe(&cx).await, probe.collector.probe(&cx).await);
+        // The look that hangs is let go.
+        std::fs::write(&file, "").unwrap();
+        for got in [first, second] {
+            assert_eq!((got.verdict, &*got.reason.unwrap().class), (Verdict::Unknown, "local_files"));
+        }
     }
 
     #[tokio::test]

@@ -1,8 +1,9 @@
 //! The verdict on a round of a job.
 //!
 //! Targets that are down and targets that could not be asked, for a reason on this machine, are two things. What is not
-//! known counts for neither side: a job has failed when too few would be up even if all that were not asked are, and is
-//! down when, besides, none is up and most were asked.
+//! known counts for neither side: a job has failed when too few would be up even if all that were not asked are. Where none
+//! is up it is down when no fewer are down than were not asked, and otherwise unknown: degraded would end an alert that
+//! it is down, of which nothing was seen to come up.
 
 use std::borrow::Cow;
 
@@ -98,11 +99,11 @@ impl Tally<'_> {
             (Some(one), _) if has_failed && self.up == 0 && self.down.len() >= self.unasked.len() => {
                 (Outcome::down("targets_down", format!("{}; {}", self.count(), one.why())), Some(one))
             }
-            (Some(one), _) if has_failed => (degraded("targets_down", &one.why()), Some(one)),
             (Some(_), Some(one)) if self.up == 0 => {
                 (Outcome::unknown(one.fault.class(), format!("{}; {}", self.count(), one.why())), Some(one))
             }
             (None, Some(one)) if self.up == 0 => (Outcome::unknown(one.fault.class(), one.why()), Some(one)),
+            (Some(one), _) if has_failed => (degraded("targets_down", &one.why()), Some(one)),
             (_, Some(one)) if !self.is_enough(self.up) => (degraded(one.fault.class(), &one.why()), Some(one)),
             _ => match self.amiss() {
                 Some(why) => (Outcome::up("").with_verdict(Verdict::Degraded, "discovery", why), None),
@@ -210,9 +211,11 @@ mod tests {
         let why = "1 of 20 targets is down, 19 were not asked; far: no resolver";
         check((0, 1, 19, 80.0), (Unknown, "local_resolver", why));
         check((0, 0, 20, 80.0), (Unknown, "local_resolver", "far: no resolver"));
-        // No more than one is known to be down, and it is one too many.
-        let why = "0 of 20 targets up, 19 not asked, 0 series; gone: refused";
-        check((0, 1, 19, 100.0), (Degraded, "targets_down", why));
+        // No more than one is known to be down. It is one too many, but none is known to be up that could end an alert.
+        check((0, 1, 19, 100.0), (Unknown, "local_resolver", why));
+        let why = "1 of 3 targets is down, 2 were not asked; far: no resolver";
+        check((0, 1, 2, 100.0), (Unknown, "local_resolver", why));
+        check((0, 1, 1, 100.0), (Down, "targets_down", "1 of 2 targets is down, 1 was not asked; gone: refused"));
         check(
             (1, 1, 18, 100.0),
             (Degraded, "targets_down", "1 of 20 targets up, 18 not asked, 0 series; gone: refused"),
@@ -237,7 +240,8 @@ mod tests {
             (got.checks.len(), got.checks[1].name.as_str(), got.checks[2].name.as_str()),
             (50, "gone is up", "far is up")
         );
-        assert_eq!(got.host.as_deref(), Some("gone"));
+        // Whom the reason is about.
+        assert_eq!(got.host.as_deref(), Some("far"));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread;
@@ -74,6 +74,8 @@ pub enum End {
     Signal(i32),
     /// It could not be started: an error's number.
     Refused(i32),
+    /// It was not started: as whom it is to run may not run this executable, as a limit of memory needs.
+    Barred,
     /// It had too many processes and was killed.
     Crowded,
 }
@@ -85,62 +87,77 @@ impl Order {
         let mut command = Command::new(program);
         command.args(args).stdin(Stdio::null());
         self.place(&mut command);
-        Some(command)
-    }
-
-    /// Where a command runs, and as whom.
-    fn place(&self, command: &mut Command) {
-        command.env_clear().envs(self.env.iter().map(|(name, value)| (name, value))).process_group(0);
         if let Some(cwd) = &self.cwd {
             command.current_dir(cwd);
         }
+        Some(command)
+    }
+
+    /// With what a command runs, and as whom.
+    fn place(&self, command: &mut Command) {
+        command.env_clear().envs(self.env.iter().map(|(name, value)| (name, value))).process_group(0);
         if let Some((user, group)) = self.ids {
             // Supplementary groups are dropped with it.
             command.uid(user).gid(group);
         }
     }
 
-    fn spawn(&self) -> io::Result<Child> {
-        match self.max_memory {
-            Some(bytes) => self.spawn_limited(bytes),
-            None => self.command().ok_or(Errno::ENOENT)?.spawn(),
+    fn spawn(&self) -> Result<Child, End> {
+        match (self.max_memory, self.command()) {
+            (Some(bytes), _) => self.spawn_limited(bytes),
+            (None, Some(mut command)) => command.spawn().map_err(|e| refused(&e)),
+            (None, None) => Err(End::Refused(Errno::ENOENT as i32)),
         }
     }
 
     /// Spawns what becomes the program, and waits until it has.
-    fn spawn_limited(&self, bytes: u64) -> io::Result<Child> {
-        let (mut told, theirs) = UnixStream::pair()?;
+    ///
+    /// As the user already, not as root until then: the environment is the program's, and with it what the loader is told
+    /// to load (`LD_PRELOAD`).
+    fn spawn_limited(&self, bytes: u64) -> Result<Child, End> {
+        let (mut told, theirs) = UnixStream::pair().map_err(|e| refused(&e))?;
         // By this name whoever may run us can, whatever folder we are in.
         let mut command = Command::new("/proc/self/exe");
-        command.args([LIMITED, &bytes.to_string()]).args(&self.argv).stdin(OwnedFd::from(theirs));
+        command.args([LIMITED, &bytes.to_string()]).arg(self.cwd.as_deref().unwrap_or(Path::new("")));
+        command.args(&self.argv).stdin(OwnedFd::from(theirs));
         self.place(&mut command);
-        let mut child = command.spawn()?;
+        let mut child = command.spawn().map_err(|e| match self.ids {
+            // Of the program and its folder it has not come to think.
+            Some(_) if errno(&e) == Errno::EACCES as i32 => End::Barred,
+            _ => refused(&e),
+        })?;
         // Its copy of the other end: what is left of that is closed by `exec`.
         drop(command);
-        let mut errno = [0; 4];
-        match told.read_exact(&mut errno) {
+        let mut failed = [0; 4];
+        match told.read_exact(&mut failed) {
             Ok(()) => {
-                child.wait()?;
-                Err(io::Error::from_raw_os_error(i32::from_ne_bytes(errno)))
+                child.wait().map_err(|e| refused(&e))?;
+                Err(End::Refused(i32::from_ne_bytes(failed)))
             }
             Err(_) => Ok(child),
         }
     }
 }
 
-/// Binds this process, and becomes a program: `args` are the bytes of address space, the program and its arguments. Who
-/// started it has set up all the rest.
+/// Binds this process, and becomes a program: `args` are the bytes of address space, the folder to run in (none if
+/// empty), the program and its arguments. Who started it has set up all the rest.
 ///
 /// Under the limit nothing may be allocated: there may be no room. Before it holds, the arguments are ready, and the
 /// environment stays as it is; of such a command `exec` makes only system calls, as it must between `fork` and `exec`.
 pub fn become_limited(mut args: impl Iterator<Item = OsString>) -> ExitCode {
     let bytes: Option<u64> = args.next().and_then(|bytes| bytes.to_str()?.parse().ok());
-    let (Some(bytes), Some(program), Ok(told)) = (bytes, args.next(), io::stdin().as_fd().try_clone_to_owned()) else {
+    let (cwd, program) = (args.next(), args.next());
+    let (Some(bytes), Some(cwd), Some(program), Ok(told)) =
+        (bytes, cwd, program, io::stdin().as_fd().try_clone_to_owned())
+    else {
         return ExitCode::FAILURE;
     };
     let mut told = UnixStream::from(told);
     let mut command = Command::new(program);
     command.args(args).stdin(Stdio::null());
+    if !cwd.is_empty() {
+        command.current_dir(cwd);
+    }
     let failed = match limit_memory(bytes) {
         Ok(()) => command.exec(),
         Err(e) => e.into(),
@@ -211,7 +228,7 @@ fn run(order: &Order, control: BufReader<UnixStream>) -> End {
     limit(order);
     let leader = match order.spawn() {
         Ok(child) => Pid::from_raw(child.id().cast_signed()),
-        Err(e) => return refused(&e),
+        Err(end) => return end,
     };
     LEADER.store(leader.as_raw(), Ordering::Relaxed);
     let end = loop {

@@ -228,6 +228,12 @@ impl Script {
         match end {
             End::Code(_) | End::Signal(_) => Ok(end),
             End::Refused(errno) => Err(not_started(order, &Errno::from_raw(errno).into())),
+            End::Barred => {
+                let user = self.user.as_deref().unwrap_or_default();
+                let message =
+                    format!("`{user}` may not run Watchdog's own file, as `max_memory` needs: give it mode 755");
+                Err(Fault::local("local_exec", message))
+            }
             End::Crowded => {
                 let message = format!("the program had more than {} processes and was stopped", self.max_processes);
                 Err(Fault::target("process_limit", message))

@@ -127,7 +127,7 @@ fn by_end(end: End, said: &str) -> Outcome {
             let name = Signal::try_from(signal).map_or("a signal", Signal::as_str);
             return Outcome::unknown("signal", format!("the program was ended by {name}"));
         }
-        End::Refused(_) | End::Crowded => return Outcome::unknown("signal", "the program was stopped"),
+        End::Refused(_) | End::Barred | End::Crowded => return Outcome::unknown("signal", "the program was stopped"),
     };
     let (verdict, class) = match code {
         1 => (Verdict::Degraded, "warning"),

@@ -67,8 +67,7 @@ impl<K: Clone + Send + 'static, T: Send + Sync + 'static> Fresh<K, T> {
                 self.loaded.store(Some(Arc::clone(&loaded)));
                 return Ok(loaded);
             }
-            Ok(Err(fault)) => fault,
-            Err(fault) => Fault::local("local_files", fault.message()),
+            Ok(Err(fault)) | Err(fault) => fault,
         };
         *failed = Some((Instant::now(), fault.clone()));
         // A file that is being replaced must not blind anybody: what was loaded once goes on.

@@ -209,6 +209,33 @@ fn a_program_of_limited_memory_that_cannot_be_run_is_told_as_any() {
 }
 
 #[test]
+fn a_user_who_may_not_run_watchdog_is_told_so_and_no_programs_fault() {
+    if !needs::allowed(geteuid().is_root(), AS_OTHERS) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    // As an umask of 077 installs it.
+    let own = dir.path().join("watchdog");
+    fs::copy(env!("CARGO_BIN_EXE_watchdog"), &own).unwrap();
+    fs::set_permissions(&own, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let said = |more: &[&str]| {
+        let mut probe = Command::new(&own);
+        probe.args(["probe", "--nagios", "script", "--user", "nobody"]).args(more).args(["--", "/bin/echo", "hi"]);
+        String::from_utf8_lossy(&probe.output().unwrap().stdout).into_owned()
+    };
+    let (limited, nowhere) = (["--set", "max_memory=512MiB"], ["--cwd", dir.path().to_str().unwrap()]);
+    let text = said(&limited);
+    assert!(text.starts_with("SCRIPT UNKNOWN - `nobody` may not run Watchdog's own file"), "{text}");
+    assert!(said(&[]).starts_with("SCRIPT OK - hi"));
+    // One that it may run, in a folder of root's.
+    fs::set_permissions(&own, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    assert!(said(&limited).starts_with("SCRIPT OK - hi"));
+    fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let text = said(&[&limited[..], &nowhere].concat());
+    assert!(text.starts_with("SCRIPT UNKNOWN - cannot run `/bin/echo`: permission denied"), "{text}");
+}
+
+#[test]
 fn no_daemon_outlives_its_monitor_or_the_server() {
     let place = Place::new();
     let mark = format!("WATCHDOG_TEST_MARK=served-{}", std::process::id());
