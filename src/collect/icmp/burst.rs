@@ -16,7 +16,7 @@ use crate::collect::fault::Fault;
 use crate::collect::icmp::shared::{MAX_SHARED, Share, UNREAD};
 use crate::collect::icmp::socket::{Echo, Heard};
 
-/// How long a burst of which some came back waits for the rest, at least.
+/// How long after the last request a reply is no surprise, however fast others came.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// The mark of a burst at the head of each payload.
 const COOKIE: usize = 8;
@@ -69,6 +69,14 @@ impl Tally {
 
     fn rtts(&self) -> impl Iterator<Item = Duration> + Clone {
         self.times.iter().flatten().copied()
+    }
+
+    fn slowest(&self) -> Duration {
+        self.rtts().max().unwrap_or_default()
+    }
+
+    fn is_whole(&self) -> bool {
+        self.received() == self.sent
     }
 
     /// Minimum, average, maximum and standard deviation of the round-trip times; `None` without replies.
@@ -179,14 +187,8 @@ pub struct Sender<'b> {
     asked: Vec<Asked>,
 }
 
-/// How a round of requests ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Round {
-    /// All came back, or time is up.
-    Over,
-    /// Replies were lost on this machine, and there is time to ask again.
-    Lost,
-}
+/// When a round of requests of which the last was sent then ends, by the deadline and by what came back.
+type End = fn(Instant, Instant, &Tally) -> Instant;
 
 impl<'b> Sender<'b> {
     /// Opens the socket.
@@ -212,71 +214,85 @@ impl<'b> Sender<'b> {
     /// # Errors
     /// This machine does not send, or lost replies.
     pub async fn run(&mut self, deadline: Instant, tally: &mut Tally) -> Result<(), Fault> {
-        tally.times = vec![None; usize::from(self.burst.count)];
-        if self.round(0..self.burst.count, true, deadline, tally).await? == Round::Lost {
-            self.exits.own(self.to, self.burst)?;
-            let missing: Vec<u16> = (0..tally.sent).filter(|slot| tally.times[usize::from(*slot)].is_none()).collect();
-            self.round(missing.into_iter(), false, deadline, tally).await?;
-        } else if tally.received() < tally.sent && self.exits.has_lost() {
-            return Err(Fault::local("local_network", "replies came faster than this machine could read them"));
+        let burst = self.burst;
+        tally.times = vec![None; usize::from(burst.count)];
+        self.round(&mut (0..burst.count), burst.interval, look_at, deadline, tally).await?;
+        if tally.is_whole() {
+            return Ok(());
         }
-        Ok(())
+        let (now, has_lost) = (Instant::now(), self.exits.has_lost());
+        let in_doubt = if has_lost && self.has_time(now, deadline) {
+            self.exits.own(self.to, burst)?;
+            let missing: Vec<u16> = (0..tally.sent).filter(|slot| tally.times[usize::from(*slot)].is_none()).collect();
+            // All of them leave while there is time, however many.
+            let room = deadline.saturating_duration_since(now) / 2;
+            let gap = burst.interval.min(room / u32::from(tally.sent - tally.received()));
+            let mut slots = missing.into_iter();
+            self.round(&mut slots, gap, overdue, deadline, tally).await?;
+            slots.any(|slot| tally.times[usize::from(slot)].is_none())
+        } else {
+            // Ours would have come by now: what is lost from here on is others'.
+            let settled = self.asked.last().is_some_and(|last| now >= last.at + patience(tally));
+            // Past the deadline the caller's timer may be the first to end a wait.
+            if now < deadline {
+                self.round(&mut (0..0), Duration::ZERO, overdue, deadline, tally).await?;
+            }
+            !tally.is_whole() && (has_lost || !settled && self.exits.has_lost())
+        };
+        match in_doubt {
+            true => Err(Fault::local("local_network", "replies came faster than this machine could read them")),
+            false => Ok(()),
+        }
     }
 
-    /// Asks for these slots, one after the other. `again` says that there may be a round after this one.
+    /// Asks for these slots, one after the other, and listens until all came back or `end`. Leaves the slots for which
+    /// there was no time.
     async fn round(
         &mut self,
-        mut slots: impl ExactSizeIterator<Item = u16>,
-        mut again: bool,
+        slots: &mut impl ExactSizeIterator<Item = u16>,
+        gap: Duration,
+        end: End,
         deadline: Instant,
         tally: &mut Tally,
-    ) -> Result<Round, Fault> {
+    ) -> Result<(), Fault> {
         let start = Instant::now();
         let mut begun = 0;
         loop {
-            let due = start + self.burst.interval * begun;
+            let (now, due) = (Instant::now(), start + gap * begun);
             // A request whose reply could not be back in time would count as lost.
-            let slowest = tally.rtts().max().unwrap_or_default();
-            let more = slots.len() > 0 && (begun == 0 || due + slowest < deadline);
+            let in_time = now.max(due) + tally.slowest() < deadline;
+            let more = slots.len() > 0 && (in_time || self.asked.is_empty());
             if more
-                && Instant::now() >= due
+                && now >= due
                 && let Some(slot) = slots.next()
             {
                 begun += 1;
                 self.send(slot, tally)?;
                 continue;
             }
-            if !more && tally.received() == tally.sent {
-                return Ok(Round::Over);
+            if !more && tally.is_whole() {
+                return Ok(());
             }
             let until = match self.asked.last() {
-                Some(last) if !more && again => look_at(last.at, deadline),
-                Some(last) if !more => overdue(last.at, tally).unwrap_or(deadline),
+                Some(last) if !more => end(last.at, deadline, tally),
                 Some(_) | None => due,
             };
             match timeout_at(until.min(deadline), self.exits.hear()).await {
                 Ok(Ok(heard)) => take(&heard, deadline, &self.payload, &mut self.asked, tally),
                 Ok(Err(e)) => return Err(Fault::io("listening for replies", &e)),
                 Err(_) if more => {}
-                Err(_) if again => {
-                    again = false;
-                    if self.has_time(deadline) && self.exits.has_lost() {
-                        return Ok(Round::Lost);
-                    }
-                }
-                Err(_) => return Ok(Round::Over),
+                Err(_) => return Ok(()),
             }
             // A peer that floods keeps this loop busy: timers of a busy task do not fire.
             if Instant::now() >= deadline {
                 self.take_at_hand(deadline, tally);
-                return Ok(Round::Over);
+                return Ok(());
             }
         }
     }
 
     /// Whether requests that leave now have about as long as those before.
-    fn has_time(&self, deadline: Instant) -> bool {
-        let now = Instant::now();
+    fn has_time(&self, now: Instant, deadline: Instant) -> bool {
         self.asked.last().is_some_and(|last| now < deadline && deadline - now >= (deadline - last.at) / 3)
     }
 
@@ -329,15 +345,22 @@ impl<'b> Sender<'b> {
     }
 }
 
-/// When it is looked whether missing replies were lost here: when most are back, with time left to ask again.
-fn look_at(sent: Instant, deadline: Instant) -> Instant {
-    sent + PATIENCE.min(deadline.saturating_duration_since(sent) / 2)
+/// How long after the last request a reply may still come, by those that came.
+fn patience(tally: &Tally) -> Duration {
+    (tally.slowest() * 3).max(PATIENCE)
 }
 
-/// When the missing replies are given up: long after those that came.
-fn overdue(sent: Instant, tally: &Tally) -> Option<Instant> {
-    let slowest = tally.rtts().max()?;
-    Some(sent + (slowest * 3).max(PATIENCE))
+/// When it is looked whether missing replies were lost here: when they are late, with time left to ask again.
+fn look_at(sent: Instant, deadline: Instant, tally: &Tally) -> Instant {
+    sent + patience(tally).min(deadline.saturating_duration_since(sent) / 2)
+}
+
+/// When the missing replies are given up: when they are late, but where none came not before the deadline.
+fn overdue(sent: Instant, deadline: Instant, tally: &Tally) -> Instant {
+    match tally.received() {
+        0 => deadline,
+        _ => sent + patience(tally),
+    }
 }
 
 fn take(heard: &Heard<'_>, deadline: Instant, payload: &[u8], asked: &mut [Asked], tally: &mut Tally) {

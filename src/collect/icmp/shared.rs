@@ -496,6 +496,79 @@ mod tests {
         assert_eq!((sockets(), shared.strong_count()), (0, 0));
     }
 
+    /// Three requests, ten seconds apart, that nobody hears the replies to, up to the look whether they were lost here. The
+    /// deadline is two seconds after that.
+    async fn unheard(run: &mut (impl Future<Output = Result<(), Fault>> + Unpin), look: Instant) {
+        assert!(futures_util::poll!(&mut *run).is_pending());
+        let runtime = Handle::current().id();
+        lock(&OPEN).iter().filter(|e| e.runtime == runtime).for_each(|e| e.listener.abort());
+        assert!(tokio::time::timeout_at(look, run).await.is_err());
+    }
+
+    const SELDOM: Burst =
+        Burst { count: 3, interval: Duration::from_secs(10), size: 56, ttl: None, dont_fragment: false };
+
+    #[tokio::test(start_paused = true)]
+    async fn all_that_was_lost_here_is_asked_for_again_in_the_time_that_is_left() {
+        if !allowed() {
+            return;
+        }
+        let (start, mut tally) = (Instant::now(), Tally::default());
+        let mut sender = Sender::open(LOCAL, &SELDOM).unwrap();
+        let mut run = Box::pin(sender.run(start + Duration::from_secs(23), &mut tally));
+        unheard(&mut run, start + Duration::from_millis(20_900)).await;
+        // From here on there are replies to wait for.
+        tokio::time::resume();
+        run.await.unwrap();
+        assert_eq!((tally.sent, tally.received()), (3, 3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_lost_here_and_not_asked_for_again_is_our_own_fault() {
+        if !allowed() {
+            return;
+        }
+        let (start, mut tally) = (Instant::now(), Tally::default());
+        let mut sender = Sender::open(LOCAL, &SELDOM).unwrap();
+        let mut run = Box::pin(sender.run(start + Duration::from_secs(23), &mut tally));
+        unheard(&mut run, start + Duration::from_millis(21_100)).await;
+        // As where this process was stopped.
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!(run.await.unwrap_err().class(), "local_network");
+    }
+
+    /// What a burst says of a silent target when replies are lost at that time of it.
+    async fn silent(limit: Duration, lost_at: Duration) -> Result<(), Fault> {
+        let (start, mut tally) = (Instant::now(), Tally::default());
+        let burst = Burst { count: 1, ..SELDOM };
+        let mut sender = Sender::open(LOCAL, &burst).unwrap();
+        let mut run = Box::pin(sender.run(start + limit, &mut tally));
+        assert!(futures_util::poll!(&mut run).is_pending());
+        // What comes in is for nobody.
+        open_here().unwrap().waiting().by.clear();
+        assert!(tokio::time::timeout_at(start + lost_at, &mut run).await.is_err());
+        let others = crowded();
+        let said = run.await;
+        assert!(others.has_lost());
+        assert_eq!((tally.sent, tally.received()), (1, 0));
+        said
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_lost_when_a_reply_is_overdue_excuses_no_silence() {
+        if allowed() {
+            silent(Duration::from_secs(5), Duration::from_millis(2_200)).await.unwrap();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_lost_when_a_reply_may_come_and_none_can_be_asked_for_leaves_silence_in_doubt() {
+        if allowed() {
+            let said = silent(Duration::from_secs(1), Duration::from_millis(700)).await;
+            assert_eq!(said.unwrap_err().class(), "local_network");
+        }
+    }
+
     /// A shared socket with room for hardly any reply, which are many, and unread until the caller waits.
     fn crowded() -> Share {
         let mut share = Share::open(LOCAL).unwrap();
