@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::alert::impaired;
 use crate::alert::matchers::Matchers;
 use crate::base::labels::Labels;
 
@@ -178,13 +179,19 @@ impl Route {
     }
 
     /// The labels that tell the alert's group from others of this node. Each drill has its own: it must not wait
-    /// until the group of the one before may be told again.
+    /// until the group of the one before may be told again. So has each reason for which we are impaired, where alerts
+    /// of different names are told apart: one that stands for weeks must not delay another.
     pub fn group_labels(&self, labels: &Labels) -> Labels {
         match &self.group_by {
             GroupBy::All => labels.clone(),
             GroupBy::Labels(names) => {
-                let own = labels.get("alertname") == Some(DRILL);
-                labels.filtered(|name| names.iter().any(|n| n == name) || (own && name == DRILL_ID))
+                let named = |name: &str| names.iter().any(|n| n == name);
+                let own = match labels.get("alertname") {
+                    Some(DRILL) => Some(DRILL_ID),
+                    Some(impaired::SELF_IMPAIRED) if named("alertname") => Some(impaired::CLASS),
+                    Some(_) | None => None,
+                };
+                labels.filtered(|name| named(name) || own == Some(name))
             }
         }
     }
@@ -291,5 +298,9 @@ mod tests {
         assert_eq!(none.group_key(&of), "{}:{}");
         let drill = Labels::new([("alertname", DRILL), (DRILL_ID, "1f"), ("job", "a")]);
         assert_eq!(none.group_key(&drill), r#"{}:{drill="1f"}"#);
+        let ours = impaired::words("late", "").labels;
+        let late = r#"{}:{alertname="WatchdogSelfImpaired", class="late", monitor="watchdog"}"#;
+        assert_eq!(Route::default().group_key(&ours), late);
+        assert_eq!(none.group_key(&ours), "{}:{}");
     }
 }

@@ -101,6 +101,8 @@ pub fn adopt(root: &mut Node, cx: &Cx<'_>) {
     }
     match entries.iter_mut().find(|e| e.key == "monitors") {
         Some(Entry { value: Node { value: Value::Seq(monitors), .. }, .. }) => monitors.append(&mut jobs),
+        Some(entry) if entry.value.is_null() => entry.value = Node { value: Value::Seq(jobs), span: whole },
+        // What is no list is reported with the file's other keys.
         Some(_) => {}
         None => entries.push(Entry {
             key: "monitors".to_owned(),
@@ -218,6 +220,16 @@ mod tests {
         let [problem] = problems.as_slice() else { panic!("{problems:?}") };
         assert_eq!((problem.level, problem.hint.as_str()), (Level::Error, "did you mean `scrape_interval`?"));
     }
+
+    #[test]
+    fn monitors_that_are_none_take_the_jobs_all_the_same() {
+        for monitors in ["monitors:\n", "monitors:\n  # - {name: a, type: tcp}\n", "monitors: []\n"] {
+            let (root, problems) = adopted(&format!("{monitors}scrape_configs: [{{job_name: node}}]\n"));
+            let Value::Seq(jobs) = &root.get("monitors").unwrap().value.value else { panic!("no list") };
+            assert_eq!((keys(&jobs[0])[0], jobs.len(), problems.len()), (("name", "node"), 1, 0), "{monitors}");
+        }
+    }
+
     #[test]
     fn a_configuration_without_jobs_is_taken_as_it_is() {
         let besides = "global: {scrape_interval: 15s}\nrule_files: [a.yml]\n";

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::{self, Instant};
 
 use crate::base::name::MonitorName;
-use crate::base::outcome::{Outcome, PARENT_DOWN, Reason, Verdict};
+use crate::base::outcome::{BLOCKED_ADDRESS, BLOCKED_PROGRAM, Outcome, PARENT_DOWN, Reason, UNHEARD, Verdict};
 use crate::config::model::{Config, Monitor, Schedule};
 use crate::engine::gates::patience;
 
@@ -100,10 +100,10 @@ impl Lineage {
         known.nodes = nodes;
     }
 
-    /// The outcome as it is to be judged: a failure below a monitor that is down is `unknown`. Wants those above to be
-    /// asked that are probed seldom.
+    /// The outcome as it is to be judged: a failure below a monitor that is down is `unknown` for that reason, and so is
+    /// what a check could not judge. Wants those above to be asked that are probed seldom.
     pub fn judge(&self, monitor: &Monitor, outcome: Outcome) -> Outcome {
-        if outcome.verdict != Verdict::Down || monitor.depends_on.is_empty() {
+        if monitor.depends_on.is_empty() || !may_be_theirs(&outcome) {
             return outcome;
         }
         let Some(parent) = self.blamed(&monitor.name) else { return outcome };
@@ -210,6 +210,18 @@ impl Known {
             news = true;
         }
         news
+    }
+}
+
+/// Whether a monitor above may be the cause. A plugin says `UNKNOWN` when it cannot reach what it is to look at.
+fn may_be_theirs(outcome: &Outcome) -> bool {
+    const NOT_ASKED: [&str; 3] = [UNHEARD, BLOCKED_ADDRESS, BLOCKED_PROGRAM];
+    match outcome.verdict {
+        Verdict::Up | Verdict::Degraded => false,
+        Verdict::Down => true,
+        Verdict::Unknown => {
+            outcome.reason.as_ref().is_some_and(|r| r.speaks_for_itself() && !NOT_ASKED.contains(&r.class.as_ref()))
+        }
     }
 }
 
@@ -341,6 +353,34 @@ mod tests {
         assert_eq!((fails(), asked().await), (Verdict::Down, None));
         lineage.configure(&config(&[every(gateway, 60), shop.clone()]));
         assert_eq!((fails(), asked().await), (Verdict::Unknown, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_check_that_cannot_judge_asks_those_above_and_is_excused_like_one_that_fails() {
+        let seldom = Schedule::Every(Duration::from_secs(300));
+        let (router, disk) = (Monitor { schedule: seldom, ..monitor("router", &[]) }, monitor("disk", &["router"]));
+        let lineage = Lineage::default();
+        lineage.configure(&config(&[router.clone(), disk.clone()]));
+        lineage.note(&router.name, Verdict::Up, None);
+        let judged = |class: &'static str| {
+            let found = lineage.judge(&disk, Outcome::unknown(class, "no route to host"));
+            found.reason.map(|r| r.class.into_owned())
+        };
+        // What this machine, the policy or the calendar is to blame for is nobody's else.
+        let others = ["local_exec", "unheard", "blocked_address", "blocked_program", "waiting"];
+        for class in others {
+            assert_eq!(judged(class).as_deref(), Some(class));
+        }
+        assert!(time::timeout(Duration::from_secs(1), lineage.wanted()).await.is_err());
+        assert_eq!(judged("unknown").as_deref(), Some("unknown"));
+        assert_eq!(time::timeout(Duration::from_secs(1), lineage.wanted()).await.ok(), Some(router.name.clone()));
+        lineage.note(&router.name, Verdict::Down, None);
+        for class in ["unknown", "signal", "output", "registry"] {
+            assert_eq!(judged(class).as_deref(), Some(PARENT_DOWN));
+        }
+        for class in others {
+            assert_eq!(judged(class).as_deref(), Some(class));
+        }
     }
 
     #[test]

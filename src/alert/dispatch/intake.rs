@@ -12,7 +12,7 @@ use crate::alert::dispatch::timers::{GroupId, Timer};
 use crate::alert::dispatch::{Dispatcher, Setup, SilenceEnd};
 use crate::alert::inhibit::Inhibitor;
 use crate::alert::route::Route;
-use crate::alert::rule::Fingerprint;
+use crate::alert::rule::{Fingerprint, MONITOR_DOWN};
 use crate::base::labels::Labels;
 use crate::base::time::Timestamp;
 
@@ -182,11 +182,12 @@ impl Dispatcher {
         }
     }
 
-    /// A firing alert inhibits, and breaks what depends on its monitor.
+    /// A firing alert inhibits. That a monitor is down breaks what depends on it; that it cannot be judged does not.
     pub(super) fn take_effect(&mut self, fingerprint: Fingerprint) {
         let Some(alert) = self.alerts.get(&fingerprint) else { return };
         self.inhibitor.fires(&fingerprint, &alert.labels);
-        if let (Origin::Monitor, Some(monitor)) = (alert.origin, alert.monitor()) {
+        let is_down = alert.origin == Origin::Monitor && alert.labels.get("alertname") == Some(MONITOR_DOWN);
+        if let Some(monitor) = alert.monitor().filter(|_| is_down) {
             self.broken.entry(monitor.to_owned()).or_default().insert(fingerprint);
         }
     }

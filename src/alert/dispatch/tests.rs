@@ -10,6 +10,7 @@ use crate::alert::ack::Ack;
 use crate::alert::dispatch::{
     AlertUpdate, Change, Digest, Dispatcher, Event, NotifierPolicy, Origin, Record, RecordKey, Setup, Verdict,
 };
+use crate::alert::impaired;
 use crate::alert::matchers::Matchers;
 use crate::alert::policy::Policy;
 use crate::alert::route::{GroupBy, Route};
@@ -38,7 +39,10 @@ fn labels(monitor: &str) -> Labels {
 }
 
 fn update(monitor: &str, fires: bool, now: Timestamp) -> AlertUpdate {
-    let labels = labels(monitor);
+    update_of(labels(monitor), fires, now)
+}
+
+fn update_of(labels: Labels, fires: bool, now: Timestamp) -> AlertUpdate {
     AlertUpdate {
         fingerprint: Fingerprint(labels.fingerprint()),
         origin: Origin::Monitor,
@@ -91,6 +95,35 @@ fn the_trace_names_the_first_step_that_stops_an_alert() {
     let decision = explained.steps.last().unwrap();
     assert_eq!((decision.verdict, decision.text.as_str()), (Verdict::Pass, "ops was told"));
     assert!(decision.facts.contains(&("key".to_owned(), fx.notifications[0].key.clone())));
+}
+
+#[test]
+fn only_a_parent_that_is_down_mutes_what_depends_on_it() {
+    let mut d = Dispatcher::new(setup(Route::default()), at(0));
+    let of_gateway = |name, fires| update_of(Labels::new([("alertname", name), ("monitor", "gateway")]), fires, at(0));
+    d.step(at(0), Event::Alerts(vec![update("shop", true, at(0)), of_gateway("MonitorUnknown", true)]));
+    assert_eq!(stops_at(&d, "shop"), None);
+    // What is said of ourselves has the name of a monitor that there may be.
+    d.step(at(0), Event::Alerts(vec![of_gateway("WatchdogSelfImpaired", true)]));
+    assert_eq!(stops_at(&d, "shop"), None);
+    d.step(at(0), Event::Alerts(vec![of_gateway("MonitorDown", true)]));
+    assert_eq!(stops_at(&d, "shop"), Some("dependency"));
+    d.step(at(0), Event::Alerts(vec![of_gateway("MonitorUnknown", false)]));
+    assert_eq!(stops_at(&d, "shop"), Some("dependency"));
+    d.step(at(0), Event::Alerts(vec![of_gateway("MonitorDown", false)]));
+    assert_eq!(stops_at(&d, "shop"), None);
+}
+
+#[test]
+fn another_reason_for_which_we_are_impaired_does_not_wait_for_the_first_ones_group() {
+    let mut d = Dispatcher::new(setup(Route::default()), at(0));
+    let ours = |class, now| update_of(impaired::words(class, "").labels, true, now);
+    d.step(at(0), Event::Alerts(vec![ours("local_exec", at(0))]));
+    assert_eq!(d.step(at(1), Event::Tick).notifications.len(), 1);
+    d.step(at(10), Event::Alerts(vec![ours("local_uplink", at(10))]));
+    let told = d.step(at(11), Event::Tick).notifications;
+    let classes: Vec<_> = told.iter().flat_map(|n| &n.alerts).map(|a| a.labels.get("class")).collect();
+    assert_eq!(classes, [Some("local_uplink")]);
 }
 
 #[test]

@@ -147,7 +147,10 @@ impl Alerting {
                     true => StepOutcome::Pass,
                     false => StepOutcome::Waiting,
                 };
-                let text = format!("{} in a row for a reason of its own are needed", p.after);
+                let mut text = format!("{} in a row for a reason of its own are needed", p.after);
+                if let Some(parent) = waits_for(&config, monitor, &board, row, rule) {
+                    text.push_str(&format!(", and that `{parent}`, on which it depends, was found up since"));
+                }
                 step("hold", outcome, text)
             }
             Some(_) if row.state == State::Unknown => {
@@ -157,7 +160,7 @@ impl Alerting {
             Some(p) if row.failures < p.after => {
                 step("hold", StepOutcome::Waiting, format!("failure {} of {}", row.failures, p.after))
             }
-            Some(p) => match waits_for(&config, monitor, &board, row) {
+            Some(p) => match waits_for(&config, monitor, &board, row, rule) {
                 Some(parent) => {
                     let text =
                         format!("waits until `{parent}`, on which it depends, was found up after it began to fail");
@@ -206,9 +209,9 @@ impl Alerting {
 }
 
 /// The monitor above that was not found up since this one began to fail: its alert does not fire before.
-fn waits_for(config: &Config, monitor: &Monitor, board: &Board, row: &MonitorRow) -> Option<MonitorName> {
+fn waits_for(config: &Config, monitor: &Monitor, board: &Board, row: &MonitorRow, rule: &str) -> Option<MonitorName> {
     let fires = |a: &&Arc<AlertRow>| {
-        a.monitor.as_ref() == Some(&monitor.name) && a.name == MONITOR_DOWN && a.state == AlertState::Firing
+        a.monitor.as_ref() == Some(&monitor.name) && a.name == rule && a.state == AlertState::Firing
     };
     if board.alerts.iter().any(|a| fires(&a)) {
         return None;

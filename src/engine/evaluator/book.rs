@@ -87,7 +87,7 @@ impl Book {
             }
             match alert.rule.as_str() {
                 files::CONFIG_INVALID | impaired::SELF_IMPAIRED => {
-                    own.insert(alert.fingerprint, Own::remembered(alert));
+                    own.insert(alert.fingerprint, Own::remembered(alert, now));
                 }
                 of_monitor => {
                     let entry: &mut Entry = orphans.entry(alert.monitor.clone()).or_default();
@@ -112,9 +112,7 @@ impl Book {
             false => monitor::step(before, result.verdict, result.at),
         };
         entry.status = status;
-        if let Some(rule) = &entry.rule {
-            entry.unknown.result(rule, result, out);
-        }
+        let counted = entry.rule.is_some() && entry.unknown.count(result);
         let reason = capped(&result.headline);
         // What was found before nothing could be found any more is not believed for ever.
         let unsure = status.since.filter(|_| status.verdict == Some(Verdict::Unknown));
@@ -135,43 +133,80 @@ impl Book {
         if change.is_some() || status.failures != before.failures {
             out.board.push(entry.shown(name));
         }
-        if result.parent_down && matches!(entry.phase(), Phase::Pending { .. }) {
-            self.transit(name, Phase::Inactive, Transition::Cancelled, result.at, reason, out);
+        if result.parent_down {
+            self.excuse(name, result.at, reason, out);
         } else {
             self.judge(name, result.at, reason, out);
+        }
+        if counted {
+            self.judge_unknown(name, result.at, reason, out);
         }
         self.judge_held(name, out);
     }
 
-    /// Steps the alert of a monitor. One that is to fire waits until the monitors above were probed after it began
-    /// to fail, so that nobody is told of what is the fault of one of them.
+    /// Takes back what was about to fire: a monitor above is down.
+    fn excuse(&mut self, name: &MonitorName, now: Timestamp, reason: &str, out: &mut Decisions) {
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        let cancelled = (Phase::Inactive, Some(Transition::Cancelled));
+        let about_to = |phase| matches!(phase, Phase::Pending { .. });
+        if let Some(rule) = entry.rule.as_ref().filter(|_| entry.unknown.standing().is_some_and(|s| about_to(s.0))) {
+            entry.unknown.step(rule, cancelled, now, reason, out);
+        }
+        if about_to(entry.phase()) {
+            self.transit(name, Phase::Inactive, Transition::Cancelled, now, reason, out);
+        }
+    }
+
+    /// Steps the alert of a monitor.
     fn judge(&mut self, name: &MonitorName, now: Timestamp, reason: &str, out: &mut Decisions) {
         let Some(entry) = self.entries.get(name) else { return };
         let Some(rule) = &entry.rule else { return };
-        let (phase, status) = (entry.phase(), entry.status);
-        let (mut next, mut transition) = instance::step(phase, &status, rule.thresholds(), now);
-        if transition == Some(Transition::Fired) {
-            let began = match phase {
-                Phase::Pending { since } => since,
-                Phase::Inactive | Phase::Firing { .. } | Phase::Resolved { .. } => now,
-            };
-            let standing = |name: &MonitorName| {
-                let entry = self.entries.get(name).filter(|e| !e.paused)?;
-                let status = &entry.status;
-                let unsure = status.since.filter(|_| status.verdict == Some(Verdict::Unknown));
-                Some(Parent { last: status.last, broken: status.failures > 0, unsure })
-            };
-            if self.above.holds(name, began, now, standing) {
-                let patient = Thresholds { after: u32::MAX, ..rule.thresholds() };
-                (next, transition) = instance::step(phase, &status, patient, now);
-                self.above.hold(name, capped(reason));
-            } else {
-                self.above.release(name);
-            }
+        let (phase, status, thresholds) = (entry.phase(), entry.status, rule.thresholds());
+        if let (phase, Some(transition)) = self.step(name, (phase, &status), thresholds, now, reason) {
+            self.transit(name, phase, transition, now, reason, out);
         }
-        if let Some(transition) = transition {
-            self.transit(name, next, transition, now, reason, out);
+    }
+
+    /// Steps the alert of a monitor whose check cannot judge.
+    fn judge_unknown(&mut self, name: &MonitorName, now: Timestamp, reason: &str, out: &mut Decisions) {
+        let Some(entry) = self.entries.get(name) else { return };
+        let (Some(rule), Some((phase, counted))) = (&entry.rule, entry.unknown.standing()) else { return };
+        let stepped = self.step(name, (phase, &counted), rule.thresholds(), now, reason);
+        if let Some(Entry { rule: Some(rule), unknown, .. }) = self.entries.get_mut(name) {
+            unknown.step(rule, stepped, now, reason, out);
         }
+    }
+
+    /// What a result does to an alert. One that is to fire waits until the monitors above were probed after it began to
+    /// fail, so that nobody is told of what is the fault of one of them.
+    fn step(
+        &mut self,
+        name: &MonitorName,
+        (phase, status): (Phase, &MonitorStatus),
+        thresholds: Thresholds,
+        now: Timestamp,
+        reason: &str,
+    ) -> (Phase, Option<Transition>) {
+        let next = instance::step(phase, status, thresholds, now);
+        if next.1 != Some(Transition::Fired) {
+            return next;
+        }
+        let began = match phase {
+            Phase::Pending { since } => since,
+            Phase::Inactive | Phase::Firing { .. } | Phase::Resolved { .. } => now,
+        };
+        let standing = |name: &MonitorName| {
+            let entry = self.entries.get(name).filter(|e| !e.paused)?;
+            let status = &entry.status;
+            let unsure = status.since.filter(|_| status.verdict == Some(Verdict::Unknown));
+            Some(Parent { last: status.last, broken: status.failures > 0, unsure })
+        };
+        if !self.above.holds(name, began, now, standing) {
+            self.above.release(name);
+            return next;
+        }
+        self.above.hold(name, capped(reason));
+        instance::step(phase, status, Thresholds { after: u32::MAX, ..thresholds }, now)
     }
 
     /// Judges the monitors below again whose alerts waited for this one's result.
@@ -179,6 +214,7 @@ impl Book {
         for (name, reason) in self.above.held_below(parent) {
             let Some(last) = self.entries.get(&name).and_then(|e| e.status.last) else { continue };
             self.judge(&name, last, &reason, out);
+            self.judge_unknown(&name, last, &reason, out);
         }
     }
 
@@ -262,22 +298,23 @@ impl Book {
     /// Takes over what is wrong with the configuration files.
     pub(crate) fn files(&mut self, faults: Option<Faults>, now: Timestamp, out: &mut Decisions) {
         let files = self.own.entry(files::fingerprint()).or_insert_with(Own::files);
-        files.now(faults.map(|f| Trouble::files(f.errors, &f.first)));
+        files.now(faults.map(|f| Trouble::files(f.errors, &f.first)), true);
         files.judge(now, out);
     }
 
-    /// Takes over what is in the way of the monitors. What is not named is over, if everything has been looked at.
+    /// Takes over what is in the way of the monitors. What is not named is over; what fired before the start, once
+    /// everything has been looked at.
     pub(crate) fn impaired(&mut self, what: &Impaired, now: Timestamp, out: &mut Decisions) {
         let named: Vec<_> = what.classes.keys().map(|class| impaired::fingerprint(class)).collect();
         for (fingerprint, own) in &mut self.own {
-            if what.settled && *fingerprint != files::fingerprint() && !named.contains(fingerprint) {
-                own.now(None);
+            if *fingerprint != files::fingerprint() && !named.contains(fingerprint) {
+                own.now(None, what.settled);
                 own.judge(now, out);
             }
         }
         for (fingerprint, (class, text)) in named.into_iter().zip(&what.classes) {
             let own = self.own.entry(fingerprint).or_insert_with(|| Own::impaired(class));
-            own.now(Some(Trouble::impaired(class, text)));
+            own.now(Some(Trouble::impaired(class, text)), what.settled);
             own.judge(now, out);
         }
         self.own.retain(|_, own| !own.is_idle());

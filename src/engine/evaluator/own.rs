@@ -49,23 +49,33 @@ pub(crate) struct Own {
     fingerprint: Fingerprint,
     trouble: Option<Trouble>,
     alert: Option<Instance>,
+    /// It fired before the start, and what it is about has not been looked at in full since: it does not end.
+    unsettled: bool,
 }
 
 impl Own {
     /// About the files.
     pub(crate) fn files() -> Self {
-        Self { kind: &FILES, fingerprint: files::fingerprint(), trouble: None, alert: None }
+        Self { kind: &FILES, fingerprint: files::fingerprint(), trouble: None, alert: None, unsettled: false }
     }
 
     /// About a class of what is in the way of the monitors.
     pub(crate) fn impaired(class: &str) -> Self {
-        Self { kind: &IMPAIRED, fingerprint: impaired::fingerprint(class), trouble: None, alert: None }
+        let fingerprint = impaired::fingerprint(class);
+        Self { kind: &IMPAIRED, fingerprint, trouble: None, alert: None, unsettled: false }
     }
 
     /// The one that an alert from before the start is of, whatever it is about.
-    pub(crate) fn remembered(alert: Instance) -> Self {
+    pub(crate) fn remembered(mut alert: Instance, now: Timestamp) -> Self {
         let kind = if alert.rule == FILES.name { &FILES } else { &IMPAIRED };
-        Self { kind, fingerprint: alert.fingerprint, trouble: None, alert: Some(alert) }
+        // Files stay as they are while nothing runs. Whether anything else lasted nobody has seen.
+        if let Phase::Pending { since } = &mut alert.phase
+            && alert.rule == IMPAIRED.name
+        {
+            *since = now;
+        }
+        let unsettled = matches!(alert.phase, Phase::Firing { .. });
+        Self { kind, fingerprint: alert.fingerprint, trouble: None, alert: Some(alert), unsettled }
     }
 
     /// Nothing is wrong and nothing was.
@@ -73,9 +83,10 @@ impl Own {
         self.trouble.is_none() && self.alert.is_none()
     }
 
-    /// Takes over what is wrong now.
-    pub(crate) fn now(&mut self, trouble: Option<Trouble>) {
+    /// Takes over what is wrong now. `settled`: everything has been looked at.
+    pub(crate) fn now(&mut self, trouble: Option<Trouble>, settled: bool) {
         self.trouble = trouble;
+        self.unsettled &= !settled;
     }
 
     /// Time until the trouble has lasted long enough for an alert.
@@ -95,6 +106,9 @@ impl Own {
 
     /// Steps the alert. A receiver that the same configuration brought is told.
     pub(crate) fn judge(&mut self, now: Timestamp, out: &mut Decisions) {
+        if self.unsettled && self.trouble.is_none() {
+            return;
+        }
         let kind = self.kind;
         let phase = self.alert.as_ref().map_or(Phase::Inactive, |a| a.phase);
         let (phase, Some(transition)) = own::step(phase, self.trouble.is_some(), kind.hold, now) else {
@@ -126,5 +140,33 @@ impl Own {
             alert.words = Arc::clone(&trouble.words);
             Book::reworded(alert, out);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_about_to_fire_before_the_start_has_not_lasted_meanwhile() {
+        let at = |s: i64| Timestamp::from_millis(s * 1_000);
+        let alert = |since| Instance {
+            fingerprint: impaired::fingerprint("late"),
+            rule: impaired::SELF_IMPAIRED.to_owned(),
+            monitor: own::subject(),
+            phase: Phase::Pending { since },
+            words: Arc::new(impaired::words("late", "")),
+        };
+        let (mut own, mut out) = (Own::remembered(alert(at(0)), at(600)), Decisions::default());
+        own.now(Some(Trouble::impaired("late", "many probes begin late")), false);
+        own.judge(at(601), &mut out);
+        assert!(out.updates.is_empty());
+        own.judge(at(630), &mut out);
+        assert_eq!(out.updates.len(), 1);
+        // Nor is it an alert because it was remembered.
+        let (mut own, mut out) = (Own::remembered(alert(at(0)), at(600)), Decisions::default());
+        own.now(None, false);
+        own.judge(at(601), &mut out);
+        assert!(own.is_idle() && out.updates.is_empty());
     }
 }

@@ -2,7 +2,8 @@
 //! I/O, no clock.
 //!
 //! It counts results as the monitor's own alert does: those that could not be judged for such a reason are its failures,
-//! those that could are its successes. What this machine or a monitor above is to blame for is neither.
+//! those that could are its successes. What this machine or a monitor above is to blame for is neither. It waits for the
+//! monitors above as the other alert does, too.
 
 use std::sync::Arc;
 
@@ -26,6 +27,12 @@ struct Kept {
     alert: Option<Instance>,
 }
 
+impl Kept {
+    fn phase(&self) -> Phase {
+        self.alert.as_ref().map_or(Phase::Inactive, |a| a.phase)
+    }
+}
+
 impl Unknown {
     /// Continues from before the start.
     pub(crate) fn remember(&mut self, alert: Instance) {
@@ -38,27 +45,49 @@ impl Unknown {
         matches!(alert.phase, Phase::Firing { .. }).then_some(alert)
     }
 
-    /// Counts a result. `rule` is what the monitor is judged by otherwise.
-    pub(crate) fn result(&mut self, rule: &Rule, result: &SlotResult, out: &mut Decisions) {
+    /// Counts a result; `false` where that can change nothing.
+    pub(crate) fn count(&mut self, result: &SlotResult) -> bool {
         let verdict = match result.verdict {
             Verdict::Unknown if result.cannot_judge => Verdict::Down,
-            // Nothing is learned of the check.
-            Verdict::Unknown => return,
+            // Nothing is learned of the check, but it is judged anew once the one above is back.
+            Verdict::Unknown if result.parent_down => {
+                if let Some(kept) = &mut self.0 {
+                    (kept.counted, _) = monitor::excused(kept.counted, result.at);
+                }
+                return false;
+            }
+            Verdict::Unknown => return false,
             Verdict::Up | Verdict::Degraded | Verdict::Down => Verdict::Up,
         };
         if self.0.is_none() && verdict == Verdict::Up {
-            return;
+            return false;
         }
         let kept = self.0.get_or_insert_default();
         (kept.counted, _) = monitor::step(kept.counted, verdict, result.at);
-        let phase = kept.alert.as_ref().map_or(Phase::Inactive, |a| a.phase);
-        let (phase, transition) = instance::step(phase, &kept.counted, rule.thresholds(), result.at);
+        true
+    }
+
+    /// Where its alert stands, and what is counted for it.
+    pub(crate) fn standing(&self) -> Option<(Phase, MonitorStatus)> {
+        self.0.as_ref().map(|kept| (kept.phase(), kept.counted))
+    }
+
+    /// Carries out a step of its alert. `rule` is what the monitor is judged by otherwise.
+    pub(crate) fn step(
+        &mut self,
+        rule: &Rule,
+        (phase, transition): (Phase, Option<Transition>),
+        now: Timestamp,
+        reason: &str,
+        out: &mut Decisions,
+    ) {
         if let Some(transition) = transition {
-            let step = Stepped { phase, transition, now: result.at, reason: capped(&result.headline), words: None };
+            let step = Stepped { phase, transition, now, reason: capped(reason), words: None };
             self.transit(rule.monitor(), Some(rule), step, out);
         }
         // Nothing is left to count while all is well.
-        if verdict == Verdict::Up && self.0.as_ref().is_some_and(|kept| kept.alert.is_none()) {
+        let well = |kept: &Kept| kept.alert.is_none() && kept.counted.failures == 0;
+        if self.0.as_deref().is_some_and(well) {
             self.0 = None;
         }
     }
@@ -67,8 +96,7 @@ impl Unknown {
     pub(crate) fn end(&mut self, name: &MonitorName, why: Over, now: Timestamp, out: &mut Decisions) {
         let Some(kept) = &mut self.0 else { return };
         kept.counted = MonitorStatus::default();
-        let phase = kept.alert.as_ref().map_or(Phase::Inactive, |a| a.phase);
-        if let (phase, Some(transition)) = instance::end(phase, why, now) {
+        if let (phase, Some(transition)) = instance::end(kept.phase(), why, now) {
             self.transit(name, None, Stepped { phase, transition, now, reason: "", words: None }, out);
         }
     }

@@ -9,6 +9,12 @@ fn impaired(classes: &[(&str, &str)]) -> EvalInput {
     EvalInput::Impaired(Impaired { classes, settled: true })
 }
 
+/// The same while not everything has been looked at since the start.
+fn so_far(classes: &[(&str, &str)]) -> EvalInput {
+    let EvalInput::Impaired(found) = impaired(classes) else { panic!("another input") };
+    EvalInput::Impaired(Impaired { settled: false, ..found })
+}
+
 /// Name, state, and the label that tells one of ours from another, of each message.
 fn told(messages: &[Owed]) -> Vec<(String, String, Status)> {
     let of = |m: &NotifiedAlert| {
@@ -168,4 +174,34 @@ async fn trouble_that_is_over_after_a_restart_ends_its_alert() {
         break;
     }
     assert_eq!(rig.stop().await.alerts(), [(AlertState::Resolved, "watchdog".to_owned())]);
+}
+
+#[tokio::test]
+async fn after_a_restart_trouble_of_a_moment_is_no_alert_and_what_fired_ends_when_all_was_looked_at() {
+    let dir = tempfile::tempdir().unwrap();
+    let exec = ("local_exec", "`disk`: permission denied");
+    let mut rig = Rig::start(dir.path());
+    rig.config(config(&[], &["ops"])).await;
+    rig.inbox.send(impaired(&[exec])).await.unwrap();
+    rig.pass().await;
+    rig.next_messages().await;
+    rig.stop().await;
+
+    let (credentials, route) = (("local_credentials", "`db`: no such file"), ("local_route", "no default route"));
+    let mut rig = Rig::start(dir.path());
+    rig.config(config(&[], &["ops"])).await;
+    for found in [&[credentials, route][..], &[route]] {
+        rig.inbox.send(so_far(found)).await.unwrap();
+    }
+    rig.pass().await;
+    let of = |class: &str, status| [("WatchdogSelfImpaired".to_owned(), class.to_owned(), status)];
+    assert_eq!(told(&rig.next_messages().await), of("local_route", Status::Firing));
+    // It is found again, and is gone again before everything has been looked at.
+    for found in [&[exec, route][..], &[route]] {
+        rig.inbox.send(so_far(found)).await.unwrap();
+    }
+    rig.act(|turn| assert_eq!(turn.dispatcher().alerts().filter(|a| a.fires()).count(), 2)).await;
+    rig.inbox.send(impaired(&[route])).await.unwrap();
+    rig.pass().await;
+    assert_eq!(told(&rig.stop().await.messages), of("local_exec", Status::Resolved));
 }

@@ -108,3 +108,37 @@ async fn what_fires_neither_ends_nor_is_told_again_while_nothing_can_be_judged()
     assert_eq!(told(&said), [("shop".to_owned(), Status::Firing)]);
     assert_eq!(said.alerts(), [(AlertState::Firing, "shop".to_owned())]);
 }
+
+#[tokio::test]
+async fn a_check_that_cannot_judge_waits_for_its_parent_as_one_that_fails() {
+    let (gateway, shop, config) = family();
+    for (gateway_is, told_of) in [("dd", "gateway"), ("u", "shop")] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut rig = Rig::start(dir.path());
+        rig.config(config.clone()).await;
+        rig.results(&gateway, "u").await;
+        rig.results(&shop, "uooo").await;
+        rig.act(|turn| assert!(turn.dispatcher().alerts().next().is_none())).await;
+        rig.results(&gateway, gateway_is).await;
+        rig.pass().await;
+        assert_eq!(told(&rig.stop().await), [(told_of.to_owned(), Status::Firing)]);
+    }
+}
+
+#[tokio::test]
+async fn once_the_parent_is_back_a_check_that_cannot_judge_is_counted_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let (gateway, shop, config) = family();
+    let mut rig = Rig::start(dir.path());
+    rig.config(config).await;
+    rig.results(&shop, "o").await;
+    rig.results(&gateway, "du").await;
+    // One from before, one after: not two in a row.
+    rig.results(&shop, "po").await;
+    rig.results(&gateway, "u").await;
+    rig.act(|turn| assert!(turn.dispatcher().alerts().next().is_none())).await;
+    rig.results(&shop, "o").await;
+    rig.results(&gateway, "u").await;
+    rig.pass().await;
+    assert_eq!(told(&rig.stop().await), [("shop".to_owned(), Status::Firing)]);
+}
