@@ -2,8 +2,8 @@
 //! I/O, no clock.
 //!
 //! It counts results as the monitor's own alert does: those that could not be judged for such a reason are its failures,
-//! those that could are its successes. What this machine or a monitor above is to blame for is neither. It waits for the
-//! monitors above as the other alert does, too.
+//! those that could are its successes. What this machine is to blame for is neither, and a monitor above that is down
+//! begins both anew. It waits for the monitors above as the other alert does, too.
 
 use std::sync::Arc;
 
