@@ -133,6 +133,8 @@ impl Sample {
     /// Adds a label whose value is mostly one of a few that are known beforehand: those cost nothing.
     #[must_use]
     pub fn word(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+        // Most have one, or two; thousands of results are kept.
+        self.labels.reserve_exact(1);
         self.labels.push((Cow::Borrowed(name), value.into()));
         self
     }

@@ -44,16 +44,23 @@ pub struct ProbeCx {
     pub deadline: Instant,
     /// Wall-clock time of the slot, for certificate validity and the like.
     pub now: Timestamp,
-    /// When others could tell this monitor something, if its kind is one that is told.
-    pub heard: Heard,
-    /// What others have told this monitor, if anything.
-    pub last_beat: Option<Beat>,
+    /// What others have told this monitor, if its kind is one that is told.
+    pub told: Option<Arc<Told>>,
     /// What the probe may do.
     pub policy: Arc<Policy>,
     /// A success is to bring its evidence, too: somebody may want to compare a failure with it.
     pub show: bool,
     /// What it learns of the way.
     pub way: Arc<Way>,
+}
+
+/// What a monitor that others report to is judged by.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// When they could tell it something.
+    pub heard: Heard,
+    /// What they told it, if anything.
+    pub beat: Option<Beat>,
 }
 
 /// What a probe learns of the way to its target: whoever judges its failure asks whether that was ours.
@@ -93,15 +100,7 @@ impl Way {
 impl ProbeCx {
     /// A probe outside any schedule, to which everything is allowed.
     pub fn new(deadline: Instant, now: Timestamp) -> Self {
-        Self {
-            deadline,
-            now,
-            heard: Heard::default(),
-            last_beat: None,
-            policy: Arc::default(),
-            show: false,
-            way: Arc::default(),
-        }
+        Self { deadline, now, told: None, policy: Arc::default(), show: false, way: Arc::default() }
     }
 
     /// Time left until the deadline.

@@ -25,6 +25,11 @@ const SETUP: &str = "setup";
 /// From the first request to the last reply that is waited for.
 const RTT: &str = "rtt";
 
+/// How many samples a ping yields.
+const SAMPLES: usize = 10;
+/// How many a burst of several yields besides.
+const SAMPLES_OF_BURST: usize = 5;
+
 /// From one request to the next, unless the monitor says otherwise.
 const SPACING: Duration = Duration::from_millis(200);
 
@@ -119,7 +124,8 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
     let peer = peer?;
     let at = peer.host().to_owned();
     let target = host.shown().to_owned();
-    Some(Probe::new("ping", target, PingProbe { peer, route, burst, loss, rtt, jitter, mask }).at(&at))
+    let ping = PingProbe { peer, route, burst, loss, rtt, jitter, mask };
+    Some(Probe::new("ping", target, ping).at(&at).stamped())
 }
 
 fn read_burst(fields: &mut Fields<'_>) -> Burst {
@@ -225,6 +231,7 @@ impl Collector for PingProbe {
                     }
                 },
             };
+            outcome.samples.reserve_exact(if self.burst.count == 1 { SAMPLES } else { SAMPLES + SAMPLES_OF_BURST });
             trace.network_samples(&mut outcome.samples);
             samples(&trace, &tally, &mut outcome.samples);
             if outcome.verdict != Verdict::Up || cx.show {

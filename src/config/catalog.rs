@@ -42,6 +42,8 @@ pub struct Probe {
     pub judged: Option<Duration>,
     /// For kinds of many requests, each with the whole of `timeout`: a probe may take until the next slot.
     pub rounds: bool,
+    /// Whether the kernel notes the times that it measures: they are right however busy this program is.
+    pub stamped: bool,
     /// The probe itself.
     pub collector: Arc<dyn Collector>,
 }
@@ -50,7 +52,8 @@ impl Probe {
     /// A probe of something that is no other machine.
     pub fn new(kind: &'static str, target: impl Into<String>, collector: impl Collector + 'static) -> Self {
         let collector = Arc::new(collector);
-        Self { kind, target: target.into(), host: None, launch: None, judged: None, rounds: false, collector }
+        let (host, launch, judged) = (None, None, None);
+        Self { kind, target: target.into(), host, launch, judged, rounds: false, stamped: false, collector }
     }
 
     /// The same, of something on this machine of the network.
@@ -71,6 +74,13 @@ impl Probe {
     #[must_use]
     pub fn in_rounds(mut self) -> Self {
         self.rounds = true;
+        self
+    }
+
+    /// The same, whose times the kernel notes.
+    #[must_use]
+    pub fn stamped(mut self) -> Self {
+        self.stamped = true;
         self
     }
 

@@ -77,10 +77,16 @@ impl Facts {
     fn write(self, row: &mut MonitorRow) {
         row.last = self.last;
         row.took = self.took;
-        row.headline = self.headline;
-        row.strip = self.strip;
+        set(&mut row.headline, &self.headline);
+        set(&mut row.strip, &self.strip);
         row.uptime = self.uptime;
         row.p95 = self.p95;
+    }
+}
+
+fn set(text: &mut Arc<str>, to: &str) {
+    if **text != *to {
+        *text = to.into();
     }
 }
 
@@ -336,8 +342,8 @@ fn describe(monitor: &Monitor, stale: bool, old: Option<&MonitorRow>) -> Monitor
         Schedule::Cron { .. } => None,
     };
     let mut row = old.cloned().unwrap_or_else(|| MonitorRow::new(monitor.name.clone()));
-    monitor.probe.kind.clone_into(&mut row.r#type);
-    row.target.clone_from(&monitor.probe.target);
+    set(&mut row.r#type, monitor.probe.kind);
+    set(&mut row.target, &monitor.probe.target);
     row.labels = monitor.labels.clone();
     row.interval = interval;
     row.stale_config = stale;

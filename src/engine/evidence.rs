@@ -7,7 +7,7 @@
 //! before the start has no first failure until it has worked once.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,7 +19,7 @@ use tokio::time::{self, Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::base::clock::Clock;
-use crate::base::name::MonitorName;
+use crate::base::name::{ByMonitor, MonitorName};
 use crate::base::outcome::{Evidence, Verdict};
 use crate::base::policy::Policy;
 use crate::base::probe::{ProbeCx, Way};
@@ -58,7 +58,6 @@ pub struct Seen {
 #[derive(Debug, Default)]
 struct Kept {
     seen: Seen,
-    down: bool,
     /// A look at it while it works is waited for.
     asked: bool,
     /// When it was last looked at while it worked.
@@ -68,7 +67,9 @@ struct Kept {
 /// What is kept of all monitors, and in which order it goes.
 #[derive(Debug, Default)]
 struct Shelf {
-    monitors: HashMap<MonitorName, Kept>,
+    monitors: ByMonitor<Kept>,
+    /// Those that were down last: most results look only here, and find that it is small.
+    down: HashSet<MonitorName>,
     /// Of each monitor with a failure, its time.
     failures: BTreeSet<(Timestamp, MonitorName)>,
     /// The same of each with a success.
@@ -119,8 +120,7 @@ impl Captures {
 
     /// These monitors are down from before the start: their next failure is not the first one.
     pub fn remember<'a>(&self, down: impl Iterator<Item = &'a MonitorName>) {
-        let mut all = self.kept();
-        all.monitors.extend(down.map(|name| (name.clone(), Kept { down: true, ..Kept::default() })));
+        self.kept().down.extend(down.cloned());
     }
 
     /// What is known of a monitor.
@@ -137,6 +137,7 @@ impl Captures {
             all.worked(&name, None);
             all.monitors.remove(&name);
         }
+        all.down.retain(|name| config.monitors.contains_key(name));
     }
 
     /// Whether the next success of this monitor should say what it saw.
@@ -164,9 +165,7 @@ impl Captures {
             Verdict::Down => true,
             // Ends an outage, and is not how it works.
             Verdict::Degraded => {
-                if let Some(kept) = self.kept().monitors.get_mut(&monitor.name) {
-                    kept.down = false;
-                }
+                self.kept().down.remove(&monitor.name);
                 return;
             }
             // Does not say that the target changed.
@@ -174,15 +173,17 @@ impl Captures {
         };
         let saw = if failed { result.evidence.clone() } else { result.evidence.take() };
         let mut all = self.kept();
-        if !all.monitors.contains_key(&monitor.name) {
-            all.monitors.insert(monitor.name.clone(), Kept::default());
-        }
-        let Some(kept) = all.monitors.get_mut(&monitor.name) else { return };
-        let first = std::mem::replace(&mut kept.down, failed) != failed;
-        let wanted = if failed { first } else { asked_to_show && kept.is_due() };
+        let wanted = match failed {
+            true => !all.down.contains(&monitor.name) && all.down.insert(monitor.name.clone()),
+            false => {
+                all.down.remove(&monitor.name);
+                asked_to_show && all.monitors.get(&monitor.name).is_none_or(Kept::is_due)
+            }
+        };
         if !wanted {
             return;
         }
+        all.monitors.entry(monitor.name.clone()).or_default();
         let capture = Capture { at: result.at, evidence: start(result, saw) };
         if failed {
             all.failed(&monitor.name, Some(Arc::new(capture.clone())));

@@ -3,7 +3,6 @@
 //! A result goes to the history, to the board, and (a slot's last attempt only) to the evaluator.
 //! Saving never holds results up: what was not saved yet waits in a bounded journal.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -119,8 +118,8 @@ pub struct Ingest {
     journal_size: usize,
     lag: LagWindow,
     strip_bucket: i64,
-    /// Monitors with results that the board has not been told of.
-    news: HashSet<MonitorName, ahash::RandomState>,
+    /// What the board has not been told of.
+    news: Vec<(MonitorName, Facts)>,
     /// Results that the recorder has not taken yet.
     unrecorded: Vec<Recorded>,
     /// Results for the recorder were dropped.
@@ -178,7 +177,7 @@ impl Ingest {
             journal_size: 0,
             lag,
             strip_bucket: 0,
-            news: HashSet::default(),
+            news: Vec::new(),
             unrecorded: Vec::new(),
             behind: false,
         }
@@ -222,21 +221,16 @@ impl Ingest {
     }
 
     async fn drain(&mut self, results: &mut mpsc::Receiver<Measured>) {
+        let now = self.clock.now();
         while let Ok(measured) = results.try_recv() {
-            self.result(measured).await;
+            self.result(measured, now).await;
         }
         self.hand_to_recorder().await;
         if self.news.is_empty() {
             return;
         }
-        let now = self.clock.now();
-        let facts = self.news.drain().filter_map(|name| {
-            let facts = self.kept.get(&name)?.facts(now);
-            Some((name, facts))
-        });
-        let facts = facts.collect();
         // Closed inboxes mean shutdown; results are in the history already.
-        let _ = self.out.board.send(Report::Facts(facts)).await;
+        let _ = self.out.board.send(Report::Facts(std::mem::take(&mut self.news))).await;
     }
 
     /// Never waits: the series store may stand on a slow disk.
@@ -287,7 +281,7 @@ impl Ingest {
         }
     }
 
-    async fn result(&mut self, measured: Measured) {
+    async fn result(&mut self, measured: Measured, now: Timestamp) {
         let Measured { monitor, result, series, lag, last } = measured;
         if let Some(lag) = lag {
             self.lag.record(lag);
@@ -317,9 +311,7 @@ impl Ingest {
         };
         *slot = Some(Arc::clone(&result));
         kept.last = Some(Arc::clone(&result));
-        if !self.news.contains(&monitor.name) {
-            self.news.insert(monitor.name.clone());
-        }
+        self.news.push((monitor.name.clone(), kept.facts(now)));
         if last || series.is_some() {
             // Series of an attempt that is repeated are stored all the same: the job counts them as written.
             let result = last.then(|| Arc::clone(&result));

@@ -135,7 +135,7 @@ mod tests {
         rows.replace(vec![Arc::new(row("a")), Arc::new(row("b"))]);
         let before = rows.tallies().count(State::Down);
         let name = MonitorName::new("b").unwrap();
-        rows.change(&name, |row| row.headline = "slow".to_owned());
+        rows.change(&name, |row| row.headline = "slow".into());
         assert!(rows.counted);
         rows.change(&name, |row| row.state = State::Down);
         assert_eq!(rows.tallies().count(State::Down), before + 1);

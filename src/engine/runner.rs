@@ -13,10 +13,9 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{self, Instant};
 
 use crate::base::clock::Clock;
-use crate::base::heard::Heard;
 use crate::base::outcome::{BLOCKED_PROGRAM, Outcome, TIMEOUT, Verdict};
 use crate::base::policy::Policy;
-use crate::base::probe::{Beat, ProbeCx, Way};
+use crate::base::probe::{ProbeCx, Told, Way};
 use crate::base::scraped::Scraped;
 use crate::base::time::Timestamp;
 use crate::config::model::Monitor;
@@ -66,10 +65,8 @@ pub struct Slot {
     pub due: Instant,
     /// No retry may end after this: the next slot begins.
     pub until: Option<Instant>,
-    /// When it has listened.
-    pub heard: Heard,
-    /// The last report pushed for it.
-    pub beat: Option<Beat>,
+    /// What others have told it, if they report to it.
+    pub told: Option<Arc<Told>>,
     /// Where probes of its host wait for each other.
     pub gate: Option<Arc<Gate>>,
     /// What the probe may do.
@@ -182,8 +179,7 @@ impl Runner {
         let cx = ProbeCx {
             deadline: started + limit,
             now: at,
-            heard: slot.heard.clone(),
-            last_beat: slot.beat.clone(),
+            told: slot.told.clone(),
             policy: Arc::clone(&slot.policy),
             show: self.captures.wants(monitor),
             way: Arc::default(),
@@ -360,8 +356,7 @@ mod tests {
                 monitor: Arc::new(monitor),
                 due: Instant::now(),
                 until: until.map(|seconds| Instant::now() + Duration::from_secs(seconds)),
-                heard: Heard::default(),
-                beat: None,
+                told: None,
                 gate: None,
                 policy: Arc::default(),
             };
@@ -394,8 +389,7 @@ mod tests {
                 monitor: Arc::clone(&monitor),
                 due: Instant::now(),
                 until: None,
-                heard: Heard::default(),
-                beat: None,
+                told: None,
                 gate: Some(Arc::clone(&gate)),
                 policy: Arc::default(),
             };

@@ -125,15 +125,15 @@ pub struct Headline {
     pub first_to_break: Option<String>,
 }
 
-/// One line of a monitor list.
+/// One line of a monitor list. Its texts are shared: one board differs little from the next.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MonitorRow {
     /// Unique name.
     pub name: MonitorName,
     /// `http`, `tcp`, `script`, `host`, `heartbeat` ….
-    pub r#type: String,
+    pub r#type: Arc<str>,
     /// What is probed: URL, address, program.
-    pub target: String,
+    pub target: Arc<str>,
     /// State after retries.
     pub state: State,
     /// Since when.
@@ -144,7 +144,7 @@ pub struct MonitorRow {
     #[serde(with = "optional_seconds", default)]
     pub took: Option<Duration>,
     /// Reason of the last result, or its summary. Untrusted.
-    pub headline: String,
+    pub headline: Arc<str>,
     /// Consecutive results that were not ok, retries not counted; 0 when the last one was ok.
     pub failures: u32,
     /// Labels of the monitor's own.
@@ -154,7 +154,7 @@ pub struct MonitorRow {
     #[serde(with = "optional_seconds", default)]
     pub interval: Option<Duration>,
     /// [`STRIP_CELLS`] characters, oldest first, see [`strip_cell`].
-    pub strip: String,
+    pub strip: Arc<str>,
     /// Part of the judged results in the kept history that were not down, 0..=1.
     pub uptime: Option<f64>,
     /// 95th percentile of the duration in the kept history.
@@ -170,17 +170,17 @@ impl MonitorRow {
     pub fn new(name: MonitorName) -> Self {
         Self {
             name,
-            r#type: String::new(),
-            target: String::new(),
+            r#type: Arc::default(),
+            target: Arc::default(),
             state: State::Pending,
             since: None,
             last: None,
             took: None,
-            headline: String::new(),
+            headline: Arc::default(),
             failures: 0,
             labels: Labels::default(),
             interval: None,
-            strip: ".".repeat(STRIP_CELLS),
+            strip: ".".repeat(STRIP_CELLS).into(),
             uptime: None,
             p95: None,
             stale_config: false,

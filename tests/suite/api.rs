@@ -381,7 +381,7 @@ async fn a_client_that_does_not_read_costs_others_nothing() {
         house.change(|b| {
             for i in 0..2_000 {
                 let mut changed = row(&format!("m{i:05}"), State::Up);
-                changed.headline = format!("round {round}");
+                changed.headline = format!("round {round}").into();
                 b.monitors[i] = std::sync::Arc::new(changed);
             }
         });

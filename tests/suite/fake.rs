@@ -58,17 +58,17 @@ pub fn row(monitor: &str, state: State) -> MonitorRow {
     let failing = matches!(state, State::Down | State::Degraded | State::Unknown);
     MonitorRow {
         name: name(monitor),
-        r#type: if monitor == "nightly" { "heartbeat" } else { "http" }.to_owned(),
-        target: format!("http://{}.example/health", monitor.replace(['/', ' '], "-")),
+        r#type: if monitor == "nightly" { "heartbeat" } else { "http" }.into(),
+        target: format!("http://{}.example/health", monitor.replace(['/', ' '], "-")).into(),
         state,
         since: Some(ago(320)),
         last: (state != State::Paused).then(|| ago(4)),
         took: (state != State::Paused).then(|| Duration::from_millis(61)),
-        headline: if failing { "connection refused" } else { "200 OK, 1.2 KiB" }.to_owned(),
+        headline: if failing { "connection refused" } else { "200 OK, 1.2 KiB" }.into(),
         failures: if failing { 11 } else { 0 },
         labels: Labels::new([("team", if monitor == "nightly" { "ops" } else { "web" })]),
         interval: Some(Duration::from_secs(30)),
-        strip: "u".repeat(55) + if failing { "ddddd" } else { "uuuuu" },
+        strip: ("u".repeat(55) + if failing { "ddddd" } else { "uuuuu" }).into(),
         uptime: Some(if failing { 0.9731 } else { 1.0 }),
         p95: Some(Duration::from_millis(84)),
         stale_config: monitor == "shop / 店 (eu)",
@@ -103,7 +103,7 @@ pub fn alert(monitor: &str) -> AlertRow {
 /// A board with one of everything, hostile text included.
 pub fn board(rev: u64) -> Board {
     let mut evil = row("evil", State::Degraded);
-    evil.headline = "slow \u{1b}[2J\u{1b}]52;c;aGk=\u{7} 1.2 s".to_owned();
+    evil.headline = "slow \u{1b}[2J\u{1b}]52;c;aGk=\u{7} 1.2 s".into();
     Board {
         rev,
         at: NOW,
@@ -159,7 +159,7 @@ pub fn result(verdict: Verdict) -> ProbeResult {
         at: ago(4),
         verdict,
         reason: failed.then(|| Reason { class: "connection_refused".into(), message: "connection refused".to_owned() }),
-        summary: if failed { "" } else { "200 OK, 1.2 KiB" }.to_owned(),
+        summary: if failed { "" } else { "200 OK, 1.2 KiB" }.into(),
         took: Duration::from_micros(61_300),
         attempt: 2,
         phases: vec![

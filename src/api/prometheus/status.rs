@@ -105,14 +105,14 @@ fn discovered(m: &MonitorRow) -> Value {
 fn target(m: &MonitorRow) -> Value {
     let mut labels: serde_json::Map<String, Value> = m.labels.iter().map(|(k, v)| (k.to_owned(), v.into())).collect();
     labels.insert("monitor".to_owned(), m.name.as_str().into());
-    labels.insert("type".to_owned(), m.r#type.clone().into());
+    labels.insert("type".to_owned(), (*m.r#type).into());
     if !m.target.is_empty() {
-        labels.insert("instance".to_owned(), m.target.clone().into());
+        labels.insert("instance".to_owned(), (*m.target).into());
     }
     let (health, error) = match m.state {
         MonitorState::Up | MonitorState::Degraded => ("up", ""),
-        MonitorState::Down => ("down", m.headline.as_str()),
-        MonitorState::Unknown | MonitorState::Pending | MonitorState::Paused => ("unknown", m.headline.as_str()),
+        MonitorState::Down => ("down", &*m.headline),
+        MonitorState::Unknown | MonitorState::Pending | MonitorState::Paused => ("unknown", &*m.headline),
     };
     json!({
         "discoveredLabels": discovered(m),

@@ -108,7 +108,7 @@ fn path(name: &str) -> String {
 impl ListArgs {
     fn admits(&self, row: &MonitorRow) -> bool {
         (self.state.is_empty() || self.state.contains(&StateFilter(row.state)))
-            && (self.r#type.is_empty() || self.r#type.contains(&row.r#type))
+            && (self.r#type.is_empty() || self.r#type.iter().any(|kind| **kind == *row.r#type))
             // An absent label is an empty one, as in Prometheus.
             && self.label.iter().all(|(name, value)| row.labels.get(name).unwrap_or_default() == value)
     }
@@ -248,7 +248,7 @@ fn head(ui: &mut Ui, detail: &MonitorDetail, now: Timestamp) {
     );
     let labels = if row.labels.is_empty() { String::new() } else { row.labels.to_string() };
     for (key, value) in [
-        ("type", &row.r#type),
+        ("type", &*row.r#type),
         ("target", &row.target),
         ("schedule", &format!("{}{next}", detail.schedule)),
         ("timeout", &Exact(detail.timeout).to_string()),

@@ -12,7 +12,7 @@ use crate::base::BoxFuture;
 use crate::base::beat::{Beat, Run};
 use crate::base::fnv::Fnv;
 use crate::base::outcome::{Evidence, Outcome, Sample, UNHEARD, Verdict, WAITING};
-use crate::base::probe::{Collector, ProbeCx, PushTarget};
+use crate::base::probe::{Collector, ProbeCx, PushTarget, Told};
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
 use crate::base::units::{Exact, Short};
@@ -121,11 +121,12 @@ impl PushTarget for Heartbeat {
 
 impl Heartbeat {
     fn judge(&self, cx: &ProbeCx) -> Outcome {
-        let none = Beat::default();
-        let beat = cx.last_beat.as_ref().unwrap_or(&none);
+        let nothing = (Told::default(), Beat::default());
+        let told = cx.told.as_deref().unwrap_or(&nothing.0);
+        let (heard, beat) = (&told.heard, told.beat.as_ref().unwrap_or(&nothing.1));
         let ago = |at: Timestamp| Short(cx.now.since(at));
         let last = beat.last.as_ref();
-        let late = self.due.late(cx.now, &cx.heard, last.map(|(at, _)| *at), beat.previous, self.grace);
+        let late = self.due.late(cx.now, heard, last.map(|(at, _)| *at), beat.previous, self.grace);
         let overrun = beat.started.filter(|at| self.max_runtime.is_some_and(|most| cx.now.since(*at) > most));
         let running = beat.started.map(|at| format!("running for {}", ago(at)));
         let mut outcome = match (last, late) {
@@ -134,11 +135,11 @@ impl Heartbeat {
                 Outcome::down("overrun", message)
             }
             (None, Lateness::Late(_)) => {
-                let message = format!("no report since the monitor started {} ago", ago(cx.heard.since()));
+                let message = format!("no report since the monitor started {} ago", ago(heard.since()));
                 Outcome::down("late", message)
             }
             (None, Lateness::Punctual) => {
-                let due = self.due.deadline(cx.now, &cx.heard, self.grace);
+                let due = self.due.deadline(cx.now, heard, self.grace);
                 let due = due.map_or_else(String::new, |at| format!("; one is due within {}", Short(at.since(cx.now))));
                 Outcome::unknown(WAITING, running.unwrap_or_else(|| format!("no report yet{due}")))
             }
@@ -223,6 +224,8 @@ fn failure(run: &Run) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use tokio::time::Instant;
 
     use super::*;
@@ -255,7 +258,8 @@ mod tests {
         for (when, report) in reports {
             beat = Some(Beat::after(beat.as_ref(), report, at(when)));
         }
-        own.judge(&ProbeCx { last_beat: beat, ..ProbeCx::new(Instant::now(), at(now_s)) })
+        let told = Some(Arc::new(Told { beat, ..Told::default() }));
+        own.judge(&ProbeCx { told, ..ProbeCx::new(Instant::now(), at(now_s)) })
     }
 
     #[tokio::test]

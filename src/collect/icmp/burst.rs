@@ -365,10 +365,12 @@ fn overdue(sent: Instant, deadline: Instant, tally: &Tally) -> Instant {
 
 fn take(heard: &Heard<'_>, deadline: Instant, payload: &[u8], asked: &mut [Asked], tally: &mut Tally) {
     match *heard {
-        // What was read too late is no answer in time, however short its way was.
-        Heard::Reply { at, .. } if at > deadline => {}
         Heard::Reply { seq, payload: back, hops, at } => {
             let Some(asked) = asked.get_mut(usize::from(seq)) else { return };
+            let at = at.at(asked.at);
+            if at > deadline {
+                return;
+            }
             if back != payload {
                 // Another burst's reply differs from the first byte on; one of ours was damaged on the way.
                 let marked = back.len().min(payload.len()).min(COOKIE);
@@ -419,6 +421,7 @@ pub fn silence(to: IpAddr, tally: &Tally, within: &str) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collect::icmp::socket::Arrival;
 
     fn ms(list: &[Option<u64>]) -> Tally {
         let times: Vec<_> = list.iter().map(|t| t.map(Duration::from_millis)).collect();
@@ -444,6 +447,7 @@ mod tests {
         let payload = b"cookie..and more";
         let mut tally = ms(&[None, None]);
         let mut hear_at = |at, seq, back: &'static [u8]| {
+            let at = Arrival::new(at, Duration::ZERO);
             take(&Heard::Reply { seq, payload: back, hops: Some(60), at }, now, payload, &mut asked, &mut tally);
             (tally.received(), tally.duplicates, tally.damaged)
         };
@@ -458,6 +462,16 @@ mod tests {
         assert_eq!(hear(2, payload), (2, 1, 1), "asked again");
         assert_eq!(hear(1, payload), (2, 1, 1), "the first answer, late");
         assert_eq!(tally.hops, Some(60));
+    }
+
+    #[test]
+    fn a_reply_came_when_the_kernel_had_it_unless_the_wall_clock_was_set_meanwhile() {
+        let asked = Instant::now();
+        let ms = Duration::from_millis;
+        let read = asked + ms(10);
+        for (waited, came) in [(0, 10), (4, 6), (10, 0), (11, 10), (3_600_000, 10), (u64::MAX, 10)] {
+            assert_eq!(Arrival::new(read, ms(waited)).at(asked), asked + ms(came), "{waited}");
+        }
     }
 
     #[test]

@@ -27,11 +27,11 @@ use tokio::net::UdpSocket;
 use tokio::runtime::{Handle, Id};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::collect::fault::Fault;
 use crate::collect::icmp::packet::{HEADER, request};
-use crate::collect::icmp::socket::{self, Heard, Received};
+use crate::collect::icmp::socket::{self, Arrival, Heard, Received};
 
 /// The largest payload that is sent through a shared socket: what fits into one packet nearly everywhere.
 pub(super) const MAX_SHARED: usize = 1_400;
@@ -107,7 +107,7 @@ struct Inbox {
 
 #[derive(Debug)]
 enum Message {
-    Reply { seq: u16, payload: Box<[u8]>, hops: Option<u8>, at: Instant },
+    Reply { seq: u16, payload: Box<[u8]>, hops: Option<u8>, at: Arrival },
     Refused { by: Option<IpAddr>, errno: Errno },
 }
 
@@ -319,7 +319,6 @@ impl Shared {
 
     /// Hands over what has come in.
     fn replies(&self, buffer: &mut [u8]) {
-        let now = Instant::now();
         for _ in 0..AT_ONCE {
             let got = self.fd.try_io(Interest::READABLE, || {
                 socket::receive(&self.fd, buffer, MsgFlags::empty()).map_err(io::Error::from)
@@ -336,7 +335,8 @@ impl Shared {
             let Some(from) = received.from else { continue };
             let Some((hops, reply)) = received.reply(self.raw, self.v6, buffer) else { continue };
             if !self.raw || reply.ident == self.ident {
-                let message = |seq| Message::Reply { seq, payload: reply.payload.into(), hops, at: now };
+                let at = received.arrival();
+                let message = |seq| Message::Reply { seq, payload: reply.payload.into(), hops, at };
                 self.deliver(from, reply.seq, message);
             }
         }
@@ -417,6 +417,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
+
+    use tokio::time::Instant;
 
     use super::*;
     use crate::base::outcome::Verdict;

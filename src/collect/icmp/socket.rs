@@ -3,16 +3,20 @@
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::socket::sockopt::{Ipv4RecvErr, Ipv4RecvTtl, Ipv6DontFrag, Ipv6RecvErr, Ipv6RecvHopLimit, SetStruct};
+use nix::sys::socket::sockopt::{
+    Ipv4RecvErr, Ipv4RecvTtl, Ipv6DontFrag, Ipv6RecvErr, Ipv6RecvHopLimit, ReceiveTimestampns, SetStruct,
+};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::time::Instant;
 
+use crate::base::clock::Clock;
 use crate::collect::fault::{Fault, describe};
 use crate::collect::icmp::packet::{HEADER, MAX_PAYLOAD, Reply, request, strip_ipv4};
 
@@ -52,8 +56,8 @@ pub enum Heard<'a> {
         payload: &'a [u8],
         /// TTL or hop limit that was left.
         hops: Option<u8>,
-        /// When it was read.
-        at: Instant,
+        /// When it came in.
+        at: Arrival,
     },
     /// A router, or this machine, gave a packet up.
     Refused {
@@ -128,7 +132,7 @@ impl Echo {
         }
         match received.reply(self.raw, self.to.is_ipv6(), &self.buffer) {
             Some((hops, reply)) if !self.raw || reply.ident == self.ident => {
-                Ok(Heard::Reply { seq: reply.seq, payload: reply.payload, hops, at: Instant::now() })
+                Ok(Heard::Reply { seq: reply.seq, payload: reply.payload, hops, at: received.arrival() })
             }
             Some(_) | None => Ok(Heard::Foreign),
         }
@@ -166,9 +170,32 @@ fn not_allowed(why: &io::Error) -> Fault {
     Fault::local("local_denied", message)
 }
 
-/// Nobody waits in a call; errors and how far a packet came are told.
+/// When a message came in.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// When it was read.
+    read: Instant,
+    /// How long before that, by the wall clock, which may have been set meanwhile.
+    waited: Duration,
+}
+
+impl Arrival {
+    /// It was read at this time, after it had waited for so long.
+    pub const fn new(read: Instant, waited: Duration) -> Self {
+        Self { read, waited }
+    }
+
+    /// When the kernel had it, of an answer to what left at `asked`. Many that come at once wait for each other to be
+    /// read, which is no part of their way.
+    pub fn at(self, asked: Instant) -> Instant {
+        self.read.checked_sub(self.waited).filter(|at| *at >= asked).unwrap_or(self.read)
+    }
+}
+
+/// Nobody waits in a call; errors, and how far and until when a packet came, are told.
 pub(super) fn listen_for_errors(socket: &Socket, v6: bool) -> io::Result<()> {
     socket.set_nonblocking(true)?;
+    setsockopt(socket, ReceiveTimestampns, &true)?;
     if v6 {
         setsockopt(socket, Ipv6RecvErr, &true)?;
         setsockopt(socket, Ipv6RecvHopLimit, &true)?;
@@ -212,9 +239,17 @@ pub(super) struct Received {
     pub(super) from: Option<IpAddr>,
     pub(super) refused: Option<Refusal>,
     hops: Option<u8>,
+    /// Of the kernel, since the epoch.
+    stamp: Option<Duration>,
 }
 
 impl Received {
+    /// When it came in.
+    pub(super) fn arrival(&self) -> Arrival {
+        let waited = self.stamp.map(|stamp| Clock::system().since_epoch().saturating_sub(stamp));
+        Arrival::new(Instant::now(), waited.unwrap_or_default())
+    }
+
     /// The echo reply that stands in `buffer`, and its TTL or hop limit.
     pub(super) fn reply<'b>(&self, raw: bool, v6: bool, buffer: &'b [u8]) -> Option<(Option<u8>, Reply<'b>)> {
         let bytes = buffer.get(..self.length)?;
@@ -237,10 +272,14 @@ pub(super) struct Refusal {
     pub(super) expired: bool,
 }
 
+/// Room for what the kernel says of a message, aligned as its parts are.
+#[repr(align(8))]
+struct Control([u8; 320]);
+
 pub(super) fn receive(socket: &impl AsRawFd, buffer: &mut [u8], flags: MsgFlags) -> nix::Result<Received> {
-    let mut control = nix::cmsg_space!([u8; 256]);
+    let mut control = Control([0; 320]);
     let mut slices = [IoSliceMut::new(buffer)];
-    let message = recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut slices, Some(&mut control), flags)?;
+    let message = recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut slices, Some(&mut control.0), flags)?;
     let mut received = Received { length: message.bytes, ..Received::default() };
     received.from = message.address.as_ref().and_then(address);
     for part in message.cmsgs()? {
@@ -258,6 +297,7 @@ pub(super) fn receive(socket: &impl AsRawFd, buffer: &mut [u8], flags: MsgFlags)
                 let expired = e.ee_origin == libc::SO_EE_ORIGIN_ICMP6 && e.ee_type == 3;
                 received.refused = Some(refusal_of(&e, by, libc::SO_EE_ORIGIN_ICMP6, expired));
             }
+            ControlMessageOwned::ScmTimestampns(at) => received.stamp = Some(Duration::from(at)),
             _ => {}
         }
     }

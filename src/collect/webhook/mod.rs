@@ -219,7 +219,9 @@ impl WebhookTarget for Webhook {
 
 impl Webhook {
     fn judge(&self, cx: &ProbeCx) -> Outcome {
-        let Some(beat) = &cx.last_beat else { return Outcome::up("no event yet") };
+        let Some(beat) = cx.told.as_ref().and_then(|told| told.beat.as_ref()) else {
+            return Outcome::up("no event yet");
+        };
         let is_open = |i: &&Incident| self.expire_after.is_none_or(|after| cx.now.since(i.at) <= after);
         let open: Vec<&Incident> = beat.open.iter().filter(is_open).collect();
         let severe = open.iter().filter(|i| i.severe).count();
@@ -264,10 +266,13 @@ fn evidence(open: &[&Incident], stray: Option<&Incident>) -> Evidence {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use tokio::time::Instant;
 
     use super::*;
     use crate::base::beat::Beat;
+    use crate::base::probe::Told;
     use crate::collect::kinds::testing::{build, problems};
 
     const OWN: &str = "{token: 0123456789, expire_after: 1h, event: {id: $.id, status: $.state, severity: $.level, \
@@ -275,6 +280,11 @@ mod tests {
 
     fn call<'a>(body: &'a str, headers: &'a [(&'a str, &'a str)]) -> Call<'a> {
         Call { headers, token: Some("0123456789"), body: body.as_bytes() }
+    }
+
+    fn context(beat: Option<Beat>, now: Timestamp) -> ProbeCx {
+        let told = Some(Arc::new(Told { beat, ..Told::default() }));
+        ProbeCx { told, ..ProbeCx::new(Instant::now(), now) }
     }
 
     #[tokio::test]
@@ -299,12 +309,12 @@ mod tests {
             for report in collector.webhook().unwrap().take(&call(body, &[]), now).unwrap() {
                 beat = Some(Beat::after(beat.as_ref(), report, now));
             }
-            let cx = ProbeCx { last_beat: beat.clone(), ..ProbeCx::new(Instant::now(), now) };
+            let cx = context(beat.clone(), now);
             let got = collector.probe(&cx).await;
             assert_eq!((got.verdict, got.headline()), (verdict, text), "{body}");
         }
         let later = now.plus(Duration::from_secs(3_601));
-        let got = collector.probe(&ProbeCx { last_beat: beat, ..ProbeCx::new(Instant::now(), later) }).await;
+        let got = collector.probe(&context(beat, later)).await;
         assert_eq!(got.verdict, Verdict::Up, "nobody said that it is over, but it has expired");
     }
 
@@ -319,7 +329,7 @@ mod tests {
                 beat = Some(Beat::after(beat.as_ref(), report, Timestamp::EPOCH));
             }
         }
-        let cx = ProbeCx { last_beat: beat, ..ProbeCx::new(Instant::now(), Timestamp::EPOCH) };
+        let cx = context(beat, Timestamp::EPOCH);
         let got = collector.probe(&cx).await;
         assert_eq!((got.verdict, got.headline()), (Verdict::Down, "disk 92%"));
         let told = got.evidence.unwrap().items.pop().unwrap();

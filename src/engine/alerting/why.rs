@@ -129,7 +129,7 @@ impl Alerting {
             return steps;
         };
         let mut series = step("series", StepOutcome::Pass, format!("last probed {} ago", Short(now.since(last))));
-        series.facts.push(("target".to_owned(), row.target.clone()));
+        series.facts.push(("target".to_owned(), row.target.to_string()));
         series.facts.extend(row.interval.map(|i| ("interval".to_owned(), Exact(i).to_string())));
         steps.push(series);
         let unknown = rule == MONITOR_UNKNOWN;

@@ -1,22 +1,14 @@
 //! The monitors that are scheduled, by place and by name.
 
-use tokio::time::Instant;
-
 use crate::base::name::{ByMonitor, MonitorName};
 use crate::engine::scheduler::Entry;
+use crate::engine::scheduler::calendar::Due;
 
 /// Where a monitor stands, in one of its forms: a place is given anew, with another generation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     index: u32,
     generation: u32,
-}
-
-/// A slot to wake for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Due {
-    pub(super) at: Instant,
-    pub(super) place: Place,
 }
 
 /// One entry per monitor. What happens with every slot finds it by place, without a look at its name.
@@ -86,7 +78,7 @@ impl Entries {
         (0..).zip(&self.list).filter_map(|(index, entry)| {
             let (generation, entry) = entry.as_ref()?;
             let place = Place { index, generation: *generation };
-            (!entry.monitor.paused).then_some(Due { at: entry.next, place })
+            (!entry.monitor.paused).then(|| entry.due(place))
         })
     }
 }

@@ -1,17 +1,16 @@
 //! Decides when each monitor runs, and starts it.
 //!
-//! One heap of due times, one task. Starting a probe costs a spawn; nothing here waits for a target,
+//! One calendar of due times, one task. Starting a probe costs a spawn; nothing here waits for a target,
 //! so a slow or hanging one delays nobody. A monitor never overlaps itself: a slot that comes due
 //! while the run before still goes on is skipped and counted, never replayed. Which moments the slots
 //! are is `slots`' part. Cost: O(log monitors) per slot.
 
 mod attention;
+mod calendar;
 mod entries;
 mod runs;
 
-use std::cmp::Reverse;
-use std::collections::binary_heap::PeekMut;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +23,7 @@ use crate::base::clock::Clock;
 use crate::base::heard::Heard;
 use crate::base::name::MonitorName;
 use crate::base::policy::Policy;
+use crate::base::probe::Told;
 use crate::base::time::Timestamp;
 use crate::config::model::{Config, Monitor, Schedule};
 use crate::engine::gates::{Gate, Gates};
@@ -32,16 +32,12 @@ use crate::engine::ingest::Save;
 use crate::engine::metrics::Metrics;
 use crate::engine::runner::{Runner, Slot};
 use crate::engine::scheduler::attention::Attention;
-use crate::engine::scheduler::entries::{Due, Entries, Place};
+use crate::engine::scheduler::calendar::{Calendar, Due};
+use crate::engine::scheduler::entries::{Entries, Place};
 use crate::engine::scheduler::runs::{Ended, Run, Runs};
 use crate::engine::slots::{self, rate};
 use crate::wire::api::ProbeResult;
 
-/// With this many slots a second …
-const MANY: f64 = 200.0;
-/// … those that come due within this time begin together. Waking for each alone, and for each answer, costs more than
-/// the probe itself.
-const TOGETHER: Duration = Duration::from_millis(10);
 /// How often it is saved when monitors have listened: each save is a transaction.
 const SAVE_EVERY: Duration = Duration::from_secs(10);
 /// How long probes under way may finish at shutdown. With the outbox's grace it stays below the 10 s
@@ -86,7 +82,7 @@ pub struct Scheduler {
     runner: Arc<Runner>,
     metrics: Arc<Metrics>,
     monitors: Entries,
-    due: BinaryHeap<Reverse<Due>>,
+    due: Calendar,
     runs: Runs,
     /// Empty; lends its memory.
     ended: Vec<Ended>,
@@ -100,9 +96,6 @@ pub struct Scheduler {
     again: usize,
     gates: Gates,
     policy: Arc<Policy>,
-    /// Slots within so much time begin together; zero where each begins alone. Counted from `began`.
-    together: Duration,
-    began: Instant,
 }
 
 /// What is known from before of monitors that others report to.
@@ -138,7 +131,7 @@ impl Scheduler {
             runner,
             metrics,
             monitors: Entries::default(),
-            due: BinaryHeap::new(),
+            due: Calendar::new(Instant::now()),
             runs: Runs::default(),
             ended: Vec::new(),
             known,
@@ -148,8 +141,6 @@ impl Scheduler {
             again: 0,
             gates: Gates::default(),
             policy: Arc::default(),
-            together: Duration::ZERO,
-            began: Instant::now(),
         }
     }
 
@@ -157,7 +148,7 @@ impl Scheduler {
     pub async fn run(mut self, mut inbox: mpsc::Receiver<Command>, stop: CancellationToken) {
         let runner = Arc::clone(&self.runner);
         loop {
-            let next = self.due.peek().map(|Reverse(d)| self.wake_for(d.at));
+            let next = self.due.next();
             self.attention.awaits(next);
             let wake = async {
                 match next {
@@ -253,17 +244,6 @@ impl Scheduler {
         }
     }
 
-    /// When to wake for a slot that is due at `at`: then, or with others shortly after.
-    fn wake_for(&self, at: Instant) -> Instant {
-        if self.together.is_zero() {
-            return at;
-        }
-        let step = self.together.as_nanos();
-        let over = at.saturating_duration_since(self.began).as_nanos() % step;
-        let wait = if over == 0 { 0 } else { step - over };
-        at + Duration::from_nanos(u64::try_from(wait).unwrap_or(0))
-    }
-
     fn reap(&mut self) {
         let mut ended = std::mem::take(&mut self.ended);
         self.runs.take(&mut ended, self.again > 0);
@@ -320,6 +300,8 @@ impl Scheduler {
         self.known.heard.retain(|name, _| config.monitors.contains_key(name));
         let is_fresh = |m: &&Arc<Monitor>| self.monitors.get(&m.name).is_none_or(|e| e.monitor.hash != m.hash);
         let fresh: Vec<&Arc<Monitor>> = config.monitors.values().filter(is_fresh).collect();
+        let running = config.monitors.values().filter(|m| !m.paused);
+        self.due.expect(running.map(|m| rate(m)).sum());
         for (monitor, wait) in slots::at_start(&fresh) {
             if let Some(old) = self.monitors.remove(&monitor.name) {
                 if let Some(heard) = self.known.heard.get_mut(&monitor.name).filter(|_| !old.monitor.paused) {
@@ -348,49 +330,42 @@ impl Scheduler {
             if let Schedule::Cron { .. } = &monitor.schedule {
                 entry.advance(now, wall);
             }
-            let at = entry.next;
             let place = self.monitors.insert(entry);
-            if !monitor.paused {
-                self.due.push(Reverse(Due { at, place }));
+            if let Some(entry) = self.monitors.at(place).filter(|e| !e.monitor.paused) {
+                self.due.add(entry.due(place));
             }
         }
-        let rate: f64 = self.monitors.iter().filter(|e| !e.monitor.paused).map(|e| rate(&e.monitor)).sum();
-        self.together = if rate >= MANY { TOGETHER } else { Duration::ZERO };
-        // Slots of forms that are gone stay in the heap until they come due; rebuild when they are many.
+        // Slots of forms that are gone stay in the calendar until they come due; it is made anew when they are many.
         if self.due.len() > 2 * self.monitors.len() + 1_000 {
-            self.due = self.monitors.due().map(Reverse).collect();
+            self.due.replace(self.monitors.due());
         }
     }
 
     fn start_due(&mut self) {
         let (now, wall) = (Instant::now(), self.clock.now());
-        loop {
-            let Some(mut top) = self.due.peek_mut() else { break };
-            let Due { at, place } = top.0;
-            if at > now {
-                break;
-            }
-            let Some(entry) = self.monitors.at(place) else {
-                PeekMut::pop(top);
-                continue;
-            };
-            let cron = matches!(entry.monitor.schedule, Schedule::Cron { .. });
-            // Woken to look at the clock again: the slot is computed anew, since a clock that was set back has an
-            // earlier one.
-            let early = cron && entry.cron_at.is_none_or(|at| at > wall);
-            let missed = entry.advance(now, wall);
-            let until = entry.next;
-            top.0.at = until;
-            drop(top);
-            if early {
-                continue;
-            }
-            self.metrics.missed_late.inc_by(missed);
-            if entry.run.is_some() {
-                self.metrics.missed_running.inc();
-            } else {
-                self.start(place, at, Some(until));
-            }
+        while let Some(slots) = self.due.take(now) {
+            slots.into_iter().for_each(|due| self.begin(due, now, wall));
+        }
+    }
+
+    /// It is time for a slot of a monitor that may have another form by now.
+    fn begin(&mut self, Due { at, place, .. }: Due, now: Instant, wall: Timestamp) {
+        let Some(entry) = self.monitors.at(place) else { return };
+        let cron = matches!(entry.monitor.schedule, Schedule::Cron { .. });
+        // Woken to look at the clock again: the slot is computed anew, since a clock that was set back has an
+        // earlier one.
+        let early = cron && entry.cron_at.is_none_or(|at| at > wall);
+        let missed = entry.advance(now, wall);
+        let until = entry.next;
+        self.due.add(entry.due(place));
+        if early {
+            return;
+        }
+        self.metrics.missed_late.inc_by(missed);
+        if entry.run.is_some() {
+            self.metrics.missed_running.inc();
+        } else {
+            self.start(place, at, Some(until));
         }
     }
 
@@ -404,7 +379,10 @@ impl Scheduler {
         }
         let slot = entry.slot(due, until, &self.known, &self.policy);
         let runner = Arc::clone(&self.runner);
-        entry.run = Some(self.runs.start(place, async move { drop(runner.run(slot).await) }));
+        entry.run = Some(self.runs.start(place, |note| async move {
+            let _note = note;
+            runner.run(slot).await;
+        }));
     }
 
     /// Runs it out of its turn: now, or when the run under way ends.
@@ -422,19 +400,19 @@ impl Scheduler {
 
     fn run_now(&mut self, name: &MonitorName, reply: oneshot::Sender<Result<Arc<ProbeResult>, EngineError>>) {
         let place = self.monitors.place(name);
-        let error = match place.and_then(|place| self.monitors.at(place)) {
+        let error = match place.and_then(|place| Some((place, self.monitors.at(place)?))) {
             None => EngineError::NoSuchMonitor { name: name.to_string(), nearest: None },
-            Some(e) if e.monitor.paused => EngineError::Paused(name.to_string()),
-            Some(e) if e.run.is_some() => EngineError::AlreadyRunning(name.to_string()),
-            Some(entry) => {
+            Some((_, e)) if e.monitor.paused => EngineError::Paused(name.to_string()),
+            Some((_, e)) if e.run.is_some() => EngineError::AlreadyRunning(name.to_string()),
+            Some((place, entry)) => {
                 let slot = entry.slot(Instant::now(), None, &self.known, &self.policy);
                 let runner = Arc::clone(&self.runner);
-                let work = async move {
+                entry.run = Some(self.runs.start(place, |note| async move {
+                    let _note = note;
                     let result = runner.run(slot).await;
                     // The asker may have gone.
                     let _ = reply.send(Ok(result));
-                };
-                entry.run = place.map(|place| self.runs.start(place, work));
+                }));
                 return;
             }
         };
@@ -465,14 +443,20 @@ impl Entry {
         next.missed
     }
 
+    /// The next slot, of the entry at this place.
+    fn due(&self, place: Place) -> Due {
+        Due { at: self.next, place, stamped: self.monitor.probe.stamped }
+    }
+
     fn slot(&self, due: Instant, until: Option<Instant>, known: &Known, policy: &Arc<Policy>) -> Slot {
-        let told = self.told.then_some(&self.monitor.name);
+        let name = &self.monitor.name;
+        let told =
+            || Told { heard: known.heard.get(name).cloned().unwrap_or_default(), beat: known.beats.get(name).cloned() };
         Slot {
             monitor: Arc::clone(&self.monitor),
             due,
             until,
-            heard: told.and_then(|name| known.heard.get(name)).cloned().unwrap_or_default(),
-            beat: told.and_then(|name| known.beats.get(name)).cloned(),
+            told: self.told.then(told).map(Arc::new),
             gate: self.gate.clone(),
             policy: Arc::clone(policy),
         }

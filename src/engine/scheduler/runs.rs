@@ -43,8 +43,8 @@ struct List {
     awaited: bool,
 }
 
-/// Notes the end of a run however it ends.
-struct Note {
+/// Notes the end of a run, however it ends, by being dropped then: it belongs into the run.
+pub(super) struct Note {
     ends: Arc<Ends>,
     place: Place,
 }
@@ -72,14 +72,14 @@ impl Ends {
 }
 
 impl Runs {
-    /// Starts one for the monitor at this place.
-    pub(super) fn start(&self, place: Place, work: impl Future<Output = ()> + Send + 'static) -> Run {
+    /// Starts one for the monitor at this place. It holds its note itself: another future around it would need its
+    /// memory twice.
+    pub(super) fn start<F>(&self, place: Place, work: impl FnOnce(Note) -> F) -> Run
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let note = Note { ends: Arc::clone(&self.ends), place };
-        let task = self.tasks.spawn(async move {
-            let _note = note;
-            work.await;
-        });
-        Run(task.abort_handle())
+        Run(self.tasks.spawn(work(note)).abort_handle())
     }
 
     /// Takes those that ended; leaves `into`, which is empty, in their place. `awaited`: the next ends are told by

@@ -186,7 +186,7 @@ fn line(s: &State, theme: &Theme, c: &Columns, row: &MonitorRow, selected: bool)
         line = line.num(quiet(Role::Text), &percent(row.uptime), 8, theme);
     }
     if c.headline > 3 {
-        let text = if calm { "" } else { row.headline.as_str() };
+        let text = if calm { "" } else { &*row.headline };
         line = line.col(quiet(Role::Text), text, c.headline, theme).add(Role::Text, " ");
     } else {
         line = line.add(Role::Text, "  ");

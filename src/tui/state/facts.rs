@@ -194,7 +194,7 @@ mod tests {
         let mut board = fixture::board(&[("a", State::Up), ("b", State::Degraded), ("c", State::Paused)]);
         std::sync::Arc::make_mut(&mut board.monitors[0]).strip = "uud".into();
         std::sync::Arc::make_mut(&mut board.monitors[1]).strip = "ug".into();
-        std::sync::Arc::make_mut(&mut board.monitors[2]).strip = "p".repeat(200);
+        std::sync::Arc::make_mut(&mut board.monitors[2]).strip = "p".repeat(200).into();
         let facts = Facts::of(&board, &Acks::default());
         let group = &facts.groups[0];
         assert_eq!((group.count, group.bad, group.worst), (3, 1, State::Degraded));

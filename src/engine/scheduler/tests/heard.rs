@@ -55,7 +55,7 @@ fn apply(scheduler: &mut Scheduler, monitor: Arc<Monitor>) {
 
 /// What the loop does at a wake that comes after so many seconds.
 async fn pass(scheduler: &mut Scheduler, seconds: u64) {
-    let next = scheduler.due.peek().map(|Reverse(d)| d.at);
+    let next = scheduler.due.next();
     scheduler.attention.awaits(next);
     time::advance(Duration::from_secs(seconds)).await;
     tokio::task::yield_now().await;

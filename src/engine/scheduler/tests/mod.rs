@@ -396,7 +396,10 @@ async fn a_slot_that_panics_outside_of_its_collector_does_not_stop_its_monitor()
     let m = monitor("m", 10, 1, Script::Takes(Duration::ZERO));
     scheduler.apply(&Config { monitors: [(m.name.clone(), Arc::clone(&m))].into(), ..Config::default() });
     let place = scheduler.monitors.place(&m.name).unwrap();
-    let run = scheduler.runs.start(place, async { panic!("a bug in the runner") });
+    let run = scheduler.runs.start(place, |note| async move {
+        let _note = note;
+        panic!("a bug in the runner")
+    });
     scheduler.monitors.at(place).unwrap().run = Some(run);
     scheduler.runs.wait();
     scheduler.runs.ended().await;
@@ -416,7 +419,7 @@ async fn an_end_is_told_whether_it_came_before_it_was_awaited_or_after() {
     let place = scheduler.monitors.place(&m.name).unwrap();
     let (runs, mut ended) = (Runs::default(), Vec::new());
     let over = [Ended { place, panicked: false }];
-    let first = runs.start(place, async {});
+    let first = runs.start(place, |note| async move { drop(note) });
     while runs.len() > 0 {
         tokio::task::yield_now().await;
     }
@@ -425,7 +428,10 @@ async fn an_end_is_told_whether_it_came_before_it_was_awaited_or_after() {
     runs.take(&mut ended, false);
     assert_eq!(std::mem::take(&mut ended), over);
     runs.wait();
-    let second = runs.start(place, time::sleep(Duration::from_secs(1)));
+    let second = runs.start(place, |note| async move {
+        let _note = note;
+        time::sleep(Duration::from_secs(1)).await;
+    });
     runs.ended().await;
     runs.take(&mut ended, false);
     assert_eq!(ended, over);
