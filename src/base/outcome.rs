@@ -281,9 +281,10 @@ fn line(text: &mut String) {
     }
 }
 
+/// What is borrowed stands in this program: no target says it.
 fn word(text: &mut Cow<'static, str>) {
-    if let Cow::Owned(safe) = term_safe(text) {
-        *text = Cow::Owned(safe);
+    if let Cow::Owned(text) = text {
+        line(text);
     }
 }
 

@@ -41,6 +41,16 @@ pub struct History {
     points: VecDeque<Packed>,
     cells: VecDeque<Option<Verdict>>,
     newest_bucket: i64,
+    digest: Digest,
+}
+
+/// What every result is asked for anew, kept as points come and go: to count 240 points each time costs more than all
+/// else here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Digest {
+    judged: u8,
+    down: u8,
+    p95_us: Option<u32>,
 }
 
 impl History {
@@ -48,10 +58,17 @@ impl History {
     ///
     /// A result older than the newest one (the clock was set back) is kept in order of arrival.
     pub fn push(&mut self, at: Timestamp, took: Duration, verdict: Verdict, cover: Duration) {
-        if self.points.len() == POINTS {
-            self.points.pop_front();
+        let gone = if self.points.len() == POINTS { self.points.pop_front() } else { None };
+        let new = Point::new(at, took, verdict).packed();
+        self.points.push_back(new);
+        if let Some(gone) = gone {
+            self.digest.judged -= u8::from(gone.verdict() != Verdict::Unknown);
+            self.digest.down -= u8::from(gone.verdict() == Verdict::Down);
         }
-        self.points.push_back(Point::new(at, took, verdict).packed());
+        self.digest.count(new);
+        if self.digest.is_other(gone.and_then(Packed::worked), new.worked()) {
+            self.digest.p95_us = p95(&self.points);
+        }
         self.mark(bucket(at), verdict, cover);
     }
 
@@ -112,22 +129,13 @@ impl History {
 
     /// Part of the judged results that were not down; `None` without any.
     pub fn uptime(&self) -> Option<f64> {
-        let judged = self.points.iter().filter(|p| p.verdict() != Verdict::Unknown).count();
-        let down = self.points.iter().filter(|p| p.verdict() == Verdict::Down).count();
-        (judged > 0).then(|| (judged - down) as f64 / judged as f64)
+        let Digest { judged, down, .. } = self.digest;
+        (judged > 0).then(|| f64::from(judged - down) / f64::from(judged))
     }
 
     /// 95th percentile of the duration of results that were up or degraded.
     pub fn p95(&self) -> Option<Duration> {
-        let mut took: Vec<u32> = self
-            .points
-            .iter()
-            .filter(|p| matches!(p.verdict(), Verdict::Up | Verdict::Degraded))
-            .map(|p| p.took_us())
-            .collect();
-        let rank = (took.len() * 95).div_ceil(100).checked_sub(1)?;
-        let (_, v, _) = took.select_nth_unstable(rank);
-        Some(Duration::from_micros(u64::from(*v)))
+        self.digest.p95_us.map(|us| Duration::from_micros(u64::from(us)))
     }
 
     /// The blob that [`decode`](Self::decode) reads.
@@ -152,15 +160,40 @@ impl History {
         if cells.len() > STRIP_CELLS || points.len() % POINT_BYTES != 0 || points.len() / POINT_BYTES > POINTS {
             return None;
         }
+        let packed = points.chunks_exact(POINT_BYTES).map(|p| Point::decode(p).map(Point::packed));
+        let points: VecDeque<Packed> = packed.collect::<Option<_>>()?;
+        let mut digest = Digest { p95_us: p95(&points), ..Digest::default() };
+        points.iter().for_each(|p| digest.count(*p));
         Some(Self {
-            points: points
-                .chunks_exact(POINT_BYTES)
-                .map(|p| Point::decode(p).map(Point::packed))
-                .collect::<Option<_>>()?,
+            points,
+            digest,
             cells: cells.iter().map(|&c| verdict(c)).collect(),
             newest_bucket: i64::from_le_bytes(*newest),
         })
     }
+}
+
+impl Digest {
+    fn count(&mut self, point: Packed) {
+        self.judged += u8::from(point.verdict() != Verdict::Unknown);
+        self.down += u8::from(point.verdict() == Verdict::Down);
+    }
+
+    /// Whether the percentile may be another one after one duration came for another: not when both are on the same side.
+    fn is_other(&self, gone: Option<u32>, new: Option<u32>) -> bool {
+        match (self.p95_us, gone, new) {
+            (_, None, None) => false,
+            (Some(p95), Some(gone), Some(new)) => gone.cmp(&p95) != new.cmp(&p95) || gone == p95,
+            _ => true,
+        }
+    }
+}
+
+/// The 95th percentile of what worked, in microseconds.
+fn p95(points: &VecDeque<Packed>) -> Option<u32> {
+    let mut took: Vec<u32> = points.iter().filter_map(|p| p.worked()).collect();
+    let rank = (took.len() * 95).div_ceil(100).checked_sub(1)?;
+    Some(*took.select_nth_unstable(rank).1)
 }
 
 impl Packed {
@@ -180,6 +213,11 @@ impl Packed {
             2 => Verdict::Degraded,
             _ => Verdict::Unknown,
         }
+    }
+
+    /// How long it took, where it was up or degraded.
+    fn worked(self) -> Option<u32> {
+        matches!(self.verdict(), Verdict::Up | Verdict::Degraded).then(|| self.took_us())
     }
 
     const fn took_us(self) -> u32 {
@@ -334,6 +372,20 @@ mod tests {
         let s = h.strip(at(now), cover);
         assert_eq!(s.chars().count(), STRIP_CELLS);
         s.trim_start_matches('.').to_owned()
+    }
+
+    #[test]
+    fn what_is_kept_of_the_points_is_what_they_say() {
+        let mut dice = fastrand::Rng::with_seed(7);
+        let mut history = History::default();
+        for i in 0..1_500_i64 {
+            let verdict =
+                [Verdict::Up, Verdict::Up, Verdict::Degraded, Verdict::Down, Verdict::Unknown][dice.usize(..5)];
+            let took = Duration::from_micros(dice.u64(..12) * 10);
+            history.push(Timestamp::from_millis(i * 10_000), took, verdict, Duration::from_secs(10));
+            assert_eq!(history.digest.p95_us, p95(&history.points), "{i}");
+            assert_eq!(History::decode(&history.encode()), Some(history.clone()), "{i}");
+        }
     }
 
     #[test]

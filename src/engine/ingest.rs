@@ -27,7 +27,7 @@ use crate::wire::board::STRIP_BUCKET;
 
 /// Results are taken in this often, all that came since at once: waking for each costs more than
 /// keeping it. The board shows no more than ten states a second anyway.
-const TAKE_EVERY: Duration = Duration::from_millis(50);
+const TAKE_EVERY: Duration = Duration::from_millis(100);
 /// How often results are handed to be saved: what a `kill -9` may cost.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// How often whole histories are saved and the journal starts anew.

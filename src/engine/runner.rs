@@ -258,8 +258,8 @@ impl Runner {
             took,
             attempt,
             phases: outcome.phases,
-            checks: outcome.checks,
-            samples: outcome.samples,
+            checks: exact(outcome.checks),
+            samples: exact(outcome.samples),
             evidence: outcome.evidence,
         }
     }
@@ -279,6 +279,16 @@ impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.in_flight.dec();
     }
+}
+
+/// Without room for more: the newest results of all monitors are kept. Allocators that give back what is cut off are few.
+fn exact<T>(mut list: Vec<T>) -> Vec<T> {
+    if list.capacity() == list.len() {
+        return list;
+    }
+    let mut exact = Vec::with_capacity(list.len());
+    exact.append(&mut list);
+    exact
 }
 
 fn is_timeout(outcome: &Outcome) -> bool {

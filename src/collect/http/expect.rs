@@ -1,6 +1,7 @@
 //! `expect:` of an `http` monitor: read once, judged on every answer.
 
 use std::ops::RangeInclusive;
+use std::sync::{Arc, LazyLock};
 
 use http::header;
 
@@ -111,6 +112,12 @@ impl Expect {
             Some((want, name))
         });
         own.finish();
+    }
+
+    /// The one that all monitors share that expect nothing in particular, if this is like it: each names all it asks.
+    pub fn shared(self) -> Arc<Self> {
+        static PLAIN: LazyLock<Arc<Expect>> = LazyLock::new(Arc::default);
+        if self.names().eq(PLAIN.names()) { Arc::clone(&PLAIN) } else { Arc::new(self) }
     }
 
     /// Wants the body to be encoded this way: the option `compression`.

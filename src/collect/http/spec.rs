@@ -173,7 +173,7 @@ impl Draft {
         // What is known beforehand needs nothing more during the probe.
         let auth = self.auth.filter(|auth| !matches!(**auth, Auth::Header(_)));
         let body_file = body_file.map(BodyFile::new);
-        Request { first, body_file, auth, max_redirects: self.max_redirects, expect: Arc::new(self.expect) }
+        Request { first, body_file, auth, max_redirects: self.max_redirects, expect: self.expect.shared() }
     }
 }
 
