@@ -14,7 +14,7 @@ use tokio::time::{self, Instant};
 
 use crate::base::clock::Clock;
 use crate::base::heard::Heard;
-use crate::base::outcome::{BLOCKED_PROGRAM, Outcome, TIMEOUT, Verdict};
+use crate::base::outcome::{BLOCKED_PROGRAM, HOST_BUSY, Outcome, TIMEOUT, Verdict};
 use crate::base::policy::Policy;
 use crate::base::probe::{Beat, ProbeCx, Way};
 use crate::base::scraped::Scraped;
@@ -35,8 +35,6 @@ const GRACE: Duration = Duration::from_millis(250);
 const STARVED: Duration = Duration::from_secs(1);
 /// So long before the next slot a round must have ended: one that is under way then costs that slot.
 const ROUND_ENDS: Duration = Duration::from_millis(500);
-/// The class of a slot that others of the same host left no place. Our limit, but no fault of this machine.
-const HOST_BUSY: &str = "host_busy";
 
 /// What every slot needs; shared by all.
 #[derive(Debug)]
