@@ -31,7 +31,7 @@ fn the_guide_says_who_speaks_for_each_class_that_is_unknown_and_not_ours() {
     assert_eq!(classes, all);
     // And which a monitor above may be the cause of.
     let sentence = text.split("A check that says it cannot judge (").nth(1).and_then(|t| t.split(')').next()).unwrap();
-    let reason = |class: &&str| Reason { class: (*class).into(), message: String::new() }.may_be_parents();
+    let reason = |class: &&'static str| Reason { class: (*class).into(), message: String::new() }.may_be_parents();
     let mut may_be: Vec<&str> = words(sentence);
     may_be.sort_unstable();
     assert_eq!(may_be, all.into_iter().filter(reason).collect::<Vec<_>>());

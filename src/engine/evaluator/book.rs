@@ -389,14 +389,14 @@ impl Book {
         mut step: Stepped<'_>,
         out: &mut Decisions,
     ) -> Option<Instance> {
-        let alert = match (alert, &step.words) {
-            (Some(alert), _) => alert,
-            (None, words) => Instance {
+        let alert = match alert {
+            Some(alert) => alert,
+            None => Instance {
                 fingerprint: Fingerprint::of(rule, name),
                 rule: rule.to_owned(),
                 monitor: name.clone(),
                 phase: Phase::Inactive,
-                words: words.clone()?,
+                words: step.words.clone()?,
             },
         };
         if let Transition::Resolved(why) = step.transition {
