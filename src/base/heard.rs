@@ -6,6 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::time::Timestamp;
 
+/// Who reports waits so long for an answer: `watchdog push` says so, and a connection that this machine's kernel, or a
+/// repeated packet, made meanwhile stands in the queue until the process goes on.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+/// An absence explains that a report is missing when it was no further from its usual time than so many times its own
+/// length: ten seconds may be a minute off.
+const NEAR: u32 = 6;
 /// Absences that are told apart; of more, the oldest two become one.
 const MAX_GAPS: usize = 32;
 
@@ -30,6 +36,9 @@ struct Gap {
     from: Timestamp,
     to: Timestamp,
     unheard: Duration,
+    /// It listened again before a reporter gave up: what came meanwhile was late, not lost.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    queued: bool,
 }
 
 impl Heard {
@@ -37,7 +46,8 @@ impl Heard {
     pub fn begin(&mut self, form: u64, now: Timestamp) {
         let is_new = self.until == Timestamp::EPOCH;
         if !is_new {
-            self.absent(self.until, now);
+            // Who comes to a closed door does not wait.
+            self.missed(self.until, now, false);
         }
         if self.form != form || is_new {
             (self.form, self.since) = (form, now);
@@ -45,9 +55,13 @@ impl Heard {
         self.listens(now);
     }
 
-    /// It has not listened from one time to another, which is now. When that is earlier, the clock was ahead: what it
-    /// said is not believed any more.
+    /// It stood still from one time to another, which is now. When that is earlier, the clock was ahead: what it said is
+    /// not believed any more.
     pub fn absent(&mut self, from: Timestamp, now: Timestamp) {
+        self.missed(from, now, now.since(from) < PATIENCE);
+    }
+
+    fn missed(&mut self, from: Timestamp, now: Timestamp, queued: bool) {
         (self.since, self.until) = (self.since.min(now), now);
         self.gaps.retain(|gap| gap.from < now);
         for gap in &mut self.gaps {
@@ -55,13 +69,14 @@ impl Heard {
             gap.unheard = gap.unheard.min(gap.to.since(gap.from));
         }
         if from < now {
-            self.gaps.push(Gap { from, to: now, unheard: now.since(from) });
+            self.gaps.push(Gap { from, to: now, unheard: now.since(from), queued });
         }
         if let [first, second, ..] = self.gaps[..]
             && self.gaps.len() > MAX_GAPS
         {
             self.gaps.remove(0);
-            self.gaps[0] = Gap { from: first.from, to: second.to, unheard: first.unheard + second.unheard };
+            let (unheard, queued) = (first.unheard + second.unheard, first.queued && second.queued);
+            self.gaps[0] = Gap { from: first.from, to: second.to, unheard, queued };
         }
     }
 
@@ -84,6 +99,14 @@ impl Heard {
     pub fn unheard(&self, from: Timestamp, to: Timestamp) -> Duration {
         let part = |gap: &Gap| gap.to.min(to).since(gap.from.max(from)).min(gap.unheard);
         self.gaps.iter().map(part).sum()
+    }
+
+    /// Whether a report may have been lost that was to come at about `usual`, if it came within `from..to`.
+    pub fn may_have_lost(&self, usual: Timestamp, from: Timestamp, to: Timestamp) -> bool {
+        self.gaps.iter().filter(|gap| !gap.queued).any(|gap| {
+            let near = gap.unheard.saturating_mul(NEAR);
+            gap.from < to.min(usual.plus(near)) && gap.to > from.max(usual.minus(near))
+        })
     }
 }
 
@@ -138,6 +161,40 @@ mod tests {
         // One that was behind has heard nothing of what it leapt over.
         heard.absent(at(120), at(3_720));
         assert_eq!((heard.since(), heard.unheard(at(0), at(8_000)).as_secs()), (at(110), 3_600));
+    }
+
+    #[test]
+    fn a_report_is_lost_when_nobody_listened_near_its_time_for_longer_than_a_reporter_waits() {
+        let lost = |heard: &Heard, usual| heard.may_have_lost(at(usual), at(usual - 60), at(usual + 60));
+        // A restart is near for six times its length, and so is a long stall; in a short one reports wait.
+        for (restart, seconds, off, want) in [
+            (true, 2, 0, true),
+            (true, 2, 11, true),
+            (true, 2, 13, false),
+            (true, 10, 59, true),
+            (true, 100, 59, true),
+            (true, 100, 61, false),
+            (false, 9, 0, false),
+            (false, 10, 59, true),
+        ] {
+            let mut heard = Heard::default();
+            heard.begin(1, at(100));
+            heard.listens(at(1_000));
+            match restart {
+                true => heard.begin(1, at(1_000 + seconds)),
+                false => heard.absent(at(1_000), at(1_000 + seconds)),
+            }
+            assert_eq!(lost(&heard, 1_000 - off), want, "{restart} {seconds} {off}");
+            assert_eq!(lost(&heard, 1_000 + seconds + off), want, "{restart} {seconds} {off}");
+        }
+        // A short stall every minute, for longer than each is remembered.
+        let mut heard = Heard::default();
+        heard.begin(1, at(100));
+        for minute in 0..100 {
+            heard.absent(at(1_000 + minute * 60), at(1_002 + minute * 60));
+        }
+        assert!(!lost(&heard, 3_000));
+        assert_eq!(heard.unheard(at(0), at(9_000)).as_secs(), 200);
     }
 
     #[test]

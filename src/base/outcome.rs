@@ -58,6 +58,32 @@ pub const TIMEOUT: &str = "timeout";
 pub const BLOCKED_ADDRESS: &str = "blocked_address";
 /// The class of a program that the policy does not let run.
 pub const BLOCKED_PROGRAM: &str = "blocked_program";
+/// The class of a program that says that it cannot judge.
+pub const UNKNOWN: &str = "unknown";
+/// The class of a program that was stopped.
+pub const SIGNAL: &str = "signal";
+/// The class of a program that says all is well in words that are not understood.
+pub const OUTPUT: &str = "output";
+/// The class of a registry that does not answer, or not in its own words.
+pub const REGISTRY: &str = "registry";
+/// The class of a look that ended before all files were seen.
+pub const TOO_MANY_FILES: &str = "too_many_files";
+/// The class of a slot that others of the same host left no place. Our limit, but no fault of this machine.
+pub const HOST_BUSY: &str = "host_busy";
+/// Every class of an `unknown` verdict that this machine is not to blame for: the guide says who speaks for each.
+pub const NOT_OURS: [&str; 11] = [
+    PARENT_DOWN,
+    WAITING,
+    UNHEARD,
+    BLOCKED_ADDRESS,
+    BLOCKED_PROGRAM,
+    UNKNOWN,
+    SIGNAL,
+    OUTPUT,
+    REGISTRY,
+    TOO_MANY_FILES,
+    HOST_BUSY,
+];
 
 impl Reason {
     /// Whether this machine is to blame, and not the target: `unknown(self)`.
@@ -74,6 +100,12 @@ impl Reason {
     /// Whether a monitor above is to blame: `unknown(parent)`.
     pub fn blames_parent(&self) -> bool {
         self.class == PARENT_DOWN
+    }
+
+    /// Whether a monitor above may be the cause where a check cannot judge: a plugin says so, or is stopped at a limit of
+    /// its own, and a registry does not answer, when the way is gone. What is not named here got through, or was not asked.
+    pub fn may_be_parents(&self) -> bool {
+        [UNKNOWN, SIGNAL, REGISTRY].contains(&self.class.as_ref())
     }
 }
 
@@ -231,8 +263,10 @@ impl Outcome {
         class: impl Into<Cow<'static, str>>,
         message: impl Into<String>,
     ) -> Self {
-        self.verdict = verdict;
-        self.reason = Some(Reason { class: class.into(), message: message.into() });
+        let reason = Reason { class: class.into(), message: message.into() };
+        let is_known = reason.blames_us() || NOT_OURS.contains(&reason.class.as_ref());
+        debug_assert!(verdict != Verdict::Unknown || is_known, "nobody speaks for `{}`", reason.class);
+        (self.verdict, self.reason) = (verdict, Some(reason));
         self
     }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ring::digest::{Context, SHA256};
 
 use crate::base::BoxFuture;
-use crate::base::outcome::{Evidence, Outcome, Sample, Verdict};
+use crate::base::outcome::{Evidence, Outcome, Sample, TOO_MANY_FILES, Verdict};
 use crate::base::probe::{Collector, ProbeCx};
 use crate::base::time::Timestamp;
 use crate::base::units::{Exact, Short};
@@ -317,7 +317,7 @@ impl FileProbe {
         if outcome.verdict == Verdict::Up && !sure {
             let most = files::MAX_ENTRIES;
             let message = format!("not all files were looked at: their directories have more than {most} entries");
-            outcome = outcome.with_verdict(Verdict::Unknown, "too_many_files", message);
+            outcome = outcome.with_verdict(Verdict::Unknown, TOO_MANY_FILES, message);
         }
         if found.files > 0 {
             outcome.samples.push(Sample::new("probe_file_exists", 1.0));

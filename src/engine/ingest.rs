@@ -13,12 +13,12 @@ use tokio_util::sync::CancellationToken;
 use crate::base::clock::Clock;
 use crate::base::heard::Heard;
 use crate::base::name::{ByMonitor, MonitorName};
-use crate::base::outcome::{Reason, Verdict};
+use crate::base::outcome::Verdict;
 use crate::base::scraped::Scraped;
 use crate::base::time::Timestamp;
 use crate::config::model::{Config, Monitor, Schedule};
 use crate::engine::board::{Facts, Report};
-use crate::engine::evaluator::{EvalInput, SlotResult};
+use crate::engine::evaluator::{Doubt, EvalInput, SlotResult};
 use crate::engine::history::{History, Journal};
 use crate::engine::metrics::{LagWindow, Metrics};
 use crate::engine::storage::recorder::Recorded;
@@ -324,8 +324,7 @@ impl Ingest {
                 monitor,
                 at: result.at,
                 verdict: result.verdict,
-                parent_down: reason.is_some_and(Reason::blames_parent),
-                cannot_judge: result.verdict == Verdict::Unknown && reason.is_some_and(Reason::speaks_for_itself),
+                doubt: reason.filter(|_| result.verdict == Verdict::Unknown).and_then(Doubt::of),
                 headline,
             };
             let _ = self.out.evaluator.send(EvalInput::Result(slot)).await;

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::{self, Instant};
 
 use crate::base::name::MonitorName;
-use crate::base::outcome::{BLOCKED_ADDRESS, BLOCKED_PROGRAM, Outcome, PARENT_DOWN, Reason, UNHEARD, Verdict};
+use crate::base::outcome::{Outcome, PARENT_DOWN, Reason, Verdict};
 use crate::config::model::{Config, Monitor, Schedule};
 use crate::engine::gates::patience;
 
@@ -213,15 +213,12 @@ impl Known {
     }
 }
 
-/// Whether a monitor above may be the cause. A plugin says `UNKNOWN` when it cannot reach what it is to look at.
+/// Whether a monitor above may be the cause.
 fn may_be_theirs(outcome: &Outcome) -> bool {
-    const NOT_ASKED: [&str; 3] = [UNHEARD, BLOCKED_ADDRESS, BLOCKED_PROGRAM];
     match outcome.verdict {
         Verdict::Up | Verdict::Degraded => false,
         Verdict::Down => true,
-        Verdict::Unknown => {
-            outcome.reason.as_ref().is_some_and(|r| r.speaks_for_itself() && !NOT_ASKED.contains(&r.class.as_ref()))
-        }
+        Verdict::Unknown => outcome.reason.as_ref().is_some_and(Reason::may_be_parents),
     }
 }
 
@@ -257,6 +254,7 @@ mod tests {
     use tokio::time;
 
     use super::*;
+    use crate::base::outcome::{NOT_OURS, REGISTRY, SIGNAL, UNKNOWN};
 
     fn monitor(name: &str, on: &[&str]) -> Monitor {
         Monitor { depends_on: on.iter().map(|n| MonitorName::new(n).unwrap()).collect(), ..Monitor::sample(name) }
@@ -366,16 +364,19 @@ mod tests {
             let found = lineage.judge(&disk, Outcome::unknown(class, "no route to host"));
             found.reason.map(|r| r.class.into_owned())
         };
-        // What this machine, the policy or the calendar is to blame for is nobody's else.
-        let others = ["local_exec", "unheard", "blocked_address", "blocked_program", "waiting"];
-        for class in others {
-            assert_eq!(judged(class).as_deref(), Some(class));
+        // What this machine, the policy or the calendar is to blame for is nobody's else, and what got through was no
+        // victim of the way.
+        let theirs = [UNKNOWN, SIGNAL, REGISTRY];
+        let others: Vec<&str> =
+            NOT_OURS.into_iter().filter(|c| !theirs.contains(c) && *c != PARENT_DOWN).chain(["local_exec"]).collect();
+        for class in &others {
+            assert_eq!(judged(class).as_deref(), Some(*class));
         }
         assert!(time::timeout(Duration::from_secs(1), lineage.wanted()).await.is_err());
         assert_eq!(judged("unknown").as_deref(), Some("unknown"));
         assert_eq!(time::timeout(Duration::from_secs(1), lineage.wanted()).await.ok(), Some(router.name.clone()));
         lineage.note(&router.name, Verdict::Down, None);
-        for class in ["unknown", "signal", "output", "registry"] {
+        for class in theirs {
             assert_eq!(judged(class).as_deref(), Some(PARENT_DOWN));
         }
         for class in others {

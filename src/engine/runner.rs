@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{self, Instant};
 
 use crate::base::clock::Clock;
-use crate::base::outcome::{BLOCKED_PROGRAM, Outcome, TIMEOUT, Verdict};
+use crate::base::outcome::{BLOCKED_PROGRAM, HOST_BUSY, Outcome, TIMEOUT, Verdict};
 use crate::base::policy::Policy;
 use crate::base::probe::{ProbeCx, Told, Way};
 use crate::base::scraped::Scraped;
@@ -34,8 +34,6 @@ const GRACE: Duration = Duration::from_millis(250);
 const STARVED: Duration = Duration::from_secs(1);
 /// So long before the next slot a round must have ended: one that is under way then costs that slot.
 const ROUND_ENDS: Duration = Duration::from_millis(500);
-/// The class of a slot that others of the same host left no place. Our limit, but no fault of this machine.
-const HOST_BUSY: &str = "host_busy";
 
 /// What every slot needs; shared by all.
 #[derive(Debug)]

@@ -294,8 +294,7 @@ fn result(monitor: &Arc<Monitor>, clock: &mut i64, verdict: Verdict) -> EvalInpu
         monitor: monitor.clone(),
         at,
         verdict,
-        parent_down: false,
-        cannot_judge: false,
+        doubt: None,
         headline: "flapping".to_owned(),
     })
 }

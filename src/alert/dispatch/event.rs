@@ -49,6 +49,8 @@ pub enum Origin {
     Monitor,
     /// A rule.
     Rule,
+    /// Watchdog itself, about itself. It depends on nothing, whatever there is of its name.
+    Own,
     /// Another server.
     Foreign,
 }

@@ -96,7 +96,7 @@ impl Dispatcher {
     fn trace(&self, alert: &Alert, known: bool) -> Explanation {
         let mut steps = vec![self.state_step(alert, known)];
         let dependency = self.dependency(alert);
-        let free = match alert.monitor().and_then(|m| self.setup.depends_on.get(m)) {
+        let free = match self.dependent(alert).and_then(|m| self.setup.depends_on.get(m)) {
             Some(on) => format!("nothing that it depends on is down: {}", on.join(", ")),
             None => "it depends on nothing".to_owned(),
         };

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::alert::dispatch::Dispatcher;
-use crate::alert::dispatch::event::{Decision, Effects, Hold, MuteKind, MutedBy, Outcome};
+use crate::alert::dispatch::event::{Decision, Effects, Hold, MuteKind, MutedBy, Origin, Outcome};
 use crate::alert::dispatch::state::Alert;
 use crate::alert::dispatch::timers::Timer;
 use crate::alert::maintenance::Occurrence;
@@ -75,9 +75,14 @@ impl Dispatcher {
     }
 
     pub(super) fn dependency(&self, alert: &Alert) -> Option<MutedBy> {
-        let by = self.broken_dependency(alert.monitor()?)?;
+        let by = self.broken_dependency(self.dependent(alert)?)?;
         let detail = format!("{by} is down");
         Some(MutedBy { kind: MuteKind::Dependency, id: by.to_owned(), detail, until: None, source: None })
+    }
+
+    /// The monitor whose dependencies are the alert's.
+    pub(super) fn dependent<'a>(&self, alert: &'a Alert) -> Option<&'a str> {
+        alert.monitor().filter(|m| alert.origin != Origin::Own && self.setup.depends_on.contains_key(*m))
     }
 
     /// The nearest monitor, going up, that is broken.

@@ -103,14 +103,28 @@ fn only_a_parent_that_is_down_mutes_what_depends_on_it() {
     let of_gateway = |name, fires| update_of(Labels::new([("alertname", name), ("monitor", "gateway")]), fires, at(0));
     d.step(at(0), Event::Alerts(vec![update("shop", true, at(0)), of_gateway("MonitorUnknown", true)]));
     assert_eq!(stops_at(&d, "shop"), None);
-    // What is said of ourselves has the name of a monitor that there may be.
-    d.step(at(0), Event::Alerts(vec![of_gateway("WatchdogSelfImpaired", true)]));
-    assert_eq!(stops_at(&d, "shop"), None);
     d.step(at(0), Event::Alerts(vec![of_gateway("MonitorDown", true)]));
     assert_eq!(stops_at(&d, "shop"), Some("dependency"));
     d.step(at(0), Event::Alerts(vec![of_gateway("MonitorUnknown", false)]));
     assert_eq!(stops_at(&d, "shop"), Some("dependency"));
     d.step(at(0), Event::Alerts(vec![of_gateway("MonitorDown", false)]));
+    assert_eq!(stops_at(&d, "shop"), None);
+}
+
+#[test]
+fn what_is_said_of_ourselves_has_nothing_to_do_with_a_monitor_of_that_name() {
+    let depends_on = |from: &str, on: &str| (from.to_owned(), vec![on.to_owned()]);
+    let depends_on = BTreeMap::from([depends_on("watchdog", "gateway"), depends_on("shop", "watchdog")]);
+    let mut d = Dispatcher::new(Arc::new(Setup { depends_on, ..Setup::clone(&setup(Route::default())) }), at(0));
+    let about_us = impaired::words("local_route", "").labels;
+    let ours = AlertUpdate { origin: Origin::Own, ..update_of(about_us.clone(), true, at(0)) };
+    d.step(at(0), Event::Monitors(vec![("gateway".to_owned(), true)]));
+    d.step(at(0), Event::Alerts(vec![ours, update("watchdog", true, at(0))]));
+    let explained = d.explain_labels(&about_us);
+    assert_eq!((explained.stops_at(), explained.steps[1].text.as_str()), (None, "it depends on nothing"));
+    assert_eq!(stops_at(&d, "watchdog"), Some("dependency"));
+    d.step(at(0), Event::Monitors(vec![("gateway".to_owned(), false)]));
+    d.step(at(0), Event::Alerts(vec![update("watchdog", false, at(0)), update("shop", true, at(0))]));
     assert_eq!(stops_at(&d, "shop"), None);
 }
 

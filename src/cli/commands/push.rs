@@ -17,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, timeout};
 
 use crate::base::failure::{Failure, Kind};
+use crate::base::heard::PATIENCE;
 use crate::base::term_safe::term_safe;
 use crate::cli::ui::Ui;
 use crate::cli::{Answer, Context, Done, connect};
@@ -25,8 +26,6 @@ use crate::wire::api::{Push, PushStatus};
 
 /// What is kept of the job's output to be sent: the server keeps no more.
 const LOG: usize = 8 * 1_024;
-/// How long a report may take. The job waits for its start to be told.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// How long its output may take to end after it has: something else may hold it.
 const DRAINED: Duration = Duration::from_millis(200);
 
@@ -99,6 +98,7 @@ pub fn run(args: &PushArgs, ui: &mut Ui, cx: &Context) -> Done {
 async fn tell(client: &Client, args: &PushArgs, push: &Push) -> Result<Value, Failure> {
     let (name, token) = (path_segment(&args.name), path_segment(&args.token));
     let path = format!("/api/v1/push/{name}?token={token}");
+    // The job waits for its start to be told.
     let sent = timeout(PATIENCE, client.post::<_, Value>(&path, push)).await;
     let late = || Failure::text(Kind::Unavailable, "the server did not answer in time");
     sent.map_err(|_| late())?.map_err(connect::failure)

@@ -14,7 +14,7 @@ use reqwest::Url;
 use tokio::time::{timeout, timeout_at};
 
 use crate::base::BoxFuture;
-use crate::base::outcome::{Evidence, Outcome, Sample, Verdict};
+use crate::base::outcome::{Evidence, Outcome, REGISTRY, Sample, Verdict};
 use crate::base::probe::{Collector, ProbeCx};
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
@@ -301,7 +301,7 @@ impl Domain {
             (Ok(bare @ Said::Bare(_)), Ok(_)) => Ok(bare),
             (Ok(Said::Bare(source)), Err(second)) if !second.is_local() => {
                 let message = format!("{source} says 404 and nothing more; {}", second.message());
-                Err(Fault::target("registry", message).into())
+                Err(Fault::target(REGISTRY, message).into())
             }
             (Ok(_), second) => Ok(second?),
             (Err(first), Ok(Said::NoServer | Said::Bare(_))) => Err(first),
@@ -323,7 +323,7 @@ impl Domain {
 
     /// A registry that does not answer says nothing about the domain.
     fn unanswered(&self, fault: &Fault) -> Outcome {
-        let class = if fault.is_before_peer() { fault.class() } else { "registry" };
+        let class = if fault.is_before_peer() { fault.class() } else { REGISTRY };
         let mut outcome = Outcome::unknown(class, fault.message());
         outcome.checks = unjudged(self.names());
         outcome

@@ -8,6 +8,7 @@ use reqwest::Url;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::base::outcome::REGISTRY;
 use crate::base::probe::ProbeCx;
 use crate::base::retry_after;
 use crate::collect::dial::Route;
@@ -106,7 +107,7 @@ pub async fn ask(
             }
             404 => {
                 let message = format!("{who} answers with status 404, and not as a registry does");
-                return Err(Fault::target("registry", message).into());
+                return Err(Fault::target(REGISTRY, message).into());
             }
             301 | 302 | 303 | 307 | 308 => url = next(&url, &page)?,
             status => {
@@ -114,13 +115,13 @@ pub async fn ask(
                 let after = after.and_then(|text| retry_after::parse(text, cx.now));
                 let fault = match status {
                     429 => Fault::target("rate_limited", format!("{who} asks us to come back later")),
-                    _ => Fault::target("registry", format!("{who} answers with status {status}")),
+                    _ => Fault::target(REGISTRY, format!("{who} answers with status {status}")),
                 };
                 return Err(Refused { fault, after });
             }
         }
     }
-    Err(Fault::target("registry", "the registry redirects too often").into())
+    Err(Fault::target(REGISTRY, "the registry redirects too often").into())
 }
 
 /// Where a redirect leads; never from https to http.
@@ -128,7 +129,7 @@ fn next(from: &Url, page: &Page) -> Result<Url, Fault> {
     let to = page.headers.get(header::LOCATION).and_then(|v| from.join(v.to_str().ok()?).ok());
     match to {
         Some(to) if to.scheme() == "https" || to.scheme() == from.scheme() => Ok(to),
-        Some(_) | None => Err(Fault::target("registry", "the registry redirects to no usable address")),
+        Some(_) | None => Err(Fault::target(REGISTRY, "the registry redirects to no usable address")),
     }
 }
 
@@ -147,7 +148,7 @@ async fn list(url: &Url, tls: &TlsSpec, route: &Route, cx: &ProbeCx, trace: &mut
     };
     let Some(services) = services else {
         let message = format!("`{url}` answers with status {} and no list of registries", page.status.as_u16());
-        return Err(Fault::target("registry", message));
+        return Err(Fault::target(REGISTRY, message));
     };
     let services = Arc::new(services);
     let mut lists = LISTS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -193,9 +194,9 @@ fn is_registry(page: &Page) -> bool {
 
 fn read(page: &Page, who: &str) -> Result<Registration, Fault> {
     let root: Value = serde_json::from_slice(&page.body)
-        .map_err(|e| Fault::target("registry", format!("{who} answers with something else than JSON: {e}")))?;
+        .map_err(|e| Fault::target(REGISTRY, format!("{who} answers with something else than JSON: {e}")))?;
     if root.get("objectClassName").and_then(Value::as_str) != Some("domain") {
-        return Err(Fault::target("registry", format!("{who} answers with something else than a domain")));
+        return Err(Fault::target(REGISTRY, format!("{who} answers with something else than a domain")));
     }
     let items = |v: &Value, key: &str| v.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     let event = |action: &str| {

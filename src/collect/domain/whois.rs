@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
+use crate::base::outcome::REGISTRY;
 use crate::base::probe::ProbeCx;
 use crate::collect::dial::{self, Peer, Route};
 use crate::collect::domain::rdap::Said;
@@ -100,7 +101,7 @@ pub async fn ask(
         Some(server) => server.clone(),
         None => {
             let ending = domain.rsplit('.').next().unwrap_or(domain);
-            let iana = Peer::new(IANA, 43).map_err(|e| Fault::target("registry", e.to_string()))?;
+            let iana = Peer::new(IANA, 43).map_err(|e| Fault::target(REGISTRY, e.to_string()))?;
             match referral(&iana, ending, route, cx, trace).await? {
                 Some(server) => server,
                 None => return Ok(Said::NoServer),
@@ -122,7 +123,7 @@ pub async fn ask(
     match is_empty(&registration) {
         true => {
             let first = answer.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or("nothing");
-            Err(Fault::target("registry", format!("{} answers: {}", server.host(), found(first))))
+            Err(Fault::target(REGISTRY, format!("{} answers: {}", server.host(), found(first))))
         }
         false => Ok(Said::Registered(registration)),
     }
@@ -158,7 +159,7 @@ fn is_free(answer: &str, seen: &Registration) -> bool {
 fn peer(name: &str) -> Result<Peer, Fault> {
     let name = name.trim().trim_start_matches("whois://").trim_end_matches('/');
     let peer = Peer::parse(name).or_else(|_| Peer::new(name, 43));
-    peer.map_err(|_| Fault::target("registry", format!("`{}` is no server", found(name))))
+    peer.map_err(|_| Fault::target(REGISTRY, format!("`{}` is no server", found(name))))
 }
 
 /// Some servers want more than the name.

@@ -143,8 +143,8 @@ impl Due {
         Some(if was_served || is_early { next } else { missed })
     }
 
-    /// Whether nobody listened when the report for `due` was likely to come: as long before or after its time as this one
-    /// came, give or take half of that, and no less than [`AROUND`].
+    /// Whether the report for `due` may have been lost when it was likely to come: as long before or after its time as this
+    /// one came, give or take half of that, and no less than [`AROUND`].
     fn is_away(
         &self,
         heard: &Heard,
@@ -159,7 +159,7 @@ impl Due {
         let expected = due.minus(early).plus(late);
         // What it slept through before that report cannot have been the next.
         let from = expected.minus(around).max(report);
-        !heard.unheard(from, expected.plus(around).min(due.plus(grace))).is_zero()
+        heard.may_have_lost(expected, from, expected.plus(around).min(due.plus(grace)))
     }
 
     /// The last time before `at`.
@@ -350,6 +350,34 @@ mod tests {
         check("03:30:02", 1_800, ("03:31:04", "03:31:14"), false);
         check("03:30:02", 80, ("03:30:11", "03:30:15"), true);
         check("03:30:02", 80, ("03:30:13", "03:30:15"), false);
+    }
+
+    #[test]
+    fn a_moments_absence_about_the_usual_time_hides_no_missing_report() {
+        let at = |text: &str| Timestamp::parse(&format!("2026-05-{text}Z")).unwrap();
+        let grace = Duration::from_secs(1_800);
+        let check = |restart: bool, from: &str, to: &str, forgiven: bool| {
+            let mut heard = Heard::default();
+            heard.begin(1, at("01T00:00:00"));
+            let [from, to] = [from, to].map(|t| at(&format!("11T{t}")));
+            heard.listens(from);
+            match restart {
+                true => heard.begin(1, to),
+                false => heard.absent(from, to),
+            }
+            heard.listens(at("11T05:00:00"));
+            let got = nightly("UTC").late(at("11T05:00:00"), &heard, Some(at("10T03:30:02")), None, grace);
+            let due = at("11T03:30:00");
+            let want = if forgiven { Lateness::Unheard(due) } else { Lateness::Late(due) };
+            assert_eq!(got, want, "{restart} {from} {to}");
+        };
+        // A snapshot of the machine, and a clock that is set.
+        check(false, "03:29:30", "03:29:32", false);
+        check(false, "03:30:01", "03:30:03", false);
+        check(true, "03:31:00", "03:31:01", false);
+        check(true, "03:30:02", "03:30:03", true);
+        check(true, "03:30:04", "03:30:14", true);
+        check(false, "03:29:50", "03:30:50", true);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use serde::Deserialize;
 
 use crate::base::exposition::is_free_name;
-use crate::base::outcome::{Check, Outcome, Sample, Verdict};
+use crate::base::outcome::{Check, OUTPUT, Outcome, SIGNAL, Sample, UNKNOWN, Verdict};
 use crate::collect::judge::found;
 use crate::collect::nagios;
 use crate::collect::script::exposition;
@@ -112,7 +112,7 @@ fn whole(format: Format, text: &str) -> &str {
 /// An output that is not understood is the probe's own failure, unless there was a worse one.
 fn spoil(outcome: Outcome, why: String) -> Outcome {
     match outcome.verdict {
-        Verdict::Up | Verdict::Degraded => outcome.with_verdict(Verdict::Unknown, "output", why),
+        Verdict::Up | Verdict::Degraded => outcome.with_verdict(Verdict::Unknown, OUTPUT, why),
         Verdict::Down | Verdict::Unknown => outcome,
     }
 }
@@ -125,14 +125,14 @@ fn by_end(end: End, said: &str) -> Outcome {
         End::Code(code) => code,
         End::Signal(signal) => {
             let name = Signal::try_from(signal).map_or("a signal", Signal::as_str);
-            return Outcome::unknown("signal", format!("the program was ended by {name}"));
+            return Outcome::unknown(SIGNAL, format!("the program was ended by {name}"));
         }
-        End::Refused(_) | End::Barred | End::Crowded => return Outcome::unknown("signal", "the program was stopped"),
+        End::Refused(_) | End::Barred | End::Crowded => return Outcome::unknown(SIGNAL, "the program was stopped"),
     };
     let (verdict, class) = match code {
         1 => (Verdict::Degraded, "warning"),
         2 => (Verdict::Down, "critical"),
-        3 => (Verdict::Unknown, "unknown"),
+        3 => (Verdict::Unknown, UNKNOWN),
         // A shell's words (POSIX, "Exit Status for Commands") for a program that is missing or may not be run here.
         // Nagios calls that critical; but nothing was checked.
         126 | 127 => (Verdict::Unknown, "local_exec"),
@@ -245,7 +245,7 @@ impl Said {
         let own = match self.status {
             Some(Status::Down) => Some((Verdict::Down, "critical")),
             Some(Status::Degraded) => Some((Verdict::Degraded, "warning")),
-            Some(Status::Unknown) => Some((Verdict::Unknown, "unknown")),
+            Some(Status::Unknown) => Some((Verdict::Unknown, UNKNOWN)),
             Some(Status::Up) | None => None,
         };
         if let Some((verdict, class)) = own.filter(|(verdict, _)| gravity(*verdict) > gravity(outcome.verdict)) {

@@ -82,10 +82,18 @@ impl Alerting {
         &self,
         look: impl FnOnce(&Dispatcher, Timestamp) -> T + Send + 'static,
     ) -> Result<T, EngineError> {
+        self.ask(|turn| look(turn.dispatcher(), turn.now())).await
+    }
+
+    /// Looks at whatever the evaluator knows.
+    async fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Turn<'_>) -> T + Send + 'static,
+    ) -> Result<T, EngineError> {
         let (reply, answer) = oneshot::channel();
         let job = Job::new(move |turn| {
             // Whoever asked may have gone.
-            let _ = reply.send(look(turn.dispatcher(), turn.now()));
+            let _ = reply.send(ask(turn));
         });
         self.evaluator.send(EvalInput::Job(job)).await.map_err(|_| EngineError::Stopping)?;
         answer.await.map_err(|_| EngineError::Stopping)
@@ -235,7 +243,8 @@ impl Alerting {
         if let Some(rule) = self.rules.alerting(&row.name) {
             return (rule.query, rule.source);
         }
-        (generator.unwrap_or("raised elsewhere").to_owned(), String::new())
+        let other = generator.unwrap_or("raised elsewhere").to_owned();
+        (views::about_us(&row.labels).map_or(other, |us| us.condition), String::new())
     }
 
     /// Somebody has it.

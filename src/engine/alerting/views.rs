@@ -1,6 +1,7 @@
 //! Alerts, groups, silences and windows in the words of the API.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::alert::dispatch::{self, Alert, Dispatcher, MuteKind as Mute, Origin, Silencing};
 use crate::alert::maintenance::{FOREVER, MaintenanceWindow, Occurrence, Schedule};
@@ -8,6 +9,7 @@ use crate::alert::matchers::Matchers;
 use crate::alert::route::{GroupBy, Route};
 use crate::alert::rule::{Fingerprint, MONITOR_DOWN};
 use crate::alert::silence::{Silence, SilenceState as State};
+use crate::alert::{files, impaired};
 use crate::base::labels::Labels;
 use crate::base::matcher::{MatchOp, Matcher};
 use crate::base::name::MonitorName;
@@ -21,7 +23,7 @@ use crate::wire::alertmanager::{
 use crate::wire::board::{AlertRow, AlertState};
 
 /// A silence that held back nothing for so long, and matches nothing, is mentioned.
-const IDLE: std::time::Duration = std::time::Duration::from_secs(7 * 86_400);
+const IDLE: Duration = Duration::from_secs(7 * 86_400);
 
 /// An acknowledgement.
 pub(crate) fn ack(ack: &crate::alert::ack::Ack) -> Ack {
@@ -198,7 +200,7 @@ pub(crate) fn gettable(dispatcher: &Dispatcher, alert: &Alert, now: Timestamp) -
     GettableAlert {
         annotations: alert.annotations().clone(),
         // A monitor's or a rule's alert has no such time: it is sent again for as long as it fires.
-        ends_at: alert.ends_at().unwrap_or_else(|| now.plus(std::time::Duration::from_secs(300))),
+        ends_at: alert.ends_at().unwrap_or_else(|| now.plus(Duration::from_secs(300))),
         fingerprint: alert.fingerprint().to_string(),
         receivers,
         starts_at: alert.starts_at(),
@@ -290,6 +292,27 @@ pub(crate) fn find(dispatcher: &Dispatcher, text: &str) -> Result<Fingerprint, U
             Err(Unfound::Many(many.iter().take(8).map(|a| format!("{} {}", a.fingerprint(), a.labels())).collect()))
         }
     }
+}
+
+/// What one of the alerts about ourselves is raised for.
+pub(crate) struct AboutUs {
+    /// What makes it fire.
+    pub(crate) condition: String,
+    /// How long that lasts before it fires.
+    pub(crate) hold: Duration,
+}
+
+/// `None` of alerts that are not about ourselves.
+pub(crate) fn about_us(labels: &Labels) -> Option<AboutUs> {
+    let (what, hold) = match labels.get("alertname")? {
+        files::CONFIG_INVALID => ("the configuration files have errors".to_owned(), files::HOLD),
+        impaired::SELF_IMPAIRED => {
+            let class = labels.get(impaired::CLASS).unwrap_or_default();
+            (format!("this machine is in the way of monitors: {class}"), impaired::HOLD)
+        }
+        _ => return None,
+    };
+    Some(AboutUs { condition: format!("{what}, for {}", Exact(hold)), hold })
 }
 
 /// Why no single alert is meant.

@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use crate::alert::dispatch::{Alert, Dispatcher, Explained, Explanation, Verdict};
+use crate::alert::dispatch::{Alert, Dispatcher, Explained, Explanation, Origin, Verdict};
 use crate::alert::rule::{Fingerprint, MONITOR_DOWN, MONITOR_UNKNOWN};
 use crate::base::labels::Labels;
 use crate::base::name::MonitorName;
 use crate::base::nearest::nearest;
 use crate::base::time::Timestamp;
 use crate::base::units::{Exact, Short};
-use crate::config::depends;
 use crate::config::model::{Config, Monitor};
 use crate::engine::alerting::{Alerting, preview, store, views};
+use crate::engine::evaluator::Progress;
 use crate::engine::handle::EngineError;
 use crate::state::DeliveryFilter;
 use crate::wire::alerting::{DeliveryItem, RuleRow, RuleState, StepOutcome, Why, WhyStep};
-use crate::wire::board::{AlertRow, AlertState, Board, DeliveryState, MonitorRow, State};
+use crate::wire::board::{AlertState, DeliveryState, MonitorRow, State};
 
 /// Deliveries that are looked at.
 const DELIVERIES: usize = 20;
@@ -51,19 +51,26 @@ impl Alerting {
     }
 
     async fn why_alert(&self, config: &Config, about: &str, fingerprint: Fingerprint) -> Result<Why, EngineError> {
-        let found = self
-            .look(move |d, now| Some((d.explain(fingerprint)?, d.alert(fingerprint)?.labels().clone(), now)))
-            .await?
-            .ok_or_else(|| EngineError::NoSuchAlert { id: about.to_owned() })?;
-        let (explanation, labels, now) = found;
-        let monitor = labels.get("monitor").and_then(|m| config.monitors.iter().find(|(n, _)| n.as_str() == m));
-        let rule = [MONITOR_DOWN, MONITOR_UNKNOWN].into_iter().find(|rule| labels.get("alertname") == Some(rule));
-        let mut steps = match monitor.zip(rule) {
-            Some(((_, monitor), rule)) => self.monitor_steps(monitor, rule, now),
-            None => match labels.get("alertname").and_then(|name| self.rules.alerting(name)) {
-                Some(rule) => rule_steps(&rule, now),
-                None => vec![step("loaded", StepOutcome::Pass, "another server sent it".to_owned())],
-            },
+        let look = move |d: &Dispatcher, now| {
+            let alert = d.alert(fingerprint)?;
+            Some((d.explain(fingerprint)?, alert.origin(), alert.labels().clone(), now))
+        };
+        let found = self.look(look).await?.ok_or_else(|| EngineError::NoSuchAlert { id: about.to_owned() })?;
+        let (explanation, origin, labels, now) = found;
+        let name = labels.get("alertname").unwrap_or_default();
+        let gone = |what| vec![step("loaded", StepOutcome::Stop, format!("its {what} is in no file any more"))];
+        let mut steps = match origin {
+            Origin::Monitor => {
+                let of = labels.get("monitor").and_then(|m| config.monitors.iter().find(|(n, _)| n.as_str() == m));
+                let rule = if name == MONITOR_UNKNOWN { MONITOR_UNKNOWN } else { MONITOR_DOWN };
+                match of {
+                    Some((_, monitor)) => self.monitor_steps(monitor, rule, now).await?,
+                    None => gone("monitor"),
+                }
+            }
+            Origin::Rule => self.rules.alerting(name).map_or_else(|| gone("rule"), |rule| rule_steps(&rule, now)),
+            Origin::Own => own_steps(&labels),
+            Origin::Foreign => vec![step("loaded", StepOutcome::Pass, "another server sent it".to_owned())],
         };
         self.finish("alert", about, fingerprint, explanation, &mut steps, now).await
     }
@@ -84,7 +91,7 @@ impl Alerting {
             (known.unwrap_or_else(|| d.explain_labels(&labels)), now)
         };
         let (explanation, now) = self.look(look).await?;
-        let mut steps = self.monitor_steps(monitor, rule, now);
+        let mut steps = self.monitor_steps(monitor, rule, now).await?;
         self.finish("monitor", monitor.name.as_str(), fingerprint, explanation, &mut steps, now).await
     }
 
@@ -105,7 +112,12 @@ impl Alerting {
     }
 
     /// Loaded, series, value, hold: what comes before the alert `rule` of this monitor.
-    fn monitor_steps(&self, monitor: &Monitor, rule: &str, now: Timestamp) -> Vec<WhyStep> {
+    async fn monitor_steps(
+        &self,
+        monitor: &Monitor,
+        rule: &'static str,
+        now: Timestamp,
+    ) -> Result<Vec<WhyStep>, EngineError> {
         let mut steps = Vec::new();
         let loaded = match (monitor.paused, monitor.alert) {
             (true, _) => step("loaded", StepOutcome::Stop, "the monitor is paused in its file".to_owned()),
@@ -117,16 +129,17 @@ impl Alerting {
             }
         };
         steps.push(WhyStep { source: Some(monitor.source.clone()), ..loaded });
-        let config = Arc::clone(&self.config.borrow().config);
+        let name = monitor.name.clone();
+        let progress = self.ask(move |turn| turn.progress(&name, rule)).await?;
         let board = Arc::clone(&self.board.borrow());
         let row: Option<&MonitorRow> = board.monitors.iter().map(|m| &**m).find(|m| m.name == monitor.name);
         let Some(row) = row else {
             steps.push(step("series", StepOutcome::Waiting, "it has not been shown yet".to_owned()));
-            return steps;
+            return Ok(steps);
         };
         let Some(last) = row.last else {
             steps.push(step("series", StepOutcome::Waiting, "it has not been probed yet".to_owned()));
-            return steps;
+            return Ok(steps);
         };
         let mut series = step("series", StepOutcome::Pass, format!("last probed {} ago", Short(now.since(last))));
         series.facts.push(("target".to_owned(), row.target.to_string()));
@@ -137,44 +150,17 @@ impl Alerting {
         let outcome = if bad { StepOutcome::Pass } else { StepOutcome::Stop };
         let text = format!("{}: {}", row.state.as_str(), row.headline);
         steps.push(step("value", outcome, text));
-        let hold = match monitor.alert {
+        steps.push(match monitor.alert {
             None => step("hold", StepOutcome::Skipped, "it raises no alert".to_owned()),
-            Some(p) if unknown => {
-                let fires = |a: &&Arc<AlertRow>| {
-                    a.monitor.as_ref() == Some(&monitor.name) && a.name == rule && a.state == AlertState::Firing
-                };
-                let outcome = match board.alerts.iter().any(|a| fires(&a)) {
-                    true => StepOutcome::Pass,
-                    false => StepOutcome::Waiting,
-                };
-                let mut text = format!("{} in a row for a reason of its own are needed", p.after);
-                if let Some(parent) = waits_for(&config, monitor, &board, row, rule) {
-                    text.push_str(&format!(", and that `{parent}`, on which it depends, was found up since"));
-                }
-                step("hold", outcome, text)
-            }
-            Some(_) if row.state == State::Unknown => {
+            Some(_) if !unknown && row.state == State::Unknown => {
                 step("hold", StepOutcome::Skipped, "nothing is counted while it cannot be judged".to_owned())
             }
-            Some(_) if row.failures == 0 => step("hold", StepOutcome::Skipped, "the last result was good".to_owned()),
-            Some(p) if row.failures < p.after => {
-                step("hold", StepOutcome::Waiting, format!("failure {} of {}", row.failures, p.after))
+            Some(_) if !unknown && progress.failures == 0 && !progress.fires => {
+                step("hold", StepOutcome::Skipped, "the last result was good".to_owned())
             }
-            Some(p) => match waits_for(&config, monitor, &board, row, rule) {
-                Some(parent) => {
-                    let text =
-                        format!("waits until `{parent}`, on which it depends, was found up after it began to fail");
-                    step("hold", StepOutcome::Waiting, text)
-                }
-                None => step(
-                    "hold",
-                    StepOutcome::Pass,
-                    format!("{} failures in a row, {} are needed", row.failures, p.after),
-                ),
-            },
-        };
-        steps.push(hold);
-        steps
+            Some(policy) => hold(&progress, policy.after, rule),
+        });
+        Ok(steps)
     }
 
     async fn finish(
@@ -208,18 +194,33 @@ impl Alerting {
     }
 }
 
-/// The monitor above that was not found up since this one began to fail: its alert does not fire before.
-fn waits_for(config: &Config, monitor: &Monitor, board: &Board, row: &MonitorRow, rule: &str) -> Option<MonitorName> {
-    let fires = |a: &&Arc<AlertRow>| {
-        a.monitor.as_ref() == Some(&monitor.name) && a.name == rule && a.state == AlertState::Firing
+/// How far the alert `rule` of a monitor is that has failed.
+fn hold(progress: &Progress, after: u32, rule: &str) -> WhyStep {
+    let failures = progress.failures;
+    let (few, many) = match rule {
+        MONITOR_UNKNOWN => ("result", "in a row could not be judged"),
+        _ => ("failure", "failures in a row"),
     };
-    if board.alerts.iter().any(|a| fires(&a)) {
-        return None;
+    if failures < after && !progress.fires {
+        return step("hold", StepOutcome::Waiting, format!("{few} {failures} of {after}"));
     }
-    let above = depends::above(&config.monitors, monitor);
-    let found = above.iter().filter_map(|p| board.monitors.iter().find(|m| m.name == p.name));
-    let mut waits = found.filter(|p| p.state != State::Paused && (p.failures > 0 || p.last < row.since));
-    waits.next().map(|p| p.name.clone())
+    let counted = format!("{failures} {many}, {after} are needed");
+    match &progress.waits_for {
+        Some(parent) => {
+            let text =
+                format!("{counted}; waits until `{parent}`, on which it depends, was found up after it began to fail");
+            step("hold", StepOutcome::Waiting, text)
+        }
+        None => step("hold", StepOutcome::Pass, counted),
+    }
+}
+
+/// What comes before an alert about ourselves.
+fn own_steps(labels: &Labels) -> Vec<WhyStep> {
+    let Some(us) = views::about_us(labels) else { return Vec::new() };
+    let raised = format!("Watchdog itself raises it: {}", us.condition);
+    let held = format!("it held for {}", Exact(us.hold));
+    vec![step("loaded", StepOutcome::Pass, raised), step("hold", StepOutcome::Pass, held)]
 }
 
 /// The step that stops it, or where it stands. An alert that fires has passed what comes before, whatever that says by
@@ -341,6 +342,7 @@ fn attempts(deliveries: &[DeliveryItem], now: Timestamp) -> WhyStep {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alert::{files, impaired};
     use crate::base::message::Status::{Firing, Resolved};
     use crate::wire::board::DeliveryState::{Delivered, Owed};
 
@@ -392,6 +394,42 @@ mod tests {
         assert_eq!(outcome(&[item(Owed, Firing), item(Delivered, Firing)]), StepOutcome::Pass);
         assert_eq!(outcome(&[item(Owed, Firing), item(Delivered, Resolved)]), StepOutcome::Waiting);
         assert_eq!(outcome(&[]), StepOutcome::Skipped);
+    }
+
+    #[test]
+    fn an_alert_that_waits_for_a_monitor_above_names_it_and_says_how_far_it_is() {
+        let step = |rule, failures, waits: Option<&str>, fires| {
+            let waits_for = waits.map(|w| MonitorName::new(w).unwrap());
+            let step = hold(&Progress { failures, fires, waits_for }, 2, rule);
+            (step.outcome, step.text)
+        };
+        let waits = "waits until `gateway`, on which it depends, was found up after it began to fail";
+        for (rule, few, many) in [
+            (MONITOR_DOWN, "failure", "failures in a row"),
+            (MONITOR_UNKNOWN, "result", "in a row could not be judged"),
+        ] {
+            let counted = |n| format!("{n} {many}, 2 are needed");
+            assert_eq!(step(rule, 1, Some("gateway"), false), (StepOutcome::Waiting, format!("{few} 1 of 2")));
+            let held = step(rule, 7, Some("gateway"), false);
+            assert_eq!(held, (StepOutcome::Waiting, format!("{}; {waits}", counted(7))));
+            assert_eq!(step(rule, 7, None, false), (StepOutcome::Pass, counted(7)));
+            // It clears after more than one success.
+            assert_eq!(step(rule, 0, None, true), (StepOutcome::Pass, counted(0)));
+        }
+    }
+
+    #[test]
+    fn what_watchdog_raises_about_itself_comes_from_no_other_server() {
+        for (labels, want) in [
+            (files::words(1, "").labels, ["the configuration files have errors, for 1m", "it held for 1m"]),
+            (
+                impaired::words("local_route", "").labels,
+                ["this machine is in the way of monitors: local_route, for 30s", "it held for 30s"],
+            ),
+        ] {
+            let texts: Vec<String> = own_steps(&labels).into_iter().map(|s| s.text).collect();
+            assert_eq!(texts, [format!("Watchdog itself raises it: {}", want[0]), want[1].to_owned()]);
+        }
     }
 
     #[test]

@@ -64,15 +64,15 @@ impl Above {
         self.nodes.get(name).map(|node| node.overdue)
     }
 
-    /// Whether the alert of `name`, failing since `began`, is to wait.
-    pub(crate) fn holds(
+    /// The monitor for whose result the alert of `name`, failing since `began`, is to wait.
+    pub(crate) fn holder(
         &self,
         name: &MonitorName,
         began: Timestamp,
         now: Timestamp,
         standing: impl Fn(&MonitorName) -> Option<Parent>,
-    ) -> bool {
-        let Some(node) = self.nodes.get(name) else { return false };
+    ) -> Option<&MonitorName> {
+        let node = self.nodes.get(name)?;
         let (mut open, mut seen): (VecDeque<_>, _) = (node.above.iter().collect(), HashSet::new());
         while let Some(parent) = open.pop_front() {
             let Some(node) = self.nodes.get(parent).filter(|_| seen.insert(parent)) else { continue };
@@ -82,10 +82,10 @@ impl Above {
             // What was found before nothing could be found any more is not believed for ever.
             let broken = found.broken && found.unsure.is_none_or(|since| now < since.plus(node.overdue));
             if broken || (!newer && now < began.plus(node.overdue)) {
-                return true;
+                return Some(parent);
             }
         }
-        false
+        None
     }
 
     /// The alert waits.

@@ -18,9 +18,9 @@ use crate::base::units::Short;
 use crate::config::model::{Config, Monitor};
 use crate::engine::evaluator::above::{Above, Parent};
 use crate::engine::evaluator::decisions::Decisions;
-use crate::engine::evaluator::own::{Own, Trouble};
+use crate::engine::evaluator::own::{Own, Trouble, is_own};
 use crate::engine::evaluator::shown::Shown;
-use crate::engine::evaluator::unknown::Unknown;
+use crate::engine::evaluator::unknown::{Doubt, Unknown};
 use crate::engine::evaluator::{BoardInput, Impaired, SlotResult};
 use crate::engine::reload::Faults;
 use crate::state::{Change, NewEvent};
@@ -61,6 +61,10 @@ impl Entry {
         self.alert.as_ref().map_or(Phase::Inactive, |a| a.phase)
     }
 
+    fn stands(&self) -> Standing {
+        Standing { phase: self.phase(), counted: self.status, may_be_parents: true }
+    }
+
     fn shown(&self, name: &MonitorName) -> BoardInput {
         let state = match self.status.verdict {
             _ if self.paused => State::Paused,
@@ -81,21 +85,23 @@ impl Book {
         let mut orphans: HashMap<MonitorName, Entry> =
             monitors.into_iter().map(|(name, status)| (name, Entry { status, ..Entry::default() })).collect();
         let mut own = BTreeMap::new();
-        for alert in alerts {
-            if let Some(row) = row(&alert) {
+        let mut show = |alert: &Instance| {
+            if let Some(row) = row(alert) {
                 shown.restore(row, now);
             }
+        };
+        for alert in alerts {
+            if is_own(&alert.rule) {
+                let one = Own::remembered(alert, now);
+                one.alert().into_iter().for_each(&mut show);
+                own.insert(one.fingerprint(), one);
+                continue;
+            }
+            show(&alert);
+            let entry: &mut Entry = orphans.entry(alert.monitor.clone()).or_default();
             match alert.rule.as_str() {
-                files::CONFIG_INVALID | impaired::SELF_IMPAIRED => {
-                    own.insert(alert.fingerprint, Own::remembered(alert, now));
-                }
-                of_monitor => {
-                    let entry: &mut Entry = orphans.entry(alert.monitor.clone()).or_default();
-                    match of_monitor {
-                        MONITOR_UNKNOWN => entry.unknown.remember(alert),
-                        _ => entry.alert = Some(Box::new(alert)),
-                    }
-                }
+                MONITOR_UNKNOWN => entry.unknown.remember(alert),
+                _ => entry.alert = Some(Box::new(alert)),
             }
         }
         Self { entries: HashMap::new(), orphans, own, above: Above::default(), dirty: Vec::new() }
@@ -107,9 +113,9 @@ impl Book {
         // A probe that was under way when its monitor was removed or paused.
         let Some(entry) = self.entries.get_mut(name).filter(|e| !e.paused) else { return };
         let before = entry.status;
-        let (status, change) = match result.parent_down {
-            true => monitor::excused(before, result.at),
-            false => monitor::step(before, result.verdict, result.at),
+        let (status, change) = match result.doubt {
+            Some(Doubt::Parent) => monitor::excused(before, result.at),
+            Some(Doubt::Own { .. }) | None => monitor::step(before, result.verdict, result.at),
         };
         entry.status = status;
         let counted = entry.rule.is_some() && entry.unknown.count(result);
@@ -133,10 +139,9 @@ impl Book {
         if change.is_some() || status.failures != before.failures {
             out.board.push(entry.shown(name));
         }
-        if result.parent_down {
-            self.excuse(name, result.at, reason, out);
-        } else {
-            self.judge(name, result.at, reason, out);
+        match result.doubt {
+            Some(Doubt::Parent) => self.excuse(name, result.at, reason, out),
+            Some(Doubt::Own { .. }) | None => self.judge(name, result.at, reason, out),
         }
         if counted {
             self.judge_unknown(name, result.at, reason, out);
@@ -149,7 +154,8 @@ impl Book {
         let Some(entry) = self.entries.get_mut(name) else { return };
         let cancelled = (Phase::Inactive, Some(Transition::Cancelled));
         let about_to = |phase| matches!(phase, Phase::Pending { .. });
-        if let Some(rule) = entry.rule.as_ref().filter(|_| entry.unknown.standing().is_some_and(|s| about_to(s.0))) {
+        if let Some(rule) = entry.rule.as_ref().filter(|_| entry.unknown.standing().is_some_and(|s| about_to(s.phase)))
+        {
             entry.unknown.step(rule, cancelled, now, reason, out);
         }
         if about_to(entry.phase()) {
@@ -161,8 +167,8 @@ impl Book {
     fn judge(&mut self, name: &MonitorName, now: Timestamp, reason: &str, out: &mut Decisions) {
         let Some(entry) = self.entries.get(name) else { return };
         let Some(rule) = &entry.rule else { return };
-        let (phase, status, thresholds) = (entry.phase(), entry.status, rule.thresholds());
-        if let (phase, Some(transition)) = self.step(name, (phase, &status), thresholds, now, reason) {
+        let (stands, thresholds) = (entry.stands(), rule.thresholds());
+        if let (phase, Some(transition)) = self.step(name, stands, thresholds, now, reason) {
             self.transit(name, phase, transition, now, reason, out);
         }
     }
@@ -170,8 +176,8 @@ impl Book {
     /// Steps the alert of a monitor whose check cannot judge.
     fn judge_unknown(&mut self, name: &MonitorName, now: Timestamp, reason: &str, out: &mut Decisions) {
         let Some(entry) = self.entries.get(name) else { return };
-        let (Some(rule), Some((phase, counted))) = (&entry.rule, entry.unknown.standing()) else { return };
-        let stepped = self.step(name, (phase, &counted), rule.thresholds(), now, reason);
+        let (Some(rule), Some(stands)) = (&entry.rule, entry.unknown.standing()) else { return };
+        let stepped = self.step(name, stands, rule.thresholds(), now, reason);
         if let Some(Entry { rule: Some(rule), unknown, .. }) = self.entries.get_mut(name) {
             unknown.step(rule, stepped, now, reason, out);
         }
@@ -182,12 +188,12 @@ impl Book {
     fn step(
         &mut self,
         name: &MonitorName,
-        (phase, status): (Phase, &MonitorStatus),
+        Standing { phase, counted, may_be_parents }: Standing,
         thresholds: Thresholds,
         now: Timestamp,
         reason: &str,
     ) -> (Phase, Option<Transition>) {
-        let next = instance::step(phase, status, thresholds, now);
+        let next = instance::step(phase, &counted, thresholds, now);
         if next.1 != Some(Transition::Fired) {
             return next;
         }
@@ -195,18 +201,41 @@ impl Book {
             Phase::Pending { since } => since,
             Phase::Inactive | Phase::Firing { .. } | Phase::Resolved { .. } => now,
         };
-        let standing = |name: &MonitorName| {
-            let entry = self.entries.get(name).filter(|e| !e.paused)?;
-            let status = &entry.status;
-            let unsure = status.since.filter(|_| status.verdict == Some(Verdict::Unknown));
-            Some(Parent { last: status.last, broken: status.failures > 0, unsure })
-        };
-        if !self.above.holds(name, began, now, standing) {
+        if !may_be_parents {
+            return next;
+        }
+        if self.holder(name, began, now).is_none() {
             self.above.release(name);
             return next;
         }
         self.above.hold(name, capped(reason));
-        instance::step(phase, status, Thresholds { after: u32::MAX, ..thresholds }, now)
+        instance::step(phase, &counted, Thresholds { after: u32::MAX, ..thresholds }, now)
+    }
+
+    /// The monitor above for whose result an alert waits that began then.
+    fn holder(&self, name: &MonitorName, began: Timestamp, now: Timestamp) -> Option<&MonitorName> {
+        self.above.holder(name, began, now, |name| {
+            let entry = self.entries.get(name).filter(|e| !e.paused)?;
+            let status = &entry.status;
+            let unsure = status.since.filter(|_| status.verdict == Some(Verdict::Unknown));
+            Some(Parent { last: status.last, broken: status.failures > 0, unsure })
+        })
+    }
+
+    /// How far the alert `rule` of a monitor is, as of its last result.
+    pub(crate) fn progress(&self, name: &MonitorName, rule: &str) -> Progress {
+        let Some(entry) = self.entries.get(name) else { return Progress::default() };
+        let stands = match rule {
+            MONITOR_UNKNOWN => entry.unknown.standing(),
+            _ => Some(entry.stands()),
+        };
+        let (Some(stands), Some(last)) = (stands, entry.status.last) else { return Progress::default() };
+        let waits_for = match stands.phase {
+            Phase::Pending { since } if stands.may_be_parents => self.holder(name, since, last).cloned(),
+            Phase::Pending { .. } | Phase::Inactive | Phase::Firing { .. } | Phase::Resolved { .. } => None,
+        };
+        let fires = matches!(stands.phase, Phase::Firing { .. });
+        Progress { failures: stands.counted.failures, fires, waits_for }
     }
 
     /// Judges the monitors below again whose alerts waited for this one's result.
@@ -347,25 +376,33 @@ impl Book {
     ) {
         let Some(entry) = self.entries.get_mut(name) else { return };
         let words = entry.rule.as_ref().map(|rule| Arc::new(rule.words(reason)));
-        let Some(alert) = entry.alert.take().map(|alert| *alert).or_else(|| {
-            Some(Instance {
-                fingerprint: Fingerprint::of(MONITOR_DOWN, name),
-                rule: MONITOR_DOWN.to_owned(),
+        let step = Stepped { phase, transition, now, reason, words };
+        let alert = entry.alert.take().map(|alert| *alert);
+        entry.alert = Self::carry_on(alert, MONITOR_DOWN, name, step, out).map(Box::new);
+    }
+
+    /// Carries out a step of an alert that a monitor has, or has from now on.
+    pub(crate) fn carry_on(
+        alert: Option<Instance>,
+        rule: &str,
+        name: &MonitorName,
+        mut step: Stepped<'_>,
+        out: &mut Decisions,
+    ) -> Option<Instance> {
+        let alert = match alert {
+            Some(alert) => alert,
+            None => Instance {
+                fingerprint: Fingerprint::of(rule, name),
+                rule: rule.to_owned(),
                 monitor: name.clone(),
                 phase: Phase::Inactive,
-                words: words.clone()?,
-            })
-        }) else {
-            return;
+                words: step.words.clone()?,
+            },
         };
-        let words = match transition {
-            Transition::Resolved(why) => Some(Arc::new(alert.words.over(name, why, reason))),
-            Transition::Pending | Transition::Fired | Transition::Cancelled => words,
-        };
-        let alert = Self::carry_out(alert, Stepped { phase, transition, now, reason, words }, out);
-        if let Some(entry) = self.entries.get_mut(name) {
-            entry.alert = alert.map(Box::new);
+        if let Transition::Resolved(why) = step.transition {
+            step.words = Some(Arc::new(alert.words.over(name, why, step.reason)));
         }
+        Self::carry_out(alert, step, out)
     }
 
     /// Puts down a step and passes it on to the dispatcher; gives the alert back while there is one.
@@ -428,7 +465,7 @@ fn update(alert: &Instance, said: &Words) -> Option<AlertUpdate> {
     };
     Some(AlertUpdate {
         fingerprint: alert.fingerprint,
-        origin: Origin::Monitor,
+        origin: if is_own(&alert.rule) { Origin::Own } else { Origin::Monitor },
         labels: said.labels.clone(),
         annotations: said.annotations.clone(),
         starts_at,
@@ -437,6 +474,26 @@ fn update(alert: &Instance, said: &Words) -> Option<AlertUpdate> {
         value: None,
         generator_url: None,
     })
+}
+
+/// Where an alert of a monitor stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    pub(crate) phase: Phase,
+    /// What is counted for it.
+    pub(crate) counted: MonitorStatus,
+    /// A monitor above may be the cause.
+    pub(crate) may_be_parents: bool,
+}
+
+/// How far an alert is.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// So many in a row.
+    pub(crate) failures: u32,
+    pub(crate) fires: bool,
+    /// The monitor above that is to be probed before it fires.
+    pub(crate) waits_for: Option<MonitorName>,
 }
 
 /// What a step did to an alert, and why.

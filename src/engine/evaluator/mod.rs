@@ -36,10 +36,12 @@ use crate::base::time::Timestamp;
 use crate::config::model::{Config, Monitor};
 use crate::engine::alerting::setup;
 use crate::engine::evaluator::book::Book;
+pub(crate) use crate::engine::evaluator::book::Progress;
 pub(crate) use crate::engine::evaluator::decisions::Decisions;
 use crate::engine::evaluator::ledger::Ledger;
 use crate::engine::evaluator::rules::RuleAlerts;
 use crate::engine::evaluator::shown::Shown;
+pub use crate::engine::evaluator::unknown::Doubt;
 use crate::engine::evaluator::wall::Wall;
 use crate::engine::outbox::OutboxInput;
 use crate::engine::reload::Faults;
@@ -104,6 +106,7 @@ impl std::fmt::Debug for Job {
 /// What a [`Job`] sees and may do.
 #[derive(Debug)]
 pub struct Turn<'a> {
+    book: &'a Book,
     dispatcher: &'a mut Dispatcher,
     decisions: &'a mut Decisions,
     crowded: &'a mut bool,
@@ -119,6 +122,11 @@ impl Turn<'_> {
     /// The alerts, groups and silences.
     pub const fn dispatcher(&self) -> &Dispatcher {
         self.dispatcher
+    }
+
+    /// How far the alert `rule` of a monitor is, as of its last result.
+    pub(crate) fn progress(&self, name: &MonitorName, rule: &str) -> Progress {
+        self.book.progress(name, rule)
     }
 
     /// Makes something happen; it is committed before anybody hears of it.
@@ -161,10 +169,8 @@ pub struct SlotResult {
     pub at: Timestamp,
     /// The judgement.
     pub verdict: Verdict,
-    /// It is unknown because a monitor above is down.
-    pub parent_down: bool,
-    /// It is unknown for a reason of its own that nobody else speaks of.
-    pub cannot_judge: bool,
+    /// Why it is unknown, where that matters.
+    pub doubt: Option<Doubt>,
     /// Its reason, or the summary of a success. Untrusted.
     pub headline: String,
 }
@@ -460,7 +466,8 @@ impl Evaluator {
             EvalInput::Job(job) => {
                 let now = self.clock.now();
                 let crowded = &mut self.crowded;
-                (job.0)(&mut Turn { dispatcher: &mut self.dispatcher, decisions, crowded, now });
+                let (book, dispatcher) = (&self.book, &mut self.dispatcher);
+                (job.0)(&mut Turn { book, dispatcher, decisions, crowded, now });
             }
         }
     }

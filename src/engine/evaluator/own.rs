@@ -21,6 +21,11 @@ struct Kind {
 const FILES: Kind = Kind { name: files::CONFIG_INVALID, hold: files::HOLD, over: files::over };
 const IMPAIRED: Kind = Kind { name: impaired::SELF_IMPAIRED, hold: impaired::HOLD, over: impaired::over };
 
+/// Whether an alert of this rule is about ourselves.
+pub(crate) fn is_own(rule: &str) -> bool {
+    [FILES.name, IMPAIRED.name].contains(&rule)
+}
+
 /// What is wrong, as the alert says it and in one line.
 #[derive(Debug)]
 pub(crate) struct Trouble {
@@ -76,6 +81,16 @@ impl Own {
         }
         let unsettled = matches!(alert.phase, Phase::Firing { .. });
         Self { kind, fingerprint: alert.fingerprint, trouble: None, alert: Some(alert), unsettled }
+    }
+
+    /// The identity of its alert.
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// Its alert, while there is one.
+    pub(crate) fn alert(&self) -> Option<&Instance> {
+        self.alert.as_ref()
     }
 
     /// Nothing is wrong and nothing was.

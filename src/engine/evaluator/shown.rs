@@ -50,8 +50,8 @@ impl Shown {
         let Some(alert) = alert else { return };
         let fires = alert.fires();
         let row = match self.rows.get(&fingerprint) {
-            // A monitor's own row says more: that it is pending, and its words at the end.
-            Some(row) if alert.origin() == Origin::Monitor => AlertRow::clone(row),
+            // A row of our own says more: that it is pending, and its words at the end.
+            Some(row) if matches!(alert.origin(), Origin::Monitor | Origin::Own) => AlertRow::clone(row),
             _ => views::alert_row(alert),
         };
         let stands = fires && row.state == AlertState::Firing;

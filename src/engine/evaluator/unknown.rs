@@ -3,19 +3,41 @@
 //!
 //! It counts results as the monitor's own alert does: those that could not be judged for such a reason are its failures,
 //! those that could are its successes. What this machine is to blame for is neither, and a monitor above that is down
-//! begins both anew. It waits for the monitors above as the other alert does, too.
+//! begins both anew. Where one of those may be the cause it waits for them, as the other alert does.
 
 use std::sync::Arc;
 
 use crate::alert::instance::{self, Instance, Phase, Transition};
 use crate::alert::monitor::{self, MonitorStatus};
-use crate::alert::rule::{Fingerprint, MONITOR_UNKNOWN, Over, Rule};
+use crate::alert::rule::{MONITOR_UNKNOWN, Over, Rule};
 use crate::base::name::MonitorName;
-use crate::base::outcome::Verdict;
+use crate::base::outcome::{Reason, Verdict};
 use crate::base::time::Timestamp;
 use crate::engine::evaluator::SlotResult;
-use crate::engine::evaluator::book::{Book, Stepped, capped};
+use crate::engine::evaluator::book::{Book, Standing, Stepped, capped};
 use crate::engine::evaluator::decisions::Decisions;
+
+/// Why a result is `unknown`, as far as it matters for the monitor's alerts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// A monitor above is down.
+    Parent,
+    /// A reason of its own that nobody else speaks of.
+    Own {
+        /// A monitor above may be the cause all the same.
+        may_be_parents: bool,
+    },
+}
+
+impl Doubt {
+    /// That of a reason; `None` where others speak of it.
+    pub fn of(reason: &Reason) -> Option<Self> {
+        if reason.blames_parent() {
+            return Some(Self::Parent);
+        }
+        reason.speaks_for_itself().then(|| Self::Own { may_be_parents: reason.may_be_parents() })
+    }
+}
 
 /// What is counted of one monitor, and its alert. Most monitors have none of it.
 #[derive(Debug, Default)]
@@ -24,6 +46,8 @@ pub(crate) struct Unknown(Option<Box<Kept>>);
 #[derive(Debug, Default)]
 struct Kept {
     counted: MonitorStatus,
+    /// A monitor above may be the cause of the last that was counted.
+    may_be_parents: bool,
     alert: Option<Instance>,
 }
 
@@ -47,29 +71,31 @@ impl Unknown {
 
     /// Counts a result; `false` where that can change nothing.
     pub(crate) fn count(&mut self, result: &SlotResult) -> bool {
-        let verdict = match result.verdict {
-            Verdict::Unknown if result.cannot_judge => Verdict::Down,
+        let verdict = match (result.verdict, result.doubt) {
+            (Verdict::Unknown, Some(Doubt::Own { may_be_parents })) => {
+                self.0.get_or_insert_default().may_be_parents = may_be_parents;
+                Verdict::Down
+            }
             // Nothing is learned of the check, but it is judged anew once the one above is back.
-            Verdict::Unknown if result.parent_down => {
+            (Verdict::Unknown, Some(Doubt::Parent)) => {
                 if let Some(kept) = &mut self.0 {
                     (kept.counted, _) = monitor::excused(kept.counted, result.at);
                 }
                 return false;
             }
-            Verdict::Unknown => return false,
-            Verdict::Up | Verdict::Degraded | Verdict::Down => Verdict::Up,
+            (Verdict::Unknown, None) => return false,
+            (Verdict::Up | Verdict::Degraded | Verdict::Down, _) => Verdict::Up,
         };
-        if self.0.is_none() && verdict == Verdict::Up {
-            return false;
-        }
-        let kept = self.0.get_or_insert_default();
+        let Some(kept) = &mut self.0 else { return false };
         (kept.counted, _) = monitor::step(kept.counted, verdict, result.at);
         true
     }
 
     /// Where its alert stands, and what is counted for it.
-    pub(crate) fn standing(&self) -> Option<(Phase, MonitorStatus)> {
-        self.0.as_ref().map(|kept| (kept.phase(), kept.counted))
+    pub(crate) fn standing(&self) -> Option<Standing> {
+        let stands =
+            |kept: &Kept| Standing { phase: kept.phase(), counted: kept.counted, may_be_parents: kept.may_be_parents };
+        self.0.as_deref().map(stands)
     }
 
     /// Carries out a step of its alert. `rule` is what the monitor is judged by otherwise.
@@ -82,8 +108,9 @@ impl Unknown {
         out: &mut Decisions,
     ) {
         if let Some(transition) = transition {
-            let step = Stepped { phase, transition, now, reason: capped(reason), words: None };
-            self.transit(rule.monitor(), Some(rule), step, out);
+            let reason = capped(reason);
+            let words = Some(Arc::new(rule.words_unknown(reason)));
+            self.transit(rule.monitor(), Stepped { phase, transition, now, reason, words }, out);
         }
         // Nothing is left to count while all is well.
         let well = |kept: &Kept| kept.alert.is_none() && kept.counted.failures == 0;
@@ -97,7 +124,7 @@ impl Unknown {
         let Some(kept) = &mut self.0 else { return };
         kept.counted = MonitorStatus::default();
         if let (phase, Some(transition)) = instance::end(kept.phase(), why, now) {
-            self.transit(name, None, Stepped { phase, transition, now, reason: "", words: None }, out);
+            self.transit(name, Stepped { phase, transition, now, reason: "", words: None }, out);
         }
     }
 
@@ -108,24 +135,9 @@ impl Unknown {
         }
     }
 
-    fn transit(&mut self, name: &MonitorName, rule: Option<&Rule>, mut step: Stepped<'_>, out: &mut Decisions) {
-        let Some(kept) = &mut self.0 else { return };
-        let words = rule.map(|rule| Arc::new(rule.words_unknown(step.reason)));
-        let Some(alert) = kept.alert.take().or_else(|| {
-            Some(Instance {
-                fingerprint: Fingerprint::of(MONITOR_UNKNOWN, name),
-                rule: MONITOR_UNKNOWN.to_owned(),
-                monitor: name.clone(),
-                phase: Phase::Inactive,
-                words: words.clone()?,
-            })
-        }) else {
-            return;
-        };
-        step.words = match step.transition {
-            Transition::Resolved(why) => Some(Arc::new(alert.words.over(name, why, step.reason))),
-            Transition::Pending | Transition::Fired | Transition::Cancelled => words,
-        };
-        kept.alert = Book::carry_out(alert, step, out);
+    fn transit(&mut self, name: &MonitorName, step: Stepped<'_>, out: &mut Decisions) {
+        if let Some(kept) = &mut self.0 {
+            kept.alert = Book::carry_on(kept.alert.take(), MONITOR_UNKNOWN, name, step, out);
+        }
     }
 }

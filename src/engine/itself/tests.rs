@@ -11,7 +11,7 @@ use super::*;
 use crate::base::BoxFuture;
 use crate::base::message::Severity;
 use crate::base::name::MonitorName;
-use crate::base::outcome::Reason;
+use crate::base::outcome::{NOT_OURS, PARENT_DOWN, Reason, WAITING};
 use crate::base::probe::Collector;
 use crate::base::time::Timestamp;
 use crate::engine::evaluator::{EvalInput, Impaired};
@@ -287,18 +287,7 @@ async fn a_few_monitors_that_cannot_be_judged_are_told_of_after_as_many_slots_as
 
 #[test]
 fn what_this_machine_is_not_to_blame_for_is_told_elsewhere() {
-    for class in [
-        "unknown",
-        "signal",
-        "output",
-        "registry",
-        "host_busy",
-        "blocked_address",
-        "blocked_program",
-        "unheard",
-        "parent_down",
-        "waiting",
-    ] {
+    for class in NOT_OURS {
         let all: Vec<Monitor> = (0..8).map(|i| named(&format!("m{i}"), "192.0.2.1", 2)).collect();
         let itself = with(SelfChecks { hash: 1, ..SelfChecks::default() }, &all);
         let found = Outcome::unknown(class, "why");
@@ -306,7 +295,7 @@ fn what_this_machine_is_not_to_blame_for_is_told_elsewhere() {
             all.iter().for_each(|m| itself.note(m, found.verdict, found.reason.as_ref()));
         }
         assert!(itself.standing.trouble().is_empty(), "{class}");
-        let speaks = !["parent_down", "waiting"].contains(&class);
+        let speaks = ![PARENT_DOWN, WAITING].contains(&class);
         assert_eq!(found.reason.unwrap().speaks_for_itself(), speaks, "{class}");
     }
 }

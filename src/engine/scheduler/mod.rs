@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::beat::{Beat, Report};
 use crate::base::clock::Clock;
-use crate::base::heard::Heard;
+use crate::base::heard::{self, Heard};
 use crate::base::name::MonitorName;
 use crate::base::policy::Policy;
 use crate::base::probe::Told;
@@ -148,7 +148,7 @@ impl Scheduler {
     pub async fn run(mut self, mut inbox: mpsc::Receiver<Command>, stop: CancellationToken) {
         let runner = Arc::clone(&self.runner);
         loop {
-            let next = self.due.next();
+            let next = self.soon_enough(self.due.next());
             self.attention.awaits(next);
             let wake = async {
                 match next {
@@ -227,6 +227,16 @@ impl Scheduler {
     fn unsaved(&mut self) -> Vec<(MonitorName, Heard)> {
         let heard = self.unsaved.drain().filter_map(|name| self.known.heard.get_key_value(&name));
         heard.map(|(name, heard)| (name.clone(), heard.clone())).collect()
+    }
+
+    /// When to wake for what is due then. While others report, also to look at the clocks: how long it stood still is known
+    /// to within the time since the last look.
+    fn soon_enough(&self, next: Option<Instant>) -> Option<Instant> {
+        if self.known.heard.is_empty() {
+            return next;
+        }
+        let look = Instant::now() + heard::PATIENCE / 2;
+        Some(next.map_or(look, |next| next.min(look)))
     }
 
     /// While this machine stood still, nobody could report; nor is a time over that the clock leapt over.

@@ -1,6 +1,7 @@
 //! What this machine is to blame for, and monitors whose own check cannot judge.
 
 use super::*;
+use crate::alert::impaired;
 use crate::base::notification::NotifiedAlert;
 use crate::engine::itself::{Itself, Pulse};
 
@@ -204,4 +205,40 @@ async fn after_a_restart_trouble_of_a_moment_is_no_alert_and_what_fired_ends_whe
     rig.inbox.send(impaired(&[route])).await.unwrap();
     rig.pass().await;
     assert_eq!(told(&rig.stop().await.messages), of("local_exec", Status::Resolved));
+}
+
+#[tokio::test]
+async fn trouble_of_our_own_is_told_whatever_a_monitor_of_that_name_depends_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = monitor("gateway");
+    let watchdog = Monitor { depends_on: vec![gateway.name.clone()], ..monitor("watchdog") };
+    let mut rig = Rig::start(dir.path());
+    rig.config_with(config(&[gateway.clone(), watchdog], &["ops"]), 1).await;
+    rig.results(&gateway, "d").await;
+    rig.inbox.send(impaired(&[("local_files", "no file is left")])).await.unwrap();
+    rig.pass().await;
+    let mut seen = told(&rig.next_messages().await);
+    while seen.len() < 2 {
+        seen.extend(told(&rig.next_messages().await));
+    }
+    seen.sort_by(|a, b| a.0.cmp(&b.0));
+    let ours = |name: &str, which: &str| (name.to_owned(), which.to_owned(), Status::Firing);
+    assert_eq!(seen, [ours("WatchdogConfigInvalid", "watchdog"), ours("WatchdogSelfImpaired", "local_files")]);
+    rig.stop().await;
+}
+
+#[test]
+fn what_was_about_to_be_told_of_ourselves_before_the_start_is_shown_as_long_as_it_has_lasted_since() {
+    let at = |s: i64| Timestamp::from_millis(s * 1_000);
+    let about_us = Instance {
+        fingerprint: impaired::fingerprint("late"),
+        rule: impaired::SELF_IMPAIRED.to_owned(),
+        monitor: MonitorName::new("watchdog").unwrap(),
+        phase: Phase::Pending { since: at(5) },
+        words: Arc::new(impaired::words("late", "")),
+    };
+    let mut shown = Shown::default();
+    Book::new(Vec::new(), vec![about_us], &mut shown, at(36_000));
+    let rows = shown.if_changed(at(36_000)).unwrap();
+    assert_eq!((rows[0].state, rows[0].since, rows[0].starts_at), (AlertState::Pending, at(36_000), at(36_000)));
 }

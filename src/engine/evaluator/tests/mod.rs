@@ -140,7 +140,7 @@ impl Rig {
     }
 
     /// One result per character: `u`p, `d`own, de`g`raded, un`k`nown, unknown for a `p`arent, unknown for a reason of its
-    /// `o`wn.
+    /// `o`wn, or of its own for which it is `b`locked.
     async fn results(&mut self, monitor: &Monitor, script: &str) {
         let monitor = Arc::new(monitor.clone());
         for c in script.chars() {
@@ -150,6 +150,7 @@ impl Rig {
                 'g' => (Verdict::Degraded, "slow"),
                 'p' => (Verdict::Unknown, "`gateway` is down"),
                 'o' => (Verdict::Unknown, "the plugin says UNKNOWN"),
+                'b' => (Verdict::Unknown, "the policy does not let it run"),
                 _ => (Verdict::Unknown, "no file descriptors"),
             };
             self.clock += 1;
@@ -158,8 +159,11 @@ impl Rig {
                 monitor: monitor.clone(),
                 at,
                 verdict,
-                parent_down: c == 'p',
-                cannot_judge: c == 'o',
+                doubt: match c {
+                    'p' => Some(Doubt::Parent),
+                    'o' | 'b' => Some(Doubt::Own { may_be_parents: c == 'o' }),
+                    _ => None,
+                },
                 headline: headline.to_owned(),
             };
             self.inbox.send(EvalInput::Result(result)).await.unwrap();
@@ -508,7 +512,7 @@ async fn a_database_that_fails_stops_neither_evaluation_nor_paging() {
 fn result(monitor: &Monitor, at: i64, verdict: Verdict) -> SlotResult {
     let at = Timestamp::from_millis(at);
     let headline = "200 OK".to_owned();
-    SlotResult { monitor: Arc::new(monitor.clone()), at, verdict, parent_down: false, cannot_judge: false, headline }
+    SlotResult { monitor: Arc::new(monitor.clone()), at, verdict, doubt: None, headline }
 }
 
 #[test]

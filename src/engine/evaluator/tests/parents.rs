@@ -1,6 +1,7 @@
 //! Monitors that depend on others.
 
 use super::*;
+use crate::alert::rule::{MONITOR_DOWN, MONITOR_UNKNOWN};
 
 fn family() -> (Monitor, Monitor, Config) {
     let gateway = monitor("gateway");
@@ -141,4 +142,44 @@ async fn once_the_parent_is_back_a_check_that_cannot_judge_is_counted_anew() {
     rig.results(&gateway, "u").await;
     rig.pass().await;
     assert_eq!(told(&rig.stop().await), [("shop".to_owned(), Status::Firing)]);
+}
+
+#[tokio::test]
+async fn who_is_waited_for_is_known_although_it_began_to_be_unjudged_for_another_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let (gateway, shop, config) = family();
+    let mut rig = Rig::start(dir.path());
+    rig.config(config).await;
+    // Unknown from before the gateway's last result on, and for a reason of its own since.
+    rig.results(&shop, "p").await;
+    rig.results(&gateway, "u").await;
+    rig.results(&shop, "ooo").await;
+    let progress = |turn: &mut Turn<'_>, rule| {
+        let progress = turn.progress(&MonitorName::new("shop").unwrap(), rule);
+        (progress.failures, progress.fires, progress.waits_for.map(|n| n.to_string()))
+    };
+    rig.act(move |turn| assert_eq!(progress(turn, MONITOR_UNKNOWN), (3, false, Some("gateway".to_owned())))).await;
+    rig.results(&gateway, "u").await;
+    rig.act(move |turn| assert_eq!(progress(turn, MONITOR_UNKNOWN), (3, true, None))).await;
+    rig.results(&shop, "ddd").await;
+    rig.act(move |turn| assert_eq!(progress(turn, MONITOR_DOWN), (3, false, Some("gateway".to_owned())))).await;
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn what_no_parent_can_be_the_cause_of_waits_for_none() {
+    let (gateway, shop, config) = family();
+    for of_gateway in ["u", "d"] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut rig = Rig::start(dir.path());
+        rig.config(config.clone()).await;
+        rig.results(&gateway, of_gateway).await;
+        rig.results(&shop, "bb").await;
+        rig.act(|turn| {
+            let fires = |a: &crate::alert::dispatch::Alert| a.fires() && a.monitor() == Some("shop");
+            assert!(turn.dispatcher().alerts().any(fires));
+        })
+        .await;
+        rig.stop().await;
+    }
 }

@@ -178,3 +178,34 @@ async fn when_a_monitor_has_listened_is_saved_and_goes_on_after_a_restart() {
         time::sleep(Duration::from_secs(60)).await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn between_slots_that_are_far_apart_a_stall_of_a_moment_loses_no_report_and_a_long_one_may() {
+    for (stall, lost) in [(4, false), (12, true)] {
+        let clock = Clock::starting_at(Timestamp::from_millis(1_700_000_000_000));
+        let schedule = Schedule::Every(Duration::from_secs(300));
+        let told = Arc::new(Monitor { schedule, ..Arc::unwrap_or_clone(told(1, 1)) });
+        let (saves, mut saved) = mpsc::channel(64);
+        let scheduler = Scheduler::new(clock, Arc::new(runner(clock).0), Known { saves, ..unknown() });
+        let (commands, inbox) = mpsc::channel(1);
+        let stop = CancellationToken::new();
+        let drive = async {
+            let config = Config { monitors: [(told.name.clone(), Arc::clone(&told))].into(), ..Config::default() };
+            commands.send(Command::Apply(Arc::new(config))).await.unwrap();
+            time::sleep(Duration::from_secs(99)).await;
+            time::advance(Duration::from_secs(stall)).await;
+            time::sleep(Duration::from_secs(30)).await;
+            stop.cancel();
+        };
+        let began = clock.now();
+        tokio::join!(scheduler.run(inbox, stop.clone()), drive);
+        let mut heard = HashMap::new();
+        while let Ok(Save::Heard(all)) = saved.try_recv() {
+            heard.extend(all);
+        }
+        let (from, to) = (began.plus(Duration::from_secs(95)), began.plus(Duration::from_secs(115)));
+        let heard = &heard[&told.name];
+        assert!(!heard.unheard(from, to).is_zero(), "{stall} {heard:?}");
+        assert_eq!(heard.may_have_lost(from, from, to), lost, "{stall} {heard:?}");
+    }
+}
