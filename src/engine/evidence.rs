@@ -42,7 +42,7 @@ const REFRESH: Duration = Duration::from_secs(6 * 3_600);
 /// Failures kept with their evidence. The oldest goes first.
 const MAX_KEPT: usize = 1_000;
 /// Bytes kept of how monitors were while they worked. The oldest goes first.
-const MAX_WORKED: usize = 8 << 20;
+const MAX_WORKED: usize = 4 << 20;
 /// Longest text of one piece of evidence: the first KiB says what a body is.
 const MAX_TEXT: usize = 1_024;
 

@@ -30,8 +30,13 @@ use crate::wire::board::STRIP_BUCKET;
 const TAKE_EVERY: Duration = Duration::from_millis(100);
 /// How often results are handed to be saved: what a `kill -9` may cost.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
-/// How often whole histories are saved and the journal starts anew.
-const RINGS_EVERY: Duration = Duration::from_secs(600);
+/// How often all whole histories are saved, a portion a second: at once they would be 30 MB of 10,000 monitors. What the
+/// journal had before is then superfluous.
+const ROUND_EVERY: Duration = Duration::from_secs(300);
+/// A round takes half of that, …
+const PORTIONS: usize = 150;
+/// … or less where portions would be smaller than this.
+const PORTION: usize = 64;
 /// What the journal may hold while the disk does not take it: about 300,000 results.
 const JOURNAL_LIMIT: usize = 16 << 20;
 /// What is held for the series store while it does not take results: about 40 MB, or some minutes of
@@ -89,10 +94,23 @@ pub struct Detail {
 pub enum Save {
     /// Results since the last save.
     Journal(Vec<u8>),
-    /// Whole histories; they replace everything saved before.
-    Rings(Vec<(MonitorName, Vec<u8>)>),
+    /// Whole histories of some monitors.
+    Rings(Rings),
     /// When monitors have listened.
     Heard(Vec<(MonitorName, Heard)>),
+}
+
+/// A portion of whole histories.
+#[derive(Debug, Default)]
+pub struct Rings {
+    /// They replace what was saved of these monitors.
+    pub rings: Vec<(MonitorName, Vec<u8>)>,
+    /// Monitors that are no more.
+    pub gone: Vec<MonitorName>,
+    /// A round begins with these.
+    pub first: bool,
+    /// All that the journal had when the round began is in its histories.
+    pub last: bool,
 }
 
 /// Where ingest passes things on to.
@@ -116,6 +134,11 @@ pub struct Ingest {
     kept: ByMonitor<Kept>,
     journal: Journal,
     journal_size: usize,
+    /// Monitors whose histories are to be saved in this round.
+    round: Vec<MonitorName>,
+    round_at: time::Instant,
+    /// Monitors that are no more, for the next portion.
+    gone: Vec<MonitorName>,
     lag: LagWindow,
     strip_bucket: i64,
     /// What the board has not been told of.
@@ -163,7 +186,7 @@ impl Ingest {
         for blob in journals {
             Journal::replay(blob, |name, cover, p| {
                 if let Ok(name) = MonitorName::new(name) {
-                    kept.entry(name).or_default().history.push(p.at, p.took, p.verdict, cover);
+                    kept.entry(name).or_default().history.replay(p.at, p.took, p.verdict, cover);
                 }
             });
         }
@@ -175,6 +198,9 @@ impl Ingest {
             kept,
             journal,
             journal_size: 0,
+            round: Vec::new(),
+            round_at: time::Instant::now() + ROUND_EVERY,
+            gone: Vec::new(),
             lag,
             strip_bucket: 0,
             news: Vec::new(),
@@ -189,17 +215,13 @@ impl Ingest {
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut round = time::interval(TAKE_EVERY);
         round.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut rings_due = time::Instant::now() + RINGS_EVERY;
         loop {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 _ = second.tick() => {
-                    // First: a place in the inbox is better used for the whole than for a second of it.
-                    if time::Instant::now() >= rings_due && self.save_rings() {
-                        rings_due += RINGS_EVERY;
-                    }
                     self.every_second().await;
+                    self.save_rings();
                 }
                 _ = round.tick() => self.drain(&mut from.results).await,
                 Some(input) = from.inputs.recv() => {
@@ -217,7 +239,16 @@ impl Ingest {
             let _ = self.out.recorder.send(std::mem::take(&mut self.unrecorded)).await;
         }
         // The saver outlives ingest, so waiting for a place in its inbox ends.
-        let _ = self.out.saves.send(Save::Rings(self.rings())).await;
+        if let Some(blob) = self.journal.take() {
+            let _ = self.out.saves.send(Save::Journal(blob)).await;
+        }
+        self.round.clear();
+        while let Some(portion) = self.portion(true) {
+            let last = portion.last;
+            if self.out.saves.send(Save::Rings(portion)).await.is_err() || last {
+                break;
+            }
+        }
     }
 
     async fn drain(&mut self, results: &mut mpsc::Receiver<Measured>) {
@@ -266,6 +297,8 @@ impl Ingest {
     async fn take(&mut self, input: IngestInput) {
         match input {
             IngestInput::Config(config) => {
+                let gone = self.kept.keys().filter(|name| !config.monitors.contains_key(*name));
+                self.gone.extend(gone.cloned());
                 self.kept.retain(|name, _| config.monitors.contains_key(name));
                 for (name, monitor) in &config.monitors {
                     let kept = self.kept.entry(name.clone()).or_default();
@@ -353,17 +386,29 @@ impl Ingest {
         let _ = self.out.board.send(Report::Facts(facts)).await;
     }
 
-    fn rings(&self) -> Vec<(MonitorName, Vec<u8>)> {
-        self.kept.iter().map(|(name, kept)| (name.clone(), kept.history.encode())).collect()
+    /// Saves the next portion if it is time and there is a place for it; else it is tried again a second later.
+    fn save_rings(&mut self) {
+        if let Ok(place) = self.out.saves.clone().try_reserve_owned()
+            && let Some(portion) = self.portion(false)
+        {
+            place.send(Save::Rings(portion));
+        }
     }
 
-    /// Whether there was a place for them; else it is tried again a second later.
-    fn save_rings(&mut self) -> bool {
-        let Ok(place) = self.out.saves.try_reserve() else { return false };
-        self.journal.take();
-        self.journal_size = 0;
-        place.send(Save::Rings(self.rings()));
-        true
+    /// The next portion of histories; of the next round, if it is time for that or `now`.
+    fn portion(&mut self, now: bool) -> Option<Rings> {
+        let first = self.round.is_empty();
+        if first {
+            if !now && time::Instant::now() < self.round_at {
+                return None;
+            }
+            self.round_at = time::Instant::now() + ROUND_EVERY;
+            self.round = self.kept.keys().cloned().collect();
+        }
+        let size = self.kept.len().div_ceil(PORTIONS).max(PORTION).min(self.round.len());
+        let names = self.round.drain(self.round.len() - size..);
+        let rings = names.filter_map(|name| Some((name.clone(), self.kept.get(&name)?.history.encode()))).collect();
+        Some(Rings { rings, gone: std::mem::take(&mut self.gone), first, last: self.round.is_empty() })
     }
 }
 
@@ -398,5 +443,110 @@ pub(crate) fn distance(monitor: &Monitor) -> Duration {
     match &monitor.schedule {
         Schedule::Every(interval) => *interval,
         Schedule::Cron { .. } => CRON_COVER,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::engine::history::POINTS;
+
+    /// What a database holds after some saves, as `engine/upkeep` and `state` keep it.
+    #[derive(Default)]
+    struct Saved {
+        rings: HashMap<MonitorName, Vec<u8>>,
+        journal: Vec<(usize, Vec<u8>)>,
+        next: usize,
+        covered: usize,
+    }
+
+    impl Saved {
+        fn take(&mut self, save: Save) {
+            match save {
+                Save::Journal(blob) => {
+                    self.next += 1;
+                    self.journal.push((self.next, blob));
+                }
+                Save::Rings(Rings { rings, gone, first, last }) => {
+                    if first {
+                        self.covered = self.next;
+                    }
+                    gone.iter().for_each(|name| drop(self.rings.remove(name)));
+                    self.rings.extend(rings);
+                    if last {
+                        self.journal.retain(|(id, _)| *id > self.covered);
+                    }
+                }
+                Save::Heard(_) => {}
+            }
+        }
+
+        /// What is known after a start with it.
+        fn read(&self) -> ByMonitor<History> {
+            let rings: Vec<_> = self.rings.iter().map(|(name, blob)| (name.clone(), blob.clone())).collect();
+            let journals: Vec<_> = self.journal.iter().map(|(_, blob)| blob.clone()).collect();
+            let (ingest, ..) = ingest(&rings, &journals);
+            ingest.kept.into_iter().map(|(name, kept)| (name, kept.history)).collect()
+        }
+    }
+
+    fn result(at: Timestamp) -> ProbeResult {
+        ProbeResult {
+            at,
+            verdict: Verdict::Up,
+            reason: None,
+            summary: String::new(),
+            took: Duration::from_micros(1_234),
+            attempt: 1,
+            phases: Vec::new(),
+            checks: Vec::new(),
+            samples: Vec::new(),
+            evidence: None,
+        }
+    }
+
+    fn ingest(rings: &[(MonitorName, Vec<u8>)], journals: &[Vec<u8>]) -> (Ingest, mpsc::Receiver<Save>) {
+        let clock = Clock::starting_at(Timestamp::from_millis(1_700_000_000_000));
+        let (saves, saved) = mpsc::channel(1_000);
+        // Closed: nobody is told.
+        let out =
+            Outlets { board: mpsc::channel(1).0, evaluator: mpsc::channel(1).0, saves, recorder: mpsc::channel(1).0 };
+        (Ingest::new(clock, Arc::default(), out, rings, journals), saved)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whenever_it_ends_a_server_finds_each_result_that_was_saved_once() {
+        let (mut ingest, mut saved) = ingest(&[], &[]);
+        let monitors: Vec<_> = (0..200).map(|i| Arc::new(Monitor::sample(&format!("m{i}")))).collect();
+        let (mut store, mut portions) = (Saved::default(), 0);
+        for second in 0..700_u64 {
+            time::advance(SAVE_EVERY).await;
+            let now = ingest.clock.now();
+            for monitor in monitors.iter().skip(second as usize % 7).step_by(7) {
+                let result = Arc::new(result(now));
+                let measured = Measured { monitor: Arc::clone(monitor), result, series: None, lag: None, last: true };
+                ingest.result(measured, now).await;
+            }
+            ingest.every_second().await;
+            ingest.save_rings();
+            while let Ok(save) = saved.try_recv() {
+                portions += usize::from(matches!(&save, Save::Rings(rings) if rings.rings.len() <= PORTION));
+                store.take(save);
+            }
+            if second % 50 == 3 || ingest.round.len() > PORTION {
+                let read = store.read();
+                for (name, kept) in &ingest.kept {
+                    assert_eq!(read[name].points(POINTS), kept.history.points(POINTS), "{name} after {second} s");
+                }
+            }
+        }
+        assert_eq!((portions, store.rings.len()), (8, 200), "two rounds of four portions");
+        assert!(store.journal.len() < 450, "{}", store.journal.len());
+        // One that is gone is so with the next portion.
+        ingest.take(IngestInput::Config(Arc::default())).await;
+        ingest.portion(true).map(Save::Rings).into_iter().for_each(|save| store.take(save));
+        assert!(store.rings.is_empty());
     }
 }

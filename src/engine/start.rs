@@ -222,6 +222,7 @@ pub async fn start(setup: Setup) -> Result<Running, StateError> {
         systemd: systemd.clone(),
         started,
         config: config.clone(),
+        covered: None,
     };
 
     let store_keeper = Keeper {

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::failure::Chain;
 use crate::engine::board::Report;
-use crate::engine::ingest::Save;
+use crate::engine::ingest::{Rings, Save};
 use crate::engine::metrics::Metrics;
 use crate::engine::reload::{Applied, Faults};
 use crate::engine::systemd::Systemd;
@@ -34,6 +34,8 @@ pub struct Upkeep {
     pub started: Instant,
     /// What runs, for complaints about its files.
     pub config: watch::Receiver<Applied>,
+    /// The newest piece of the journal when the round of histories began that is under way, if all of it was saved so far.
+    pub covered: Option<i64>,
 }
 
 impl Upkeep {
@@ -63,22 +65,35 @@ impl Upkeep {
         }
     }
 
-    async fn save(&self, save: Save) -> Result<(), StateError> {
+    async fn save(&mut self, save: Save) -> Result<(), StateError> {
         match save {
             Save::Journal(journal) => self.db.flush(Flush { journal, ..Flush::default() }).await,
             Save::Heard(heard) => self.db.flush(Flush { heard, ..Flush::default() }).await,
-            Save::Rings(rings) => self.db.snapshot_history(rings).await,
+            Save::Rings(rings) => self.save_rings(rings).await,
         }
+    }
+
+    /// A round one of whose portions was not saved leaves the journal as it is.
+    async fn save_rings(&mut self, Rings { rings, gone, first, last }: Rings) -> Result<(), StateError> {
+        if first {
+            self.covered = None;
+            self.covered = self.db.newest_of_journal().await?;
+        }
+        let covered = self.covered.take();
+        self.db.save_history(rings, gone, covered.filter(|_| last)).await?;
+        self.covered = covered;
+        Ok(())
     }
 
     /// Saves, and goes on telling the service manager that we live: probing and paging do not depend on
     /// a disk that stalls.
-    async fn save_and_ping(&self, save: Save, mut ping: Option<&mut Interval>) -> Result<(), StateError> {
+    async fn save_and_ping(&mut self, save: Save, mut ping: Option<&mut Interval>) -> Result<(), StateError> {
+        let systemd = self.systemd.clone();
         let mut saved = std::pin::pin!(self.save(save));
         loop {
             tokio::select! {
                 saved = &mut saved => return saved,
-                () = next(ping.as_deref_mut()) => self.systemd.alive(),
+                () = next(ping.as_deref_mut()) => systemd.alive(),
             }
         }
     }

@@ -136,12 +136,26 @@ impl StateDb {
         self.flush(Flush { journal, ..Flush::default() }).await
     }
 
-    /// Replaces all history rings and empties the journal, in one transaction.
+    /// The newest piece of the journal; zero when it is empty.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn newest_of_journal(&self) -> Result<Option<i64>, StateError> {
+        self.writer.run(rows::newest_of_journal).await.map(Some)
+    }
+
+    /// Replaces the history rings of some monitors, removes those of others, and removes the pieces of the journal up to
+    /// the one that is `covered`, in one transaction.
     ///
     /// # Errors
     /// Rings and journal are as before.
-    pub async fn snapshot_history(&self, rings: Vec<(MonitorName, Vec<u8>)>) -> Result<(), StateError> {
-        self.writer.run(move |db| rows::snapshot_history(db, &rings)).await
+    pub async fn save_history(
+        &self,
+        rings: Vec<(MonitorName, Vec<u8>)>,
+        gone: Vec<MonitorName>,
+        covered: Option<i64>,
+    ) -> Result<(), StateError> {
+        self.writer.run(move |db| rows::save_history(db, &rings, &gone, covered)).await
     }
 
     /// Records how attempts to deliver ended, and the events that tell of it, in one transaction.

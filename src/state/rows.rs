@@ -81,9 +81,23 @@ pub(crate) fn flush(db: &Connection, flush: &Flush) -> rusqlite::Result<()> {
     Ok(())
 }
 
-pub(crate) fn snapshot_history(db: &Connection, rings: &[(MonitorName, Vec<u8>)]) -> rusqlite::Result<()> {
-    db.execute("DELETE FROM history_ring", [])?;
-    db.execute("DELETE FROM history_journal", [])?;
+pub(crate) fn newest_of_journal(db: &Connection) -> rusqlite::Result<i64> {
+    db.query_row("SELECT coalesce(max(id), 0) FROM history_journal", [], |r| r.get(0))
+}
+
+pub(crate) fn save_history(
+    db: &Connection,
+    rings: &[(MonitorName, Vec<u8>)],
+    gone: &[MonitorName],
+    covered: Option<i64>,
+) -> rusqlite::Result<()> {
+    let mut remove = db.prepare_cached("DELETE FROM history_ring WHERE monitor = ?1")?;
+    for monitor in gone {
+        remove.execute([monitor.as_str()])?;
+    }
+    if let Some(covered) = covered {
+        db.execute("DELETE FROM history_journal WHERE id <= ?1", [covered])?;
+    }
     let mut insert = db.prepare_cached("INSERT OR REPLACE INTO history_ring (monitor, data) VALUES (?1, ?2)")?;
     for (monitor, data) in rings {
         insert.execute(params![monitor.as_str(), data])?;

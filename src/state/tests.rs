@@ -106,8 +106,10 @@ async fn what_was_committed_is_there_after_reopening() {
         ..Flush::default()
     };
     db.flush(flush).await.unwrap();
-    db.snapshot_history(vec![(name("shop"), vec![9; 3])]).await.unwrap();
+    db.save_history(vec![(name("shop"), vec![8]), (name("gone"), vec![7])], Vec::new(), None).await.unwrap();
+    let covered = db.newest_of_journal().await.unwrap();
     db.flush_history(vec![3]).await.unwrap();
+    db.save_history(vec![(name("shop"), vec![9; 3])], vec![name("gone")], covered).await.unwrap();
     db.close().await;
     assert!(matches!(db.owed().await, Err(StateError::Closed)));
 
