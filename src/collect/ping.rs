@@ -219,7 +219,10 @@ impl Collector for PingProbe {
                         self.failed(silence(to, &tally, &within))
                     }
                     _ => {
-                        trace.end();
+                        match tally.last.filter(|_| tally.is_whole()) {
+                            Some(last) => trace.end_at(last),
+                            None => trace.end(),
+                        }
                         self.judge(&tally)
                     }
                 },

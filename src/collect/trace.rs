@@ -91,6 +91,13 @@ impl Trace {
         self.close(Instant::now(), false);
     }
 
+    /// Ends the phase that runs as of some time ago.
+    pub fn end_at(&mut self, at: Instant) {
+        if self.within.is_none() {
+            self.close(at, false);
+        }
+    }
+
     /// Ends the phase that runs as the one in which the probe failed.
     pub fn fail(&mut self) {
         self.close(Instant::now(), true);
@@ -99,7 +106,7 @@ impl Trace {
     /// A probe that follows redirects passes the same phase several times; the times add up.
     fn close(&mut self, now: Instant, failed: bool) {
         let Some((name, since)) = self.open.take() else { return };
-        let took = now.duration_since(since);
+        let took = now.saturating_duration_since(since);
         match self.phases.iter_mut().find(|p| p.name == name) {
             Some(known) => {
                 known.took += took;

@@ -42,7 +42,8 @@ pub struct Probe {
     pub judged: Option<Duration>,
     /// For kinds of many requests, each with the whole of `timeout`: a probe may take until the next slot.
     pub rounds: bool,
-    /// Whether the kernel notes the times that it measures: they are right however busy this program is.
+    /// Whether the kernel notes the times that it measures: they are right however busy this program is. A probe that
+    /// worked then took as long as its phases.
     pub stamped: bool,
     /// The probe itself.
     pub collector: Arc<dyn Collector>,

@@ -72,16 +72,6 @@ impl History {
         self.mark(bucket(at), verdict, cover);
     }
 
-    /// Adds a result of a journal, unless it is here already: a history is saved while the journal goes on.
-    pub fn replay(&mut self, at: Timestamp, took: Duration, verdict: Verdict, cover: Duration) {
-        let point = Point::new(at, took, verdict).packed();
-        let full = self.points.len() == POINTS;
-        let is_gone = full && self.points.front().is_some_and(|first| at.millis() < first.point().at);
-        if !is_gone && !self.points.iter().rev().any(|known| *known == point) {
-            self.push(at, took, verdict, cover);
-        }
-    }
-
     fn mark(&mut self, bucket: i64, verdict: Verdict, cover: Duration) {
         if self.cells.is_empty() || bucket.abs_diff(self.newest_bucket) >= 2 * STRIP_CELLS as u64 {
             self.cells.clear();

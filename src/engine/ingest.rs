@@ -22,6 +22,7 @@ use crate::engine::evaluator::{Doubt, EvalInput, SlotResult};
 use crate::engine::history::{History, Journal};
 use crate::engine::metrics::{LagWindow, Metrics};
 use crate::engine::storage::recorder::Recorded;
+use crate::state::Ring;
 use crate::wire::api::{HistoryPoint, ProbeResult};
 use crate::wire::board::STRIP_BUCKET;
 
@@ -32,9 +33,9 @@ const TAKE_EVERY: Duration = Duration::from_millis(100);
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// How often all whole histories are saved, a portion a second: at once they would be 30 MB of 10,000 monitors. What the
 /// journal had before is then superfluous.
-const ROUND_EVERY: Duration = Duration::from_secs(300);
+const ROUND_EVERY: Duration = Duration::from_secs(600);
 /// A round takes half of that, …
-const PORTIONS: usize = 150;
+const PORTIONS: usize = 300;
 /// … or less where portions would be smaller than this.
 const PORTION: usize = 64;
 /// What the journal may hold while the disk does not take it: about 300,000 results.
@@ -65,8 +66,13 @@ pub struct Measured {
 /// What else ingest can be told.
 #[derive(Debug)]
 pub enum IngestInput {
-    /// Monitors that this configuration does not know are forgotten.
-    Config(Arc<Config>),
+    /// What runs.
+    Config {
+        /// All of it.
+        config: Arc<Config>,
+        /// Nothing is missing in it because of a broken file: monitors that it does not know are forgotten.
+        complete: bool,
+    },
     /// Everything kept about one monitor.
     Detail {
         /// Which.
@@ -169,24 +175,24 @@ struct Kept {
 
 impl Ingest {
     /// Starts from what was saved: whole histories, then journals in the order written.
-    pub fn new(
-        clock: Clock,
-        metrics: Arc<Metrics>,
-        out: Outlets,
-        rings: &[(MonitorName, Vec<u8>)],
-        journals: &[Vec<u8>],
-    ) -> Self {
+    pub fn new(clock: Clock, metrics: Arc<Metrics>, out: Outlets, rings: &[Ring], journals: &[(i64, Vec<u8>)]) -> Self {
         let mut kept: ByMonitor<Kept> = ByMonitor::default();
-        for (name, blob) in rings {
-            match History::decode(blob) {
-                Some(history) => drop(kept.insert(name.clone(), Kept { history, ..Kept::default() })),
-                None => tracing::warn!(monitor = %name, "a saved history is not readable and starts anew"),
+        let mut covers: ByMonitor<i64> = ByMonitor::default();
+        for Ring { monitor, data, covers: newest } in rings {
+            match History::decode(data) {
+                Some(history) => {
+                    kept.insert(monitor.clone(), Kept { history, ..Kept::default() });
+                    covers.insert(monitor.clone(), *newest);
+                }
+                None => tracing::warn!(%monitor, "a saved history is not readable and starts anew"),
             }
         }
-        for blob in journals {
+        for (piece, blob) in journals {
             Journal::replay(blob, |name, cover, p| {
-                if let Ok(name) = MonitorName::new(name) {
-                    kept.entry(name).or_default().history.replay(p.at, p.took, p.verdict, cover);
+                if let Ok(name) = MonitorName::new(name)
+                    && covers.get(&name).is_none_or(|newest| newest < piece)
+                {
+                    kept.entry(name).or_default().history.push(p.at, p.took, p.verdict, cover);
                 }
             });
         }
@@ -242,13 +248,8 @@ impl Ingest {
         if let Some(blob) = self.journal.take() {
             let _ = self.out.saves.send(Save::Journal(blob)).await;
         }
-        self.round.clear();
-        while let Some(portion) = self.portion(true) {
-            let last = portion.last;
-            if self.out.saves.send(Save::Rings(portion)).await.is_err() || last {
-                break;
-            }
-        }
+        let whole = self.whole();
+        let _ = self.out.saves.send(Save::Rings(whole)).await;
     }
 
     async fn drain(&mut self, results: &mut mpsc::Receiver<Measured>) {
@@ -296,10 +297,12 @@ impl Ingest {
 
     async fn take(&mut self, input: IngestInput) {
         match input {
-            IngestInput::Config(config) => {
-                let gone = self.kept.keys().filter(|name| !config.monitors.contains_key(*name));
-                self.gone.extend(gone.cloned());
-                self.kept.retain(|name, _| config.monitors.contains_key(name));
+            IngestInput::Config { config, complete } => {
+                if complete {
+                    let gone = self.kept.keys().filter(|name| !config.monitors.contains_key(*name));
+                    self.gone.extend(gone.cloned());
+                    self.kept.retain(|name, _| config.monitors.contains_key(name));
+                }
                 for (name, monitor) in &config.monitors {
                     let kept = self.kept.entry(name.clone()).or_default();
                     kept.cover = distance(monitor);
@@ -386,20 +389,22 @@ impl Ingest {
         let _ = self.out.board.send(Report::Facts(facts)).await;
     }
 
-    /// Saves the next portion if it is time and there is a place for it; else it is tried again a second later.
+    /// Saves the next portion if it is time and there is a place for it; else it is tried again a second later. So it is
+    /// when part of the journal waits: what a history has is to be in no later piece.
     fn save_rings(&mut self) {
-        if let Ok(place) = self.out.saves.clone().try_reserve_owned()
-            && let Some(portion) = self.portion(false)
+        if self.journal_size == 0
+            && let Ok(place) = self.out.saves.clone().try_reserve_owned()
+            && let Some(portion) = self.portion()
         {
             place.send(Save::Rings(portion));
         }
     }
 
-    /// The next portion of histories; of the next round, if it is time for that or `now`.
-    fn portion(&mut self, now: bool) -> Option<Rings> {
+    /// The next portion of histories; of the next round, if it is time for that.
+    fn portion(&mut self) -> Option<Rings> {
         let first = self.round.is_empty();
         if first {
-            if !now && time::Instant::now() < self.round_at {
+            if time::Instant::now() < self.round_at {
                 return None;
             }
             self.round_at = time::Instant::now() + ROUND_EVERY;
@@ -409,6 +414,12 @@ impl Ingest {
         let names = self.round.drain(self.round.len() - size..);
         let rings = names.filter_map(|name| Some((name.clone(), self.kept.get(&name)?.history.encode()))).collect();
         Some(Rings { rings, gone: std::mem::take(&mut self.gone), first, last: self.round.is_empty() })
+    }
+
+    /// A round in one portion.
+    fn whole(&mut self) -> Rings {
+        let rings = self.kept.iter().map(|(name, kept)| (name.clone(), kept.history.encode())).collect();
+        Rings { rings, gone: std::mem::take(&mut self.gone), first: true, last: true }
     }
 }
 
@@ -456,10 +467,10 @@ mod tests {
     /// What a database holds after some saves, as `engine/upkeep` and `state` keep it.
     #[derive(Default)]
     struct Saved {
-        rings: HashMap<MonitorName, Vec<u8>>,
-        journal: Vec<(usize, Vec<u8>)>,
-        next: usize,
-        covered: usize,
+        rings: HashMap<MonitorName, Ring>,
+        journal: Vec<(i64, Vec<u8>)>,
+        next: i64,
+        covered: i64,
     }
 
     impl Saved {
@@ -474,6 +485,9 @@ mod tests {
                         self.covered = self.next;
                     }
                     gone.iter().for_each(|name| drop(self.rings.remove(name)));
+                    let covers = self.next;
+                    let rings =
+                        rings.into_iter().map(|(monitor, data)| (monitor.clone(), Ring { monitor, data, covers }));
                     self.rings.extend(rings);
                     if last {
                         self.journal.retain(|(id, _)| *id > self.covered);
@@ -485,9 +499,8 @@ mod tests {
 
         /// What is known after a start with it.
         fn read(&self) -> ByMonitor<History> {
-            let rings: Vec<_> = self.rings.iter().map(|(name, blob)| (name.clone(), blob.clone())).collect();
-            let journals: Vec<_> = self.journal.iter().map(|(_, blob)| blob.clone()).collect();
-            let (ingest, ..) = ingest(&rings, &journals);
+            let rings: Vec<_> = self.rings.values().cloned().collect();
+            let (ingest, ..) = ingest(&rings, &self.journal);
             ingest.kept.into_iter().map(|(name, kept)| (name, kept.history)).collect()
         }
     }
@@ -507,7 +520,7 @@ mod tests {
         }
     }
 
-    fn ingest(rings: &[(MonitorName, Vec<u8>)], journals: &[Vec<u8>]) -> (Ingest, mpsc::Receiver<Save>) {
+    fn ingest(rings: &[Ring], journals: &[(i64, Vec<u8>)]) -> (Ingest, mpsc::Receiver<Save>) {
         let clock = Clock::starting_at(Timestamp::from_millis(1_700_000_000_000));
         let (saves, saved) = mpsc::channel(1_000);
         // Closed: nobody is told.
@@ -521,9 +534,10 @@ mod tests {
         let (mut ingest, mut saved) = ingest(&[], &[]);
         let monitors: Vec<_> = (0..200).map(|i| Arc::new(Monitor::sample(&format!("m{i}")))).collect();
         let (mut store, mut portions) = (Saved::default(), 0);
-        for second in 0..700_u64 {
+        for second in 0..1_300_u64 {
             time::advance(SAVE_EVERY).await;
-            let now = ingest.clock.now();
+            // The clock was ahead for a while.
+            let now = Timestamp::from_millis(ingest.clock.now().millis() - if second > 640 { 7_200_000 } else { 0 });
             for monitor in monitors.iter().skip(second as usize % 7).step_by(7) {
                 let result = Arc::new(result(now));
                 let measured = Measured { monitor: Arc::clone(monitor), result, series: None, lag: None, last: true };
@@ -543,10 +557,12 @@ mod tests {
             }
         }
         assert_eq!((portions, store.rings.len()), (8, 200), "two rounds of four portions");
-        assert!(store.journal.len() < 450, "{}", store.journal.len());
-        // One that is gone is so with the next portion.
-        ingest.take(IngestInput::Config(Arc::default())).await;
-        ingest.portion(true).map(Save::Rings).into_iter().for_each(|save| store.take(save));
-        assert!(store.rings.is_empty());
+        assert!(store.journal.len() < 710, "{}", store.journal.len());
+        // One that is gone is so with the next portion, but none that may only be in a file that is broken.
+        for (complete, left) in [(false, 200), (true, 0)] {
+            ingest.take(IngestInput::Config { config: Arc::default(), complete }).await;
+            store.take(Save::Rings(ingest.whole()));
+            assert_eq!((store.rings.len(), store.journal.len()), (left, 0));
+        }
     }
 }

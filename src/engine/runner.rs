@@ -200,6 +200,10 @@ impl Runner {
             Verdict::Down => Box::pin(self.itself.judge(monitor, outcome, &cx.way, started)).await,
             Verdict::Up | Verdict::Degraded | Verdict::Unknown => outcome,
         };
+        let took = match outcome.verdict {
+            Verdict::Up | Verdict::Degraded if monitor.probe.stamped => outcome.phases.iter().map(|p| p.took).sum(),
+            _ => took,
+        };
         let result = self.finish(monitor, outcome, at, took, attempt);
         Attempt { result, series, lag, waited, way: cx.way, show: cx.show }
     }
@@ -317,6 +321,7 @@ mod tests {
     use super::*;
     use crate::base::BoxFuture;
     use crate::base::name::MonitorName;
+    use crate::base::outcome::Phase;
     use crate::base::probe::Collector;
     use crate::config::catalog::Probe;
     use crate::config::model::Config;
@@ -370,6 +375,36 @@ mod tests {
             };
             runner.run(slot).await;
             assert_eq!(given.lock().unwrap().as_millis(), want, "{rounds} {until:?}");
+        }
+    }
+
+    /// Something else keeps this program from reading the answer for a second.
+    #[derive(Debug)]
+    struct ReadsLate(Verdict);
+
+    impl Collector for ReadsLate {
+        fn probe<'a>(&'a self, _: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
+            let rtt = Phase { name: "rtt".into(), took: Duration::from_millis(2), failed: false };
+            let outcome = Outcome { verdict: self.0, phases: vec![rtt], ..Outcome::up("") };
+            Box::pin(async move {
+                time::sleep(Duration::from_secs(1)).await;
+                outcome
+            })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_kernel_timed_took_as_long_as_that_and_a_failure_as_long_as_was_waited() {
+        let (runner, _results) = runner();
+        for (stamped, verdict, want) in
+            [(true, Verdict::Up, 2), (true, Verdict::Down, 1_000), (false, Verdict::Up, 1_000)]
+        {
+            let probe = Probe::new("test", "shop", ReadsLate(verdict));
+            let mut monitor = Monitor::sample("shop");
+            monitor.probe = if stamped { probe.stamped() } else { probe };
+            let (due, policy) = (Instant::now(), Arc::default());
+            let slot = Slot { monitor: Arc::new(monitor), due, until: None, told: None, gate: None, policy };
+            assert_eq!(runner.run(slot).await.took.as_millis(), want, "{stamped} {verdict:?}");
         }
     }
 

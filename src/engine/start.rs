@@ -458,7 +458,7 @@ impl HandOut {
             self.complete |= faults.is_none();
             // Closed inboxes mean shutdown.
             let _ = self.board.send(Report::Config(Arc::clone(&now), status)).await;
-            let _ = self.ingest.send(IngestInput::Config(Arc::clone(&now))).await;
+            let _ = self.ingest.send(IngestInput::Config { config: Arc::clone(&now), complete: self.complete }).await;
             let judged = EvalInput::Config { config: Arc::clone(&now), complete: self.complete, faults };
             let _ = self.evaluator.send(judged).await;
             let _ = self.scheduler.send(Command::Apply(now)).await;

@@ -27,7 +27,7 @@ use crate::base::time::Timestamp;
 use crate::state::lane::Lane;
 pub use crate::state::record::{
     After, Attempt, Change, Committed, DeliveryFilter, EventFilter, Flush, Loaded, NewEvent, NotifierStats, Owed,
-    PastDelivery, Recorded,
+    PastDelivery, Recorded, Ring,
 };
 use crate::wire::alerting::Deliveries;
 use crate::wire::board::Event;
@@ -136,7 +136,7 @@ impl StateDb {
         self.flush(Flush { journal, ..Flush::default() }).await
     }
 
-    /// The newest piece of the journal; zero when it is empty.
+    /// The newest piece of the journal that there ever was; zero before the first.
     ///
     /// # Errors
     /// It cannot be read.
@@ -144,7 +144,7 @@ impl StateDb {
         self.writer.run(rows::newest_of_journal).await.map(Some)
     }
 
-    /// Replaces the history rings of some monitors, removes those of others, and removes the pieces of the journal up to
+    /// Replaces the history rings of some monitors, which have all that the journal has, removes those of others, and removes the pieces of the journal up to
     /// the one that is `covered`, in one transaction.
     ///
     /// # Errors

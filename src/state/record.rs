@@ -210,6 +210,17 @@ pub struct PastDelivery {
     pub row: DeliveryRow,
 }
 
+/// A saved history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ring {
+    /// Whose.
+    pub monitor: MonitorName,
+    /// The engine's blob.
+    pub data: Vec<u8>,
+    /// All pieces of the journal up to this one are in it.
+    pub covers: i64,
+}
+
 /// Everything that was in the database when it was opened.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Loaded {
@@ -232,9 +243,9 @@ pub struct Loaded {
     /// The newest 50 events, newest first.
     pub events: Vec<Event>,
     /// The history rings as last replaced.
-    pub rings: Vec<(MonitorName, Vec<u8>)>,
+    pub rings: Vec<Ring>,
     /// What was appended since, oldest first.
-    pub journal: Vec<Vec<u8>>,
+    pub journal: Vec<(i64, Vec<u8>)>,
     /// Rows that could not be understood and were left alone.
     pub skipped: usize,
 }

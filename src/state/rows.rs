@@ -19,7 +19,9 @@ use crate::base::outcome::Verdict;
 use crate::base::probe::Beat;
 use crate::base::time::Timestamp;
 use crate::state::alerting;
-use crate::state::record::{After, Attempt, Change, Committed, EventFilter, Flush, Loaded, NewEvent, Owed, Recorded};
+use crate::state::record::{
+    After, Attempt, Change, Committed, EventFilter, Flush, Loaded, NewEvent, Owed, Recorded, Ring,
+};
 use crate::wire::board::{DeliveryState, Event, EventKind};
 
 /// Events kept.
@@ -82,7 +84,7 @@ pub(crate) fn flush(db: &Connection, flush: &Flush) -> rusqlite::Result<()> {
 }
 
 pub(crate) fn newest_of_journal(db: &Connection) -> rusqlite::Result<i64> {
-    db.query_row("SELECT coalesce(max(id), 0) FROM history_journal", [], |r| r.get(0))
+    db.query_row("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'history_journal'", [], |r| r.get(0))
 }
 
 pub(crate) fn save_history(
@@ -98,9 +100,11 @@ pub(crate) fn save_history(
     if let Some(covered) = covered {
         db.execute("DELETE FROM history_journal WHERE id <= ?1", [covered])?;
     }
-    let mut insert = db.prepare_cached("INSERT OR REPLACE INTO history_ring (monitor, data) VALUES (?1, ?2)")?;
+    let newest = newest_of_journal(db)?;
+    let mut insert =
+        db.prepare_cached("INSERT OR REPLACE INTO history_ring (monitor, data, covers) VALUES (?1, ?2, ?3)")?;
     for (monitor, data) in rings {
-        insert.execute(params![monitor.as_str(), data])?;
+        insert.execute(params![monitor.as_str(), data, newest])?;
     }
     Ok(())
 }
@@ -229,13 +233,13 @@ pub(crate) fn load(db: &Connection) -> rusqlite::Result<Loaded> {
         let heard = serde_json::from_str::<Heard>(&r.get::<_, String>(1)?).ok();
         Ok(name(r, 0)?.zip(heard))
     })?;
-    let mut statement = db.prepare("SELECT monitor, data FROM history_ring")?;
+    let mut statement = db.prepare("SELECT monitor, data, covers FROM history_ring")?;
     let rings = collect(statement.query([])?, &mut skipped, |r| {
-        let data = r.get(1)?;
-        Ok(name(r, 0)?.map(|n| (n, data)))
+        let (data, covers) = (r.get(1)?, r.get(2)?);
+        Ok(name(r, 0)?.map(|monitor| Ring { monitor, data, covers }))
     })?;
-    let mut statement = db.prepare("SELECT data FROM history_journal ORDER BY id")?;
-    let journal = collect(statement.query([])?, &mut skipped, |r| Ok(Some(r.get(0)?)))?;
+    let mut statement = db.prepare("SELECT id, data FROM history_journal ORDER BY id")?;
+    let journal = collect(statement.query([])?, &mut skipped, |r| Ok(Some((r.get(0)?, r.get(1)?))))?;
     let deliveries = alerting::past(db, &mut skipped)?;
     let (alerting, odd) = alerting::load(db)?;
     skipped += odd;

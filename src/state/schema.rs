@@ -167,6 +167,10 @@ CREATE TABLE heard (
   data    TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 ",
+    "
+-- The newest piece of the journal when the ring was saved: it has all that was in those until then.
+ALTER TABLE history_ring ADD COLUMN covers INTEGER NOT NULL DEFAULT 0;
+",
 ];
 
 /// The version a database has.

@@ -121,8 +121,8 @@ async fn what_was_committed_is_there_after_reopening() {
     assert_eq!(loaded.beats, [(name("job"), beat)]);
     assert_eq!(loaded.heard, [(name("job"), heard)]);
     assert_eq!(loaded.events, [event(1).numbered(1)]);
-    assert_eq!(loaded.rings, [(name("shop"), vec![9; 3])]);
-    assert_eq!(loaded.journal, [vec![3]]);
+    assert_eq!(loaded.rings, [Ring { monitor: name("shop"), data: vec![9; 3], covers: 2 }]);
+    assert_eq!(loaded.journal, [(2, vec![3])]);
     // Deliveries are shown with the alerts that the dispatcher remembers.
     assert_eq!(loaded.deliveries, []);
     db.close().await;
@@ -311,8 +311,8 @@ async fn a_newer_database_is_refused_untouched() {
     rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let before = std::fs::read(&path).unwrap();
     let error = StateDb::open(dir.path(), Clock::system()).unwrap_err();
-    assert!(matches!(error, StateError::Newer { found: 99, known: 6, .. }), "{error}");
-    assert!(error.to_string().contains("version 99") && error.to_string().contains("up to 6"), "{error}");
+    assert!(matches!(error, StateError::Newer { found: 99, known: 7, .. }), "{error}");
+    assert!(error.to_string().contains("version 99") && error.to_string().contains("up to 7"), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
 
@@ -323,16 +323,16 @@ async fn an_upgrade_keeps_a_copy_that_the_older_binary_can_use() {
     db.commit(Arc::new([Change::Event(event(1))])).await.unwrap();
     db.close().await;
     let newer = [schema::MIGRATIONS, &["CREATE TABLE later (x)"]].concat();
-    let copy = dir.path().join("db/watchdog.db.v6");
+    let copy = dir.path().join("db/watchdog.db.v7");
     // Left by an upgrade that was killed.
     std::fs::write(&copy, "half a copy").unwrap();
     let disk = open::open_with(&dir.path().join("db"), at(0), &newer).unwrap();
     assert_eq!(disk.degraded, None);
     assert_eq!(disk.loaded.events.len(), 1);
-    assert_eq!(schema::version(&disk.writer).unwrap(), 7);
+    assert_eq!(schema::version(&disk.writer).unwrap(), 8);
     drop(disk);
     let error = StateDb::open(dir.path(), Clock::system()).unwrap_err();
-    assert!(error.to_string().contains("`watchdog.db.v6`"), "{error}");
+    assert!(error.to_string().contains("`watchdog.db.v7`"), "{error}");
     assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
     std::fs::rename(&copy, dir.path().join("db/watchdog.db")).unwrap();
     let Opened { db, loaded, degraded } = reopen(dir.path());

@@ -47,6 +47,8 @@ pub struct Tally {
     pub duplicates: u32,
     /// Replies whose bytes were not those sent: cut, longer or altered.
     pub damaged: u32,
+    /// When the last reply came that counts.
+    pub last: Option<Instant>,
     /// The TTL or hop limit that the last reply had left.
     pub hops: Option<u8>,
     /// Who gave a packet up, and why, last.
@@ -75,7 +77,8 @@ impl Tally {
         self.rtts().max().unwrap_or_default()
     }
 
-    fn is_whole(&self) -> bool {
+    /// Whether all that was asked for came back.
+    pub fn is_whole(&self) -> bool {
         self.received() == self.sent
     }
 
@@ -384,6 +387,7 @@ fn take(heard: &Heard<'_>, deadline: Instant, payload: &[u8], asked: &mut [Asked
                 return;
             }
             tally.hops = hops.or(tally.hops);
+            tally.last = tally.last.max(Some(at));
             tally.times[usize::from(asked.slot)].get_or_insert(at.saturating_duration_since(asked.at));
         }
         Heard::Refused { by, errno } => tally.refused = Some((by, errno)),

@@ -195,7 +195,8 @@ impl Arrival {
 /// Nobody waits in a call; errors, and how far and until when a packet came, are told.
 pub(super) fn listen_for_errors(socket: &Socket, v6: bool) -> io::Result<()> {
     socket.set_nonblocking(true)?;
-    setsockopt(socket, ReceiveTimestampns, &true)?;
+    // Where the system has no such stamps, a reply came when it was read.
+    let _ = setsockopt(socket, ReceiveTimestampns, &true);
     if v6 {
         setsockopt(socket, Ipv6RecvErr, &true)?;
         setsockopt(socket, Ipv6RecvHopLimit, &true)?;
