@@ -12,7 +12,8 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// An absence explains that a report is missing when it was no further from its usual time than so many times its own
 /// length: ten seconds may be a minute off.
 const NEAR: u32 = 6;
-/// Absences that are told apart; of more, the oldest two become one.
+/// Absences of a kind that are told apart; of more, two become one. Each kind has its own: short ones, however many, take
+/// nothing from what is known of those that lost something.
 const MAX_GAPS: usize = 32;
 
 /// When a monitor has listened. Survives restarts.
@@ -36,7 +37,8 @@ struct Gap {
     from: Timestamp,
     to: Timestamp,
     unheard: Duration,
-    /// It listened again before a reporter gave up: what came meanwhile was late, not lost.
+    /// It listened again before a reporter gave up: what came meanwhile was late, not lost. True of all that it stands
+    /// for.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     queued: bool,
 }
@@ -65,19 +67,30 @@ impl Heard {
         (self.since, self.until) = (self.since.min(now), now);
         self.gaps.retain(|gap| gap.from < now);
         for gap in &mut self.gaps {
+            gap.unheard = gap.unheard_in(gap.from, now);
             gap.to = gap.to.min(now);
-            gap.unheard = gap.unheard.min(gap.to.since(gap.from));
         }
         if from < now {
             self.gaps.push(Gap { from, to: now, unheard: now.since(from), queued });
+            self.join(queued, now);
         }
-        if let [first, second, ..] = self.gaps[..]
-            && self.gaps.len() > MAX_GAPS
-        {
-            self.gaps.remove(0);
-            let (unheard, queued) = (first.unheard + second.unheard, first.queued && second.queued);
-            self.gaps[0] = Gap { from: first.from, to: second.to, unheard, queued };
+    }
+
+    /// Makes one of two neighbours of this kind if there are too many: of those whose span is smallest beside how long ago
+    /// they were. What was lately is known best, and what is far apart stays apart.
+    fn join(&mut self, queued: bool, now: Timestamp) {
+        let kind: Vec<usize> = (0..self.gaps.len()).filter(|i| self.gaps[*i].queued == queued).collect();
+        if kind.len() <= MAX_GAPS {
+            return;
         }
+        let span = |pair: &[usize]| {
+            let (first, second) = (self.gaps[pair[0]], self.gaps[pair[1]]);
+            second.to.since(first.from).as_secs_f64() / now.since(second.to).as_secs_f64()
+        };
+        let Some(&[first, second]) = kind.windows(2).min_by(|a, b| span(a).total_cmp(&span(b))) else { return };
+        let gone = self.gaps.remove(second);
+        let gap = &mut self.gaps[first];
+        (gap.to, gap.unheard) = (gone.to, gap.unheard + gone.unheard);
     }
 
     /// It still listens.
@@ -97,8 +110,7 @@ impl Heard {
 
     /// How much of a time was not heard.
     pub fn unheard(&self, from: Timestamp, to: Timestamp) -> Duration {
-        let part = |gap: &Gap| gap.to.min(to).since(gap.from.max(from)).min(gap.unheard);
-        self.gaps.iter().map(part).sum()
+        self.gaps.iter().map(|gap| gap.unheard_in(from, to)).sum()
     }
 
     /// Whether a report may have been lost that was to come at about `usual`, if it came within `from..to`.
@@ -107,6 +119,16 @@ impl Heard {
             let near = gap.unheard.saturating_mul(NEAR);
             gap.from < to.min(usual.plus(near)) && gap.to > from.max(usual.minus(near))
         })
+    }
+}
+
+impl Gap {
+    /// How much of a time it takes away. What it stands for is taken to be spread evenly: a day with a moment's absence
+    /// every minute leaves most of each hour heard.
+    fn unheard_in(&self, from: Timestamp, to: Timestamp) -> Duration {
+        let (part, span) = (self.to.min(to).since(self.from.max(from)), self.to.since(self.from));
+        let shared = part.as_millis() * self.unheard.as_millis() / span.as_millis().max(1);
+        Duration::from_millis(u64::try_from(shared).unwrap_or(u64::MAX))
     }
 }
 
@@ -187,14 +209,48 @@ mod tests {
             assert_eq!(lost(&heard, 1_000 - off), want, "{restart} {seconds} {off}");
             assert_eq!(lost(&heard, 1_000 + seconds + off), want, "{restart} {seconds} {off}");
         }
-        // A short stall every minute, for longer than each is remembered.
-        let mut heard = Heard::default();
-        heard.begin(1, at(100));
-        for minute in 0..100 {
-            heard.absent(at(1_000 + minute * 60), at(1_002 + minute * 60));
+        // A short stall every minute, for longer than each is remembered, and a restart before, between or after them.
+        for restart in [500, 3_025, 6_975] {
+            let mut heard = Heard::default();
+            heard.begin(1, at(100));
+            let mut all: Vec<(i64, i64)> = (0..100).map(|minute| (1_000 + minute * 60, 2)).collect();
+            all.push((restart, 1));
+            all.sort_unstable();
+            for (from, seconds) in all {
+                heard.listens(at(from));
+                match seconds {
+                    1 => heard.begin(1, at(from + 1)),
+                    _ => heard.absent(at(from), at(from + seconds)),
+                }
+            }
+            for usual in (100..8_000).step_by(25) {
+                let near = (restart - 5..restart + 7).contains(&usual);
+                assert_eq!(lost(&heard, usual), near, "{restart} {usual}");
+            }
+            assert_eq!(heard.unheard(at(0), at(9_000)).as_secs(), 201);
+            // Of any ten minutes as much as there was.
+            for from in (1_000..6_000).step_by(600) {
+                let unheard = heard.unheard(at(from), at(from + 600)).as_secs();
+                assert!((17..=24).contains(&unheard), "{restart} {from} {unheard}");
+            }
         }
-        assert!(!lost(&heard, 3_000));
-        assert_eq!(heard.unheard(at(0), at(9_000)).as_secs(), 200);
+    }
+
+    #[test]
+    fn many_restarts_at_once_say_nothing_about_the_time_since_the_one_before() {
+        let mut heard = Heard::default();
+        heard.begin(1, at(0));
+        let restart = |heard: &mut Heard, from| {
+            heard.listens(at(from));
+            heard.begin(1, at(from + 1));
+        };
+        // In the evening, in the morning, and a loop of crashes soon after.
+        restart(&mut heard, 64_800);
+        restart(&mut heard, 118_800);
+        (0..200).for_each(|n| restart(&mut heard, 118_860 + n * 10));
+        let lost = |usual| heard.may_have_lost(at(usual), at(usual - 60), at(usual + 60));
+        assert_eq!([64_800, 99_000, 118_800, 119_500].map(lost), [true, false, true, true]);
+        assert_eq!(heard.unheard(at(0), at(200_000)).as_secs(), 202);
     }
 
     #[test]

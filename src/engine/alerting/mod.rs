@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::alert::ack::Ack as Acked;
 use crate::alert::dispatch::{AlertUpdate, Dispatcher, Event as AlertEvent, Origin, Setup, Verdict};
 use crate::alert::route::{DRILL, DRILL_ID};
-use crate::alert::rule::{Fingerprint, MONITOR_DOWN, MONITOR_UNKNOWN};
+use crate::alert::rule::Fingerprint;
 use crate::base::clock::Clock;
 use crate::base::labels::Labels;
 use crate::base::message::{DeliveryError, Status};
@@ -187,7 +187,7 @@ impl Alerting {
     /// None, or several, are meant.
     pub async fn detail(&self, id: &str) -> Result<AlertDetail, EngineError> {
         let wanted = id.to_owned();
-        let (fingerprint, row, routes, mut next, generator) = self
+        let (fingerprint, row, routes, mut next, origin, generator) = self
             .look(move |d, now| {
                 let fingerprint = find(d, &wanted)?;
                 let alert = d.alert(fingerprint).ok_or_else(|| EngineError::NoSuchAlert { id: wanted.clone() })?;
@@ -207,7 +207,7 @@ impl Alerting {
                     }));
                 }
                 let generator = alert.generator_url().map(str::to_owned);
-                Ok((fingerprint, views::alert_row(alert), routes, next, generator))
+                Ok((fingerprint, views::alert_row(alert), routes, next, alert.origin(), generator))
             })
             .await??;
         next.sort_by_key(|n| n.at);
@@ -221,30 +221,11 @@ impl Alerting {
         let filter = EventFilter { limit: TIMELINE, alert: Some(fingerprint), ..EventFilter::default() };
         let mut timeline = self.db.events(filter).await.map_err(store)?;
         timeline.reverse();
-        let (condition, source) = self.origin(&row, generator.as_deref());
+        let config = Arc::clone(&self.config.borrow().config);
+        let rule = |name: &str| self.rules.alerting(name);
+        let (condition, source) = views::condition(origin, &row, &config, rule, generator);
         let runbook = ["runbook_url", "runbook"].iter().find_map(|n| row.annotations.get(n)).map(str::to_owned);
         Ok(AlertDetail { value: row.value, alert: row, condition, source, routes, timeline, next, runbook })
-    }
-
-    /// What makes it fire, and where that stands.
-    fn origin(&self, row: &AlertRow, generator: Option<&str>) -> (String, String) {
-        let config = Arc::clone(&self.config.borrow().config);
-        let monitor = row.monitor.as_ref().and_then(|m| config.monitors.get(m));
-        if let Some((monitor, policy)) = monitor.and_then(|m| Some((m, m.alert?))) {
-            let what = match row.name.as_str() {
-                MONITOR_DOWN => Some("fails"),
-                MONITOR_UNKNOWN => Some("cannot be judged"),
-                _ => None,
-            };
-            if let Some(what) = what {
-                return (format!("{} {what} {} times in a row", monitor.name, policy.after), monitor.source.clone());
-            }
-        }
-        if let Some(rule) = self.rules.alerting(&row.name) {
-            return (rule.query, rule.source);
-        }
-        let other = generator.unwrap_or("raised elsewhere").to_owned();
-        (views::about_us(&row.labels).map_or(other, |us| us.condition), String::new())
     }
 
     /// Somebody has it.

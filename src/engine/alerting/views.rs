@@ -7,7 +7,7 @@ use crate::alert::dispatch::{self, Alert, Dispatcher, MuteKind as Mute, Origin, 
 use crate::alert::maintenance::{FOREVER, MaintenanceWindow, Occurrence, Schedule};
 use crate::alert::matchers::Matchers;
 use crate::alert::route::{GroupBy, Route};
-use crate::alert::rule::{Fingerprint, MONITOR_DOWN};
+use crate::alert::rule::{Fingerprint, MONITOR_DOWN, MONITOR_UNKNOWN};
 use crate::alert::silence::{Silence, SilenceState as State};
 use crate::alert::{files, impaired};
 use crate::base::labels::Labels;
@@ -15,7 +15,10 @@ use crate::base::matcher::{MatchOp, Matcher};
 use crate::base::name::MonitorName;
 use crate::base::time::Timestamp;
 use crate::base::units::Exact;
-use crate::wire::alerting::{Ack, MaintenanceRow, MuteKind, MutedBy, RouteMatch, RouteRow, SilenceRow, SilenceState};
+use crate::config::model::Config;
+use crate::wire::alerting::{
+    Ack, MaintenanceRow, MuteKind, MutedBy, RouteMatch, RouteRow, RuleRow, SilenceRow, SilenceState,
+};
 use crate::wire::alertmanager::{
     AlertGroup, AlertState as AmState, AlertStatus, GettableAlert, GettableSilence, ReceiverName, SilenceMatcher,
     SilenceStatus,
@@ -294,6 +297,36 @@ pub(crate) fn find(dispatcher: &Dispatcher, text: &str) -> Result<Fingerprint, U
     }
 }
 
+/// What makes an alert fire, and where that stands. Who raised it decides, not its labels: another server's may have the
+/// name of a rule, or of a monitor, that is here too.
+pub(crate) fn condition(
+    origin: Origin,
+    row: &AlertRow,
+    config: &Config,
+    rule: impl FnOnce(&str) -> Option<RuleRow>,
+    generator: Option<String>,
+) -> (String, String) {
+    let gone = |what: &str| (format!("its {what} is in no file any more"), String::new());
+    match origin {
+        Origin::Monitor => {
+            let Some(monitor) = row.monitor.as_ref().and_then(|m| config.monitors.get(m)) else {
+                return gone("monitor");
+            };
+            let text = match monitor.alert {
+                None => "its file says `alert: false`".to_owned(),
+                Some(policy) => {
+                    let what = if row.name == MONITOR_UNKNOWN { "cannot be judged" } else { "fails" };
+                    format!("{} {what} {} times in a row", monitor.name, policy.after)
+                }
+            };
+            (text, monitor.source.clone())
+        }
+        Origin::Rule => rule(&row.name).map_or_else(|| gone("rule"), |rule| (rule.query, rule.source)),
+        Origin::Own => (about_us(&row.labels).map(|us| us.condition).unwrap_or_default(), String::new()),
+        Origin::Foreign => (generator.unwrap_or_else(|| "raised elsewhere".to_owned()), String::new()),
+    }
+}
+
 /// What one of the alerts about ourselves is raised for.
 pub(crate) struct AboutUs {
     /// What makes it fire.
@@ -322,4 +355,71 @@ pub(crate) enum Unfound {
     None,
     /// These do.
     Many(Vec<String>),
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::alert::dispatch::{AlertUpdate, Event, Setup};
+    use crate::base::message::Severity;
+    use crate::config::model::Monitor;
+    use crate::wire::api::AlertPolicy;
+
+    /// What is said of an alert with these labels that comes from there, with the monitor `web` and the rule `Slow`.
+    fn said(origin: Origin, labels: &Labels, generator: Option<&str>) -> [String; 2] {
+        let now = Timestamp::from_millis(1_767_225_600_000);
+        let mut dispatcher = Dispatcher::new(Arc::new(Setup::default()), now);
+        let update = AlertUpdate {
+            fingerprint: Fingerprint(labels.fingerprint()),
+            origin,
+            labels: labels.clone(),
+            annotations: Labels::default(),
+            starts_at: now,
+            fired_at: now,
+            ends_at: None,
+            value: None,
+            generator_url: generator.map(str::to_owned),
+        };
+        dispatcher.step(now, Event::Alerts(vec![update]));
+        let alert = dispatcher.alerts().next().unwrap();
+        let policy = AlertPolicy { after: 2, clear_after: 1, severity: Severity::Critical };
+        let web = Monitor { source: "monitors.d/a.yaml:2:5".to_owned(), ..Monitor::sample("web") };
+        let web = Monitor { alert: Some(policy), ..web };
+        let config = Config { monitors: [(web.name.clone(), Arc::new(web))].into(), ..Config::default() };
+        let rule = |name: &str| {
+            let row = serde_json::json!({
+                "kind": "alert", "name": "Slow", "group": "g", "source": "rules.d/a.yaml:2:5", "query": "x > 1",
+                "state": "firing", "health": "ok", "interval": 15.0, "hold": 60.0, "series": 1, "firings": 0,
+                "missed": 0, "never_matched": false,
+            });
+            (name == "Slow").then(|| serde_json::from_value(row).unwrap())
+        };
+        let generator = alert.generator_url().map(str::to_owned);
+        condition(alert.origin(), &alert_row(alert), &config, rule, generator).into()
+    }
+
+    #[test]
+    fn who_raised_an_alert_decides_what_makes_it_fire_whatever_its_labels_say() {
+        let of = |name, monitor| Labels::new([("alertname", name), ("monitor", monitor)]);
+        let us = impaired::words("local_route", "").labels;
+        let (monitors, rules) = ("monitors.d/a.yaml:2:5", "rules.d/a.yaml:2:5");
+        for (origin, labels, want) in [
+            (Origin::Monitor, of(MONITOR_DOWN, "web"), ["web fails 2 times in a row", monitors]),
+            (Origin::Monitor, of(MONITOR_UNKNOWN, "web"), ["web cannot be judged 2 times in a row", monitors]),
+            (Origin::Monitor, of(MONITOR_DOWN, "shop"), ["its monitor is in no file any more", ""]),
+            (Origin::Rule, of("Slow", "web"), ["x > 1", rules]),
+            // A rule may be called so.
+            (Origin::Rule, of(MONITOR_DOWN, "web"), ["its rule is in no file any more", ""]),
+            (Origin::Own, us.clone(), ["this machine is in the way of monitors: local_route, for 30s", ""]),
+        ] {
+            assert_eq!(said(origin, &labels, None), want, "{labels}");
+        }
+        for labels in [of(MONITOR_DOWN, "web"), of(MONITOR_UNKNOWN, "web"), of("Slow", "web"), us] {
+            let berlin = "http://berlin:8080/";
+            assert_eq!(said(Origin::Foreign, &labels, Some(berlin)), [berlin, ""], "{labels}");
+            assert_eq!(said(Origin::Foreign, &labels, None), ["raised elsewhere", ""], "{labels}");
+        }
+    }
 }

@@ -77,9 +77,10 @@ impl Alerting {
 
     async fn why_monitor(&self, monitor: &Arc<Monitor>) -> Result<Why, EngineError> {
         // Which alert it has, or would have.
+        let unknown = Fingerprint::of(MONITOR_UNKNOWN, &monitor.name).to_string();
         let cannot_be_judged = self.board.borrow().alerts.iter().any(|a| {
             let stands = matches!(a.state, AlertState::Pending | AlertState::Firing);
-            stands && a.name == MONITOR_UNKNOWN && a.monitor.as_ref() == Some(&monitor.name)
+            stands && a.fingerprint == unknown
         });
         let down = Fingerprint::of(MONITOR_DOWN, &monitor.name);
         let fires = self.look(move |d, _| d.alert(down).is_some_and(Alert::fires)).await?;
@@ -100,7 +101,8 @@ impl Alerting {
         let severity = rule.severity.map_or("warning", |s| s.as_str());
         let labels = Labels::new([("alertname", name.as_str()), ("severity", severity)]);
         let look = move |d: &Dispatcher, now| {
-            let of_rule = |a: &&Alert| a.labels().get("alertname") == Some(name.as_str());
+            // Another server's may be called like it.
+            let of_rule = |a: &&Alert| a.origin() == Origin::Rule && a.labels().get("alertname") == Some(name.as_str());
             let alert = d.alerts().filter(of_rule).max_by_key(|a| (a.fires(), a.changed_at()));
             let fingerprint = alert.map_or(Fingerprint(labels.fingerprint()), Alert::fingerprint);
             let explanation = d.explain(fingerprint).unwrap_or_else(|| d.explain_labels(&labels));
