@@ -158,6 +158,9 @@ async fn replies_that_come_twice_are_counted_as_such() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_does_not_leave_is_no_loss() {
     let Some(machine) = Machine::plug_in() else { return };
+    // What waits for the neighbour's address has left, as far as the sender is told.
+    let known = machine.ping("count: 1", Duration::from_secs(5)).await;
+    assert_eq!(known.verdict, Verdict::Up, "{known:?}");
     // No packet of this size fits into the queue of our own end.
     let full = run(&format!("tc qdisc add dev {}a root tbf rate 8kbit burst 100 limit 200", machine.name));
     if !needs::allowed(full, "tc with tbf") {
