@@ -12,9 +12,10 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// An absence explains that a report is missing when it was no further from its usual time than so many times its own
 /// length: ten seconds may be a minute off.
 const NEAR: u32 = 6;
-/// Absences of a kind that are told apart; of more, two become one. Each kind has its own: short ones, however many, take
-/// nothing from what is known of those that lost something.
-const MAX_GAPS: usize = 32;
+/// Absences that lost something and are told apart; of more, two become one.
+const MAX_GAPS: usize = 128;
+/// The same of short ones, which, however many, take nothing from what is known of the others.
+const MAX_QUEUED: usize = 32;
 
 /// When a monitor has listened. Survives restarts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,16 +77,16 @@ impl Heard {
         }
     }
 
-    /// Makes one of two neighbours of this kind if there are too many: of those whose span is smallest beside how long ago
-    /// they were. What was lately is known best, and what is far apart stays apart.
+    /// Makes one of two neighbours of this kind if there are too many: of those whose span is smallest beside the square of
+    /// how long ago they were. What was lately is known best, and what is far apart stays apart.
     fn join(&mut self, queued: bool, now: Timestamp) {
         let kind: Vec<usize> = (0..self.gaps.len()).filter(|i| self.gaps[*i].queued == queued).collect();
-        if kind.len() <= MAX_GAPS {
+        if kind.len() <= if queued { MAX_QUEUED } else { MAX_GAPS } {
             return;
         }
         let span = |pair: &[usize]| {
             let (first, second) = (self.gaps[pair[0]], self.gaps[pair[1]]);
-            second.to.since(first.from).as_secs_f64() / now.since(second.to).as_secs_f64()
+            second.to.since(first.from).as_secs_f64() / now.since(second.to).as_secs_f64().powi(2)
         };
         let Some(&[first, second]) = kind.windows(2).min_by(|a, b| span(a).total_cmp(&span(b))) else { return };
         let gone = self.gaps.remove(second);
@@ -101,6 +102,17 @@ impl Heard {
     /// The last moment at which it is known to have listened.
     pub fn until(&self) -> Timestamp {
         self.until
+    }
+
+    /// What changes seldom, and until when it listened, which changes all the time.
+    pub fn parted(&self) -> (Self, Timestamp) {
+        (Self { until: Timestamp::EPOCH, ..self.clone() }, self.until)
+    }
+
+    /// Both put together again.
+    #[must_use]
+    pub fn joined(self, until: Timestamp) -> Self {
+        Self { until, ..self }
     }
 
     /// Since when the monitor has had its form.
@@ -233,6 +245,22 @@ mod tests {
                 let unheard = heard.unheard(at(from), at(from + 600)).as_secs();
                 assert!((17..=24).contains(&unheard), "{restart} {from} {unheard}");
             }
+        }
+    }
+
+    #[test]
+    fn restarts_at_regular_distances_hide_no_report_that_was_to_come_half_an_hour_ago() {
+        for apart in [600, 1_200, 3_600] {
+            let mut heard = Heard::default();
+            heard.begin(1, at(0));
+            for from in (apart..14 * 86_400).step_by(apart as usize) {
+                heard.listens(at(from));
+                heard.begin(1, at(from + 5));
+                // Between two of them, and up to half an hour after it was to come.
+                let usual = from - 1_800 / apart * apart - apart / 2;
+                assert!(!heard.may_have_lost(at(usual), at(usual - 60), at(usual + 60)), "{apart} {from}");
+            }
+            assert!(heard.gaps.len() <= MAX_GAPS);
         }
     }
 

@@ -143,6 +143,8 @@ pub struct Ingest {
     /// Monitors whose histories are to be saved in this round.
     round: Vec<MonitorName>,
     round_at: time::Instant,
+    /// The journal is longer than two rounds let it become: servers that were killed again and again left it.
+    overlong: bool,
     /// Monitors that are no more, for the next portion.
     gone: Vec<MonitorName>,
     lag: LagWindow,
@@ -206,6 +208,7 @@ impl Ingest {
             journal_size: 0,
             round: Vec::new(),
             round_at: time::Instant::now() + ROUND_EVERY,
+            overlong: journals.len() as u64 > 2 * ROUND_EVERY.as_secs(),
             gone: Vec::new(),
             lag,
             strip_bucket: 0,
@@ -392,10 +395,15 @@ impl Ingest {
     /// Saves the next portion if it is time and there is a place for it; else it is tried again a second later. So it is
     /// when part of the journal waits: what a history has is to be in no later piece.
     fn save_rings(&mut self) {
-        if self.journal_size == 0
-            && let Ok(place) = self.out.saves.clone().try_reserve_owned()
-            && let Some(portion) = self.portion()
-        {
+        if self.journal_size > 0 {
+            return;
+        }
+        let Ok(place) = self.out.saves.clone().try_reserve_owned() else { return };
+        let portion = match std::mem::take(&mut self.overlong) {
+            true => Some(self.whole()),
+            false => self.portion(),
+        };
+        if let Some(portion) = portion {
             place.send(Save::Rings(portion));
         }
     }
@@ -563,6 +571,18 @@ mod tests {
             ingest.take(IngestInput::Config { config: Arc::default(), complete }).await;
             store.take(Save::Rings(ingest.whole()));
             assert_eq!((store.rings.len(), store.journal.len()), (left, 0));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_journal_that_no_server_lived_to_shorten_is_shortened_at_once() {
+        for (pieces, shortens) in [(1_200, false), (1_201, true)] {
+            let mut journal = Journal::default();
+            journal.add(&MonitorName::new("m").unwrap(), SAVE_EVERY, Timestamp::EPOCH, SAVE_EVERY, Verdict::Up);
+            let journals = vec![(1, journal.take().unwrap()); pieces];
+            let (mut ingest, mut saved) = ingest(&[], &journals);
+            ingest.save_rings();
+            assert_eq!(matches!(saved.try_recv(), Ok(Save::Rings(Rings { last: true, .. }))), shortens, "{pieces}");
         }
     }
 }

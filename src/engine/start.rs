@@ -461,7 +461,7 @@ impl HandOut {
             let _ = self.ingest.send(IngestInput::Config { config: Arc::clone(&now), complete: self.complete }).await;
             let judged = EvalInput::Config { config: Arc::clone(&now), complete: self.complete, faults };
             let _ = self.evaluator.send(judged).await;
-            let _ = self.scheduler.send(Command::Apply(now)).await;
+            let _ = self.scheduler.send(Command::Apply { config: now, complete: self.complete }).await;
             if stop.run_until_cancelled(config.changed()).await.is_none_or(|changed| changed.is_err()) {
                 return;
             }

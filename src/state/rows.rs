@@ -47,6 +47,7 @@ pub(crate) fn commit(db: &Connection, changes: &[Change]) -> rusqlite::Result<Co
                 delete_monitor(db, name)?;
                 db.prepare_cached("DELETE FROM beat WHERE monitor = ?1")?.execute([name.as_str()])?;
                 db.prepare_cached("DELETE FROM heard WHERE monitor = ?1")?.execute([name.as_str()])?;
+                db.prepare_cached("DELETE FROM listened WHERE monitor = ?1")?.execute([name.as_str()])?;
             }
             Change::Alert(alert) => put_alert(db, alert)?,
             Change::Event(event) => out.events.push(put_event(db, event)?),
@@ -74,8 +75,14 @@ pub(crate) fn flush(db: &Connection, flush: &Flush) -> rusqlite::Result<()> {
         .execute(params![monitor.as_str(), beat.at.millis(), json(beat)?])?;
     }
     for (monitor, heard) in &flush.heard {
-        db.prepare_cached("INSERT OR REPLACE INTO heard (monitor, data) VALUES (?1, ?2)")?
-            .execute(params![monitor.as_str(), json(heard)?])?;
+        let (absences, until) = heard.parted();
+        db.prepare_cached(
+            "INSERT INTO heard (monitor, data) VALUES (?1, ?2)
+             ON CONFLICT DO UPDATE SET data = excluded.data WHERE data <> excluded.data",
+        )?
+        .execute(params![monitor.as_str(), json(&absences)?])?;
+        db.prepare_cached("INSERT OR REPLACE INTO listened (monitor, until) VALUES (?1, ?2)")?
+            .execute(params![monitor.as_str(), until.millis()])?;
     }
     if !flush.journal.is_empty() {
         db.prepare_cached("INSERT INTO history_journal (data) VALUES (?1)")?.execute([&flush.journal])?;
@@ -228,9 +235,14 @@ pub(crate) fn load(db: &Connection) -> rusqlite::Result<Loaded> {
         let beat = serde_json::from_str::<Beat>(&r.get::<_, String>(1)?).ok();
         Ok(name(r, 0)?.zip(beat))
     })?;
-    let mut statement = db.prepare("SELECT monitor, data FROM heard")?;
+    let mut statement = db.prepare("SELECT monitor, data, until FROM heard LEFT JOIN listened USING (monitor)")?;
     let heard = collect(statement.query([])?, &mut skipped, |r| {
         let heard = serde_json::from_str::<Heard>(&r.get::<_, String>(1)?).ok();
+        // Both stood in one place once.
+        let heard = match r.get::<_, Option<i64>>(2)? {
+            Some(until) => heard.map(|heard| heard.joined(Timestamp::from_millis(until))),
+            None => heard,
+        };
         Ok(name(r, 0)?.zip(heard))
     })?;
     let mut statement = db.prepare("SELECT monitor, data, covers FROM history_ring")?;

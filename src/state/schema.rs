@@ -170,6 +170,11 @@ CREATE TABLE heard (
     "
 -- The newest piece of the journal when the ring was saved: it has all that was in those until then.
 ALTER TABLE history_ring ADD COLUMN covers INTEGER NOT NULL DEFAULT 0;
+-- Until when a monitor could be told something: changes all the time, and the absences in `heard` seldom.
+CREATE TABLE listened (
+  monitor TEXT PRIMARY KEY,
+  until   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 ",
 ];
 

@@ -48,7 +48,12 @@ const STOP_GRACE: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub enum Command {
     /// Run this configuration. Monitors whose definition is equal keep their phase and their run.
-    Apply(Arc<Config>),
+    Apply {
+        /// All of it.
+        config: Arc<Config>,
+        /// Nothing is missing in it because of a broken file: what was told to monitors that it does not know is forgotten.
+        complete: bool,
+    },
     /// Probe now, outside the schedule.
     RunNow {
         /// Which.
@@ -265,7 +270,7 @@ impl Scheduler {
 
     fn command(&mut self, command: Command) {
         match command {
-            Command::Apply(config) => self.apply(&config),
+            Command::Apply { config, complete } => self.apply(&config, complete),
             Command::RunNow { name, reply } => self.run_now(&name, reply),
             Command::Beat { name, reports, at, reply } => {
                 let mut beat = self.known.beats.remove(&name).unwrap_or_default();
@@ -290,12 +295,11 @@ impl Scheduler {
         }
     }
 
-    fn apply(&mut self, config: &Config) {
+    fn apply(&mut self, config: &Config, complete: bool) {
         let (now, wall) = (Instant::now(), self.clock.now());
         self.policy = Arc::clone(&config.policy);
         self.runner.itself.configure(config);
         self.runner.lineage.configure(config);
-        self.runner.captures.retain(config);
         self.gates.configure(config);
         let is_gone = |e: &&Entry| !config.monitors.contains_key(&e.monitor.name);
         let gone: Vec<MonitorName> = self.monitors.iter().filter(is_gone).map(|e| e.monitor.name.clone()).collect();
@@ -306,8 +310,11 @@ impl Scheduler {
             entry.gate = self.gates.of(&entry.monitor);
         }
         self.again = self.monitors.iter().filter(|e| e.again).count();
-        self.known.beats.retain(|name, _| config.monitors.contains_key(name));
-        self.known.heard.retain(|name, _| config.monitors.contains_key(name));
+        if complete {
+            self.runner.captures.retain(config);
+            self.known.beats.retain(|name, _| config.monitors.contains_key(name));
+            self.known.heard.retain(|name, _| config.monitors.contains_key(name));
+        }
         let is_fresh = |m: &&Arc<Monitor>| self.monitors.get(&m.name).is_none_or(|e| e.monitor.hash != m.hash);
         let fresh: Vec<&Arc<Monitor>> = config.monitors.values().filter(is_fresh).collect();
         let running = config.monitors.values().filter(|m| !m.paused);

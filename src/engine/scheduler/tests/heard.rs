@@ -50,7 +50,7 @@ async fn listening(clock: Clock, saves: mpsc::Sender<Save>) -> Scheduler {
 }
 
 fn apply(scheduler: &mut Scheduler, monitor: Arc<Monitor>) {
-    scheduler.apply(&Config { monitors: [(monitor.name.clone(), monitor)].into(), ..Config::default() });
+    scheduler.apply(&Config { monitors: [(monitor.name.clone(), monitor)].into(), ..Config::default() }, true);
 }
 
 /// What the loop does at a wake that comes after so many seconds.
@@ -124,7 +124,7 @@ async fn when_a_thousand_monitors_have_listened_is_saved_now_and_then_and_waited
             (name.clone(), Arc::new(Monitor { name, ..Arc::unwrap_or_clone(told(1, 1)) }))
         });
         let config = Config { monitors: monitors.collect(), ..Config::default() };
-        commands.send(Command::Apply(Arc::new(config))).await.unwrap();
+        commands.send(Command::Apply { config: Arc::new(config), complete: true }).await.unwrap();
         time::sleep(Duration::from_secs(60)).await;
         let mut count = 0;
         while saved.try_recv().is_ok() {
@@ -162,7 +162,7 @@ async fn when_a_monitor_has_listened_is_saved_and_goes_on_after_a_restart() {
             for form in forms {
                 let monitors = [(form.name.clone(), Arc::clone(form))].into();
                 let config = Config { monitors, ..Config::default() };
-                commands.send(Command::Apply(Arc::new(config))).await.unwrap();
+                commands.send(Command::Apply { config: Arc::new(config), complete: true }).await.unwrap();
                 time::sleep(Duration::from_secs(25)).await;
             }
             stop.cancel();
@@ -191,7 +191,7 @@ async fn between_slots_that_are_far_apart_a_stall_of_a_moment_loses_no_report_an
         let stop = CancellationToken::new();
         let drive = async {
             let config = Config { monitors: [(told.name.clone(), Arc::clone(&told))].into(), ..Config::default() };
-            commands.send(Command::Apply(Arc::new(config))).await.unwrap();
+            commands.send(Command::Apply { config: Arc::new(config), complete: true }).await.unwrap();
             time::sleep(Duration::from_secs(99)).await;
             time::advance(Duration::from_secs(stall)).await;
             time::sleep(Duration::from_secs(30)).await;
@@ -207,5 +207,16 @@ async fn between_slots_that_are_far_apart_a_stall_of_a_moment_loses_no_report_an
         let heard = &heard[&told.name];
         assert!(!heard.unheard(from, to).is_zero(), "{stall} {heard:?}");
         assert_eq!(heard.may_have_lost(from, from, to), lost, "{stall} {heard:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_monitor_was_told_outlives_a_file_that_is_broken() {
+    let clock = Clock::starting_at(Timestamp::from_millis(1_700_000_000_000));
+    let mut scheduler = listening(clock, mpsc::channel(64).0).await;
+    let name = MonitorName::new("told").unwrap();
+    for (complete, known) in [(false, true), (true, false)] {
+        scheduler.apply(&Config::default(), complete);
+        assert_eq!(scheduler.known.heard.contains_key(&name), known);
     }
 }

@@ -91,7 +91,7 @@ impl Rig {
     async fn apply(&self, monitors: Vec<Arc<Monitor>>) {
         let monitors = monitors.into_iter().map(|m| (m.name.clone(), m)).collect();
         let config = Config { monitors, ..Config::default() };
-        self.commands.send(Command::Apply(Arc::new(config))).await.unwrap();
+        self.commands.send(Command::Apply { config: Arc::new(config), complete: true }).await.unwrap();
     }
 
     /// Results until `secs` after the start: seconds, name, verdict, last attempt.
@@ -264,7 +264,7 @@ async fn a_host_with_a_rate_gets_no_more_than_that_from_the_first_second_on() {
     let rate = RateLimit { messages: 100, per: Duration::from_secs(1) };
     let probing = Probing { per_host: 4, per_host_rate: Some(rate) };
     let config = Config { monitors, probing, ..Config::default() };
-    rig.commands.send(Command::Apply(Arc::new(config))).await.unwrap();
+    rig.commands.send(Command::Apply { config: Arc::new(config), complete: true }).await.unwrap();
     let results = rig.until(240).await;
     let (_, most, per_second) = sink.0.lock().unwrap().clone();
     assert!(most <= 4, "{most}");
@@ -394,7 +394,7 @@ async fn a_slot_that_panics_outside_of_its_collector_does_not_stop_its_monitor()
     let clock = Clock::starting_at(Timestamp::from_millis(1_700_000_000_000));
     let mut scheduler = Scheduler::new(clock, Arc::new(runner(clock).0), unknown());
     let m = monitor("m", 10, 1, Script::Takes(Duration::ZERO));
-    scheduler.apply(&Config { monitors: [(m.name.clone(), Arc::clone(&m))].into(), ..Config::default() });
+    scheduler.apply(&Config { monitors: [(m.name.clone(), Arc::clone(&m))].into(), ..Config::default() }, true);
     let place = scheduler.monitors.place(&m.name).unwrap();
     let run = scheduler.runs.start(place, |note| async move {
         let _note = note;
@@ -415,7 +415,7 @@ async fn an_end_is_told_whether_it_came_before_it_was_awaited_or_after() {
     let clock = Clock::starting_at(Timestamp::from_millis(1_700_000_000_000));
     let mut scheduler = Scheduler::new(clock, Arc::new(runner(clock).0), unknown());
     let m = monitor("m", 10, 1, Script::Takes(Duration::ZERO));
-    scheduler.apply(&Config { monitors: [(m.name.clone(), Arc::clone(&m))].into(), ..Config::default() });
+    scheduler.apply(&Config { monitors: [(m.name.clone(), Arc::clone(&m))].into(), ..Config::default() }, true);
     let place = scheduler.monitors.place(&m.name).unwrap();
     let (runs, mut ended) = (Runs::default(), Vec::new());
     let over = [Ended { place, panicked: false }];
@@ -444,7 +444,7 @@ async fn a_run_of_a_form_that_is_gone_is_aborted_and_does_not_count_for_the_next
     let mut scheduler = Scheduler::new(clock, Arc::new(runner(clock).0), unknown());
     let apply = |scheduler: &mut Scheduler, hash| {
         let m = monitor("m", 10, hash, Script::Takes(Duration::from_secs(60)));
-        scheduler.apply(&Config { monitors: [(m.name.clone(), m)].into(), ..Config::default() });
+        scheduler.apply(&Config { monitors: [(m.name.clone(), m)].into(), ..Config::default() }, true);
         scheduler.start_due();
         scheduler.monitors.place(&MonitorName::new("m").unwrap()).unwrap()
     };
@@ -552,7 +552,7 @@ async fn a_clock_that_is_set_back_brings_a_cron_slot_nearer() {
         monitors: [cron_monitor("hourly", "0 * * * *")].into_iter().map(|m| (m.name.clone(), m)).collect(),
         ..Config::default()
     };
-    scheduler.apply(&config);
+    scheduler.apply(&config, true);
     let name = MonitorName::new("hourly").unwrap();
     scheduler.clock = Clock::starting_at(Timestamp::from_millis(1_600_000_000_000));
     time::advance(slots::CRON_RECHECK).await;
