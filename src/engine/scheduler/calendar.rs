@@ -44,8 +44,8 @@ impl Calendar {
         Self { wakes: BTreeMap::new(), slots: 0, many: false, began: now }
     }
 
-    /// So many slots a second are to come. Those that are there already keep their time.
-    pub(super) fn expect(&mut self, per_second: f64) {
+    /// So many slots a second are to come from now on. Those that are there already keep their time.
+    pub(super) fn set_rate(&mut self, per_second: f64) {
         self.many = per_second >= MANY;
     }
 
@@ -87,5 +87,36 @@ impl Calendar {
         let over = at.saturating_duration_since(self.began).as_nanos() % step;
         let wait = if over == 0 { 0 } else { step - over };
         at + Duration::from_nanos(u64::try_from(wait).unwrap_or(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn slots_begin_together_by_how_they_are_timed_and_only_where_they_are_many() {
+        let began = Instant::now();
+        let ms = Duration::from_millis;
+        for (per_second, stamped, wakes) in [(199.0, true, 101), (200.0, false, 11), (200.0, true, 5)] {
+            let mut calendar = Calendar::new(began);
+            calendar.set_rate(per_second);
+            for at in 0..=100 {
+                calendar.add(Due { at: began + ms(at), place: Place::default(), stamped });
+            }
+            let mut seen = Vec::new();
+            while let Some(wake) = calendar.next() {
+                assert!(calendar.take(wake - ms(1)).is_none(), "too early");
+                let due = calendar.take(wake).unwrap();
+                assert!(due.iter().all(|due| due.at <= wake && wake - due.at < TOGETHER_STAMPED));
+                seen.extend(due.iter().map(|due| due.at));
+                assert_eq!(calendar.len(), 101 - seen.len());
+            }
+            assert!(seen.into_iter().eq((0..=100).map(|at| began + ms(at))));
+            let mut calendar = Calendar::new(began);
+            calendar.set_rate(per_second);
+            calendar.replace((0..=100).map(|at| Due { at: began + ms(at), place: Place::default(), stamped }));
+            assert_eq!((calendar.wakes.len(), calendar.len()), (wakes, 101), "{per_second} {stamped}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use crate::engine::scheduler::Entry;
 use crate::engine::scheduler::calendar::Due;
 
 /// Where a monitor stands, in one of its forms: a place is given anew, with another generation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Place {
     index: u32,
     generation: u32,

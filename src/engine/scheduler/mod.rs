@@ -318,7 +318,7 @@ impl Scheduler {
         let is_fresh = |m: &&Arc<Monitor>| self.monitors.get(&m.name).is_none_or(|e| e.monitor.hash != m.hash);
         let fresh: Vec<&Arc<Monitor>> = config.monitors.values().filter(is_fresh).collect();
         let running = config.monitors.values().filter(|m| !m.paused);
-        self.due.expect(running.map(|m| rate(m)).sum());
+        self.due.set_rate(running.map(|m| rate(m)).sum());
         for (monitor, wait) in slots::at_start(&fresh) {
             if let Some(old) = self.monitors.remove(&monitor.name) {
                 if let Some(heard) = self.known.heard.get_mut(&monitor.name).filter(|_| !old.monitor.paused) {
