@@ -199,6 +199,8 @@ impl Life {
         let evaluator = Evaluator::new(db.clone(), clock, saved, show.clone(), outbox.clone());
         let policy = Policy {
             backoff: Backoff::new(Duration::from_millis(1), Duration::from_millis(4)),
+            // A fourth of all attempts fails: five in a row are not seldom.
+            rest: Backoff::new(Duration::from_millis(1), Duration::from_millis(4)),
             record: Duration::from_secs(60),
             ..Policy::default()
         };

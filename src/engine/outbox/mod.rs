@@ -69,6 +69,9 @@ pub struct Policy {
     pub timeout: Duration,
     /// Pauses between attempts.
     pub backoff: Backoff,
+    /// How long a notifier that failed again and again is left alone, longer with each further failure.
+    /// Within that nothing is tried; then one message is.
+    pub rest: Backoff,
     /// What a receiver may ask for with `Retry-After`.
     pub retry_after_cap: Duration,
     /// Age at which a failure becomes the last one.
@@ -86,6 +89,7 @@ impl Default for Policy {
         Self {
             timeout: Duration::from_secs(10),
             backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(300)),
+            rest: Backoff::new(Duration::from_secs(5), Duration::from_secs(60)),
             retry_after_cap: Duration::from_secs(15 * 60),
             ttl: Duration::from_secs(24 * 3_600),
             width: 1,
@@ -400,7 +404,7 @@ impl Outbox {
                 let Some(lane) = self.lanes.get_mut(&receiver) else { return };
                 let gone = lane.gone;
                 match next {
-                    Next::Retry(_) => lane.pace.failed(Instant::now()),
+                    Next::Retry(_) => lane.pace.failed(Instant::now(), self.policy.rest),
                     Next::Done | Next::Dead => lane.pace.answered(),
                 }
                 let mut lost = lane.queue.finish(owed.notification.line(), attempts, next);

@@ -2,7 +2,6 @@
 //! clock.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -11,8 +10,6 @@ use crate::task::backoff::Backoff;
 
 /// Failures in a row, of whatever messages, after which the notifier is left alone for a while.
 const BREAKS_AFTER: u32 = 5;
-/// How long: doubled with each further failure. Within it nothing is tried; then one message is.
-const REST: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(60));
 
 /// Limit and breaker of one notifier.
 #[derive(Debug, Default)]
@@ -58,11 +55,11 @@ impl Pace {
         self.rests_until = None;
     }
 
-    /// It did not take a message that it may take later.
-    pub(crate) fn failed(&mut self, now: Instant) {
+    /// It did not take a message that it may take later; `rest` as in [`Policy`](super::Policy).
+    pub(crate) fn failed(&mut self, now: Instant, rest: Backoff) {
         self.failures = self.failures.saturating_add(1);
         if let Some(over) = self.failures.checked_sub(BREAKS_AFTER) {
-            self.rests_until = Some(now + REST.delay(over + 1));
+            self.rests_until = Some(now + rest.delay(over + 1));
         }
     }
 
@@ -84,6 +81,8 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const S: Duration = Duration::from_secs(1);
@@ -109,12 +108,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn five_failures_in_a_row_open_the_breaker_and_one_answer_closes_it() {
         let now = Instant::now();
+        let rest = Backoff::new(5 * S, 60 * S);
         let mut pace = Pace::default();
         for _ in 0..4 {
-            pace.failed(now);
+            pace.failed(now, rest);
         }
         assert!(!pace.open(now) && pace.failing());
-        pace.failed(now);
+        pace.failed(now, rest);
         assert!(pace.open(now));
         let until = pace.not_before(now).unwrap();
         assert!(until <= now + 60 * S && !pace.open(until));
