@@ -162,6 +162,7 @@ impl Shared {
 
     /// What is set aside. Also tells the head the order of labels.
     pub(crate) fn frozen(&self) -> Frozen {
+        // Eight bytes for each that has a place, and the labels only of those that have none.
         let (mut ranked, mut new) = (Vec::new(), Vec::new());
         let mut newest = None;
         let slots = self.head().len();
@@ -169,31 +170,33 @@ impl Shared {
             let head = self.head();
             for slot in from..(from + PORTION).min(slots) {
                 let Some(series) = head.get(slot as u32) else { continue };
-                newest = newest.max(series.frozen.as_ref().and_then(|f| f.newest()));
-                let entry = (slot as u32, series.id, series.labels.clone());
+                newest = newest.max(series.newest_aside());
                 match head.rank(slot as u32) {
-                    Some(rank) => ranked.push((rank, entry)),
-                    None => new.push(entry),
+                    Some(rank) => ranked.push((rank, slot as u32)),
+                    None => new.push((series.labels.clone(), slot as u32)),
                 }
             }
         }
-        ranked.sort_unstable_by_key(|(rank, _)| *rank);
+        ranked.sort_unstable();
+        new.sort_unstable();
         let changed = !new.is_empty();
-        new.sort_unstable_by(|a, b| a.2.cmp(&b.2));
-        let mut all: Vec<(u32, u64, Labels)> = Vec::with_capacity(ranked.len() + new.len());
+        let mut order = Vec::with_capacity(ranked.len() + new.len());
         let mut new = new.into_iter().peekable();
-        for (_, entry) in ranked {
-            while let Some(before) = new.next_if(|n| n.2 < entry.2) {
-                all.push(before);
+        for portion in ranked.chunks(PORTION) {
+            let head = self.head();
+            for (_, slot) in portion {
+                let Some(series) = head.get(*slot) else { continue };
+                while let Some((_, before)) = new.next_if(|(labels, _)| *labels < series.labels) {
+                    order.push(before);
+                }
+                order.push(*slot);
             }
-            all.push(entry);
         }
-        all.extend(new);
+        order.extend(new.map(|(_, slot)| slot));
         if changed {
-            let sorted: Vec<(u32, u64)> = all.iter().map(|(slot, id, _)| (*slot, *id)).collect();
-            self.head_mut().set_order(&sorted);
+            self.head_mut().set_order(&order);
         }
-        Frozen { order: all.into_iter().map(|(slot, _, _)| slot).collect(), newest }
+        Frozen { order, newest }
     }
 
     fn write_blocks(
@@ -218,7 +221,7 @@ impl Shared {
             let head = self.head();
             portion.extend(slots.iter().filter_map(|slot| {
                 let series = head.get(*slot)?;
-                Some((series.labels.clone(), Arc::clone(series.frozen.as_ref()?)))
+                Some((series.labels.clone(), series.set_aside()?))
             }));
             drop(head);
             for (labels, data) in &portion {

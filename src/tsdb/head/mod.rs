@@ -199,13 +199,12 @@ impl Head {
         self.rank.get(slot as usize).copied().filter(|r| *r != UNRANKED)
     }
 
-    /// Takes the order of labels: slots and numbers of series, sorted some time ago.
-    pub(crate) fn set_order(&mut self, sorted: &[(u32, u64)]) {
+    /// Takes the order of labels: slots, sorted since series left last.
+    pub(crate) fn set_order(&mut self, sorted: &[u32]) {
         let mut rank = vec![UNRANKED; self.series.len()];
-        for (place, (slot, id)) in sorted.iter().enumerate() {
-            // The slot may have gone to another series since.
-            if self.get(*slot).is_some_and(|s| s.id == *id) {
-                rank[*slot as usize] = place as u32;
+        for (place, slot) in sorted.iter().enumerate() {
+            if let Some(rank) = rank.get_mut(*slot as usize) {
+                *rank = place as u32;
             }
         }
         self.rank = rank;
@@ -229,7 +228,7 @@ impl Head {
     /// Forgets what was set aside: it is in a block. The caller drops it outside of the lock.
     pub(crate) fn forget_frozen(&mut self, slots: std::ops::Range<usize>) -> Vec<Arc<Data>> {
         let end = slots.end.min(self.series.len());
-        self.series[slots.start.min(end)..end].iter_mut().filter_map(|s| s.frozen.take()).collect()
+        self.series[slots.start.min(end)..end].iter_mut().filter_map(Series::forget_aside).collect()
     }
 
     /// Removes series that got no samples since the flush before the last, and gives the others the slots from zero on,

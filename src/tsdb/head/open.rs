@@ -122,23 +122,24 @@ impl Open {
     }
 
     /// The samples, rising.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Sample> {
-        let (mut bytes, mut state) = (self.bytes.as_slice(), State::START);
-        std::iter::from_fn(move || {
-            let (&head, rest) = bytes.split_first()?;
-            if head < LONG {
-                bytes = rest;
-                state.set(state.expected().wrapping_add(unzigzag(u64::from(head))), state.bits);
-            } else {
-                let code = head >> 2 & 0x1f;
-                let (time, rest) = rest.split_at_checked(TIME_BYTES[usize::from(head & 3)])?;
-                let (value, rest) = rest.split_at_checked(value_bytes(code))?;
-                bytes = rest;
-                let t = state.expected().wrapping_add(unzigzag(number(time)));
-                state.set(t, changed(state.bits, code, number(value)));
-            }
-            Some((state.t, f64::from_bits(state.bits)))
-        })
+    pub(crate) fn iter(&self) -> Iter<'_> {
+        Iter { bytes: &self.bytes, state: State::START }
+    }
+
+    /// The oldest samples.
+    pub(crate) fn oldest(&self, count: usize) -> Self {
+        let mut all = self.iter();
+        let len = all.by_ref().take(count).count();
+        let State { t, step, bits } = all.state;
+        let bytes = self.bytes[..self.bytes.len() - all.bytes.len()].to_vec();
+        Self { bytes, len: len as u32, step, t, bits }
+    }
+
+    /// Removes the oldest samples, and keeps the room and the memory of the newest one.
+    pub(crate) fn forget(&mut self, count: usize) {
+        let left: Vec<Sample> = self.iter().skip(count).collect();
+        self.clear();
+        left.into_iter().for_each(|(t, v)| self.push(t, v));
     }
 
     /// Time of the first sample.
@@ -167,9 +168,41 @@ impl Open {
     /// Takes all samples out, and keeps the room and the memory of the newest one.
     pub(crate) fn drain(&mut self) -> Vec<Sample> {
         let all = self.iter().collect();
+        self.clear();
+        all
+    }
+
+    fn clear(&mut self) {
         self.bytes.clear();
         self.len = 0;
-        all
+    }
+}
+
+/// Samples of an open buffer, from the oldest on.
+pub(crate) struct Iter<'a> {
+    /// Those to come.
+    bytes: &'a [u8],
+    state: State,
+}
+
+impl Iterator for Iter<'_> {
+    type Item = Sample;
+
+    fn next(&mut self) -> Option<Sample> {
+        let (&head, rest) = self.bytes.split_first()?;
+        let state = &mut self.state;
+        if head < LONG {
+            self.bytes = rest;
+            state.set(state.expected().wrapping_add(unzigzag(u64::from(head))), state.bits);
+        } else {
+            let code = head >> 2 & 0x1f;
+            let (time, rest) = rest.split_at_checked(TIME_BYTES[usize::from(head & 3)])?;
+            let (value, rest) = rest.split_at_checked(value_bytes(code))?;
+            self.bytes = rest;
+            let t = state.expected().wrapping_add(unzigzag(number(time)));
+            state.set(t, changed(state.bits, code, number(value)));
+        }
+        Some((state.t, f64::from_bits(state.bits)))
     }
 }
 
@@ -279,6 +312,16 @@ mod tests {
                 if let Some((t, v)) = samples.get(samples.len() / 2) {
                     proptest::prop_assert_eq!(open.find(*t).map(f64::to_bits), Some(v.to_bits()));
                 }
+                let (old, new) = samples.split_at(samples.len() / 3);
+                let oldest = open.oldest(old.len());
+                proptest::prop_assert!(same(&oldest.iter().collect::<Vec<_>>(), old));
+                proptest::prop_assert_eq!(oldest.last(), old.last().map(|s| s.0));
+                let mut left = open.clone();
+                left.forget(old.len());
+                proptest::prop_assert!(same(&left.iter().collect::<Vec<_>>(), new));
+                proptest::prop_assert!(same(&[left.newest()], &[open.newest()]));
+                left.forget(new.len());
+                proptest::prop_assert!(left.is_empty() && same(&[left.newest()], &[open.newest()]));
                 let newest = samples.last().copied().unwrap_or((i64::MIN, 0.0));
                 proptest::prop_assert!(same(&open.drain(), &samples) && same(&[open.newest()], &[newest]));
                 open.push(5, 1.5);

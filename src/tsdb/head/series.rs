@@ -95,8 +95,11 @@ pub(crate) struct Series {
     /// The flush generation that `live` belongs to.
     generation: u32,
     pub(crate) live: Data,
-    /// What the flush under way writes.
+    /// What the flush under way writes, where that is more than `aside` says.
     pub(crate) frozen: Option<Arc<Data>>,
+    /// So many of the oldest samples of the open buffer are what the flush under way writes. They stay where they
+    /// are: with a hundred thousand series, a place of their own for each would take more than the samples do.
+    aside: u8,
     /// Whether nothing came since the flush before.
     idle: bool,
     /// Whether the newest sample in order was deleted.
@@ -231,7 +234,7 @@ fn without(chunks: &[Chunk], from: i64, to: i64) -> Result<Vec<Chunk>, Corrupt> 
 
 impl Series {
     pub(crate) fn new(labels: Labels, id: u64, generation: u32) -> Self {
-        Self { labels, id, generation, live: Data::default(), frozen: None, idle: false, deleted: false }
+        Self { labels, id, generation, live: Data::default(), frozen: None, aside: 0, idle: false, deleted: false }
     }
 
     /// Takes a sample in.
@@ -242,6 +245,9 @@ impl Series {
         let last = self.live.open.newest();
         if t > last.0 {
             self.deleted = false;
+            if self.live.open.len() + 1 >= SEAL {
+                self.move_aside();
+            }
             self.live.push(t, v);
             return Stored::InOrder;
         }
@@ -266,6 +272,10 @@ impl Series {
         if self.idle {
             return;
         }
+        if self.live.sealed.is_none() && self.live.late.is_none() {
+            self.aside = self.live.open.len() as u8;
+            return;
+        }
         let mut newest = self.live.open.newest();
         // A clock that ran ahead must not make everything after it late for ever: when nothing but late
         // samples came since the last flush, the line moves back to the newest of them.
@@ -285,6 +295,38 @@ impl Series {
         self.frozen = Some(Arc::new(std::mem::replace(&mut self.live, next)));
     }
 
+    /// What is set aside.
+    pub(crate) fn set_aside(&self) -> Option<Arc<Data>> {
+        let oldest = || Arc::new(Data { open: self.live.open.oldest(self.aside.into()), ..Data::default() });
+        self.frozen.clone().or_else(|| (self.aside > 0).then(oldest))
+    }
+
+    /// Time of the newest sample that is set aside.
+    pub(crate) fn newest_aside(&self) -> Option<i64> {
+        match &self.frozen {
+            Some(frozen) => frozen.newest(),
+            None => self.live.open.iter().take(self.aside.into()).last().map(|s| s.0),
+        }
+    }
+
+    /// Forgets what was set aside; the caller drops it outside of the lock.
+    pub(crate) fn forget_aside(&mut self) -> Option<Arc<Data>> {
+        if self.aside > 0 {
+            self.live.open.forget(self.aside.into());
+            self.aside = 0;
+        }
+        self.frozen.take()
+    }
+
+    /// Gives what is set aside a place of its own: the buffer that it is in is about to change.
+    fn move_aside(&mut self) {
+        if self.aside > 0 {
+            self.frozen = self.set_aside();
+            self.live.open.forget(self.aside.into());
+            self.aside = 0;
+        }
+    }
+
     /// Whether it may leave memory: all is flushed, and nothing came for a whole flush.
     pub(crate) fn may_leave(&self) -> bool {
         self.idle && self.frozen.is_none() && self.live.is_empty()
@@ -295,6 +337,7 @@ impl Series {
     /// # Errors
     /// A chunk does not decode.
     pub(crate) fn delete(&mut self, from: i64, to: i64) -> Result<(), Corrupt> {
+        self.move_aside();
         self.live.delete(from, to)?;
         self.deleted |= (from..=to).contains(&self.live.open.newest().0);
         Ok(())
@@ -340,5 +383,56 @@ mod tests {
             assert_eq!(series.push(*t, 2.0, 0), Stored::Conflict, "{t}");
         }
         assert_eq!(series.push(100_005, 2.0, 0), Stored::Late);
+    }
+
+    fn read(data: &[&Data]) -> Vec<Sample> {
+        let (mut merge, mut column) = (Merge::default(), Column::default());
+        data.iter().for_each(|data| read_data(data, i64::MIN, i64::MAX, &mut merge, &mut column).unwrap());
+        merge.finish(&mut column, i64::MIN, i64::MAX);
+        column.iter().collect()
+    }
+
+    #[test]
+    fn what_is_set_aside_stays_what_it_was_whatever_comes_meanwhile() {
+        let sample = |n: usize| (n as i64 * 10, n as f64);
+        for before in [1, 2, 60, SEAL - 1, SEAL, SEAL + 60] {
+            for after in [0, 1, 60, SEAL - 1, SEAL, 3 * SEAL] {
+                for late in [None, Some((5, 0.5))] {
+                    let mut series = Series::new(Labels::default(), 1, 0);
+                    let old: Vec<Sample> = (1..=before).map(sample).chain(late).collect();
+                    let new: Vec<Sample> = (1 + before..=before + after).map(sample).collect();
+                    old.iter().for_each(|(t, v)| drop(series.push(*t, *v, 0)));
+                    series.freeze(1);
+                    let aside = |series: &Series| read(&[&series.set_aside().unwrap_or_default()]);
+                    let frozen = aside(&series);
+                    assert_eq!(frozen.len(), old.len());
+                    for (t, v) in &new {
+                        assert_eq!(series.push(*t, *v, 1), Stored::InOrder);
+                        assert_eq!(aside(&series), frozen);
+                    }
+                    assert_eq!(series.newest_aside(), frozen.last().map(|s| s.0));
+                    let all = read(&[series.frozen.as_deref().unwrap_or(&Data::default()), &series.live]);
+                    assert_eq!(all, [frozen.as_slice(), new.as_slice()].concat());
+                    series.forget_aside();
+                    assert_eq!((aside(&series), read(&[&series.live])), (Vec::new(), new.clone()));
+                    let newest = sample(before + after);
+                    assert_eq!(series.push(newest.0, newest.1, 1), Stored::Same);
+                    assert_eq!(series.push(newest.0, -1.0, 1), Stored::Conflict);
+                    series.freeze(2);
+                    assert_eq!(aside(&series), new);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_set_aside_is_not_deleted() {
+        let mut series = Series::new(Labels::default(), 1, 0);
+        (1..=20).for_each(|t| drop(series.push(t, 1.0, 0)));
+        series.freeze(1);
+        series.push(21, 1.0, 1);
+        series.delete(0, 100).unwrap();
+        assert_eq!(series.set_aside().map(|d| d.open.len()), Some(20));
+        assert!(series.live.is_empty());
     }
 }
