@@ -82,6 +82,21 @@ pub const KIND: Kind = Kind {
             "State of a systemd unit, e.g. `ssh=active`.",
         ),
     ]],
+    metrics: &[
+        cpu::METRICS,
+        memory::METRICS,
+        &disks::COLUMNS,
+        disks::METRICS,
+        filesystem::METRICS,
+        &network::COLUMNS,
+        network::METRICS,
+        protocols::METRICS,
+        kernel::METRICS,
+        sensors::METRICS,
+        processes::METRICS,
+        units::METRICS,
+        smart::METRICS,
+    ],
     read,
 };
 

@@ -21,6 +21,7 @@ use crate::base::secret::Secret;
 use crate::collect::fault::Fault;
 use crate::collect::kind::{Flag, Form, Kind, Operand};
 use crate::collect::mask::Mask;
+use crate::collect::metric::Metric;
 use crate::collect::script::keeper::{End, Order};
 use crate::collect::script::report::{Format, judge};
 use crate::collect::script::run::{Output, not_started, run};
@@ -75,6 +76,15 @@ pub const KIND: Kind = Kind {
         Flag::new("cwd", "cwd", Form::Path("DIR"), "Directory to run it in."),
         Flag::new("user", "user", Form::One("NAME"), "Run it as this user; only root can."),
         Flag::new("output", "output", Form::One("FORMAT"), "What it prints: `nagios`, `prometheus` or `json`."),
+    ]],
+    metrics: &[&[
+        Metric::gauge("nagios_perf", "A value that the plugin measured"),
+        Metric::gauge("nagios_perf_warn", "Above this the plugin warns"),
+        Metric::gauge("nagios_perf_warn_low", "Below this it warns"),
+        Metric::gauge("nagios_perf_crit", "Above this it is critical"),
+        Metric::gauge("nagios_perf_crit_low", "Below this it is critical"),
+        Metric::gauge("nagios_perf_min", "Least that the value can be"),
+        Metric::gauge("nagios_perf_max", "Most that the value can be"),
     ]],
     read,
 };
