@@ -229,6 +229,7 @@ impl Recorder {
         });
         if !again {
             self.described.look(monitor.probe.kind, result);
+            self.described.add(monitor.probe.collector.described());
         }
         if again
             && let Ok(tsdb) = self.from.store.open()
