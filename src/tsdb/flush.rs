@@ -130,7 +130,7 @@ impl Shared {
         for from in (0..slots).step_by(PORTION) {
             self.head_mut().freeze(from..from + PORTION);
         }
-        let frozen = self.frozen();
+        let frozen = self.frozen(upkeep);
         let blocks = match self.write_blocks(upkeep, through, &frozen, work, stop) {
             Err(err) if err.kind() == io::ErrorKind::Interrupted => return Ok(()),
             result => result?,
@@ -160,8 +160,8 @@ impl Shared {
         Ok(())
     }
 
-    /// What is set aside. Also tells the head the order of labels.
-    pub(crate) fn frozen(&self) -> Frozen {
+    /// What is set aside. Also tells the head the order of labels. While the upkeep is held, no slot goes to another series.
+    pub(crate) fn frozen(&self, _: &Upkeep) -> Frozen {
         // Eight bytes for each that has a place, and the labels only of those that have none.
         let (mut ranked, mut new) = (Vec::new(), Vec::new());
         let mut newest = None;
@@ -170,7 +170,7 @@ impl Shared {
             let head = self.head();
             for slot in from..(from + PORTION).min(slots) {
                 let Some(series) = head.get(slot as u32) else { continue };
-                newest = newest.max(series.newest_aside());
+                newest = newest.max(series.newest_frozen());
                 match head.rank(slot as u32) {
                     Some(rank) => ranked.push((rank, slot as u32)),
                     None => new.push((series.labels.clone(), slot as u32)),
@@ -182,11 +182,19 @@ impl Shared {
         let changed = !new.is_empty();
         let mut order = Vec::with_capacity(ranked.len() + new.len());
         let mut new = new.into_iter().peekable();
+        let mut labels: Vec<Option<Labels>> = Vec::new();
         for portion in ranked.chunks(PORTION) {
+            if new.peek().is_none() {
+                order.extend(portion.iter().map(|(_, slot)| *slot));
+                continue;
+            }
+            // New ones may be many: they are not compared under the lock.
+            labels.clear();
             let head = self.head();
-            for (_, slot) in portion {
-                let Some(series) = head.get(*slot) else { continue };
-                while let Some((_, before)) = new.next_if(|(labels, _)| *labels < series.labels) {
+            labels.extend(portion.iter().map(|(_, slot)| head.get(*slot).map(|s| s.labels.clone())));
+            drop(head);
+            for (known, (_, slot)) in labels.iter().zip(portion) {
+                while let Some((_, before)) = new.next_if(|(labels, _)| known.as_ref().is_some_and(|k| labels < k)) {
                     order.push(before);
                 }
                 order.push(*slot);
@@ -221,7 +229,7 @@ impl Shared {
             let head = self.head();
             portion.extend(slots.iter().filter_map(|slot| {
                 let series = head.get(*slot)?;
-                Some((series.labels.clone(), series.set_aside()?))
+                Some((series.labels.clone(), series.frozen_data()?))
             }));
             drop(head);
             for (labels, data) in &portion {

@@ -180,7 +180,7 @@ impl Shared {
         let next_id = self.writer().next_id;
         if (next_id - upkeep.ordered.min(next_id)).saturating_mul(8) > self.head().len() as u64 {
             // Queries sort by this order; without it they compare labels.
-            self.frozen();
+            self.frozen(upkeep);
             upkeep.ordered = next_id;
         }
         // Late samples show in blocks that come from a flush: roll-ups see them before they are merged.

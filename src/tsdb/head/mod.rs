@@ -1,8 +1,8 @@
 //! What is in memory: series with their newest samples, and the index over their labels.
 //!
 //! One writer changes it, readers take a [`Snapshot`] of what they select: chunks shared, open buffers
-//! copied. A flush raises the generation; each series then sets its samples aside (`frozen`) when it is
-//! next touched, so that nothing stops the world.
+//! copied. A flush raises the generation; each series then freezes what it has when it is next touched, so that
+//! nothing stops the world.
 
 pub(crate) mod open;
 pub(crate) mod postings;
@@ -199,7 +199,7 @@ impl Head {
         self.rank.get(slot as usize).copied().filter(|r| *r != UNRANKED)
     }
 
-    /// Takes the order of labels: slots, sorted since series left last.
+    /// Takes the order of labels: all slots, sorted since series [left](Self::remove_idle) last.
     pub(crate) fn set_order(&mut self, sorted: &[u32]) {
         let mut rank = vec![UNRANKED; self.series.len()];
         for (place, slot) in sorted.iter().enumerate() {
@@ -228,7 +228,7 @@ impl Head {
     /// Forgets what was set aside: it is in a block. The caller drops it outside of the lock.
     pub(crate) fn forget_frozen(&mut self, slots: std::ops::Range<usize>) -> Vec<Arc<Data>> {
         let end = slots.end.min(self.series.len());
-        self.series[slots.start.min(end)..end].iter_mut().filter_map(Series::forget_aside).collect()
+        self.series[slots.start.min(end)..end].iter_mut().filter_map(Series::forget_frozen).collect()
     }
 
     /// Removes series that got no samples since the flush before the last, and gives the others the slots from zero on,

@@ -135,11 +135,24 @@ impl Open {
         Self { bytes, len: len as u32, step, t, bits }
     }
 
-    /// Removes the oldest samples, and keeps the room and the memory of the newest one.
+    /// Removes the oldest samples, and keeps the memory of the newest one, and the room if it was needed.
     pub(crate) fn forget(&mut self, count: usize) {
-        let left: Vec<Sample> = self.iter().skip(count).collect();
-        self.clear();
-        left.into_iter().for_each(|(t, v)| self.push(t, v));
+        let used = self.bytes.len();
+        if count >= self.len() {
+            self.clear();
+        } else {
+            let left: Vec<Sample> = self.iter().skip(count).collect();
+            self.clear();
+            left.into_iter().for_each(|(t, v)| self.push(t, v));
+        }
+        if self.bytes.capacity() > 2 * used {
+            self.bytes.shrink_to(used);
+        }
+    }
+
+    /// Gives back the room that nothing is in.
+    pub(crate) fn shrink(&mut self) {
+        self.bytes.shrink_to_fit();
     }
 
     /// Time of the first sample.
@@ -150,6 +163,11 @@ impl Open {
     /// Time of the last sample.
     pub(crate) fn last(&self) -> Option<i64> {
         (!self.is_empty()).then_some(self.t)
+    }
+
+    /// Time of the last one of so many of the oldest samples.
+    pub(crate) fn last_of(&self, count: usize) -> Option<i64> {
+        if count == self.len() { self.last() } else { self.iter().take(count).last().map(|s| s.0) }
     }
 
     /// Whether there may be a sample from `start` to `end`.
@@ -315,7 +333,8 @@ mod tests {
                 let (old, new) = samples.split_at(samples.len() / 3);
                 let oldest = open.oldest(old.len());
                 proptest::prop_assert!(same(&oldest.iter().collect::<Vec<_>>(), old));
-                proptest::prop_assert_eq!(oldest.last(), old.last().map(|s| s.0));
+                let last = old.last().map(|s| s.0);
+                proptest::prop_assert_eq!((oldest.last(), open.last_of(old.len())), (last, last));
                 let mut left = open.clone();
                 left.forget(old.len());
                 proptest::prop_assert!(same(&left.iter().collect::<Vec<_>>(), new));

@@ -12,6 +12,7 @@ use crate::tsdb::head::open::Open;
 
 /// Samples of the open buffer before it is compressed.
 pub(crate) const SEAL: usize = 120;
+const _: () = assert!(SEAL <= u8::MAX as usize, "`Series::frozen_open` counts less than this");
 /// Late samples before they are compressed. They come unordered, so chunks of them overlap: few are better.
 const SEAL_LATE: usize = 480;
 /// A late sample that falls into more sealed late chunks than this is not looked for in them. Samples in no
@@ -92,14 +93,14 @@ pub(crate) struct Series {
     pub(crate) labels: Labels,
     /// Its number in the logs.
     pub(crate) id: u64,
-    /// The flush generation that `live` belongs to.
+    /// The flush generation that `live` belongs to, but for what is frozen of it.
     generation: u32,
     pub(crate) live: Data,
-    /// What the flush under way writes, where that is more than `aside` says.
+    /// What the flush under way writes, where that is more than an open buffer.
     pub(crate) frozen: Option<Arc<Data>>,
-    /// So many of the oldest samples of the open buffer are what the flush under way writes. They stay where they
-    /// are: with a hundred thousand series, a place of their own for each would take more than the samples do.
-    aside: u8,
+    /// Else so many of the oldest samples of the open buffer are what it writes. They stay where they are: with a
+    /// hundred thousand series, a place of their own for each would take more than the samples do.
+    frozen_open: u8,
     /// Whether nothing came since the flush before.
     idle: bool,
     /// Whether the newest sample in order was deleted.
@@ -234,7 +235,16 @@ fn without(chunks: &[Chunk], from: i64, to: i64) -> Result<Vec<Chunk>, Corrupt> 
 
 impl Series {
     pub(crate) fn new(labels: Labels, id: u64, generation: u32) -> Self {
-        Self { labels, id, generation, live: Data::default(), frozen: None, aside: 0, idle: false, deleted: false }
+        Self {
+            labels,
+            id,
+            generation,
+            live: Data::default(),
+            frozen: None,
+            frozen_open: 0,
+            idle: false,
+            deleted: false,
+        }
     }
 
     /// Takes a sample in.
@@ -246,7 +256,7 @@ impl Series {
         if t > last.0 {
             self.deleted = false;
             if self.live.open.len() + 1 >= SEAL {
-                self.move_aside();
+                self.move_frozen();
             }
             self.live.push(t, v);
             return Stored::InOrder;
@@ -270,10 +280,11 @@ impl Series {
         self.generation = generation;
         self.idle = self.live.is_empty();
         if self.idle {
+            self.live.open.shrink();
             return;
         }
         if self.live.sealed.is_none() && self.live.late.is_none() {
-            self.aside = self.live.open.len() as u8;
+            self.frozen_open = self.live.open.len() as u8;
             return;
         }
         let mut newest = self.live.open.newest();
@@ -295,35 +306,35 @@ impl Series {
         self.frozen = Some(Arc::new(std::mem::replace(&mut self.live, next)));
     }
 
-    /// What is set aside.
-    pub(crate) fn set_aside(&self) -> Option<Arc<Data>> {
-        let oldest = || Arc::new(Data { open: self.live.open.oldest(self.aside.into()), ..Data::default() });
-        self.frozen.clone().or_else(|| (self.aside > 0).then(oldest))
+    /// What the flush under way writes.
+    pub(crate) fn frozen_data(&self) -> Option<Arc<Data>> {
+        let oldest = || Arc::new(Data { open: self.live.open.oldest(self.frozen_open.into()), ..Data::default() });
+        self.frozen.clone().or_else(|| (self.frozen_open > 0).then(oldest))
     }
 
-    /// Time of the newest sample that is set aside.
-    pub(crate) fn newest_aside(&self) -> Option<i64> {
+    /// Time of the newest sample of that.
+    pub(crate) fn newest_frozen(&self) -> Option<i64> {
         match &self.frozen {
             Some(frozen) => frozen.newest(),
-            None => self.live.open.iter().take(self.aside.into()).last().map(|s| s.0),
+            None => self.live.open.last_of(self.frozen_open.into()),
         }
     }
 
-    /// Forgets what was set aside; the caller drops it outside of the lock.
-    pub(crate) fn forget_aside(&mut self) -> Option<Arc<Data>> {
-        if self.aside > 0 {
-            self.live.open.forget(self.aside.into());
-            self.aside = 0;
+    /// Forgets what was frozen; the caller drops it outside of the lock.
+    pub(crate) fn forget_frozen(&mut self) -> Option<Arc<Data>> {
+        if self.frozen_open > 0 {
+            self.live.open.forget(self.frozen_open.into());
+            self.frozen_open = 0;
         }
         self.frozen.take()
     }
 
-    /// Gives what is set aside a place of its own: the buffer that it is in is about to change.
-    fn move_aside(&mut self) {
-        if self.aside > 0 {
-            self.frozen = self.set_aside();
-            self.live.open.forget(self.aside.into());
-            self.aside = 0;
+    /// Gives what is frozen a place of its own: the buffer that it is in is about to change.
+    fn move_frozen(&mut self) {
+        if self.frozen_open > 0 {
+            self.frozen = self.frozen_data();
+            self.live.open.forget(self.frozen_open.into());
+            self.frozen_open = 0;
         }
     }
 
@@ -337,7 +348,8 @@ impl Series {
     /// # Errors
     /// A chunk does not decode.
     pub(crate) fn delete(&mut self, from: i64, to: i64) -> Result<(), Corrupt> {
-        self.move_aside();
+        // Deletions wait for the end of a flush; if one did not, what is frozen would still stay.
+        self.move_frozen();
         self.live.delete(from, to)?;
         self.deleted |= (from..=to).contains(&self.live.open.newest().0);
         Ok(())
@@ -393,46 +405,57 @@ mod tests {
     }
 
     #[test]
-    fn what_is_set_aside_stays_what_it_was_whatever_comes_meanwhile() {
+    fn what_is_frozen_stays_what_it_was_whatever_comes_meanwhile() {
         let sample = |n: usize| (n as i64 * 10, n as f64);
+        let late = (5, 0.5);
         for before in [1, 2, 60, SEAL - 1, SEAL, SEAL + 60] {
             for after in [0, 1, 60, SEAL - 1, SEAL, 3 * SEAL] {
-                for late in [None, Some((5, 0.5))] {
+                for late_comes in ["never", "before", "after"] {
                     let mut series = Series::new(Labels::default(), 1, 0);
-                    let old: Vec<Sample> = (1..=before).map(sample).chain(late).collect();
-                    let new: Vec<Sample> = (1 + before..=before + after).map(sample).collect();
+                    let mut old: Vec<Sample> = (1..=before).map(sample).collect();
+                    let mut new: Vec<Sample> = (1 + before..=before + after).map(sample).collect();
                     old.iter().for_each(|(t, v)| drop(series.push(*t, *v, 0)));
-                    series.freeze(1);
-                    let aside = |series: &Series| read(&[&series.set_aside().unwrap_or_default()]);
-                    let frozen = aside(&series);
-                    assert_eq!(frozen.len(), old.len());
+                    if late_comes == "before" {
+                        series.push(late.0, late.1, 0);
+                        old.insert(0, late);
+                    }
+                    // The first of the next generation freezes by itself.
+                    if after == 0 {
+                        series.freeze(1);
+                    }
+                    let frozen = |series: &Series| read(&[&series.frozen_data().unwrap_or_default()]);
                     for (t, v) in &new {
                         assert_eq!(series.push(*t, *v, 1), Stored::InOrder);
-                        assert_eq!(aside(&series), frozen);
+                        assert_eq!(frozen(&series), old);
                     }
-                    assert_eq!(series.newest_aside(), frozen.last().map(|s| s.0));
-                    let all = read(&[series.frozen.as_deref().unwrap_or(&Data::default()), &series.live]);
-                    assert_eq!(all, [frozen.as_slice(), new.as_slice()].concat());
-                    series.forget_aside();
-                    assert_eq!((aside(&series), read(&[&series.live])), (Vec::new(), new.clone()));
                     let newest = sample(before + after);
                     assert_eq!(series.push(newest.0, newest.1, 1), Stored::Same);
                     assert_eq!(series.push(newest.0, -1.0, 1), Stored::Conflict);
+                    if late_comes == "after" {
+                        assert_eq!(series.push(late.0, late.1, 1), Stored::Late);
+                        new.insert(0, late);
+                    }
+                    assert_eq!((frozen(&series), series.newest_frozen()), (old.clone(), old.last().map(|s| s.0)));
+                    let mut all = [old.clone(), new.clone()].concat();
+                    all.sort_by_key(|s| s.0);
+                    assert_eq!(read(&[series.frozen.as_deref().unwrap_or(&Data::default()), &series.live]), all);
+                    series.forget_frozen();
+                    assert_eq!((frozen(&series), read(&[&series.live])), (Vec::new(), new.clone()));
+                    assert_eq!(series.push(newest.0, newest.1, 1), Stored::Same);
                     series.freeze(2);
-                    assert_eq!(aside(&series), new);
+                    assert_eq!(frozen(&series), new);
                 }
             }
         }
     }
 
     #[test]
-    fn what_is_set_aside_is_not_deleted() {
+    fn what_is_frozen_is_not_deleted() {
         let mut series = Series::new(Labels::default(), 1, 0);
-        (1..=20).for_each(|t| drop(series.push(t, 1.0, 0)));
-        series.freeze(1);
-        series.push(21, 1.0, 1);
+        (1..=21).for_each(|t| drop(series.push(t, 1.0, u32::from(t > 20))));
         series.delete(0, 100).unwrap();
-        assert_eq!(series.set_aside().map(|d| d.open.len()), Some(20));
+        let left: Vec<Sample> = (1..=20).map(|t| (t, 1.0)).collect();
+        assert_eq!(read(&[&series.frozen_data().unwrap_or_default()]), left);
         assert!(series.live.is_empty());
     }
 }

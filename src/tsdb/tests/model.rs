@@ -6,12 +6,15 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::tsdb::maintain::Work;
 
 #[derive(Clone, Debug)]
 enum Op {
     /// Series, time, value, how many samples, distance.
     Append(usize, i64, u32, usize, i64),
     Flush,
+    /// A flush that is stopped before its blocks are written.
+    Interrupt,
     /// Upkeep when so many hours have passed.
     Maintain(i64),
     Delete(Option<usize>, i64, i64),
@@ -30,6 +33,7 @@ fn op() -> impl Strategy<Value = Op> {
         8 => (0..4_usize, time.clone(), 0..50_u32, 1..700_usize, prop::sample::select(vec![1_i64, 15_000, 400_000]))
             .prop_map(|(s, t, v, n, d)| Op::Append(s, NOW + t * 15_000, v, n, d)),
         3 => Just(Op::Flush),
+        2 => Just(Op::Interrupt),
         2 => (1..200_i64).prop_map(Op::Maintain),
         1 => (series.clone(), time.clone(), time.clone())
             .prop_map(|(s, a, b)| Op::Delete(s, NOW + a * 15_000, NOW + b * 15_000)),
@@ -74,6 +78,10 @@ proptest! {
                 }
                 Op::Flush => {
                     db.flush().unwrap();
+                }
+                Op::Interrupt => {
+                    let shared = db.shared();
+                    shared.flush(&mut shared.upkeep(), &mut Work::default(), &|| true).unwrap();
                 }
                 Op::Maintain(h) => {
                     hours += h;
