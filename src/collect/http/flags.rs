@@ -24,7 +24,7 @@ pub const REQUEST: &[Flag] = &[
         "compression",
         "compression",
         Form::One("NAME"),
-        "Encoding that is asked for and must come: gzip, deflate or zstd.",
+        "Encoding that is asked for and must come: gzip, deflate, br or zstd.",
     ),
     Flag::new("redirects", "redirects", Form::One("N"), "Redirects followed; 0 takes the redirect as the answer."),
     Flag::new("no-follow", "follow", Form::Switch("false"), "Take a redirect as the answer."),

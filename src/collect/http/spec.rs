@@ -9,6 +9,7 @@ use crate::collect::dial::Route;
 use crate::collect::http::HttpProbe;
 use crate::collect::http::auth::{Auth, basic};
 use crate::collect::http::content::{Content, read_headers};
+use crate::collect::http::decode::KNOWN;
 use crate::collect::http::exchange::{Client, Spoken, Ways};
 use crate::collect::http::expect::Expect;
 use crate::collect::http::flags;
@@ -131,9 +132,9 @@ pub fn read_redirects(fields: &mut Fields<'_>) -> usize {
 
 /// Reads `compression`, which is asked for and must come.
 pub fn read_compression(fields: &mut Fields<'_>, content: &mut Content, expect: &mut Expect) {
-    let known = ["gzip", "deflate", "zstd", "identity"];
-    let name = fields.parse("compression", "write gzip, deflate, zstd or identity", |word| {
-        known.into_iter().find(|k| *k == word).ok_or_else(|| format!("`{word}` is not decoded here"))
+    let name = fields.parse("compression", "write gzip, deflate, br, zstd or identity", |word| {
+        let mut known = KNOWN.into_iter().chain(["identity"]);
+        known.find(|k| *k == word).ok_or_else(|| format!("`{word}` is not decoded here"))
     });
     if let Some(name) = name {
         content.default_header(header::ACCEPT_ENCODING, name);
@@ -254,7 +255,7 @@ mod tests {
         check(&url("auth: {basic: \"a:b\", bearer: c}"), "one way, not several");
         check(&url("auth: {bearer: c}, headers: {Authorization: d}"), "contradict each other");
         check(&url("auth: {oauth2: {token_url: \"http://x/\", client_id: a}}"), "`client_secret` is missing");
-        check(&url("compression: br"), "not decoded here");
+        check(&url("compression: compress"), "not decoded here");
         check(&url("redirects: 3, follow: false"), "contradict each other");
         check(&url("expect: {redirects: {count: 1, at_most: 2}}"), "say the same twice");
         check(&url("expect: {title: \"/(/\"}"), "not a regular expression");

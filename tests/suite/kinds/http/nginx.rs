@@ -12,6 +12,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use watchdog::base::outcome::{Outcome, Verdict};
 
 use crate::kinds::daemon::{Daemon, free_port, probe, program};
+use crate::needs;
 use crate::server::wait_for;
 
 /// A real nginx with everything that is asked of it below.
@@ -24,6 +25,8 @@ struct Nginx {
 }
 
 const LIMIT: Duration = Duration::from_secs(5);
+/// Of Debian's nginx.
+const BROTLI: &str = "/usr/lib/nginx/modules/ngx_http_brotli_filter_module.so";
 
 impl Nginx {
     fn start() -> Option<Self> {
@@ -36,8 +39,13 @@ impl Nginx {
         fs::write(dir.path().join("htpasswd"), "probe:{PLAIN}secret-pw\n").unwrap();
         let [plain, tls, h2c, mutual] = [(); 4].map(|()| free_port());
         let at = dir.path().display().to_string();
-        let mut text =
-            format!("daemon off; master_process off; pid {at}/pid; error_log stderr;\nevents {{}}\nhttp {{\n");
+        let mut text = String::new();
+        let (load, brotli) = match needs::met(Path::new(BROTLI).is_file(), "nginx' module of brotli") {
+            true => (format!("load_module {BROTLI};"), "brotli on; brotli_min_length 1;"),
+            false => (String::new(), ""),
+        };
+        let _ = writeln!(text, "{load} daemon off; master_process off; pid {at}/pid; error_log stderr;");
+        text += "events {}\nhttp {\n";
         for temp in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
             let _ = writeln!(text, "{temp}_temp_path {at}/{temp};");
         }
@@ -48,6 +56,7 @@ impl Nginx {
              server {{
                listen 127.0.0.1:{plain};
                location /gzip {{ alias {at}/www/index.html; gzip on; gzip_min_length 1; }}
+               location /br {{ alias {at}/www/index.html; {brotli} }}
                location /auth {{ auth_basic shop; auth_basic_user_file {at}/htpasswd; try_files /index.html =404; }}
                location /away {{ return 302 /index.html; }}
                location /broken {{ return 500 'out of order'; }}
@@ -136,6 +145,10 @@ async fn a_real_nginx_good_broken_slow_and_gone() {
         (format!("url: http://127.0.0.1:{plain}/broken"), down("status")),
         (format!("url: http://127.0.0.1:{plain}/gzip, compression: gzip, expect: {{title: Shop & more}}"), up),
         (format!("url: http://127.0.0.1:{plain}/, compression: gzip"), down("compression")),
+        (
+            format!("url: http://127.0.0.1:{plain}/br, compression: br, expect: {{title: Shop & more}}"),
+            if Path::new(BROTLI).is_file() { up } else { down("compression") },
+        ),
         (
             format!(
                 "url: http://127.0.0.1:{plain}/, expect: {{header: {{ETag: {{present: true}}, X-A: {{present: false}}}}}}"
