@@ -1,11 +1,13 @@
 //! `type: udp`: sends datagrams and, where answers are expected, waits for them.
 //!
 //! Without an expected answer, silence is a success: UDP knows no other. What can be known is a refusal, which the
-//! peer's machine tells by ICMP; it is waited for a moment.
+//! peer's machine or a router tells by ICMP; it is waited for a moment.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::{Ipv4RecvErr, Ipv6RecvErr};
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout};
 
@@ -88,6 +90,7 @@ pub async fn open(addresses: &[SocketAddr], trace: &mut Trace) -> Result<UdpSock
         let any = if to.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
         let open = async {
             let socket = UdpSocket::bind(any).await?;
+            tell_all(&socket, to)?;
             // No packet is sent: this picks the way, and lets refusals come back to the socket.
             socket.connect(to).await?;
             Ok(socket)
@@ -104,22 +107,31 @@ pub async fn open(addresses: &[SocketAddr], trace: &mut Trace) -> Result<UdpSock
     Err(fault)
 }
 
+/// Lets the socket hear all that routers say. Linux tells it by itself of ports that are closed, but not of machines
+/// and networks that are out of reach: by TCP's rule (RFC 1122, section 4.2.3.9) the way may come back.
+fn tell_all(socket: &UdpSocket, to: &SocketAddr) -> std::io::Result<()> {
+    Ok(match to {
+        SocketAddr::V4(_) => setsockopt(socket, Ipv4RecvErr, &true),
+        SocketAddr::V6(_) => setsockopt(socket, Ipv6RecvErr, &true),
+    }?)
+}
+
+/// Sorts what a socket that talks to one peer was told instead of an answer.
+pub fn refused(socket: &UdpSocket, doing: &str, err: &std::io::Error) -> Fault {
+    match (err.kind(), socket.peer_addr()) {
+        (std::io::ErrorKind::ConnectionRefused, Ok(to)) => {
+            Fault::target("connection_refused", format!("nothing listens on {to} (ICMP: port unreachable)"))
+        }
+        (_, Ok(to)) => Fault::towards(to.ip(), doing, err),
+        (_, Err(_)) => Fault::io(doing, err),
+    }
+}
+
 /// Datagrams as a script's medium.
 struct Datagrams<'a> {
     socket: UdpSocket,
     heard: &'a mut Heard,
     deadline: Instant,
-}
-
-impl Datagrams<'_> {
-    fn fault(&self, doing: &str, err: &std::io::Error) -> Fault {
-        match (err.kind(), self.socket.peer_addr()) {
-            (std::io::ErrorKind::ConnectionRefused, Ok(to)) => {
-                Fault::target("connection_refused", format!("nothing listens on {to} (ICMP: port unreachable)"))
-            }
-            _ => Fault::io(doing, err),
-        }
-    }
 }
 
 impl Medium for Datagrams<'_> {
@@ -140,7 +152,8 @@ impl Medium for Datagrams<'_> {
             if Instant::now() >= self.deadline {
                 return Err(Fault::timeout("no answer"));
             }
-            let n = self.socket.recv(&mut datagram).await.map_err(|e| self.fault("reading the answer", &e))?;
+            let n =
+                self.socket.recv(&mut datagram).await.map_err(|e| refused(&self.socket, "reading the answer", &e))?;
             if n > 0 {
                 let room = MAX_HEARD - self.heard.bytes.len();
                 self.heard.bytes.extend_from_slice(&datagram[..n.min(room)]);
@@ -150,7 +163,7 @@ impl Medium for Datagrams<'_> {
     }
 
     async fn send(&mut self, bytes: &[u8], _: bool) -> Result<(), Fault> {
-        self.socket.send(bytes).await.map(drop).map_err(|e| self.fault("sending", &e))
+        self.socket.send(bytes).await.map(drop).map_err(|e| refused(&self.socket, "sending", &e))
     }
 
     async fn encrypt(&mut self, _: &TlsSpec, _: &str, _: Timestamp, _: &mut Trace) -> Result<(), Fault> {
