@@ -14,7 +14,7 @@ use crate::collect::http::exchange::{Client, Spoken, Ways};
 use crate::collect::http::expect::Expect;
 use crate::collect::http::flags;
 use crate::collect::http::hop::{Hop, UrlError};
-use crate::collect::http::proxy::Proxy;
+use crate::collect::http::proxies::Proxies;
 use crate::collect::http::request::{BodyFile, Request};
 use crate::collect::http::steps::{self, StepsProbe};
 use crate::collect::judge::Latency;
@@ -96,7 +96,7 @@ fn read_steps(
     Some(Probe::new("http", target, probe).at(&at))
 }
 
-/// How servers are reached: `tls`, `http_version`, `proxy`, `max_body`, and the options of a route.
+/// How servers are reached: `tls`, `http_version`, `proxy` and what is said beside it, `max_body`, and the options of a route.
 pub fn read_client(fields: &mut Fields<'_>, mask: &mut Mask) -> Option<Client> {
     let spoken = fields.parse("http_version", "write `1.1` or `2`", |version| match version {
         "1.1" | "1" => Ok(Spoken::One),
@@ -105,15 +105,15 @@ pub fn read_client(fields: &mut Fields<'_>, mask: &mut Mask) -> Option<Client> {
     });
     let spoken = spoken.unwrap_or_default();
     let tls = TlsSpec::read_always(fields, spoken.alpn());
-    let proxy = Proxy::read(fields, mask).map(Arc::new);
+    let proxies = Proxies::read(fields, "proxy", tls.as_ref(), mask);
     let max_body = fields.size("max_body", 1..=MAX_BODY).unwrap_or(DEFAULT_BODY);
     let max_body = usize::try_from(max_body).unwrap_or(usize::MAX);
     let route = Route::read(fields);
-    if route.is_pinned() && proxy.is_some() {
+    if route.is_pinned() && proxies.are_for_all() {
         let message = "`connect_to` has no effect with a `proxy`, which looks the name up itself";
         fields.error(fields.head(), Code::Conflict, message, "remove one of the two");
     }
-    Some(Client { tls: tls?, spoken, proxy, max_body, ways: Ways::new(route) })
+    Some(Client { tls: tls?, spoken, proxies, max_body, ways: Ways::new(route) })
 }
 
 /// `redirects` and `follow`.

@@ -247,6 +247,7 @@ async fn one_deadline_covers_hops_steps_name_servers_and_proxies() {
         (format!("url: \"http://a.example/\", proxy: \"http://{hole}\""), (Verdict::Down, "timeout")),
         (format!("url: \"https://a.example/\", proxy: \"http://{hole}\""), (Verdict::Down, "timeout")),
         (format!("url: \"http://a.example/\", proxy: \"socks5://{hole}\""), (Verdict::Down, "timeout")),
+        (format!("url: \"http://a.example/\", proxy: \"https://{hole}\""), (Verdict::Down, "timeout")),
     ] {
         let probe = probe("http", &format!("{{{text}}}"));
         let start = Instant::now();

@@ -262,18 +262,67 @@ async fn steps_against_a_real_nginx() {
     assert!(evidence.items.iter().any(|(title, _)| title == "use: response"), "{evidence:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_real_proxy_passes_on_tunnels_and_wants_its_password() {
-    let Some(nginx) = Nginx::start() else { return };
-    let Some(tinyproxy) = program("tinyproxy", "tinyproxy-bin") else { return };
+/// A real tinyproxy, for one user, that builds tunnels to `tunnels` alone.
+fn tinyproxy(tunnels: u16) -> Option<(Daemon, u16)> {
+    let tinyproxy = program("tinyproxy", "tinyproxy-bin")?;
     let port = free_port();
     let dir = tempfile::tempdir().unwrap();
     let conf = dir.path().join("tinyproxy.conf");
-    let text =
-        format!("Port {port}\nListen 127.0.0.1\nTimeout 10\nBasicAuth probe proxy-pw\nConnectPort {}\n", nginx.tls);
+    let text = format!("Port {port}\nListen 127.0.0.1\nTimeout 10\nBasicAuth probe proxy-pw\nConnectPort {tunnels}\n");
     fs::write(&conf, text).unwrap();
     let args = ["-d".to_owned(), "-c".to_owned(), conf.display().to_string()];
-    let proxy = Daemon::start(dir, &tinyproxy, args).listening(port);
+    Some((Daemon::start(dir, &tinyproxy, args).listening(port), port))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_proxy_is_spoken_to_over_tls() {
+    let Some(nginx) = Nginx::start() else { return };
+    let Some((proxy, open)) = tinyproxy(nginx.tls) else { return };
+    let Some(stunnel) = program("stunnel4", "stunnel4") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let conf = dir.path().join("stunnel.conf");
+    let pair = format!("cert = {}\nkey = {}\n", nginx.file("server.pem"), nginx.file("server.key"));
+    let text =
+        format!("foreground = yes\npid =\n[proxy]\naccept = 127.0.0.1:{port}\nconnect = 127.0.0.1:{open}\n{pair}");
+    fs::write(&conf, text).unwrap();
+    let encrypted = Daemon::start(dir, &stunnel, [conf]).listening(port);
+    let ca = format!("tls: {{ca_file: {}}}", nginx.file("ca.pem"));
+    let own = format!("proxy_tls: {{ca_file: {}}}", nginx.file("ca.pem"));
+    let (plain, tls) = (format!("http://127.0.0.1:{}/", nginx.plain), format!("https://localhost:{}/", nginx.tls));
+    let good = format!("https://probe:proxy-pw@localhost:{port}");
+    let up = (Verdict::Up, "", "");
+    let down = |why| (Verdict::Down, "proxy", why);
+    for (url, proxy, more, want) in [
+        (&plain, good.clone(), &ca, up),
+        (&plain, good.clone(), &own, up),
+        (&tls, good.clone(), &ca, up),
+        (&tls, good.clone(), &format!("{ca}, http_version: 2, expect: {{cert: {{names: localhost}}}}"), up),
+        (&tls, format!("https://localhost:{port}"), &ca, down("(407)")),
+        (&plain, good.clone(), &"cookies: true".to_owned(), down("issuer")),
+        (&plain, format!("https://127.0.0.1:{port}"), &ca, down("127.0.0.1")),
+        (&plain, format!("https://localhost:{}", nginx.plain), &ca, down("TLS")),
+        // Its own roots are for the proxy alone.
+        (&tls, good.clone(), &own, (Verdict::Down, "cert_untrusted", "issuer")),
+    ] {
+        let text = format!("{{url: \"{url}\", proxy: \"{proxy}\", {more}}}");
+        let got = probe("http", &text, LIMIT).await;
+        let message = got.reason.as_ref().map_or("", |r| &r.message);
+        let (verdict, class_of, why) = want;
+        assert_eq!((got.verdict, class(&got)), (verdict, class_of), "{text}: {got:?} {}", encrypted.log());
+        assert!(message.contains(why), "{text}: {message}");
+        assert!(!format!("{got:?}").contains("proxy-pw"), "{got:?}");
+        // What is told of a certificate is told of the target's.
+        let cert = !sample(&got, "probe_ssl_earliest_cert_expiry").is_nan();
+        assert_eq!(cert, url == &tls && class_of != "proxy", "{text}: {got:?}");
+    }
+    drop(proxy);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_proxy_passes_on_tunnels_and_wants_its_password() {
+    let Some(nginx) = Nginx::start() else { return };
+    let Some((proxy, port)) = tinyproxy(nginx.tls) else { return };
     let ca = format!("tls: {{ca_file: {}}}", nginx.file("ca.pem"));
     let closed = free_port();
     for (url, more, want) in [
@@ -295,6 +344,22 @@ async fn a_real_proxy_passes_on_tunnels_and_wants_its_password() {
             (Verdict::Down, "proxy"),
         ),
         (format!("http://127.0.0.1:{}/", nginx.plain), format!("http://127.0.0.1:{closed}"), (Verdict::Down, "proxy")),
+        // Nobody listens at that port: whoever is up was asked directly.
+        (
+            format!("http://127.0.0.1:{}/", nginx.plain),
+            format!("http://127.0.0.1:{closed}\", no_proxy: \"127.0.0.0/8"),
+            (Verdict::Up, ""),
+        ),
+        (
+            format!("https://localhost:{}/", nginx.tls),
+            format!("https://127.0.0.1:{closed}\", no_proxy: \"example.com, localhost:{}", nginx.tls),
+            (Verdict::Up, ""),
+        ),
+        (
+            format!("https://localhost:{}/", nginx.tls),
+            format!("http://127.0.0.1:{closed}\", no_proxy: \".localhost"),
+            (Verdict::Down, "proxy"),
+        ),
     ] {
         let text = format!("{{url: \"{url}\", proxy: \"{more}\", {ca}}}");
         let got = probe("http", &text, LIMIT).await;
