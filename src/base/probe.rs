@@ -13,6 +13,7 @@ use crate::base::BoxFuture;
 pub use crate::base::beat::Beat;
 use crate::base::beat::Report;
 use crate::base::heard::Heard;
+use crate::base::metadata::Meta;
 use crate::base::outcome::Outcome;
 use crate::base::policy::Policy;
 use crate::base::time::Timestamp;
@@ -25,6 +26,12 @@ use crate::base::time::Timestamp;
 pub trait Collector: Send + Sync + fmt::Debug {
     /// Probes the target once.
     fn probe<'a>(&'a self, cx: &'a ProbeCx) -> BoxFuture<'a, Outcome>;
+
+    /// What its target says of metrics of its own. Asked when a result has series that the one before had not; what is
+    /// the same for all probes of a kind stands in the kind's table.
+    fn described(&self) -> Vec<(String, Meta)> {
+        Vec::new()
+    }
 
     /// The push side, for kinds that are reported to instead of probing.
     fn push(&self) -> Option<&dyn PushTarget> {

@@ -25,6 +25,7 @@ use crate::collect::files::{self, Given, Looks, Pattern, path_fault};
 use crate::collect::judge::{Judge, found, unjudged};
 use crate::collect::kind::{Flag, Form, Kind, Operand};
 use crate::collect::mask::Mask;
+use crate::collect::metric::Metric;
 use crate::config::catalog::Probe;
 use crate::config::fields::Fields;
 use crate::config::report::Code;
@@ -64,6 +65,11 @@ pub const KIND: Kind = Kind {
         Flag::new("name", "expect.names", Form::Many("NAME"), "Name that the first certificate must be for."),
         Flag::new("chain", "expect.chain", Form::Switch("true"), "Each certificate must be issued by the next one."),
         Flag::new("key", "key", Form::Path("FILE"), "Private key that the first certificate must belong to."),
+    ]],
+    metrics: &[&[
+        Metric::gauge("probe_ssl_earliest_cert_expiry", "When the first of the certificates expires, since 1970"),
+        Metric::gauge("probe_cert_file_certificates", "Certificates that were found"),
+        Metric::gauge("probe_cert_file_not_after_timestamp_seconds", "When a certificate expires, since 1970"),
     ]],
     read,
 };

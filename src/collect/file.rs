@@ -18,6 +18,7 @@ use crate::collect::files::{self, Given, Looks, Pattern, path_fault};
 use crate::collect::judge::{Judge, TextCheck, unjudged};
 use crate::collect::kind::{Flag, Form, Kind, Operand};
 use crate::collect::mask::Mask;
+use crate::collect::metric::Metric;
 use crate::config::catalog::Probe;
 use crate::config::fields::Fields;
 use crate::config::report::Code;
@@ -76,6 +77,13 @@ pub const KIND: Kind = Kind {
         Flag::new("expect-contains", "expect.content.contains", Form::Many("TEXT"), "Text that it must contain."),
         Flag::new("expect-matches", "expect.content.matches", Form::Many("REGEX"), "Expression that it must match."),
         Flag::new("no-symlink", "symlinks", Form::Switch("refuse"), "It must not be a symbolic link."),
+    ]],
+    metrics: &[&[
+        Metric::gauge("probe_file_exists", "1 where there is a file"),
+        Metric::gauge("probe_file_count", "Files that were found"),
+        Metric::gauge("probe_file_oldest_modified_timestamp_seconds", "When the oldest file was written, since 1970"),
+        Metric::gauge("probe_file_modified_timestamp_seconds", "When the newest file was written, since 1970"),
+        Metric::gauge("probe_file_size_bytes", "Size of the newest file"),
     ]],
     read,
 };

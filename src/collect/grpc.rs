@@ -14,6 +14,7 @@ use crate::collect::http::content::USER_AGENT;
 use crate::collect::judge::{Judge, Latency, found};
 use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, TLS_ON_DEMAND};
 use crate::collect::mask::Mask;
+use crate::collect::metric::{Metric, NETWORK};
 use crate::collect::talk::endpoint::Endpoint;
 use crate::collect::talk::http2::{self, Answer};
 use crate::collect::talk::wire::Stream;
@@ -88,6 +89,18 @@ pub const KIND: Kind = Kind {
         TLS_ON_DEMAND,
         ROUTE,
         LATENCY,
+    ],
+    metrics: &[
+        NETWORK,
+        &[
+            Metric::gauge("probe_grpc_duration_seconds", "How long each phase took"),
+            Metric::gauge("probe_grpc_ssl", "1 where TLS was spoken"),
+            Metric::gauge(
+                "probe_grpc_healthcheck_response",
+                "1 for the state that the service is in, 0 for the others",
+            ),
+            Metric::gauge("probe_grpc_status_code", "The code of the answer"),
+        ],
     ],
     read,
 };

@@ -19,6 +19,7 @@ use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, Latency, TextCheck, found};
 use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, TLS_ON_DEMAND};
 use crate::collect::mask::Mask;
+use crate::collect::metric::{Metric, NETWORK};
 use crate::collect::talk::capped::{Capped, stream_fault};
 use crate::collect::talk::endpoint::Endpoint;
 use crate::collect::talk::security::{Credentials, OPEN_LOGIN, Security, USER};
@@ -69,6 +70,13 @@ pub const KIND: Kind = Kind {
         TLS_ON_DEMAND,
         ROUTE,
         LATENCY,
+    ],
+    metrics: &[
+        NETWORK,
+        &[
+            Metric::gauge("probe_imap_messages", "Messages in the mailbox"),
+            Metric::gauge("probe_imap_newest_message_timestamp_seconds", "When the newest message came, since 1970"),
+        ],
     ],
     read,
 };

@@ -1,6 +1,7 @@
 //! What a kind of monitor says about itself: its name, its options' reader, and how
 //! `watchdog probe` spells them.
 
+use crate::collect::metric::Metric;
 use crate::config::catalog::Probe;
 use crate::config::fields::Fields;
 
@@ -15,6 +16,8 @@ pub struct Kind {
     pub operand: Option<Operand>,
     /// The flags of `watchdog probe NAME`, in groups that kinds share.
     pub flags: &'static [&'static [Flag]],
+    /// What its probes measure, in groups that kinds share; of two rows for one name, the first speaks.
+    pub metrics: &'static [&'static [Metric]],
     /// Reads the kind's options. Opens nothing; leaves `finish` to the caller, who reads the common keys.
     pub read: fn(&mut Fields<'_>) -> Option<Probe>,
 }

@@ -2,6 +2,7 @@
 
 use crate::collect::kind::Kind;
 use crate::collect::mask::Masked;
+use crate::collect::metric::Metric;
 use crate::config::catalog::Probe;
 use crate::config::fields::Fields;
 
@@ -45,6 +46,12 @@ pub fn read(kind: &str, fields: &mut Fields<'_>) -> Option<Probe> {
     let mut probe = (found.read)(fields)?;
     probe.collector = Masked::of(probe.collector, &cx.take_referring());
     Some(probe)
+}
+
+/// What a metric of a kind is; `None` for those that only a target can name.
+pub fn metric(kind: &str, name: &str) -> Option<&'static Metric> {
+    let found = KINDS.iter().find(|k| k.name == kind)?;
+    found.metrics.iter().copied().flatten().find(|metric| metric.is(name))
 }
 
 /// The kinds as a table in Markdown, each with the page of the guide that says all about it.
@@ -103,7 +110,13 @@ pub(crate) mod testing {
     pub async fn outcome(kind: &str, text: &str) -> Outcome {
         let (probe, problems) = build(kind, text);
         assert!(problems.is_empty(), "{problems:?}");
-        probe.unwrap().collector.probe(&context(Duration::from_secs(5))).await
+        let outcome = probe.unwrap().collector.probe(&context(Duration::from_secs(5))).await;
+        for sample in &outcome.samples {
+            // Programs name their metrics as they like.
+            let known = kind == "script" || super::metric(kind, &sample.name).is_some();
+            assert!(known, "no row of `metrics` says what {} of {kind} is", sample.name);
+        }
+        outcome
     }
 
     /// A context whose deadline is `limit` away.
@@ -117,6 +130,22 @@ pub(crate) mod testing {
 mod tests {
     use super::KINDS;
     use super::testing::build;
+    use crate::base::metadata::Kind;
+
+    #[test]
+    fn every_metric_is_described_in_words_and_no_row_is_hidden_by_another() {
+        for kind in KINDS {
+            let rows: Vec<_> = kind.metrics.iter().copied().flatten().collect();
+            for (i, row) in rows.iter().enumerate() {
+                let first = rows.iter().position(|other| other.is(&row.name.replace('*', "x")));
+                assert_eq!(first, Some(i), "{}: {}", kind.name, row.name);
+                assert!(row.help.len() > 5 && !row.help.ends_with('.'), "{}: {}", kind.name, row.name);
+                // Prometheus' rule of names.
+                let counts = row.name.ends_with("_total");
+                assert!(!counts || row.kind == Kind::Counter, "{}: {}", kind.name, row.name);
+            }
+        }
+    }
 
     /// What limits per machine count by, and whose way is looked at when it fails.
     #[test]

@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::base::BoxFuture;
+use crate::base::metadata::Meta;
 use crate::base::outcome::Outcome;
 use crate::base::probe::{Collector, ProbeCx, PushTarget, WebhookTarget};
 use crate::collect::plain::{Pattern, Plain};
@@ -226,6 +227,12 @@ impl Collector for Masked {
             self.mask.hide_in(&mut outcome);
             outcome
         })
+    }
+
+    fn described(&self) -> Vec<(String, Meta)> {
+        let mut described = self.inner.described();
+        described.iter_mut().for_each(|(_, meta)| self.mask.hide(&mut meta.help));
+        described
     }
 
     fn push(&self) -> Option<&dyn PushTarget> {

@@ -29,6 +29,7 @@ pub mod kind;
 pub mod kinds;
 pub mod kubernetes;
 pub mod mask;
+pub mod metric;
 pub mod mqtt;
 pub mod mysql;
 pub mod nagios;

@@ -20,6 +20,7 @@ use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, Latency, found};
 use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, TLS_ON_DEMAND};
 use crate::collect::mask::Mask;
+use crate::collect::metric::{Metric, NETWORK};
 use crate::collect::talk::capped::{Capped, MAX_ANSWERS, stream_fault};
 use crate::collect::talk::endpoint::Endpoint;
 use crate::collect::talk::security::{OPEN_LOGIN, Security, USER};
@@ -96,6 +97,15 @@ pub const KIND: Kind = Kind {
         TLS_ON_DEMAND,
         ROUTE,
         LATENCY,
+    ],
+    metrics: &[
+        NETWORK,
+        &[
+            Metric::gauge("probe_mqtt_ping_duration_seconds", "How long the answer to a ping took"),
+            Metric::gauge("probe_mqtt_round_trip_duration_seconds", "How long a message took to come back"),
+            Metric::gauge("probe_mqtt_retained_duration_seconds", "How long a retained message took to come"),
+            Metric::gauge("probe_mqtt_value", "The message, where it is a number"),
+        ],
     ],
     read,
 };

@@ -17,6 +17,7 @@ use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, Latency};
 use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE};
 use crate::collect::mask::Mask;
+use crate::collect::metric::{Metric, NETWORK};
 use crate::collect::talk::endpoint::Endpoint;
 use crate::collect::talk::{self, Items, Talk};
 use crate::collect::trace::{Trace, phase};
@@ -67,6 +68,21 @@ pub const KIND: Kind = Kind {
         ],
         ROUTE,
         LATENCY,
+    ],
+    metrics: &[
+        NETWORK,
+        &[
+            Metric::gauge("probe_ntp_stratum", "How far the server is from a clock that needs no other: 1 beside one"),
+            Metric::gauge("probe_ntp_leap", "What the server says of leap seconds: 3 while its own clock is not right"),
+            Metric::gauge("probe_ntp_rtt_seconds", "How long question and answer were under way"),
+            Metric::gauge("probe_ntp_offset_seconds", "How far the server's clock is ahead of this machine's"),
+            Metric::gauge(
+                "probe_ntp_root_delay_seconds",
+                "How long question and answer are under way from the server to its source",
+            ),
+            Metric::gauge("probe_ntp_root_dispersion_seconds", "Most that the server can be wrong by, as it says"),
+            Metric::gauge("probe_ntp_reference_timestamp_seconds", "When the server's clock was last set, since 1970"),
+        ],
     ],
     read,
 };

@@ -13,6 +13,7 @@ use crate::collect::icmp::packet::MAX_PAYLOAD;
 use crate::collect::judge::{Judge, unjudged};
 use crate::collect::kind::{Flag, Form, Kind, Operand, ROUTE};
 use crate::collect::mask::Mask;
+use crate::collect::metric::{Metric, NETWORK};
 use crate::collect::trace::{Trace, phase};
 use crate::config::catalog::Probe;
 use crate::config::fields::Fields;
@@ -86,6 +87,25 @@ pub const KIND: Kind = Kind {
             Flag::new("jitter-below", "expect.jitter.below", Form::One("DURATION"), "Down at this jitter or more."),
         ],
         ROUTE,
+    ],
+    metrics: &[
+        NETWORK,
+        &[
+            Metric::gauge(
+                "probe_icmp_duration_seconds",
+                "How long each phase took; of a burst, a round trip on average",
+            ),
+            Metric::gauge("probe_icmp_reply_hop_limit", "Hops that the answer could still have made"),
+            Metric::gauge("probe_icmp_requests", "Questions that were sent"),
+            Metric::gauge("probe_icmp_replies", "Questions that were answered"),
+            Metric::gauge("probe_icmp_loss_ratio", "Part of the questions without an answer"),
+            Metric::gauge("probe_icmp_duplicates", "Answers that came more than once"),
+            Metric::gauge("probe_icmp_rtt_seconds", "Round-trip times of the burst"),
+            Metric::gauge(
+                "probe_icmp_jitter_seconds",
+                "How much one round trip differs from the one before, on average",
+            ),
+        ],
     ],
     read,
 };

@@ -19,6 +19,7 @@ use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, Latency, found};
 use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, TLS_ON_DEMAND};
 use crate::collect::mask::Mask;
+use crate::collect::metric::{Metric, NETWORK};
 use crate::collect::replica::{ROLE, Replication, Role, Standing};
 use crate::collect::talk::capped::{Capped, MAX_ANSWERS, stream_fault};
 use crate::collect::talk::endpoint::Endpoint;
@@ -69,6 +70,32 @@ pub const KIND: Kind = Kind {
         TLS_ON_DEMAND,
         ROUTE,
         LATENCY,
+    ],
+    metrics: &[
+        NETWORK,
+        &[
+            Metric::gauge("probe_redis_ping_duration_seconds", "How long the answer to a PING took"),
+            Metric::gauge("probe_redis_value", "The answer to the command, where it is a number"),
+            Metric::gauge("redis_connected_slaves", "Replicas that are connected"),
+            Metric::gauge("redis_connected_clients", "Clients that are connected"),
+            Metric::gauge("redis_blocked_clients", "Clients that wait in a blocking command"),
+            Metric::gauge("redis_config_maxclients", "How many clients may be connected"),
+            Metric::gauge("redis_memory_used_bytes", "Memory that the server has taken"),
+            Metric::gauge("redis_memory_max_bytes", "Memory that it may take; 0 is no limit"),
+            Metric::gauge("redis_mem_fragmentation_ratio", "Memory by the kernel for each byte by the server"),
+            Metric::gauge("redis_uptime_in_seconds", "How long the server has run"),
+            Metric::counter("redis_keyspace_hits_total", "Keys that were asked for and found"),
+            Metric::counter("redis_keyspace_misses_total", "Keys that were asked for and not found"),
+            Metric::counter("redis_evicted_keys_total", "Keys that were thrown away for lack of memory"),
+            Metric::counter("redis_expired_keys_total", "Keys whose time was over"),
+            Metric::counter("redis_rejected_connections_total", "Connections that were too many"),
+            Metric::counter("redis_commands_processed_total", "Commands that were carried out"),
+            Metric::gauge("redis_rdb_changes_since_last_save", "Changes that no snapshot holds yet"),
+            Metric::gauge("redis_master_link_up", "1 while a replica is connected to its master"),
+            Metric::gauge("redis_rdb_last_bgsave_status", "1 where the last snapshot was written"),
+            Metric::gauge("redis_aof_last_write_status", "1 where the last write to the log of commands was done"),
+            Metric::gauge("redis_instance_info", "Always 1; role and version of the server"),
+        ],
     ],
     read,
 };

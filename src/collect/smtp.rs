@@ -17,6 +17,7 @@ use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, Latency, TextCheck, found};
 use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, TLS_ON_DEMAND};
 use crate::collect::mask::Mask;
+use crate::collect::metric::{Metric, NETWORK};
 use crate::collect::talk::endpoint::Endpoint;
 use crate::collect::talk::security::{Credentials, OPEN_LOGIN, Security, USER};
 use crate::collect::talk::starttls::{Reply, reply};
@@ -65,6 +66,14 @@ pub const KIND: Kind = Kind {
         TLS_ON_DEMAND,
         ROUTE,
         LATENCY,
+    ],
+    metrics: &[
+        NETWORK,
+        &[
+            Metric::gauge("probe_smtp_duration_seconds", "How long each phase took"),
+            Metric::gauge("probe_smtp_status_code", "Code of the last answer"),
+            Metric::gauge("probe_smtp_size_limit_bytes", "Largest message that the server takes, as it says"),
+        ],
     ],
     read,
 };

@@ -21,6 +21,7 @@ use crate::collect::files::Looks;
 use crate::collect::judge::{Judge, Latency, TextCheck, found};
 use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE};
 use crate::collect::mask::Mask;
+use crate::collect::metric::{Metric, NETWORK};
 use crate::collect::talk::capped::{Capped, stream_fault};
 use crate::collect::talk::endpoint::Endpoint;
 use crate::collect::talk::linger::{Leash, leash};
@@ -94,6 +95,13 @@ pub const KIND: Kind = Kind {
         USER,
         ROUTE,
         LATENCY,
+    ],
+    metrics: &[
+        NETWORK,
+        &[
+            Metric::gauge("probe_ssh_exit_code", "What the command ended with"),
+            Metric::gauge("probe_ssh_info", "Always 1; what the server calls itself"),
+        ],
     ],
     read,
 };

@@ -6,6 +6,7 @@ use crate::base::probe::{Collector, ProbeCx};
 use crate::collect::fault::Fault;
 use crate::collect::kind::{Kind, LATENCY, Operand, ROUTE, SCRIPT, TLS_ON_DEMAND};
 use crate::collect::mask::Mask;
+use crate::collect::metric::{CONVERSATION, NETWORK};
 use crate::collect::talk::endpoint::Endpoint;
 use crate::collect::talk::script::{Handshake, Script, Spoken};
 use crate::collect::talk::wire::Wire;
@@ -30,6 +31,7 @@ pub const KIND: Kind = Kind {
     about: "One TCP connection.",
     operand: Some(Operand::One { path: "host", name: "HOST", help: "Target, `name:port`." }),
     flags: &[SCRIPT, TLS_ON_DEMAND, ROUTE, LATENCY],
+    metrics: &[NETWORK, CONVERSATION],
     read,
 };
 

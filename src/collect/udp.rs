@@ -18,6 +18,7 @@ use crate::base::time::Timestamp;
 use crate::collect::fault::Fault;
 use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, SCRIPT};
 use crate::collect::mask::Mask;
+use crate::collect::metric::{CONVERSATION, NETWORK};
 use crate::collect::talk::endpoint::Endpoint;
 use crate::collect::talk::script::{Handshake, Medium, Script, Spoken};
 use crate::collect::talk::wire::{Heard, MAX_HEARD};
@@ -56,6 +57,7 @@ pub const KIND: Kind = Kind {
         ROUTE,
         LATENCY,
     ],
+    metrics: &[NETWORK, CONVERSATION],
     read,
 };
 

@@ -11,6 +11,7 @@ use crate::collect::dial::Bounded;
 use crate::collect::fault::Fault;
 use crate::collect::kind::{Kind, LATENCY, Operand, SCRIPT};
 use crate::collect::mask::Mask;
+use crate::collect::metric::CONVERSATION;
 use crate::collect::talk::script::{Handshake, Script, Spoken};
 use crate::collect::talk::wire::{Stream, Wire};
 use crate::collect::talk::{self, Items, Talk};
@@ -42,6 +43,7 @@ pub const KIND: Kind = Kind {
     about: "One connection to a Unix socket.",
     operand: Some(Operand::One { path: "path", name: "PATH", help: "The socket, e.g. `/run/docker.sock`." }),
     flags: &[SCRIPT, LATENCY],
+    metrics: &[CONVERSATION],
     read,
 };
 

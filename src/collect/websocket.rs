@@ -23,6 +23,7 @@ use crate::collect::http::content::USER_AGENT;
 use crate::collect::judge::found;
 use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, SCRIPT, TLS};
 use crate::collect::mask::Mask;
+use crate::collect::metric::{CONVERSATION, Metric, NETWORK};
 use crate::collect::talk::script::{Handshake, Medium, Script, Spoken};
 use crate::collect::talk::wire::{Heard, MAX_HEARD, Stream, closed};
 use crate::collect::talk::{self, Items, Talk};
@@ -69,6 +70,14 @@ pub const KIND: Kind = Kind {
         TLS,
         ROUTE,
         LATENCY,
+    ],
+    metrics: &[
+        NETWORK,
+        CONVERSATION,
+        &[
+            Metric::gauge("probe_websocket_ping_duration_seconds", "How long the answer to a ping took"),
+            Metric::gauge("probe_websocket_close_code", "What the server closed with"),
+        ],
     ],
     read,
 };

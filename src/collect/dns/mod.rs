@@ -25,6 +25,7 @@ use crate::collect::fault::Fault;
 use crate::collect::judge::Judge;
 use crate::collect::kind::{EXPECT_LATENCY, Flag, Form, Kind, Operand, ROUTE};
 use crate::collect::mask::Mask;
+use crate::collect::metric::{Metric, NETWORK};
 use crate::collect::tls::{TlsSpec, alpn};
 use crate::collect::trace::{Trace, phase};
 use crate::config::catalog::Probe;
@@ -88,6 +89,17 @@ pub const KIND: Kind = Kind {
         crate::collect::kind::TLS,
         ROUTE,
         EXPECT_LATENCY,
+    ],
+    metrics: &[
+        NETWORK,
+        &[
+            Metric::gauge("probe_dns_duration_seconds", "How long each phase took"),
+            Metric::gauge("probe_dns_query_succeeded", "1 where an answer came"),
+            Metric::gauge("probe_dns_answer_rrs", "Records that answer the question"),
+            Metric::gauge("probe_dns_authority_rrs", "Records about who answers for the name"),
+            Metric::gauge("probe_dns_additional_rrs", "Records that were sent besides"),
+            Metric::gauge("probe_dns_serial", "Serial number of the zone"),
+        ],
     ],
     read,
 };

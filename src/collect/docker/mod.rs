@@ -18,6 +18,7 @@ use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, found, unjudged};
 use crate::collect::kind::{Flag, Form, Kind, Operand, ROUTE, TLS_ON_DEMAND};
 use crate::collect::mask::Mask;
+use crate::collect::metric::{Metric, NETWORK};
 use crate::collect::tls::{TlsSpec, alpn};
 use crate::collect::trace::{Trace, phase};
 use crate::config::catalog::Probe;
@@ -98,6 +99,21 @@ pub const KIND: Kind = Kind {
         ],
         TLS_ON_DEMAND,
         ROUTE,
+    ],
+    metrics: &[
+        NETWORK,
+        &[
+            Metric::gauge("engine_daemon_container_states_containers", "Containers in each state"),
+            Metric::gauge("probe_docker_container_running", "1 while a container runs"),
+            Metric::gauge("probe_docker_container_healthy", "1 while its own check says that it is well"),
+            Metric::counter("probe_docker_container_restarts_total", "How often it was restarted"),
+            Metric::gauge("probe_docker_container_exit_code", "What it last ended with"),
+            Metric::gauge("container_spec_memory_limit_bytes", "Memory that it may use; 0 is no limit"),
+            Metric::gauge("container_start_time_seconds", "When it was started, since 1970"),
+            Metric::counter("container_cpu_usage_seconds_total", "Time of processors that it has used"),
+            Metric::gauge("container_memory_usage_bytes", "Memory that it uses, files that are held for it included"),
+            Metric::gauge("container_memory_working_set_bytes", "The same without files that could be given up"),
+        ],
     ],
     read,
 };

@@ -26,6 +26,7 @@ use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, found, unjudged};
 use crate::collect::kind::{Flag, Form, Kind, Operand, ROUTE};
 use crate::collect::mask::Mask;
+use crate::collect::metric::{Metric, NETWORK};
 use crate::collect::tls::{TlsSpec, alpn};
 use crate::collect::trace::Trace;
 use crate::config::catalog::Probe;
@@ -83,6 +84,14 @@ pub const KIND: Kind = Kind {
         ROUTE[0],
         ROUTE[1],
     ]],
+    metrics: &[
+        NETWORK,
+        &[
+            Metric::gauge("probe_domain_expiry_timestamp_seconds", "When the registration ends, since 1970"),
+            Metric::gauge("probe_domain_created_timestamp_seconds", "When the domain was registered, since 1970"),
+            Metric::gauge("probe_domain_answer_age_seconds", "How old the answer of the registry is"),
+        ],
+    ],
     read,
 };
 

@@ -19,6 +19,7 @@ use crate::base::units::{Exact, Short};
 use crate::collect::heartbeat::due::{Due, Lateness};
 use crate::collect::kind::Kind;
 use crate::collect::mask::Mask;
+use crate::collect::metric::Metric;
 use crate::collect::sender::{per_minute, same, token};
 use crate::config::catalog::Probe;
 use crate::config::fields::Fields;
@@ -45,7 +46,21 @@ struct Heartbeat {
 }
 
 /// The kind. Others report to it: nothing is probed.
-pub const KIND: Kind = Kind { name: "heartbeat", about: "Reports pushed by a job.", operand: None, flags: &[], read };
+pub const KIND: Kind = Kind {
+    name: "heartbeat",
+    about: "Reports pushed by a job.",
+    operand: None,
+    flags: &[],
+    metrics: &[&[
+        Metric::gauge("watchdog_heartbeat_running", "1 between the start of a run and its end"),
+        Metric::gauge("watchdog_heartbeat_started_timestamp_seconds", "When the last run began, since 1970"),
+        Metric::gauge("watchdog_heartbeat_last_timestamp_seconds", "When the last report came, since 1970"),
+        Metric::gauge("watchdog_heartbeat_age_seconds", "How long ago the last report came"),
+        Metric::gauge("watchdog_heartbeat_run_seconds", "How long the last run took"),
+        Metric::gauge("watchdog_heartbeat_exit_code", "What the last run ended with"),
+    ]],
+    read,
+};
 
 /// Reads the options. `interval` or `schedule` are the monitor's own: when a report is due.
 pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {

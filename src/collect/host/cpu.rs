@@ -3,6 +3,22 @@
 use crate::base::outcome::Sample;
 use crate::collect::fault::Fault;
 use crate::collect::host::files::text;
+use crate::collect::metric::Metric;
+
+/// What is told of them.
+pub const METRICS: &[Metric] = &[
+    Metric::counter("node_cpu_seconds_total", "Time that a processor has spent in each mode"),
+    Metric::counter("node_cpu_guest_seconds_total", "Time that a processor has run guests; part of `user` and `nice`"),
+    Metric::counter("node_intr_total", "Interrupts that were served"),
+    Metric::counter("node_context_switches_total", "Changes from one task to another"),
+    Metric::counter("node_forks_total", "Processes and threads that were started"),
+    Metric::gauge("node_boot_time_seconds", "When the machine started, since 1970"),
+    Metric::gauge("node_procs_running", "Tasks that run or could run"),
+    Metric::gauge("node_procs_blocked", "Tasks that wait for input or output"),
+    Metric::gauge("node_load1", "Tasks that run or wait for a disk, averaged over a minute"),
+    Metric::gauge("node_load5", "Tasks that run or wait for a disk, averaged over 5 minutes"),
+    Metric::gauge("node_load15", "Tasks that run or wait for a disk, averaged over 15 minutes"),
+];
 
 /// Columns of a processor's line in `/proc/stat` (proc_stat(5)), without guests.
 const MODES: [&str; 8] = ["user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal"];

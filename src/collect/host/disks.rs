@@ -2,37 +2,48 @@
 
 use crate::base::outcome::Sample;
 use crate::collect::host::files::text;
+use crate::collect::metric::Metric;
 
 /// The kernel counts disk sectors of this size whatever the disk's own is (Documentation/block/stat.rst).
 const SECTOR: f64 = 512.0;
 
-/// Column of `/proc/diskstats` behind the name → series, factor (Documentation/admin-guide/iostats.rst).
-const COLUMNS: [(&str, f64); 17] = [
-    ("node_disk_reads_completed_total", 1.0),
-    ("node_disk_reads_merged_total", 1.0),
-    ("node_disk_read_bytes_total", SECTOR),
-    ("node_disk_read_time_seconds_total", 0.001),
-    ("node_disk_writes_completed_total", 1.0),
-    ("node_disk_writes_merged_total", 1.0),
-    ("node_disk_written_bytes_total", SECTOR),
-    ("node_disk_write_time_seconds_total", 0.001),
-    ("node_disk_io_now", 1.0),
-    ("node_disk_io_time_seconds_total", 0.001),
-    ("node_disk_io_time_weighted_seconds_total", 0.001),
-    ("node_disk_discards_completed_total", 1.0),
-    ("node_disk_discards_merged_total", 1.0),
-    ("node_disk_discarded_sectors_total", 1.0),
-    ("node_disk_discard_time_seconds_total", 0.001),
-    ("node_disk_flush_requests_total", 1.0),
-    ("node_disk_flush_requests_time_seconds_total", 0.001),
+/// Columns of `/proc/diskstats` behind the name (Documentation/admin-guide/iostats.rst).
+pub const COLUMNS: [Metric; 17] = [
+    Metric::counter("node_disk_reads_completed_total", "Reads that were done"),
+    Metric::counter("node_disk_reads_merged_total", "Reads that were joined to one beside them before they were done"),
+    Metric::counter("node_disk_read_bytes_total", "Bytes that were read"),
+    Metric::counter("node_disk_read_time_seconds_total", "Time that all reads took together"),
+    Metric::counter("node_disk_writes_completed_total", "Writes that were done"),
+    Metric::counter(
+        "node_disk_writes_merged_total",
+        "Writes that were joined to one beside them before they were done",
+    ),
+    Metric::counter("node_disk_written_bytes_total", "Bytes that were written"),
+    Metric::counter("node_disk_write_time_seconds_total", "Time that all writes took together"),
+    Metric::gauge("node_disk_io_now", "Reads and writes that are under way"),
+    Metric::counter("node_disk_io_time_seconds_total", "Time in which the disk had something to do"),
+    Metric::counter("node_disk_io_time_weighted_seconds_total", "The same, times what was under way"),
+    Metric::counter("node_disk_discards_completed_total", "Discards that were done"),
+    Metric::counter("node_disk_discards_merged_total", "Discards that were joined to one beside them"),
+    Metric::counter("node_disk_discarded_sectors_total", "Sectors of 512 bytes that were discarded"),
+    Metric::counter("node_disk_discard_time_seconds_total", "Time that all discards took together"),
+    Metric::counter("node_disk_flush_requests_total", "Flushes of the disk's own cache that were done"),
+    Metric::counter("node_disk_flush_requests_time_seconds_total", "Time that all flushes took together"),
 ];
+/// What a value of each is multiplied by.
+const FACTORS: [f64; 17] =
+    [1.0, 1.0, SECTOR, 0.001, 1.0, 1.0, SECTOR, 0.001, 1.0, 0.001, 0.001, 1.0, 1.0, 1.0, 0.001, 1.0, 0.001];
+
+/// What else is told of disks.
+pub const METRICS: &[Metric] =
+    &[Metric::gauge("node_disk_info", "Always 1; numbers, model and serial number of a disk")];
 
 /// All disks.
 pub fn samples(out: &mut Vec<Sample>) {
     for line in text("/proc/diskstats").unwrap_or_default().lines() {
         let Some((major, minor, name, values)) = disk(line) else { continue };
-        for ((series, factor), value) in COLUMNS.into_iter().zip(values) {
-            out.push(Sample::new(series, value * factor).label("device", name));
+        for ((column, factor), value) in COLUMNS.iter().zip(FACTORS).zip(values) {
+            out.push(Sample::new(column.name, value * factor).label("device", name));
         }
         // What udev has found out; containers have none of it.
         let known = text(format!("/run/udev/data/b{major}:{minor}")).unwrap_or_default();

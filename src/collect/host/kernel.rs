@@ -3,6 +3,34 @@
 use crate::base::outcome::Sample;
 use crate::base::time::Timestamp;
 use crate::collect::host::files::{named, names, number, text};
+use crate::collect::host::timex;
+use crate::collect::metric::Metric;
+
+/// What is told of it. Of the kernel's own fields node_exporter does not say which count and which measure.
+pub const METRICS: &[Metric] = &[
+    Metric::untyped("node_vmstat_*", "The field of this name in /proc/vmstat"),
+    Metric::counter("node_pressure_cpu_waiting_seconds_total", "Time in which some task waited for a processor"),
+    Metric::counter("node_pressure_io_waiting_seconds_total", "Time in which some task waited for a disk"),
+    Metric::counter("node_pressure_io_stalled_seconds_total", "Time in which all tasks waited for a disk"),
+    Metric::counter("node_pressure_memory_waiting_seconds_total", "Time in which some task waited for memory"),
+    Metric::counter("node_pressure_memory_stalled_seconds_total", "Time in which all tasks waited for memory"),
+    Metric::gauge("node_filefd_allocated", "Open files of the whole machine"),
+    Metric::gauge("node_filefd_maximum", "How many files may be open"),
+    Metric::gauge("node_entropy_available_bits", "Randomness that the kernel has collected"),
+    Metric::gauge("node_entropy_pool_size_bits", "Randomness that the kernel can hold"),
+    Metric::counter("node_schedstat_running_seconds_total", "Time in which a processor ran tasks"),
+    Metric::counter("node_schedstat_waiting_seconds_total", "Time that tasks waited for a processor"),
+    Metric::counter("node_schedstat_timeslices_total", "Turns of tasks on a processor"),
+    Metric::gauge("node_selinux_enabled", "1 where SELinux is on"),
+    Metric::gauge("node_time_seconds", "The time of the probe, since 1970"),
+    Metric::gauge("node_time_zone_offset_seconds", "How far the machine's time zone is ahead of UTC"),
+    Metric::gauge("node_time_clocksource_available_info", "Always 1; a clock that the kernel could use"),
+    Metric::gauge("node_time_clocksource_current_info", "Always 1; the clock that the kernel uses"),
+    Metric::gauge("node_uname_info", "Always 1; name and version of machine and kernel"),
+    Metric::gauge("node_os_info", "Always 1; name and version of the operating system"),
+    Metric::gauge("node_os_version", "The version of the operating system as a number"),
+    Metric::counter("node_interrupts_total", "Interrupts by processor and source"),
+];
 
 /// All but interrupts, which are a series per processor and device.
 pub fn samples(now: Timestamp, out: &mut Vec<Sample>) {
@@ -28,6 +56,7 @@ pub fn samples(now: Timestamp, out: &mut Vec<Sample>) {
     let enforcing = number("/sys/fs/selinux/enforce");
     out.push(Sample::new("node_selinux_enabled", if enforcing.is_some() { 1.0 } else { 0.0 }));
     time(now, out);
+    timex::samples(out);
     uname(out);
     let release = text("/etc/os-release").or_else(|| text("/usr/lib/os-release"));
     system(&release.unwrap_or_default(), out);

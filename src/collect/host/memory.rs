@@ -5,6 +5,25 @@ use std::fmt::Write;
 use crate::base::outcome::Sample;
 use crate::collect::fault::Fault;
 use crate::collect::host::files::{named, text};
+use crate::collect::metric::Metric;
+
+/// What is told of it; the names are the kernel's (proc_meminfo(5)).
+pub const METRICS: &[Metric] = &[
+    Metric::gauge("node_memory_MemTotal_bytes", "Memory that the kernel can use"),
+    Metric::gauge("node_memory_MemFree_bytes", "Memory that nobody uses"),
+    Metric::gauge(
+        "node_memory_MemAvailable_bytes",
+        "Memory that programs can get without swapping, by the kernel's estimate",
+    ),
+    Metric::gauge("node_memory_Buffers_bytes", "Memory that holds blocks of disks"),
+    Metric::gauge("node_memory_Cached_bytes", "Memory that holds contents of files"),
+    Metric::gauge("node_memory_SwapTotal_bytes", "Size of all swap"),
+    Metric::gauge("node_memory_SwapFree_bytes", "Swap that is not in use"),
+    Metric::gauge("node_memory_Dirty_bytes", "Memory that waits to be written to disks"),
+    Metric::gauge("node_memory_Committed_AS_bytes", "Memory that programs have asked for, used or not"),
+    Metric::gauge("node_memory_*_bytes", "The field of this name in /proc/meminfo, in bytes"),
+    Metric::gauge("node_memory_*", "The field of this name in /proc/meminfo"),
+];
 
 /// `/proc/meminfo` at one moment: name, value, whether it is in bytes.
 #[derive(Debug)]

@@ -4,25 +4,56 @@ use std::path::Path;
 
 use crate::base::outcome::Sample;
 use crate::collect::host::files::{labelled, names, number, text};
+use crate::collect::metric::Metric;
 
-/// Column of `/proc/net/dev` → series.
-const COLUMNS: [&str; 16] = [
-    "node_network_receive_bytes_total",
-    "node_network_receive_packets_total",
-    "node_network_receive_errs_total",
-    "node_network_receive_drop_total",
-    "node_network_receive_fifo_total",
-    "node_network_receive_frame_total",
-    "node_network_receive_compressed_total",
-    "node_network_receive_multicast_total",
-    "node_network_transmit_bytes_total",
-    "node_network_transmit_packets_total",
-    "node_network_transmit_errs_total",
-    "node_network_transmit_drop_total",
-    "node_network_transmit_fifo_total",
-    "node_network_transmit_colls_total",
-    "node_network_transmit_carrier_total",
-    "node_network_transmit_compressed_total",
+/// Columns of `/proc/net/dev`.
+pub const COLUMNS: [Metric; 16] = [
+    Metric::counter("node_network_receive_bytes_total", "Bytes that came in"),
+    Metric::counter("node_network_receive_packets_total", "Packets that came in"),
+    Metric::counter("node_network_receive_errs_total", "Packets that came in broken"),
+    Metric::counter("node_network_receive_drop_total", "Packets that came in and were thrown away"),
+    Metric::counter("node_network_receive_fifo_total", "Packets for which the device had no room left"),
+    Metric::counter("node_network_receive_frame_total", "Packets that came in with a broken frame"),
+    Metric::counter("node_network_receive_compressed_total", "Compressed packets that came in"),
+    Metric::counter("node_network_receive_multicast_total", "Packets to many that came in"),
+    Metric::counter("node_network_transmit_bytes_total", "Bytes that went out"),
+    Metric::counter("node_network_transmit_packets_total", "Packets that went out"),
+    Metric::counter("node_network_transmit_errs_total", "Packets that could not go out"),
+    Metric::counter("node_network_transmit_drop_total", "Packets that were to go out and were thrown away"),
+    Metric::counter("node_network_transmit_fifo_total", "Packets that the device was too slow for"),
+    Metric::counter("node_network_transmit_colls_total", "Collisions on the line"),
+    Metric::counter("node_network_transmit_carrier_total", "Packets that were lost because the line was gone"),
+    Metric::counter("node_network_transmit_compressed_total", "Compressed packets that went out"),
+];
+
+/// What else is told of devices (Documentation/ABI/testing/sysfs-class-net).
+pub const METRICS: &[Metric] = &[
+    Metric::counter("node_network_receive_nohandler_total", "Packets that came in and nobody wanted"),
+    Metric::gauge("node_network_up", "1 while the device works"),
+    Metric::gauge("node_network_info", "Always 1; addresses and state of a device"),
+    Metric::gauge(
+        "node_network_address_assign_type",
+        "Where its hardware address is from: 0 its own, 1 random, 2 another device, 3 set",
+    ),
+    Metric::gauge("node_network_carrier", "1 while something is at the other end of the line"),
+    Metric::counter("node_network_carrier_changes_total", "How often the line came or went"),
+    Metric::counter("node_network_carrier_down_changes_total", "How often the line went"),
+    Metric::counter("node_network_carrier_up_changes_total", "How often the line came"),
+    Metric::gauge("node_network_device_id", "Which of the devices that share a hardware address"),
+    Metric::gauge("node_network_dormant", "1 while it waits for something outside, such as a login"),
+    Metric::gauge("node_network_flags", "The kernel's flags of the device (netdevice(7))"),
+    Metric::gauge("node_network_iface_id", "Its number"),
+    Metric::gauge("node_network_iface_link", "The number of the device that it is on top of"),
+    Metric::gauge("node_network_iface_link_mode", "1 where something outside decides whether it works"),
+    Metric::gauge("node_network_mtu_bytes", "Largest packet"),
+    Metric::gauge(
+        "node_network_name_assign_type",
+        "Where its name is from: 1 the kernel, 2 by its place, 3 a program, 4 renamed",
+    ),
+    Metric::gauge("node_network_net_dev_group", "The group that it is in"),
+    Metric::gauge("node_network_transmit_queue_length", "How many packets may wait to go out"),
+    Metric::gauge("node_network_protocol_type", "What kind of line it is (ARPHRD_…)"),
+    Metric::gauge("node_network_speed_bytes", "Bytes per second that it can move; below 0 where it does not say"),
 ];
 
 /// File of `/sys/class/net/DEVICE` → series, in numbers (Documentation/ABI/testing/sysfs-class-net).
@@ -51,9 +82,9 @@ pub fn traffic(out: &mut Vec<Sample>) {
     for line in text("/proc/net/dev").unwrap_or_default().lines() {
         let Some((device, values)) = line.split_once(':') else { continue };
         let device = device.trim();
-        for (series, value) in COLUMNS.into_iter().zip(values.split_ascii_whitespace()) {
+        for (column, value) in COLUMNS.iter().zip(values.split_ascii_whitespace()) {
             let Ok(value) = value.parse() else { continue };
-            out.push(Sample::new(series, value).label("device", device));
+            out.push(Sample::new(column.name, value).label("device", device));
         }
         let lost = number(format!("/sys/class/net/{device}/statistics/rx_nohandler"));
         out.extend(lost.map(|v| Sample::new("node_network_receive_nohandler_total", v).label("device", device)));

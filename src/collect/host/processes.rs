@@ -4,6 +4,16 @@ use std::collections::BTreeMap;
 
 use crate::base::outcome::Sample;
 use crate::collect::host::files::{names, number, text};
+use crate::collect::metric::Metric;
+
+/// What is told of them.
+pub const METRICS: &[Metric] = &[
+    Metric::gauge("node_processes_state", "Processes in each state, by the kernel's letter"),
+    Metric::gauge("node_processes_pids", "How many processes there are"),
+    Metric::gauge("node_processes_threads", "How many threads there are"),
+    Metric::gauge("node_processes_max_processes", "The limit of processes, which is that of their numbers"),
+    Metric::gauge("node_processes_max_threads", "The limit of threads"),
+];
 
 /// All processes at one moment.
 #[derive(Debug, Default)]

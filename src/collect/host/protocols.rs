@@ -4,6 +4,28 @@ use std::collections::BTreeMap;
 
 use crate::base::outcome::Sample;
 use crate::collect::host::files::{named, number, text};
+use crate::collect::metric::Metric;
+
+/// What is told of them. Of the kernel's own fields node_exporter does not say which count and which measure.
+pub const METRICS: &[Metric] = &[
+    Metric::untyped("node_netstat_*", "The field of this name in /proc/net/snmp, snmp6 or netstat"),
+    Metric::gauge("node_sockstat_*_bytes", "The field of this name in /proc/net/sockstat or sockstat6, in bytes"),
+    Metric::gauge("node_sockstat_*", "The field of this name in /proc/net/sockstat or sockstat6"),
+    Metric::counter("node_softnet_processed_total", "Packets that a processor has taken in"),
+    Metric::counter("node_softnet_dropped_total", "Packets that a processor threw away because too many waited"),
+    Metric::counter(
+        "node_softnet_times_squeezed_total",
+        "How often a processor left packets waiting because its turn was over",
+    ),
+    Metric::gauge("node_udp_queues", "Bytes that wait in sockets of UDP, to be sent (`tx`) or read (`rx`)"),
+    Metric::gauge("node_arp_entries", "Neighbours whose hardware address is known, by device"),
+    Metric::gauge("node_nf_conntrack_entries", "Connections that the firewall follows"),
+    Metric::gauge("node_nf_conntrack_entries_limit", "How many it can follow"),
+    Metric::gauge(
+        "node_nf_conntrack_stat_*",
+        "The column of this name in /proc/net/stat/nf_conntrack, of all processors",
+    ),
+];
 
 /// All of them.
 pub fn samples(out: &mut Vec<Sample>) {

@@ -6,6 +6,25 @@ use std::path::{Path, PathBuf};
 
 use crate::base::outcome::Sample;
 use crate::collect::host::files::{labelled, named, names, number, text};
+use crate::collect::metric::Metric;
+
+/// What is told of them.
+pub const METRICS: &[Metric] = &[
+    Metric::gauge("node_hwmon_chip_names", "Always 1; what a chip calls itself"),
+    Metric::gauge("node_hwmon_sensor_label", "Always 1; what a sensor is said to measure"),
+    Metric::counter("node_hwmon_energy*_joule_total", "Energy that was used, as a sensor counts it"),
+    Metric::gauge("node_hwmon_temp*_celsius", "A temperature, or a limit of one"),
+    Metric::gauge("node_hwmon_fan*_rpm", "Turns of a fan per minute, or a limit of them"),
+    Metric::gauge("node_hwmon_*_volts", "A voltage, or a limit of one"),
+    Metric::gauge("node_hwmon_*_amps", "A current, or a limit of one"),
+    Metric::gauge("node_hwmon_*_watt", "A power, or a limit of one"),
+    Metric::gauge("node_hwmon_*_alarm", "1 while a sensor is beyond a limit"),
+    Metric::gauge("node_hwmon_*_fault", "1 while a sensor is broken"),
+    Metric::gauge("node_hwmon_*", "The file of this name of a sensor below /sys/class/hwmon"),
+    Metric::gauge("node_thermal_zone_temp", "Temperature of a zone, in degrees Celsius"),
+    Metric::gauge("node_cooling_device_cur_state", "How hard a device cools, or throttles"),
+    Metric::gauge("node_cooling_device_max_state", "How hard it can"),
+];
 
 /// Kinds of sensors that series are made of.
 const KINDS: [&str; 13] = [
@@ -151,6 +170,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::base::metadata::Kind;
 
     fn write(root: &Path, dir: &str, files: &[(&str, &str)]) {
         let dir = root.join(dir);
@@ -264,6 +284,9 @@ mod tests {
             "hwmon_voltage_regulator_version{chip=i2c_0_0_002d,sensor=vrm0} 90",
         ];
         assert_eq!(shown(&out), want);
+        let counts = |s: &&Sample| METRICS.iter().find(|m| m.is(&s.name)).unwrap().kind == Kind::Counter;
+        let counters: Vec<&str> = out.iter().filter(counts).map(|s| &*s.name).collect();
+        assert_eq!(counters, ["node_hwmon_energy_joule_total"]);
     }
 
     #[test]

@@ -5,6 +5,14 @@ use tokio::time::Instant;
 
 use crate::base::outcome::Sample;
 use crate::collect::host::tool::ask;
+use crate::collect::metric::Metric;
+
+/// What is told of it.
+pub const METRICS: &[Metric] = &[
+    Metric::gauge("smartctl_device_smart_status", "1 while a disk says that it is well"),
+    Metric::gauge("smartctl_device_temperature", "Temperature of a disk, in degrees Celsius"),
+    Metric::counter("smartctl_device_power_on_seconds", "How long a disk has run in its life"),
+];
 
 /// Disks asked.
 const MAX_DISKS: usize = 32;

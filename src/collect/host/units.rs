@@ -10,6 +10,13 @@ use tokio::time::Instant;
 
 use crate::base::outcome::Sample;
 use crate::collect::host::tool::ask;
+use crate::collect::metric::Metric;
+
+/// What is told of them.
+pub const METRICS: &[Metric] = &[
+    Metric::gauge("node_systemd_units", "Units in each state"),
+    Metric::gauge("node_systemd_unit_state", "1 for the state that a unit is in, 0 for the others"),
+];
 
 /// The states that node_exporter writes a series for.
 const STATES: [&str; 5] = ["activating", "active", "deactivating", "failed", "inactive"];

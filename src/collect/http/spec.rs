@@ -20,6 +20,7 @@ use crate::collect::http::steps::{self, StepsProbe};
 use crate::collect::judge::Latency;
 use crate::collect::kind::{EXPECT_LATENCY, Kind, Operand, ROUTE, TLS};
 use crate::collect::mask::Mask;
+use crate::collect::metric::{Metric, NETWORK};
 use crate::collect::tls::TlsSpec;
 use crate::config::catalog::Probe;
 use crate::config::fields::{Fields, Text};
@@ -39,6 +40,29 @@ pub const KIND: Kind = Kind {
     about: "One HTTP request, or several steps.",
     operand: Some(Operand::One { path: "url", name: "URL", help: "Address, e.g. `https://example.com/health`." }),
     flags: &[flags::REQUEST, flags::EXPECT, EXPECT_LATENCY, TLS, ROUTE],
+    metrics: &[
+        NETWORK,
+        &[
+            Metric::gauge("probe_http_duration_seconds", "How long each phase took, all redirects together"),
+            Metric::gauge("probe_http_redirects", "Redirects that were followed"),
+            Metric::gauge("probe_http_ssl", "1 where the last answer came over TLS"),
+            Metric::gauge("probe_http_status_code", "Status of the last answer"),
+            Metric::gauge("probe_http_version", "Version of HTTP that the last answer came in"),
+            Metric::gauge(
+                "probe_http_content_length",
+                "Length of the body as the answer says it; -1 where it does not",
+            ),
+            Metric::gauge("probe_http_uncompressed_body_length", "Bytes of the body, decompressed"),
+            Metric::gauge("probe_failed_due_to_regex", "1 where a regular expression decided against the target"),
+            Metric::gauge(
+                "probe_http_last_modified_timestamp_seconds",
+                "When the page was changed, as the answer says it, since 1970",
+            ),
+            Metric::gauge("probe_http_body_truncated", "1 where the body was longer than what is read"),
+            Metric::gauge("probe_http_step_success", "1 where a step was as expected"),
+            Metric::gauge("probe_http_step_duration_seconds", "How long a step took"),
+        ],
+    ],
     read,
 };
 

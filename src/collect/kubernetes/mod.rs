@@ -28,6 +28,7 @@ use crate::collect::kubernetes::list::{Api, Ask};
 use crate::collect::kubernetes::objects::{CronJob, Event, Job, Node, Pod, Times, TlsSecret, Workload};
 use crate::collect::kubernetes::review::{Findings, Shortages};
 use crate::collect::mask::Mask;
+use crate::collect::metric::NETWORK;
 use crate::collect::trace::Trace;
 use crate::config::catalog::Probe;
 use crate::config::fields::Fields;
@@ -150,6 +151,7 @@ pub const KIND: Kind = Kind {
         ],
         ROUTE,
     ],
+    metrics: &[NETWORK, review::METRICS],
     read,
 };
 

@@ -17,6 +17,38 @@ use crate::collect::kubernetes::objects::{
     Certificate, Condition, Container, CronJob, DaemonSet, Event, Job, Meta, Node, Pod, Times, TlsSecret, Workload,
     time,
 };
+use crate::collect::metric::Metric;
+
+/// What is told of a cluster, in kube-state-metrics' names and types.
+pub const METRICS: &[Metric] = &[
+    Metric::gauge("kube_node_spec_unschedulable", "1 where a node takes no further pods"),
+    Metric::gauge("kube_node_status_condition", "1 for what a condition of a node is: true, false or unknown"),
+    Metric::gauge("kube_pod_status_phase", "1 for the phase that a pod is in, 0 for the others"),
+    Metric::gauge("kube_pod_status_ready", "1 for whether a pod is ready"),
+    Metric::counter("kube_pod_container_status_restarts_total", "How often a container was restarted"),
+    Metric::gauge("kube_pod_container_status_waiting_reason", "1 for what a container waits for"),
+    Metric::gauge("kube_deployment_spec_replicas", "Pods that a deployment should have"),
+    Metric::gauge("kube_deployment_status_replicas", "Pods that it has"),
+    Metric::gauge("kube_deployment_status_replicas_available", "Pods of it that work"),
+    Metric::gauge("kube_deployment_status_replicas_updated", "Pods of it that are as it now wants them"),
+    Metric::gauge("kube_statefulset_replicas", "Pods that a stateful set should have"),
+    Metric::gauge("kube_statefulset_status_replicas", "Pods that it has"),
+    Metric::gauge("kube_statefulset_status_replicas_ready", "Pods of it that are ready"),
+    Metric::gauge("kube_daemonset_status_desired_number_scheduled", "Nodes that should run a pod of a daemon set"),
+    Metric::gauge("kube_daemonset_status_number_ready", "Nodes whose pod of it is ready"),
+    Metric::gauge("kube_daemonset_status_number_misscheduled", "Nodes that run a pod of it and should not"),
+    Metric::gauge("kube_job_status_active", "Pods of a job that run"),
+    Metric::gauge("kube_job_status_succeeded", "Pods of it that have done their work"),
+    Metric::gauge("kube_job_status_failed", "Pods of it that have failed"),
+    Metric::gauge("kube_cronjob_spec_suspend", "1 where a cron job is suspended"),
+    Metric::gauge("kube_cronjob_status_last_schedule_time", "When it was last started, since 1970"),
+    Metric::gauge("kube_cronjob_status_last_successful_time", "When it last did its work, since 1970"),
+    Metric::gauge(
+        "probe_kubernetes_secret_not_after_timestamp_seconds",
+        "When the certificate in a secret expires, since 1970",
+    ),
+    Metric::gauge("probe_kubernetes_warning_events", "Warnings of late, by reason"),
+];
 
 /// Series of one probe; a cluster beyond that has a monitoring of its own, or several monitors by namespace.
 const MAX_SAMPLES: usize = 20_000;

@@ -13,6 +13,7 @@ use crate::collect::fault::Fault;
 use crate::collect::judge::found;
 use crate::collect::kind::{Kind, LATENCY, Operand, ROUTE, TLS_ON_DEMAND};
 use crate::collect::mask::Mask;
+use crate::collect::metric::{Metric, NETWORK};
 use crate::collect::mysql::protocol::{Account, Connection, Failed, Greeting};
 use crate::collect::replica::{LAG, ROLE, Role, Standing};
 use crate::collect::sql::{Answer, Asked, Dialect, QUERY, Sql};
@@ -61,6 +62,18 @@ pub const KIND: Kind = Kind {
     about: "One login to a MySQL or MariaDB server, and one query.",
     operand: Some(Operand::One { path: "host", name: "HOST", help: "Server, `name` or `name:port`; port 3306." }),
     flags: &[USER, OPEN_LOGIN, QUERY, ROLE, LAG, VALUE, ROWS, TLS_ON_DEMAND, ROUTE, LATENCY],
+    metrics: &[
+        NETWORK,
+        &[
+            Metric::gauge("probe_mysql_query_duration_seconds", "How long the query took"),
+            Metric::gauge("probe_mysql_rows", "Rows that the query brought"),
+            Metric::gauge("probe_mysql_value", "The value that the query brought"),
+            Metric::untyped("mysql_global_status_*", "The status variable of this name"),
+            Metric::gauge("mysql_global_variables_*", "The system variable of this name"),
+            Metric::untyped("mysql_slave_status_*", "What the server says of replication under this name; yes is 1"),
+            Metric::gauge("mysql_version_info", "Always 1; version of the server"),
+        ],
+    ],
     read,
 };
 

@@ -23,6 +23,7 @@ use crate::collect::fault::Fault;
 use crate::collect::judge::found;
 use crate::collect::kind::{Kind, LATENCY, Operand, ROUTE, TLS_ON_DEMAND};
 use crate::collect::mask::Mask;
+use crate::collect::metric::{Metric, NETWORK};
 use crate::collect::postgres::cleartext::Guarded;
 use crate::collect::replica::{LAG, ROLE, Role, Standing};
 use crate::collect::sql::{Answer, Asked, Dialect, QUERY, Sql};
@@ -76,6 +77,24 @@ pub const KIND: Kind = Kind {
     about: "One login to a PostgreSQL server, and one query.",
     operand: Some(Operand::One { path: "host", name: "HOST", help: "Server, `name` or `name:port`; port 5432." }),
     flags: &[USER, OPEN_LOGIN, QUERY, ROLE, LAG, VALUE, ROWS, TLS_ON_DEMAND, ROUTE, LATENCY],
+    metrics: &[
+        NETWORK,
+        &[
+            Metric::gauge("probe_postgres_query_duration_seconds", "How long the query took"),
+            Metric::gauge("probe_postgres_rows", "Rows that the query brought"),
+            Metric::gauge("probe_postgres_value", "The value that the query brought"),
+            Metric::gauge("probe_postgres_connections", "Connections to all databases"),
+            Metric::gauge("probe_postgres_wal_receivers", "Streams by which a replica gets its changes"),
+            Metric::gauge("pg_replication_is_replica", "1 where the server is a replica"),
+            Metric::gauge(
+                "pg_replication_lag_seconds",
+                "How old the last change is that a replica has made; 0 where none is missing",
+            ),
+            Metric::gauge("pg_postmaster_start_time_seconds", "When the server was started, since 1970"),
+            Metric::gauge("pg_settings_max_connections", "How many connections there may be"),
+            Metric::gauge("pg_static", "Always 1; version of the server"),
+        ],
+    ],
     read,
 };
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::collect::http::spec::shown_url;
 use crate::collect::kind::{Flag, Form, Kind, Operand, TLS};
 use crate::collect::mask::Mask;
+use crate::collect::metric::Metric;
 use crate::collect::prometheus::PrometheusProbe;
 use crate::collect::prometheus::access::{self, Access};
 use crate::collect::prometheus::cache::Intake;
@@ -43,6 +44,12 @@ pub const KIND: Kind = Kind {
         ],
         TLS,
     ],
+    metrics: &[&[
+        Metric::gauge("probe_prometheus_targets", "Targets of the job"),
+        Metric::gauge("probe_prometheus_targets_up", "Targets that were scraped"),
+        Metric::gauge("probe_prometheus_targets_unasked", "Targets that this machine could not ask"),
+        Metric::gauge("probe_prometheus_series", "Series that the scrapes brought"),
+    ]],
     read,
 };
 

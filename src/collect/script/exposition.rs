@@ -2,18 +2,17 @@
 //! program prints is what it sees now.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::base::exposition::{Format, Line, Parser, is_free_name};
 use crate::base::labels::{LabelsBuf, METRIC_NAME};
+use crate::base::metadata::Meta;
 use crate::base::outcome::Sample;
 use crate::collect::judge::found;
 
 /// Reads all lines; the first that is not understood is told with its number and the reason.
 pub fn read(text: &str, most: usize) -> (Vec<Sample>, Option<(usize, String)>) {
-    // Only OpenMetrics ends with a mark of its end.
-    let open = text.trim_end().lines().next_back() == Some("# EOF");
-    let mut parser = Parser::new(if open { Format::OpenMetrics } else { Format::Text });
+    let mut parser = Parser::new(format(text));
     let mut labels = LabelsBuf::default();
     let mut samples = Vec::new();
     let mut known = HashSet::new();
@@ -46,6 +45,32 @@ pub fn read(text: &str, most: usize) -> (Vec<Sample>, Option<(usize, String)>) {
     (samples, wrong)
 }
 
+/// What the text says of its metrics: type, help, unit. What is not understood, [`read`] tells.
+pub fn described(text: &str, most: usize) -> Vec<(String, Meta)> {
+    let mut parser = Parser::new(format(text));
+    let mut labels = LabelsBuf::default();
+    let mut found: BTreeMap<String, Meta> = BTreeMap::new();
+    for line in text.lines().filter(|line| line.starts_with('#')) {
+        let mut of = |name: &str, change: &dyn Fn(&mut Meta)| {
+            if is_free_name(name) && (found.len() < most || found.contains_key(name)) {
+                change(found.entry(name.to_owned()).or_default());
+            }
+        };
+        match parser.line(line, &mut labels) {
+            Ok(Line::Type(name, kind)) => of(name, &|meta| meta.kind = kind),
+            Ok(Line::Help(name, help)) => of(name, &|meta| meta.help = help.clone().into_owned()),
+            Ok(Line::Unit(name, unit)) => of(name, &|meta| unit.clone_into(&mut meta.unit)),
+            Ok(Line::Sample(..) | Line::End | Line::Nothing) | Err(_) => {}
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// Only OpenMetrics ends with a mark of its end.
+fn format(text: &str) -> Format {
+    if text.trim_end().lines().next_back() == Some("# EOF") { Format::OpenMetrics } else { Format::Text }
+}
+
 fn sample(labels: &LabelsBuf, value: f64) -> Sample {
     let mut sample = Sample { name: Cow::Borrowed(""), labels: Vec::new(), value };
     for (name, own) in labels.iter() {
@@ -60,6 +85,19 @@ fn sample(labels: &LabelsBuf, value: f64) -> Sample {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::metadata::Kind;
+
+    #[test]
+    fn what_a_program_says_of_its_metrics_is_kept() {
+        let text = "# HELP a What it is.\n# TYPE a counter\na 1\n# TYPE probe_success gauge\n# TYPE b\n# HELP c C.\n";
+        let got = described(text, 2);
+        let a = Meta { kind: Kind::Counter, help: "What it is.".to_owned(), unit: String::new() };
+        assert_eq!(got[0], ("a".to_owned(), a));
+        assert_eq!((got.len(), got[1].1.kind), (2, Kind::Unknown));
+        assert_eq!(described(text, 1).len(), 1);
+        let open = described("# TYPE a_seconds gauge\n# UNIT a_seconds seconds\na_seconds 1\n# EOF\n", 9);
+        assert_eq!((open[0].1.kind, open[0].1.unit.as_str()), (Kind::Gauge, "seconds"));
+    }
 
     #[test]
     fn both_formats_are_read_and_the_first_mistake_is_told() {

@@ -9,11 +9,13 @@ pub mod report;
 pub mod run;
 
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use nix::errno::Errno;
 use nix::unistd::{User, geteuid};
 
 use crate::base::BoxFuture;
+use crate::base::metadata::Meta;
 use crate::base::outcome::{Evidence, Outcome, Verdict};
 use crate::base::policy::Launch;
 use crate::base::probe::{Collector, ProbeCx};
@@ -21,8 +23,9 @@ use crate::base::secret::Secret;
 use crate::collect::fault::Fault;
 use crate::collect::kind::{Flag, Form, Kind, Operand};
 use crate::collect::mask::Mask;
+use crate::collect::metric::Metric;
 use crate::collect::script::keeper::{End, Order};
-use crate::collect::script::report::{Format, judge};
+use crate::collect::script::report::{Format, described, judge};
 use crate::collect::script::run::{Output, not_started, run};
 use crate::collect::trace::Trace;
 use crate::config::catalog::Probe;
@@ -58,6 +61,8 @@ struct Script {
     max_processes: u64,
     max_memory: Option<u64>,
     mask: Mask,
+    /// What the last run said of its metrics. Held for a copy.
+    described: Mutex<Vec<(String, Meta)>>,
 }
 
 /// The kind.
@@ -75,6 +80,15 @@ pub const KIND: Kind = Kind {
         Flag::new("cwd", "cwd", Form::Path("DIR"), "Directory to run it in."),
         Flag::new("user", "user", Form::One("NAME"), "Run it as this user; only root can."),
         Flag::new("output", "output", Form::One("FORMAT"), "What it prints: `nagios`, `prometheus` or `json`."),
+    ]],
+    metrics: &[&[
+        Metric::gauge("nagios_perf", "A value that the plugin measured"),
+        Metric::gauge("nagios_perf_warn", "Above this the plugin warns"),
+        Metric::gauge("nagios_perf_warn_low", "Below this it warns"),
+        Metric::gauge("nagios_perf_crit", "Above this it is critical"),
+        Metric::gauge("nagios_perf_crit_low", "Below this it is critical"),
+        Metric::gauge("nagios_perf_min", "Least that the value can be"),
+        Metric::gauge("nagios_perf_max", "Most that the value can be"),
     ]],
     read,
 };
@@ -136,6 +150,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         max_processes,
         max_memory,
         mask,
+        described: Mutex::default(),
     };
     Some(Probe::new("script", shown, shape).runs(Launch { program, variables }))
 }
@@ -185,7 +200,12 @@ impl Collector for Script {
                 Err(fault) => Err(fault),
             };
             let mut outcome = match ended {
-                Ok(end) => judge(self.format, end, &out, &err),
+                Ok(end) => {
+                    let mut described = described(self.format, &out);
+                    described.iter_mut().for_each(|(_, meta)| self.mask.hide(&mut meta.help));
+                    *self.described.lock().unwrap_or_else(PoisonError::into_inner) = described;
+                    judge(self.format, end, &out, &err)
+                }
                 Err(fault) => {
                     trace.fail();
                     fault.outcome()
@@ -199,6 +219,10 @@ impl Collector for Script {
             self.mask.hide_in(&mut outcome);
             outcome
         })
+    }
+
+    fn described(&self) -> Vec<(String, Meta)> {
+        self.described.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -279,6 +303,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::base::outcome::Sample;
     use crate::collect::kinds::testing::{build, context, outcome, problems};
 
     fn sh(script: &str) -> String {
@@ -315,6 +340,19 @@ mod tests {
         for word in got.summary.split_whitespace() {
             assert!(["PATH", "HOME", "LANG", "PWD", "OLDPWD", "SHLVL", "_"].contains(&word), "{word}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_it_says_of_its_metrics_is_told_without_secrets() {
+        let text = "{command: [/bin/sh, -c, 'echo \"# HELP a Of $K.\"; echo a 1'], output: prometheus, env: {K: \"${env:K}\"}}";
+        let (probe, problems) = build("script", text);
+        assert_eq!(problems, Vec::<String>::new());
+        let collector = probe.unwrap().collector;
+        assert_eq!(collector.described(), []);
+        let got = collector.probe(&context(Duration::from_secs(5))).await;
+        assert_eq!(got.samples, [Sample::new("a", 1.0)], "{got:?}");
+        let meta = Meta { kind: Default::default(), help: "Of ***.".to_owned(), unit: String::new() };
+        assert_eq!(collector.described(), [("a".to_owned(), meta)]);
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ use nix::sys::signal::Signal;
 use serde::Deserialize;
 
 use crate::base::exposition::is_free_name;
+use crate::base::metadata::Meta;
 use crate::base::outcome::{Check, OUTPUT, Outcome, SIGNAL, Sample, UNKNOWN, Verdict};
 use crate::collect::judge::found;
 use crate::collect::nagios;
@@ -52,6 +53,14 @@ impl Format {
             "json" => Ok(Self::Json),
             other => Err(NoFormat(found(other))),
         }
+    }
+}
+
+/// What a program says of the metrics that it prints.
+pub fn described(format: Format, out: &Output) -> Vec<(String, Meta)> {
+    match format {
+        Format::Prometheus => exposition::described(&String::from_utf8_lossy(&out.kept), MAX_SAMPLES),
+        Format::Nagios | Format::Json => Vec::new(),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::collect::fault::Fault;
 use crate::collect::judge::{Judge, Latency, found};
 use crate::collect::kind::{Flag, Form, Kind, LATENCY, Operand, ROUTE, TLS};
 use crate::collect::mask::Mask;
+use crate::collect::metric::{Metric, NETWORK};
 use crate::collect::talk::endpoint::Endpoint;
 use crate::collect::talk::starttls::StartTls;
 use crate::collect::talk::wire::{Heard, Stream, Wire};
@@ -64,6 +65,20 @@ pub const KIND: Kind = Kind {
         TLS,
         ROUTE,
         LATENCY,
+    ],
+    metrics: &[
+        NETWORK,
+        &[
+            Metric::gauge(
+                "probe_ssl_ocsp_response_stapled",
+                "1 where the server sent proof that its certificate is not revoked",
+            ),
+            Metric::gauge("probe_ssl_ocsp_response_status", "What that proof says: 0 good, 1 revoked, 2 unknown"),
+            Metric::gauge(
+                "probe_ssl_ocsp_response_next_update_timestamp_seconds",
+                "When a newer proof is due, since 1970",
+            ),
+        ],
     ],
     read,
 };

@@ -19,6 +19,7 @@ use crate::base::time::Timestamp;
 use crate::base::units::Short;
 use crate::collect::kind::Kind;
 use crate::collect::mask::Mask;
+use crate::collect::metric::Metric;
 use crate::collect::sender::{per_minute, token};
 use crate::collect::webhook::mapping::{MAX_LABELS, Mapping, Paths};
 use crate::collect::webhook::proof::{Proof, Signature, Stamped};
@@ -43,7 +44,17 @@ struct Webhook {
 }
 
 /// The kind. Others report to it: nothing is probed.
-pub const KIND: Kind = Kind { name: "webhook", about: "Events of other systems.", operand: None, flags: &[], read };
+pub const KIND: Kind = Kind {
+    name: "webhook",
+    about: "Events of other systems.",
+    operand: None,
+    flags: &[],
+    metrics: &[&[
+        Metric::gauge("watchdog_webhook_open_events", "Events that have begun and not ended, by severity"),
+        Metric::gauge("watchdog_webhook_last_timestamp_seconds", "When the last event came, since 1970"),
+    ]],
+    read,
+};
 
 /// Reads the options.
 pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {

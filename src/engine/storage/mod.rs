@@ -3,6 +3,7 @@
 //! Probing and paging never wait for it. While it is being opened, and when it cannot be, whoever asks
 //! is told why.
 
+mod described;
 pub mod disk;
 pub mod jobs;
 pub mod keeper;

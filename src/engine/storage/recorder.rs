@@ -26,6 +26,7 @@ use crate::engine::intake::Intake;
 use crate::engine::intake::metrics::IntakeMetrics;
 use crate::engine::metrics::Metrics;
 use crate::engine::reload::Applied;
+use crate::engine::storage::described::Described;
 use crate::engine::storage::jobs::ScrapeJobs;
 use crate::engine::storage::outcome::{self, PAUSED, STATE};
 use crate::engine::storage::own::{self, AlertSeries};
@@ -96,6 +97,7 @@ pub struct Recorder {
     /// Scraped series, which are stored as they came.
     scraped: Vec<Batch>,
     monitors: ByMonitor<Known>,
+    described: Described,
     alerts: AlertSeries,
     /// The rows that they are of: most boards have the same ones.
     shown: Vec<Arc<AlertRow>>,
@@ -132,6 +134,7 @@ impl Recorder {
             batch: Batch::default(),
             scraped: Vec::new(),
             monitors: ByMonitor::default(),
+            described: Described::default(),
             alerts: AlertSeries::default(),
             shown: Vec::new(),
             failing: false,
@@ -210,9 +213,7 @@ impl Recorder {
             }
         }
         self.scraped.extend(batches.into_iter().filter(|batch| !batch.is_empty()));
-        if !described.is_empty() {
-            self.from.intake.describe(described);
-        }
+        self.described.add(described);
     }
 
     fn result(&mut self, monitor: &Monitor, result: &ProbeResult) {
@@ -226,6 +227,10 @@ impl Recorder {
             batch.series_of(labels.as_key());
             batch.push(t, value);
         });
+        if !again {
+            self.described.look(monitor.probe.kind, result);
+            self.described.add(monitor.probe.collector.described());
+        }
         if again
             && let Ok(tsdb) = self.from.store.open()
             && let Some(labels) = known.shape.unshared()
@@ -321,6 +326,7 @@ impl Recorder {
             // The keeper complains about a broken store, and a closed one means the end.
             Err(_) => return self.lose(),
         };
+        self.from.intake.describe(self.described.take());
         let (batch, now) = (std::mem::take(&mut self.batch), self.from.clock.now());
         let scraped = std::mem::take(&mut self.scraped);
         let work = move || {
@@ -375,6 +381,7 @@ impl Recorder {
         }
     }
 
+    /// What their metrics are is kept: nobody says it again.
     fn lose(&mut self) {
         self.from.counts.lost(self.held() as u64);
         self.batch.clear();
@@ -629,6 +636,25 @@ mod tests {
         bench.recorder.flush().await;
         assert_eq!(bench.only("b"), ["7", "7", "end"]);
         assert!(bench.recorder.from.jobs.targets().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_series_is_is_told_with_the_first_of_its_kind() {
+        let mut web = Monitor::sample("shop");
+        web.probe.kind = "http";
+        let shop = Arc::new(web);
+        let mut bench = bench(&[Arc::clone(&shop)]);
+        let samples = || vec![Sample::new("probe_http_status_code", 200.0), Sample::new("of_the_target", 1.0)];
+        bench.recorder.result(&shop, &result(0, samples()));
+        assert_eq!(bench.recorder.described.take().len(), 1, "of the other one nobody knows what it is");
+        bench.recorder.result(&shop, &result(1, [samples(), vec![Sample::new("b", 1.0)]].concat()));
+        assert!(bench.recorder.described.take().is_empty(), "it was told");
+        let more = vec![Sample::new("probe_http_redirects", 0.0)];
+        bench.recorder.result(&shop, &result(2, [more, samples()].concat()));
+        bench.recorder.flush().await;
+        let described = bench.recorder.from.intake.metadata(None, 9);
+        let names: Vec<_> = described.iter().map(|(name, meta)| (name.as_str(), meta.kind)).collect();
+        assert_eq!(names, [("probe_http_redirects", Kind::Gauge)]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -15,6 +15,7 @@ use tokio::time::{Instant, interval};
 use watchdog::base::clock::Clock;
 use watchdog::base::outcome::{Outcome, Verdict};
 use watchdog::base::probe::ProbeCx;
+use watchdog::collect::kinds::metric;
 use watchdog::config::catalog::{Catalog, Probe};
 use watchdog::config::fields::{Cx, Fields, Resolver};
 use watchdog::config::report::Source;
@@ -158,11 +159,14 @@ pub fn build(kind: &str, text: &str) -> Probe {
     probe.unwrap()
 }
 
-/// Probes once.
+/// Probes once. Whatever is measured is described, too; programs name their metrics as they like.
 pub async fn probe(kind: &str, text: &str, limit: Duration) -> Outcome {
     let probe = build(kind, text);
     let cx = ProbeCx::new(tokio::time::Instant::now() + limit, Clock::system().now());
-    probe.collector.probe(&cx).await
+    let outcome = probe.collector.probe(&cx).await;
+    let silent = outcome.samples.iter().find(|s| kind != "script" && metric(kind, &s.name).is_none());
+    assert_eq!(silent, None, "no row of `metrics` says what it is");
+    outcome
 }
 
 /// The class of a failure; nothing of a success.

@@ -1,20 +1,21 @@
-//! `host` beside Debian's own node_exporter: the same series, the same labels, the same values where they stand
-//! still, and values between two looks of its where they count.
+//! `host` beside Debian's own node_exporter: the same series, the same labels, the same types, the same values where
+//! they stand still, and values between two looks of its where they count.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::time::Duration;
 
 use watchdog::base::outcome::{Outcome, Sample, Verdict};
 
 use crate::kinds::daemon::{Daemon, free_port, probe, program};
+use crate::server::{Place, wait_for};
 
 /// Series → value.
 type Series = BTreeMap<String, f64>;
 
 /// What we do not have, each with its reason.
-const LEFT_OUT: [(&str, &str); 6] = [
+const LEFT_OUT: [(&str, &str); 5] = [
     ("node_processes_threads_state", "a file to read for each thread"),
-    ("node_timex_", "adjtimex(2) has no safe interface in Rust"),
     ("node_exporter_", "about node_exporter itself"),
     ("node_scrape_collector_", "about node_exporter itself"),
     ("node_textfile_", "about node_exporter itself"),
@@ -34,7 +35,7 @@ const HARDWARE: [&str; 9] = [
 ];
 
 /// Values that jump between two looks.
-const RESTLESS: [&str; 13] = [
+const RESTLESS: [&str; 18] = [
     "node_load",
     "node_procs_",
     "node_memory_",
@@ -48,6 +49,12 @@ const RESTLESS: [&str; 13] = [
     "node_nf_conntrack_entries",
     "node_disk_io_now",
     "node_filesystem_",
+    // What whoever steers the clock says anew every few seconds.
+    "node_timex_offset_seconds",
+    "node_timex_frequency_adjustment_ratio",
+    "node_timex_maxerror_seconds",
+    "node_timex_estimated_error_seconds",
+    "node_timex_pps_",
 ];
 /// Of those, what stands still nevertheless.
 const STEADY: [&str; 6] = [
@@ -98,10 +105,10 @@ fn is_ram_disk(name: &str) -> bool {
     name.contains("device=\"zram") || name.contains("device=\"ram")
 }
 
-#[tokio::test]
-async fn this_machine_is_what_node_exporter_says_it_is() {
-    let Some(exporter) = program("prometheus-node-exporter", "prometheus-node-exporter") else { return };
-    let Some(_) = program("curl", "curl") else { return };
+/// node_exporter, if it is installed, and its port.
+fn exporter() -> Option<(Daemon, u16)> {
+    let exporter = program("prometheus-node-exporter", "prometheus-node-exporter")?;
+    program("curl", "curl")?;
     let port = free_port();
     let listen = format!("--web.listen-address=127.0.0.1:{port}");
     // Debian's own defaults leave out more than the program's.
@@ -114,7 +121,44 @@ async fn this_machine_is_what_node_exporter_says_it_is() {
         "--collector.filesystem.mount-points-exclude=^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)",
         "--collector.filesystem.fs-types-exclude=^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|mqueue|nsfs|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tracefs)$",
     ];
-    let _server = Daemon::start(tempfile::tempdir().unwrap(), &exporter, args).listening(port);
+    Some((Daemon::start(tempfile::tempdir().unwrap(), &exporter, args).listening(port), port))
+}
+
+#[test]
+fn types_are_what_node_exporter_says_they_are() {
+    let Some((_exporter, port)) = exporter() else { return };
+    let place = Place::new();
+    let text = "monitors: [{name: box, type: host, interval: 1s, collectors: {interrupts: true, processes: true}}]";
+    place.write("monitors.d/box.yaml", text);
+    let server = place.serve();
+    let names = wait_for("a result", || {
+        let names = server.get("/api/v1/label/__name__/values")["data"].as_array()?.clone();
+        names.iter().any(|name| name == "node_load1").then_some(names)
+    });
+    // What a result's series are is told before they are stored.
+    let ours = server.get("/api/v1/metadata")["data"].as_object().unwrap().clone();
+    let names = names.iter().filter_map(|name| name.as_str()).filter(|name| name.starts_with("node_"));
+    let silent: Vec<&str> = names.filter(|name| !ours.contains_key(*name)).collect();
+    assert!(silent.is_empty(), "nothing says what these are: {silent:?}");
+    let url = format!("http://127.0.0.1:{port}/metrics");
+    let theirs = Command::new("curl").args(["-sS", &url]).output().unwrap().stdout;
+    let theirs = String::from_utf8(theirs).unwrap();
+    let types = theirs.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    let mut compared = 0;
+    for (name, kind) in types {
+        let Some(own) = ours.get(name) else { continue };
+        // The older format's word for what Prometheus shows as unknown.
+        let kind = if kind == "untyped" { "unknown" } else { kind };
+        assert_eq!(own[0]["type"], kind, "{name}");
+        assert!(!own[0]["help"].as_str().unwrap().is_empty(), "{name}");
+        compared += 1;
+    }
+    assert!(compared > 150, "{compared}");
+}
+
+#[tokio::test]
+async fn this_machine_is_what_node_exporter_says_it_is() {
+    let Some((_exporter, port)) = exporter() else { return };
     let text = "{collectors: {interrupts: true, processes: true}}";
     // The first look waits for the processor's time to pass.
     probe("host", text, Duration::from_secs(20)).await;

@@ -281,6 +281,20 @@ fn children(pid: u32) -> Vec<String> {
 }
 
 #[test]
+fn what_a_program_says_of_its_metrics_is_told() {
+    let place = Place::new();
+    let print = "echo '# HELP jobs_total Jobs done.'; echo '# TYPE jobs_total counter'; echo jobs_total 3";
+    let command = serde_json::to_string(&["/bin/sh", "-c", print]).unwrap();
+    let text = format!("monitors: [{{name: a, type: script, command: {command}, output: prometheus, interval: 1s}}]");
+    place.write("monitors.d/a.yaml", &text);
+    let server = place.serve();
+    let told = wait_for("a description", || {
+        Some(server.get("/api/v1/metadata?metric=jobs_total")["data"].get("jobs_total")?[0].clone())
+    });
+    assert_eq!((&told["type"], &told["help"]), (&"counter".into(), &"Jobs done.".into()));
+}
+
+#[test]
 fn names_of_series_that_a_program_prints_obey_no_terminal() {
     let printf = r#"printf '{"a\033]0;x\007","b\302\233"="c"} 1'"#;
     let words = ["--nagios", "script", "--set", "output=prometheus", "--", "/bin/sh", "-c", printf];
