@@ -4105,7 +4105,7 @@ _watchdog() {
             return 0
             ;;
         watchdog__subcmd__probe__subcmd__http)
-            opts="-c -h --method --header --body --body-file --json-body --user --digest --bearer --http1 --http2 --proxy --compression --redirects --no-follow --no-cookies --max-body --expect-status --expect-contains --expect-not-contains --expect-matches --expect-not-matches --expect-json --expect-header --expect-title --expect-final-url --expect-redirects --cert-valid-for --latency-below --degraded-above --insecure --server-name --ca-file --client-cert --client-key --tls-min --tls-max --ip-version --resolver --connect-to --set --timeout --glyphs --nagios --config-dir --data-dir --socket --json --color --help"
+            opts="-c -h --method --header --body --body-file --json-body --user --digest --bearer --http1 --http2 --proxy --no-proxy --proxy-from-environment --proxy-header --compression --redirects --no-follow --no-cookies --max-body --expect-status --expect-contains --expect-not-contains --expect-matches --expect-not-matches --expect-json --expect-header --expect-title --expect-final-url --expect-redirects --cert-valid-for --latency-below --degraded-above --insecure --server-name --ca-file --client-cert --client-key --tls-min --tls-max --ip-version --resolver --connect-to --set --timeout --glyphs --nagios --config-dir --data-dir --socket --json --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4144,6 +4144,14 @@ _watchdog() {
                     return 0
                     ;;
                 --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --no-proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy-header)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

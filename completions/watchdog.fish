@@ -580,8 +580,10 @@ complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l user -d 'Basic authentication' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l digest -d 'Digest authentication' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l bearer -d 'Bearer token' -r
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l proxy -d 'Proxy, e.g. `http://proxy.example.com:3128` or `socks5://…`' -r
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l compression -d 'Encoding that is asked for and must come: gzip, deflate or zstd' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l proxy -d 'Proxy, e.g. `http://proxy.example.com:3128`, `https://…` or `socks5://…`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l no-proxy -d 'Host, domain or network that is asked without the proxy' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l proxy-header -d 'Header of `CONNECT`, which the proxy alone sees, `Name: value`' -r
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l compression -d 'Encoding that is asked for and must come: gzip, deflate, br or zstd' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l redirects -d 'Redirects followed; 0 takes the redirect as the answer' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l max-body -d 'Bytes of the body that are read, e.g. `64KiB`' -r
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l expect-status -d 'Status codes that are fine, e.g. `200-299,404`' -r
@@ -618,6 +620,7 @@ always\t'Always'
 never\t'Never'"
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l http1 -d 'Speak HTTP/1.1 alone'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l http2 -d 'Speak HTTP/2 alone; without TLS with prior knowledge'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l proxy-from-environment -d 'Take the proxy from `http_proxy`, `https_proxy` and `no_proxy` of the environment'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l no-follow -d 'Take a redirect as the answer'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l no-cookies -d 'Forget cookies between redirects'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l insecure -d 'Do not verify the certificate'

@@ -217,12 +217,7 @@ impl Collector for NtpProbe {
 
 async fn ask(socket: &UdpSocket) -> Result<Answer, Fault> {
     let clock = Clock::system();
-    let refused = |e: &std::io::Error| match e.kind() {
-        std::io::ErrorKind::ConnectionRefused => {
-            Fault::target("connection_refused", "nothing listens there (ICMP: port unreachable)")
-        }
-        _ => Fault::io("asking for the time", e),
-    };
+    let refused = |e: &std::io::Error| udp::refused(socket, "asking for the time", e);
     // Each question with what it holds and when it was sent: its answer may come after the next was sent.
     let mut asked: Vec<([u8; 8], f64)> = Vec::new();
     let (mut strangers, mut patience) = (0, RESEND);

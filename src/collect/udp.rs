@@ -1,11 +1,13 @@
 //! `type: udp`: sends datagrams and, where answers are expected, waits for them.
 //!
 //! Without an expected answer, silence is a success: UDP knows no other. What can be known is a refusal, which the
-//! peer's machine tells by ICMP; it is waited for a moment.
+//! peer's machine or a router tells by ICMP; it is waited for a moment.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::{Ipv4RecvErr, Ipv6RecvErr};
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout};
 
@@ -90,6 +92,7 @@ pub async fn open(addresses: &[SocketAddr], trace: &mut Trace) -> Result<UdpSock
         let any = if to.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
         let open = async {
             let socket = UdpSocket::bind(any).await?;
+            tell_all(&socket, to)?;
             // No packet is sent: this picks the way, and lets refusals come back to the socket.
             socket.connect(to).await?;
             Ok(socket)
@@ -106,22 +109,31 @@ pub async fn open(addresses: &[SocketAddr], trace: &mut Trace) -> Result<UdpSock
     Err(fault)
 }
 
+/// Lets the socket hear all that routers say. Linux tells it by itself of ports that are closed, but not of machines
+/// and networks that are out of reach: by TCP's rule (RFC 1122, section 4.2.3.9) the way may come back.
+fn tell_all(socket: &UdpSocket, to: &SocketAddr) -> std::io::Result<()> {
+    Ok(match to {
+        SocketAddr::V4(_) => setsockopt(socket, Ipv4RecvErr, &true),
+        SocketAddr::V6(_) => setsockopt(socket, Ipv6RecvErr, &true),
+    }?)
+}
+
+/// Sorts what a socket that talks to one peer was told instead of an answer.
+pub fn refused(socket: &UdpSocket, doing: &str, err: &std::io::Error) -> Fault {
+    match (err.kind(), socket.peer_addr()) {
+        (std::io::ErrorKind::ConnectionRefused, Ok(to)) => {
+            Fault::target("connection_refused", format!("nothing listens on {to} (ICMP: port unreachable)"))
+        }
+        (_, Ok(to)) => Fault::towards(to.ip(), doing, err),
+        (_, Err(_)) => Fault::io(doing, err),
+    }
+}
+
 /// Datagrams as a script's medium.
 struct Datagrams<'a> {
     socket: UdpSocket,
     heard: &'a mut Heard,
     deadline: Instant,
-}
-
-impl Datagrams<'_> {
-    fn fault(&self, doing: &str, err: &std::io::Error) -> Fault {
-        match (err.kind(), self.socket.peer_addr()) {
-            (std::io::ErrorKind::ConnectionRefused, Ok(to)) => {
-                Fault::target("connection_refused", format!("nothing listens on {to} (ICMP: port unreachable)"))
-            }
-            _ => Fault::io(doing, err),
-        }
-    }
 }
 
 impl Medium for Datagrams<'_> {
@@ -142,7 +154,8 @@ impl Medium for Datagrams<'_> {
             if Instant::now() >= self.deadline {
                 return Err(Fault::timeout("no answer"));
             }
-            let n = self.socket.recv(&mut datagram).await.map_err(|e| self.fault("reading the answer", &e))?;
+            let n =
+                self.socket.recv(&mut datagram).await.map_err(|e| refused(&self.socket, "reading the answer", &e))?;
             if n > 0 {
                 let room = MAX_HEARD - self.heard.bytes.len();
                 self.heard.bytes.extend_from_slice(&datagram[..n.min(room)]);
@@ -152,7 +165,7 @@ impl Medium for Datagrams<'_> {
     }
 
     async fn send(&mut self, bytes: &[u8], _: bool) -> Result<(), Fault> {
-        self.socket.send(bytes).await.map(drop).map_err(|e| self.fault("sending", &e))
+        self.socket.send(bytes).await.map(drop).map_err(|e| refused(&self.socket, "sending", &e))
     }
 
     async fn encrypt(&mut self, _: &TlsSpec, _: &str, _: Timestamp, _: &mut Trace) -> Result<(), Fault> {
@@ -281,9 +294,14 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_and_a_silence_where_an_answer_is_due_are_down() {
         let closed = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        for more in ["send: x", "wait: 1s", "send: x, expect: {contains: y}", "steps: [{send: x}, {expect: y}]"] {
-            let got = outcome("udp", &format!("{{host: \"{closed}\", {more}}}")).await;
-            assert_eq!((got.verdict, &*got.reason.unwrap().class), (Verdict::Down, "connection_refused"), "{more}");
+        // A machine may have no IPv6.
+        let closed6 = UdpSocket::bind("[::1]:0").await.and_then(|socket| socket.local_addr());
+        for closed in std::iter::once(closed).chain(closed6) {
+            for more in ["send: x", "wait: 1s", "send: x, expect: {contains: y}", "steps: [{send: x}, {expect: y}]"] {
+                let got = outcome("udp", &format!("{{host: \"{closed}\", {more}}}")).await;
+                let class = got.reason.as_ref().map_or("", |r| &r.class);
+                assert_eq!((got.verdict, class), (Verdict::Down, "connection_refused"), "{closed} {more}");
+            }
         }
         let (at, _tasks) = server().await;
         let (probe, _) = build("udp", &format!("{{host: \"{at}\", send: hello, expect: {{contains: pong}}}}"));

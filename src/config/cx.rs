@@ -178,6 +178,11 @@ impl<'a> Cx<'a> {
         Ok(value)
     }
 
+    /// A variable of the environment; nothing where it is not set, or empty.
+    pub fn environment(&self, name: &str) -> Option<String> {
+        self.reference(&format!("env:{name}")).ok().filter(|value| !value.is_empty())
+    }
+
     fn reference(&self, inner: &str) -> Result<String, String> {
         if let Some(known) = self.resolved.borrow().get(inner) {
             return known.clone();

@@ -29,6 +29,8 @@ fn cases(evil: &Evil, plain_tls: u16, script: &str) -> Vec<Case> {
     let tls = format!("type: http, url: \"https://localhost:{plain_tls}/\", tls: {{verify: false}}");
     vec![
         ("bomb", http("/bomb", ""), "down", "decode_limit"),
+        // What the window of the default size costs is looked at by itself, below.
+        ("bomb-br", http("/bomb-br", ", max_body: 64KiB"), "down", "decode_limit"),
         ("endless", http("/endless", ", expect: {body: {contains: nope}}"), "down", "body"),
         ("endless-up", http("/endless", ""), "up", ""),
         ("drip", http("/drip", ""), "down", "timeout"),
@@ -162,8 +164,10 @@ async fn a_body_without_end_and_a_bomb_cost_little_memory() {
     let evil = Evil::start().await;
     let endless = growth(&evil, "/endless", "");
     assert!(endless < 8 * 1024, "{endless} KiB");
-    let bomb = growth(&evil, "/bomb", "decode_limit");
-    assert!(bomb < 16 * 1024, "{bomb} KiB");
+    for path in ["/bomb", "/bomb-br"] {
+        let bomb = growth(&evil, path, "decode_limit");
+        assert!(bomb < 16 * 1024, "{path}: {bomb} KiB");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,13 +4,11 @@
 //! the question's number, which is random, and repeats the question. All else is left unread, be it a guess of
 //! somebody who wants to be believed or an answer that is late.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query};
 use hickory_proto::rr::Name;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
 use crate::base::probe::ProbeCx;
@@ -18,7 +16,8 @@ use crate::collect::dial::{self, Route};
 use crate::collect::dns::server::{MAX_MESSAGE, Server, Transport};
 use crate::collect::fault::Fault;
 use crate::collect::http::exchange;
-use crate::collect::trace::{Trace, phase};
+use crate::collect::trace::Trace;
+use crate::collect::udp;
 
 /// From the question to the answer, in blackbox_exporter's word.
 pub const REQUEST: &str = "request";
@@ -182,17 +181,17 @@ async fn over_udp(
     ignored: &mut u32,
 ) -> Result<Message, Fault> {
     let addresses = dial::addresses(&server.peer, route, cx, trace).await?;
-    trace.begin(phase::CONNECT);
-    let socket = connect(&addresses, trace).await?;
+    let socket = udp::open(&addresses, trace).await?;
     trace.begin(REQUEST);
     let bytes = question.bytes(id, UDP_PAYLOAD)?;
     let mut buffer = vec![0; MAX_MESSAGE];
     let mut patience = RESEND;
     loop {
-        socket.send(&bytes).await.map_err(|e| Fault::io("sending the question", &e))?;
+        socket.send(&bytes).await.map_err(|e| udp::refused(&socket, "sending the question", &e))?;
         let answer = async {
             loop {
-                let n = socket.recv(&mut buffer).await.map_err(|e| Fault::io("waiting for the answer", &e))?;
+                let heard = socket.recv(&mut buffer).await;
+                let n = heard.map_err(|e| udp::refused(&socket, "waiting for the answer", &e))?;
                 if let Some(read) = question.read_datagram(id, &buffer[..n]) {
                     return read;
                 }
@@ -208,31 +207,6 @@ async fn over_udp(
         }
         patience *= 2;
     }
-}
-
-/// The first address that there is a way to.
-async fn connect(addresses: &[SocketAddr], trace: &mut Trace) -> Result<UdpSocket, Fault> {
-    let mut fault = None;
-    for to in addresses {
-        trace.tried.push(*to);
-        let from: SocketAddr = match to {
-            SocketAddr::V4(_) => (std::net::Ipv4Addr::UNSPECIFIED, 0).into(),
-            SocketAddr::V6(_) => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),
-        };
-        let made = async {
-            let socket = UdpSocket::bind(from).await?;
-            socket.connect(to).await?;
-            Ok(socket)
-        };
-        match made.await {
-            Ok(socket) => {
-                trace.peer = Some(*to);
-                return Ok(socket);
-            }
-            Err(e) => fault = Some(Fault::towards(to.ip(), &format!("asking {to}"), &e)),
-        }
-    }
-    Err(fault.unwrap_or_else(|| Fault::target("dns", "the server's name has no address")))
 }
 
 /// Each message has its length before it (RFC 1035, section 4.2.2).

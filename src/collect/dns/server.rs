@@ -7,6 +7,7 @@ use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use crate::collect::dial::{Peer, PeerError, Route};
 use crate::collect::http::exchange::{Client, Spoken, Ways};
 use crate::collect::http::hop::{Hop, UrlError};
+use crate::collect::http::proxies::Proxies;
 use crate::collect::tls::TlsSpec;
 
 /// The media type of DNS messages (RFC 8484).
@@ -69,8 +70,8 @@ impl Server {
                 hop.set_header(ACCEPT, MEDIA, false);
                 let peer = hop.peer.clone();
                 let ways = Ways::new(route.clone());
-                let client =
-                    Client { tls: https.clone(), spoken: Spoken::Any, proxy: None, max_body: MAX_MESSAGE, ways };
+                let (tls, spoken, proxies) = (https.clone(), Spoken::Any, Proxies::default());
+                let client = Client { tls, spoken, proxies, max_body: MAX_MESSAGE, ways };
                 (peer, Transport::Https(Box::new(hop), Box::new(client)))
             }
             other => return Err(ServerError::Scheme(other.to_owned())),

@@ -4,8 +4,9 @@
 //! monitor's `max_body`, and what looks like a bomb is named so instead of being judged.
 
 use std::cell::Cell;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 
+use brotli_decompressor::{BrotliDecoderParameter, Decompressor};
 use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
 use crate::collect::fault::Fault;
@@ -17,6 +18,9 @@ const BOMB_RATIO: usize = 1000;
 const BOMB_FROM: usize = 1 << 20;
 /// At the limit of output, honest text is compressed 3 to 30 times; beyond this it is not honest.
 const SUSPECT_RATIO: usize = 100;
+
+/// The encodings that are undone, as RFC 9110, 7932 and 8878 name them.
+pub const KNOWN: [&str; 4] = ["gzip", "deflate", "br", "zstd"];
 
 /// Replaces `answer.body` by its decoded form. Encodings that are not known here stay as they are.
 ///
@@ -46,6 +50,7 @@ pub fn decode(answer: &mut Answer, max_body: usize) -> Result<(), Fault> {
             feed(ZlibDecoder::new(&mut sink), input, &taken).and_then(|mut d| d.try_finish())
         }
         "deflate" => feed(DeflateDecoder::new(&mut sink), input, &taken).and_then(|mut d| d.try_finish()),
+        "br" => brotli(&mut sink, input, &taken),
         "zstd" => zstd(&mut sink, input, &taken),
         _ => return Ok(()),
     };
@@ -70,7 +75,34 @@ pub fn decode(answer: &mut Answer, max_body: usize) -> Result<(), Fault> {
 /// The encoding that [`decode`] has left as it was, if any.
 pub fn unknown(answer: &Answer) -> Option<String> {
     let one = answer.encodings().into_iter().next().filter(|_| !answer.body.is_empty())?;
-    (!["gzip", "x-gzip", "deflate", "zstd"].contains(&one.as_str())).then_some(one)
+    (!KNOWN.contains(&one.as_str()) && one != "x-gzip").then_some(one)
+}
+
+/// The window is what a decoder keeps, up to 16 MiB, and it fills that before it gives a byte away. What lies beyond
+/// the limit of the output is of no use, so a window that is larger is cut to that: it reaches back to the first byte all
+/// the same, and the bytes up to the limit are what they were.
+fn brotli(sink: &mut Sink<'_>, input: &[u8], taken: &Cell<usize>) -> io::Result<()> {
+    let Some((first, rest)) = input.split_first() else { return Ok(()) };
+    taken.set(1);
+    let head = [narrowed(*first, sink.limit)];
+    let mut decoder = Decompressor::new(head.chain(Bites { rest, taken }), 1024);
+    // It is on by default, and lets a stream ask for a window of 1 GiB. The encoding `br` has none of that.
+    decoder.set_parameter(BrotliDecoderParameter::BROTLI_DECODER_PARAM_LARGE_WINDOW, 0);
+    let bad = |why| io::Error::new(io::ErrorKind::InvalidData, why);
+    io::copy(&mut decoder, sink).map_err(|_| bad("it is damaged or cut off"))?;
+    let more = decoder.read(&mut [0]).is_err() || decoder.get_mut().read(&mut [0])? > 0;
+    if more { Err(bad("something follows its end")) } else { Ok(()) }
+}
+
+/// The first byte of a stream of Brotli, with a window that is not larger than the first `limit` bytes need (RFC 7932,
+/// section 9.1: windows of 2¹⁸ to 2²⁴ bytes are a one and three bits, and the last 16 bytes are out of reach).
+fn narrowed(first: u8, limit: usize) -> u8 {
+    let (is_large, bits) = (first & 1 == 1, first >> 1 & 7);
+    if !is_large || bits == 0 {
+        return first;
+    }
+    let enough = (1..bits).find(|n| (1 << (17 + n)) - 16 > limit).unwrap_or(bits);
+    first & 0xf0 | enough << 1 | 1
 }
 
 /// RFC 9659 allows windows of 8 MiB, which is what a decoder may have to keep.
@@ -200,9 +232,92 @@ mod tests {
         assert_eq!(a.body, b"hello");
     }
 
+    /// A stream of Brotli that says `data` as it is (RFC 7932, section 9.2: meta-blocks without compression), with the
+    /// window that its first byte asks for.
+    fn stored(window: u8, data: &[u8]) -> Vec<u8> {
+        let (mut out, mut bits, mut count) = (Vec::new(), u64::from(window & 0xf), 4);
+        for block in data.chunks(1 << 16) {
+            // Not the last; four nibbles of the length less one; not compressed; the rest of the byte is padding.
+            bits |= ((block.len() as u64 - 1) << 3 | 1 << 19) << count;
+            out.extend(&bits.to_le_bytes()[..usize::div_ceil(count + 20, 8)]);
+            out.extend(block);
+            (bits, count) = (0, 0);
+        }
+        // The last, and empty.
+        bits |= 3 << count;
+        out.push(bits as u8);
+        out
+    }
+
+    /// 64 MiB of zeros, by the program `brotli` with its largest window.
+    const BOMB: &[u8] =
+        b"\xcf\xff\xff\x7f\xf8\x27\x00\xe2\xb1\x40\x20\xf7\xfe\x9f\xff\xff\xff\x04\xf0\x0c\x46\x10\x18\x0e\xef\xd3\
+        \xff\xff\xff\xe1\x9f\x00\x88\xc3\x22\x00\xdd\xfb\x7f\xfe\xff\xff\xc3\x3f\x01\x10\x87\x05\x00\xba\xf7\xff\x03";
+
+    #[test]
+    fn brotli_is_undone() {
+        let mut a = answer("br", b"\x0f\x02\x80hello\x03".to_vec());
+        decode(&mut a, 1024).unwrap();
+        assert_eq!((a.body.as_slice(), unknown(&a)), (&b"hello"[..], None));
+        // Beyond any window that fits the limit: what was cut off from the window is not missed.
+        let text: String = (0..200_000).map(|i| format!("{i},")).collect();
+        for window in [0b0011, 0b0111, 0b1111] {
+            for limit in [1, 64 << 10, (1 << 18) - 16, 1 << 20, text.len(), 16 << 20] {
+                let mut a = answer("br", stored(window, text.as_bytes()));
+                decode(&mut a, limit).unwrap();
+                assert_eq!(a.body, &text.as_bytes()[..limit.min(text.len())], "{window:b} {limit}");
+                assert_eq!(a.truncated, limit < text.len(), "{window:b} {limit}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_cut_at_any_byte_is_damaged_unless_it_was_cut_here() {
+        let whole = [stored(0b1111, b"hello hello hello"), BOMB.to_vec(), b"\x0f\x02\x80hello\x03".to_vec()];
+        for (stream, cut) in whole.iter().flat_map(|s| (1..s.len()).map(move |cut| (s, cut))) {
+            let got = decode(&mut answer("br", stream[..cut].to_vec()), 1 << 26);
+            assert!(matches!(got.as_ref().map_err(Fault::class), Err("decode" | "decode_limit")), "{cut}: {got:?}");
+            let mut ours = Answer { truncated: true, ..answer("br", stream[..cut].to_vec()) };
+            let got = decode(&mut ours, 1 << 26);
+            assert!(got.is_ok() || got.is_err_and(|f| f.class() == "decode_limit"), "{cut}");
+        }
+    }
+
+    #[test]
+    fn a_window_is_no_larger_than_the_limit_asks_for() {
+        #[track_caller]
+        fn check(first: u8, limit: usize, want: u8) {
+            assert_eq!(narrowed(first, limit), want, "{first:#b} {limit}");
+        }
+        // 16 bits, 17 bits, 10 bits: small as they are.
+        check(0b1010_0000, 1, 0b1010_0000);
+        check(0b0000_0001, 1, 0b0000_0001);
+        check(0b1010_0001, 1, 0b1010_0001);
+        check(0xcf, 1, 0xc3);
+        check(0xcf, (1 << 18) - 17, 0xc3);
+        check(0xcf, (1 << 18) - 16, 0xc5);
+        check(0xcf, 1 << 20, 0xc9);
+        check(0xcf, 16 << 20, 0xcf);
+        check(0xc3, 16 << 20, 0xc3);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_do_harm(
+            body in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300),
+            encoding in proptest::sample::select(&KNOWN[..]),
+            limit in 1..100_000_usize,
+        ) {
+            let mut a = answer(encoding, body);
+            if decode(&mut a, limit).is_ok() {
+                proptest::prop_assert!(a.body.len() <= limit);
+            }
+        }
+    }
+
     #[test]
     fn no_body_needs_no_decoding() {
-        for encoding in ["gzip", "deflate", "gzip, gzip"] {
+        for encoding in ["gzip", "deflate", "br", "gzip, gzip"] {
             assert_eq!(decode(&mut answer(encoding, Vec::new()), 1024), Ok(()), "{encoding}");
         }
     }
@@ -218,6 +333,12 @@ mod tests {
         check("gzip", b"not gzip".to_vec(), "decode");
         check("zstd", zstd::encode_all(&vec![0; 8 << 20][..], 3).unwrap(), "decode_limit");
         check("zstd", b"not zstd".to_vec(), "decode");
+        check("br", BOMB.to_vec(), "decode_limit");
+        check("gzip, br", BOMB.to_vec(), "decode_limit");
+        check("br", b"not br".to_vec(), "decode");
+        check("br", [&stored(0b1111, b"hello"), &b"x"[..]].concat(), "decode");
+        // A window of 1 GiB, which only the extension of Brotli has that is no content encoding.
+        check("br", b"\x11\x1e\x02\x80hello\x03".to_vec(), "decode");
         let mut cut = zstd::encode_all(&b"hello hello hello"[..], 3).unwrap();
         cut.truncate(cut.len() - 3);
         check("zstd", cut, "decode");
@@ -237,10 +358,10 @@ mod tests {
 
     #[test]
     fn other_encodings_are_left_alone() {
-        let mut a = answer("br", b"raw".to_vec());
+        let mut a = answer("compress", b"raw".to_vec());
         decode(&mut a, 1024).unwrap();
-        assert_eq!((a.body.as_slice(), unknown(&a).as_deref()), (&b"raw"[..], Some("br")));
-        assert_eq!(unknown(&answer("br", Vec::new())), None);
+        assert_eq!((a.body.as_slice(), unknown(&a).as_deref()), (&b"raw"[..], Some("compress")));
+        assert_eq!(unknown(&answer("compress", Vec::new())), None);
         assert_eq!(unknown(&answer("gzip", gzip(b"x"))), None);
     }
 }

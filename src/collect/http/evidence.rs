@@ -27,7 +27,7 @@ pub fn of(hop: &Hop, trace: &Trace, answer: Option<&Answer>, redirects: usize, c
     if !trace.phases().iter().any(|p| p.name == phase::TOKEN && p.failed) {
         items.push((title, hop.describe(answer.map_or(tried, Answer::version_name))));
     }
-    if let Some(proxy) = &client.proxy {
+    if let Some(proxy) = client.proxies.of(hop) {
         items.push(("proxy".into(), proxy.to_string()));
     }
     match (trace.peer, trace.tried.as_slice()) {

@@ -4,7 +4,6 @@
 //! closes the socket, and nothing outlives it.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, Version, header};
@@ -19,7 +18,8 @@ use crate::collect::dial::{self, Route};
 use crate::collect::fault::Fault;
 use crate::collect::http::connection::{Driver, MAX_HEAD, MAX_HEADERS, fault, http2};
 use crate::collect::http::hop::Hop;
-use crate::collect::http::proxy::Proxy;
+use crate::collect::http::proxies::Proxies;
+use crate::collect::talk::wire::Stream;
 use crate::collect::tls::{Alpn, TlsSpec, alpn};
 use crate::collect::trace::{Trace, phase};
 
@@ -102,7 +102,7 @@ pub struct Client {
     /// What may be spoken.
     pub spoken: Spoken,
     /// Who is asked to connect.
-    pub proxy: Option<Arc<Proxy>>,
+    pub proxies: Proxies,
     /// Bytes of a body that are read.
     pub max_body: usize,
     /// By which way they are reached.
@@ -167,14 +167,15 @@ pub async fn ask(
     slot: &mut Option<Answer>,
 ) -> Result<(), Fault> {
     trace.cert = None;
-    let proxied = match &client.proxy {
+    let proxy = client.proxies.of(hop);
+    let proxied = match proxy {
         // A proxy that only passes requests on is told the whole address in each.
         Some(proxy) if !hop.is_tls() && client.spoken != Spoken::Two => proxy.passes(hop),
         Some(_) | None => None,
     };
     let way = client.ways.elsewhere();
-    let stream = match (&client.proxy, &proxied) {
-        (None, _) => dial::open_by(&hop.peer, client.ways.to(hop), cx, trace).await?,
+    let stream = match (proxy, &proxied) {
+        (None, _) => Stream::Plain(dial::open_by(&hop.peer, client.ways.to(hop), cx, trace).await?),
         (Some(proxy), Some(_)) => Box::pin(proxy.connect(hop, way, cx, trace)).await?,
         (Some(proxy), None) => Box::pin(proxy.tunnel(hop, way, cx, trace)).await?,
     };

@@ -19,12 +19,31 @@ pub const REQUEST: &[Flag] = &[
     Flag::new("bearer", "auth.bearer", Form::One("TOKEN"), "Bearer token."),
     Flag::new("http1", "http_version", Form::Switch("1.1"), "Speak HTTP/1.1 alone."),
     Flag::new("http2", "http_version", Form::Switch("2"), "Speak HTTP/2 alone; without TLS with prior knowledge."),
-    Flag::new("proxy", "proxy", Form::One("URL"), "Proxy, e.g. `http://proxy.example.com:3128` or `socks5://…`."),
+    Flag::new(
+        "proxy",
+        "proxy",
+        Form::One("URL"),
+        "Proxy, e.g. `http://proxy.example.com:3128`, `https://…` or `socks5://…`.",
+    ),
+    Flag::new("no-proxy", "no_proxy", Form::List("HOST"), "Host, domain or network that is asked without the proxy.")
+        .needs("proxy"),
+    Flag::new(
+        "proxy-from-environment",
+        "proxy_from_environment",
+        Form::Switch("true"),
+        "Take the proxy from `http_proxy`, `https_proxy` and `no_proxy` of the environment.",
+    ),
+    Flag::new(
+        "proxy-header",
+        "proxy_connect_header.*",
+        Form::Pairs(':', "NAME: VALUE"),
+        "Header of `CONNECT`, which the proxy alone sees, `Name: value`.",
+    ),
     Flag::new(
         "compression",
         "compression",
         Form::One("NAME"),
-        "Encoding that is asked for and must come: gzip, deflate or zstd.",
+        "Encoding that is asked for and must come: gzip, deflate, br or zstd.",
     ),
     Flag::new("redirects", "redirects", Form::One("N"), "Redirects followed; 0 takes the redirect as the answer."),
     Flag::new("no-follow", "follow", Form::Switch("false"), "Take a redirect as the answer."),

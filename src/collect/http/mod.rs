@@ -1,7 +1,7 @@
 //! `type: http`: one request over a new connection, or several steps, timed phase by phase and judged.
 //!
 //! [`spec`] reads the options. [`request`] is one request with its redirects: [`hop`] is what is sent, [`exchange`]
-//! sends it (through a [`proxy`], over a [`connection`]), [`redirect`] finds the next hop, [`jar`] keeps cookies between them,
+//! sends it (through a [`proxy`], which [`proxies`] chooses, over a [`connection`]), [`redirect`] finds the next hop, [`jar`] keeps cookies between them,
 //! [`auth`] answers challenges; [`decode`] undoes one content encoding within limits, [`expect`] judges, [`evidence`]
 //! shows what was seen. [`steps`] runs several requests: [`extract`] takes values of one for the [`template`]s of the
 //! next. Connections are never reused: a probe measures what a new visitor gets.
@@ -22,6 +22,7 @@ pub mod hop;
 pub mod jar;
 pub mod json;
 pub mod oauth;
+pub mod proxies;
 pub mod proxy;
 pub mod redirect;
 pub mod request;

@@ -142,7 +142,7 @@ impl OAuth2 {
             spoken: Spoken::Any,
             max_body: MAX_ANSWER,
             ways: client.ways.strangers(),
-            proxy: client.proxy.clone(),
+            proxies: client.proxies.clone(),
         };
         let mut slot = None;
         exchange::ask(&client, &self.ask, cx, trace, &mut slot).await.map_err(|fault| {

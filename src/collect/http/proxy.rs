@@ -1,4 +1,5 @@
-//! Connections through a proxy: requests passed on, `CONNECT`, and SOCKS5 (RFC 1928, RFC 1929).
+//! Connections through a proxy: requests passed on, `CONNECT`, and SOCKS5 (RFC 1928, RFC 1929). With the first two the
+//! proxy may be one that TLS is spoken with.
 //!
 //! The proxy looks names up. Its credentials go to it alone: in the requests that it passes on and in `CONNECT`,
 //! never through a tunnel.
@@ -14,15 +15,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::base::policy::Policy;
 use crate::base::probe::ProbeCx;
 use crate::base::secret::Secret;
-use crate::collect::dial::{self, Bounded, Peer, Route};
+use crate::collect::dial::{self, Peer, Route};
 use crate::collect::fault::Fault;
 use crate::collect::http::auth::basic;
 use crate::collect::http::hop::Hop;
 use crate::collect::judge::found;
 use crate::collect::mask::Mask;
+use crate::collect::talk::wire::Stream;
+use crate::collect::tls::TlsSpec;
 use crate::collect::trace::{Trace, phase};
-use crate::config::fields::{Fields, Text};
-use crate::config::report::Code;
 
 /// Bytes of a proxy's answer to `CONNECT`.
 const MAX_HEAD: usize = 16 * 1024;
@@ -36,33 +37,34 @@ pub struct Proxy {
 
 #[derive(Debug)]
 enum Speaks {
-    Http { authorization: Option<Secret<HeaderValue>> },
-    Socks { login: Option<Secret<(String, String)>> },
+    Http {
+        authorization: Option<Secret<HeaderValue>>,
+        /// Further lines of `CONNECT`.
+        lines: Secret<Vec<u8>>,
+        /// `None` where it is spoken to in the open.
+        tls: Option<Box<TlsSpec>>,
+    },
+    Socks {
+        login: Option<Secret<(String, String)>>,
+    },
+}
+
+/// What else is said about proxies.
+#[derive(Debug)]
+pub struct Manner {
+    /// How TLS is spoken with one.
+    pub tls: TlsSpec,
+    /// Further lines of `CONNECT`.
+    pub lines: Secret<Vec<u8>>,
 }
 
 impl Proxy {
-    /// Reads the option `proxy`.
-    pub fn read(fields: &mut Fields<'_>, mask: &mut Mask) -> Option<Self> {
-        Self::read_key(fields, "proxy", mask)
-    }
-
-    /// The same by another name.
-    pub fn read_key(fields: &mut Fields<'_>, key: &'static str, mask: &mut Mask) -> Option<Self> {
-        let text = fields.text(key)?;
-        mask.add_url(&text);
-        match Self::parse(&text, mask) {
-            Ok(proxy) => Some(proxy),
-            Err(why) => {
-                let hint =
-                    "write `http://HOST:PORT` or `socks5://HOST:PORT`, with `USER:PASSWORD@` if it asks for them";
-                fields.error(text.span, Code::BadValue, format!("`{key}` {why}"), hint);
-                None
-            }
-        }
-    }
-
-    fn parse(text: &Text, mask: &mut Mask) -> Result<Self, String> {
-        let url = Url::parse(text.value().trim()).map_err(|e| format!("is not a URL: {e}"))?;
+    /// From `http://HOST:PORT`, `https://…` or `socks5://…`, perhaps with `USER:PASSWORD@`.
+    ///
+    /// # Errors
+    /// A sentence about the address.
+    pub fn parse(text: &str, manner: &Manner, mask: &mut Mask) -> Result<Self, String> {
+        let url = Url::parse(text.trim()).map_err(|e| format!("is not a URL: {e}"))?;
         let decode = |t: &str| percent_encoding::percent_decode_str(t).decode_utf8_lossy().into_owned();
         let login = (!url.username().is_empty() || url.password().is_some())
             .then(|| (decode(url.username()), decode(url.password().unwrap_or(""))));
@@ -70,9 +72,11 @@ impl Proxy {
             mask.add(password);
         }
         let (speaks, port) = match url.scheme() {
-            "http" => {
-                let value = login.map(|(user, password)| basic(&user, &password, mask));
-                (Speaks::Http { authorization: value.map(Secret::new) }, 80)
+            scheme @ ("http" | "https") => {
+                let authorization = login.map(|(user, password)| Secret::new(basic(&user, &password, mask)));
+                let tls = (scheme == "https").then(|| Box::new(manner.tls.clone()));
+                let port = if tls.is_some() { 443 } else { 80 };
+                (Speaks::Http { authorization, lines: manner.lines.clone(), tls }, port)
             }
             "socks5" | "socks5h" => {
                 // RFC 1929 has one byte for each length.
@@ -88,10 +92,22 @@ impl Proxy {
         Ok(Self { peer, speaks })
     }
 
+    /// Whether it is asked by `CONNECT`.
+    pub fn speaks_http(&self) -> bool {
+        matches!(self.speaks, Speaks::Http { .. })
+    }
+
+    /// Whether TLS is spoken with it.
+    pub fn speaks_tls(&self) -> bool {
+        matches!(self.speaks, Speaks::Http { tls: Some(_), .. })
+    }
+
     /// The request for a proxy that passes plain requests on; `None` when it only builds tunnels.
     pub fn passes(&self, hop: &Hop) -> Option<Request<Full<Bytes>>> {
         match &self.speaks {
-            Speaks::Http { authorization } => Some(hop.request_to_proxy(authorization.as_ref().map(Secret::reveal))),
+            Speaks::Http { authorization, .. } => {
+                Some(hop.request_to_proxy(authorization.as_ref().map(Secret::reveal)))
+            }
             Speaks::Socks { .. } => None,
         }
     }
@@ -100,29 +116,38 @@ impl Proxy {
     ///
     /// # Errors
     /// The proxy takes no connection, or the target is one that may not be asked.
-    pub async fn connect(&self, hop: &Hop, way: &Route, cx: &ProbeCx, trace: &mut Trace) -> Result<Bounded, Fault> {
+    pub async fn connect(&self, hop: &Hop, way: &Route, cx: &ProbeCx, trace: &mut Trace) -> Result<Stream, Fault> {
         if let Some(why) = refuses(&hop.peer, &cx.policy) {
             return Err(Fault::blocked(why));
         }
-        dial::open_by(&self.peer, way, cx, trace).await.map_err(|fault| {
-            if fault.is_before_peer() {
-                return fault;
-            }
-            Fault::target("proxy", format!("the proxy {}: {}", self.peer, fault.message()))
-        })
+        let stream = dial::open_by(&self.peer, way, cx, trace).await.map_err(|fault| self.blame(fault))?;
+        let Speaks::Http { tls: Some(tls), .. } = &self.speaks else { return Ok(Stream::Plain(stream)) };
+        let shaken = tls.handshake(stream, &self.peer, cx.now, trace).await;
+        // What is told of a certificate is told of the target's.
+        trace.cert = None;
+        shaken.map(|stream| Stream::Tls(Box::new(stream))).map_err(|fault| self.blame(fault))
+    }
+
+    fn blame(&self, fault: Fault) -> Fault {
+        match fault.is_before_peer() {
+            true => fault,
+            false => self.fault(fault.message()),
+        }
     }
 
     /// A connection to the target, through the proxy. Counts as the phase `connect`.
     ///
     /// # Errors
     /// The proxy takes no connection, or makes none.
-    pub async fn tunnel(&self, hop: &Hop, way: &Route, cx: &ProbeCx, trace: &mut Trace) -> Result<Bounded, Fault> {
+    pub async fn tunnel(&self, hop: &Hop, way: &Route, cx: &ProbeCx, trace: &mut Trace) -> Result<Stream, Fault> {
         let mut stream = self.connect(hop, way, cx, trace).await?;
         trace.begin(phase::CONNECT);
         match &self.speaks {
-            Speaks::Http { authorization } => {
-                let request = connect_request(&hop.peer, authorization.as_ref().map(Secret::reveal));
-                stream.write_all(&request).await.map_err(|e| Fault::io("writing to the proxy", &e))?;
+            Speaks::Http { authorization, lines, .. } => {
+                let request = connect_request(&hop.peer, authorization.as_ref().map(Secret::reveal), lines.reveal());
+                let io = |e: std::io::Error| Fault::io("writing to the proxy", &e);
+                stream.write_all(&request).await.map_err(io)?;
+                stream.flush().await.map_err(io)?;
                 self.connected(&mut stream).await?;
             }
             Speaks::Socks { login } => self.socks(&mut stream, &hop.peer, login.as_ref()).await?,
@@ -132,7 +157,7 @@ impl Proxy {
     }
 
     /// Reads the answer to `CONNECT`.
-    async fn connected(&self, stream: &mut Bounded) -> Result<(), Fault> {
+    async fn connected(&self, stream: &mut Stream) -> Result<(), Fault> {
         let mut head = Vec::new();
         let end = loop {
             let n = stream.read_buf(&mut head).await.map_err(|e| Fault::io("reading from the proxy", &e))?;
@@ -162,7 +187,7 @@ impl Proxy {
 
     async fn socks(
         &self,
-        stream: &mut Bounded,
+        stream: &mut Stream,
         to: &Peer,
         login: Option<&Secret<(String, String)>>,
     ) -> Result<(), Fault> {
@@ -239,18 +264,20 @@ fn refuses(target: &Peer, policy: &Policy) -> Option<String> {
 impl std::fmt::Display for Proxy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let scheme = match self.speaks {
-            Speaks::Http { .. } => "http",
+            Speaks::Http { tls: None, .. } => "http",
+            Speaks::Http { tls: Some(_), .. } => "https",
             Speaks::Socks { .. } => "socks5",
         };
         write!(f, "{scheme}://{}", self.peer)
     }
 }
 
-fn connect_request(to: &Peer, authorization: Option<&HeaderValue>) -> Vec<u8> {
+fn connect_request(to: &Peer, authorization: Option<&HeaderValue>, lines: &[u8]) -> Vec<u8> {
     let mut request = format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n").into_bytes();
     if let Some(value) = authorization {
         request.extend([b"Proxy-Authorization: ", value.as_bytes(), b"\r\n"].concat());
     }
+    request.extend(lines);
     request.extend(b"\r\n");
     request
 }

@@ -9,11 +9,12 @@ use crate::collect::dial::Route;
 use crate::collect::http::HttpProbe;
 use crate::collect::http::auth::{Auth, basic};
 use crate::collect::http::content::{Content, read_headers};
+use crate::collect::http::decode::KNOWN;
 use crate::collect::http::exchange::{Client, Spoken, Ways};
 use crate::collect::http::expect::Expect;
 use crate::collect::http::flags;
 use crate::collect::http::hop::{Hop, UrlError};
-use crate::collect::http::proxy::Proxy;
+use crate::collect::http::proxies::Proxies;
 use crate::collect::http::request::{BodyFile, Request};
 use crate::collect::http::steps::{self, StepsProbe};
 use crate::collect::judge::Latency;
@@ -119,7 +120,7 @@ fn read_steps(
     Some(Probe::new("http", target, probe).at(&at))
 }
 
-/// How servers are reached: `tls`, `http_version`, `proxy`, `max_body`, and the options of a route.
+/// How servers are reached: `tls`, `http_version`, `proxy` and what is said beside it, `max_body`, and the options of a route.
 pub fn read_client(fields: &mut Fields<'_>, mask: &mut Mask) -> Option<Client> {
     let spoken = fields.parse("http_version", "write `1.1` or `2`", |version| match version {
         "1.1" | "1" => Ok(Spoken::One),
@@ -128,15 +129,15 @@ pub fn read_client(fields: &mut Fields<'_>, mask: &mut Mask) -> Option<Client> {
     });
     let spoken = spoken.unwrap_or_default();
     let tls = TlsSpec::read_always(fields, spoken.alpn());
-    let proxy = Proxy::read(fields, mask).map(Arc::new);
+    let proxies = Proxies::read(fields, "proxy", tls.as_ref(), mask);
     let max_body = fields.size("max_body", 1..=MAX_BODY).unwrap_or(DEFAULT_BODY);
     let max_body = usize::try_from(max_body).unwrap_or(usize::MAX);
     let route = Route::read(fields);
-    if route.is_pinned() && proxy.is_some() {
+    if route.is_pinned() && proxies.are_for_all() {
         let message = "`connect_to` has no effect with a `proxy`, which looks the name up itself";
         fields.error(fields.head(), Code::Conflict, message, "remove one of the two");
     }
-    Some(Client { tls: tls?, spoken, proxy, max_body, ways: Ways::new(route) })
+    Some(Client { tls: tls?, spoken, proxies, max_body, ways: Ways::new(route) })
 }
 
 /// `redirects` and `follow`.
@@ -155,9 +156,9 @@ pub fn read_redirects(fields: &mut Fields<'_>) -> usize {
 
 /// Reads `compression`, which is asked for and must come.
 pub fn read_compression(fields: &mut Fields<'_>, content: &mut Content, expect: &mut Expect) {
-    let known = ["gzip", "deflate", "zstd", "identity"];
-    let name = fields.parse("compression", "write gzip, deflate, zstd or identity", |word| {
-        known.into_iter().find(|k| *k == word).ok_or_else(|| format!("`{word}` is not decoded here"))
+    let name = fields.parse("compression", "write gzip, deflate, br, zstd or identity", |word| {
+        let mut known = KNOWN.into_iter().chain(["identity"]);
+        known.find(|k| *k == word).ok_or_else(|| format!("`{word}` is not decoded here"))
     });
     if let Some(name) = name {
         content.default_header(header::ACCEPT_ENCODING, name);
@@ -278,7 +279,7 @@ mod tests {
         check(&url("auth: {basic: \"a:b\", bearer: c}"), "one way, not several");
         check(&url("auth: {bearer: c}, headers: {Authorization: d}"), "contradict each other");
         check(&url("auth: {oauth2: {token_url: \"http://x/\", client_id: a}}"), "`client_secret` is missing");
-        check(&url("compression: br"), "not decoded here");
+        check(&url("compression: compress"), "not decoded here");
         check(&url("redirects: 3, follow: false"), "contradict each other");
         check(&url("expect: {redirects: {count: 1, at_most: 2}}"), "say the same twice");
         check(&url("expect: {title: \"/(/\"}"), "not a regular expression");

@@ -14,7 +14,7 @@ use crate::collect::files::{self, Given, Looks};
 use crate::collect::http::auth::basic;
 use crate::collect::http::exchange::{Client, Spoken, Ways};
 use crate::collect::http::hop::Hop;
-use crate::collect::http::proxy::Proxy;
+use crate::collect::http::proxies::Proxies;
 use crate::collect::mask::Mask;
 use crate::collect::tls::TlsSpec;
 use crate::config::fields::{Fields, Text};
@@ -213,15 +213,16 @@ fn file(fields: &mut Fields<'_>, key: &'static str) -> Option<PathBuf> {
 /// How servers are asked for at most so many bytes: over `tls: {…}` as with every kind, or Prometheus'
 /// `tls_config: {…}`.
 ///
-/// `proxy_url` is Prometheus' word for a proxy, and `enable_http2: false` leaves HTTP/1.1.
+/// `proxy_url` is Prometheus' word for a proxy, what stands beside it is called as everywhere, and `enable_http2: false`
+/// leaves HTTP/1.1.
 pub fn read_client(fields: &mut Fields<'_>, max_body: usize, mask: &mut Mask) -> Option<Client> {
     let spoken = match fields.bool("enable_http2") {
         Some(false) => Spoken::One,
         Some(true) | None => Spoken::Any,
     };
     let tls = read_tls(fields, spoken);
-    let proxy = Proxy::read_key(fields, "proxy_url", mask).map(Arc::new);
-    Some(Client { tls: tls?, spoken, proxy, max_body, ways: Ways::default() })
+    let proxies = Proxies::read(fields, "proxy_url", tls.as_ref(), mask);
+    Some(Client { tls: tls?, spoken, proxies, max_body, ways: Ways::default() })
 }
 
 fn read_tls(fields: &mut Fields<'_>, spoken: Spoken) -> Option<TlsSpec> {

@@ -56,9 +56,6 @@ pub const KIND: Kind = Kind {
 /// Options of Prometheus that are not part of this version.
 const UNSUPPORTED: &[&str] = &[
     "oauth2",
-    "proxy_from_environment",
-    "proxy_connect_header",
-    "no_proxy",
     "http_headers",
     "native_histogram_bucket_limit",
     "native_histogram_min_bucket_factor",

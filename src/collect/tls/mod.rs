@@ -156,6 +156,17 @@ impl TlsSpec {
         Self { identity: None, server_name: None, ..self.clone() }
     }
 
+    /// The same for a proxy on the way, with which HTTP/1.1 is spoken.
+    #[must_use]
+    pub fn for_proxy(&self) -> Self {
+        let alone = |config: &Arc<ClientConfig>| {
+            let mut config = ClientConfig::clone(config);
+            config.alpn_protocols = alpn::HTTP1.iter().map(|p| p.to_vec()).collect();
+            Arc::new(config)
+        };
+        Self { config: self.config.as_ref().map(alone).map_err(Clone::clone), ..self.for_strangers() }
+    }
+
     /// With trust and identity that are at hand. Without `roots` nothing is verified.
     pub fn given(
         alpn: Alpn,

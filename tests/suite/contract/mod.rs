@@ -83,6 +83,12 @@ async fn hostile_answers_get_the_right_verdict() {
         ("/bomb", "", (Verdict::Down, "decode_limit")),
         ("/gzip-gzip", "", (Verdict::Down, "decode_limit")),
         ("/gzip", ", expect: {json: {\"$.db.status\": up}}", (Verdict::Up, "")),
+        ("/bomb-br", "", (Verdict::Down, "decode_limit")),
+        ("/bomb-br", ", max_body: 16MiB", (Verdict::Down, "decode_limit")),
+        ("/br-br", "", (Verdict::Down, "decode_limit")),
+        ("/br", ", compression: br, expect: {json: {\"$.db.status\": up}}", (Verdict::Up, "")),
+        ("/br-cut", "", (Verdict::Down, "decode")),
+        ("/br-and-more", "", (Verdict::Down, "decode")),
         ("/endless", "", (Verdict::Up, "")),
         ("/endless", ", max_body: 16MiB", (Verdict::Up, "")),
         ("/bad-length", "", (Verdict::Down, "protocol_error")),
@@ -132,6 +138,7 @@ async fn hostile_expositions_store_nothing_but_that_they_failed() {
     let evil = Evil::start().await;
     for (path, more, want) in [
         ("/bomb", "", "decode_limit"),
+        ("/bomb-br", "", "decode_limit"),
         ("/gzip-gzip", "", "decode_limit"),
         ("/endless", ", body_size_limit: 1MiB", "body_size_limit"),
         ("/bad-chunk", "", "protocol_error"),
@@ -240,6 +247,7 @@ async fn one_deadline_covers_hops_steps_name_servers_and_proxies() {
         (format!("url: \"http://a.example/\", proxy: \"http://{hole}\""), (Verdict::Down, "timeout")),
         (format!("url: \"https://a.example/\", proxy: \"http://{hole}\""), (Verdict::Down, "timeout")),
         (format!("url: \"http://a.example/\", proxy: \"socks5://{hole}\""), (Verdict::Down, "timeout")),
+        (format!("url: \"http://a.example/\", proxy: \"https://{hole}\""), (Verdict::Down, "timeout")),
     ] {
         let probe = probe("http", &format!("{{{text}}}"));
         let start = Instant::now();

@@ -25,6 +25,13 @@ static ZLIB_BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| {
     encoder.finish().unwrap()
 });
 
+/// The same by Brotli, in 84 bytes, with its largest window: `head -c 64M /dev/zero | brotli -w 24`.
+const BROTLI_BOMB: &[u8] =
+    b"\xcf\xff\xff\x7f\xf8\x27\x00\xe2\xb1\x40\x20\xf7\xfe\x9f\xff\xff\xff\x04\xf0\x0c\x46\x10\x18\x0e\xef\
+    \xd3\xff\xff\xff\xe1\x9f\x00\x88\xc3\x22\x00\xdd\xfb\x7f\xfe\xff\xff\xc3\x3f\x01\x10\x87\x05\x00\xba\xf7\xff\x03";
+/// `{"db": {"status": "up"}}` by Brotli.
+const BROTLI: &[u8] = b"\x8f\x0b\x80{\"db\": {\"status\": \"up\"}}\x03";
+
 /// A running server. Dropping it ends every connection.
 pub struct Evil {
     /// `127.0.0.1:port`.
@@ -122,6 +129,11 @@ async fn misbehave<S: AsyncWrite + Unpin>(s: &mut S, path: &str) -> std::io::Res
         }
         "/nul-in-header" => b"HTTP/1.1 200 OK\r\nX-A: a\0b\r\nContent-Length: 0\r\n\r\n".to_vec(),
         "/gzip-gzip" => answer("200 OK", "Content-Encoding: gzip, gzip\r\n", &gzip(&gzip(b"hello"))),
+        "/bomb-br" => answer("200 OK", "Content-Encoding: br\r\n", BROTLI_BOMB),
+        "/br" => answer("200 OK", "Content-Encoding: br\r\n", BROTLI),
+        "/br-cut" => answer("200 OK", "Content-Encoding: br\r\n", &BROTLI[..BROTLI.len() - 3]),
+        "/br-and-more" => answer("200 OK", "Content-Encoding: br\r\n", &[BROTLI, b"x"].concat()),
+        "/br-br" => answer("200 OK", "Content-Encoding: br, br\r\n", BROTLI),
         "/gzip" => answer("200 OK", "Content-Encoding: gzip\r\n", &gzip(b"{\"db\": {\"status\": \"up\"}}")),
         "/bad-length" => b"HTTP/1.1 200 OK\r\nContent-Length: ten\r\n\r\nhello".to_vec(),
         "/two-lengths" => b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!".to_vec(),

@@ -255,30 +255,55 @@ async fn a_packet_that_may_not_be_broken_up_must_fit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_firewall_does_has_its_class_whatever_the_kind() {
     let Some(machine) = Machine::plug_in() else { return };
-    let rules = machine.inside("nft add table ip t")
+    let rules = machine.inside("sysctl -qw net.ipv4.icmp_ratelimit=0")
+        && machine.inside("nft add table ip t")
         && machine.inside("nft add chain ip t c { type filter hook input priority 0 ; }")
         && machine.inside("nft add rule ip t c tcp dport 1001 drop")
         && machine.inside("nft add rule ip t c tcp dport 1002 reject with tcp reset")
         && machine.inside("nft add rule ip t c tcp dport 1003 reject with icmp type host-unreachable")
         && machine.inside("nft add rule ip t c udp dport 1001 drop")
-        && machine.inside("nft add rule ip t c udp dport 1002 reject with icmp type port-unreachable");
+        && machine.inside("nft add rule ip t c udp dport 1002 reject with icmp type port-unreachable")
+        && machine.inside("nft add rule ip t c udp dport 1003 reject with icmp type host-unreachable")
+        && machine.inside("nft add rule ip t c tcp dport 1004 reject with icmp type admin-prohibited")
+        && machine.inside("nft add rule ip t c udp dport 1004 reject with icmp type admin-prohibited");
     if !needs::allowed(rules, "nft") {
         return;
     }
-    for (port, want) in [(1001, "timeout"), (1002, "connection_refused"), (1003, "host_unreachable")] {
-        let at = format!("{}:{port}", machine.at);
-        for (kind, text) in [
-            ("tcp", format!("host: \"{at}\"")),
-            ("http", format!("url: \"http://{at}/\"")),
-            ("redis", format!("host: \"{at}\"")),
-            // Linux tells a socket of datagrams of a port that is closed, not of a machine that is gone.
-            ("udp", format!("host: \"{at}\", send: x, expect: {{contains: y}}")),
-        ] {
-            if kind == "udp" && port == 1003 {
-                continue;
-            }
-            let got = probe(kind, &format!("{{{text}}}"), Duration::from_millis(500)).await;
-            assert_eq!((got.verdict, class(&got)), (Verdict::Down, want), "{kind} {port}: {got:?}");
+    let at = |port: u16, want| (format!("{}:{port}", machine.at), want);
+    let (refused, gone) = ("connection_refused", "host_unreachable");
+    have_classes(&[at(1001, "timeout"), at(1002, refused), at(1003, gone), at(1004, gone)]).await;
+}
+
+/// Each kind says the same of a target that cannot be reached.
+async fn have_classes(targets: &[(String, &str)]) {
+    // One datagram and no other is the first: how often in a second a router says something to somebody is limited.
+    for kind in ["udp", "tcp", "http", "redis", "ntp", "dns"] {
+        for (at, want) in targets {
+            let text = match kind {
+                "udp" => format!("host: \"{at}\", send: x, expect: {{contains: y}}"),
+                "http" => format!("url: \"http://{at}/\""),
+                "dns" => format!("query_name: a.example, servers: \"{at}\""),
+                _ => format!("host: \"{at}\""),
+            };
+            // Only what is silent takes all of the time.
+            let limit = Duration::from_secs(if *want == "timeout" { 1 } else { 60 });
+            let got = probe(kind, &format!("{{{text}}}"), limit).await;
+            assert_eq!((got.verdict, class(&got)), (Verdict::Down, *want), "{kind} {at}: {got:?}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_router_says_has_its_class_whatever_the_kind() {
+    let Some(machine) = Machine::plug_in() else { return };
+    // Of the block for documentation (RFC 5737): behind the machine, which knows no way on, or none to that host.
+    let [nowhere, gone] = [1, 2].map(|n| format!("203.0.113.{}", std::process::id() % 120 * 2 + n));
+    let router = machine.inside("sysctl -qw net.ipv4.ip_forward=1 net.ipv4.icmp_ratelimit=0")
+        && machine.inside(&format!("ip route add unreachable {gone}/32"))
+        && [&nowhere, &gone].iter().all(|to| run(&format!("ip route add {to}/32 via {}", machine.at)));
+    if !needs::allowed(router, "network namespaces that forward") {
+        return;
+    }
+    let at = |host: &str, want| (format!("{host}:1001"), want);
+    have_classes(&[at(&nowhere, "network_unreachable"), at(&gone, "host_unreachable")]).await;
 }

@@ -1,6 +1,6 @@
 //! Peers of `http` that do what no peer should, above all over HTTP/2 and as proxies.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,11 +13,11 @@ use watchdog::base::policy::Policy;
 use watchdog::base::probe::ProbeCx;
 use watchdog::task::supervisor::Supervisor;
 
-use crate::evil::Evil;
 use crate::evil::h2::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS, Server, frame, header,
     status,
 };
+use crate::evil::{Evil, answer, head};
 use crate::kinds::daemon::{build, probe};
 
 const LIMIT: Duration = Duration::from_secs(5);
@@ -204,6 +204,127 @@ async fn credentials_of_a_proxy_go_to_the_proxy_alone() {
     assert!(seen.contains("proxy-authorization: basic chjvymu6chjvehktchc="), "{seen}");
     let direct = target.seen.lock().unwrap().join("\n").to_lowercase();
     assert!(!direct.contains("proxy-authorization"), "{direct}");
+}
+
+/// A proxy that takes down what it hears: it builds no tunnels, and answers plain requests itself with `says`.
+async fn listener(says: Vec<u8>) -> (String, Arc<Mutex<Vec<String>>>, Supervisor) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap().to_string();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&seen);
+    let mut tasks = Supervisor::new(&CancellationToken::new());
+    tasks.add("proxy", |_| async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let Some((head, _)) = head(&mut stream).await else { continue };
+            let answer = match head.starts_with("CONNECT ") {
+                // With an echo of all that it was told, as some do.
+                true => format!("HTTP/1.1 403 {}\r\n\r\n", head.replace("\r\n", " ")).into_bytes(),
+                false => says.clone(),
+            };
+            log.lock().unwrap().push(head);
+            let _ = stream.write_all(&answer).await;
+        }
+    });
+    (at, seen, tasks)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redirects_go_through_the_proxy_or_past_it_as_their_hosts_say() {
+    let target = Evil::start().await;
+    let port = target.at.rsplit(':').next().unwrap();
+    let away = answer("302 Found", &format!("Location: http://localhost:{port}/chain/1\r\n"), b"");
+    let (at, seen, _tasks) = listener(away).await;
+    let text = format!(
+        "{{url: \"http://a.invalid/\", proxy: \"http://probe:proxy-pw@{at}\", no_proxy: [localhost], \
+          expect: {{redirects: {{count: 2}}}}}}"
+    );
+    let got = probe("http", &text, LIMIT).await;
+    assert_eq!(got.verdict, Verdict::Up, "{got:?}");
+    assert_eq!(seen.lock().unwrap().len(), 1);
+    let direct = target.seen.lock().unwrap().join("\n").to_lowercase();
+    assert!(direct.contains("get /chain/1 http/1.1") && direct.contains("get /chain/0 http/1.1"), "{direct}");
+    assert!(!direct.contains("proxy-authorization"), "{direct}");
+
+    // The other way round: who is asked directly sends the probe to somebody who is not.
+    let (at, seen, _tasks) = listener(answer("404 Not Found", "", b"")).await;
+    let text = format!(
+        "{{url: \"{}\", proxy: \"http://probe:proxy-pw@{at}\", no_proxy: 127.0.0.1, headers: {{Authorization: Bearer abcdefgh}}}}",
+        target.url("/to/b.invalid/x")
+    );
+    let got = probe("http", &text, LIMIT).await;
+    assert_eq!((got.verdict, class(&got)), (Verdict::Down, "status"), "{got:?}");
+    let seen = seen.lock().unwrap().join("\n").to_lowercase();
+    assert!(seen.starts_with("get http://b.invalid/x http/1.1") && !seen.contains("bearer"), "{seen}");
+    let items = got.evidence.unwrap().items;
+    assert!(items.iter().any(|(title, text)| title == "proxy" && text.ends_with(&at)), "{items:?}");
+
+    // Evidence of a host that was asked directly names no proxy.
+    let text = format!("{{url: \"{}\", proxy: \"http://{at}\", no_proxy: \"*\"}}", target.url("/loop"));
+    let items = probe("http", &text, LIMIT).await.evidence.unwrap().items;
+    assert!(!items.iter().any(|(title, _)| title == "proxy"), "{items:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_to_a_proxy_alone_stands_in_connect_alone_and_nowhere_else() {
+    let (at, seen, _tasks) = listener(answer("200 OK", "", b"")).await;
+    for (kind, url, proxy) in [("http", "url", "proxy"), ("prometheus", "url", "proxy_url")] {
+        let text = format!(
+            "{{{url}: \"https://a.invalid/\", {proxy}: \"http://{at}\", headers: {{X-Own: own}}, proxy_connect_header: \
+              {{X-Team: [shop, \"${{env:TEAM}}\"], Proxy-Authorization: Bearer proxy-token}}}}"
+        );
+        let text = if kind == "http" { text } else { text.replace("headers: {X-Own: own}, ", "") };
+        let got = probe(kind, &text, LIMIT).await;
+        let seen = std::mem::take(&mut *seen.lock().unwrap());
+        let lines: Vec<_> = seen[0].lines().collect();
+        assert_eq!(lines[0], "CONNECT a.invalid:443 HTTP/1.1");
+        for line in ["x-team: shop", "x-team: secret-TEAM", "proxy-authorization: Bearer proxy-token"] {
+            assert!(lines.contains(&line), "{kind}: {line}: {lines:?}");
+        }
+        assert!(!seen[0].to_lowercase().contains("x-own"), "{lines:?}");
+        let shown = format!("{got:?}");
+        assert!(shown.contains("x-team: shop"), "{kind}: {shown}");
+        assert!(!shown.contains("secret-TEAM") && !shown.contains("proxy-token"), "{kind}: {shown}");
+    }
+    // A request that is passed on has none of it.
+    let text =
+        format!("{{url: \"http://a.invalid/\", proxy: \"http://{at}\", proxy_connect_header: {{X-Team: shop}}}}");
+    assert_eq!(probe("http", &text, LIMIT).await.verdict, Verdict::Up);
+    assert!(!seen.lock().unwrap()[0].to_lowercase().contains("x-team"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_environment_names_proxies_as_it_does_for_curl() {
+    let (at, _seen, _tasks) = listener(answer("200 OK", "", b"")).await;
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let proxy = format!("http://probe:proxy-pw@{at}");
+    let (plain, tls) = (format!("http://a.invalid:{}/", gone.port()), format!("https://a.invalid:{}/", gone.port()));
+    let direct = "connection_refused";
+    for (variables, url, want) in [
+        (vec![("http_proxy", proxy.as_str())], &plain, ""),
+        (vec![("http_proxy", &at)], &plain, ""),
+        (vec![("http_proxy", &proxy)], &tls, direct),
+        (vec![("https_proxy", &proxy)], &plain, direct),
+        (vec![("https_proxy", &proxy)], &tls, "proxy"),
+        (vec![("HTTPS_PROXY", &proxy)], &tls, "proxy"),
+        (vec![("HTTP_PROXY", &proxy)], &plain, direct),
+        (vec![], &plain, direct),
+        (vec![("http_proxy", &proxy), ("no_proxy", "b.invalid,,1.2.3.4/33, a.invalid")], &plain, direct),
+        (vec![("http_proxy", &proxy), ("NO_PROXY", ".invalid")], &plain, direct),
+        (vec![("http_proxy", &proxy), ("NO_PROXY", "b.invalid")], &plain, ""),
+        (vec![("http_proxy", &proxy)], &format!("http://{gone}/"), direct),
+    ] {
+        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_watchdog"))
+            .args(["--json", "probe", "http", url, "--proxy-from-environment", "--connect-to", "127.0.0.1"])
+            .env_clear()
+            .envs(variables.iter().copied())
+            .output()
+            .await
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        let got: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {output:?}"));
+        assert_eq!(got["reason"]["class"].as_str().unwrap_or(""), want, "{variables:?} {url}: {got}");
+        assert!(!format!("{output:?}").contains("proxy-pw"), "{output:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use watchdog::base::outcome::{Outcome, Verdict};
 
 use crate::kinds::daemon::{Daemon, free_port, probe, program};
+use crate::needs;
 use crate::server::wait_for;
 
 /// A real nginx with everything that is asked of it below.
@@ -24,6 +25,8 @@ struct Nginx {
 }
 
 const LIMIT: Duration = Duration::from_secs(5);
+/// Of Debian's nginx.
+const BROTLI: &str = "/usr/lib/nginx/modules/ngx_http_brotli_filter_module.so";
 
 impl Nginx {
     fn start() -> Option<Self> {
@@ -36,8 +39,13 @@ impl Nginx {
         fs::write(dir.path().join("htpasswd"), "probe:{PLAIN}secret-pw\n").unwrap();
         let [plain, tls, h2c, mutual] = [(); 4].map(|()| free_port());
         let at = dir.path().display().to_string();
-        let mut text =
-            format!("daemon off; master_process off; pid {at}/pid; error_log stderr;\nevents {{}}\nhttp {{\n");
+        let mut text = String::new();
+        let (load, brotli) = match needs::met(Path::new(BROTLI).is_file(), "nginx' module of brotli") {
+            true => (format!("load_module {BROTLI};"), "brotli on; brotli_min_length 1;"),
+            false => (String::new(), ""),
+        };
+        let _ = writeln!(text, "{load} daemon off; master_process off; pid {at}/pid; error_log stderr;");
+        text += "events {}\nhttp {\n";
         for temp in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
             let _ = writeln!(text, "{temp}_temp_path {at}/{temp};");
         }
@@ -48,6 +56,7 @@ impl Nginx {
              server {{
                listen 127.0.0.1:{plain};
                location /gzip {{ alias {at}/www/index.html; gzip on; gzip_min_length 1; }}
+               location /br {{ alias {at}/www/index.html; {brotli} }}
                location /auth {{ auth_basic shop; auth_basic_user_file {at}/htpasswd; try_files /index.html =404; }}
                location /away {{ return 302 /index.html; }}
                location /broken {{ return 500 'out of order'; }}
@@ -136,6 +145,10 @@ async fn a_real_nginx_good_broken_slow_and_gone() {
         (format!("url: http://127.0.0.1:{plain}/broken"), down("status")),
         (format!("url: http://127.0.0.1:{plain}/gzip, compression: gzip, expect: {{title: Shop & more}}"), up),
         (format!("url: http://127.0.0.1:{plain}/, compression: gzip"), down("compression")),
+        (
+            format!("url: http://127.0.0.1:{plain}/br, compression: br, expect: {{title: Shop & more}}"),
+            if Path::new(BROTLI).is_file() { up } else { down("compression") },
+        ),
         (
             format!(
                 "url: http://127.0.0.1:{plain}/, expect: {{header: {{ETag: {{present: true}}, X-A: {{present: false}}}}}}"
@@ -249,18 +262,67 @@ async fn steps_against_a_real_nginx() {
     assert!(evidence.items.iter().any(|(title, _)| title == "use: response"), "{evidence:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_real_proxy_passes_on_tunnels_and_wants_its_password() {
-    let Some(nginx) = Nginx::start() else { return };
-    let Some(tinyproxy) = program("tinyproxy", "tinyproxy-bin") else { return };
+/// A real tinyproxy, for one user, that builds tunnels to `tunnels` alone.
+fn tinyproxy(tunnels: u16) -> Option<(Daemon, u16)> {
+    let tinyproxy = program("tinyproxy", "tinyproxy-bin")?;
     let port = free_port();
     let dir = tempfile::tempdir().unwrap();
     let conf = dir.path().join("tinyproxy.conf");
-    let text =
-        format!("Port {port}\nListen 127.0.0.1\nTimeout 10\nBasicAuth probe proxy-pw\nConnectPort {}\n", nginx.tls);
+    let text = format!("Port {port}\nListen 127.0.0.1\nTimeout 10\nBasicAuth probe proxy-pw\nConnectPort {tunnels}\n");
     fs::write(&conf, text).unwrap();
     let args = ["-d".to_owned(), "-c".to_owned(), conf.display().to_string()];
-    let proxy = Daemon::start(dir, &tinyproxy, args).listening(port);
+    Some((Daemon::start(dir, &tinyproxy, args).listening(port), port))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_proxy_is_spoken_to_over_tls() {
+    let Some(nginx) = Nginx::start() else { return };
+    let Some((proxy, open)) = tinyproxy(nginx.tls) else { return };
+    let Some(stunnel) = program("stunnel4", "stunnel4") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let conf = dir.path().join("stunnel.conf");
+    let pair = format!("cert = {}\nkey = {}\n", nginx.file("server.pem"), nginx.file("server.key"));
+    let text =
+        format!("foreground = yes\npid =\n[proxy]\naccept = 127.0.0.1:{port}\nconnect = 127.0.0.1:{open}\n{pair}");
+    fs::write(&conf, text).unwrap();
+    let encrypted = Daemon::start(dir, &stunnel, [conf]).listening(port);
+    let ca = format!("tls: {{ca_file: {}}}", nginx.file("ca.pem"));
+    let own = format!("proxy_tls: {{ca_file: {}}}", nginx.file("ca.pem"));
+    let (plain, tls) = (format!("http://127.0.0.1:{}/", nginx.plain), format!("https://localhost:{}/", nginx.tls));
+    let good = format!("https://probe:proxy-pw@localhost:{port}");
+    let up = (Verdict::Up, "", "");
+    let down = |why| (Verdict::Down, "proxy", why);
+    for (url, proxy, more, want) in [
+        (&plain, good.clone(), &ca, up),
+        (&plain, good.clone(), &own, up),
+        (&tls, good.clone(), &ca, up),
+        (&tls, good.clone(), &format!("{ca}, http_version: 2, expect: {{cert: {{names: localhost}}}}"), up),
+        (&tls, format!("https://localhost:{port}"), &ca, down("(407)")),
+        (&plain, good.clone(), &"cookies: true".to_owned(), down("issuer")),
+        (&plain, format!("https://127.0.0.1:{port}"), &ca, down("127.0.0.1")),
+        (&plain, format!("https://localhost:{}", nginx.plain), &ca, down("TLS")),
+        // Its own roots are for the proxy alone.
+        (&tls, good.clone(), &own, (Verdict::Down, "cert_untrusted", "issuer")),
+    ] {
+        let text = format!("{{url: \"{url}\", proxy: \"{proxy}\", {more}}}");
+        let got = probe("http", &text, LIMIT).await;
+        let message = got.reason.as_ref().map_or("", |r| &r.message);
+        let (verdict, class_of, why) = want;
+        assert_eq!((got.verdict, class(&got)), (verdict, class_of), "{text}: {got:?} {}", encrypted.log());
+        assert!(message.contains(why), "{text}: {message}");
+        assert!(!format!("{got:?}").contains("proxy-pw"), "{got:?}");
+        // What is told of a certificate is told of the target's.
+        let cert = !sample(&got, "probe_ssl_earliest_cert_expiry").is_nan();
+        assert_eq!(cert, url == &tls && class_of != "proxy", "{text}: {got:?}");
+    }
+    drop(proxy);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_proxy_passes_on_tunnels_and_wants_its_password() {
+    let Some(nginx) = Nginx::start() else { return };
+    let Some((proxy, port)) = tinyproxy(nginx.tls) else { return };
     let ca = format!("tls: {{ca_file: {}}}", nginx.file("ca.pem"));
     let closed = free_port();
     for (url, more, want) in [
@@ -282,6 +344,22 @@ async fn a_real_proxy_passes_on_tunnels_and_wants_its_password() {
             (Verdict::Down, "proxy"),
         ),
         (format!("http://127.0.0.1:{}/", nginx.plain), format!("http://127.0.0.1:{closed}"), (Verdict::Down, "proxy")),
+        // Nobody listens at that port: whoever is up was asked directly.
+        (
+            format!("http://127.0.0.1:{}/", nginx.plain),
+            format!("http://127.0.0.1:{closed}\", no_proxy: \"127.0.0.0/8"),
+            (Verdict::Up, ""),
+        ),
+        (
+            format!("https://localhost:{}/", nginx.tls),
+            format!("https://127.0.0.1:{closed}\", no_proxy: \"example.com, localhost:{}", nginx.tls),
+            (Verdict::Up, ""),
+        ),
+        (
+            format!("https://localhost:{}/", nginx.tls),
+            format!("http://127.0.0.1:{closed}\", no_proxy: \".localhost"),
+            (Verdict::Down, "proxy"),
+        ),
     ] {
         let text = format!("{{url: \"{url}\", proxy: \"{more}\", {ca}}}");
         let got = probe("http", &text, LIMIT).await;
