@@ -1,7 +1,7 @@
 //! What senders and targets say of their metrics: type, help, unit.
 
 /// The type of a metric.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each is OpenMetrics' own word")]
 pub enum Kind {
     #[default]
@@ -37,6 +37,18 @@ impl Kind {
     pub fn from_word(word: &str) -> Option<Self> {
         let found = KINDS.iter().find(|(_, w)| *w == word).map(|(kind, _)| *kind);
         found.or_else(|| (word == "untyped").then_some(Self::Unknown))
+    }
+
+    /// How the names of its samples may end beyond the metric's own: `jobs` is a counter whose sample is `jobs_total`.
+    pub fn endings(self) -> &'static [&'static str] {
+        match self {
+            Self::Counter => &["_total", "_created"],
+            Self::Histogram => &["_bucket", "_sum", "_count", "_created"],
+            Self::GaugeHistogram => &["_bucket", "_gsum", "_gcount"],
+            Self::Summary => &["_sum", "_count", "_created"],
+            Self::Info => &["_info"],
+            Self::Unknown | Self::Gauge | Self::StateSet => &[],
+        }
     }
 
     /// The word.

@@ -27,9 +27,9 @@ pub trait Collector: Send + Sync + fmt::Debug {
     /// Probes the target once.
     fn probe<'a>(&'a self, cx: &'a ProbeCx) -> BoxFuture<'a, Outcome>;
 
-    /// What its target says of metrics of its own. Asked when a result has series that the one before had not; what is
+    /// Takes out what its target says of metrics of its own and has not been taken yet. Asked after each result; what is
     /// the same for all probes of a kind stands in the kind's table.
-    fn described(&self) -> Vec<(String, Meta)> {
+    fn take_described(&self) -> Vec<(String, Meta)> {
         Vec::new()
     }
 

@@ -229,9 +229,12 @@ impl Collector for Masked {
         })
     }
 
-    fn described(&self) -> Vec<(String, Meta)> {
-        let mut described = self.inner.described();
-        described.iter_mut().for_each(|(_, meta)| self.mask.hide(&mut meta.help));
+    fn take_described(&self) -> Vec<(String, Meta)> {
+        let mut described = self.inner.take_described();
+        for (_, meta) in &mut described {
+            self.mask.hide(&mut meta.help);
+            self.mask.hide(&mut meta.unit);
+        }
         described
     }
 

@@ -9,11 +9,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::failure::Chain;
 use crate::base::labels::Labels;
+use crate::base::metadata::Kind;
 use crate::client::{Client, ClientError, Link, follow, path_segment};
 use crate::tui::action::{Failed, Order, Outcome, Reply, Request};
 use crate::tui::state::explore::catalog::Metric;
 use crate::tui::state::explore::complete::{NAMES, NamesOf};
-use crate::wire::metrics::{Cardinality, Metadata};
+use crate::wire::metrics::{Cardinality, Described, Metadata};
 use crate::wire::query::Names;
 
 /// Deliveries on one page.
@@ -130,16 +131,25 @@ async fn carry_out(client: &Client, order: Order) -> Result<Outcome, ClientError
 /// Which metrics there are. What tells more than their names may be missing: other servers do not tell it.
 async fn metrics(client: &Client) -> Result<Vec<Metric>, ClientError> {
     let names: Names = client.get(&names_path(&NamesOf::Metrics)).await?;
-    let mut described: Metadata = client.get(&format!("/api/v1/metadata?limit={NAMES}")).await.unwrap_or_default();
+    let described: Metadata = client.get(&format!("/api/v1/metadata?limit={NAMES}")).await.unwrap_or_default();
     let counted: Cardinality = client.get(&format!("/api/v1/status/tsdb?limit={NAMES}")).await.unwrap_or_default();
     let counts = counted.data.series_count_by_metric_name;
     let counts: HashMap<String, u64> = counts.into_iter().map(|count| (count.name, count.value)).collect();
     let metric = |name: String| {
-        let told = described.data.remove(&name).and_then(|told| told.into_iter().next()).unwrap_or_default();
+        let told = described_as(&name, &described.data).cloned().unwrap_or_default();
         let series = counts.get(&name).copied();
         Metric { name, kind: told.r#type, help: told.help, unit: told.unit, series }
     };
     Ok(names.data.into_iter().map(metric).collect())
+}
+
+/// What was told of a metric, or of the one that it is a part of: a histogram's `_count` is told with the histogram.
+fn described_as<'t>(name: &str, told: &'t HashMap<String, Vec<Described>>) -> Option<&'t Described> {
+    let of = |name: &str| told.get(name)?.first();
+    of(name).or_else(|| {
+        let (whole, ending) = name.split_at(name.rfind('_')?);
+        of(whole).filter(|told| Kind::from_word(&told.r#type).unwrap_or_default().endings().contains(&ending))
+    })
 }
 
 /// Where a list of names is.
@@ -198,6 +208,26 @@ mod tests {
     use crate::tui::action::Question;
     use crate::tui::fixture;
     use crate::wire::alerting::{AckRequest, Deliveries, SilenceRequest, TestResult};
+
+    #[test]
+    fn what_is_told_of_a_metric_is_told_of_its_parts() {
+        let one = |kind: &str| vec![Described { r#type: kind.into(), ..Described::default() }];
+        let told = [("jobs", "counter"), ("wait", "histogram"), ("size", "gauge"), ("size_sum", "unknown")];
+        let told: HashMap<_, _> = told.map(|(name, kind)| (name.to_owned(), one(kind))).into();
+        let kind = |name| described_as(name, &told).map_or("", |told| told.r#type.as_str());
+        for (name, want) in [
+            ("jobs_total", "counter"),
+            ("jobs", "counter"),
+            ("wait_bucket", "histogram"),
+            ("wait_count", "histogram"),
+            ("wait_total", ""),
+            ("size_total", ""),
+            ("size_sum", "unknown"),
+            ("total", ""),
+        ] {
+            assert_eq!(kind(name), want, "{name}");
+        }
+    }
 
     type Heard = Arc<Mutex<Vec<String>>>;
 

@@ -8,6 +8,8 @@ pub mod keeper;
 pub mod report;
 pub mod run;
 
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -24,8 +26,9 @@ use crate::collect::fault::Fault;
 use crate::collect::kind::{Flag, Form, Kind, Operand};
 use crate::collect::mask::Mask;
 use crate::collect::metric::Metric;
+use crate::collect::script::exposition::{Described, Said};
 use crate::collect::script::keeper::{End, Order};
-use crate::collect::script::report::{Format, described, judge};
+use crate::collect::script::report::{Format, judge};
 use crate::collect::script::run::{Output, not_started, run};
 use crate::collect::trace::Trace;
 use crate::config::catalog::Probe;
@@ -40,6 +43,8 @@ const MAX_OUTPUT: usize = 64 * 1024;
 const MAX_METRICS: usize = 1 << 20;
 /// Bytes of each shown as evidence.
 const MAX_EVIDENCE: usize = 4 * 1024;
+/// Bytes of a description that the store keeps.
+const MAX_DESCRIPTION: usize = 1_024;
 /// What is passed on of our own environment.
 const INHERITED: [&str; 3] = ["PATH", "HOME", "LANG"];
 /// A program with the C library has some 3 MiB of addresses, a shell with another below it not twice as much.
@@ -61,8 +66,22 @@ struct Script {
     max_processes: u64,
     max_memory: Option<u64>,
     mask: Mask,
-    /// What the last run said of its metrics. Held for a copy.
-    described: Mutex<Vec<(String, Meta)>>,
+    told: Mutex<Told>,
+}
+
+/// What the program says of its metrics. Held for a moment.
+#[derive(Default)]
+struct Told {
+    /// Hash of what it said last.
+    hash: u64,
+    /// The same, until somebody takes it; secrets are not hidden yet.
+    news: Vec<(String, Meta)>,
+}
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Told({})", self.news.len())
+    }
 }
 
 /// The kind.
@@ -84,11 +103,11 @@ pub const KIND: Kind = Kind {
     metrics: &[&[
         Metric::gauge("nagios_perf", "A value that the plugin measured"),
         Metric::gauge("nagios_perf_warn", "Above this the plugin warns"),
-        Metric::gauge("nagios_perf_warn_low", "Below this it warns"),
-        Metric::gauge("nagios_perf_crit", "Above this it is critical"),
-        Metric::gauge("nagios_perf_crit_low", "Below this it is critical"),
-        Metric::gauge("nagios_perf_min", "Least that the value can be"),
-        Metric::gauge("nagios_perf_max", "Most that the value can be"),
+        Metric::gauge("nagios_perf_warn_low", "Below this the plugin warns"),
+        Metric::gauge("nagios_perf_crit", "Above this the plugin is critical"),
+        Metric::gauge("nagios_perf_crit_low", "Below this the plugin is critical"),
+        Metric::gauge("nagios_perf_min", "Least that a value of the plugin can be"),
+        Metric::gauge("nagios_perf_max", "Most that a value of the plugin can be"),
     ]],
     read,
 };
@@ -150,7 +169,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         max_processes,
         max_memory,
         mask,
-        described: Mutex::default(),
+        told: Mutex::default(),
     };
     Some(Probe::new("script", shown, shape).runs(Launch { program, variables }))
 }
@@ -200,12 +219,7 @@ impl Collector for Script {
                 Err(fault) => Err(fault),
             };
             let mut outcome = match ended {
-                Ok(end) => {
-                    let mut described = described(self.format, &out);
-                    described.iter_mut().for_each(|(_, meta)| self.mask.hide(&mut meta.help));
-                    *self.described.lock().unwrap_or_else(PoisonError::into_inner) = described;
-                    judge(self.format, end, &out, &err)
-                }
+                Ok(end) => judge(self.format, end, &out, &err, |described| self.hear(described)),
                 Err(fault) => {
                     trace.fail();
                     fault.outcome()
@@ -221,12 +235,29 @@ impl Collector for Script {
         })
     }
 
-    fn described(&self) -> Vec<(String, Meta)> {
-        self.described.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn take_described(&self) -> Vec<(String, Meta)> {
+        std::mem::take(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner).news)
     }
 }
 
 impl Script {
+    /// Keeps what the program says of its metrics, where that is not what it said last.
+    fn hear(&self, described: &Described<'_>) {
+        if described.is_empty() {
+            return;
+        }
+        let mut hasher = DefaultHasher::new();
+        described.hash(&mut hasher);
+        let hash = hasher.finish();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.hash != hash {
+            let short = |text: &str| text[..text.floor_char_boundary(MAX_DESCRIPTION)].to_owned();
+            let meta = |said: &Said<'_>| Meta { kind: said.kind, help: short(&said.help), unit: short(said.unit) };
+            *told =
+                Told { hash, news: described.iter().map(|(name, said)| ((*name).to_owned(), meta(said))).collect() };
+        }
+    }
+
     fn order(&self, cx: &ProbeCx) -> Result<Order, Fault> {
         let mut argv: Vec<String> = self.argv.iter().map(|text| text.reveal().clone()).collect();
         // Whoever starts probes has asked the policy, and asked it about this very file.
@@ -300,10 +331,10 @@ fn ids(name: &str) -> Result<Option<(u32, u32)>, Fault> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use super::*;
-    use crate::base::outcome::Sample;
     use crate::collect::kinds::testing::{build, context, outcome, problems};
 
     fn sh(script: &str) -> String {
@@ -342,17 +373,53 @@ mod tests {
         }
     }
 
+    /// A script that prints what `print` says, with a secret in `$K`.
+    fn printing(print: &str) -> Arc<dyn Collector> {
+        let command = serde_json::to_string(&["/bin/sh", "-c", print]).unwrap();
+        let text = format!("{{command: {command}, output: prometheus, max_output: 2KiB, env: {{K: \"${{env:K}}\"}}}}");
+        let (probe, problems) = build("script", &text);
+        assert_eq!(problems, Vec::<String>::new());
+        probe.unwrap().collector
+    }
+
+    async fn told(collector: &dyn Collector) -> Vec<(String, Meta)> {
+        let got = collector.probe(&context(Duration::from_secs(20))).await;
+        assert!(!got.samples.is_empty(), "{got:?}");
+        collector.take_described()
+    }
+
     #[tokio::test]
     async fn what_it_says_of_its_metrics_is_told_without_secrets() {
-        let text = "{command: [/bin/sh, -c, 'echo \"# HELP a Of $K.\"; echo a 1'], output: prometheus, env: {K: \"${env:K}\"}}";
-        let (probe, problems) = build("script", text);
-        assert_eq!(problems, Vec::<String>::new());
-        let collector = probe.unwrap().collector;
-        assert_eq!(collector.described(), []);
-        let got = collector.probe(&context(Duration::from_secs(5))).await;
-        assert_eq!(got.samples, [Sample::new("a", 1.0)], "{got:?}");
-        let meta = Meta { kind: Default::default(), help: "Of ***.".to_owned(), unit: String::new() };
-        assert_eq!(collector.described(), [("a".to_owned(), meta)]);
+        // The context's secret is `resolved-K`.
+        let script = printing("echo \"# HELP a Of $K.\n# UNIT a $K\na 1\n# EOF\"");
+        assert_eq!(script.take_described(), []);
+        let meta = Meta { kind: Default::default(), help: "Of ***.".to_owned(), unit: "***".to_owned() };
+        assert_eq!(told(&*script).await, [("a".to_owned(), meta)]);
+        // Half a line is none; half a secret would not be known for one.
+        let script = printing("echo b 1; printf '# %02015d\n' 0; echo \"# HELP b Of the token $K\"");
+        assert_eq!(told(&*script).await, []);
+        // One that is cut off where the store would cut it.
+        let script = printing("printf '# HELP c %01016d' 0; echo \"$K and more\"; echo c 1");
+        let help = told(&*script).await.remove(0).1.help;
+        assert!(help.ends_with("0***") && help.len() <= MAX_DESCRIPTION, "{help}");
+    }
+
+    #[tokio::test]
+    async fn what_it_says_of_its_metrics_is_told_once_and_again_when_it_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("metrics");
+        let script = printing(&format!("cat {}", file.display()));
+        let told = async |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            told(&*script).await.into_iter().map(|(name, meta)| (name, meta.help)).collect::<Vec<_>>()
+        };
+        let a = |help: &str| vec![("a".to_owned(), help.to_owned())];
+        assert_eq!(told("a 1\n").await, []);
+        assert_eq!(told("# HELP a A.\na 2\n").await, a("A."));
+        assert_eq!(told("# HELP a A.\na 3\n").await, []);
+        assert_eq!(told("a 3\n").await, [], "silence takes nothing back");
+        assert_eq!(told("# HELP a Another.\na 3\n").await, a("Another."));
+        assert!(!format!("{script:?}").contains("Another"));
     }
 
     #[tokio::test]

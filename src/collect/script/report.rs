@@ -9,11 +9,10 @@ use nix::sys::signal::Signal;
 use serde::Deserialize;
 
 use crate::base::exposition::is_free_name;
-use crate::base::metadata::Meta;
 use crate::base::outcome::{Check, OUTPUT, Outcome, SIGNAL, Sample, UNKNOWN, Verdict};
 use crate::collect::judge::found;
 use crate::collect::nagios;
-use crate::collect::script::exposition;
+use crate::collect::script::exposition::{self, Described, Printed};
 use crate::collect::script::keeper::End;
 use crate::collect::script::run::Output;
 
@@ -56,16 +55,8 @@ impl Format {
     }
 }
 
-/// What a program says of the metrics that it prints.
-pub fn described(format: Format, out: &Output) -> Vec<(String, Meta)> {
-    match format {
-        Format::Prometheus => exposition::described(&String::from_utf8_lossy(&out.kept), MAX_SAMPLES),
-        Format::Nagios | Format::Json => Vec::new(),
-    }
-}
-
-/// Judges a program that has ended by itself.
-pub fn judge(format: Format, end: End, out: &Output, err: &Output) -> Outcome {
+/// Judges a program that has ended by itself. `hear` is given what it says of the metrics that it prints.
+pub fn judge(format: Format, end: End, out: &Output, err: &Output, hear: impl FnOnce(&Described<'_>)) -> Outcome {
     let text = String::from_utf8_lossy(&out.kept);
     let text = if out.total > out.kept.len() { whole(format, &text) } else { &text };
     let complaint = || first_line(&String::from_utf8_lossy(&err.kept));
@@ -81,7 +72,8 @@ pub fn judge(format: Format, end: End, out: &Output, err: &Output) -> Outcome {
             outcome
         }
         Format::Prometheus => {
-            let (samples, wrong) = exposition::read(text, MAX_SAMPLES);
+            let Printed { samples, described, wrong } = exposition::read(text, MAX_SAMPLES);
+            hear(&described);
             let count = format!("{} samples", samples.len());
             let said = complaint();
             let mut outcome = by_end(end, if end == End::Code(0) { &count } else { &said });
@@ -320,7 +312,7 @@ mod tests {
     }
 
     fn seen(format: Format, code: i32, text: &str) -> (Verdict, String, String) {
-        let got = judge(format, End::Code(code), &output(text), &output(""));
+        let got = judge(format, End::Code(code), &output(text), &output(""), |_| {});
         let class = got.reason.as_ref().map_or("", |r| &*r.class).to_owned();
         (got.verdict, class, got.headline().to_owned())
     }
@@ -328,7 +320,7 @@ mod tests {
     #[test]
     fn prometheus_text_is_taken_as_it_is() {
         let text = "# TYPE jobs gauge\njobs{queue=\"a \\\"b\\\"\"} 3\nup_since 1e3 1700000000000\n";
-        let got = judge(Format::Prometheus, End::Code(0), &output(text), &output(""));
+        let got = judge(Format::Prometheus, End::Code(0), &output(text), &output(""), |_| {});
         assert_eq!((got.verdict, got.summary.as_str()), (Verdict::Up, "2 samples"));
         assert_eq!(got.samples[0], Sample::new("jobs", 3.0).label("queue", "a \"b\""));
         assert_eq!(got.samples[1], Sample::new("up_since", 1000.0));
@@ -345,15 +337,15 @@ mod tests {
             cut.total += 1;
             cut
         };
-        let got = judge(Format::Prometheus, End::Code(0), &cut("a 1\nb 12"), &output(""));
+        let got = judge(Format::Prometheus, End::Code(0), &cut("a 1\nb 12"), &output(""), |_| {});
         assert_eq!(got.samples, [Sample::new("a", 1.0)]);
         assert_eq!(got.reason.unwrap().class, "output");
-        assert!(judge(Format::Prometheus, End::Code(0), &cut("b 12"), &output("")).samples.is_empty());
-        let got = judge(Format::Nagios, End::Code(0), &cut("OK|a=1 b=12"), &output(""));
+        assert!(judge(Format::Prometheus, End::Code(0), &cut("b 12"), &output(""), |_| {}).samples.is_empty());
+        let got = judge(Format::Nagios, End::Code(0), &cut("OK|a=1 b=12"), &output(""), |_| {});
         assert_eq!((got.samples.len(), got.summary.as_str()), (1, "OK"));
-        assert!(judge(Format::Nagios, End::Code(0), &cut("OK|b=12"), &output("")).samples.is_empty());
+        assert!(judge(Format::Nagios, End::Code(0), &cut("OK|b=12"), &output(""), |_| {}).samples.is_empty());
         assert_eq!(
-            judge(Format::Nagios, End::Code(0), &cut("all is well so fa"), &output("")).summary,
+            judge(Format::Nagios, End::Code(0), &cut("all is well so fa"), &output(""), |_| {}).summary,
             "all is well so fa"
         );
     }
@@ -395,7 +387,7 @@ mod tests {
         let (verdict, class, _) = seen(Format::Json, 0, "[1]");
         assert_eq!((verdict, class.as_str()), (Verdict::Unknown, "output"));
         let labelled = r#"{"metrics": [{"name": "jobs", "value": 2, "labels": {"queue": "a"}}]}"#;
-        let got = judge(Format::Json, End::Code(0), &output(labelled), &output(""));
+        let got = judge(Format::Json, End::Code(0), &output(labelled), &output(""), |_| {});
         assert_eq!(got.samples, [Sample::new("jobs", 2.0).label("queue", "a")]);
     }
 }

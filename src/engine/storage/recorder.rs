@@ -229,7 +229,9 @@ impl Recorder {
         });
         if !again {
             self.described.look(monitor.probe.kind, result);
-            self.described.add(monitor.probe.collector.described());
+        }
+        if self.described.has_room() {
+            self.described.add(monitor.probe.collector.take_described());
         }
         if again
             && let Ok(tsdb) = self.from.store.open()
@@ -326,10 +328,11 @@ impl Recorder {
             // The keeper complains about a broken store, and a closed one means the end.
             Err(_) => return self.lose(),
         };
-        self.from.intake.describe(self.described.take());
+        let (intake, described) = (Arc::clone(&self.from.intake), self.described.take());
         let (batch, now) = (std::mem::take(&mut self.batch), self.from.clock.now());
         let scraped = std::mem::take(&mut self.scraped);
         let work = move || {
+            intake.describe(described);
             let mut done = Vec::with_capacity(scraped.len() + 1);
             if !batch.is_empty() {
                 done.push((false, batch.len(), tsdb.append(&batch, Ack::Written, now)));
@@ -403,10 +406,12 @@ fn end_key(batch: &mut Batch, key: &str, t: i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::BoxFuture;
     use crate::base::labels::METRIC_NAME;
     use crate::base::matcher::Matcher;
     use crate::base::metadata::{Kind, Meta};
-    use crate::base::outcome::Sample;
+    use crate::base::outcome::{Outcome, Sample};
+    use crate::base::probe::{Collector, ProbeCx};
     use crate::base::sample::{Column, is_stale};
     use crate::base::time::Timestamp;
     use crate::engine::query::Queries;
@@ -655,6 +660,42 @@ mod tests {
         let described = bench.recorder.from.intake.metadata(None, 9);
         let names: Vec<_> = described.iter().map(|(name, meta)| (name.as_str(), meta.kind)).collect();
         assert_eq!(names, [("probe_http_redirects", Kind::Gauge)]);
+    }
+
+    /// Says of its target's metrics what it is given to say.
+    #[derive(Debug, Default)]
+    struct Says(std::sync::Mutex<Vec<(String, Meta)>>);
+
+    impl Collector for Says {
+        fn probe<'a>(&'a self, _: &'a ProbeCx) -> BoxFuture<'a, Outcome> {
+            Box::pin(std::future::pending())
+        }
+
+        fn take_described(&self) -> Vec<(String, Meta)> {
+            std::mem::take(&mut self.0.lock().unwrap())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_target_says_is_told_whenever_it_does_but_not_of_a_kinds_own_metrics() {
+        const OWN: &str = "probe_http_redirects";
+        let says = Arc::new(Says::default());
+        let (mut web, mut script) = (Monitor::sample("shop"), Monitor::sample("script"));
+        web.probe.kind = "http";
+        script.probe.collector = Arc::clone(&says) as Arc<dyn Collector>;
+        let (web, script) = (Arc::new(web), Arc::new(script));
+        let mut bench = bench(&[Arc::clone(&web), Arc::clone(&script)]);
+        // Before the kind has said a word, and after; the series are always the same.
+        for (second, help) in [(0, "One."), (1, "Two."), (2, "Three.")] {
+            let said = |name: &str| (name.to_owned(), Meta { kind: Kind::Counter, help: help.into(), unit: "".into() });
+            *says.0.lock().unwrap() = vec![said("its"), said(OWN)];
+            bench.recorder.result(&script, &result(second, vec![Sample::new("its", 1.0)]));
+            bench.recorder.result(&web, &result(second, vec![Sample::new(OWN, 0.0)]));
+            bench.recorder.flush().await;
+            let of = |name| bench.recorder.from.intake.metadata(Some(name), 1).remove(0).1;
+            assert_eq!(of("its").help, help);
+            assert_eq!((of(OWN).kind, of(OWN).help.as_str()), (Kind::Gauge, "Redirects that were followed"));
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -295,6 +295,30 @@ fn what_a_program_says_of_its_metrics_is_told() {
 }
 
 #[test]
+fn what_a_program_says_later_of_its_metrics_is_told_then() {
+    let place = Place::new();
+    let file = place.socket().with_file_name("printed");
+    fs::write(&file, "edit_x 1\n").unwrap();
+    let text = format!(
+        "monitors: [{{name: a, type: script, command: [/bin/cat, {}], output: prometheus, interval: 1s}}]",
+        file.display()
+    );
+    place.write("monitors.d/a.yaml", &text);
+    let server = place.serve();
+    wait_for("a sample", || {
+        let found = server.get("/api/v1/query?query=edit_x");
+        (!found["data"]["result"].as_array()?.is_empty()).then_some(())
+    });
+    assert!(server.get("/api/v1/metadata?metric=edit_x")["data"].as_object().unwrap().is_empty());
+    fs::write(&file, "# HELP edit_x Edits.\n# HELP node_load1 LIE\nedit_x 2\n").unwrap();
+    let told = wait_for("a description", || {
+        Some(server.get("/api/v1/metadata?metric=edit_x")["data"].get("edit_x")?[0]["help"].clone())
+    });
+    assert_eq!(told, "Edits.");
+    assert!(server.get("/api/v1/metadata?metric=node_load1")["data"].as_object().unwrap().is_empty());
+}
+
+#[test]
 fn names_of_series_that_a_program_prints_obey_no_terminal() {
     let printf = r#"printf '{"a\033]0;x\007","b\302\233"="c"} 1'"#;
     let words = ["--nagios", "script", "--set", "output=prometheus", "--", "/bin/sh", "-c", printf];
