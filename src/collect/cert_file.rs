@@ -67,7 +67,10 @@ pub const KIND: Kind = Kind {
         Flag::new("key", "key", Form::Path("FILE"), "Private key that the first certificate must belong to."),
     ]],
     metrics: &[&[
-        Metric::gauge("probe_ssl_earliest_cert_expiry", "When the first of the certificates expires, since 1970"),
+        Metric::gauge(
+            "probe_ssl_earliest_cert_expiry",
+            "When the first of a target's certificates expires, since 1970",
+        ),
         Metric::gauge("probe_cert_file_certificates", "Certificates that were found"),
         Metric::gauge("probe_cert_file_not_after_timestamp_seconds", "When a certificate expires, since 1970"),
     ]],

@@ -147,6 +147,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn kinds_that_share_a_metric_say_the_same_of_it() {
+        let mut said = std::collections::HashMap::new();
+        for row in KINDS.iter().flat_map(|kind| kind.metrics.iter().copied().flatten()) {
+            assert_eq!(said.entry(row.name).or_insert(row), &row, "{}", row.name);
+        }
+    }
+
+    /// Each is shown alone.
+    #[test]
+    fn no_description_leans_on_the_one_above() {
+        for row in KINDS.iter().flat_map(|kind| kind.metrics.iter().copied().flatten()) {
+            let leans = ["Its ", "The same", "How many it ", "How hard it ", "What it ", "When it ", "Pods that it "];
+            let leans = leans.iter().any(|start| row.help.starts_with(start));
+            let within =
+                [" that signal", " that proof", " that frequency", " of it "].iter().any(|w| row.help.contains(w));
+            assert!(!leans && !within, "{}: {}", row.name, row.help);
+        }
+    }
+
     /// What limits per machine count by, and whose way is looked at when it fails.
     #[test]
     fn every_kind_that_dials_names_its_host() {

@@ -49,7 +49,7 @@ pub const NETWORK: &[Metric] = &[
     Metric::gauge("probe_dns_lookup_time_seconds", "How long looking the name up took"),
     Metric::gauge("probe_ip_protocol", "The version of IP that was spoken"),
     Metric::gauge("probe_ip_addr_hash", "A number made of the address: it changes when the address does"),
-    Metric::gauge("probe_ssl_earliest_cert_expiry", "When the first certificate that was sent expires, since 1970"),
+    Metric::gauge("probe_ssl_earliest_cert_expiry", "When the first of a target's certificates expires, since 1970"),
     Metric::gauge(
         "probe_ssl_last_chain_expiry_timestamp_seconds",
         "When the first certificate of the trusted chain expires, since 1970",

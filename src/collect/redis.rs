@@ -81,7 +81,7 @@ pub const KIND: Kind = Kind {
             Metric::gauge("redis_blocked_clients", "Clients that wait in a blocking command"),
             Metric::gauge("redis_config_maxclients", "How many clients may be connected"),
             Metric::gauge("redis_memory_used_bytes", "Memory that the server has taken"),
-            Metric::gauge("redis_memory_max_bytes", "Memory that it may take; 0 is no limit"),
+            Metric::gauge("redis_memory_max_bytes", "Memory that the server may take; 0 is no limit"),
             Metric::gauge("redis_mem_fragmentation_ratio", "Memory by the kernel for each byte by the server"),
             Metric::gauge("redis_uptime_in_seconds", "How long the server has run"),
             Metric::counter("redis_keyspace_hits_total", "Keys that were asked for and found"),

@@ -22,7 +22,10 @@ pub const COLUMNS: [Metric; 17] = [
     Metric::counter("node_disk_write_time_seconds_total", "Time that all writes took together"),
     Metric::gauge("node_disk_io_now", "Reads and writes that are under way"),
     Metric::counter("node_disk_io_time_seconds_total", "Time in which the disk had something to do"),
-    Metric::counter("node_disk_io_time_weighted_seconds_total", "The same, times what was under way"),
+    Metric::counter(
+        "node_disk_io_time_weighted_seconds_total",
+        "Time in which a disk had something to do, times how much that was",
+    ),
     Metric::counter("node_disk_discards_completed_total", "Discards that were done"),
     Metric::counter("node_disk_discards_merged_total", "Discards that were joined to one beside them"),
     Metric::counter("node_disk_discarded_sectors_total", "Sectors of 512 bytes that were discarded"),

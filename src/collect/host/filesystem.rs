@@ -14,12 +14,15 @@ use crate::collect::metric::Metric;
 /// What is told of them.
 pub const METRICS: &[Metric] = &[
     Metric::gauge("node_filesystem_size_bytes", "How much a file system can hold"),
-    Metric::gauge("node_filesystem_free_bytes", "Room that is left, what only root may fill included"),
-    Metric::gauge("node_filesystem_avail_bytes", "Room that is left for everybody"),
+    Metric::gauge("node_filesystem_free_bytes", "Room that is left in a file system, what only root may fill included"),
+    Metric::gauge("node_filesystem_avail_bytes", "Room that is left in a file system for everybody"),
     Metric::gauge("node_filesystem_files", "How many files a file system can hold"),
-    Metric::gauge("node_filesystem_files_free", "How many more files it can hold"),
-    Metric::gauge("node_filesystem_readonly", "1 where nothing can be written"),
-    Metric::gauge("node_filesystem_device_error", "1 where the size cannot be read, or is not told in time"),
+    Metric::gauge("node_filesystem_files_free", "How many more files a file system can hold"),
+    Metric::gauge("node_filesystem_readonly", "1 where nothing can be written to a file system"),
+    Metric::gauge(
+        "node_filesystem_device_error",
+        "1 where a file system's size cannot be read, or is not told in time",
+    ),
 ];
 
 /// Mounts looked at; a machine with more is a container host gone wild.

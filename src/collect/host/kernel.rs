@@ -3,7 +3,6 @@
 use crate::base::outcome::Sample;
 use crate::base::time::Timestamp;
 use crate::collect::host::files::{named, names, number, text};
-use crate::collect::host::timex;
 use crate::collect::metric::Metric;
 
 /// What is told of it. Of the kernel's own fields node_exporter does not say which count and which measure.
@@ -56,7 +55,6 @@ pub fn samples(now: Timestamp, out: &mut Vec<Sample>) {
     let enforcing = number("/sys/fs/selinux/enforce");
     out.push(Sample::new("node_selinux_enabled", if enforcing.is_some() { 1.0 } else { 0.0 }));
     time(now, out);
-    timex::samples(out);
     uname(out);
     let release = text("/etc/os-release").or_else(|| text("/usr/lib/os-release"));
     system(&release.unwrap_or_default(), out);

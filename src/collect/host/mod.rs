@@ -122,6 +122,7 @@ pub fn read(fields: &mut Fields<'_>) -> Option<Probe> {
         devices: on("netclass", true),
         protocols: on("netstat", true),
         kernel: on("kernel", true),
+        timex: on("timex", true),
         sensors: on("sensors", true),
         interrupts: on("interrupts", false),
         processes: on("processes", false) || expect.needs_processes(),
@@ -239,6 +240,12 @@ mod tests {
         ] {
             assert!(has(name), "{name}");
         }
+    }
+
+    #[tokio::test]
+    async fn the_kernels_clock_need_not_be_asked() {
+        let got = outcome("host", "{collectors: {timex: false}}").await;
+        assert!(!got.samples.iter().any(|s| s.name.starts_with("node_timex_")));
     }
 
     #[tokio::test]

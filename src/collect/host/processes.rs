@@ -11,8 +11,11 @@ pub const METRICS: &[Metric] = &[
     Metric::gauge("node_processes_state", "Processes in each state, by the kernel's letter"),
     Metric::gauge("node_processes_pids", "How many processes there are"),
     Metric::gauge("node_processes_threads", "How many threads there are"),
-    Metric::gauge("node_processes_max_processes", "The limit of processes, which is that of their numbers"),
-    Metric::gauge("node_processes_max_threads", "The limit of threads"),
+    Metric::gauge(
+        "node_processes_max_processes",
+        "How many processes there may be, which is the limit of their numbers",
+    ),
+    Metric::gauge("node_processes_max_threads", "How many threads there may be"),
 ];
 
 /// All processes at one moment.

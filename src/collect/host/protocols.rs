@@ -20,7 +20,7 @@ pub const METRICS: &[Metric] = &[
     Metric::gauge("node_udp_queues", "Bytes that wait in sockets of UDP, to be sent (`tx`) or read (`rx`)"),
     Metric::gauge("node_arp_entries", "Neighbours whose hardware address is known, by device"),
     Metric::gauge("node_nf_conntrack_entries", "Connections that the firewall follows"),
-    Metric::gauge("node_nf_conntrack_entries_limit", "How many it can follow"),
+    Metric::gauge("node_nf_conntrack_entries_limit", "How many connections the firewall can follow"),
     Metric::gauge(
         "node_nf_conntrack_stat_*",
         "The column of this name in /proc/net/stat/nf_conntrack, of all processors",

@@ -11,7 +11,7 @@ use crate::collect::fault::Fault;
 use crate::collect::host::cpu::Stat;
 use crate::collect::host::memory::Memory;
 use crate::collect::host::processes::Processes;
-use crate::collect::host::{disks, kernel, network, protocols, sensors};
+use crate::collect::host::{disks, kernel, network, protocols, sensors, timex};
 
 /// What is looked at. Processors, memory and load always are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct Choice {
     pub protocols: bool,
     /// `vmstat`, `pressure` and the other small ones.
     pub kernel: bool,
+    /// `timex`
+    pub timex: bool,
     /// `hwmon`, `thermal_zone`
     pub sensors: bool,
     /// `interrupts`
@@ -98,6 +100,7 @@ impl Reading {
             (choice.traffic, network::traffic),
             (choice.devices, network::facts),
             (choice.protocols, protocols::samples),
+            (choice.timex, timex::samples),
             (choice.sensors, sensors::samples),
             (choice.interrupts, kernel::interrupts),
         ] {

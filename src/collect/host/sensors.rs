@@ -13,6 +13,11 @@ pub const METRICS: &[Metric] = &[
     Metric::gauge("node_hwmon_chip_names", "Always 1; what a chip calls itself"),
     Metric::gauge("node_hwmon_sensor_label", "Always 1; what a sensor is said to measure"),
     Metric::counter("node_hwmon_energy*_joule_total", "Energy that was used, as a sensor counts it"),
+    // Scaled like what they are about, as node_exporter does.
+    Metric::gauge("node_hwmon_*_alarm_celsius", "Above 0 while a temperature is beyond this limit"),
+    Metric::gauge("node_hwmon_*_alarm_volts", "Above 0 while a voltage is beyond this limit"),
+    Metric::gauge("node_hwmon_*_alarm_amps", "Above 0 while a current is beyond this limit"),
+    Metric::gauge("node_hwmon_*_alarm_watt", "Above 0 while a power is beyond this limit"),
     Metric::gauge("node_hwmon_temp*_celsius", "A temperature, or a limit of one"),
     Metric::gauge("node_hwmon_fan*_rpm", "Turns of a fan per minute, or a limit of them"),
     Metric::gauge("node_hwmon_*_volts", "A voltage, or a limit of one"),
@@ -23,7 +28,7 @@ pub const METRICS: &[Metric] = &[
     Metric::gauge("node_hwmon_*", "The file of this name of a sensor below /sys/class/hwmon"),
     Metric::gauge("node_thermal_zone_temp", "Temperature of a zone, in degrees Celsius"),
     Metric::gauge("node_cooling_device_cur_state", "How hard a device cools, or throttles"),
-    Metric::gauge("node_cooling_device_max_state", "How hard it can"),
+    Metric::gauge("node_cooling_device_max_state", "How hard a device can cool, or throttle, at most"),
 ];
 
 /// Kinds of sensors that series are made of.

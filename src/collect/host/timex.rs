@@ -25,17 +25,38 @@ pub const METRICS: &[Metric] = &[
     Metric::gauge("node_timex_estimated_error_seconds", "What the clock is likely to be wrong by"),
     Metric::gauge("node_timex_status", "The kernel's bits about the clock (STA_…)"),
     Metric::gauge("node_timex_sync_status", "1 while somebody keeps the clock right"),
-    Metric::gauge("node_timex_loop_time_constant", "How slowly the kernel follows its reference"),
+    Metric::gauge("node_timex_loop_time_constant", "How slowly the kernel's clock follows its reference"),
     Metric::gauge("node_timex_tick_seconds", "What one tick of the clock adds to it"),
     Metric::gauge("node_timex_tai_offset_seconds", "How far atomic time is ahead of UTC"),
-    Metric::gauge("node_timex_pps_frequency_hertz", "Frequency by a signal that comes once a second"),
-    Metric::gauge("node_timex_pps_jitter_seconds", "How unsteady that signal is"),
-    Metric::gauge("node_timex_pps_shift_seconds", "Over how long that signal is measured"),
-    Metric::gauge("node_timex_pps_stability_hertz", "How much the frequency by that signal changes"),
-    Metric::counter("node_timex_pps_jitter_total", "How often that signal was too unsteady"),
-    Metric::counter("node_timex_pps_calibration_total", "How often that signal was measured"),
-    Metric::counter("node_timex_pps_error_total", "How often measuring that signal failed"),
-    Metric::counter("node_timex_pps_stability_exceeded_total", "How often that frequency changed too much"),
+    Metric::gauge(
+        "node_timex_pps_frequency_hertz",
+        "Frequency of the clock by the signal that comes once a second (PPS)",
+    ),
+    Metric::gauge("node_timex_pps_jitter_seconds", "How unsteady the signal that comes once a second (PPS) is"),
+    Metric::gauge(
+        "node_timex_pps_shift_seconds",
+        "Over how long the signal that comes once a second (PPS) is measured",
+    ),
+    Metric::gauge(
+        "node_timex_pps_stability_hertz",
+        "How much the frequency of the clock by the signal that comes once a second (PPS) changes",
+    ),
+    Metric::counter(
+        "node_timex_pps_jitter_total",
+        "How often the signal that comes once a second (PPS) was too unsteady",
+    ),
+    Metric::counter(
+        "node_timex_pps_calibration_total",
+        "How often the signal that comes once a second (PPS) was measured",
+    ),
+    Metric::counter(
+        "node_timex_pps_error_total",
+        "How often measuring the signal that comes once a second (PPS) failed",
+    ),
+    Metric::counter(
+        "node_timex_pps_stability_exceeded_total",
+        "How often the frequency by the signal that comes once a second (PPS) changed too much",
+    ),
 ];
 
 /// node_exporter's series; none where the call is not allowed.

@@ -73,10 +73,13 @@ pub const KIND: Kind = Kind {
                 "probe_ssl_ocsp_response_stapled",
                 "1 where the server sent proof that its certificate is not revoked",
             ),
-            Metric::gauge("probe_ssl_ocsp_response_status", "What that proof says: 0 good, 1 revoked, 2 unknown"),
+            Metric::gauge(
+                "probe_ssl_ocsp_response_status",
+                "What the proof that a certificate is not revoked says: 0 good, 1 revoked, 2 unknown",
+            ),
             Metric::gauge(
                 "probe_ssl_ocsp_response_next_update_timestamp_seconds",
-                "When a newer proof is due, since 1970",
+                "When a newer proof that the certificate is not revoked is due, since 1970",
             ),
         ],
     ],
