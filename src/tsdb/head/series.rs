@@ -414,7 +414,9 @@ mod tests {
                     let mut series = Series::new(Labels::default(), 1, 0);
                     let mut old: Vec<Sample> = (1..=before).map(sample).collect();
                     let mut new: Vec<Sample> = (1 + before..=before + after).map(sample).collect();
-                    old.iter().for_each(|(t, v)| drop(series.push(*t, *v, 0)));
+                    for (t, v) in &old {
+                        assert_eq!(series.push(*t, *v, 0), Stored::InOrder);
+                    }
                     if late_comes == "before" {
                         series.push(late.0, late.1, 0);
                         old.insert(0, late);
@@ -452,7 +454,9 @@ mod tests {
     #[test]
     fn what_is_frozen_is_not_deleted() {
         let mut series = Series::new(Labels::default(), 1, 0);
-        (1..=21).for_each(|t| drop(series.push(t, 1.0, u32::from(t > 20))));
+        for t in 1..=21 {
+            assert_eq!(series.push(t, 1.0, u32::from(t > 20)), Stored::InOrder);
+        }
         series.delete(0, 100).unwrap();
         let left: Vec<Sample> = (1..=20).map(|t| (t, 1.0)).collect();
         assert_eq!(read(&[&series.frozen_data().unwrap_or_default()]), left);
