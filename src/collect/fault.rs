@@ -119,6 +119,11 @@ impl Fault {
         self.class == TIMEOUT
     }
 
+    /// Whether routers found no way to the peer, which may come back.
+    pub fn is_unreachable(&self) -> bool {
+        !self.local && matches!(self.class, UNREACHABLE | "host_unreachable")
+    }
+
     /// The stable word.
     pub fn class(&self) -> &'static str {
         self.class

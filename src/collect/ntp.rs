@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
-use tokio::time::{Instant, timeout_at};
 
 use crate::base::BoxFuture;
 use crate::base::clock::Clock;
@@ -33,8 +32,6 @@ const ERA: f64 = 4_294_967_296.0;
 const UNSYNCHRONISED: u8 = 16;
 /// Packets that are not the answer are passed over, so many.
 const MAX_STRANGERS: usize = 16;
-/// How long an answer is waited for before another question is sent; doubled each time.
-const RESEND: Duration = Duration::from_secs(1);
 
 /// A checked `ntp` monitor.
 #[derive(Debug)]
@@ -215,12 +212,12 @@ impl Collector for NtpProbe {
     }
 }
 
-async fn ask(socket: &UdpSocket) -> Result<Answer, Fault> {
+async fn ask(socket: &UdpSocket, trace: &mut Trace) -> Result<Answer, Fault> {
     let clock = Clock::system();
-    let refused = |e: &std::io::Error| udp::refused(socket, "asking for the time", e);
+    let mut asking = udp::Asking::new(socket, "asking for the time", trace);
     // Each question with what it holds and when it was sent: its answer may come after the next was sent.
     let mut asked: Vec<([u8; 8], f64)> = Vec::new();
-    let (mut strangers, mut patience) = (0, RESEND);
+    let mut strangers = 0;
     loop {
         // Random bytes stand for our time, which is nobody's business; the server sends them back.
         let cookie = fastrand::u64(1..).to_be_bytes();
@@ -229,12 +226,9 @@ async fn ask(socket: &UdpSocket) -> Result<Answer, Fault> {
         question[0] = 4 << 3 | 3;
         question[40..].copy_from_slice(&cookie);
         asked.push((cookie, clock.since_epoch().as_secs_f64()));
-        socket.send(&question).await.map_err(|e| refused(&e))?;
-        let again = Instant::now() + patience;
+        asking.send(&question).await?;
         let mut packet = [0; 512];
-        // A datagram may be lost: that is no failure of the server.
-        while let Ok(heard) = timeout_at(again, socket.recv(&mut packet)).await {
-            let n = heard.map_err(|e| refused(&e))?;
+        while let Some(n) = asking.hear(&mut packet).await? {
             let received = clock.since_epoch().as_secs_f64();
             let mut answers = asked.iter().filter_map(|(c, sent)| Answer::read(&packet[..n], *c, *sent, received));
             if let Some(answer) = answers.next() {
@@ -246,7 +240,6 @@ async fn ask(socket: &UdpSocket) -> Result<Answer, Fault> {
                 return Err(Fault::target("protocol_error", message));
             }
         }
-        patience *= 2;
     }
 }
 
@@ -257,7 +250,7 @@ impl Talk for NtpProbe {
         let addresses = self.endpoint.addresses(cx, trace).await?;
         let socket = udp::open(&addresses, trace).await?;
         trace.begin(phase::PROCESSING);
-        let answer = ask(&socket).await?;
+        let answer = ask(&socket, trace).await?;
         trace.end();
         let refusal = answer.told.is_none().then(|| answer.shown_reference());
         said.answer = Some(answer);

@@ -50,6 +50,9 @@ pub struct Trace {
     within: Option<String>,
     /// While this machine's name servers look up a name: whether any has answered anything so far.
     pub heard: Option<Arc<AtomicBool>>,
+    /// What the network said within the phase that runs, and what may pass: the fault if nothing better comes until the
+    /// deadline.
+    pub told: Option<Fault>,
     /// Addresses tried on the current hop, in order.
     pub tried: Vec<SocketAddr>,
     /// The address that answered.
@@ -67,6 +70,7 @@ impl Trace {
             open: None,
             within: None,
             heard: None,
+            told: None,
             tried: Vec::new(),
             peer: None,
             cert: None,
@@ -80,6 +84,7 @@ impl Trace {
         }
         let now = Instant::now();
         self.close(now, false);
+        self.told = None;
         self.open = Some((name, now));
     }
 
@@ -89,6 +94,7 @@ impl Trace {
             return;
         }
         self.close(Instant::now(), false);
+        self.told = None;
     }
 
     /// Ends the phase that runs as of some time ago.
@@ -151,6 +157,9 @@ impl Trace {
         self.fail();
         if self.heard.take().is_some_and(|heard| !heard.load(Ordering::Relaxed)) {
             return Fault::local("local_resolver", format!("no name server answered anything within {limit}"));
+        }
+        if let Some(told) = self.told.take() {
+            return told;
         }
         let whom = self.peer.or(self.tried.last().copied()).map_or_else(String::new, |a| format!(" ({a})"));
         if let (Some(name), Some(from)) = (at, &self.within) {

@@ -6,10 +6,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::{Ipv4RecvErr, Ipv6RecvErr};
 use tokio::net::UdpSocket;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::base::BoxFuture;
 use crate::base::outcome::{Outcome, Sample};
@@ -31,6 +32,11 @@ use crate::config::report::Code;
 
 /// How long a refusal is waited for where no answer is expected.
 const DEFAULT_WAIT: Duration = Duration::from_millis(300);
+
+/// How long an answer is waited for before a question is sent again; doubled each time.
+const RESEND: Duration = Duration::from_secs(1);
+/// Milliseconds that a full queue of this machine may take to have room again, from one try to the next.
+const PAUSES: [u64; 4] = [50, 100, 200, 400];
 
 /// A checked `udp` monitor.
 #[derive(Debug)]
@@ -129,6 +135,90 @@ pub fn refused(socket: &UdpSocket, doing: &str, err: &std::io::Error) -> Fault {
     }
 }
 
+/// Whether a queue of this machine had no room for a datagram. Linux says so only to sockets that hear all.
+fn is_full(err: &std::io::Error) -> bool {
+    err.raw_os_error() == Some(Errno::ENOBUFS as i32)
+}
+
+fn full(doing: &str) -> Fault {
+    Fault::local("local_network", format!("{doing}: the queue of the network interface is full"))
+}
+
+/// A question that is sent until it is answered.
+///
+/// A datagram may be lost: that is no failure of the peer. What routers say of a way that may come back, and a full queue
+/// of this machine, are losses, too. They stay in the trace, and are the fault if the deadline comes.
+pub struct Asking<'a> {
+    socket: &'a UdpSocket,
+    doing: &'static str,
+    trace: &'a mut Trace,
+    patience: Duration,
+    again: Instant,
+    /// Whether any datagram left this machine.
+    left: bool,
+}
+
+impl<'a> Asking<'a> {
+    /// Within a phase that has begun; `doing` opens messages: `asking for the time`.
+    pub fn new(socket: &'a UdpSocket, doing: &'static str, trace: &'a mut Trace) -> Self {
+        Self { socket, doing, trace, patience: RESEND, again: Instant::now(), left: false }
+    }
+
+    /// Sends a question.
+    ///
+    /// # Errors
+    /// The peer refuses, or this machine cannot send.
+    pub async fn send(&mut self, question: &[u8]) -> Result<(), Fault> {
+        let mut sent = self.socket.send(question).await;
+        if let Err(e) = &sent
+            && !is_full(e)
+        {
+            // It may be an answer to an earlier datagram, and then this one was not sent.
+            self.pass(e)?;
+            sent = self.socket.send(question).await;
+        }
+        match &sent {
+            Ok(_) => {
+                self.left = true;
+                self.trace.told.take_if(|told| told.is_local());
+            }
+            Err(e) if is_full(e) => {
+                if !self.left {
+                    self.trace.told.get_or_insert_with(|| full(self.doing));
+                }
+            }
+            Err(e) => self.pass(e)?,
+        }
+        self.again = Instant::now() + self.patience;
+        self.patience *= 2;
+        Ok(())
+    }
+
+    /// Waits for a datagram; `None` when it is time to ask again.
+    ///
+    /// # Errors
+    /// The peer refuses.
+    pub async fn hear(&mut self, datagram: &mut [u8]) -> Result<Option<usize>, Fault> {
+        while let Ok(heard) = timeout_at(self.again, self.socket.recv(datagram)).await {
+            match heard {
+                Ok(n) => return Ok(Some(n)),
+                Err(e) => self.pass(&e)?,
+            }
+        }
+        Ok(None)
+    }
+
+    /// Remembers what may pass.
+    fn pass(&mut self, err: &std::io::Error) -> Result<(), Fault> {
+        let fault = refused(self.socket, self.doing, err);
+        if !fault.is_unreachable() {
+            return Err(fault);
+        }
+        self.trace.told = Some(fault);
+        Ok(())
+    }
+}
+
 /// Datagrams as a script's medium.
 struct Datagrams<'a> {
     socket: UdpSocket,
@@ -165,7 +255,17 @@ impl Medium for Datagrams<'_> {
     }
 
     async fn send(&mut self, bytes: &[u8], _: bool) -> Result<(), Fault> {
-        self.socket.send(bytes).await.map(drop).map_err(|e| refused(&self.socket, "sending", &e))
+        let mut pauses = PAUSES.into_iter().map(Duration::from_millis);
+        loop {
+            match self.socket.send(bytes).await {
+                Ok(_) => return Ok(()),
+                Err(e) if is_full(&e) => match pauses.next() {
+                    Some(pause) if Instant::now() + pause < self.deadline => sleep(pause).await,
+                    Some(_) | None => return Err(full("sending")),
+                },
+                Err(e) => return Err(refused(&self.socket, "sending", &e)),
+            }
+        }
     }
 
     async fn encrypt(&mut self, _: &TlsSpec, _: &str, _: Timestamp, _: &mut Trace) -> Result<(), Fault> {

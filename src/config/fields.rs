@@ -361,7 +361,8 @@ pub fn duration(cx: &Cx<'_>, key: &str, node: &Node, limits: &RangeInclusive<Dur
     }
 }
 
-fn refusal(key: &str, text: &Text, why: &dyn Display) -> String {
+/// The sentence about a value that is not understood. What came from elsewhere is not quoted.
+pub fn refusal(key: &str, text: &Text, why: &dyn Display) -> String {
     if text.is_reference() {
         return format!("`{key}`: the value of `{}` is not understood", text.shown());
     }

@@ -4,12 +4,9 @@
 //! the question's number, which is random, and repeats the question. All else is left unread, be it a guess of
 //! somebody who wants to be believed or an answer that is late.
 
-use std::time::Duration;
-
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query};
 use hickory_proto::rr::Name;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::timeout;
 
 use crate::base::probe::ProbeCx;
 use crate::collect::dial::{self, Route};
@@ -23,8 +20,6 @@ use crate::collect::udp;
 pub const REQUEST: &str = "request";
 /// Bytes of an answer over UDP that we take (the recommendation of DNS flag day 2020).
 const UDP_PAYLOAD: u16 = 1232;
-/// How long an answer over UDP is waited for before the question is sent again; doubled each time.
-const RESEND: Duration = Duration::from_secs(1);
 
 /// What is asked.
 #[derive(Clone, Debug)]
@@ -185,27 +180,18 @@ async fn over_udp(
     trace.begin(REQUEST);
     let bytes = question.bytes(id, UDP_PAYLOAD)?;
     let mut buffer = vec![0; MAX_MESSAGE];
-    let mut patience = RESEND;
+    let mut asking = udp::Asking::new(&socket, "asking the server", trace);
     loop {
-        socket.send(&bytes).await.map_err(|e| udp::refused(&socket, "sending the question", &e))?;
-        let answer = async {
-            loop {
-                let heard = socket.recv(&mut buffer).await;
-                let n = heard.map_err(|e| udp::refused(&socket, "waiting for the answer", &e))?;
-                if let Some(read) = question.read_datagram(id, &buffer[..n]) {
-                    return read;
-                }
-                *ignored = ignored.saturating_add(1);
-                if cx.remaining().is_zero() {
-                    return Err(Fault::timeout("no answer"));
-                }
+        asking.send(&bytes).await?;
+        while let Some(n) = asking.hear(&mut buffer).await? {
+            if let Some(read) = question.read_datagram(id, &buffer[..n]) {
+                return read;
             }
-        };
-        // A datagram may be lost: that is no failure of the server.
-        if let Ok(answer) = timeout(patience, answer).await {
-            return answer;
+            *ignored = ignored.saturating_add(1);
+            if cx.remaining().is_zero() {
+                return Err(Fault::timeout("no answer"));
+            }
         }
-        patience *= 2;
     }
 }
 

@@ -50,7 +50,7 @@ pub fn decode(answer: &mut Answer, max_body: usize) -> Result<(), Fault> {
             feed(ZlibDecoder::new(&mut sink), input, &taken).and_then(|mut d| d.try_finish())
         }
         "deflate" => feed(DeflateDecoder::new(&mut sink), input, &taken).and_then(|mut d| d.try_finish()),
-        "br" => brotli(&mut sink, input, &taken),
+        "br" => brotli(&mut sink, input),
         "zstd" => zstd(&mut sink, input, &taken),
         _ => return Ok(()),
     };
@@ -80,16 +80,30 @@ pub fn unknown(answer: &Answer) -> Option<String> {
 
 /// The window is what a decoder keeps, up to 16 MiB, and it fills that before it gives a byte away. What lies beyond
 /// the limit of the output is of no use, so a window that is larger is cut to that: it reaches back to the first byte all
-/// the same, and the bytes up to the limit are what they were.
-fn brotli(sink: &mut Sink<'_>, input: &[u8], taken: &Cell<usize>) -> io::Result<()> {
+/// the same, and the bytes up to the limit are what they were. But further on a reference may lead out of it, which is
+/// damage to the decoder, and what it has not given away by then is lost: then the window is needed as it was.
+fn brotli(sink: &mut Sink<'_>, input: &[u8]) -> io::Result<()> {
     let Some((first, rest)) = input.split_first() else { return Ok(()) };
+    let enough = narrowed(*first, sink.limit);
+    match brotli_by(enough, sink, rest) {
+        Err(e) if enough != *first && sink.stop.is_none() && e.kind() == io::ErrorKind::InvalidData => {
+            sink.output.clear();
+            brotli_by(*first, sink, rest)
+        }
+        ended => ended,
+    }
+}
+
+/// The same with `first` in place of the first byte.
+fn brotli_by(first: u8, sink: &mut Sink<'_>, rest: &[u8]) -> io::Result<()> {
+    let taken = sink.taken;
     taken.set(1);
-    let head = [narrowed(*first, sink.limit)];
+    let head = [first];
     let mut decoder = Decompressor::new(head.chain(Bites { rest, taken }), 1024);
     // It is on by default, and lets a stream ask for a window of 1 GiB. The encoding `br` has none of that.
     decoder.set_parameter(BrotliDecoderParameter::BROTLI_DECODER_PARAM_LARGE_WINDOW, 0);
     let bad = |why| io::Error::new(io::ErrorKind::InvalidData, why);
-    io::copy(&mut decoder, sink).map_err(|_| bad("it is damaged or cut off"))?;
+    io::copy(&mut decoder, sink).map_err(|e| io::Error::new(e.kind(), "it is damaged or cut off"))?;
     let more = decoder.read(&mut [0]).is_err() || decoder.get_mut().read(&mut [0])? > 0;
     if more { Err(bad("something follows its end")) } else { Ok(()) }
 }
@@ -268,6 +282,59 @@ mod tests {
                 assert_eq!(a.body, &text.as_bytes()[..limit.min(text.len())], "{window:b} {limit}");
                 assert_eq!(a.truncated, limit < text.len(), "{window:b} {limit}");
             }
+        }
+    }
+
+    /// A stream with the largest window: `head` as it is, its last byte again and again up to `turn` bytes, and from there
+    /// the first 3,000 bytes once more (RFC 7932, section 9.2: one meta-block of two copies).
+    fn far_back(head: &[u8], turn: u64) -> Vec<u8> {
+        let mut out = stored(0b1111, head);
+        out.pop();
+        let run = turn - head.len() as u64;
+        // Least significant bit first.
+        let fields = [
+            // The last meta-block, not empty; its length less one in five nibbles.
+            (0b0_1, 2),
+            (1, 2),
+            (run + 3000 - 1, 20),
+            // One type of block of each sort, no postfix, no direct distances, one context mode, one tree of each sort.
+            (0, 3 + 2 + 4 + 2 + 2),
+            // Trees of one symbol: the literal 0, which does not come; 391, which inserts none and copies 2118 and more.
+            (0b00_01, 4),
+            (0, 8),
+            (0b00_01, 4),
+            (391, 10),
+            // A tree of two: distances from 1, and from 196,605.
+            (0b01_01, 4),
+            (16, 6),
+            (47, 6),
+            // Each copy: its length, which distance, and what to add.
+            (run - 2118, 24),
+            (0, 1),
+            (0, 1),
+            (3000 - 2118, 24),
+            (1, 1),
+            (turn - 196_605, 16),
+        ];
+        let bits: Vec<u8> =
+            fields.into_iter().flat_map(|(value, width)| (0..width).map(move |at| (value >> at & 1) as u8)).collect();
+        out.extend(bits.chunks(8).map(|byte| byte.iter().rev().fold(0, |all, bit| all << 1 | bit)));
+        out
+    }
+
+    #[test]
+    fn a_reference_out_of_a_window_that_was_cut_costs_nothing_before_it() {
+        let head: String = (0..1000).map(|i| format!("{i},")).collect();
+        let head = head.as_bytes();
+        // Behind the reach of the smallest large window, and within the bytes that it keeps.
+        let turn = (1 << 18) - 9;
+        let text = [head, &vec![b','; turn - head.len()], &head[..3000]].concat();
+        let stream = far_back(head, turn as u64);
+        for limit in [1000, 100_000, 262_000, (1 << 18) - 17, (1 << 18) - 16, text.len() - 1, text.len(), 16 << 20] {
+            let mut a = answer("br", stream.clone());
+            decode(&mut a, limit).unwrap();
+            assert!(a.body == text[..limit.min(text.len())], "{limit}");
+            assert_eq!(a.truncated, limit < text.len(), "{limit}");
         }
     }
 

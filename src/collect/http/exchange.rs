@@ -192,7 +192,12 @@ pub async fn ask(
     } else if client.spoken == Spoken::Two {
         Box::pin(talk2(stream, hop, max_body, trace, slot)).await
     } else {
-        talk(stream, proxied.unwrap_or_else(|| hop.request()), max_body, trace, slot).await
+        let passed_by = proxy.filter(|_| proxied.is_some());
+        let told = talk(stream, proxied.unwrap_or_else(|| hop.request()), max_body, trace, slot).await;
+        match passed_by {
+            Some(proxy) if slot.is_none() => told.map_err(|fault| proxy.blame_unanswered(fault)),
+            Some(_) | None => told,
+        }
     }
 }
 

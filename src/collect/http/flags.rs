@@ -31,7 +31,7 @@ pub const REQUEST: &[Flag] = &[
         "proxy-from-environment",
         "proxy_from_environment",
         Form::Switch("true"),
-        "Take the proxy from `http_proxy`, `https_proxy` and `no_proxy` of the environment.",
+        "Take the proxy from `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` of the environment.",
     ),
     Flag::new(
         "proxy-header",

@@ -17,7 +17,7 @@ use crate::collect::http::hop::Hop;
 use crate::collect::http::proxy::{Manner, Proxy};
 use crate::collect::mask::Mask;
 use crate::collect::tls::{TlsSpec, alpn};
-use crate::config::fields::Fields;
+use crate::config::fields::{Fields, refusal};
 use crate::config::report::Code;
 use crate::config::yaml::{Node, Span, Value};
 
@@ -85,7 +85,7 @@ impl Proxies {
             (None, Some(node)) => {
                 let message = "`no_proxy` beside `proxy_from_environment`, which takes that from there, too";
                 conflict(no_proxy, message, "take it out");
-                return Self::of_environment(fields, node.mark(), &manner(), mask);
+                return Self::of_environment(fields, node.mark(), headers, &manner(), mask);
             }
             (Some(url), environment) => {
                 let message = format!("`{key}` and `proxy_from_environment` exclude each other");
@@ -96,47 +96,56 @@ impl Proxies {
         mask.add_url(&url);
         match Proxy::parse(url.value(), &manner, mask) {
             Ok(proxy) => {
+                one_login(fields, key, headers, &proxy);
                 if !proxy.speaks_http() {
-                    let message = format!("`proxy_connect_header` has no effect: `{proxy}` is not asked by `CONNECT`");
-                    conflict(headers, &message, "take it out");
+                    let message = "`proxy_connect_header` has no effect: this proxy is not asked by `CONNECT`";
+                    conflict(headers, message, "take it out");
                 }
                 if !proxy.speaks_tls() {
-                    let message = format!("`proxy_tls` has no effect: TLS is not spoken with `{proxy}`");
-                    conflict(own_tls, &message, "take it out, or write `https://` if TLS is meant");
+                    let message = "`proxy_tls` has no effect: TLS is not spoken with this proxy";
+                    conflict(own_tls, message, "take it out, or write `https://` if TLS is meant");
                 }
                 let proxy = Arc::new(proxy);
                 Self(Some(Arc::new(Choice { plain: Some(Arc::clone(&proxy)), tls: Some(proxy), direct })))
             }
             Err(why) => {
-                fields.error(url.span, Code::BadValue, format!("`{key}` {why}"), HINT);
+                let message = if url.is_reference() { refusal(key, &url, &why) } else { format!("`{key}` {why}") };
+                fields.error(url.span, Code::BadValue, message, HINT);
                 Self::default()
             }
         }
     }
 
-    /// The proxies that the variables of this process name, as curl takes them: `HTTP_PROXY` in capitals is left alone,
-    /// for whoever calls a CGI program can set it. This machine itself is asked directly.
-    fn of_environment(fields: &Fields<'_>, at: Span, manner: &Manner, mask: &mut Mask) -> Self {
+    /// The proxies that the variables of this process name, as Go's programs take them: capitals come first, and
+    /// `HTTP_PROXY` is left alone in a CGI program, whose caller can set it. This machine itself is asked directly.
+    fn of_environment(fields: &Fields<'_>, at: Span, headers: Option<&Node>, manner: &Manner, mask: &mut Mask) -> Self {
         let cx = fields.cx();
         let variable = |names: &[&'static str]| names.iter().find_map(|name| Some((*name, cx.environment(name)?)));
         let mut proxy = |names: &[&'static str]| {
             let (name, value) = variable(names)?;
             let url = if value.contains("://") { value } else { format!("http://{value}") };
             match Proxy::parse(&url, manner, mask) {
-                Ok(proxy) => Some(Arc::new(proxy)),
+                Ok(proxy) => {
+                    one_login(fields, name, headers, &proxy);
+                    Some(Arc::new(proxy))
+                }
                 Err(why) => {
                     fields.error(at, Code::BadValue, format!("`{name}` of the environment {why}"), HINT);
                     None
                 }
             }
         };
-        let (plain, tls) = (proxy(&["http_proxy"]), proxy(&["https_proxy", "HTTPS_PROXY"]));
+        let plain: &[_] = match cx.environment("REQUEST_METHOD") {
+            None => &["HTTP_PROXY", "http_proxy"],
+            Some(_) => &["http_proxy"],
+        };
+        let (plain, tls) = (proxy(plain), proxy(&["HTTPS_PROXY", "https_proxy"]));
         if plain.is_none() && tls.is_none() {
             return Self::default();
         }
         let mut direct = vec![Direct::Loopback];
         // It is there for all programs, each of which understands some of it.
-        let list = variable(&["no_proxy", "NO_PROXY"]).map_or_else(String::new, |(_, list)| list);
+        let list = variable(&["NO_PROXY", "no_proxy"]).map_or_else(String::new, |(_, list)| list);
         direct.extend(words(&list).filter_map(|word| Direct::parse(word).ok()));
         Self(Some(Arc::new(Choice { plain, tls, direct })))
     }
@@ -165,9 +174,13 @@ fn read_direct(fields: &mut Fields<'_>) -> Vec<Direct> {
     }
     for text in fields.texts("no_proxy") {
         for word in words(text.value()) {
+            // As in Go, whoever lists any host asks this machine directly, too.
+            if all.is_empty() {
+                all.push(Direct::Loopback);
+            }
             match Direct::parse(word) {
                 Ok(direct) => all.push(direct),
-                Err(why) => fields.error(text.span, Code::BadValue, format!("`no_proxy`: {why}"), DIRECT_HINT),
+                Err(why) => fields.error(text.span, Code::BadValue, refusal("no_proxy", &text, &why), DIRECT_HINT),
             }
         }
     }
@@ -225,6 +238,15 @@ impl Direct {
                 head.is_some_and(|head| head.ends_with('.') || (*itself && head.is_empty())) && at(port)
             }
         }
+    }
+}
+
+/// Reports that a proxy, which `whence` names, would be told two logins.
+fn one_login(fields: &Fields<'_>, whence: &str, headers: Option<&Node>, proxy: &Proxy) {
+    let Some(Value::Map(entries)) = headers.filter(|_| proxy.logs_in()).map(|node| &node.value) else { return };
+    for entry in entries.iter().filter(|entry| entry.key.eq_ignore_ascii_case(header::PROXY_AUTHORIZATION.as_str())) {
+        let message = format!("`{}` beside the user in `{whence}`: the proxy would get both", entry.key);
+        fields.error(entry.key_span, Code::Conflict, message, "keep one of the two");
     }
 }
 
@@ -351,6 +373,7 @@ mod tests {
         #[track_caller]
         fn check(more: &str, want: &str) {
             let got = problems("http", &format!("{{url: \"http://a.example/\", {more}}}"));
+            assert!(!got.iter().any(|p| p.contains("resolved-A")), "{more}: {got:?}");
             match want {
                 "" => assert_eq!(got, Vec::<String>::new(), "{more}"),
                 want => assert!(got.iter().any(|p| p.contains(want)), "{more}: {got:?}"),
@@ -360,6 +383,11 @@ mod tests {
         check(&with("no_proxy: [example.com, 10.0.0.0/8, \"[::1]:80\"]"), "");
         check(&with("no_proxy: \"example.com, 10.0.0.0/8\""), "");
         check(&with("no_proxy: [a/b]"), "`a/b` is neither a host nor a network");
+        // What comes from elsewhere is not shown: the variable may be the wrong one.
+        for bad in ["no_proxy: \"${env:A}/\"", "no_proxy: \"a:${env:A}\"", "no_proxy: [b, \"${env:A}?\"]"] {
+            check(&with(bad), "`no_proxy`: the value of `");
+        }
+        check("proxy: \"${env:A}:b\"", "`proxy`: the value of `${env:A}:b`");
         check(&with("no_proxy: example.com, connect_to: 192.0.2.1"), "");
         check("no_proxy: example.com", "`no_proxy` has no effect without `proxy`");
         check("proxy_connect_header: {A: b}", "`proxy_connect_header` has no effect without `proxy`");
@@ -372,8 +400,14 @@ mod tests {
         check(&with("proxy_connect_header: {Host: shop}"), "set by the probe itself");
         check(&with("proxy_connect_header: {X-A: \"a\\nb\"}"), "no header may have");
         check(&with("proxy_connect_header: {\"a b\": c}"), "not a header name");
+        let login = "proxy_connect_header: {proxy-authorization: Bearer abcdefgh}";
+        check(&with(login), "");
+        check(
+            &format!("proxy: \"http://u:secret-pw@p:1\", {login}"),
+            "`proxy-authorization` beside the user in `proxy`",
+        );
         check(&with("proxy_connect_header: x"), "takes `name: value` lines");
-        check(&with("proxy_tls: {verify: false}"), "TLS is not spoken with `http://p:1`");
+        check(&with("proxy_tls: {verify: false}"), "TLS is not spoken with this proxy");
         check("proxy: \"https://p\", proxy_tls: {verify: false}", "");
         check("proxy: \"socks5://p:1\", proxy_connect_header: {A: b}", "not asked by `CONNECT`");
     }
@@ -381,7 +415,7 @@ mod tests {
     #[test]
     fn no_secret_of_a_proxy_is_in_the_debug_form() {
         let text = "{url: \"http://a/\", proxy: \"https://u:proxy-pw@p:1\", no_proxy: b, \
-                    proxy_connect_header: {Proxy-Authorization: Bearer proxy-token, X-A: \"${env:A}\"}}";
+                    proxy_connect_header: {Authorization: Bearer proxy-token, X-A: \"${env:A}\"}}";
         let (probe, problems) = build("http", text);
         assert_eq!(problems, Vec::<String>::new());
         let shown = format!("{:?}", probe.unwrap());

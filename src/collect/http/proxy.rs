@@ -25,6 +25,8 @@ use crate::collect::talk::wire::Stream;
 use crate::collect::tls::TlsSpec;
 use crate::collect::trace::{Trace, phase};
 
+/// Of all that a proxy does wrong.
+const CLASS: &str = "proxy";
 /// Bytes of a proxy's answer to `CONNECT`.
 const MAX_HEAD: usize = 16 * 1024;
 
@@ -97,6 +99,11 @@ impl Proxy {
         matches!(self.speaks, Speaks::Http { .. })
     }
 
+    /// Whether its address has a user for HTTP.
+    pub fn logs_in(&self) -> bool {
+        matches!(self.speaks, Speaks::Http { authorization: Some(_), .. })
+    }
+
     /// Whether TLS is spoken with it.
     pub fn speaks_tls(&self) -> bool {
         matches!(self.speaks, Speaks::Http { tls: Some(_), .. })
@@ -128,10 +135,24 @@ impl Proxy {
         shaken.map(|stream| Stream::Tls(Box::new(stream))).map_err(|fault| self.blame(fault))
     }
 
+    /// The same fault as one of this proxy, unless it is one already or nobody was asked.
     fn blame(&self, fault: Fault) -> Fault {
-        match fault.is_before_peer() {
-            true => fault,
-            false => self.fault(fault.message()),
+        match fault.class() {
+            _ if fault.is_before_peer() => fault,
+            CLASS => fault,
+            "tls_client_cert" => {
+                self.fault(&format!("{}; what this proxy is shown is `proxy_tls.cert_file`", fault.message()))
+            }
+            _ => self.fault(fault.message()),
+        }
+    }
+
+    /// The same for a request that it should have passed on, and to which no answer came: TLS is spoken with the proxy
+    /// alone, which refuses client certificates only after the handshake, and whose own end of the connection it is.
+    pub fn blame_unanswered(&self, fault: Fault) -> Fault {
+        match fault.class() {
+            "tls_client_cert" | "tls_alert" | "connection_reset" => self.blame(fault),
+            _ => fault,
         }
     }
 
@@ -142,25 +163,30 @@ impl Proxy {
     pub async fn tunnel(&self, hop: &Hop, way: &Route, cx: &ProbeCx, trace: &mut Trace) -> Result<Stream, Fault> {
         let mut stream = self.connect(hop, way, cx, trace).await?;
         trace.begin(phase::CONNECT);
+        self.lead(&mut stream, hop).await.map_err(|fault| self.blame(fault))?;
+        trace.end();
+        Ok(stream)
+    }
+
+    /// Has the proxy connect to the target.
+    async fn lead(&self, stream: &mut Stream, hop: &Hop) -> Result<(), Fault> {
         match &self.speaks {
             Speaks::Http { authorization, lines, .. } => {
                 let request = connect_request(&hop.peer, authorization.as_ref().map(Secret::reveal), lines.reveal());
-                let io = |e: std::io::Error| Fault::io("writing to the proxy", &e);
+                let io = |e: std::io::Error| Fault::io("asking for the target", &e);
                 stream.write_all(&request).await.map_err(io)?;
                 stream.flush().await.map_err(io)?;
-                self.connected(&mut stream).await?;
+                self.connected(stream).await
             }
-            Speaks::Socks { login } => self.socks(&mut stream, &hop.peer, login.as_ref()).await?,
+            Speaks::Socks { login } => self.socks(stream, &hop.peer, login.as_ref()).await,
         }
-        trace.end();
-        Ok(stream)
     }
 
     /// Reads the answer to `CONNECT`.
     async fn connected(&self, stream: &mut Stream) -> Result<(), Fault> {
         let mut head = Vec::new();
         let end = loop {
-            let n = stream.read_buf(&mut head).await.map_err(|e| Fault::io("reading from the proxy", &e))?;
+            let n = stream.read_buf(&mut head).await.map_err(|e| Fault::io("reading its answer", &e))?;
             if let Some(end) = head.windows(4).position(|w| w == b"\r\n\r\n") {
                 break end + 4;
             }
@@ -182,7 +208,7 @@ impl Proxy {
     }
 
     fn fault(&self, why: &str) -> Fault {
-        Fault::target("proxy", format!("the proxy {}: {why}", self.peer))
+        Fault::target(CLASS, format!("the proxy {}: {why}", self.peer))
     }
 
     async fn socks(
@@ -191,7 +217,7 @@ impl Proxy {
         to: &Peer,
         login: Option<&Secret<(String, String)>>,
     ) -> Result<(), Fault> {
-        let io = |e: std::io::Error| Fault::io("talking to the proxy", &e);
+        let io = |e: std::io::Error| Fault::io("asking for the target", &e);
         // Version 5; no authentication, or user and password.
         let methods: &[u8] = if login.is_some() { &[5, 2, 0, 2] } else { &[5, 1, 0] };
         stream.write_all(methods).await.map_err(io)?;
@@ -316,6 +342,20 @@ mod tests {
         let (probe, problems) = build("http", &text("http://user@p:1"));
         assert_eq!(problems, Vec::<String>::new());
         assert!(format!("{:?}", probe.unwrap()).contains("authorization: Some"));
+    }
+
+    #[test]
+    fn what_tls_refuses_late_is_the_proxys() {
+        let manner = Manner { tls: TlsSpec::system(crate::collect::tls::alpn::HTTP1), lines: Secret::new(Vec::new()) };
+        let proxy = Proxy::parse("https://p.example:3129", &manner, &mut Mask::default()).unwrap();
+        let asks = proxy.blame_unanswered(Fault::target("tls_client_cert", "it asks"));
+        let want = "the proxy p.example:3129: it asks; what this proxy is shown is `proxy_tls.cert_file`";
+        assert_eq!((asks.class(), asks.message()), ("proxy", want));
+        assert_eq!(proxy.blame(asks).message(), want);
+        let local = Fault::local("local_files", "none left");
+        assert_eq!(proxy.blame(local.clone()), local);
+        // What comes after it is the target's, as far as anybody knows.
+        assert_eq!(proxy.blame_unanswered(Fault::target("connection_closed", "x")).class(), "connection_closed");
     }
 
     #[test]

@@ -278,18 +278,103 @@ async fn what_a_firewall_does_has_its_class_whatever_the_kind() {
 async fn have_classes(targets: &[(String, &str)]) {
     // One datagram and no other is the first: how often in a second a router says something to somebody is limited.
     for kind in ["udp", "tcp", "http", "redis", "ntp", "dns"] {
-        for (at, want) in targets {
+        // These ask until their time is over: a way may come back.
+        let asks_again = ["ntp", "dns"].contains(&kind);
+        let asked = targets.iter().map(|(at, want)| async move {
             let text = match kind {
                 "udp" => format!("host: \"{at}\", send: x, expect: {{contains: y}}"),
                 "http" => format!("url: \"http://{at}/\""),
                 "dns" => format!("query_name: a.example, servers: \"{at}\""),
                 _ => format!("host: \"{at}\""),
             };
-            // Only what is silent takes all of the time.
-            let limit = Duration::from_secs(if *want == "timeout" { 1 } else { 60 });
+            let limit = Duration::from_secs(match *want {
+                // Only what is silent takes all of the time.
+                "timeout" => 1,
+                "host_unreachable" | "network_unreachable" if asks_again => 8,
+                _ => 60,
+            });
             let got = probe(kind, &format!("{{{text}}}"), limit).await;
             assert_eq!((got.verdict, class(&got)), (Verdict::Down, *want), "{kind} {at}: {got:?}");
+        });
+        if asks_again {
+            join_all(asked).await;
+        } else {
+            for one in asked {
+                one.await;
+            }
         }
+    }
+}
+
+/// Answers as a server of NTP, or of DNS that knows nothing.
+async fn answer(socket: tokio::net::UdpSocket) {
+    let mut heard = [0; 512];
+    while let Ok((n, from)) = socket.recv_from(&mut heard).await {
+        let answer = if n == 48 {
+            let mut answer = [1; 48];
+            (answer[0], answer[1]) = (4 << 3 | 4, 2);
+            answer[24..32].copy_from_slice(&heard[40..48]);
+            answer.to_vec()
+        } else {
+            [&heard[..2], &[0x81, 0x80], &heard[4..6], &[0; 6], &heard[12..n]].concat()
+        };
+        let _ = socket.send_to(&answer, from).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_router_says_once_and_a_queue_that_is_full_are_lost_datagrams() {
+    let Some(machine) = Machine::plug_in() else { return };
+    let server = tokio::net::UdpSocket::bind(format!("{}:0", machine.ours)).await.unwrap();
+    let port = server.local_addr().unwrap().port();
+    // The machine leads back here, but for every other datagram, the first of which is the first of all.
+    let router = machine.inside("sysctl -qw net.ipv4.ip_forward=1 net.ipv4.icmp_ratelimit=0")
+        && machine.inside("nft add table ip t")
+        && machine.inside("nft add chain ip t in { type nat hook prerouting priority -100 ; }")
+        && machine.inside(&format!("nft add rule ip t in udp dport 1001 dnat to {}:{port}", machine.ours))
+        && machine.inside("nft add chain ip t out { type nat hook postrouting priority 100 ; }")
+        && machine.inside("nft add rule ip t out masquerade")
+        && machine.inside("nft add chain ip t c { type filter hook forward priority 0 ; }")
+        && machine.inside(&format!(
+            "nft add rule ip t c udp dport {port} numgen inc mod 2 0 reject with icmp type host-unreachable"
+        ));
+    if !needs::allowed(router, "nft") {
+        return;
+    }
+    let device = format!("{}a", machine.name);
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(answer(server));
+    let text = |kind| match kind {
+        "dns" => format!("{{query_name: a.example, servers: \"{}:1001\"}}", machine.at),
+        _ => format!("{{host: \"{}:1001\"}}", machine.at),
+    };
+    for kind in ["ntp", "dns"] {
+        let got = probe(kind, &text(kind), Duration::from_secs(60)).await;
+        assert_eq!(got.verdict, Verdict::Up, "{kind}: {got:?}");
+    }
+    // Known for good, for nobody can be asked while the queue is full.
+    run(&format!("ip neigh change {} dev {device} nud permanent", machine.at));
+    let full = format!("tc qdisc replace dev {device} root tbf rate 1kbit burst 10 limit 10");
+    if !needs::commands(&["tc"]) || !needs::allowed(run(&full), "tc") {
+        return;
+    }
+    for kind in ["ntp", "dns", "udp"] {
+        let got = probe(kind, &text(kind), Duration::from_secs(3)).await;
+        assert_eq!((got.verdict, class(&got)), (Verdict::Unknown, "local_network"), "{kind}: {got:?}");
+    }
+    for kind in ["ntp", "dns"] {
+        assert!(run(&full));
+        let making_room = async {
+            let dropped = || Command::new("tc").args(["-s", "qdisc", "show", "dev", &device]).output().unwrap().stdout;
+            while String::from_utf8(dropped()).unwrap().contains("(dropped 0,") {
+                tokio::task::yield_now().await;
+            }
+            assert!(run(&format!("tc qdisc del dev {device} root")));
+        };
+        let text = text(kind);
+        let asked = probe(kind, &text, Duration::from_secs(60));
+        let (got, ()) = futures_util::future::join(asked, making_room).await;
+        assert_eq!(got.verdict, Verdict::Up, "{kind}: {got:?}");
     }
 }
 

@@ -134,13 +134,13 @@ async fn a_proxy_that_is_wrong_is_named() {
         ("socks5", vec![socks.clone(), vec![5, 2, 0, 1, 0, 0, 0, 0, 0, 0]], "not allowed by its rules"),
         ("socks5", vec![socks.clone(), vec![5, 0, 0, 9]], "does not speak SOCKS5"),
         ("socks5", vec![b"HTTP/1.1 400 Bad Request".to_vec()], "does not speak SOCKS5"),
-        ("socks5", vec![vec![5]], "talking to the proxy"),
+        ("socks5", vec![vec![5]], "asking for the target"),
     ] {
         let (at, _tasks) = proxy(says).await;
         let text = format!("{{url: \"https://target.invalid/\", proxy: \"{scheme}://{at}\"}}");
         let got = probe("http", &text, LIMIT).await;
         let message = got.reason.as_ref().map_or("", |r| &r.message);
-        assert_eq!(got.verdict, Verdict::Down, "{want}");
+        assert_eq!((got.verdict, class(&got)), (Verdict::Down, "proxy"), "{want}");
         assert!(message.contains(want), "{scheme}: {message}");
     }
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
@@ -258,6 +258,12 @@ async fn redirects_go_through_the_proxy_or_past_it_as_their_hosts_say() {
     let items = got.evidence.unwrap().items;
     assert!(items.iter().any(|(title, text)| title == "proxy" && text.ends_with(&at)), "{items:?}");
 
+    // Whoever lists any host asks this machine directly, too, and whoever lists none does not.
+    let text = format!("{{url: \"{}\", proxy: \"http://{at}\", no_proxy: 10.0.0.0/8}}", target.url("/chain/0"));
+    assert_eq!(probe("http", &text, LIMIT).await.verdict, Verdict::Up);
+    let text = text.replace("no_proxy: 10.0.0.0/8", "no_proxy: []");
+    assert_eq!(class(&probe("http", &text, LIMIT).await), "status");
+
     // Evidence of a host that was asked directly names no proxy.
     let text = format!("{{url: \"{}\", proxy: \"http://{at}\", no_proxy: \"*\"}}", target.url("/loop"));
     let items = probe("http", &text, LIMIT).await.evidence.unwrap().items;
@@ -293,7 +299,7 @@ async fn what_is_said_to_a_proxy_alone_stands_in_connect_alone_and_nowhere_else(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_environment_names_proxies_as_it_does_for_curl() {
+async fn the_environment_names_proxies_as_it_does_for_programs_of_go() {
     let (at, _seen, _tasks) = listener(answer("200 OK", "", b"")).await;
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let proxy = format!("http://probe:proxy-pw@{at}");
@@ -306,7 +312,12 @@ async fn the_environment_names_proxies_as_it_does_for_curl() {
         (vec![("https_proxy", &proxy)], &plain, direct),
         (vec![("https_proxy", &proxy)], &tls, "proxy"),
         (vec![("HTTPS_PROXY", &proxy)], &tls, "proxy"),
-        (vec![("HTTP_PROXY", &proxy)], &plain, direct),
+        (vec![("HTTP_PROXY", &proxy)], &plain, ""),
+        // In a CGI program it is a header of whoever calls.
+        (vec![("HTTP_PROXY", &proxy), ("REQUEST_METHOD", "GET")], &plain, direct),
+        (vec![("http_proxy", &proxy), ("REQUEST_METHOD", "GET")], &plain, ""),
+        // Capitals come first.
+        (vec![("http_proxy", "http://x.invalid"), ("HTTP_PROXY", &proxy)], &plain, ""),
         (vec![], &plain, direct),
         (vec![("http_proxy", &proxy), ("no_proxy", "b.invalid,,1.2.3.4/33, a.invalid")], &plain, direct),
         (vec![("http_proxy", &proxy), ("NO_PROXY", ".invalid")], &plain, direct),

@@ -22,6 +22,8 @@ struct Nginx {
     tls: u16,
     h2c: u16,
     mutual: u16,
+    /// Says to whoever asks through it as a proxy how it was called, and what it was shown.
+    curious: u16,
 }
 
 const LIMIT: Duration = Duration::from_secs(5);
@@ -37,7 +39,7 @@ impl Nginx {
         fs::write(dir.path().join("www/index.html"), "<title>Shop &amp; more</title>\n".repeat(100)).unwrap();
         fs::write(dir.path().join("www/status.json"), r#"{"queue": 7, "workers": ["a", "b"], "v": "1.2.3"}"#).unwrap();
         fs::write(dir.path().join("htpasswd"), "probe:{PLAIN}secret-pw\n").unwrap();
-        let [plain, tls, h2c, mutual] = [(); 4].map(|()| free_port());
+        let [plain, tls, h2c, mutual, curious] = [(); 5].map(|()| free_port());
         let at = dir.path().display().to_string();
         let mut text = String::new();
         let (load, brotli) = match needs::met(Path::new(BROTLI).is_file(), "nginx' module of brotli") {
@@ -81,12 +83,17 @@ impl Nginx {
                listen 127.0.0.1:{mutual} ssl; {pair}
                ssl_client_certificate {at}/ca.pem; ssl_verify_client on;
              }}
+             server {{
+               listen 127.0.0.1:{curious} ssl; {pair}
+               ssl_client_certificate {at}/ca.pem; ssl_verify_client optional;
+               return 200 'called $ssl_server_name, shown $ssl_client_verify';
+             }}
              }}"
         );
         fs::write(dir.path().join("nginx.conf"), text).unwrap();
         let conf = format!("{at}/nginx.conf");
         let daemon = Daemon::start(dir, &nginx, ["-c", &conf]).listening(plain).listening(mutual);
-        Some(Self { daemon, plain, tls, h2c, mutual })
+        Some(Self { daemon, plain, tls, h2c, mutual, curious })
     }
 
     fn file(&self, name: &str) -> String {
@@ -283,14 +290,21 @@ async fn a_real_proxy_is_spoken_to_over_tls() {
     let port = free_port();
     let conf = dir.path().join("stunnel.conf");
     let pair = format!("cert = {}\nkey = {}\n", nginx.file("server.pem"), nginx.file("server.key"));
-    let text =
-        format!("foreground = yes\npid =\n[proxy]\naccept = 127.0.0.1:{port}\nconnect = 127.0.0.1:{open}\n{pair}");
+    let strict = free_port();
+    let text = format!(
+        "foreground = yes\npid =\n[proxy]\naccept = 127.0.0.1:{port}\nconnect = 127.0.0.1:{open}\n{pair}\
+         [strict]\naccept = 127.0.0.1:{strict}\nconnect = 127.0.0.1:{open}\n{pair}\
+         CAfile = {}\nverifyChain = yes\nrequireCert = yes\n",
+        nginx.file("ca.pem")
+    );
     fs::write(&conf, text).unwrap();
-    let encrypted = Daemon::start(dir, &stunnel, [conf]).listening(port);
+    let encrypted = Daemon::start(dir, &stunnel, [conf]).listening(port).listening(strict);
     let ca = format!("tls: {{ca_file: {}}}", nginx.file("ca.pem"));
     let own = format!("proxy_tls: {{ca_file: {}}}", nginx.file("ca.pem"));
     let (plain, tls) = (format!("http://127.0.0.1:{}/", nginx.plain), format!("https://localhost:{}/", nginx.tls));
+    let shows = format!("cert_file: {}, key_file: {}", nginx.file("client.pem"), nginx.file("client.key"));
     let good = format!("https://probe:proxy-pw@localhost:{port}");
+    let strict = format!("https://probe:proxy-pw@localhost:{strict}");
     let up = (Verdict::Up, "", "");
     let down = |why| (Verdict::Down, "proxy", why);
     for (url, proxy, more, want) in [
@@ -302,6 +316,11 @@ async fn a_real_proxy_is_spoken_to_over_tls() {
         (&plain, good.clone(), &"cookies: true".to_owned(), down("issuer")),
         (&plain, format!("https://127.0.0.1:{port}"), &ca, down("127.0.0.1")),
         (&plain, format!("https://localhost:{}", nginx.plain), &ca, down("TLS")),
+        // TLS 1.3 refuses client certificates, or the lack of one, after the handshake.
+        (&plain, strict.clone(), &ca, down("")),
+        (&tls, strict.clone(), &ca, down("")),
+        (&tls, strict.clone(), &format!("tls: {{ca_file: {}, {shows}}}", nginx.file("ca.pem")), down("")),
+        (&plain, strict.clone(), &format!("proxy_tls: {{ca_file: {}, {shows}}}", nginx.file("ca.pem")), up),
         // Its own roots are for the proxy alone.
         (&tls, good.clone(), &own, (Verdict::Down, "cert_untrusted", "issuer")),
     ] {
@@ -317,6 +336,26 @@ async fn a_real_proxy_is_spoken_to_over_tls() {
         assert_eq!(cert, url == &tls && class_of != "proxy", "{text}: {got:?}");
     }
     drop(proxy);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_is_called_by_its_own_name_and_shown_what_is_its_own() {
+    let Some(nginx) = Nginx::start() else { return };
+    let of = |more: &str| {
+        let (ca, cert, key) = (nginx.file("ca.pem"), nginx.file("client.pem"), nginx.file("client.key"));
+        format!("{{ca_file: {ca}, cert_file: {cert}, key_file: {key}{more}}}")
+    };
+    for (more, want) in [
+        (format!("tls: {}", of(", server_name: other.example")), "called localhost, shown NONE"),
+        (format!("proxy_tls: {}", of("")), "called localhost, shown SUCCESS"),
+    ] {
+        let text = format!(
+            "{{url: \"http://localhost:{}/\", proxy: \"https://localhost:{}\", {more}, expect: {{body: {{contains: \"{want}\"}}}}}}",
+            nginx.plain, nginx.curious
+        );
+        let got = probe("http", &text, LIMIT).await;
+        assert_eq!(got.verdict, Verdict::Up, "{text}: {got:?} {}", nginx.daemon.log());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -357,8 +396,9 @@ async fn a_real_proxy_passes_on_tunnels_and_wants_its_password() {
         ),
         (
             format!("https://localhost:{}/", nginx.tls),
-            format!("http://127.0.0.1:{closed}\", no_proxy: \".localhost"),
-            (Verdict::Down, "proxy"),
+            // This machine is asked directly by whoever lists anybody.
+            format!("http://127.0.0.1:{closed}\", no_proxy: \".example.com"),
+            (Verdict::Up, ""),
         ),
     ] {
         let text = format!("{{url: \"{url}\", proxy: \"{more}\", {ca}}}");
