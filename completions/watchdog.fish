@@ -620,7 +620,7 @@ always\t'Always'
 never\t'Never'"
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l http1 -d 'Speak HTTP/1.1 alone'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l http2 -d 'Speak HTTP/2 alone; without TLS with prior knowledge'
-complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l proxy-from-environment -d 'Take the proxy from `http_proxy`, `https_proxy` and `no_proxy` of the environment'
+complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l proxy-from-environment -d 'Take the proxy from `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` of the environment'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l no-follow -d 'Take a redirect as the answer'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l no-cookies -d 'Forget cookies between redirects'
 complete -c watchdog -n "__fish_watchdog_using_subcommand probe; and __fish_seen_subcommand_from http" -l insecure -d 'Do not verify the certificate'
