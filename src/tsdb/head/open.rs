@@ -114,7 +114,7 @@ impl Open {
         self.bytes.extend_from_slice(&value.to_le_bytes()[..value_bytes]);
     }
 
-    /// Grows by an eighth: with a hundred thousand series, what is not used adds up. Room is kept, so it seldom grows.
+    /// Grows by an eighth: with a hundred thousand series, what is not used adds up.
     fn reserve(&mut self, needed: usize) {
         if self.bytes.capacity() - self.bytes.len() < needed {
             self.bytes.reserve_exact((self.bytes.len() / 8).max(needed).next_multiple_of(16));
@@ -135,24 +135,13 @@ impl Open {
         Self { bytes, len: len as u32, step, t, bits }
     }
 
-    /// Removes the oldest samples, and keeps the memory of the newest one, and the room if it was needed.
+    /// Removes the oldest samples with their room, and keeps the memory of the newest one.
     pub(crate) fn forget(&mut self, count: usize) {
-        let used = self.bytes.len();
-        if count >= self.len() {
-            self.clear();
-        } else {
-            let left: Vec<Sample> = self.iter().skip(count).collect();
-            self.clear();
-            left.into_iter().for_each(|(t, v)| self.push(t, v));
+        let newest = self.newest();
+        let left = std::mem::replace(self, Self::after(newest));
+        if count < left.len() {
+            left.iter().skip(count).for_each(|(t, v)| self.push(t, v));
         }
-        if self.bytes.capacity() > 2 * used {
-            self.bytes.shrink_to(used);
-        }
-    }
-
-    /// Gives back the room that nothing is in.
-    pub(crate) fn shrink(&mut self) {
-        self.bytes.shrink_to_fit();
     }
 
     /// Time of the first sample.
@@ -186,13 +175,9 @@ impl Open {
     /// Takes all samples out, and keeps the room and the memory of the newest one.
     pub(crate) fn drain(&mut self) -> Vec<Sample> {
         let all = self.iter().collect();
-        self.clear();
-        all
-    }
-
-    fn clear(&mut self) {
         self.bytes.clear();
         self.len = 0;
+        all
     }
 }
 

@@ -280,7 +280,6 @@ impl Series {
         self.generation = generation;
         self.idle = self.live.is_empty();
         if self.idle {
-            self.live.open.shrink();
             return;
         }
         if self.live.sealed.is_none() && self.live.late.is_none() {
